@@ -1,0 +1,560 @@
+/* libadfeat: unsupervised visual anomaly detection.
+ *
+ * Show it images of good parts, then ask of every new image how anomalous it is and where:
+ *
+ *     ad_context  *ctx    = NULL;
+ *     ad_backbone *net    = NULL;
+ *     ad_dataset  *good   = NULL;
+ *     ad_fitter   *fitter = NULL;
+ *     ad_scorer   *scorer = NULL;
+ *
+ *     if (ad_context_create(NULL, &ctx)
+ *         || ad_backbone_open(ctx, "resnet18", "resnet18.safetensors", NULL, &net)
+ *         || ad_dataset_open_folder(ctx, "screws/good", NULL, &good)
+ *         || ad_gaussian_fitter_create(net, NULL, &fitter)
+ *         || ad_fit(fitter, good, NULL, &scorer)
+ *         || ad_scorer_save(scorer, "screws.safetensors", NULL)) {
+ *         fprintf(stderr, "%s\n", ad_last_error_message());
+ *         return 1;
+ *     }
+ *
+ *     ad_image frame = AD_IMAGE_INIT(AD_PIXEL_BGR8, pixels, width, height, row_bytes);
+ *     ad_map   map   = AD_MAP_INIT(heat, width, height, width * sizeof(float));
+ *     float    score;
+ *     if (ad_anomaly_map(scorer, &frame, &map, &score) == AD_OK && score > limit)
+ *         reject();
+ *
+ *     ad_scorer_destroy(scorer);
+ *     ad_fitter_destroy(fitter);
+ *     ad_dataset_destroy(good);
+ *     ad_backbone_destroy(net);
+ *     ad_context_destroy(ctx);
+ *
+ * Objects are opaque and reference counted: children keep their parents alive, so they may be
+ * destroyed in any order, and destroying NULL does nothing. Every fallible call returns an
+ * ad_status; on failure its outputs are untouched (handles: NULL) and the objects are as before.
+ * Option and view structs begin with struct_size; NULL options mean defaults. The library never
+ * prints, never exits, and opens no file that the caller did not name. */
+#ifndef ADFEAT_H
+#define ADFEAT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define AD_VERSION_MAJOR 0
+#define AD_VERSION_MINOR 1
+#define AD_VERSION_PATCH 0
+
+#if defined(__GNUC__)
+#define AD_API __attribute__((visibility("default")))
+#define AD_NODISCARD __attribute__((warn_unused_result))
+#else
+#define AD_API
+#define AD_NODISCARD
+#endif
+
+/* ---- Status ---------------------------------------------------------------------------- */
+
+/** What every fallible call returns. AD_OK is 0, so a chain of calls reads `if (a() || b())`. */
+typedef enum ad_status {
+    AD_OK                   = 0,
+    AD_ERR_INVALID_ARGUMENT = 1,  /**< a NULL, a size or an option that the call does not take */
+    AD_ERR_OUT_OF_MEMORY    = 2,  /**< the allocator returned NULL */
+    AD_ERR_IO               = 3,  /**< a file could not be opened, read or written */
+    AD_ERR_FORMAT           = 4,  /**< a file or text is malformed, truncated or damaged */
+    AD_ERR_MISMATCH         = 5,  /**< weights, backbone or scorer that do not belong together */
+    AD_ERR_SHAPE            = 6,  /**< an image or map of an impossible size */
+    AD_ERR_UNSUPPORTED      = 7,  /**< well-formed, but not something this build or object does */
+    AD_ERR_NUMERIC          = 8,  /**< NaN, infinity or a singular matrix */
+    AD_ERR_STATE            = 9,  /**< the object is not in a state that allows the call */
+    AD_ERR_CANCELLED        = 10, /**< a progress callback asked to stop */
+    AD_ERR_BACKEND          = 11  /**< a compute backend failed or does not exist */
+} ad_status;
+
+/** The status' name, for example "AD_ERR_SHAPE"; never NULL. */
+AD_API const char *ad_status_name(ad_status status);
+
+/** One sentence about the last failure on this thread, with the numbers that matter.
+ *  Means something only right after a call on the same thread failed; never NULL.
+ *  Valid until the next failing call on this thread. */
+AD_API const char *ad_last_error_message(void);
+
+/* ---- Version --------------------------------------------------------------------------- */
+
+/** The library's version, for example "0.1.0". */
+AD_API const char *ad_version_string(void);
+/** The API version that the SONAME follows: major * 1000 + minor. */
+AD_API uint32_t ad_abi_version(void);
+/** How the library was built: compiler, BLAS, JPEG and PNG libraries, in one line. */
+AD_API const char *ad_build_info(void);
+
+/* ---- Context --------------------------------------------------------------------------- */
+
+/** Device, threads, allocator and logger of everything made from it. Threads: any. */
+typedef struct ad_context ad_context;
+
+typedef enum ad_log_level { AD_LOG_WARNING = 1, AD_LOG_INFO = 2 } ad_log_level;
+
+/** Receives one line of text without a newline, on the thread whose call caused it. */
+typedef void (*ad_log_callback)(void *user, ad_log_level level, const char *text);
+/** Returns `bytes` bytes aligned to `alignment` (a power of two), or NULL. Any thread may call. */
+typedef void *(*ad_alloc_callback)(void *user, size_t bytes, size_t alignment);
+/** Releases what the alloc callback returned; never called with NULL. */
+typedef void (*ad_free_callback)(void *user, void *pointer);
+
+/** Options of a context. Fill with ad_context_options_init(). Fields are only ever appended. */
+typedef struct ad_context_options {
+    uint32_t          struct_size; /**< set by init: what the caller was compiled with */
+    int32_t           num_threads; /**< threads of one call; default 0: OpenMP's own choice; <= 256 */
+    const char       *device;      /**< "auto" (default), "cpu", or "ref": plain loops, the slow oracle */
+    ad_alloc_callback alloc;       /**< default NULL: the C library's; set both or neither */
+    ad_free_callback  free;
+    void             *alloc_user;
+    ad_log_callback   log;         /**< default NULL: silent */
+    void             *log_user;
+} ad_context_options;
+
+AD_API void ad_context_options_init(ad_context_options *options, size_t struct_size);
+
+/** Make a context. @param options NULL: defaults
+ *  @return AD_OK, AD_ERR_INVALID_ARGUMENT, AD_ERR_BACKEND (unknown device), AD_ERR_OUT_OF_MEMORY */
+AD_NODISCARD AD_API ad_status ad_context_create(const ad_context_options *options,
+                                                ad_context **out_context);
+AD_API void ad_context_destroy(ad_context *context);
+
+/* ---- Images ---------------------------------------------------------------------------- */
+
+/** Pixel formats, by their GenICam PFNC codes: what a camera's SDK reports can be passed on. */
+typedef enum ad_pixel_format {
+    AD_PIXEL_MONO8  = 0x01080001,
+    AD_PIXEL_MONO16 = 0x01100007, /**< full range 0..65535, native byte order; scaled to 8 bits */
+    AD_PIXEL_RGB8   = 0x02180014,
+    AD_PIXEL_BGR8   = 0x02180015,
+    AD_PIXEL_RGBA8  = 0x02200016, /**< alpha is dropped, as Pillow's convert("RGB") does */
+    AD_PIXEL_BGRA8  = 0x02200017
+} ad_pixel_format;
+
+/** A borrowed view of pixels, or what ad_image_read() made (then owner is set and
+ *  ad_image_release() must be called). Grey is replicated to three channels when scored. */
+typedef struct ad_image {
+    uint32_t    struct_size;
+    uint32_t    format;    /**< an ad_pixel_format */
+    const void *pixels;    /**< first row */
+    int64_t     width;     /**< pixels, 1 .. 32768 */
+    int64_t     height;    /**< rows, 1 .. 32768 */
+    int64_t     row_bytes; /**< from one row to the next; negative for bottom-up images */
+    void       *owner;     /**< NULL for a view; private to the library otherwise */
+} ad_image;
+
+#define AD_IMAGE_INIT(format, pixels, width, height, row_bytes)                                    \
+    { (uint32_t)sizeof(ad_image), (uint32_t)(format), (pixels), (width), (height),                 \
+      (int64_t)(row_bytes), NULL }
+
+/** Decode a JPEG or PNG file; the kind is told by its first bytes, not by its name.
+ *  Grey becomes MONO8 or (16-bit PNG) MONO16, everything else RGB8; palettes are expanded, alpha is
+ *  dropped, 16-bit colour is scaled to 8. EXIF orientation is not applied.
+ *  @param out_image overwritten; release with ad_image_release()
+ *  @return AD_OK, AD_ERR_IO, AD_ERR_FORMAT (not an image, or damaged), AD_ERR_UNSUPPORTED (CMYK),
+ *          AD_ERR_SHAPE (over 32768 a side), AD_ERR_OUT_OF_MEMORY */
+AD_NODISCARD AD_API ad_status ad_image_read(ad_context *context, const char *path,
+                                            ad_image *out_image);
+/** The same from `size` bytes in memory, which are not kept. */
+AD_NODISCARD AD_API ad_status ad_image_decode(ad_context *context, const void *bytes, size_t size,
+                                              ad_image *out_image);
+/** Release what ad_image_read(), ad_image_decode() or a dataset made; harmless on views. */
+AD_API void ad_image_release(ad_image *image);
+/** Write a view (any format, 8-bit result; MONO16 stays 16-bit) as a PNG file, atomically. */
+AD_NODISCARD AD_API ad_status ad_image_write_png(ad_context *context, const ad_image *image,
+                                                 const char *path);
+
+/** The caller's memory for an anomaly map: height rows of width floats. */
+typedef struct ad_map {
+    uint32_t struct_size;
+    uint32_t reserved;  /**< 0 */
+    float   *data;      /**< first row */
+    int64_t  width;     /**< columns, 1 .. 32768; usually the image's */
+    int64_t  height;    /**< rows, 1 .. 32768 */
+    int64_t  row_bytes; /**< from one row to the next, a multiple of sizeof(float) */
+} ad_map;
+
+#define AD_MAP_INIT(data, width, height, row_bytes)                                                \
+    { (uint32_t)sizeof(ad_map), 0, (data), (width), (height), (int64_t)(row_bytes) }
+
+/* ---- Datasets -------------------------------------------------------------------------- */
+
+/** An ordered list of images, read when asked for. Threads: any number may read at once. */
+typedef struct ad_dataset ad_dataset;
+
+typedef enum ad_split { AD_SPLIT_TRAIN = 0, AD_SPLIT_TEST = 1 } ad_split;
+
+typedef struct ad_dataset_options {
+    uint32_t struct_size;
+    int32_t  split; /**< an ad_split; default AD_SPLIT_TRAIN: good images only */
+} ad_dataset_options;
+
+AD_API void ad_dataset_options_init(ad_dataset_options *options, size_t struct_size);
+
+/** What a dataset knows of one image. Strings live as long as the dataset. */
+typedef struct ad_sample {
+    uint32_t    struct_size;
+    int32_t     label;    /**< 0 good, 1 anomalous, -1 unknown */
+    const char *name;     /**< path as opened, for messages */
+    const char *group;    /**< MVTec folder name ("good", "scratch"), or "" */
+    int32_t     has_mask; /**< 1 when ad_dataset_read_mask() gives a ground-truth mask */
+    int32_t     reserved;
+} ad_sample;
+
+/** Open a category in MVTec AD layout (train/good, test/<type>, ground_truth/<type>/<stem>_mask.png)
+ *  or a flat folder of PNG and JPEG images (all taken as good, for either split). Sorted by name.
+ *  Files that are not images are skipped and logged; images of another kind (bmp, tiff, ...) and a
+ *  folder that is both layouts at once are refused, since they would be left out silently.
+ *  @return AD_OK, AD_ERR_IO, AD_ERR_FORMAT (no image, mixed folder, mask missing) */
+AD_NODISCARD AD_API ad_status ad_dataset_open_folder(ad_context *context, const char *path,
+                                                     const ad_dataset_options *options,
+                                                     ad_dataset **out_dataset);
+/** A list of files. @param labels one ad_sample label each, or NULL: all good; @param count >= 1 */
+AD_NODISCARD AD_API ad_status ad_dataset_open_list(ad_context *context, const char *const *paths,
+                                                   const int32_t *labels, int64_t count,
+                                                   ad_dataset **out_dataset);
+/** Writes a view of image `index`, valid until the callback is called again, and returns 0; any
+ *  other value ends the caller's call with AD_ERR_IO. */
+typedef int (*ad_image_callback)(void *user, int64_t index, ad_image *out_image);
+/** Images that the caller makes, `count` of them, all good. One thread at a time. */
+AD_NODISCARD AD_API ad_status ad_dataset_from_callback(ad_context *context,
+                                                       ad_image_callback callback, void *user,
+                                                       int64_t count, ad_dataset **out_dataset);
+AD_API int64_t ad_dataset_count(const ad_dataset *dataset);
+/** What is known of image `index`; reads no file. Set out_sample->struct_size first. */
+AD_NODISCARD AD_API ad_status ad_dataset_get(const ad_dataset *dataset, int64_t index,
+                                             ad_sample *out_sample);
+/** Read image `index`. Release with ad_image_release(). Errors as ad_image_read(). */
+AD_NODISCARD AD_API ad_status ad_dataset_read_image(const ad_dataset *dataset, int64_t index,
+                                                    ad_image *out_image);
+/** Read the ground-truth mask of image `index`: MONO8, non-zero = anomalous.
+ *  @return as ad_image_read(), and AD_ERR_UNSUPPORTED where has_mask is 0 */
+AD_NODISCARD AD_API ad_status ad_dataset_read_mask(const ad_dataset *dataset, int64_t index,
+                                                   ad_image *out_mask);
+AD_API void ad_dataset_destroy(ad_dataset *dataset);
+
+/* ---- Backbones and features ------------------------------------------------------------ */
+
+/** A frozen feature extractor: a text graph and weights. Immutable. Threads: any. */
+typedef struct ad_backbone ad_backbone;
+
+typedef struct ad_backbone_options {
+    uint32_t    struct_size;
+    uint32_t    reserved; /**< 0 */
+    const char *prefix;   /**< put before every name in the file; default NULL: none, "module.", "model.",
+                               "backbone.", "encoder." and "feature_extractor." are tried */
+    const char *graph;    /**< text of a graph to use instead of a built-in one; default NULL */
+} ad_backbone_options;
+
+AD_API void ad_backbone_options_init(ad_backbone_options *options, size_t struct_size);
+
+/** Number and names of the built-in architectures: "resnet18", "efficientnet_lite0", ... */
+AD_API int32_t ad_architecture_count(void);
+AD_API const char *ad_architecture_name(int32_t index);
+
+/** Load a backbone from a safetensors file (F32, F16 or BF16; batch norm separate or folded; heads
+ *  and layers that are not used are ignored).
+ *  @param architecture one of ad_architecture_name(), or NULL: the file's metadata key "architecture"
+ *  @return AD_OK, AD_ERR_IO, AD_ERR_FORMAT, AD_ERR_MISMATCH (a tensor is missing or has another
+ *          shape: the sentence names it), AD_ERR_NUMERIC (NaN or infinity), AD_ERR_OUT_OF_MEMORY */
+AD_NODISCARD AD_API ad_status ad_backbone_open(ad_context *context, const char *architecture,
+                                               const char *weights_path,
+                                               const ad_backbone_options *options,
+                                               ad_backbone **out_backbone);
+/** The same from `size` bytes in memory, which are not kept. */
+AD_NODISCARD AD_API ad_status ad_backbone_from_memory(ad_context *context, const char *architecture,
+                                                      const void *bytes, size_t size,
+                                                      const ad_backbone_options *options,
+                                                      ad_backbone **out_backbone);
+AD_API void ad_backbone_destroy(ad_backbone *backbone);
+
+/** What a backbone is. Strings live as long as the backbone. */
+typedef struct ad_backbone_info {
+    uint32_t    struct_size;
+    int32_t     input_size;     /**< the side it was trained at, 224 for ResNet */
+    const char *architecture;
+    const char *digest;         /**< identity of architecture and weights; equal files, equal digest */
+    int64_t     parameter_count;/**< parameters in use: heads and unused layers not counted */
+} ad_backbone_info;
+AD_NODISCARD AD_API ad_status ad_backbone_get_info(const ad_backbone *backbone,
+                                                   ad_backbone_info *out_info);
+
+/** A layer whose features can be taken. */
+typedef struct ad_layer_info {
+    uint32_t    struct_size;
+    int32_t     available; /**< 0 where the weights file ends before this layer */
+    const char *name;      /**< "maxpool", "layer1", "level3", ...; lives as long as the backbone */
+    int64_t     height;    /**< feature map rows for the asked input size */
+    int64_t     width;
+    int64_t     channels;
+} ad_layer_info;
+AD_API int32_t ad_backbone_layer_count(const ad_backbone *backbone);
+/** @param input_height, input_width network input in pixels, for example 224
+ *  @return AD_OK, AD_ERR_INVALID_ARGUMENT, AD_ERR_SHAPE (input smaller than the network's stride) */
+AD_NODISCARD AD_API ad_status ad_backbone_layer_info(const ad_backbone *backbone, int32_t index,
+                                                     int64_t input_height, int64_t input_width,
+                                                     ad_layer_info *out_info);
+
+/** Resize filters. The two Pillow filters are bit-exact with Pillow 8-bit RGB. */
+typedef enum ad_resize {
+    AD_RESIZE_CV_LINEAR    = 0, /**< 2 taps, no antialias: OpenCV INTER_LINEAR without its fixed point */
+    AD_RESIZE_PIL_BILINEAR = 1, /**< triangle with antialias */
+    AD_RESIZE_PIL_LANCZOS  = 2  /**< Lanczos-3 with antialias */
+} ad_resize;
+
+typedef enum ad_aspect {
+    AD_ASPECT_SQUARE       = 0, /**< resize to size x size, aspect ignored */
+    AD_ASPECT_SHORTER_SIDE = 1  /**< shorter side to size, then the centre is cropped */
+} ad_aspect;
+
+/** From an image to the network's input: resize, centre crop, (rgb/255 - mean) / std. */
+typedef struct ad_preprocess {
+    uint32_t struct_size;
+    int32_t  size;    /**< resize target in pixels; default 0: the backbone's input_size; 1 .. 4096 */
+    int32_t  crop;    /**< centre crop side, <= size; default 0: no crop (SHORTER_SIDE: size) */
+    int32_t  resize;  /**< an ad_resize; default AD_RESIZE_PIL_BILINEAR */
+    int32_t  aspect;  /**< an ad_aspect; default AD_ASPECT_SQUARE */
+    float    mean[3]; /**< R, G, B; used when std[0] > 0; default: what the backbone was trained with */
+    float    std[3];  /**< default 0: the backbone's */
+    int32_t  reserved[5]; /**< 0; room to grow, since other structs contain this one */
+} ad_preprocess;
+AD_API void ad_preprocess_init(ad_preprocess *preprocess, size_t struct_size);
+
+/** Memory for one layer's features, h x w x c floats, channels contiguous (NHWC, n = 1). */
+typedef struct ad_features {
+    uint32_t    struct_size;
+    uint32_t    reserved;
+    const char *layer;    /**< in: a layer's name */
+    float      *data;     /**< in: the caller's memory */
+    int64_t     capacity; /**< in: floats that data can hold */
+    int64_t     height;   /**< out */
+    int64_t     width;    /**< out */
+    int64_t     channels; /**< out */
+} ad_features;
+
+/** Features of one image at one or more layers; nothing after the deepest one is computed.
+ *  @param preprocess NULL: defaults
+ *  @param features   `count` requests; data is written on AD_OK only
+ *  @return AD_OK, AD_ERR_INVALID_ARGUMENT (unknown layer), AD_ERR_SHAPE (capacity or image too
+ *          small), AD_ERR_OUT_OF_MEMORY
+ *  @note Threads: any number at once. The plan of the last set of layers and size is kept, so
+ *        repeated calls of one kind allocate nothing. */
+AD_NODISCARD AD_API ad_status ad_extract_features(ad_backbone *backbone, const ad_image *image,
+                                                  const ad_preprocess *preprocess,
+                                                  ad_features *features, int32_t count);
+
+/* ---- Fitting --------------------------------------------------------------------------- */
+
+/** One method being fitted: mutable, one thread at a time. Keeps its backbone. */
+typedef struct ad_fitter ad_fitter;
+/** What a fit gives: immutable, shared by any number of threads, each call with a workspace of its
+ *  own. Keeps its backbone. */
+typedef struct ad_scorer ad_scorer;
+
+/** Called on the caller's thread between images; a non-zero return cancels.
+ *  @param fraction 0 .. 1 of the work done */
+typedef int (*ad_progress_callback)(void *user, double fraction);
+
+typedef struct ad_fit_options {
+    uint32_t             struct_size;
+    uint32_t             reserved;
+    ad_progress_callback progress; /**< default NULL */
+    void                *user;
+} ad_fit_options;
+AD_API void ad_fit_options_init(ad_fit_options *options, size_t struct_size);
+
+/** Fit on every image of a dataset and finish: ad_fitter_add() for each, then ad_fitter_finish().
+ *  @return AD_OK; AD_ERR_CANCELLED; what reading an image or a numeric failure gives. After a failure
+ *          the fitter holds the images added before it and may be used again or destroyed.
+ *  @note Memory does not depend on the number of images beyond ad_fitter_memory(). */
+AD_NODISCARD AD_API ad_status ad_fit(ad_fitter *fitter, const ad_dataset *good,
+                                     const ad_fit_options *options, ad_scorer **out_scorer);
+/** Add one good image. On failure the fitter is as before. */
+AD_NODISCARD AD_API ad_status ad_fitter_add(ad_fitter *fitter, const ad_image *image);
+/** Add all that `other` has seen, fitted elsewhere with the same backbone and options. `other` is
+ *  unchanged. Merged and sequential fits agree to 1e-10. @return AD_OK, AD_ERR_MISMATCH */
+AD_NODISCARD AD_API ad_status ad_fitter_merge(ad_fitter *fitter, const ad_fitter *other);
+/** Make a scorer of what was added so far; the fitter is unchanged and can go on.
+ *  @return AD_OK, AD_ERR_STATE (too few images), AD_ERR_NUMERIC (images without any variation) */
+AD_NODISCARD AD_API ad_status ad_fitter_finish(const ad_fitter *fitter, ad_scorer **out_scorer);
+/** Images added so far, merged ones included. */
+AD_API int64_t ad_fitter_count(const ad_fitter *fitter);
+/** Upper limit, in bytes, of what the fitter holds, however many images are added. */
+AD_API size_t ad_fitter_memory(const ad_fitter *fitter);
+AD_API void ad_fitter_destroy(ad_fitter *fitter);
+
+/* ---- Scoring --------------------------------------------------------------------------- */
+
+/** Score one image: how anomalous the whole image is.
+ *  @param out_score written on AD_OK only; unbounded, larger is more anomalous, in the method's unit
+ *  @return AD_OK, AD_ERR_INVALID_ARGUMENT, AD_ERR_SHAPE, AD_ERR_NUMERIC, AD_ERR_OUT_OF_MEMORY
+ *  @note No allocation after a thread's first call with a frame of that size. The same image gives
+ *        the same bits from any thread and for any number of threads. */
+AD_NODISCARD AD_API ad_status ad_score_image(ad_scorer *scorer, const ad_image *image,
+                                             float *out_score);
+/** Score one image and say where: a map of anomaly scores in the image's coordinates.
+ *  The method's map is computed at the network's input size and resized bilinearly to the caller's
+ *  map, which may have any size. Where a centre crop left pixels out, the map is 0.
+ *  @param map       written on AD_OK only
+ *  @param out_score as ad_score_image() gives; NULL when not wanted
+ *  @return as ad_score_image(), and AD_ERR_UNSUPPORTED for a scorer without maps */
+AD_NODISCARD AD_API ad_status ad_anomaly_map(ad_scorer *scorer, const ad_image *image,
+                                             const ad_map *map, float *out_score);
+
+/** What a scorer is. Strings live as long as the scorer. */
+typedef struct ad_scorer_info {
+    uint32_t    struct_size;
+    int32_t     has_map;       /**< 1 when ad_anomaly_map() works */
+    const char *method;        /**< "gaussian" */
+    const char *architecture;  /**< of the backbone */
+    const char *backbone_digest;
+    int32_t     input_size;    /**< side of the network's input after crop */
+    int32_t     option_count;  /**< for ad_scorer_get_option() */
+    int64_t     image_count;   /**< images it was fitted on */
+    double      normal_score;  /**< root mean square of the image score over those images */
+    double      normal_map;    /**< the same for one value of the anomaly map; 0 without maps */
+} ad_scorer_info;
+AD_NODISCARD AD_API ad_status ad_scorer_get_info(const ad_scorer *scorer, ad_scorer_info *out_info);
+/** Every option in force, as text; the strings live as long as the scorer. */
+AD_NODISCARD AD_API ad_status ad_scorer_get_option(const ad_scorer *scorer, int32_t index,
+                                                   const char **out_key, const char **out_value);
+
+typedef struct ad_scorer_save_options {
+    uint32_t struct_size;
+    int32_t  embed_backbone; /**< 1: the backbone's weights go into the file too; default 0 */
+} ad_scorer_save_options;
+AD_API void ad_scorer_save_options_init(ad_scorer_save_options *options, size_t struct_size);
+
+/** Save as one safetensors file, atomically: the old file stays until the new one is complete.
+ *  The backbone is named by its digest, or embedded. @return AD_OK, AD_ERR_IO, AD_ERR_OUT_OF_MEMORY */
+AD_NODISCARD AD_API ad_status ad_scorer_save(const ad_scorer *scorer, const char *path,
+                                             const ad_scorer_save_options *options);
+/** Load a scorer. @param weights_path the backbone's weights; NULL when they are embedded
+ *  @return AD_OK, AD_ERR_IO, AD_ERR_FORMAT (damaged: a CRC-32 differs), AD_ERR_MISMATCH (other weights
+ *          than it was fitted with), AD_ERR_UNSUPPORTED (made by a newer version) */
+AD_NODISCARD AD_API ad_status ad_scorer_load(ad_context *context, const char *path,
+                                             const char *weights_path, ad_scorer **out_scorer);
+/** Load a scorer onto a backbone that is open already: many scorers share one set of weights. */
+AD_NODISCARD AD_API ad_status ad_scorer_load_onto(ad_backbone *backbone, const char *path,
+                                                  ad_scorer **out_scorer);
+/** One more owner; each owner calls ad_scorer_destroy(). Returns its argument. */
+AD_API ad_scorer *ad_scorer_retain(ad_scorer *scorer);
+AD_API void ad_scorer_destroy(ad_scorer *scorer);
+
+/* ---- Method: Gaussian ------------------------------------------------------------------ */
+
+typedef enum ad_reduce {
+    AD_REDUCE_NONE = 0,
+    AD_REDUCE_PCA  = 1, /**< keep the leading components: cumulative variance > reduce_threshold */
+    AD_REDUCE_NPCA = 2, /**< keep the others, of low variance (OPCA-v is NPCA with threshold 1 - v) */
+    AD_REDUCE_AUTO = 3  /**< NONE for ResNets, NPCA for EfficientNets */
+} ad_reduce;
+
+typedef enum ad_pixel_fit {
+    AD_PIXEL_FIT_NONE  = 0, /**< image scores only */
+    AD_PIXEL_FIT_DENSE = 1, /**< statistics of their own over all positions of all images */
+    AD_PIXEL_FIT_GAP   = 2  /**< the image-level statistics, applied at every position */
+} ad_pixel_fit;
+
+/** Gaussian / Mahalanobis on deep features with PCA or NPCA (Wang, Xu, Chen 2022; Rippel et al. 2020,
+ *  arXiv:2005.14140; shrinkage: Ledoit and Wolf 2004). Image score: pooled features of each layer,
+ *  Mahalanobis distance, summed over layers. Map: the distance at every position, mean over layers.
+ *  Fill with ad_gaussian_options_init(). Fields are only ever appended. */
+typedef struct ad_gaussian_options {
+    uint32_t      struct_size;
+    int32_t       reduce;           /**< an ad_reduce; default AD_REDUCE_AUTO */
+    double        reduce_threshold; /**< default 0.95, in (0, 1) */
+    const char   *layers;           /**< comma-separated; default NULL: the backbone's own choice */
+    ad_preprocess preprocess;       /**< default: as ad_preprocess_init() */
+    int32_t       pixel;            /**< an ad_pixel_fit; default AD_PIXEL_FIT_DENSE */
+    int32_t       ddof;             /**< covariance divisor m - ddof: 0 (default) or 1 */
+    int32_t       squared;          /**< 1: squared distances; default 0 */
+    int32_t       samples;          /**< vectors kept per layer for the shrinkage of reduced statistics;
+                                         exact up to that many; default 16384, 256 .. 1048576 */
+    double        blur_sigma;       /**< Gaussian blur of the map at input size; default 0: none; <= 64 */
+} ad_gaussian_options;
+AD_API void ad_gaussian_options_init(ad_gaussian_options *options, size_t struct_size);
+/** Set one option by name from text, as the command line's --set does: "layers", "reduce" ("npca:0.95"),
+ *  "pixel", "size", "crop", "resize", "aspect", "mean" ("r,g,b"), "std", "ddof", "squared", "samples",
+ *  "blur_sigma". Strings are not copied: `value` must outlive the options for "layers".
+ *  @return AD_OK, AD_ERR_INVALID_ARGUMENT (the sentence lists what is possible) */
+AD_NODISCARD AD_API ad_status ad_gaussian_options_set(ad_gaussian_options *options, const char *key,
+                                                      const char *value);
+/** @return AD_OK, AD_ERR_INVALID_ARGUMENT (an option out of range, an unknown layer), AD_ERR_SHAPE */
+AD_NODISCARD AD_API ad_status ad_gaussian_fitter_create(ad_backbone *backbone,
+                                                        const ad_gaussian_options *options,
+                                                        ad_fitter **out_fitter);
+
+/* ---- Metrics --------------------------------------------------------------------------- */
+
+/** Area under the ROC curve with ties counted half, from `count` scores (higher = more anomalous) and
+ *  labels (non-zero = anomalous). @return AD_OK, AD_ERR_NUMERIC (NaN score), AD_ERR_INVALID_ARGUMENT
+ *  (only one class: undefined), AD_ERR_OUT_OF_MEMORY */
+AD_NODISCARD AD_API ad_status ad_auroc(const float *scores, const uint8_t *labels, size_t count,
+                                       double *out_auroc);
+/** Average precision: sum of (R_k - R_{k-1}) P_k over distinct thresholds, no interpolation. */
+AD_NODISCARD AD_API ad_status ad_average_precision(const float *scores, const uint8_t *labels,
+                                                   size_t count, double *out_ap);
+/** Largest F1 over the thresholds `score >= t`, and the smallest such t. The threshold is chosen on
+ *  the labels given, so the value is optimistic. @param out_threshold NULL when not wanted */
+AD_NODISCARD AD_API ad_status ad_f1_max(const float *scores, const uint8_t *labels, size_t count,
+                                        double *out_f1, float *out_threshold);
+
+typedef struct ad_aupro_options {
+    uint32_t struct_size;
+    int32_t  connectivity; /**< 8 (default, as the MVTec AD script) or 4 */
+    double   fpr_limit;    /**< integrate to this false positive rate; default 0.3, in (0, 1] */
+} ad_aupro_options;
+AD_API void ad_aupro_options_init(ad_aupro_options *options, size_t struct_size);
+
+/** Area under the per-region-overlap curve, as the MVTec AD evaluation script defines it (Bergmann et
+ *  al. 2021), over `count` maps and masks (MONO8, non-zero = anomalous) of equal sizes pairwise.
+ *  @return AD_OK, AD_ERR_SHAPE, AD_ERR_NUMERIC (NaN), AD_ERR_INVALID_ARGUMENT (no region, no good pixel) */
+AD_NODISCARD AD_API ad_status ad_aupro(const ad_map *maps, const ad_image *masks, size_t count,
+                                       const ad_aupro_options *options, double *out_aupro);
+/** AUROC over all pixels of `count` maps and masks pooled. */
+AD_NODISCARD AD_API ad_status ad_pixel_auroc(const ad_map *maps, const ad_image *masks, size_t count,
+                                             double *out_auroc);
+
+/** What ad_evaluate() measures; a figure that is undefined (one class only, no masks) is NaN. */
+typedef struct ad_evaluation {
+    uint32_t struct_size;
+    int32_t  eval_size;     /**< side the pixel figures were computed at; 0: each image's original */
+    int64_t  images;
+    int64_t  anomalous;     /**< images with label 1 */
+    double   image_auroc;
+    double   image_ap;
+    double   f1_max;
+    double   f1_threshold;
+    double   pixel_auroc;
+    double   au_pro;        /**< 8-connectivity, limit 0.3 */
+    double   ms_per_image;  /**< median wall time of scoring, reading excluded */
+} ad_evaluation;
+
+typedef struct ad_evaluate_options {
+    uint32_t             struct_size;
+    int32_t              eval_size; /**< pixel figures at eval_size x eval_size; default 0: original size */
+    ad_progress_callback progress;
+    void                *user;
+} ad_evaluate_options;
+AD_API void ad_evaluate_options_init(ad_evaluate_options *options, size_t struct_size);
+
+/** Score every image of a labelled dataset (AD_SPLIT_TEST) and measure detection and localisation.
+ *  @param out_scores one per image in the dataset's order, or NULL
+ *  @return AD_OK, AD_ERR_CANCELLED, or what scoring and reading give
+ *  @note Holds about 8 bytes per pixel of the whole set for the pixel figures. */
+AD_NODISCARD AD_API ad_status ad_evaluate(ad_scorer *scorer, const ad_dataset *dataset,
+                                          const ad_evaluate_options *options,
+                                          ad_evaluation *out_evaluation, float *out_scores);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* ADFEAT_H */
