@@ -1,0 +1,17 @@
+/* A 64-bit identity of bytes. */
+#include "core/digest.h"
+
+#include <zlib.h>
+
+void adi_digest_bytes(uint64_t *digest, const void *bytes, size_t size)
+{
+    uLong crc = (uLong)(*digest >> 32), adler = (uLong)(*digest & 0xffffffffu);
+    for (const Bytef *p = bytes; size;) { /* zlib counts in uInt */
+        const uInt n = size > (1u << 30) ? 1u << 30 : (uInt)size;
+        crc = crc32(crc, p, n);
+        adler = adler32(adler, p, n);
+        p += n;
+        size -= n;
+    }
+    *digest = (uint64_t)crc << 32 | (uint64_t)adler;
+}

@@ -1,0 +1,127 @@
+/* Element types of safetensors: sizes, names, and reading any float type as float or double. */
+#include <math.h>
+#include <string.h>
+
+#include "core/safetensors.h"
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "tensors are read and written as they are");
+
+static const struct {
+    const char *name;
+    size_t bytes;
+} dtypes[ADI_DTYPE_COUNT] = {
+    [ADI_F64] = {"F64", 8},   [ADI_F32] = {"F32", 4}, [ADI_F16] = {"F16", 2},
+    [ADI_BF16] = {"BF16", 2}, [ADI_I64] = {"I64", 8}, [ADI_I32] = {"I32", 4},
+    [ADI_I16] = {"I16", 2},   [ADI_I8] = {"I8", 1},   [ADI_U8] = {"U8", 1},
+    [ADI_BOOL] = {"BOOL", 1},
+};
+
+size_t adi_dtype_bytes(adi_dtype dtype)
+{
+    return dtypes[dtype].bytes;
+}
+
+const char *adi_dtype_name(adi_dtype dtype)
+{
+    return dtypes[dtype].name;
+}
+
+static float float_of_bits(uint32_t bits)
+{
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* The data of a tensor is not aligned: every load goes through memcpy. */
+static double load_f64(const uint8_t *p)
+{
+    double value;
+    memcpy(&value, p, sizeof value);
+    return value;
+}
+
+static float load_f32(const uint8_t *p)
+{
+    float value;
+    memcpy(&value, p, sizeof value);
+    return value;
+}
+
+/* IEEE binary16: 5 exponent bits with bias 15, 10 fraction bits. Every value is exact in float. */
+static float load_f16(const uint8_t *p)
+{
+    const uint32_t half = (uint32_t)p[0] | (uint32_t)p[1] << 8;
+    const uint32_t sign = (half & 0x8000u) << 16;
+    const uint32_t exponent = half >> 10 & 0x1Fu;
+    const uint32_t fraction = half & 0x3FFu;
+    if (exponent == 0) { /* zero and subnormals: fraction * 2^-24 */
+        const float magnitude = (float)fraction * 0x1p-24f;
+        return sign ? -magnitude : magnitude;
+    }
+    const uint32_t widened = exponent == 0x1Fu ? 0xFFu : exponent + (127 - 15);
+    return float_of_bits(sign | widened << 23 | fraction << 13);
+}
+
+/* bfloat16: the upper half of a float. */
+static float load_bf16(const uint8_t *p)
+{
+    return float_of_bits((uint32_t)p[0] << 16 | (uint32_t)p[1] << 24);
+}
+
+static ad_status refuse_value(const adi_safetensors *file, const adi_st_tensor *tensor,
+                              int64_t index, double value)
+{
+    const char *kind = isnan(value) ? "NaN" : isinf(value) ? "infinite" : "too large for F32";
+    return adi_fail(AD_ERR_NUMERIC, "%s: tensor '%s': element %jd is %s", adi_st_what(file),
+                    tensor->name, (intmax_t)index, kind);
+}
+
+static ad_status refuse_dtype(const adi_safetensors *file, const adi_st_tensor *tensor)
+{
+    return adi_fail(AD_ERR_FORMAT, "%s: tensor '%s' is %s, expected F32, F16, BF16 or F64",
+                    adi_st_what(file), tensor->name, adi_dtype_name(tensor->dtype));
+}
+
+/* One loop per source type, so that the type is not asked for every element. */
+#define READ_ALL(load, bytes, type)                                                                \
+    for (int64_t i = 0; i < tensor->count; i++) {                                                  \
+        const type value = (type)load(tensor->data + i * (bytes));                                 \
+        if (!isfinite(value))                                                                      \
+            return refuse_value(file, tensor, i, (double)load(tensor->data + i * (bytes)));        \
+        out[i] = value;                                                                            \
+    }                                                                                              \
+    return AD_OK
+
+ad_status adi_st_read_f32(const adi_safetensors *file, const adi_st_tensor *tensor, float *out)
+{
+    switch (tensor->dtype) {
+    case ADI_F64:
+        READ_ALL(load_f64, 8, float);
+    case ADI_F32:
+        READ_ALL(load_f32, 4, float);
+    case ADI_F16:
+        READ_ALL(load_f16, 2, float);
+    case ADI_BF16:
+        READ_ALL(load_bf16, 2, float);
+    default:
+        return refuse_dtype(file, tensor);
+    }
+}
+
+ad_status adi_st_read_f64(const adi_safetensors *file, const adi_st_tensor *tensor, double *out)
+{
+    switch (tensor->dtype) {
+    case ADI_F64:
+        READ_ALL(load_f64, 8, double);
+    case ADI_F32:
+        READ_ALL(load_f32, 4, double);
+    case ADI_F16:
+        READ_ALL(load_f16, 2, double);
+    case ADI_BF16:
+        READ_ALL(load_bf16, 2, double);
+    default:
+        return refuse_dtype(file, tensor);
+    }
+}

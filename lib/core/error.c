@@ -1,0 +1,54 @@
+/* The thread-local error sentence: fixed size, never NULL, written without allocating. */
+#include "core/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MESSAGE_BYTES = 1024 };
+
+static _Thread_local char message[MESSAGE_BYTES];
+
+/* Paths and names in a sentence come from outside: keep it one line. */
+static void keep_one_line(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            *text = '?';
+}
+
+ad_status adi_fail(ad_status status, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    keep_one_line(message);
+    return status;
+}
+
+ad_status adi_fail_memory(void)
+{
+    static const char text[] = "out of memory";
+    memcpy(message, text, sizeof text);
+    return AD_ERR_OUT_OF_MEMORY;
+}
+
+ad_status adi_fail_prefix(ad_status status, const char *format, ...)
+{
+    char before[MESSAGE_BYTES];
+    memcpy(before, message, sizeof before);
+    va_list args;
+    va_start(args, format);
+    const int n = vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    if (n >= 0 && (size_t)n < sizeof message)
+        snprintf(message + n, sizeof message - (size_t)n, "%s", before);
+    keep_one_line(message);
+    return status;
+}
+
+const char *ad_last_error_message(void)
+{
+    return message;
+}

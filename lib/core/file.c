@@ -1,0 +1,255 @@
+/* Whole files in, whole files out. Writing goes to a temporary file in the same folder, which takes
+ * the final name only when everything is on the disk. */
+#include "core/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { NAME_ATTEMPTS = 100 };
+
+static ad_status fail_errno(const char *verb, const char *path, int error)
+{
+    char text[128];
+    return adi_fail(AD_ERR_IO, "cannot %s '%s': %s", verb, path,
+                    strerror_r(error, text, sizeof text));
+}
+
+/* Read until `size` bytes are there; the number read is smaller only at the end of the file.
+ * Negative on failure, with errno set. */
+static ssize_t read_fully(int fd, uint8_t *bytes, size_t size)
+{
+    size_t done = 0;
+    while (done < size) {
+        const ssize_t n = read(fd, bytes + done, size - done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        if (n == 0)
+            break;
+        done += (size_t)n;
+    }
+    return (ssize_t)done;
+}
+
+static ad_status read_opened(const adi_allocator *a, int fd, const char *path, size_t limit,
+                             uint8_t **out_bytes, size_t *out_size)
+{
+    struct stat info;
+    if (fstat(fd, &info) != 0)
+        return fail_errno("read", path, errno);
+    if (S_ISDIR(info.st_mode))
+        return fail_errno("read", path, EISDIR);
+    if (!S_ISREG(info.st_mode))
+        return adi_fail(AD_ERR_IO, "cannot read '%s': not a regular file", path);
+    if ((uintmax_t)info.st_size > limit || (uintmax_t)info.st_size > SSIZE_MAX)
+        return adi_fail(AD_ERR_FORMAT, "'%s' has %jd bytes, the limit is %zu", path,
+                        (intmax_t)info.st_size, limit);
+    const size_t size = (size_t)info.st_size;
+    uint8_t *bytes = adi_alloc(a, size);
+    if (!bytes)
+        return adi_fail_memory();
+    const ssize_t n = read_fully(fd, bytes, size);
+    const int error = errno;
+    if (n < 0 || (size_t)n != size) {
+        adi_free(a, bytes);
+        if (n < 0)
+            return fail_errno("read", path, error);
+        return adi_fail(AD_ERR_IO, "cannot read '%s': it ended at byte %zd of %zu", path, n, size);
+    }
+    *out_bytes = bytes;
+    *out_size = size;
+    return AD_OK;
+}
+
+ad_status adi_file_read(const adi_allocator *a, const char *path, size_t limit, uint8_t **out_bytes,
+                        size_t *out_size)
+{
+    int fd;
+    do { /* O_NONBLOCK: a FIFO would make open() wait; regular files do not notice */
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    } while (fd < 0 && errno == EINTR);
+    if (fd < 0)
+        return fail_errno("open", path, errno);
+    const ad_status status = read_opened(a, fd, path, limit, out_bytes, out_size);
+    close(fd);
+    return status;
+}
+
+/* Bytes of the folder part of a path, with its slash; 0 where there is none. */
+static size_t folder_length(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? (size_t)(slash - path) + 1 : 0;
+}
+
+/* The file that will be replaced: where a symbolic link leads, so that the link stays a link.
+ * *out_mode is 0 where nothing is there yet. */
+static ad_status find_target(adi_file_writer *w, mode_t *out_mode)
+{
+    char resolved[PATH_MAX];
+    const char *target = w->path;
+    struct stat info;
+    if (lstat(w->path, &info) == 0 && S_ISLNK(info.st_mode)) {
+        target = realpath(w->path, resolved);
+        if (!target)
+            return fail_errno("write", w->path, errno);
+    }
+    *out_mode = 0;
+    if (stat(target, &info) == 0) {
+        if (S_ISDIR(info.st_mode))
+            return fail_errno("write", w->path, EISDIR);
+        if (!S_ISREG(info.st_mode)) /* renaming over /dev/null would be a bad surprise */
+            return adi_fail(AD_ERR_IO, "cannot write '%s': not a regular file", w->path);
+        *out_mode = S_IFREG | (info.st_mode & 0777);
+    }
+    w->target = adi_strdup(w->allocator, target);
+    return w->target ? AD_OK : adi_fail_memory();
+}
+
+/* Not secret, only unlikely to be taken: O_EXCL decides. */
+static uint64_t unlikely_number(const void *salt)
+{
+    struct timespec now = {0, 0};
+    clock_gettime(CLOCK_REALTIME, &now);
+    uint64_t z = (uint64_t)now.tv_sec * 1000000007u + (uint64_t)now.tv_nsec;
+    z += ((uint64_t)getpid() << 40) + (uint64_t)(uintptr_t)salt;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    return z ^ (z >> 31);
+}
+
+/* The name does not contain the final one, which may already be as long as a name may be. */
+static ad_status create_temporary(adi_file_writer *w, mode_t replaced_mode)
+{
+    const size_t folder = folder_length(w->target);
+    const size_t room = sizeof ".adfeat-0123456789abcdef.tmp";
+    char *name = adi_alloc(w->allocator, folder + room);
+    if (!name)
+        return adi_fail_memory();
+    memcpy(name, w->target, folder);
+    const uint64_t number = unlikely_number(name);
+    int error = EEXIST;
+    for (uint64_t i = 0; i < NAME_ATTEMPTS && w->fd < 0; i++) {
+        snprintf(name + folder, room, ".adfeat-%016jx.tmp", (uintmax_t)(number + i));
+        /* What replaces a private file must not be readable for a moment either. */
+        w->fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+                     replaced_mode ? 0600 : 0666);
+        error = errno;
+        if (w->fd < 0 && error != EEXIST && error != EINTR)
+            break;
+    }
+    if (w->fd < 0) {
+        adi_free(w->allocator, name);
+        return fail_errno("write", w->path, error);
+    }
+    w->temporary = name;
+    if (replaced_mode && fchmod(w->fd, replaced_mode & 0777) != 0)
+        return fail_errno("write", w->path, errno);
+    return AD_OK;
+}
+
+ad_status adi_file_begin(adi_file_writer *w, const adi_allocator *a, const char *path)
+{
+    *w = (adi_file_writer){.allocator = a, .path = path, .fd = -1};
+    mode_t replaced_mode = 0;
+    ad_status status = find_target(w, &replaced_mode);
+    if (status == AD_OK)
+        status = create_temporary(w, replaced_mode);
+    if (status != AD_OK)
+        adi_file_abort(w);
+    return status;
+}
+
+ad_status adi_file_append(adi_file_writer *w, const void *bytes, size_t size)
+{
+    if (w->fd < 0)
+        return adi_fail(AD_ERR_STATE, "cannot write '%s': the file is already closed", w->path);
+    const uint8_t *next = bytes;
+    while (size > 0) {
+        const ssize_t n = write(w->fd, next, size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            const int error = n < 0 ? errno : EIO;
+            adi_file_abort(w);
+            return fail_errno("write", w->path, error);
+        }
+        next += n;
+        size -= (size_t)n;
+    }
+    return AD_OK;
+}
+
+static int sync_fully(int fd)
+{
+    int result;
+    do {
+        result = fsync(fd);
+    } while (result != 0 && errno == EINTR);
+    return result;
+}
+
+/* Makes the new name last through a power cut. Some file systems cannot do it, and a folder may be
+ * writable but not readable: then the file is still whole, so that is no failure. */
+static int sync_folder(const char *target)
+{
+    char folder[PATH_MAX];
+    const size_t length = folder_length(target);
+    if (length >= sizeof folder)
+        return 0;
+    memcpy(folder, target, length);
+    folder[length] = 0;
+    const int fd = open(length ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return 0;
+    int error = sync_fully(fd) == 0 ? 0 : errno;
+    if (error == EINVAL || error == ENOTSUP || error == ENOSYS || error == EROFS)
+        error = 0;
+    close(fd);
+    return error;
+}
+
+ad_status adi_file_commit(adi_file_writer *w)
+{
+    if (w->fd < 0)
+        return adi_fail(AD_ERR_STATE, "cannot write '%s': the file is already closed", w->path);
+    int error = sync_fully(w->fd) == 0 ? 0 : errno;
+    /* Network file systems tell of a full disk as late as here. After EINTR the descriptor is gone
+     * all the same, and fsync has spoken. */
+    if (close(w->fd) != 0 && error == 0 && errno != EINTR)
+        error = errno;
+    w->fd = -1;
+    if (error == 0 && rename(w->temporary, w->target) != 0)
+        error = errno;
+    if (error == 0) {
+        adi_free(w->allocator, w->temporary); /* it is the final file now: nothing to remove */
+        w->temporary = NULL;
+        error = sync_folder(w->target);
+    }
+    adi_file_abort(w);
+    return error ? fail_errno("write", w->path, error) : AD_OK;
+}
+
+void adi_file_abort(adi_file_writer *w)
+{
+    if (w->fd >= 0)
+        close(w->fd);
+    w->fd = -1;
+    if (w->temporary) {
+        unlink(w->temporary);
+        adi_free(w->allocator, w->temporary);
+        w->temporary = NULL;
+    }
+    if (w->target) {
+        adi_free(w->allocator, w->target);
+        w->target = NULL;
+    }
+}

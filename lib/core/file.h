@@ -1,0 +1,29 @@
+/* Whole files in, whole files out: reading with a size limit, and atomic replacement. */
+#ifndef ADI_CORE_FILE_H
+#define ADI_CORE_FILE_H
+
+#include "core/alloc.h"
+#include "core/error.h"
+
+/* Read a regular file. *out_bytes is released with adi_free(). AD_ERR_IO names the path and the cause;
+ * a file larger than `limit` is AD_ERR_FORMAT. */
+ad_status adi_file_read(const adi_allocator *a, const char *path, size_t limit, uint8_t **out_bytes,
+                        size_t *out_size);
+
+/* A file being written beside its final name; nothing is seen under that name until commit. */
+typedef struct adi_file_writer {
+    const adi_allocator *allocator;
+    const char *path; /* the caller's, must outlive the writer */
+    char *target;     /* the path with symbolic links followed */
+    char *temporary;
+    int fd;
+} adi_file_writer;
+
+ad_status adi_file_begin(adi_file_writer *w, const adi_allocator *a, const char *path);
+ad_status adi_file_append(adi_file_writer *w, const void *bytes, size_t size);
+/* fsync, rename over the final name, fsync of the folder. On failure the temporary file is removed. */
+ad_status adi_file_commit(adi_file_writer *w);
+/* Remove the temporary file; harmless after commit and on a zeroed writer with fd < 0. */
+void adi_file_abort(adi_file_writer *w);
+
+#endif

@@ -1,0 +1,44 @@
+/* Structs that begin with struct_size. */
+#include "core/options.h"
+
+#include <string.h>
+
+enum { MIN_STRUCT = 8 };
+
+void adi_options_init(void *out, size_t struct_size, const void *defaults, size_t size)
+{
+    if (!out || struct_size < sizeof(uint32_t))
+        return;
+    memset(out, 0, struct_size);
+    memcpy(out, defaults, struct_size < size ? struct_size : size);
+    const uint32_t stated = (uint32_t)struct_size;
+    memcpy(out, &stated, sizeof stated);
+}
+
+static uint32_t stated_size(const void *caller)
+{
+    uint32_t stated;
+    memcpy(&stated, caller, sizeof stated);
+    return stated;
+}
+
+ad_status adi_options_take(void *full, size_t size, const void *caller, const char *what)
+{
+    if (!caller)
+        return AD_OK;
+    const uint32_t stated = stated_size(caller);
+    ADI_CHECK_ARG(stated >= MIN_STRUCT, "%s: struct_size is %u: call its init function first", what,
+                  stated);
+    memcpy(full, caller, stated < size ? stated : size);
+    return AD_OK;
+}
+
+ad_status adi_struct_give(void *caller, const void *full, size_t size, const char *what)
+{
+    ADI_CHECK_ARG(caller, "%s: the output is NULL", what);
+    const uint32_t stated = stated_size(caller);
+    ADI_CHECK_ARG(stated >= MIN_STRUCT, "%s: set struct_size of the output to its sizeof first", what);
+    memcpy(caller, full, stated < size ? stated : size);
+    memcpy(caller, &stated, sizeof stated);
+    return AD_OK;
+}

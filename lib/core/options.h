@@ -1,0 +1,17 @@
+/* Structs that begin with struct_size: the caller may have been compiled with a smaller or larger one. */
+#ifndef ADI_CORE_OPTIONS_H
+#define ADI_CORE_OPTIONS_H
+
+#include "core/error.h"
+
+/* Fill a caller's struct of struct_size bytes with the defaults it has room for. */
+void adi_options_init(void *out, size_t struct_size, const void *defaults, size_t size);
+
+/* `full` holds the defaults; overwrite what the caller's struct has of it. NULL leaves the defaults. A
+ * struct smaller than its first two words was never initialised. */
+ad_status adi_options_take(void *full, size_t size, const void *caller, const char *what);
+
+/* Copy a filled struct out to a caller whose struct_size is set; its struct_size is kept. */
+ad_status adi_struct_give(void *caller, const void *full, size_t size, const char *what);
+
+#endif

@@ -1,0 +1,66 @@
+/* The safetensors container: 8-byte little-endian header length, JSON header, raw little-endian
+ * tensors. The reader trusts nothing: every count, offset, product and string is checked before use.
+ * The writer adds a CRC-32 of every tensor and of the header, and replaces the file atomically. */
+#ifndef ADI_CORE_SAFETENSORS_H
+#define ADI_CORE_SAFETENSORS_H
+
+#include "core/alloc.h"
+#include "core/error.h"
+
+typedef enum adi_dtype {
+    ADI_F64, ADI_F32, ADI_F16, ADI_BF16, ADI_I64, ADI_I32, ADI_I16, ADI_I8, ADI_U8, ADI_BOOL, ADI_DTYPE_COUNT
+} adi_dtype;
+
+enum { ADI_ST_MAX_DIMS = 8, ADI_ST_MAX_NAME = 512, ADI_ST_MAX_TENSORS = 65536,
+       ADI_ST_MAX_HEADER = 16 << 20 };
+
+size_t adi_dtype_bytes(adi_dtype dtype);
+const char *adi_dtype_name(adi_dtype dtype); /* "F32" */
+
+typedef struct adi_st_tensor {
+    const char *name;
+    adi_dtype dtype;
+    int32_t ndim;
+    int64_t shape[ADI_ST_MAX_DIMS];
+    int64_t count;       /* elements: the product of shape, 1 for a scalar */
+    const uint8_t *data; /* not aligned */
+} adi_st_tensor;
+
+typedef struct adi_safetensors adi_safetensors;
+
+/* Parse `size` bytes, which must outlive the object. `what` names the source in sentences. */
+ad_status adi_st_parse(const adi_allocator *a, const uint8_t *bytes, size_t size, const char *what,
+                       adi_safetensors **out_file);
+/* Read and parse a file; the object owns the bytes. */
+ad_status adi_st_open(const adi_allocator *a, const char *path, adi_safetensors **out_file);
+void adi_st_close(adi_safetensors *file);
+
+/* The source's name, for sentences. */
+const char *adi_st_what(const adi_safetensors *file);
+int32_t adi_st_count(const adi_safetensors *file);
+const adi_st_tensor *adi_st_at(const adi_safetensors *file, int32_t index); /* sorted by name */
+/* NULL where absent; binary search. */
+const adi_st_tensor *adi_st_find(const adi_safetensors *file, const char *name);
+/* A __metadata__ value, or NULL. */
+const char *adi_st_meta(const adi_safetensors *file, const char *key);
+/* Copy as float32, converting F32, F16, BF16 or F64. NaN or infinity is AD_ERR_NUMERIC, another type
+ * AD_ERR_FORMAT; both name the tensor. */
+ad_status adi_st_read_f32(const adi_safetensors *file, const adi_st_tensor *tensor, float *out);
+ad_status adi_st_read_f64(const adi_safetensors *file, const adi_st_tensor *tensor, double *out);
+/* Check the CRC-32s that the writer left: AD_ERR_FORMAT names the damaged tensor; a file without any
+ * "adfeat.crc32" entries is AD_ERR_FORMAT too. */
+ad_status adi_st_verify(const adi_safetensors *file);
+
+typedef struct adi_st_writer adi_st_writer;
+
+ad_status adi_st_writer_create(const adi_allocator *a, adi_st_writer **out_writer);
+/* key and value are copied. */
+ad_status adi_st_writer_meta(adi_st_writer *w, const char *key, const char *value);
+/* name and shape are copied; data is borrowed until adi_st_writer_save() returns. */
+ad_status adi_st_writer_tensor(adi_st_writer *w, const char *name, adi_dtype dtype, int32_t ndim,
+                               const int64_t *shape, const void *data);
+/* Atomic; see core/file.h. The same content gives the same bytes. */
+ad_status adi_st_writer_save(adi_st_writer *w, const char *path);
+void adi_st_writer_destroy(adi_st_writer *w);
+
+#endif
