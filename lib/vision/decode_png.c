@@ -1,0 +1,152 @@
+/* PNG of every colour type and depth: grey to MONO8 or MONO16, the rest to RGB8. Alpha is dropped,
+ * not blended; gamma and colour profiles are ignored; a wrong checksum anywhere is an error. */
+#include "vision/vision.h"
+
+#include <setjmp.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include <png.h>
+
+/* zlib packs 1032 bytes into one at the very best. */
+enum { MAX_INFLATION = 1040 };
+
+/* See decode_jpeg.c: what changes after setjmp() lives in the caller's frame. */
+typedef struct png_job {
+    png_structp png;
+    png_infop info;
+    jmp_buf jump;
+    const adi_allocator *allocator;
+    bool out_of_memory;
+    const uint8_t *bytes;
+    size_t size;
+    size_t used;
+    ad_status status;
+    ad_image image;
+} png_job;
+
+static png_voidp on_alloc(png_structp png, png_alloc_size_t bytes)
+{
+    png_job *job = png_get_mem_ptr(png);
+    void *p = adi_alloc(job->allocator, bytes);
+    if (!p)
+        job->out_of_memory = true; /* libpng may go on to another error because of it */
+    return p;
+}
+
+static void on_free(png_structp png, png_voidp pointer)
+{
+    const png_job *job = png_get_mem_ptr(png);
+    adi_free(job->allocator, pointer);
+}
+
+static void on_error(png_structp png, png_const_charp text)
+{
+    png_job *job = png_get_error_ptr(png);
+    job->status = job->out_of_memory ? adi_fail_memory() : adi_fail(AD_ERR_FORMAT, "PNG: %s", text);
+    longjmp(job->jump, 1);
+}
+
+static void on_warning(png_structp png, png_const_charp text)
+{
+    (void)png;
+    (void)text; /* libpng's own prints */
+}
+
+static void on_read(png_structp png, png_bytep to, size_t count)
+{
+    png_job *job = png_get_io_ptr(png);
+    if (count > job->size - job->used)
+        png_error(png, "the file ends early");
+    memcpy(to, job->bytes + job->used, count);
+    job->used += count;
+}
+
+/* Ask libpng for one of our formats. */
+static uint32_t choose_format(png_job *job, int color, int depth)
+{
+    png_structp png = job->png;
+    if (color & PNG_COLOR_MASK_ALPHA || color == PNG_COLOR_TYPE_PALETTE)
+        png_set_strip_alpha(png); /* also what a palette's tRNS becomes */
+    if (color == PNG_COLOR_TYPE_PALETTE)
+        png_set_palette_to_rgb(png);
+    if (color & PNG_COLOR_MASK_COLOR) {
+        if (depth == 16)
+            png_set_scale_16(png);
+        return AD_PIXEL_RGB8;
+    }
+    if (depth == 16) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+        png_set_swap(png);
+#endif
+        return AD_PIXEL_MONO16;
+    }
+    if (depth < 8)
+        png_set_expand_gray_1_2_4_to_8(png);
+    return AD_PIXEL_MONO8;
+}
+
+/* The part that libpng may leave by longjmp(); job->status tells how it went. */
+static void decode(png_job *job)
+{
+    if (setjmp(job->jump))
+        return;
+    job->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, job, on_error, on_warning, job,
+                                        on_alloc, on_free);
+    job->info = job->png ? png_create_info_struct(job->png) : NULL;
+    if (!job->info) {
+        job->status = adi_fail_memory();
+        return;
+    }
+    png_structp png = job->png;
+    png_set_read_fn(png, job, on_read);
+    png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
+    /* Nothing but pixels is wanted, so a damaged profile or text cannot stand in the way. */
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
+    /* The sides are checked below, for AD_ERR_SHAPE; chunks are limited as libpng's default is. */
+    png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
+    png_set_chunk_cache_max(png, 1000);
+    png_set_chunk_malloc_max(png, 8000000);
+
+    png_read_info(png, job->info);
+    const int64_t width = png_get_image_width(png, job->info);
+    const int64_t height = png_get_image_height(png, job->info);
+    job->status = adi_image_check_size("PNG", width, height);
+    if (job->status != AD_OK)
+        return;
+    const uint64_t raw = (uint64_t)height * png_get_rowbytes(png, job->info);
+    if (raw / MAX_INFLATION > job->size) {
+        job->status = adi_fail(AD_ERR_FORMAT, "PNG: %zu bytes are too few for an image of %u x %u",
+                               job->size, (unsigned)width, (unsigned)height);
+        return;
+    }
+    const uint32_t format =
+        choose_format(job, png_get_color_type(png, job->info), png_get_bit_depth(png, job->info));
+    const int passes = png_set_interlace_handling(png);
+    png_read_update_info(png, job->info);
+    if (png_get_rowbytes(png, job->info) != (size_t)(width * adi_pixel_bytes(format)))
+        png_error(png, "unexpected row size");
+    job->status = adi_image_alloc(job->allocator, format, width, height, &job->image);
+    if (job->status != AD_OK)
+        return;
+
+    for (int pass = 0; pass < passes; pass++)
+        for (int64_t y = 0; y < height; y++)
+            png_read_row(png, (uint8_t *)job->image.pixels + y * job->image.row_bytes, NULL);
+    png_read_end(png, NULL); /* to the last chunk, so a cut file is noticed */
+    job->status = AD_OK;
+}
+
+ad_status adi_decode_png(const adi_allocator *a, const uint8_t *bytes, size_t size,
+                         ad_image *out_image)
+{
+    png_job job = {.allocator = a, .bytes = bytes, .size = size};
+    decode(&job);
+    png_destroy_read_struct(&job.png, &job.info, NULL);
+    if (job.status != AD_OK) {
+        adi_image_free(&job.image);
+        return job.status;
+    }
+    *out_image = job.image;
+    return AD_OK;
+}

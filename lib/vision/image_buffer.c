@@ -1,0 +1,138 @@
+/* Pixel formats, the check of a caller's view, images that own their pixels, and rows as RGB8. */
+#include "vision/vision.h"
+
+#include <string.h>
+
+int32_t adi_pixel_bytes(uint32_t format)
+{
+    switch (format) {
+    case AD_PIXEL_MONO8:
+        return 1;
+    case AD_PIXEL_MONO16:
+        return 2;
+    case AD_PIXEL_RGB8:
+    case AD_PIXEL_BGR8:
+        return 3;
+    case AD_PIXEL_RGBA8:
+    case AD_PIXEL_BGRA8:
+        return 4;
+    default:
+        return 0;
+    }
+}
+
+ad_status adi_image_check(const ad_image *image)
+{
+    ADI_CHECK_ARG(image, "image is NULL");
+    ADI_CHECK_ARG(image->struct_size >= sizeof *image,
+                  "image: struct_size is %u, expected at least %zu; begin with AD_IMAGE_INIT",
+                  image->struct_size, sizeof *image);
+    const int32_t bytes = adi_pixel_bytes(image->format);
+    ADI_CHECK_ARG(bytes, "image: format 0x%08x is not an ad_pixel_format", image->format);
+    ADI_CHECK_ARG(image->pixels, "image: pixels is NULL");
+    if (image->width < 1 || image->width > ADI_IMAGE_MAX_SIDE || image->height < 1 ||
+        image->height > ADI_IMAGE_MAX_SIDE)
+        return adi_fail(AD_ERR_SHAPE, "image is %lld x %lld, possible are 1 to %d a side",
+                        (long long)image->width, (long long)image->height, ADI_IMAGE_MAX_SIDE);
+    /* The upper limit keeps row * row_bytes inside int64_t for every row; -INT64_MAX is the lowest
+     * value that can be negated. */
+    const int64_t most = INT64_MAX / ADI_IMAGE_MAX_SIDE;
+    const int64_t stride = image->row_bytes;
+    ADI_CHECK_ARG(stride <= most && stride >= -most, "image: row_bytes %lld is out of range",
+                  (long long)stride);
+    ADI_CHECK_ARG((stride < 0 ? -stride : stride) >= image->width * bytes,
+                  "image: row_bytes %lld is less than a row of %lld pixels of %d bytes",
+                  (long long)stride, (long long)image->width, (int)bytes);
+    ADI_CHECK_ARG(
+        image->format != AD_PIXEL_MONO16 || (stride % 2 == 0 && (uintptr_t)image->pixels % 2 == 0),
+        "image: MONO16 rows must be 2-byte aligned, row_bytes is %lld", (long long)stride);
+    return AD_OK;
+}
+
+ad_status adi_image_check_size(const char *kind, int64_t width, int64_t height)
+{
+    if (width > ADI_IMAGE_MAX_SIDE || height > ADI_IMAGE_MAX_SIDE)
+        return adi_fail(AD_ERR_SHAPE, "%s: image is %lld x %lld, possible are 1 to %d a side", kind,
+                        (long long)width, (long long)height, ADI_IMAGE_MAX_SIDE);
+    if (width * height > ADI_IMAGE_MAX_PIXELS)
+        return adi_fail(AD_ERR_SHAPE, "%s: image is %lld x %lld, files may have %d pixels at most",
+                        kind, (long long)width, (long long)height, ADI_IMAGE_MAX_PIXELS);
+    return AD_OK;
+}
+
+/* In front of the pixels of an owned image. A copy of the allocator, so that an image may be
+ * released after the object that made it is gone. */
+typedef struct image_owner {
+    adi_allocator allocator;
+} image_owner;
+
+_Static_assert(sizeof(image_owner) <= ADI_ALIGNMENT, "pixels begin one alignment after the owner");
+
+ad_status adi_image_alloc(const adi_allocator *a, uint32_t format, int64_t width, int64_t height,
+                          ad_image *out_image)
+{
+    const int64_t row_bytes = width * adi_pixel_bytes(format);
+    image_owner *owner = adi_alloc(a, ADI_ALIGNMENT + (size_t)row_bytes * (size_t)height);
+    if (!owner)
+        return adi_fail_memory();
+    owner->allocator = *a;
+    *out_image = (ad_image)AD_IMAGE_INIT(format, (const uint8_t *)owner + ADI_ALIGNMENT, width,
+                                         height, row_bytes);
+    out_image->owner = owner;
+    return AD_OK;
+}
+
+void adi_image_free(ad_image *image)
+{
+    if (!image || !image->owner)
+        return;
+    image_owner *owner = image->owner;
+    const adi_allocator allocator = owner->allocator;
+    adi_free(&allocator, owner);
+    image->owner = NULL;
+    image->pixels = NULL;
+}
+
+void adi_row_to_rgb8(uint8_t *rgb, const ad_image *image, int64_t row, int64_t x0, int64_t x1)
+{
+    const uint8_t *line = (const uint8_t *)image->pixels + row * image->row_bytes;
+    const uint16_t *line16 = (const uint16_t *)(const void *)line;
+    const int64_t n = x1 - x0;
+    line += x0 * adi_pixel_bytes(image->format);
+    switch (image->format) {
+    case AD_PIXEL_MONO8:
+        for (int64_t i = 0; i < n; i++)
+            rgb[3 * i] = rgb[3 * i + 1] = rgb[3 * i + 2] = line[i];
+        break;
+    case AD_PIXEL_MONO16:
+        for (int64_t i = 0; i < n; i++)
+            rgb[3 * i] = rgb[3 * i + 1] = rgb[3 * i + 2] = adi_16_to_8(line16[x0 + i]);
+        break;
+    case AD_PIXEL_RGB8:
+        memcpy(rgb, line, (size_t)(3 * n));
+        break;
+    case AD_PIXEL_BGR8:
+        for (int64_t i = 0; i < n; i++) {
+            rgb[3 * i] = line[3 * i + 2];
+            rgb[3 * i + 1] = line[3 * i + 1];
+            rgb[3 * i + 2] = line[3 * i];
+        }
+        break;
+    case AD_PIXEL_RGBA8:
+        for (int64_t i = 0; i < n; i++) {
+            rgb[3 * i] = line[4 * i];
+            rgb[3 * i + 1] = line[4 * i + 1];
+            rgb[3 * i + 2] = line[4 * i + 2];
+        }
+        break;
+    case AD_PIXEL_BGRA8:
+        for (int64_t i = 0; i < n; i++) {
+            rgb[3 * i] = line[4 * i + 2];
+            rgb[3 * i + 1] = line[4 * i + 1];
+            rgb[3 * i + 2] = line[4 * i];
+        }
+        break;
+    default:
+        break; /* adi_image_check() lets nothing else through */
+    }
+}

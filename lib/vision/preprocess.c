@@ -1,0 +1,48 @@
+/* From an image to a network's input: resize, centre crop, (rgb/255 - mean) / std. */
+#include "vision/vision.h"
+
+void adi_preprocess_resized(const adi_preprocess *p, int64_t width, int64_t height, int64_t *out_w,
+                            int64_t *out_h)
+{
+    *out_w = *out_h = p->size;
+    if (p->aspect != AD_ASPECT_SHORTER_SIDE)
+        return;
+    /* torchvision: int(size * long / short), in doubles; equal to the integer quotient here, as
+     * size and sides are far too small for the double quotient to round up to a whole number. */
+    if (width < height)
+        *out_h = p->size * height / width;
+    else
+        *out_w = p->size * width / height;
+}
+
+/* round(excess / 2) with ties to even, as Python rounds. */
+static int64_t crop_start(int64_t resized, int64_t crop)
+{
+    const int64_t excess = resized - crop;
+    const int64_t half = excess / 2;
+    return excess % 2 ? half + half % 2 : half;
+}
+
+ad_status adi_preprocess_run(const adi_preprocess *p, float *dst, const ad_image *image,
+                             adi_resize_scratch *scratch)
+{
+    const int64_t crop = p->crop;
+    int64_t w, h;
+    adi_preprocess_resized(p, image->width, image->height, &w, &h);
+    ADI_TRY(adi_resize_begin(scratch, image, w, h, crop_start(w, crop), crop_start(h, crop), crop,
+                             crop, p->resize));
+    /* In float32 and in torch's order (divide, subtract, divide), so that the bits agree. */
+    float value[3][256];
+    for (int c = 0; c < 3; c++)
+        for (int v = 0; v < 256; v++)
+            value[c][v] = ((float)v / 255.0f - p->mean[c]) / p->std[c];
+    for (int64_t y = 0; y < crop; y++) {
+        const uint8_t *rgb = adi_resize_row(scratch, image, y);
+        for (int64_t x = 0; x < crop; x++, rgb += 3, dst += 3) {
+            dst[0] = value[0][rgb[0]];
+            dst[1] = value[1][rgb[1]];
+            dst[2] = value[2][rgb[2]];
+        }
+    }
+    return AD_OK;
+}

@@ -1,0 +1,100 @@
+/* Pixels: decoding, resizing as Pillow does, and the way from a view to a network's input. */
+#ifndef ADI_VISION_VISION_H
+#define ADI_VISION_VISION_H
+
+#include "core/alloc.h"
+#include "core/error.h"
+
+enum {
+    ADI_IMAGE_MAX_SIDE = 32768,
+    ADI_IMAGE_MAX_PIXELS = 1 << 28, /* of a file: what its header may make us allocate */
+    ADI_BLUR_MAX_SIGMA = 64
+};
+
+/* Bytes per pixel of a format, 0 where it is unknown. */
+int32_t adi_pixel_bytes(uint32_t format);
+
+/* Check a caller's view: struct_size, format, sides, pixels and row_bytes (|row_bytes| at least a
+ * row, MONO16 rows 2-byte aligned). AD_ERR_INVALID_ARGUMENT or AD_ERR_SHAPE. */
+ad_status adi_image_check(const ad_image *image);
+
+/* Size in a file's header: AD_ERR_SHAPE beyond 32768 a side or 2^28 pixels. `kind` is "PNG", "JPEG". */
+ad_status adi_image_check_size(const char *kind, int64_t width, int64_t height);
+
+/* round(v / 257), exactly: ties cannot happen since 257 is odd. libpng scales the same way. */
+static inline uint8_t adi_16_to_8(uint16_t v)
+{
+    return (uint8_t)((v * 255u + 32895u) >> 16);
+}
+
+/* Decode by signature into an image that owns its pixels (owner set; adi_image_free()). */
+ad_status adi_image_decode(const adi_allocator *a, const uint8_t *bytes, size_t size,
+                           ad_image *out_image);                 /* decode.c */
+ad_status adi_decode_jpeg(const adi_allocator *a, const uint8_t *bytes, size_t size,
+                          ad_image *out_image);                  /* decode_jpeg.c */
+ad_status adi_decode_png(const adi_allocator *a, const uint8_t *bytes, size_t size,
+                         ad_image *out_image);                   /* decode_png.c */
+/* A new image with row_bytes = width * pixel bytes (even for MONO16), uninitialised. owner points to
+ * a block that remembers its allocator. */
+ad_status adi_image_alloc(const adi_allocator *a, uint32_t format, int64_t width, int64_t height,
+                          ad_image *out_image);                  /* image_buffer.c */
+void adi_image_free(ad_image *image);                            /* harmless on views and zeros */
+ad_status adi_encode_png(const adi_allocator *a, const ad_image *image, const char *path); /* encode_png.c */
+
+/* One row of any format as interleaved RGB8: grey replicated, alpha dropped, 16 bits scaled to 8. */
+void adi_row_to_rgb8(uint8_t *rgb, const ad_image *image, int64_t row, int64_t x0, int64_t x1);
+
+/* Memory that a resize needs and keeps between calls: grown when a larger image comes, so a stream
+ * of equal frames allocates once. Begin with the allocator set and the rest zero. */
+typedef struct adi_resize_scratch {
+    const adi_allocator *allocator;
+    uint8_t *block; /* a plan, its tables and its rows; private to resize.c */
+    size_t bytes;
+    struct adi_resize_key { /* what the tables in block are for */
+        int64_t in_w, in_h, out_w, out_h;
+        int64_t x, y, w, h; /* the part of the resized image that is wanted */
+        int32_t filter, unused;
+    } key;
+} adi_resize_scratch;
+
+void adi_resize_scratch_free(adi_resize_scratch *scratch);
+
+/* Resize any view to out_w x out_h RGB8 (dst: out_h rows of 3 * out_w bytes) with an ad_resize filter.
+ * Bit-exact with Pillow for PIL_*; CV_LINEAR is the 2-tap definition, rounded half up to 8 bits.
+ * Where the size does not change the pixels are copied, as Pillow does. */
+ad_status adi_resize_rgb8(uint8_t *dst, int64_t out_w, int64_t out_h, const ad_image *image,
+                          int32_t filter, adi_resize_scratch *scratch);
+
+/* The same a row at a time, for a window x, y, w, h of the resized image; nothing outside the window
+ * is computed. Begin, then ask for rows 0 .. h-1 in that order with the image that was given to begin;
+ * a row is 3 * w bytes, valid until the next call. */
+ad_status adi_resize_begin(adi_resize_scratch *scratch, const ad_image *image, int64_t out_w,
+                           int64_t out_h, int64_t x, int64_t y, int64_t w, int64_t h, int32_t filter);
+const uint8_t *adi_resize_row(adi_resize_scratch *scratch, const ad_image *image, int64_t row);
+
+/* What becomes of an image before the network sees it: a resolved ad_preprocess (nothing left at 0). */
+typedef struct adi_preprocess {
+    int32_t resize; /* ad_resize */
+    int32_t aspect; /* ad_aspect */
+    int32_t size;   /* resize target */
+    int32_t crop;   /* side after the centre crop; == size where nothing is cropped */
+    float mean[3], std[3];
+} adi_preprocess;
+
+/* Size after the resize of an image of width x height (torchvision's rule: the longer side is
+ * int(size * long / short)). */
+void adi_preprocess_resized(const adi_preprocess *p, int64_t width, int64_t height, int64_t *out_w,
+                            int64_t *out_h);
+
+/* Image to network input: dst is crop x crop x 3 float32 NHWC, (rgb/255 - mean) / std.
+ * The crop starts at round((resized - crop) / 2), ties to even as Python rounds. */
+ad_status adi_preprocess_run(const adi_preprocess *p, float *dst, const ad_image *image,
+                             adi_resize_scratch *scratch);
+
+/* Separable Gaussian blur in place, scipy's definition: radius int(4 sigma + 0.5), symmetric border
+ * with the edge sample repeated. tmp: h * w floats. Double accumulation. sigma <= ADI_BLUR_MAX_SIGMA. */
+void adi_blur(float *map, int64_t h, int64_t w, double sigma, float *tmp);
+/* Taps of the blur on one side plus the centre, for callers that size buffers. */
+int64_t adi_blur_radius(double sigma);
+
+#endif

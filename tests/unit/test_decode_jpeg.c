@@ -1,0 +1,355 @@
+/* JPEG: parity with Pillow, every coding process against plain baseline, refusals, damage of every
+ * kind. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <jpeglib.h>
+#include <zlib.h>
+
+#include "adfeat.h"
+#include "harness/fault_alloc.h"
+#include "vision/vision.h"
+
+/* 19 x 14, 4:2:0, made with Pillow 9.4.0 from the bytes of "jpeg":
+ *
+ *   im = Image.fromarray(golden_io.seeded_bytes("jpeg", (3, 4, 3)))
+ *   im.resize((19, 14), Image.BILINEAR).save(f, "JPEG", quality=50, optimize=True)
+ *   crc32(np.asarray(Image.open(f)).tobytes()) */
+static const uint32_t pillow_crc = 0xfb1a1548;
+static const char pillow_file[] =
+    "\xff\xd8\xff\xe0\x00\x10\x4a\x46\x49\x46\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
+    "\xff\xdb\x00\x43\x00\x10\x0b\x0c\x0e\x0c\x0a\x10\x0e\x0d\x0e\x12\x11\x10\x13\x18"
+    "\x28\x1a\x18\x16\x16\x18\x31\x23\x25\x1d\x28\x3a\x33\x3d\x3c\x39\x33\x38\x37\x40"
+    "\x48\x5c\x4e\x40\x44\x57\x45\x37\x38\x50\x6d\x51\x57\x5f\x62\x67\x68\x67\x3e\x4d"
+    "\x71\x79\x70\x64\x78\x5c\x65\x67\x63\xff\xdb\x00\x43\x01\x11\x12\x12\x18\x15\x18"
+    "\x2f\x1a\x1a\x2f\x63\x42\x38\x42\x63\x63\x63\x63\x63\x63\x63\x63\x63\x63\x63\x63"
+    "\x63\x63\x63\x63\x63\x63\x63\x63\x63\x63\x63\x63\x63\x63\x63\x63\x63\x63\x63\x63"
+    "\x63\x63\x63\x63\x63\x63\x63\x63\x63\x63\x63\x63\x63\x63\x63\x63\x63\x63\xff\xc0"
+    "\x00\x11\x08\x00\x0e\x00\x13\x03\x01\x22\x00\x02\x11\x01\x03\x11\x01\xff\xc4\x00"
+    "\x18\x00\x00\x03\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x03"
+    "\x04\x01\x02\xff\xc4\x00\x20\x10\x00\x02\x02\x01\x03\x05\x00\x00\x00\x00\x00\x00"
+    "\x00\x00\x00\x00\x00\x01\x02\x04\x03\x05\x21\x31\x11\x12\x13\x14\x51\xff\xc4\x00"
+    "\x17\x01\x00\x03\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x03"
+    "\x04\x05\xff\xc4\x00\x1d\x11\x00\x01\x04\x02\x03\x00\x00\x00\x00\x00\x00\x00\x00"
+    "\x00\x00\x00\x03\x00\x01\x02\x21\x04\x11\x12\x15\x52\xff\xda\x00\x0c\x03\x01\x00"
+    "\x02\x11\x03\x11\x00\x3f\x00\xcb\xda\x64\xb2\xc5\x74\x7c\x16\x43\x52\x8d\x6a\x2a"
+    "\xb3\x5b\xa1\x36\x73\x4d\x47\x92\x36\xbb\xf7\x64\xd1\x34\x87\xa1\x4e\xd1\x61\x9e"
+    "\x24\xdb\xc9\xa9\xad\x77\xee\x2f\x80\x2f\xc7\x10\x35\xb9\x32\x77\x6a\x0f\x2e\xbf"
+    "\xff\xd9";
+enum { PILLOW_SIZE = sizeof pillow_file - 1 };
+
+typedef struct file {
+    unsigned long size;
+    uint8_t *bytes;
+} file;
+
+typedef enum coding { BASELINE, PROGRESSIVE, ARITHMETIC, RESTARTS, SCANS, CODINGS } coding;
+
+typedef struct spec {
+    J_COLOR_SPACE from, to;
+    int components, w, h, quality;
+    int sampling; /* h and v factor of the first component, as 0x21 */
+    coding coding;
+} spec;
+
+/* Smooth enough for a close match after quantisation. */
+static uint8_t smooth_sample(int x, int y, int c)
+{
+    return (uint8_t)(40 + 2 * x + y * (c + 1) + 20 * c);
+}
+
+static file make_jpeg(const spec *s)
+{
+    static const jpeg_scan_info scans[] = {
+        {1, {0}, 0, 63, 0, 0}, {1, {1}, 0, 63, 0, 0}, {1, {2}, 0, 63, 0, 0}};
+    file f = {0};
+    struct jpeg_compress_struct c;
+    struct jpeg_error_mgr errors;
+    c.err = jpeg_std_error(&errors);
+    jpeg_create_compress(&c);
+    jpeg_mem_dest(&c, &f.bytes, &f.size);
+    c.image_width = (unsigned)s->w;
+    c.image_height = (unsigned)s->h;
+    c.input_components = s->components;
+    c.in_color_space = s->from;
+    jpeg_set_defaults(&c);
+    jpeg_set_colorspace(&c, s->to);
+    jpeg_set_quality(&c, s->quality, TRUE);
+    if (s->sampling) {
+        c.comp_info[0].h_samp_factor = s->sampling >> 4;
+        c.comp_info[0].v_samp_factor = s->sampling & 15;
+    }
+    if (s->coding == PROGRESSIVE)
+        jpeg_simple_progression(&c);
+    c.arith_code = s->coding == ARITHMETIC;
+    c.restart_interval = s->coding == RESTARTS ? 2 : 0;
+    if (s->coding == SCANS) {
+        c.scan_info = scans;
+        c.num_scans = s->components;
+    }
+    jpeg_start_compress(&c, TRUE);
+    for (int y = 0; y < s->h; y++) {
+        uint8_t row[256 * 4], *rows = row;
+        for (int x = 0; x < s->w; x++)
+            for (int k = 0; k < s->components; k++)
+                row[x * s->components + k] = smooth_sample(x, y, k);
+        jpeg_write_scanlines(&c, &rows, 1);
+    }
+    jpeg_finish_compress(&c);
+    jpeg_destroy_compress(&c);
+    return f;
+}
+
+/* Decode from a block of exactly that size, so that the sanitizer sees a byte too many. */
+static ad_status decode_exact(const void *bytes, size_t size, ad_image *out)
+{
+    static fault_alloc counts; /* outlives the image */
+    counts = (fault_alloc){0};
+    const adi_allocator a = {fault_alloc_get, fault_alloc_put, &counts};
+    uint8_t *copy = malloc(size ? size : 1);
+    memcpy(copy, bytes, size);
+    const ad_status ignored = adi_fail(AD_ERR_STATE, "stale");
+    (void)ignored;
+    *out = (ad_image){0};
+    const ad_status status = adi_decode_jpeg(&a, copy, size, out);
+    free(copy);
+    assert_int_equal(counts.live, status == AD_OK);
+    if (status != AD_OK) {
+        assert_null(out->owner);
+        assert_string_not_equal(ad_last_error_message(), "stale");
+    }
+    return status;
+}
+
+static uint32_t pixels_crc(const ad_image *image)
+{
+    return (uint32_t)crc32(0, image->pixels, (unsigned)(image->row_bytes * image->height));
+}
+
+static void equals_pillow(void **state)
+{
+    (void)state;
+    ad_image image;
+    assert_int_equal(decode_exact(pillow_file, PILLOW_SIZE, &image), AD_OK);
+    assert_int_equal(image.format, AD_PIXEL_RGB8);
+    assert_int_equal(image.width, 19);
+    assert_int_equal(image.height, 14);
+    assert_int_equal(image.row_bytes, 57);
+    assert_int_equal(pixels_crc(&image), pillow_crc);
+    adi_image_free(&image);
+}
+
+static const spec specs[] = {
+    {JCS_GRAYSCALE, JCS_GRAYSCALE, 1, 37, 21, 95, 0, BASELINE},
+    {JCS_GRAYSCALE, JCS_GRAYSCALE, 1, 1, 1, 95, 0, BASELINE},
+    {JCS_RGB, JCS_YCbCr, 3, 37, 21, 95, 0x11, BASELINE},
+    {JCS_RGB, JCS_YCbCr, 3, 37, 21, 95, 0x21, BASELINE},
+    {JCS_RGB, JCS_YCbCr, 3, 37, 21, 95, 0x12, BASELINE},
+    {JCS_RGB, JCS_YCbCr, 3, 37, 21, 95, 0x22, BASELINE},
+    {JCS_RGB, JCS_YCbCr, 3, 1, 1, 95, 0x22, BASELINE},
+    {JCS_RGB, JCS_YCbCr, 3, 17, 1, 95, 0x22, BASELINE},
+    {JCS_RGB, JCS_RGB, 3, 37, 21, 95, 0, BASELINE},
+};
+enum { SPECS = sizeof specs / sizeof *specs };
+
+/* Quantised coefficients are the same whatever the coding, so the pixels must be, bit for bit. */
+static void decodes_every_coding(void **state)
+{
+    (void)state;
+    for (int i = 0; i < SPECS; i++) {
+        uint32_t crc = 0;
+        for (int k = 0; k < CODINGS; k++) {
+            spec s = specs[i];
+            s.coding = (coding)k;
+            file f = make_jpeg(&s);
+            ad_image image;
+            assert_int_equal(decode_exact(f.bytes, f.size, &image), AD_OK);
+            assert_int_equal(image.format, s.components == 1 ? AD_PIXEL_MONO8 : AD_PIXEL_RGB8);
+            assert_int_equal(image.width, s.w);
+            assert_int_equal(image.height, s.h);
+            for (int y = 0; y < s.h; y++)
+                for (int x = 0; x < s.w; x++)
+                    for (int c = 0; c < s.components; c++) {
+                        const uint8_t *line = (const uint8_t *)image.pixels + y * image.row_bytes;
+                        const int d = line[x * s.components + c] - smooth_sample(x, y, c);
+                        assert_in_range(d + 16, 8, 24); /* subsampled colour drifts at the rim */
+                    }
+            if (k == BASELINE)
+                crc = pixels_crc(&image);
+            assert_int_equal(pixels_crc(&image), crc);
+            adi_image_free(&image);
+            free(f.bytes);
+        }
+    }
+}
+
+static void refuses_other_colours(void **state)
+{
+    (void)state;
+    static const spec cases[] = {
+        {JCS_CMYK, JCS_CMYK, 4, 9, 9, 75, 0, BASELINE},
+        {JCS_CMYK, JCS_YCCK, 4, 9, 9, 75, 0, BASELINE},
+        {JCS_UNKNOWN, JCS_UNKNOWN, 2, 9, 9, 75, 0, BASELINE},
+    };
+    static const char *const words[] = {"CMYK", "CMYK", "2 components"};
+    for (int i = 0; i < 3; i++) {
+        file f = make_jpeg(&cases[i]);
+        ad_image image;
+        assert_int_equal(decode_exact(f.bytes, f.size, &image), AD_ERR_UNSUPPORTED);
+        assert_non_null(strstr(ad_last_error_message(), words[i]));
+        free(f.bytes);
+    }
+}
+
+static void refuses_every_truncation(void **state)
+{
+    (void)state;
+    for (int k = 0; k < CODINGS; k++)
+        for (int grey = 0; grey < 2; grey++) {
+            spec s = specs[grey ? 0 : 5];
+            s.coding = (coding)k;
+            file f = make_jpeg(&s);
+            for (size_t n = 0; n < f.size; n++) {
+                ad_image image;
+                assert_int_equal(decode_exact(f.bytes, n, &image), AD_ERR_FORMAT);
+            }
+            free(f.bytes);
+        }
+    ad_image image;
+    assert_int_equal(decode_exact(pillow_file, PILLOW_SIZE - 2, &image), AD_ERR_FORMAT);
+    assert_string_equal(ad_last_error_message(), "JPEG: Premature end of JPEG file");
+}
+
+/* A JPEG has no checksum, so a flipped bit may give another image; never a crash or a leak. */
+static void survives_every_bit_flip(void **state)
+{
+    (void)state;
+    for (int k = 0; k < CODINGS; k++) {
+        spec s = specs[5];
+        s.coding = (coding)k;
+        file f = make_jpeg(&s);
+        int decoded = 0;
+        for (size_t bit = 0; bit < 8 * f.size; bit++) {
+            f.bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+            ad_image image;
+            const ad_status status = decode_exact(f.bytes, f.size, &image);
+            assert_true(status == AD_OK || status == AD_ERR_FORMAT || status == AD_ERR_SHAPE ||
+                        status == AD_ERR_UNSUPPORTED);
+            if (status == AD_OK) {
+                assert_int_equal(adi_image_check(&image), AD_OK);
+                decoded++;
+            }
+            adi_image_free(&image);
+            f.bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        }
+        assert_true(decoded > 0);
+        free(f.bytes);
+    }
+}
+
+/* Change the frame header's size: FF C0 length(2) precision height(2) width(2). */
+static void limits_what_a_header_claims(void **state)
+{
+    (void)state;
+    static const struct {
+        uint16_t w, h;
+        ad_status expected;
+    } cases[] = {{32769, 8, AD_ERR_SHAPE},      {8, 32769, AD_ERR_SHAPE},
+                 {65535, 65535, AD_ERR_SHAPE},  {32768, 32768, AD_ERR_SHAPE},
+                 {16384, 16384, AD_ERR_FORMAT}, {0, 8, AD_ERR_FORMAT},
+                 {8, 0, AD_ERR_FORMAT},         {300, 300, AD_ERR_FORMAT}};
+    uint8_t bytes[PILLOW_SIZE];
+    memcpy(bytes, pillow_file, PILLOW_SIZE);
+    size_t at = 0;
+    while (bytes[at] != 0xff || bytes[at + 1] != 0xc0)
+        at++;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        bytes[at + 5] = (uint8_t)(cases[i].h >> 8);
+        bytes[at + 6] = (uint8_t)cases[i].h;
+        bytes[at + 7] = (uint8_t)(cases[i].w >> 8);
+        bytes[at + 8] = (uint8_t)cases[i].w;
+        ad_image image;
+        assert_int_equal(decode_exact(bytes, PILLOW_SIZE, &image), cases[i].expected);
+    }
+    bytes[at + 1] = 0xc3; /* lossless */
+    ad_image image;
+    assert_int_equal(decode_exact(bytes, PILLOW_SIZE, &image), AD_ERR_UNSUPPORTED);
+    bytes[at + 1] = 0xc1;
+    bytes[at + 4] = 12; /* bits */
+    bytes[at + 6] = bytes[at + 8] = 9;
+    assert_int_equal(decode_exact(bytes, PILLOW_SIZE, &image), AD_ERR_UNSUPPORTED);
+}
+
+/* The last scan of a file with several, again and again: only the number of them is wrong. */
+static void limits_scans(void **state)
+{
+    (void)state;
+    spec s = specs[2];
+    s.coding = SCANS;
+    const file f = make_jpeg(&s);
+    size_t at = f.size - 2;
+    while (f.bytes[at] != 0xff || f.bytes[at + 1] != 0xda)
+        at--;
+    const size_t scan = f.size - 2 - at;
+    for (size_t copies = 90; copies <= 110; copies += 20) {
+        uint8_t *many = malloc(at + copies * scan + 2);
+        memcpy(many, f.bytes, at);
+        for (size_t i = 0; i < copies; i++)
+            memcpy(many + at + i * scan, f.bytes + at, scan);
+        memcpy(many + at + copies * scan, "\xff\xd9", 2);
+        ad_image image;
+        const ad_status status = decode_exact(many, at + copies * scan + 2, &image);
+        assert_int_equal(status, copies < 100 ? AD_OK : AD_ERR_FORMAT);
+        if (status != AD_OK)
+            assert_non_null(strstr(ad_last_error_message(), "scans"));
+        adi_image_free(&image);
+        free(many);
+    }
+    free(f.bytes);
+}
+
+static void ignores_what_follows(void **state)
+{
+    (void)state;
+    uint8_t bytes[PILLOW_SIZE + 5] = {0};
+    memcpy(bytes, pillow_file, PILLOW_SIZE);
+    ad_image image;
+    assert_int_equal(decode_exact(bytes, sizeof bytes, &image), AD_OK);
+    assert_int_equal(pixels_crc(&image), pillow_crc);
+    adi_image_free(&image);
+}
+
+static void survives_a_failing_allocation(void **state)
+{
+    (void)state;
+    fault_alloc counts = {.fail_at = 1};
+    const adi_allocator a = {fault_alloc_get, fault_alloc_put, &counts};
+    ad_image image = {0};
+    assert_int_equal(adi_decode_jpeg(&a, (const uint8_t *)pillow_file, PILLOW_SIZE, &image),
+                     AD_ERR_OUT_OF_MEMORY);
+    assert_string_equal(ad_last_error_message(), "out of memory");
+    assert_null(image.owner);
+    assert_int_equal(counts.live, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(equals_pillow),
+        cmocka_unit_test(decodes_every_coding),
+        cmocka_unit_test(refuses_other_colours),
+        cmocka_unit_test(refuses_every_truncation),
+        cmocka_unit_test(survives_every_bit_flip),
+        cmocka_unit_test(limits_what_a_header_claims),
+        cmocka_unit_test(limits_scans),
+        cmocka_unit_test(ignores_what_follows),
+        cmocka_unit_test(survives_a_failing_allocation),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
