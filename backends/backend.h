@@ -1,0 +1,108 @@
+/* What the library and a backend share: the kernel table and the structs its kernels take. A backend
+ * includes this and its own folder, nothing from lib/.
+ *
+ * Activations are float32 NHWC; a "position" is one (n, h, w) and its c channels are contiguous.
+ * Convolution weights are [kh, kw, c, k] (HWIO), so that a convolution is a row-major GEMM with the
+ * unfolded input. Matrices of the statistics are double, row-major, symmetric ones stored whole.
+ * Kernels return a status only and write no sentence: the caller in lib/ knows what it was doing. */
+#ifndef ADI_BACKEND_H
+#define ADI_BACKEND_H
+
+#include "adfeat.h"
+
+/* How a call runs: the context's thread count and scratch sized by the kernel's own *_scratch. */
+typedef struct adi_exec {
+    int32_t num_threads;
+    void *scratch; /* 64-byte aligned */
+} adi_exec;
+
+typedef enum adi_act { ADI_ACT_NONE, ADI_ACT_RELU, ADI_ACT_RELU6 } adi_act;
+
+/* A convolution: n images of h x w x c to oh x ow x k. Padding after follows from oh and ow. */
+typedef struct adi_conv2d_dims {
+    int64_t n, h, w, c, oh, ow, k;
+    int32_t kh, kw, stride, pad_top, pad_left;
+} adi_conv2d_dims;
+
+/* What follows a convolution while its result is in cache: y = act(y + bias + residual). */
+typedef struct adi_epilogue {
+    const float *bias;     /* [k] or NULL */
+    const float *residual; /* like y, or NULL */
+    adi_act act;
+} adi_epilogue;
+
+typedef struct adi_pool2d_dims {
+    int64_t n, h, w, c, oh, ow;
+    int32_t k, stride, pad_top, pad_left;
+} adi_pool2d_dims;
+
+/* A map of h x w x c resized to oh x ow; y_stride floats from one output row to the next. */
+typedef struct adi_resize_dims {
+    int64_t h, w, c, oh, ow, y_stride;
+} adi_resize_dims;
+
+/* Positions and channels. */
+typedef struct adi_pc {
+    int64_t p, c;
+} adi_pc;
+
+typedef struct adi_kernels {
+    /* y = act(conv(x, w) + bias + residual). Scratch depends on the shape and the thread count. */
+    size_t (*conv2d_scratch)(const adi_conv2d_dims *d, int32_t num_threads);
+    ad_status (*conv2d_fwd)(const adi_exec *ex, float *y, const float *x, const float *w,
+                            const adi_epilogue *e, const adi_conv2d_dims *d);
+    /* Depthwise: k == c, weights [kh, kw, c]. */
+    ad_status (*dwconv2d_fwd)(const adi_exec *ex, float *y, const float *x, const float *w,
+                              const adi_epilogue *e, const adi_conv2d_dims *d);
+    /* y = act(x * scale + shift) per channel: batch norm that no convolution could take in. */
+    ad_status (*batchnorm_fwd)(const adi_exec *ex, float *y, const float *x, const float *scale,
+                               const float *shift, adi_act act, adi_pc d);
+    ad_status (*activation_fwd)(const adi_exec *ex, float *y, const float *x, adi_act act, adi_pc d);
+    /* y = act(a + b) */
+    ad_status (*add_fwd)(const adi_exec *ex, float *y, const float *a, const float *b, adi_act act,
+                         adi_pc d);
+    ad_status (*maxpool2d_fwd)(const adi_exec *ex, float *y, const float *x, const adi_pool2d_dims *d);
+    /* Bilinear, half-pixel centres (align_corners = false), never antialiased. */
+    ad_status (*resize_fwd)(const adi_exec *ex, float *y, const float *x, const adi_resize_dims *d);
+    /* mean[c] over positions, summed in double. */
+    ad_status (*mean_fwd)(const adi_exec *ex, double *mean, const float *x, adi_pc d);
+    /* dist[p] = sum over r of (sum over c of a[r, c] (x[p, c] - mean[c]))^2; at is a transposed, [c, r]. */
+    size_t (*mahalanobis_scratch)(adi_pc d, int64_t r, int32_t num_threads);
+    ad_status (*mahalanobis_fwd)(const adi_exec *ex, float *dist, const float *x, const float *mean,
+                                 const float *at, adi_pc d, int64_t r);
+
+    /* Statistics, all double, one thread each. */
+    /* s[c, c] += sum over p of d_p d_p^T, lower triangle; d[p, c]. */
+    void (*syrk_f64)(double *s, const double *d, adi_pc dims);
+    /* Cholesky factor of the lower triangle, in place; the strict upper triangle becomes 0.
+     * AD_ERR_NUMERIC where a pivot is not positive. */
+    ad_status (*cholesky_f64)(double *a, int64_t n);
+    /* Inverse of a lower triangular matrix, in place. */
+    ad_status (*trinv_f64)(double *l, int64_t n);
+    /* Eigenvalues, ascending, and eigenvectors as rows, of the symmetric matrix whose lower triangle is
+     * in a; a is overwritten by the eigenvectors. work: eigen_work(n) doubles. */
+    size_t (*eigen_work)(int64_t n);
+    ad_status (*eigen_f64)(double *a, double *values, int64_t n, double *work);
+} adi_kernels;
+
+typedef struct adi_backend {
+    const char *name;
+    const adi_kernels *kernels;
+    int32_t (*max_threads)(void);     /* the backend's own choice of threads */
+    const char *(*describe)(void);    /* one line for ad_build_info() */
+    const char *(*warning)(void);     /* a sentence the user should see once, or NULL */
+} adi_backend;
+
+extern const adi_backend adi_backend_ref;
+extern const adi_backend adi_backend_cpu;
+
+static inline float adi_apply_act(float v, adi_act act)
+{
+    if (act != ADI_ACT_NONE && v < 0.0f) /* false for NaN: it stays, and is found at the end */
+        v = 0.0f;
+    if (act == ADI_ACT_RELU6 && v > 6.0f)
+        v = 6.0f;
+    return v;
+}
+
+#endif

@@ -1,0 +1,31 @@
+/* mahalanobis: squared distance of every position to one Gaussian, through a whitening matrix A.
+ *   dist[p] = || A (x_p - mean) ||^2,  A = L^-1 with covariance L L^T, or the scaled components of a
+ *   PCA, so that it cannot be negative. x [P,C], at = A^T [C,R]. */
+#include "ref.h"
+
+size_t adi_mahalanobis_scratch_ref(adi_pc d, int64_t r, int32_t num_threads)
+{
+    (void)d;
+    (void)num_threads;
+    return (size_t)r * sizeof(double);
+}
+
+ad_status adi_mahalanobis_fwd_ref(const adi_exec *ex, float *dist, const float *x, const float *mean,
+                                  const float *at, adi_pc d, int64_t r)
+{
+    double *z = ex->scratch;
+    for (int64_t p = 0; p < d.p; p++, x += d.c) {
+        for (int64_t j = 0; j < r; j++)
+            z[j] = 0.0;
+        for (int64_t c = 0; c < d.c; c++) {
+            const double v = (double)x[c] - mean[c];
+            for (int64_t j = 0; j < r; j++)
+                z[j] += v * at[c * r + j];
+        }
+        double sum = 0.0;
+        for (int64_t j = 0; j < r; j++)
+            sum += z[j] * z[j];
+        dist[p] = (float)sum;
+    }
+    return AD_OK;
+}

@@ -1,0 +1,28 @@
+/* maxpool2d: y[n,oy,ox,c] = max of x over the k x k window; positions outside x do not count. */
+#include "ref.h"
+
+#include <math.h>
+
+ad_status adi_maxpool2d_fwd_ref(const adi_exec *ex, float *y, const float *x,
+                                const adi_pool2d_dims *d)
+{
+    (void)ex;
+    for (int64_t n = 0; n < d->n; n++, x += d->h * d->w * d->c)
+        for (int64_t oy = 0; oy < d->oh; oy++)
+            for (int64_t ox = 0; ox < d->ow; ox++)
+                for (int64_t c = 0; c < d->c; c++) {
+                    float best = -INFINITY;
+                    for (int64_t iy = oy * d->stride - d->pad_top;
+                         iy < oy * d->stride - d->pad_top + d->k; iy++)
+                        for (int64_t ix = ox * d->stride - d->pad_left;
+                             ix < ox * d->stride - d->pad_left + d->k; ix++) {
+                            if (iy < 0 || iy >= d->h || ix < 0 || ix >= d->w)
+                                continue;
+                            const float v = x[(iy * d->w + ix) * d->c + c];
+                            if (v > best || v != v)
+                                best = v;
+                        }
+                    *y++ = best;
+                }
+    return AD_OK;
+}

@@ -1,0 +1,15 @@
+/* mean: mean[c] = (sum over positions of x[p,c]) / P, the global average pool of NHWC features. */
+#include "ref.h"
+
+ad_status adi_mean_fwd_ref(const adi_exec *ex, double *mean, const float *x, adi_pc d)
+{
+    (void)ex;
+    for (int64_t c = 0; c < d.c; c++)
+        mean[c] = 0.0;
+    for (int64_t p = 0; p < d.p; p++, x += d.c)
+        for (int64_t c = 0; c < d.c; c++)
+            mean[c] += x[c];
+    for (int64_t c = 0; c < d.c; c++)
+        mean[c] /= (double)d.p;
+    return AD_OK;
+}
