@@ -1,0 +1,41 @@
+/* Looking things up in a graph. */
+#include "nn/graph.h"
+
+#include <string.h>
+
+void adi_graph_destroy(adi_graph *graph)
+{
+    if (!graph)
+        return;
+    const adi_allocator *a = graph->allocator;
+    adi_free(a, graph->nodes);
+    adi_free(a, graph->taps);
+    adi_free(a, graph->hints);
+    adi_free(a, graph->words);
+    adi_free(a, graph->text);
+    adi_free(a, graph);
+}
+
+int32_t adi_graph_find_node(const adi_graph *graph, const char *name)
+{
+    for (int32_t i = 0; i < graph->node_count; i++)
+        if (strcmp(graph->nodes[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+int32_t adi_graph_find_tap(const adi_graph *graph, const char *name)
+{
+    for (int32_t i = 0; i < graph->tap_count; i++)
+        if (strcmp(graph->taps[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+const char *adi_graph_hint(const adi_graph *graph, const char *key)
+{
+    for (int32_t i = 0; i < graph->hint_count; i++)
+        if (strcmp(graph->hints[i].key, key) == 0)
+            return graph->hints[i].value;
+    return NULL;
+}

@@ -1,0 +1,62 @@
+/* A network as data: nodes in the order they run, taps where features are taken, and hints that
+ * methods read. Text in, checked structure out; the text is kept, since scorer files carry it. */
+#ifndef ADI_NN_GRAPH_H
+#define ADI_NN_GRAPH_H
+
+#include "core/alloc.h"
+#include "ops/op.h"
+
+enum {
+    ADI_GRAPH_MAX_NODES = 4096,
+    ADI_GRAPH_MAX_TAPS = 256,
+    ADI_GRAPH_MAX_HINTS = 64,
+    ADI_GRAPH_MAX_TEXT = 1 << 20,
+    ADI_GRAPH_MAX_NAME = 120
+};
+
+typedef struct adi_node {
+    const char *name;
+    const adi_op *op;
+    int32_t input[ADI_OP_MAX_INPUTS]; /* indices of earlier nodes */
+    int64_t in_channels, out_channels;
+    adi_attrs attrs;
+} adi_node;
+
+typedef struct adi_tap {
+    const char *name;
+    int32_t node;
+} adi_tap;
+
+typedef struct adi_hint {
+    const char *key, *value;
+} adi_hint;
+
+typedef struct adi_graph {
+    const adi_allocator *allocator;
+    char *text;  /* as given */
+    char *words; /* a copy that the names point into */
+    const char *name;
+    int32_t input_size;
+    float mean[3], std[3];
+    adi_node *nodes;
+    adi_tap *taps; /* in the order of the file: shallow to deep */
+    adi_hint *hints;
+    size_t node_capacity, tap_capacity, hint_capacity;
+    int32_t node_count, tap_count, hint_count;
+} adi_graph;
+
+/* Parse `length` bytes of text (not necessarily terminated). Sentences name the line. */
+ad_status adi_graph_read(const adi_allocator *a, const char *text, size_t length, adi_graph **out_graph);
+void adi_graph_destroy(adi_graph *graph);
+
+int32_t adi_graph_find_node(const adi_graph *graph, const char *name); /* -1 where absent */
+int32_t adi_graph_find_tap(const adi_graph *graph, const char *name);  /* -1 where absent */
+const char *adi_graph_hint(const adi_graph *graph, const char *key);   /* NULL where absent */
+
+/* The built-in graphs, in alphabetical order. */
+int32_t adi_builtin_graph_count(void);
+const char *adi_builtin_graph_name(int32_t index);
+/* NULL where there is no such architecture. */
+const char *adi_builtin_graph_text(const char *name);
+
+#endif

@@ -1,0 +1,312 @@
+/* The text form of a graph, one statement a line, '#' begins a comment:
+ *
+ *     network resnet18
+ *     input_size 224
+ *     mean 0.485 0.456 0.406
+ *     std 0.229 0.224 0.225
+ *     hint gaussian.layers maxpool,layer1,layer2,layer3
+ *     input image : channels=3
+ *     conv2d layer1.0.conv1 <- maxpool : out=64 kernel=3 pad=1
+ *     tap layer1 <- layer1.1.relu2
+ *
+ * A node names earlier nodes only, so a graph has no cycles. The text may come from a scorer file that
+ * somebody else made: every count, number and name is checked here, and nothing later needs to. */
+#include "nn/graph.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_WORDS = 24, MAX_CHANNELS = 65536, MAX_KERNEL = 64, MAX_STRIDE = 64 };
+
+typedef struct line {
+    int32_t number;
+    int32_t count;
+    char *words[MAX_WORDS];
+} line;
+
+static ad_status bad(const line *l, const char *what, const char *word)
+{
+    return adi_fail(AD_ERR_FORMAT, "graph line %d: %s '%s'", l->number, what, word);
+}
+
+static ad_status split(char *text, line *l)
+{
+    l->count = 0;
+    char *save = NULL;
+    for (char *w = strtok_r(text, " \t\r", &save); w; w = strtok_r(NULL, " \t\r", &save)) {
+        if (*w == '#')
+            break;
+        if (l->count == MAX_WORDS)
+            return bad(l, "too many words, at", w);
+        l->words[l->count++] = w;
+    }
+    return AD_OK;
+}
+
+static ad_status check_name(const line *l, const char *name)
+{
+    if (strlen(name) > ADI_GRAPH_MAX_NAME)
+        return adi_fail(AD_ERR_FORMAT, "graph line %d: a name of %zu characters, at most %d", l->number,
+                        strlen(name), ADI_GRAPH_MAX_NAME);
+    for (const char *c = name; *c; c++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-", *c))
+            return bad(l, "letters, digits, '.', '_' and '-' make a name, not", name);
+    return AD_OK;
+}
+
+static ad_status parse_int(const line *l, const char *text, long low, long high, int32_t *out)
+{
+    char *end;
+    const long v = strtol(text, &end, 10);
+    if (end == text || *end || v < low || v > high)
+        return adi_fail(AD_ERR_FORMAT, "graph line %d: '%s' is not a whole number from %ld to %ld",
+                        l->number, text, low, high);
+    *out = (int32_t)v;
+    return AD_OK;
+}
+
+static ad_status parse_real(const line *l, const char *text, double low, double high, double *out)
+{
+    char *end;
+    const double v = strtod(text, &end);
+    if (end == text || *end || !(v >= low && v <= high))
+        return adi_fail(AD_ERR_FORMAT, "graph line %d: '%s' is not a number from %g to %g", l->number,
+                        text, low, high);
+    *out = v;
+    return AD_OK;
+}
+
+static ad_status parse_triple(const line *l, double low, float *out)
+{
+    if (l->count != 4)
+        return bad(l, "three numbers must follow", l->words[0]);
+    for (int i = 0; i < 3; i++) {
+        double v;
+        ADI_TRY(parse_real(l, l->words[1 + i], low, 1e6, &v));
+        out[i] = (float)v;
+    }
+    return AD_OK;
+}
+
+static ad_status parse_attr(const line *l, char *word, adi_attrs *attrs, uint32_t *seen)
+{
+    char *value = strchr(word, '=');
+    if (!value)
+        return bad(l, "an attribute reads key=value, not", word);
+    *value++ = '\0';
+    const struct {
+        const char *key;
+        uint32_t bit;
+        int32_t *out;
+        long low, high;
+    } integers[] = {
+        {"channels", ADI_ATTR_CHANNELS, &attrs->channels, 1, MAX_CHANNELS},
+        {"out", ADI_ATTR_OUT, &attrs->out, 1, MAX_CHANNELS},
+        {"kernel", ADI_ATTR_KERNEL, &attrs->kernel, 1, MAX_KERNEL},
+        {"stride", ADI_ATTR_STRIDE, &attrs->stride, 1, MAX_STRIDE},
+        {"pad", ADI_ATTR_PAD, &attrs->pad, 0, MAX_KERNEL - 1},
+    };
+    uint32_t bit = 0;
+    if (strcmp(word, "eps") == 0) {
+        bit = ADI_ATTR_EPS;
+        ADI_TRY(parse_real(l, value, 1e-12, 1.0, &attrs->eps));
+    } else if (strcmp(word, "pad") == 0 && strcmp(value, "same") == 0) {
+        bit = ADI_ATTR_PAD;
+        attrs->pad = ADI_PAD_SAME;
+    } else {
+        for (size_t i = 0; i < sizeof integers / sizeof *integers; i++)
+            if (strcmp(word, integers[i].key) == 0) {
+                bit = integers[i].bit;
+                ADI_TRY(parse_int(l, value, integers[i].low, integers[i].high, integers[i].out));
+            }
+    }
+    if (!bit)
+        return bad(l, "no such attribute:", word);
+    if (*seen & bit)
+        return bad(l, "attribute given twice:", word);
+    *seen |= bit;
+    return AD_OK;
+}
+
+static ad_status check_attrs(const line *l, const adi_node *node, uint32_t seen)
+{
+    if ((seen & node->op->required) != node->op->required)
+        return bad(l, "an attribute is missing for op", node->op->name);
+    if (seen & ~(node->op->required | node->op->optional))
+        return bad(l, "an attribute does not belong to op", node->op->name);
+    if (node->attrs.pad >= node->attrs.kernel && node->attrs.pad > 0)
+        return adi_fail(AD_ERR_FORMAT, "graph line %d: pad %d is not smaller than kernel %d", l->number,
+                        node->attrs.pad, node->attrs.kernel);
+    return AD_OK;
+}
+
+/* OP NAME [<- INPUT...] [: KEY=VALUE...] */
+static ad_status parse_node(adi_graph *g, const line *l, const adi_op *op)
+{
+    if (l->count < 2)
+        return bad(l, "a name must follow", l->words[0]);
+    adi_node node = {.name = l->words[1], .op = op, .attrs = {.stride = 1, .eps = 1e-5}};
+    ADI_TRY(check_name(l, node.name));
+    if (adi_graph_find_node(g, node.name) >= 0)
+        return bad(l, "node defined twice:", node.name);
+    int32_t at = 2, inputs = 0;
+    if (at < l->count && strcmp(l->words[at], "<-") == 0)
+        for (at++; at < l->count && strcmp(l->words[at], ":") != 0; at++) {
+            if (inputs == op->inputs)
+                return bad(l, "too many inputs for op", op->name);
+            node.input[inputs] = adi_graph_find_node(g, l->words[at]);
+            if (node.input[inputs++] < 0)
+                return bad(l, "no earlier node is named", l->words[at]);
+        }
+    if (inputs != op->inputs)
+        return adi_fail(AD_ERR_FORMAT, "graph line %d: op '%s' takes %d inputs, got %d", l->number,
+                        op->name, op->inputs, inputs);
+    uint32_t seen = 0;
+    if (at < l->count) {
+        if (strcmp(l->words[at], ":") != 0)
+            return bad(l, "expected ':' before", l->words[at]);
+        for (at++; at < l->count; at++)
+            ADI_TRY(parse_attr(l, l->words[at], &node.attrs, &seen));
+    }
+    ADI_TRY(check_attrs(l, &node, seen));
+    if (op == &adi_op_input && g->node_count)
+        return bad(l, "only the first node may be an input, not", node.name);
+    if (op != &adi_op_input && !g->node_count)
+        return bad(l, "the first node must be an input, not", node.name);
+    node.in_channels = inputs ? g->nodes[node.input[0]].out_channels : node.attrs.channels;
+    node.out_channels = node.attrs.out ? node.attrs.out : node.in_channels;
+    if (inputs == 2 && g->nodes[node.input[1]].out_channels != node.in_channels)
+        return adi_fail(AD_ERR_FORMAT, "graph line %d: '%s' joins %lld and %lld channels", l->number,
+                        node.name, (long long)node.in_channels,
+                        (long long)g->nodes[node.input[1]].out_channels);
+    if (g->node_count == ADI_GRAPH_MAX_NODES)
+        return bad(l, "too many nodes, at", node.name);
+    adi_node *nodes = adi_grow(g->allocator, g->nodes, &g->node_capacity, (size_t)g->node_count + 1,
+                               sizeof *nodes);
+    if (!nodes)
+        return adi_fail_memory();
+    g->nodes = nodes;
+    g->nodes[g->node_count++] = node;
+    return AD_OK;
+}
+
+/* tap NAME <- NODE */
+static ad_status parse_tap(adi_graph *g, const line *l)
+{
+    if (l->count != 4 || strcmp(l->words[2], "<-") != 0)
+        return bad(l, "a tap reads 'tap NAME <- NODE', near", l->words[l->count - 1]);
+    const adi_tap tap = {l->words[1], adi_graph_find_node(g, l->words[3])};
+    ADI_TRY(check_name(l, tap.name));
+    if (tap.node < 0)
+        return bad(l, "no earlier node is named", l->words[3]);
+    if (tap.node == 0)
+        return bad(l, "the input cannot be a tap:", tap.name);
+    if (adi_graph_find_tap(g, tap.name) >= 0)
+        return bad(l, "tap defined twice:", tap.name);
+    if (g->tap_count == ADI_GRAPH_MAX_TAPS)
+        return bad(l, "too many taps, at", tap.name);
+    adi_tap *taps = adi_grow(g->allocator, g->taps, &g->tap_capacity, (size_t)g->tap_count + 1,
+                             sizeof *taps);
+    if (!taps)
+        return adi_fail_memory();
+    g->taps = taps;
+    g->taps[g->tap_count++] = tap;
+    return AD_OK;
+}
+
+/* hint KEY VALUE */
+static ad_status parse_hint(adi_graph *g, const line *l)
+{
+    if (l->count != 3)
+        return bad(l, "a hint reads 'hint KEY VALUE', near", l->words[l->count - 1]);
+    if (g->hint_count == ADI_GRAPH_MAX_HINTS)
+        return bad(l, "too many hints, at", l->words[1]);
+    adi_hint *hints = adi_grow(g->allocator, g->hints, &g->hint_capacity, (size_t)g->hint_count + 1,
+                               sizeof *hints);
+    if (!hints)
+        return adi_fail_memory();
+    g->hints = hints;
+    g->hints[g->hint_count++] = (adi_hint){l->words[1], l->words[2]};
+    return AD_OK;
+}
+
+static ad_status parse_line(adi_graph *g, const line *l)
+{
+    const char *word = l->words[0];
+    if (strcmp(word, "network") == 0) {
+        if (l->count != 2 || g->name)
+            return bad(l, "one 'network NAME' line, not", word);
+        g->name = l->words[1];
+        return check_name(l, g->name);
+    }
+    if (strcmp(word, "input_size") == 0) {
+        if (l->count != 2)
+            return bad(l, "one number must follow", word);
+        return parse_int(l, l->words[1], 1, 4096, &g->input_size);
+    }
+    if (strcmp(word, "mean") == 0)
+        return parse_triple(l, -1e6, g->mean);
+    if (strcmp(word, "std") == 0)
+        return parse_triple(l, 1e-6, g->std);
+    if (strcmp(word, "hint") == 0)
+        return parse_hint(g, l);
+    if (strcmp(word, "tap") == 0)
+        return parse_tap(g, l);
+    const adi_op *op = adi_op_find(word);
+    return op ? parse_node(g, l, op) : bad(l, "no such op:", word);
+}
+
+static ad_status parse_lines(adi_graph *g)
+{
+    line l = {0};
+    for (char *text = g->words; text;) {
+        char *next = strchr(text, '\n');
+        if (next)
+            *next++ = '\0';
+        l.number++;
+        ADI_TRY(split(text, &l));
+        if (l.count)
+            ADI_TRY(parse_line(g, &l));
+        text = next;
+    }
+    if (!g->name || !g->input_size || g->std[0] == 0.0f)
+        return adi_fail(AD_ERR_FORMAT, "graph: network, input_size, mean and std lines are needed");
+    if (!g->tap_count)
+        return adi_fail(AD_ERR_FORMAT, "graph '%s' has no tap", g->name);
+    if (g->nodes[0].out_channels != 3)
+        return adi_fail(AD_ERR_FORMAT, "graph '%s': the input has %lld channels, images have 3", g->name,
+                        (long long)g->nodes[0].out_channels);
+    return AD_OK;
+}
+
+ad_status adi_graph_read(const adi_allocator *a, const char *text, size_t length, adi_graph **out_graph)
+{
+    *out_graph = NULL;
+    if (length > ADI_GRAPH_MAX_TEXT)
+        return adi_fail(AD_ERR_FORMAT, "graph: %zu bytes of text, at most %d", length,
+                        ADI_GRAPH_MAX_TEXT);
+    if (memchr(text, '\0', length))
+        return adi_fail(AD_ERR_FORMAT, "graph: the text holds a NUL byte");
+    adi_graph *g = adi_calloc(a, 1, sizeof *g);
+    if (!g)
+        return adi_fail_memory();
+    g->allocator = a;
+    g->text = adi_alloc(a, length + 1);
+    g->words = adi_alloc(a, length + 1);
+    ad_status status = AD_OK;
+    if (!g->text || !g->words) {
+        status = adi_fail_memory();
+        goto cleanup;
+    }
+    memcpy(g->text, text, length);
+    g->text[length] = '\0';
+    memcpy(g->words, g->text, length + 1);
+    ADI_TRY_CLEANUP(parse_lines(g));
+    *out_graph = g;
+    return AD_OK;
+cleanup:
+    adi_graph_destroy(g);
+    return status;
+}

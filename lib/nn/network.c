@@ -1,0 +1,110 @@
+/* What can be asked of a network, and how its parameters are written again. */
+#include "nn/network.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/digest.h"
+
+void adi_network_destroy(adi_network *network)
+{
+    if (!network)
+        return;
+    const adi_allocator *a = network->allocator;
+    for (int32_t i = 0; network->params && i < network->graph->node_count; i++) {
+        adi_free(a, network->params[i].weight);
+        adi_free(a, network->params[i].bias);
+    }
+    adi_free(a, network->params);
+    adi_graph_destroy(network->graph);
+    adi_free(a, network);
+}
+
+void adi_network_needed(const adi_graph *graph, const int32_t *taps, int32_t tap_count, uint8_t *needed)
+{
+    memset(needed, 0, (size_t)graph->node_count);
+    for (int32_t i = 0; i < tap_count; i++)
+        needed[graph->taps[taps[i]].node] = 1;
+    for (int32_t i = graph->node_count - 1; i >= 0; i--) /* inputs are earlier nodes */
+        for (int32_t j = 0; needed[i] && j < graph->nodes[i].op->inputs; j++)
+            needed[graph->nodes[i].input[j]] = 1;
+}
+
+int32_t adi_network_tap_available(const adi_network *network, int32_t tap)
+{
+    const adi_graph *g = network->graph;
+    uint8_t needed[ADI_GRAPH_MAX_NODES];
+    adi_network_needed(g, &tap, 1, needed);
+    for (int32_t i = 0; i < g->node_count; i++)
+        if (needed[i] && !network->params[i].present)
+            return 0;
+    return 1;
+}
+
+void adi_network_digest(const adi_network *network, const int32_t *taps, int32_t tap_count,
+                        char *out_text)
+{
+    const adi_graph *g = network->graph;
+    uint8_t needed[ADI_GRAPH_MAX_NODES];
+    adi_network_needed(g, taps, tap_count, needed);
+    uint64_t digest = ADI_DIGEST_START;
+    for (int32_t i = 0; i < g->node_count; i++)
+        if (needed[i])
+            adi_digest_bytes(&digest, &network->params[i].digest, sizeof network->params[i].digest);
+    snprintf(out_text, 17, "%016" PRIx64, digest);
+}
+
+static ad_status write_convolution(const adi_network *network, int32_t index, const char *prefix,
+                                   adi_st_writer *writer, adi_kept *keep)
+{
+    const adi_node *node = &network->graph->nodes[index];
+    const adi_params *p = &network->params[index];
+    int64_t shape[ADI_ST_MAX_DIMS];
+    node->op->param_shape(&node->attrs, node->in_channels, 0, shape);
+    float **blocks = adi_grow(network->allocator, keep->blocks, &keep->capacity, keep->count + 1,
+                              sizeof *blocks);
+    if (!blocks)
+        return adi_fail_memory();
+    keep->blocks = blocks;
+    float *oihw = adi_alloc(network->allocator,
+                            (size_t)(shape[0] * shape[1] * shape[2] * shape[3]) * sizeof *oihw);
+    if (!oihw)
+        return adi_fail_memory();
+    keep->blocks[keep->count++] = oihw;
+    adi_unfold_weight(oihw, p->weight, shape, node->op == &adi_op_dwconv2d);
+    char name[2 * ADI_GRAPH_MAX_NAME];
+    snprintf(name, sizeof name, "%s%s.weight", prefix, node->name);
+    ADI_TRY(adi_st_writer_tensor(writer, name, ADI_F32, 4, shape, oihw));
+    if (!p->bias)
+        return AD_OK;
+    snprintf(name, sizeof name, "%s%s.bias", prefix, node->name);
+    return adi_st_writer_tensor(writer, name, ADI_F32, 1, shape, p->bias);
+}
+
+ad_status adi_network_write(const adi_network *network, const int32_t *taps, int32_t tap_count,
+                            const char *prefix, adi_st_writer *writer, adi_kept *keep)
+{
+    const adi_graph *g = network->graph;
+    uint8_t needed[ADI_GRAPH_MAX_NODES];
+    adi_network_needed(g, taps, tap_count, needed);
+    for (int32_t i = 0; i < g->node_count; i++) {
+        const adi_op *op = g->nodes[i].op;
+        if (!needed[i] || !op->params || network->params[i].folded)
+            continue;
+        if (op == &adi_op_batchnorm)
+            return adi_fail(AD_ERR_UNSUPPORTED,
+                            "backbone '%s' cannot be embedded: batch norm '%s' follows no convolution",
+                            g->name, g->nodes[i].name);
+        ADI_TRY(write_convolution(network, i, prefix, writer, keep));
+    }
+    return AD_OK;
+}
+
+void adi_kept_free(const adi_allocator *a, adi_kept *keep)
+{
+    for (size_t i = 0; i < keep->count; i++)
+        adi_free(a, keep->blocks[i]);
+    adi_free(a, keep->blocks);
+    *keep = (adi_kept){0};
+}

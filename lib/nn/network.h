@@ -1,0 +1,58 @@
+/* A graph with its weights: immutable, shared by every plan made from it. */
+#ifndef ADI_NN_NETWORK_H
+#define ADI_NN_NETWORK_H
+
+#include "core/safetensors.h"
+#include "nn/graph.h"
+
+/* A node's parameters as the kernels take them. */
+typedef struct adi_params {
+    float *weight;       /* convolution: HWIO, batch norm folded in; batch norm: scale */
+    float *bias;         /* convolution: bias or NULL; batch norm: shift */
+    int32_t present;     /* the file has what the node needs */
+    int32_t folded;      /* batch norm that has become part of the convolution before it */
+    uint64_t digest;     /* of the op, its attributes and its parameters as they were in the file */
+} adi_params;
+
+typedef struct adi_network {
+    const adi_allocator *allocator;
+    adi_graph *graph;
+    adi_params *params; /* one per node */
+    int64_t parameter_count;
+} adi_network;
+
+/* Take a graph's weights from a file. The network owns the graph, also on failure. `prefix` NULL: the
+ * usual ones are tried. */
+ad_status adi_network_create(adi_graph *graph, const adi_safetensors *file, const char *prefix,
+                             adi_network **out_network);
+void adi_network_destroy(adi_network *network);
+
+/* 1 where every node that the tap needs has its parameters. */
+int32_t adi_network_tap_available(const adi_network *network, int32_t tap);
+/* needed[node] = 1 for every node that the given taps depend on. */
+void adi_network_needed(const adi_graph *graph, const int32_t *taps, int32_t tap_count, uint8_t *needed);
+/* Identity of all that the given taps depend on, as 16 hex digits: out_text holds 17 bytes. */
+void adi_network_digest(const adi_network *network, const int32_t *taps, int32_t tap_count,
+                        char *out_text);
+/* Put the (folded) parameters that the given taps need into a file being written, under
+ * prefix + name, in the file's OIHW layout. Blocks that must live until the save are put in *keep. */
+typedef struct adi_kept {
+    float **blocks;
+    size_t capacity, count;
+} adi_kept;
+ad_status adi_network_write(const adi_network *network, const int32_t *taps, int32_t tap_count,
+                            const char *prefix, adi_st_writer *writer, adi_kept *keep);
+void adi_kept_free(const adi_allocator *a, adi_kept *keep);
+
+/* fold.c: batch norm parameters (weight, bias, mean, var; each [c]) to scale and shift in double:
+ * scale = weight / sqrt(var + eps), shift = bias - mean * scale. AD_ERR_NUMERIC where var + eps <= 0. */
+ad_status adi_batchnorm_affine(const float *const raw[4], int64_t c, double eps, double *scale,
+                               double *shift);
+/* OIHW weights to HWIO, each output channel times scale[k] (NULL: 1). For a depthwise weight [c,1,kh,kw]
+ * the result is [kh,kw,c]. */
+void adi_fold_weight(float *hwio, const float *oihw, const int64_t *shape, int32_t depthwise,
+                     const double *scale);
+/* HWIO back to OIHW. */
+void adi_unfold_weight(float *oihw, const float *hwio, const int64_t *shape, int32_t depthwise);
+
+#endif

@@ -1,0 +1,291 @@
+/* Making an inference plan: what is not needed is dropped, activation and residual move into the step
+ * before them, and results whose lifetimes do not meet share memory. */
+#include "nn/plan.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct planner {
+    adi_plan *plan;
+    const adi_graph *graph;
+    uint8_t *needed;   /* per node */
+    uint8_t *tapped;   /* per node */
+    int32_t *readers;  /* per node: needed nodes that read it */
+    int32_t *owner;    /* per node: the step that gives its value; -1 the input */
+    adi_shape *shape;  /* per node */
+} planner;
+
+/* Shapes of all needed nodes. */
+static ad_status find_shapes(const adi_graph *g, const uint8_t *needed, int64_t height, int64_t width,
+                             adi_shape *shape)
+{
+    for (int32_t i = 0; i < g->node_count; i++) {
+        const adi_node *node = &g->nodes[i];
+        if (!needed[i])
+            continue;
+        adi_shape in[ADI_OP_MAX_INPUTS] = {{1, height, width, 3}, {0, 0, 0, 0}};
+        for (int32_t j = 0; j < node->op->inputs; j++)
+            in[j] = shape[node->input[j]];
+        const ad_status status = node->op->shape(node->name, &node->attrs, in, &shape[i]);
+        if (status != AD_OK)
+            return adi_fail_prefix(status, "input of %lldx%lld is too small for %s: ", (long long)width,
+                                   (long long)height, g->name);
+    }
+    return AD_OK;
+}
+
+ad_status adi_plan_tap_shape(const adi_allocator *a, const adi_graph *graph, int32_t tap, int64_t height,
+                             int64_t width, adi_shape *out_shape)
+{
+    const size_t nodes = (size_t)graph->node_count;
+    adi_shape *shape = adi_calloc(a, nodes, sizeof *shape + 1);
+    if (!shape)
+        return adi_fail_memory();
+    uint8_t *needed = (uint8_t *)(shape + nodes);
+    adi_network_needed(graph, &tap, 1, needed);
+    const ad_status status = find_shapes(graph, needed, height, width, shape);
+    if (status == AD_OK)
+        *out_shape = shape[graph->taps[tap].node];
+    adi_free(a, shape);
+    return status;
+}
+
+/* A node's value may be overwritten by what comes next only if nothing else wants it. */
+static int is_private(const planner *pl, int32_t node)
+{
+    return pl->readers[node] == 1 && !pl->tapped[node];
+}
+
+/* The step that gives `node`, if another op can still become part of it; NULL otherwise. */
+static adi_step *open_step(const planner *pl, int32_t node)
+{
+    if (pl->owner[node] < 0 || !is_private(pl, node))
+        return NULL;
+    adi_step *s = &pl->plan->steps[pl->owner[node]];
+    return s->call.act == ADI_ACT_NONE && s->node->op->fuses ? s : NULL;
+}
+
+static int fuse_activation(planner *pl, int32_t i)
+{
+    const adi_node *node = &pl->graph->nodes[i];
+    adi_step *s = node->op->act == ADI_ACT_NONE ? NULL : open_step(pl, node->input[0]);
+    if (!s)
+        return 0;
+    s->call.act = node->op->act;
+    pl->owner[i] = pl->owner[node->input[0]];
+    return 1;
+}
+
+/* The sum goes into whichever convolution runs later, when the other operand is there already. */
+static int fuse_residual(planner *pl, int32_t i)
+{
+    const adi_node *node = &pl->graph->nodes[i];
+    if (node->op != &adi_op_add)
+        return 0;
+    for (int32_t j = 0; j < 2; j++) {
+        const int32_t mine = node->input[j], other = node->input[1 - j];
+        adi_step *s = open_step(pl, mine);
+        if (!s || !s->node->op->residual || s->x2 != -2 || pl->owner[other] >= pl->owner[mine])
+            continue;
+        s->x2 = pl->owner[other];
+        pl->owner[i] = pl->owner[mine];
+        return 1;
+    }
+    return 0;
+}
+
+static void add_step(planner *pl, int32_t i)
+{
+    adi_plan *plan = pl->plan;
+    const adi_node *node = &pl->graph->nodes[i];
+    const adi_params *p = &plan->network->params[i];
+    pl->owner[i] = plan->step_count;
+    plan->steps[plan->step_count++] = (adi_step){
+        .node = node,
+        .call = {.attrs = node->attrs, .in = pl->shape[node->input[0]], .out = pl->shape[i],
+                 .weight = p->weight, .bias = p->bias, .act = node->op->act},
+        .x = pl->owner[node->input[0]],
+        .x2 = node->op->inputs == 2 ? pl->owner[node->input[1]] : -2,
+    };
+}
+
+static void make_steps(planner *pl)
+{
+    const adi_graph *g = pl->graph;
+    for (int32_t i = 0; i < g->node_count; i++) {
+        if (!pl->needed[i])
+            continue;
+        if (g->nodes[i].op == &adi_op_input)
+            pl->owner[i] = -1;
+        else if (pl->plan->network->params[i].folded)
+            pl->owner[i] = pl->owner[g->nodes[i].input[0]];
+        else if (!fuse_activation(pl, i) && !fuse_residual(pl, i))
+            add_step(pl, i);
+    }
+}
+
+static void find_last_uses(adi_plan *plan)
+{
+    plan->input_last_use = -1;
+    for (int32_t i = 0; i < plan->step_count; i++) {
+        plan->steps[i].last_use = i;
+        const int32_t reads[2] = {plan->steps[i].x, plan->steps[i].x2};
+        for (int j = 0; j < 2; j++)
+            if (reads[j] == -1)
+                plan->input_last_use = i;
+            else if (reads[j] >= 0)
+                plan->steps[reads[j]].last_use = i;
+    }
+    for (int32_t t = 0; t < plan->tap_count; t++)
+        plan->steps[plan->taps[t].step].last_use = plan->step_count;
+}
+
+enum { LINE_FLOATS = ADI_ALIGNMENT / sizeof(float) };
+
+/* Floats of a shape, rounded up to whole cache lines; 0 where it is absurd. */
+static size_t floats_of(const adi_shape *s)
+{
+    const size_t limit = (size_t)1 << 34;
+    size_t n = (size_t)s->h;
+    if (n > limit / (size_t)s->w || n * (size_t)s->w > limit / (size_t)s->c)
+        return 0;
+    n *= (size_t)s->w * (size_t)s->c;
+    return (n + LINE_FLOATS - 1) / LINE_FLOATS * LINE_FLOATS;
+}
+
+typedef struct lifetime {
+    int32_t from, to;
+    size_t offset, floats;
+} lifetime;
+
+/* First fit: the lowest gap between the results that live at the same time. */
+static size_t first_gap(const lifetime *all, int32_t count, const lifetime *mine)
+{
+    size_t at = 0;
+    for (int moved = 1; moved;) {
+        moved = 0;
+        for (int32_t i = 0; i < count; i++) {
+            const lifetime *o = &all[i];
+            if (o->to < mine->from || mine->to < o->from || at + mine->floats <= o->offset
+                || o->offset + o->floats <= at)
+                continue;
+            at = o->offset + o->floats;
+            moved = 1;
+        }
+    }
+    return at;
+}
+
+static ad_status place(adi_plan *plan)
+{
+    lifetime *all = adi_calloc(plan->allocator, (size_t)plan->step_count + 1, sizeof *all);
+    if (!all)
+        return adi_fail_memory();
+    ad_status status = AD_OK;
+    for (int32_t i = -1; i < plan->step_count; i++) { /* -1: the input */
+        lifetime *l = &all[i + 1];
+        *l = (lifetime){i, i < 0 ? plan->input_last_use : plan->steps[i].last_use, 0,
+                        floats_of(i < 0 ? &plan->input : &plan->steps[i].call.out)};
+        l->offset = first_gap(all, i + 1, l);
+        if (!l->floats || l->offset + l->floats > SIZE_MAX / 8) {
+            status = adi_fail(AD_ERR_SHAPE, "%s: the activations of a %lldx%lld input are too large",
+                              plan->network->graph->name, (long long)plan->input.w,
+                              (long long)plan->input.h);
+            break;
+        }
+        *(i < 0 ? &plan->input_offset : &plan->steps[i].offset) = l->offset;
+        if (l->offset + l->floats > plan->block_floats)
+            plan->block_floats = l->offset + l->floats;
+    }
+    adi_free(plan->allocator, all);
+    return status;
+}
+
+static void find_scratch(adi_plan *plan)
+{
+    for (int32_t i = 0; i < plan->step_count; i++) {
+        const adi_step *s = &plan->steps[i];
+        const size_t n = s->node->op->scratch
+                             ? s->node->op->scratch(plan->kernels, &s->call, plan->num_threads)
+                             : 0;
+        if (n > plan->scratch_bytes)
+            plan->scratch_bytes = n;
+    }
+}
+
+static ad_status fill(planner *pl, const int32_t *taps)
+{
+    adi_plan *plan = pl->plan;
+    const adi_graph *g = pl->graph;
+    ADI_TRY(find_shapes(g, pl->needed, plan->input.h, plan->input.w, pl->shape));
+    for (int32_t t = 0; t < plan->tap_count; t++)
+        pl->tapped[g->taps[taps[t]].node] = 1;
+    for (int32_t i = 0; i < g->node_count; i++)
+        for (int32_t j = 0; pl->needed[i] && j < g->nodes[i].op->inputs; j++)
+            pl->readers[g->nodes[i].input[j]]++;
+    make_steps(pl);
+    for (int32_t t = 0; t < plan->tap_count; t++) {
+        const int32_t node = g->taps[taps[t]].node;
+        plan->taps[t] = (adi_plan_tap){pl->owner[node], pl->shape[node]};
+    }
+    find_last_uses(plan);
+    ADI_TRY(place(plan));
+    find_scratch(plan);
+    return AD_OK;
+}
+
+ad_status adi_plan_create(const adi_network *network, const adi_kernels *kernels, int32_t num_threads,
+                          const int32_t *taps, int32_t tap_count, int64_t height, int64_t width,
+                          adi_plan **out_plan)
+{
+    const adi_allocator *a = network->allocator;
+    const adi_graph *g = network->graph;
+    const size_t nodes = (size_t)g->node_count;
+    *out_plan = NULL;
+    if (height < 1 || width < 1 || height > ADI_PLAN_MAX_SIDE || width > ADI_PLAN_MAX_SIDE)
+        return adi_fail(AD_ERR_SHAPE, "network input of %lldx%lld: 1 to %d a side is possible",
+                        (long long)width, (long long)height, ADI_PLAN_MAX_SIDE);
+    for (int32_t t = 0; t < tap_count; t++)
+        if (!adi_network_tap_available(network, taps[t]))
+            return adi_fail(AD_ERR_MISMATCH, "layer '%s' of %s: the weights file ends before it",
+                            g->taps[taps[t]].name, g->name);
+    adi_plan *plan = adi_calloc(a, 1, sizeof *plan);
+    if (!plan)
+        return adi_fail_memory();
+    *plan = (adi_plan){.allocator = a, .network = network, .kernels = kernels,
+                       .num_threads = num_threads, .input = {1, height, width, 3},
+                       .tap_count = tap_count};
+    plan->steps = adi_calloc(a, nodes, sizeof *plan->steps);
+    plan->taps = adi_calloc(a, (size_t)tap_count, sizeof *plan->taps);
+    planner pl = {.plan = plan, .graph = g};
+    pl.needed = adi_calloc(a, 2 * nodes, 1);
+    pl.readers = adi_calloc(a, 2 * nodes, sizeof *pl.readers);
+    pl.shape = adi_calloc(a, nodes, sizeof *pl.shape);
+    ad_status status;
+    if (!plan->steps || !plan->taps || !pl.needed || !pl.readers || !pl.shape) {
+        status = adi_fail_memory();
+    } else {
+        pl.tapped = pl.needed + nodes;
+        pl.owner = pl.readers + nodes;
+        adi_network_needed(g, taps, tap_count, pl.needed);
+        status = fill(&pl, taps);
+    }
+    adi_free(a, pl.needed);
+    adi_free(a, pl.readers);
+    adi_free(a, pl.shape);
+    if (status == AD_OK)
+        *out_plan = plan;
+    else
+        adi_plan_destroy(plan);
+    return status;
+}
+
+void adi_plan_destroy(adi_plan *plan)
+{
+    if (!plan)
+        return;
+    const adi_allocator *a = plan->allocator;
+    adi_free(a, plan->steps);
+    adi_free(a, plan->taps);
+    adi_free(a, plan);
+}

@@ -1,0 +1,348 @@
+/* From a weights file to a network: finds the tensors under the names that state dicts use, checks
+ * every shape, tells a file that ends early from a damaged one, folds batch norm, takes the digest. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/digest.h"
+#include "nn/network.h"
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "weights and scorer files are little-endian and read in place"
+#endif
+
+static const char *const usual_prefixes[] = {"",          "module.",  "model.",
+                                             "backbone.", "encoder.", "feature_extractor."};
+
+typedef struct loader {
+    adi_network *net;
+    const adi_safetensors *file;
+    const char *prefix;
+    uint8_t *used;      /* per tensor of the file */
+    uint8_t *found;     /* per node: the file has at least one of its tensors */
+    int32_t *only_user; /* per node: its only consumer, -1 none, -2 several or tapped */
+} loader;
+
+static const adi_st_tensor *find_param(const loader *l, const char *prefix, const adi_node *node,
+                                       int32_t index)
+{
+    char name[ADI_ST_MAX_NAME + 1];
+    const int n = snprintf(name, sizeof name, "%s%s.%s", prefix, node->name,
+                           node->op->param[index].suffix);
+    return n < 0 || (size_t)n >= sizeof name ? NULL : adi_st_find(l->file, name);
+}
+
+static ad_status choose_prefix(loader *l, const char *asked)
+{
+    const adi_graph *g = l->net->graph;
+    const adi_node *first = NULL;
+    for (int32_t i = 0; i < g->node_count && !first; i++)
+        if (g->nodes[i].op->params)
+            first = &g->nodes[i];
+    if (!first)
+        return adi_fail(AD_ERR_FORMAT, "graph '%s' has no weights", g->name);
+    for (size_t i = 0; i < (asked ? 1 : sizeof usual_prefixes / sizeof *usual_prefixes); i++) {
+        l->prefix = asked ? asked : usual_prefixes[i];
+        if (find_param(l, l->prefix, first, 0))
+            return AD_OK;
+    }
+    if (asked)
+        return adi_fail(AD_ERR_MISMATCH, "the weights hold no tensor '%s%s.%s' that %s begins with",
+                        asked, first->name, first->op->param[0].suffix, g->name);
+    return adi_fail(AD_ERR_MISMATCH,
+                    "the weights hold no tensor '%s.%s', with or without a usual prefix: not %s",
+                    first->name, first->op->param[0].suffix, g->name);
+}
+
+/* Who reads each node: a convolution can take a batch norm in only if nobody else sees its result. */
+static void find_users(loader *l)
+{
+    const adi_graph *g = l->net->graph;
+    for (int32_t i = 0; i < g->node_count; i++)
+        l->only_user[i] = -1;
+    for (int32_t i = 0; i < g->node_count; i++)
+        for (int32_t j = 0; j < g->nodes[i].op->inputs; j++) {
+            int32_t *user = &l->only_user[g->nodes[i].input[j]];
+            *user = *user == -1 ? i : -2;
+        }
+    for (int32_t i = 0; i < g->tap_count; i++)
+        l->only_user[g->taps[i].node] = -2;
+}
+
+static int is_convolution(const adi_node *node)
+{
+    return node->op == &adi_op_conv2d || node->op == &adi_op_dwconv2d;
+}
+
+/* The convolution that a batch norm can be folded into, or -1. */
+static int32_t foldable_into(const loader *l, int32_t node)
+{
+    const adi_graph *g = l->net->graph;
+    const int32_t before = g->nodes[node].input[0];
+    if (g->nodes[node].op != &adi_op_batchnorm || !is_convolution(&g->nodes[before]))
+        return -1;
+    return l->only_user[before] == node ? before : -1;
+}
+
+static ad_status check_shape(const loader *l, const adi_node *node, int32_t index,
+                             const adi_st_tensor *t)
+{
+    int64_t want[ADI_ST_MAX_DIMS];
+    const int32_t dims = node->op->param_shape(&node->attrs, node->in_channels, index, want);
+    int same = dims == t->ndim;
+    for (int32_t i = 0; same && i < dims; i++)
+        same = want[i] == t->shape[i];
+    if (same)
+        return AD_OK;
+    char got[128] = "", expected[128] = "";
+    for (int32_t i = 0, n = 0; i < t->ndim && n < 100; i++)
+        n += snprintf(got + n, sizeof got - (size_t)n, "%s%lld", i ? "," : "", (long long)t->shape[i]);
+    for (int32_t i = 0, n = 0; i < dims; i++)
+        n += snprintf(expected + n, sizeof expected - (size_t)n, "%s%lld", i ? "," : "",
+                      (long long)want[i]);
+    return adi_fail(AD_ERR_MISMATCH, "tensor '%s' is [%s], %s expects [%s]", t->name, got,
+                    l->net->graph->name, expected);
+}
+
+static void digest_node(const adi_node *node, uint64_t *digest)
+{
+    char text[256];
+    const adi_attrs *at = &node->attrs;
+    const int n = snprintf(text, sizeof text, "%s %d %d %d %d %d %.9g <- %d %d", node->op->name,
+                           at->channels, at->out, at->kernel, at->stride, at->pad, at->eps,
+                           node->input[0], node->input[1]);
+    *digest = ADI_DIGEST_START;
+    adi_digest_bytes(digest, text, (size_t)n);
+}
+
+/* Read a node's parameters as float32 into one block; raw[i] is NULL where optional and absent. */
+static ad_status read_params(loader *l, int32_t index, float **out_block, const float *raw[4])
+{
+    const adi_node *node = &l->net->graph->nodes[index];
+    const adi_st_tensor *tensors[ADI_OP_MAX_PARAMS] = {NULL};
+    size_t total = 0;
+    *out_block = NULL;
+    for (int32_t i = 0; i < node->op->params; i++) {
+        tensors[i] = find_param(l, l->prefix, node, i);
+        if (tensors[i]) {
+            ADI_TRY(check_shape(l, node, i, tensors[i]));
+            total += (size_t)tensors[i]->count;
+        }
+    }
+    float *block = adi_alloc(l->net->allocator, total * sizeof *block);
+    if (!block)
+        return adi_fail_memory();
+    *out_block = block;
+    for (int32_t i = 0; i < node->op->params; i++) {
+        raw[i] = NULL;
+        if (!tensors[i])
+            continue;
+        ADI_TRY(adi_st_read_f32(l->file, tensors[i], block));
+        adi_digest_bytes(&l->net->params[index].digest, block, (size_t)tensors[i]->count * sizeof *block);
+        raw[i] = block;
+        block += tensors[i]->count;
+        if (i < 2) /* running statistics are not parameters */
+            l->net->parameter_count += tensors[i]->count;
+    }
+    return AD_OK;
+}
+
+/* Scale and shift of the batch norm that follows a convolution; NULL where it is not in the file. */
+static ad_status read_affine(loader *l, int32_t bn, double **out_affine)
+{
+    const adi_node *node = &l->net->graph->nodes[bn];
+    const float *raw[4];
+    float *block = NULL;
+    ad_status status = read_params(l, bn, &block, raw);
+    double *affine = NULL;
+    if (status == AD_OK) {
+        affine = adi_alloc(l->net->allocator, 2 * (size_t)node->in_channels * sizeof *affine);
+        if (!affine)
+            status = adi_fail_memory();
+        else if (adi_batchnorm_affine(raw, node->in_channels, node->attrs.eps, affine,
+                                      affine + node->in_channels) != AD_OK)
+            status = adi_fail(AD_ERR_NUMERIC, "batch norm '%s': a running variance is not positive",
+                              node->name);
+    }
+    adi_free(l->net->allocator, block);
+    if (status != AD_OK) {
+        adi_free(l->net->allocator, affine);
+        affine = NULL;
+    }
+    *out_affine = affine;
+    return status;
+}
+
+static ad_status take_convolution(loader *l, int32_t index)
+{
+    const adi_allocator *a = l->net->allocator;
+    const adi_node *node = &l->net->graph->nodes[index];
+    adi_params *p = &l->net->params[index];
+    const int32_t bn = l->only_user[index] >= 0 && foldable_into(l, l->only_user[index]) == index
+                           ? l->only_user[index]
+                           : -1;
+    const float *raw[4];
+    float *block = NULL;
+    double *affine = NULL;
+    ad_status status;
+    ADI_TRY_CLEANUP(read_params(l, index, &block, raw));
+    if (bn >= 0) {
+        if (l->found[bn])
+            ADI_TRY_CLEANUP(read_affine(l, bn, &affine));
+        l->net->params[bn].folded = 1;
+    }
+    int64_t shape[ADI_ST_MAX_DIMS];
+    node->op->param_shape(&node->attrs, node->in_channels, 0, shape);
+    const int64_t k = shape[0];
+    p->weight = adi_alloc(a, (size_t)(shape[0] * shape[1] * shape[2] * shape[3]) * sizeof(float));
+    if (affine || raw[1])
+        p->bias = adi_alloc(a, (size_t)k * sizeof(float));
+    if (!p->weight || ((affine || raw[1]) && !p->bias)) {
+        status = adi_fail_memory();
+        goto cleanup;
+    }
+    adi_fold_weight(p->weight, raw[0], shape, node->op == &adi_op_dwconv2d, affine);
+    for (int64_t i = 0; p->bias && i < k; i++) {
+        const double bias = raw[1] ? raw[1][i] : 0.0;
+        p->bias[i] = (float)(affine ? bias * affine[i] + affine[k + i] : bias);
+    }
+cleanup:
+    adi_free(a, affine);
+    adi_free(a, block);
+    return status;
+}
+
+static ad_status take_batchnorm(loader *l, int32_t index)
+{
+    adi_params *p = &l->net->params[index];
+    const int64_t c = l->net->graph->nodes[index].in_channels;
+    double *affine = NULL;
+    ADI_TRY(read_affine(l, index, &affine));
+    p->weight = adi_alloc(l->net->allocator, (size_t)c * sizeof(float));
+    p->bias = adi_alloc(l->net->allocator, (size_t)c * sizeof(float));
+    for (int64_t i = 0; p->weight && p->bias && i < c; i++) {
+        p->weight[i] = (float)affine[i];
+        p->bias[i] = (float)affine[c + i];
+    }
+    adi_free(l->net->allocator, affine);
+    return p->weight && p->bias ? AD_OK : adi_fail_memory();
+}
+
+/* The first tensor of a node that is neither there nor optional; NULL where nothing is missing. */
+static const char *missing_param(const loader *l, int32_t index)
+{
+    const adi_node *node = &l->net->graph->nodes[index];
+    const int32_t conv = foldable_into(l, index);
+    if (conv >= 0 && !l->found[index] && find_param(l, l->prefix, &l->net->graph->nodes[conv], 1))
+        return NULL; /* folded in the file: the convolution has a bias and the batch norm is gone */
+    for (int32_t i = 0; i < node->op->params; i++)
+        if (!node->op->param[i].optional && !find_param(l, l->prefix, node, i))
+            return node->op->param[i].suffix;
+    return NULL;
+}
+
+/* A file may end before the deepest taps, but not in the middle of the way to one: between two taps
+ * either every tensor is there or none, and nothing follows a gap. */
+static ad_status check_completeness(loader *l, uint8_t *needed, uint8_t *before)
+{
+    const adi_graph *g = l->net->graph;
+    memset(before, 0, (size_t)g->node_count);
+    for (int32_t t = 0; t < g->tap_count; t++) {
+        adi_network_needed(g, &t, 1, needed);
+        int32_t gap = -1, has_own = 0;
+        for (int32_t i = 0; i < g->node_count; i++) {
+            if (!needed[i])
+                continue;
+            l->net->params[i].present = !missing_param(l, i);
+            if (!l->net->params[i].present && gap < 0)
+                gap = i;
+            has_own |= !before[i] && l->found[i];
+            before[i] = 1;
+        }
+        if (gap >= 0 && (has_own || t == 0))
+            return adi_fail(AD_ERR_MISMATCH, "the weights hold no tensor '%s%s.%s', which %s needs",
+                            l->prefix, g->nodes[gap].name, missing_param(l, gap), g->name);
+    }
+    return AD_OK;
+}
+
+/* A deeper network of the same family has all our names and more: take it for what it is. */
+static ad_status refuse_strangers(const loader *l)
+{
+    const adi_graph *g = l->net->graph;
+    const size_t skip = strlen(l->prefix);
+    for (int32_t t = 0; t < adi_st_count(l->file); t++) {
+        const char *name = adi_st_at(l->file, t)->name;
+        if (l->used[t] || strncmp(name, l->prefix, skip) != 0)
+            continue;
+        const char *dot = strrchr(name, '.');
+        if (dot && strcmp(dot, ".num_batches_tracked") == 0)
+            continue;
+        const size_t head = strcspn(name + skip, ".");
+        for (int32_t i = 0; i < g->node_count; i++)
+            if (g->nodes[i].op->params && strncmp(g->nodes[i].name, name + skip, head) == 0
+                && (g->nodes[i].name[head] == '.' || !g->nodes[i].name[head]))
+                return adi_fail(AD_ERR_MISMATCH, "the weights hold '%s', which %s does not have", name,
+                                g->name);
+    }
+    return AD_OK;
+}
+
+static ad_status load(loader *l, const char *prefix, uint8_t *needed, uint8_t *before)
+{
+    const adi_graph *g = l->net->graph;
+    const char *made_for = adi_st_meta(l->file, "architecture");
+    if (made_for && strcmp(made_for, g->name) != 0)
+        return adi_fail(AD_ERR_MISMATCH, "the weights are of architecture '%s', not '%s'", made_for,
+                        g->name);
+    ADI_TRY(choose_prefix(l, prefix));
+    find_users(l);
+    for (int32_t i = 0; i < g->node_count; i++) {
+        digest_node(&g->nodes[i], &l->net->params[i].digest);
+        for (int32_t j = 0; j < g->nodes[i].op->params; j++) {
+            const adi_st_tensor *t = find_param(l, l->prefix, &g->nodes[i], j);
+            if (t) {
+                l->found[i] = 1;
+                l->used[t - adi_st_at(l->file, 0)] = 1;
+            }
+        }
+    }
+    ADI_TRY(check_completeness(l, needed, before));
+    ADI_TRY(refuse_strangers(l));
+    for (int32_t i = 0; i < g->node_count; i++) {
+        const adi_params *p = &l->net->params[i];
+        if (!g->nodes[i].op->params || !p->present || p->folded)
+            continue;
+        ADI_TRY(is_convolution(&g->nodes[i]) ? take_convolution(l, i) : take_batchnorm(l, i));
+    }
+    return AD_OK;
+}
+
+ad_status adi_network_create(adi_graph *graph, const adi_safetensors *file, const char *prefix,
+                             adi_network **out_network)
+{
+    const adi_allocator *a = graph->allocator;
+    *out_network = NULL;
+    adi_network *net = adi_calloc(a, 1, sizeof *net);
+    if (!net) {
+        adi_graph_destroy(graph);
+        return adi_fail_memory();
+    }
+    *net = (adi_network){.allocator = a, .graph = graph};
+    const size_t nodes = (size_t)graph->node_count;
+    net->params = adi_calloc(a, nodes, sizeof *net->params);
+    loader l = {.net = net, .file = file};
+    l.used = adi_calloc(a, (size_t)adi_st_count(file), 1);
+    l.found = adi_calloc(a, 3 * nodes, 1);
+    l.only_user = adi_calloc(a, nodes, sizeof *l.only_user);
+    ad_status status = net->params && l.used && l.found && l.only_user
+                           ? load(&l, prefix, l.found + nodes, l.found + 2 * nodes)
+                           : adi_fail_memory();
+    adi_free(a, l.used);
+    adi_free(a, l.found);
+    adi_free(a, l.only_user);
+    if (status == AD_OK)
+        *out_network = net;
+    else
+        adi_network_destroy(net);
+    return status;
+}

@@ -1,0 +1,23 @@
+/* relu: max(x, 0);  relu6: min(max(x, 0), 6). NaN stays NaN. */
+#include "ops/op.h"
+
+static ad_status shape(const char *node, const adi_attrs *attrs, const adi_shape *in, adi_shape *out)
+{
+    (void)node;
+    (void)attrs;
+    *out = *in;
+    return AD_OK;
+}
+
+static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call, float *y,
+                         const float *x, const float *x2)
+{
+    (void)x2;
+    const adi_pc d = {call->in.n * call->in.h * call->in.w, call->in.c};
+    return k->activation_fwd(ex, y, x, call->act, d);
+}
+
+const adi_op adi_op_relu = {
+    .name = "relu", .inputs = 1, .act = ADI_ACT_RELU, .shape = shape, .forward = forward};
+const adi_op adi_op_relu6 = {
+    .name = "relu6", .inputs = 1, .act = ADI_ACT_RELU6, .shape = shape, .forward = forward};

@@ -1,0 +1,39 @@
+/* dwconv2d: depthwise 2-D convolution; meaning in backends/ref/dwconv2d_ref.c. */
+#include "ops/op.h"
+
+static ad_status shape(const char *node, const adi_attrs *attrs, const adi_shape *in, adi_shape *out)
+{
+    return adi_window_shape("dwconv2d", node, attrs, in, in->c, out);
+}
+
+static int32_t param_shape(const adi_attrs *attrs, int64_t in_channels, int32_t index, int64_t *out_shape)
+{
+    out_shape[0] = in_channels;
+    if (index == 1)
+        return 1;
+    out_shape[1] = 1;
+    out_shape[2] = out_shape[3] = attrs->kernel;
+    return 4;
+}
+
+static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call, float *y,
+                         const float *x, const float *x2)
+{
+    const adi_conv2d_dims d = adi_conv2d_dims_of(call);
+    const adi_epilogue e = {call->bias, x2, call->act};
+    return k->dwconv2d_fwd(ex, y, x, call->weight, &e, &d);
+}
+
+const adi_op adi_op_dwconv2d = {
+    .name = "dwconv2d",
+    .inputs = 1,
+    .required = ADI_ATTR_KERNEL,
+    .optional = ADI_ATTR_STRIDE | ADI_ATTR_PAD,
+    .params = 2,
+    .param = {{"weight", 0}, {"bias", 1}},
+    .residual = 1,
+    .fuses = 1,
+    .shape = shape,
+    .param_shape = param_shape,
+    .forward = forward,
+};

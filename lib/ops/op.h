@@ -1,0 +1,83 @@
+/* An op: what a line of a graph may say, what shape it gives, and how it runs on a kernel table. */
+#ifndef ADI_OPS_OP_H
+#define ADI_OPS_OP_H
+
+#include "backend.h"
+#include "core/error.h"
+
+typedef struct adi_shape {
+    int64_t n, h, w, c;
+} adi_shape;
+
+enum { ADI_PAD_SAME = -1 }; /* TensorFlow's SAME, from the actual input size */
+
+/* Attributes of a node. Which of them an op takes is in its descriptor. */
+typedef struct adi_attrs {
+    int32_t channels; /* input */
+    int32_t out;      /* output channels */
+    int32_t kernel;
+    int32_t stride;
+    int32_t pad; /* samples on every side, or ADI_PAD_SAME */
+    double eps;
+} adi_attrs;
+
+enum { /* bits of adi_op.required and .optional */
+    ADI_ATTR_CHANNELS = 1 << 0,
+    ADI_ATTR_OUT      = 1 << 1,
+    ADI_ATTR_KERNEL   = 1 << 2,
+    ADI_ATTR_STRIDE   = 1 << 3,
+    ADI_ATTR_PAD      = 1 << 4,
+    ADI_ATTR_EPS      = 1 << 5
+};
+
+/* A parameter tensor: its name is the node's plus the suffix, its shape that of the file (OIHW). */
+typedef struct adi_op_param {
+    const char *suffix;
+    int32_t optional;
+} adi_op_param;
+
+enum { ADI_OP_MAX_PARAMS = 4, ADI_OP_MAX_INPUTS = 2 };
+
+/* One execution: shapes, parameters in the layout that the kernels take, and what was fused in. */
+typedef struct adi_op_call {
+    adi_attrs attrs;
+    adi_shape in, out;
+    const float *weight; /* convolution: HWIO; batch norm: scale */
+    const float *bias;   /* convolution: bias or NULL; batch norm: shift */
+    adi_act act;
+} adi_op_call;
+
+typedef struct adi_op {
+    const char *name;
+    int32_t inputs;
+    uint32_t required, optional;
+    int32_t params; /* used entries of param */
+    adi_op_param param[ADI_OP_MAX_PARAMS];
+    int32_t residual; /* 1: the kernel can add a second tensor and then apply act */
+    int32_t fuses;    /* 1: the kernel can apply act */
+    adi_act act;      /* for the activations themselves */
+    /* Output shape, or AD_ERR_SHAPE with a sentence that names the node. */
+    ad_status (*shape)(const char *node, const adi_attrs *attrs, const adi_shape *in, adi_shape *out);
+    /* Shape of parameter `index` as the file holds it; returns the number of dimensions. */
+    int32_t (*param_shape)(const adi_attrs *attrs, int64_t in_channels, int32_t index, int64_t *out_shape);
+    /* NULL where no scratch is needed. */
+    size_t (*scratch)(const adi_kernels *k, const adi_op_call *call, int32_t num_threads);
+    /* x2: the second input, or the fused residual, or NULL. NULL for ops that are not run (input). */
+    ad_status (*forward)(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call, float *y,
+                         const float *x, const float *x2);
+} adi_op;
+
+extern const adi_op adi_op_input, adi_op_conv2d, adi_op_dwconv2d, adi_op_batchnorm, adi_op_relu,
+    adi_op_relu6, adi_op_add, adi_op_maxpool2d;
+
+/* NULL where there is no such op. */
+const adi_op *adi_op_find(const char *name);
+
+/* Output size and padding before, along one axis. Returns 0 where the window does not fit. */
+int64_t adi_window(const adi_attrs *attrs, int64_t in, int32_t *out_pad_before);
+/* The shape rule of everything with a window. */
+ad_status adi_window_shape(const char *op, const char *node, const adi_attrs *attrs,
+                           const adi_shape *in, int64_t out_channels, adi_shape *out);
+adi_conv2d_dims adi_conv2d_dims_of(const adi_op_call *call);
+
+#endif

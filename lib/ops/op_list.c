@@ -1,0 +1,17 @@
+/* Every op a graph may use, a line each. */
+#include <string.h>
+
+#include "ops/op.h"
+
+static const adi_op *const ops[] = {
+    &adi_op_input, &adi_op_conv2d, &adi_op_dwconv2d, &adi_op_batchnorm,
+    &adi_op_relu,  &adi_op_relu6,  &adi_op_add,      &adi_op_maxpool2d,
+};
+
+const adi_op *adi_op_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
+        if (strcmp(ops[i]->name, name) == 0)
+            return ops[i];
+    return NULL;
+}

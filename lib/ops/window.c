@@ -1,0 +1,39 @@
+/* Where a sliding window starts and how often it fits: shared by convolutions and pooling. */
+#include "ops/op.h"
+
+int64_t adi_window(const adi_attrs *attrs, int64_t in, int32_t *out_pad_before)
+{
+    const int64_t k = attrs->kernel, s = attrs->stride;
+    if (attrs->pad == ADI_PAD_SAME) { /* the odd sample goes to the right and bottom */
+        const int64_t out = (in + s - 1) / s;
+        const int64_t total = (out - 1) * s + k - in;
+        *out_pad_before = total > 0 ? (int32_t)(total / 2) : 0;
+        return out;
+    }
+    *out_pad_before = attrs->pad;
+    const int64_t room = in + 2 * (int64_t)attrs->pad - k;
+    return room < 0 ? 0 : room / s + 1;
+}
+
+ad_status adi_window_shape(const char *op, const char *node, const adi_attrs *attrs,
+                           const adi_shape *in, int64_t out_channels, adi_shape *out)
+{
+    int32_t pad;
+    *out = (adi_shape){in->n, adi_window(attrs, in->h, &pad), adi_window(attrs, in->w, &pad),
+                       out_channels};
+    if (out->h < 1 || out->w < 1)
+        return adi_fail(AD_ERR_SHAPE, "%s '%s': input of %lldx%lld is smaller than its %dx%d window", op,
+                        node, (long long)in->h, (long long)in->w, attrs->kernel, attrs->kernel);
+    return AD_OK;
+}
+
+adi_conv2d_dims adi_conv2d_dims_of(const adi_op_call *call)
+{
+    adi_conv2d_dims d = {.n = call->in.n, .h = call->in.h, .w = call->in.w, .c = call->in.c,
+                         .oh = call->out.h, .ow = call->out.w, .k = call->out.c,
+                         .kh = call->attrs.kernel, .kw = call->attrs.kernel,
+                         .stride = call->attrs.stride};
+    adi_window(&call->attrs, d.h, &d.pad_top);
+    adi_window(&call->attrs, d.w, &d.pad_left);
+    return d;
+}
