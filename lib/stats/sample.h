@@ -1,0 +1,33 @@
+/* A bounded uniform sample of a stream of vectors. Each vector has a pseudo-random key that depends on
+ * its image and position only; the sample is the vectors with the smallest keys. So it does not depend
+ * on the order of the stream, and the sample of two streams joined is the sample of their samples. */
+#ifndef ADI_STATS_SAMPLE_H
+#define ADI_STATS_SAMPLE_H
+
+#include "core/alloc.h"
+#include "core/error.h"
+
+typedef struct adi_sample_entry {
+    uint64_t key;
+    int64_t slot; /* row of vectors */
+} adi_sample_entry;
+
+typedef struct adi_sample {
+    const adi_allocator *allocator;
+    int64_t c, limit, count;
+    size_t vector_capacity, heap_capacity;
+    adi_sample_entry *heap; /* the largest key on top */
+    float *vectors;         /* [count, c] */
+} adi_sample;
+
+void adi_sample_init(adi_sample *s, const adi_allocator *a, int64_t c, int64_t limit);
+void adi_sample_free(adi_sample *s);
+size_t adi_sample_bytes(int64_t c, int64_t limit); /* at most */
+/* Make room for `more` vectors, so that adding them cannot fail. */
+ad_status adi_sample_reserve(adi_sample *s, int64_t more);
+/* x: [count, c] of one image; `image` identifies it. */
+void adi_sample_add(adi_sample *s, uint64_t image, const float *x, int64_t count);
+/* After reserving other->count. */
+void adi_sample_merge(adi_sample *s, const adi_sample *other);
+
+#endif
