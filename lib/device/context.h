@@ -1,0 +1,30 @@
+/* The context: what everything made from it shares. */
+#ifndef ADI_DEVICE_CONTEXT_H
+#define ADI_DEVICE_CONTEXT_H
+
+#include <stdatomic.h>
+
+#include "backend.h"
+#include "core/alloc.h"
+#include "core/error.h"
+
+struct ad_context {
+    atomic_int refs;
+    adi_allocator allocator;
+    const adi_backend *backend;
+    int32_t num_threads;
+    ad_log_callback log;
+    void *log_user;
+};
+
+/* By name: "auto", "cpu" or "ref". AD_ERR_BACKEND lists what there is. */
+ad_status adi_backend_find(const char *device, const adi_backend **out_backend);
+
+ad_context *adi_context_retain(ad_context *context);
+void adi_context_release(ad_context *context);
+
+/* One line to the log callback; nothing where there is none. */
+void adi_log(const ad_context *context, ad_log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,188 @@
+/* From an image to tapped feature maps. */
+#include "methods/extractor.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+ad_status adi_preprocess_resolve(const ad_preprocess *asked, const adi_graph *graph, adi_preprocess *out)
+{
+    ADI_CHECK_ARG(asked->size >= 0 && asked->size <= 4096, "size is %d, 1 to 4096 is possible",
+                  asked->size);
+    out->size = asked->size ? asked->size : graph->input_size;
+    ADI_CHECK_ARG(asked->crop >= 0 && asked->crop <= out->size, "crop is %d, at most size %d is possible",
+                  asked->crop, out->size);
+    out->crop = asked->crop ? asked->crop : out->size;
+    ADI_CHECK_ARG(asked->resize >= AD_RESIZE_CV_LINEAR && asked->resize <= AD_RESIZE_PIL_LANCZOS,
+                  "resize is %d, no such ad_resize", asked->resize);
+    out->resize = asked->resize;
+    ADI_CHECK_ARG(asked->aspect >= AD_ASPECT_SQUARE && asked->aspect <= AD_ASPECT_SHORTER_SIDE,
+                  "aspect is %d, no such ad_aspect", asked->aspect);
+    out->aspect = asked->aspect;
+    const int given = asked->std[0] != 0.0f;
+    for (int i = 0; i < 3; i++) {
+        out->mean[i] = given ? asked->mean[i] : graph->mean[i];
+        out->std[i] = given ? asked->std[i] : graph->std[i];
+        ADI_CHECK_ARG(isfinite(out->mean[i]) && isfinite(out->std[i]) && out->std[i] > 0.0f,
+                      "mean %g and std %g of channel %d: std must be positive", (double)out->mean[i],
+                      (double)out->std[i], i);
+    }
+    return AD_OK;
+}
+
+static ad_status unknown_layer(const adi_graph *graph, const char *name, size_t length)
+{
+    char all[512] = "";
+    for (int32_t i = 0, n = 0; i < graph->tap_count && n < 400; i++)
+        n += snprintf(all + n, sizeof all - (size_t)n, "%s%s", i ? ", " : "", graph->taps[i].name);
+    return adi_fail(AD_ERR_INVALID_ARGUMENT, "%s has no layer '%.*s': there are %s", graph->name,
+                    (int)(length < 100 ? length : 100), name, all);
+}
+
+ad_status adi_layers_parse(const adi_graph *graph, const char *layers, int32_t *out_taps,
+                           int32_t *out_count)
+{
+    int32_t count = 0;
+    for (const char *at = layers;;) {
+        const size_t length = strcspn(at, ",");
+        int32_t tap = -1;
+        for (int32_t i = 0; i < graph->tap_count; i++)
+            if (strlen(graph->taps[i].name) == length && memcmp(graph->taps[i].name, at, length) == 0)
+                tap = i;
+        if (tap < 0)
+            return unknown_layer(graph, at, length);
+        for (int32_t i = 0; i < count; i++)
+            ADI_CHECK_ARG(out_taps[i] != tap, "layer '%s' is given twice", graph->taps[tap].name);
+        ADI_CHECK_ARG(count < ADI_MAX_LAYERS, "more than %d layers", ADI_MAX_LAYERS);
+        out_taps[count++] = tap;
+        if (!at[length])
+            break;
+        at += length + 1;
+    }
+    *out_count = count;
+    return AD_OK;
+}
+
+ad_status adi_extractor_create(ad_context *context, const adi_network *network,
+                               const adi_preprocess *preprocess, const int32_t *taps, int32_t tap_count,
+                               adi_extractor **out_extractor)
+{
+    const adi_allocator *a = &context->allocator;
+    *out_extractor = NULL;
+    adi_extractor *x = adi_calloc(a, 1, sizeof *x);
+    if (!x)
+        return adi_fail_memory();
+    x->context = context;
+    x->network = network;
+    x->preprocess = *preprocess;
+    x->tap_count = tap_count;
+    memcpy(x->taps, taps, (size_t)tap_count * sizeof *taps);
+    ad_status status = adi_plan_create(network, context->backend->kernels, context->num_threads, taps,
+                                       tap_count, preprocess->crop, preprocess->crop, &x->plan);
+    if (status == AD_OK && pthread_mutex_init(&x->lock, NULL) != 0)
+        status = adi_fail_memory();
+    if (status != AD_OK) {
+        adi_plan_destroy(x->plan);
+        adi_free(a, x);
+        return status;
+    }
+    x->scratch_bytes = x->plan->scratch_bytes;
+    *out_extractor = x;
+    return AD_OK;
+}
+
+static void free_workspace(const adi_allocator *a, adi_workspace *w)
+{
+    adi_resize_scratch_free(&w->resize);
+    adi_free(a, w->block);
+    adi_free(a, w->scratch);
+    adi_free(a, w->extra);
+    adi_free(a, w->map);
+    adi_free(a, w);
+}
+
+void adi_extractor_destroy(adi_extractor *x)
+{
+    if (!x)
+        return;
+    const adi_allocator *a = &x->context->allocator;
+    for (adi_workspace *w = x->idle; w;) {
+        adi_workspace *next = w->next;
+        free_workspace(a, w);
+        w = next;
+    }
+    pthread_mutex_destroy(&x->lock);
+    adi_plan_destroy(x->plan);
+    adi_free(a, x);
+}
+
+void adi_extractor_reserve(adi_extractor *x, size_t kernel_scratch_bytes, size_t extra_floats,
+                           size_t map_floats)
+{
+    x->map_floats = map_floats;
+    if (kernel_scratch_bytes > x->scratch_bytes)
+        x->scratch_bytes = kernel_scratch_bytes;
+    if (extra_floats > x->extra_floats)
+        x->extra_floats = extra_floats;
+}
+
+static ad_status new_workspace(const adi_extractor *x, adi_workspace **out_workspace)
+{
+    const adi_allocator *a = &x->context->allocator;
+    adi_workspace *w = adi_calloc(a, 1, sizeof *w);
+    if (!w)
+        return adi_fail_memory();
+    w->resize.allocator = a;
+    w->block = adi_alloc(a, x->plan->block_floats * sizeof *w->block);
+    w->scratch = adi_alloc(a, x->scratch_bytes);
+    w->extra = adi_alloc(a, x->extra_floats * sizeof *w->extra);
+    w->map = adi_alloc(a, x->map_floats * sizeof *w->map);
+    if (!w->block || !w->scratch || !w->extra || !w->map) {
+        free_workspace(a, w);
+        return adi_fail_memory();
+    }
+    *out_workspace = w;
+    return AD_OK;
+}
+
+ad_status adi_extractor_borrow(adi_extractor *x, adi_workspace **out_workspace)
+{
+    pthread_mutex_lock(&x->lock);
+    adi_workspace *w = x->idle;
+    if (w)
+        x->idle = w->next;
+    pthread_mutex_unlock(&x->lock);
+    if (!w)
+        return new_workspace(x, out_workspace);
+    *out_workspace = w;
+    return AD_OK;
+}
+
+void adi_extractor_give_back(adi_extractor *x, adi_workspace *w)
+{
+    pthread_mutex_lock(&x->lock);
+    w->next = x->idle;
+    x->idle = w;
+    pthread_mutex_unlock(&x->lock);
+}
+
+ad_status adi_extractor_run(const adi_extractor *x, adi_workspace *w, const ad_image *image)
+{
+    ADI_TRY(adi_preprocess_run(&x->preprocess, w->block + x->plan->input_offset, image, &w->resize));
+    return adi_plan_run(x->plan, w->block, w->scratch);
+}
+
+const adi_shape *adi_extractor_shape(const adi_extractor *x, int32_t index)
+{
+    return &x->plan->taps[index].shape;
+}
+
+const float *adi_extractor_data(const adi_extractor *x, const adi_workspace *w, int32_t index)
+{
+    return adi_plan_tap_data(x->plan, w->block, index);
+}
+
+const char *adi_extractor_layer(const adi_extractor *x, int32_t index)
+{
+    return x->network->graph->taps[x->taps[index]].name;
+}

@@ -1,0 +1,60 @@
+/* From an image to tapped feature maps: preprocessing, a plan, and a pool of workspaces from which every
+ * call in flight borrows one. Shared by all methods and by ad_extract_features(). */
+#ifndef ADI_METHODS_EXTRACTOR_H
+#define ADI_METHODS_EXTRACTOR_H
+
+#include <pthread.h>
+
+#include "device/context.h"
+#include "nn/plan.h"
+#include "vision/vision.h"
+
+enum { ADI_MAX_LAYERS = 32 };
+
+typedef struct adi_workspace {
+    struct adi_workspace *next;
+    float *block;  /* activations */
+    void *scratch; /* kernels */
+    float *extra;  /* the method's own */
+    float *map;    /* crop x crop, for methods that say where */
+    adi_resize_scratch resize;
+} adi_workspace;
+
+typedef struct adi_extractor {
+    ad_context *context;        /* kept alive by the owner's backbone */
+    const adi_network *network;
+    adi_preprocess preprocess;
+    int32_t taps[ADI_MAX_LAYERS];
+    int32_t tap_count;
+    adi_plan *plan;
+    size_t scratch_bytes, extra_floats, map_floats;
+    pthread_mutex_t lock; /* of idle */
+    adi_workspace *idle;
+} adi_extractor;
+
+/* Defaults filled in from the graph, and every field checked. */
+ad_status adi_preprocess_resolve(const ad_preprocess *asked, const adi_graph *graph, adi_preprocess *out);
+
+/* Comma-separated names to tap indices; AD_ERR_INVALID_ARGUMENT lists what there is. */
+ad_status adi_layers_parse(const adi_graph *graph, const char *layers, int32_t *out_taps,
+                           int32_t *out_count);
+
+ad_status adi_extractor_create(ad_context *context, const adi_network *network,
+                               const adi_preprocess *preprocess, const int32_t *taps, int32_t tap_count,
+                               adi_extractor **out_extractor);
+void adi_extractor_destroy(adi_extractor *x);
+/* Before the first borrow: what a method needs in each workspace beyond the plan. */
+void adi_extractor_reserve(adi_extractor *x, size_t kernel_scratch_bytes, size_t extra_floats,
+                           size_t map_floats);
+
+ad_status adi_extractor_borrow(adi_extractor *x, adi_workspace **out_workspace);
+void adi_extractor_give_back(adi_extractor *x, adi_workspace *w);
+/* Features of one image, left in the workspace. */
+ad_status adi_extractor_run(const adi_extractor *x, adi_workspace *w, const ad_image *image);
+
+/* Layer `index` of the extractor: its shape, its data in a workspace, its name. */
+const adi_shape *adi_extractor_shape(const adi_extractor *x, int32_t index);
+const float *adi_extractor_data(const adi_extractor *x, const adi_workspace *w, int32_t index);
+const char *adi_extractor_layer(const adi_extractor *x, int32_t index);
+
+#endif

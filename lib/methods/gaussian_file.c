@@ -1,0 +1,192 @@
+/* A fitted Gaussian in memory and in a file: per layer `image.<layer>.mean` [c], `.whitening` [r, c] and
+ * `.stats` [2] (shrinkage, rms), and `pixel.<layer>.*` where the map has statistics of its own. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "methods/gaussian.h"
+
+ad_status adi_gaussian_model_create(ad_context *context, const adi_graph *graph,
+                                    const adi_gaussian_config *config, adi_gaussian_model **out_model)
+{
+    adi_gaussian_model *m = adi_calloc(&context->allocator, 1, sizeof *m);
+    if (!m)
+        return adi_fail_memory();
+    m->context = context;
+    m->graph = graph;
+    m->config = *config;
+    *out_model = m;
+    return AD_OK;
+}
+
+void adi_gaussian_model_destroy(void *model)
+{
+    adi_gaussian_model *m = model;
+    if (!m)
+        return;
+    for (int32_t i = 0; i < m->config.tap_count; i++) {
+        adi_mvg_free(&m->layers[i].image);
+        adi_mvg_free(&m->layers[i].pixel);
+        adi_free(&m->context->allocator, m->layers[i].pixel_mean);
+    }
+    adi_free(&m->context->allocator, m);
+}
+
+const adi_mvg *adi_gaussian_pixel_mvg(const adi_gaussian_model *model, int32_t layer)
+{
+    const adi_gaussian_layer *l = &model->layers[layer];
+    return model->config.pixel == AD_PIXEL_FIT_DENSE ? &l->pixel : &l->image;
+}
+
+ad_status adi_gaussian_model_prepare(adi_gaussian_model *model)
+{
+    for (int32_t i = 0; i < model->config.tap_count && model->config.pixel != AD_PIXEL_FIT_NONE; i++) {
+        adi_gaussian_layer *l = &model->layers[i];
+        const adi_mvg *g = adi_gaussian_pixel_mvg(model, i);
+        l->pixel_mean = adi_alloc(&model->context->allocator,
+                                  (size_t)(g->c * (g->r + 1)) * sizeof *l->pixel_mean);
+        if (!l->pixel_mean)
+            return adi_fail_memory();
+        l->pixel_at = l->pixel_mean + g->c;
+        for (int64_t c = 0; c < g->c; c++) {
+            l->pixel_mean[c] = (float)g->mean[c];
+            for (int64_t r = 0; r < g->r; r++)
+                l->pixel_at[c * g->r + r] = (float)g->whitening[r * g->c + c];
+        }
+    }
+    return AD_OK;
+}
+
+enum { NAME = ADI_GRAPH_MAX_NAME + 32 };
+
+static ad_status save_mvg(adi_st_writer *writer, const char *kind, const char *layer, const adi_mvg *g)
+{
+    char name[NAME];
+    const int64_t mean_shape[1] = {g->c}, white_shape[2] = {g->r, g->c}, stats_shape[1] = {2};
+    snprintf(name, sizeof name, "%s.%s.mean", kind, layer);
+    ADI_TRY(adi_st_writer_tensor(writer, name, ADI_F64, 1, mean_shape, g->mean));
+    snprintf(name, sizeof name, "%s.%s.whitening", kind, layer);
+    ADI_TRY(adi_st_writer_tensor(writer, name, ADI_F64, 2, white_shape, g->whitening));
+    snprintf(name, sizeof name, "%s.%s.stats", kind, layer);
+    return adi_st_writer_tensor(writer, name, ADI_F64, 1, stats_shape, g->stats);
+}
+
+static ad_status save_real(adi_st_writer *writer, const char *key, double value)
+{
+    char text[40];
+    snprintf(text, sizeof text, "%.17g", value);
+    return adi_st_writer_meta(writer, key, text);
+}
+
+ad_status adi_gaussian_save(const void *model, adi_st_writer *writer)
+{
+    const adi_gaussian_model *m = model;
+    for (int32_t i = 0; i < m->config.tap_count; i++) {
+        const char *layer = m->graph->taps[m->config.taps[i]].name;
+        ADI_TRY(save_mvg(writer, "image", layer, &m->layers[i].image));
+        if (m->config.pixel == AD_PIXEL_FIT_DENSE)
+            ADI_TRY(save_mvg(writer, "pixel", layer, &m->layers[i].pixel));
+    }
+    char text[40];
+    snprintf(text, sizeof text, "%" PRId64, m->images);
+    ADI_TRY(adi_st_writer_meta(writer, "adfeat.images", text));
+    ADI_TRY(save_real(writer, "adfeat.normal_score", m->normal_score));
+    return save_real(writer, "adfeat.normal_map", m->normal_map);
+}
+
+static ad_status find(const adi_safetensors *file, const char *kind, const char *layer,
+                      const char *part, int32_t ndim, int64_t last, const adi_st_tensor **out)
+{
+    char name[NAME];
+    snprintf(name, sizeof name, "%s.%s.%s", kind, layer, part);
+    const adi_st_tensor *t = adi_st_find(file, name);
+    if (!t)
+        return adi_fail(AD_ERR_FORMAT, "the scorer holds no tensor '%s'", name);
+    if (t->dtype != ADI_F64 || t->ndim != ndim || t->shape[ndim - 1] != last || t->shape[0] < 1)
+        return adi_fail(AD_ERR_FORMAT, "tensor '%s' of the scorer has another type or shape", name);
+    *out = t;
+    return AD_OK;
+}
+
+static ad_status load_mvg(const adi_allocator *a, const adi_safetensors *file, const char *kind,
+                          const char *layer, int64_t channels, adi_mvg *out)
+{
+    const adi_st_tensor *mean, *white, *stats;
+    ADI_TRY(find(file, kind, layer, "mean", 1, channels, &mean));
+    ADI_TRY(find(file, kind, layer, "whitening", 2, channels, &white));
+    ADI_TRY(find(file, kind, layer, "stats", 1, 2, &stats));
+    if (white->shape[0] > channels)
+        return adi_fail(AD_ERR_FORMAT, "tensor '%s' has %lld rows for %lld channels", white->name,
+                        (long long)white->shape[0], (long long)channels);
+    ADI_TRY(adi_mvg_alloc(a, channels, white->shape[0], out));
+    ADI_TRY(adi_st_read_f64(file, mean, out->mean));
+    ADI_TRY(adi_st_read_f64(file, white, out->whitening));
+    return adi_st_read_f64(file, stats, out->stats);
+}
+
+static ad_status load_real(const adi_safetensors *file, const char *key, double *out)
+{
+    const char *text = adi_st_meta(file, key);
+    char *end = NULL;
+    *out = text ? strtod(text, &end) : 0.0;
+    if (!text || end == text || *end || !isfinite(*out) || *out < 0.0)
+        return adi_fail(AD_ERR_FORMAT, "the scorer's metadata has no proper '%s'", key);
+    return AD_OK;
+}
+
+/* The options in the metadata, through the same door as a user's. */
+static ad_status load_config(const adi_graph *graph, const adi_safetensors *file,
+                             adi_gaussian_config *config)
+{
+    static const char *const keys[] = {"size",   "crop",  "resize", "aspect",  "mean",    "std",
+                                       "layers", "reduce", "pixel", "ddof",    "squared", "samples",
+                                       "blur_sigma"};
+    ad_gaussian_options options;
+    ad_gaussian_options_init(&options, sizeof options);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "adfeat.option.%s", keys[i]);
+        const char *value = adi_st_meta(file, name);
+        if (!value)
+            return adi_fail(AD_ERR_FORMAT, "the scorer's metadata has no '%s'", name);
+        if (ad_gaussian_options_set(&options, keys[i], value) != AD_OK)
+            return adi_fail_prefix(AD_ERR_FORMAT, "the scorer's metadata: ");
+    }
+    if (options.reduce == AD_REDUCE_AUTO)
+        return adi_fail(AD_ERR_FORMAT, "the scorer's metadata: option reduce is auto");
+    if (adi_gaussian_resolve(&options, graph, config) != AD_OK)
+        return adi_fail_prefix(AD_ERR_FORMAT, "the scorer's metadata: ");
+    return AD_OK;
+}
+
+ad_status adi_gaussian_load(ad_context *context, const adi_graph *graph, const adi_safetensors *file,
+                            void **out_model)
+{
+    adi_gaussian_config config;
+    ADI_TRY(load_config(graph, file, &config));
+    adi_gaussian_model *m = NULL;
+    ADI_TRY(adi_gaussian_model_create(context, graph, &config, &m));
+    double images = 0.0;
+    ad_status status = load_real(file, "adfeat.images", &images);
+    if (status == AD_OK)
+        status = load_real(file, "adfeat.normal_score", &m->normal_score);
+    if (status == AD_OK)
+        status = load_real(file, "adfeat.normal_map", &m->normal_map);
+    m->images = images < 9e15 ? (int64_t)images : 0;
+    for (int32_t i = 0; i < config.tap_count && status == AD_OK; i++) {
+        const adi_tap *tap = &graph->taps[config.taps[i]];
+        const int64_t c = graph->nodes[tap->node].out_channels;
+        status = load_mvg(&context->allocator, file, "image", tap->name, c, &m->layers[i].image);
+        if (status == AD_OK && config.pixel == AD_PIXEL_FIT_DENSE)
+            status = load_mvg(&context->allocator, file, "pixel", tap->name, c, &m->layers[i].pixel);
+    }
+    if (status == AD_OK)
+        status = adi_gaussian_model_prepare(m);
+    if (status == AD_OK)
+        *out_model = m;
+    else
+        adi_gaussian_model_destroy(m);
+    return status;
+}

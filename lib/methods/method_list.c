@@ -1,0 +1,16 @@
+/* All methods, a line each: a scorer file names one of them. */
+#include "methods/method.h"
+
+#include <string.h>
+
+static const adi_method *const methods[] = {
+    &adi_method_gaussian,
+};
+
+const adi_method *adi_method_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+        if (strcmp(methods[i]->name, name) == 0)
+            return methods[i];
+    return NULL;
+}

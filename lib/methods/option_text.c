@@ -1,0 +1,103 @@
+/* Options as text. */
+#include "methods/option_text.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+ad_status adi_text_int(const char *key, const char *value, int32_t low, int32_t high, int32_t *out)
+{
+    char *end;
+    const long v = strtol(value, &end, 10);
+    ADI_CHECK_ARG(end != value && !*end && v >= low && v <= high,
+                  "option %s: '%s' is not a whole number from %d to %d", key, value, low, high);
+    *out = (int32_t)v;
+    return AD_OK;
+}
+
+ad_status adi_text_real(const char *key, const char *value, double low, double high, double *out)
+{
+    char *end;
+    const double v = strtod(value, &end);
+    ADI_CHECK_ARG(end != value && !*end && v >= low && v <= high,
+                  "option %s: '%s' is not a number from %g to %g", key, value, low, high);
+    *out = v;
+    return AD_OK;
+}
+
+ad_status adi_text_choice(const char *key, const char *value, const char *const *words, int32_t count,
+                          int32_t *out)
+{
+    char all[256] = "";
+    for (int32_t i = 0, n = 0; i < count; i++) {
+        if (strcmp(value, words[i]) == 0) {
+            *out = i;
+            return AD_OK;
+        }
+        n += snprintf(all + n, sizeof all - (size_t)n, "%s%s", i ? ", " : "", words[i]);
+    }
+    return adi_fail(AD_ERR_INVALID_ARGUMENT, "option %s: '%s' is none of %s", key, value, all);
+}
+
+static const char *const resize_words[] = {"cv_linear", "pil_bilinear", "pil_lanczos"};
+static const char *const aspect_words[] = {"square", "shorter"};
+
+static ad_status set_triple(const char *key, const char *value, float *out)
+{
+    double v[3];
+    char rest;
+    ADI_CHECK_ARG(sscanf(value, "%lf,%lf,%lf%c", &v[0], &v[1], &v[2], &rest) == 3
+                      && isfinite(v[0]) && isfinite(v[1]) && isfinite(v[2]),
+                  "option %s: '%s' is not three numbers r,g,b", key, value);
+    for (int i = 0; i < 3; i++)
+        out[i] = (float)v[i];
+    return AD_OK;
+}
+
+ad_status adi_preprocess_set(ad_preprocess *preprocess, const char *key, const char *value,
+                             int32_t *out_known)
+{
+    *out_known = 1;
+    if (strcmp(key, "size") == 0)
+        return adi_text_int(key, value, 1, 4096, &preprocess->size);
+    if (strcmp(key, "crop") == 0)
+        return adi_text_int(key, value, 0, 4096, &preprocess->crop);
+    if (strcmp(key, "resize") == 0)
+        return adi_text_choice(key, value, resize_words, 3, &preprocess->resize);
+    if (strcmp(key, "aspect") == 0)
+        return adi_text_choice(key, value, aspect_words, 2, &preprocess->aspect);
+    if (strcmp(key, "mean") == 0)
+        return set_triple(key, value, preprocess->mean);
+    if (strcmp(key, "std") == 0)
+        return set_triple(key, value, preprocess->std);
+    *out_known = 0;
+    return AD_OK;
+}
+
+const char *adi_preprocess_option(const adi_preprocess *p, int32_t index, char *value, size_t size)
+{
+    switch (index) {
+    case 0:
+        snprintf(value, size, "%d", p->size);
+        return "size";
+    case 1:
+        snprintf(value, size, "%d", p->crop);
+        return "crop";
+    case 2:
+        snprintf(value, size, "%s", resize_words[p->resize]);
+        return "resize";
+    case 3:
+        snprintf(value, size, "%s", aspect_words[p->aspect]);
+        return "aspect";
+    case 4:
+        snprintf(value, size, "%.9g,%.9g,%.9g", (double)p->mean[0], (double)p->mean[1],
+                 (double)p->mean[2]);
+        return "mean";
+    case 5:
+        snprintf(value, size, "%.9g,%.9g,%.9g", (double)p->std[0], (double)p->std[1], (double)p->std[2]);
+        return "std";
+    default:
+        return NULL;
+    }
+}

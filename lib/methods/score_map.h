@@ -1,0 +1,16 @@
+/* The shared tail of every method that says where: layer maps to one map at the network's input size,
+ * and from there to the caller's map. */
+#ifndef ADI_METHODS_SCORE_MAP_H
+#define ADI_METHODS_SCORE_MAP_H
+
+#include "methods/extractor.h"
+
+/* map[side, side] (+)= weight * bilinear(layer[h, w]); `first` overwrites. tmp: side * side floats. */
+ad_status adi_score_map_add(const adi_extractor *x, float *map, float *tmp, const float *layer, int64_t h,
+                            int64_t w, float weight, int first);
+
+/* The finished map, crop x crop, onto the caller's, for an image of width x height pixels. */
+ad_status adi_score_map_write(const adi_extractor *x, const float *map, const ad_map *out,
+                              int64_t width, int64_t height);
+
+#endif
