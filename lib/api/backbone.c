@@ -1,0 +1,280 @@
+/* ad_backbone: opening, asking, and features of one image. */
+#include <string.h>
+
+#include "core/options.h"
+#include "methods/method.h"
+
+/* The extractor of the latest ad_extract_features() call, kept for the next one of its kind. */
+typedef struct adi_shared_extractor {
+    atomic_int refs;
+    adi_extractor *extractor;
+} adi_shared_extractor;
+
+static void release_shared(const adi_allocator *a, adi_shared_extractor *s)
+{
+    if (s && atomic_fetch_sub(&s->refs, 1) == 1) {
+        adi_extractor_destroy(s->extractor);
+        adi_free(a, s);
+    }
+}
+
+void ad_backbone_options_init(ad_backbone_options *options, size_t struct_size)
+{
+    const ad_backbone_options defaults = {.struct_size = sizeof defaults};
+    adi_options_init(options, struct_size, &defaults, sizeof defaults);
+}
+
+int32_t ad_architecture_count(void)
+{
+    return adi_builtin_graph_count();
+}
+
+const char *ad_architecture_name(int32_t index)
+{
+    return adi_builtin_graph_name(index);
+}
+
+ad_backbone *adi_backbone_retain(ad_backbone *backbone)
+{
+    atomic_fetch_add_explicit(&backbone->refs, 1, memory_order_relaxed);
+    return backbone;
+}
+
+void ad_backbone_destroy(ad_backbone *backbone)
+{
+    if (!backbone || atomic_fetch_sub_explicit(&backbone->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    ad_context *context = backbone->context;
+    release_shared(&context->allocator, backbone->last);
+    adi_network_destroy(backbone->network);
+    pthread_mutex_destroy(&backbone->lock);
+    adi_free(&context->allocator, backbone);
+    adi_context_release(context);
+}
+
+static ad_status unknown_architecture(const char *name)
+{
+    char all[512] = "";
+    for (int32_t i = 0; i < adi_builtin_graph_count(); i++) {
+        strncat(all, i ? ", " : "", sizeof all - strlen(all) - 1);
+        strncat(all, adi_builtin_graph_name(i), sizeof all - strlen(all) - 1);
+    }
+    return adi_fail(AD_ERR_INVALID_ARGUMENT, "no architecture '%s': there are %s", name, all);
+}
+
+static ad_status find_graph(ad_context *context, const char *architecture, const char *text,
+                            const adi_safetensors *file, adi_graph **out_graph)
+{
+    if (!text) {
+        if (!architecture)
+            architecture = adi_st_meta(file, "architecture");
+        ADI_CHECK_ARG(architecture, "the architecture is not given, and the weights do not say it");
+        text = adi_builtin_graph_text(architecture);
+        if (!text)
+            return unknown_architecture(architecture);
+    }
+    ADI_TRY(adi_graph_read(&context->allocator, text, strlen(text), out_graph));
+    if (architecture && strcmp((*out_graph)->name, architecture) != 0) {
+        const ad_status status = adi_fail(AD_ERR_MISMATCH, "the graph given is '%s', not '%s'",
+                                          (*out_graph)->name, architecture);
+        adi_graph_destroy(*out_graph);
+        *out_graph = NULL;
+        return status;
+    }
+    return AD_OK;
+}
+
+/* A backbone around a network, which it owns from then on, also on failure. */
+static ad_status wrap(ad_context *context, adi_network *network, ad_backbone **out_backbone)
+{
+    ad_backbone *b = adi_calloc(&context->allocator, 1, sizeof *b);
+    if (!b || pthread_mutex_init(&b->lock, NULL) != 0) {
+        adi_free(&context->allocator, b);
+        adi_network_destroy(network);
+        return adi_fail_memory();
+    }
+    atomic_init(&b->refs, 1);
+    b->context = adi_context_retain(context);
+    b->network = network;
+    int32_t taps[ADI_GRAPH_MAX_TAPS], count = 0;
+    for (int32_t t = 0; t < network->graph->tap_count; t++)
+        if (adi_network_tap_available(network, t))
+            taps[count++] = t;
+    adi_network_digest(network, taps, count, b->digest);
+    *out_backbone = b;
+    return AD_OK;
+}
+
+ad_status adi_backbone_from_file(ad_context *context, const char *architecture, const adi_safetensors *file,
+                                 const ad_backbone_options *options, ad_backbone **out_backbone)
+{
+    ad_backbone_options o;
+    ad_backbone_options_init(&o, sizeof o);
+    ADI_TRY(adi_options_take(&o, sizeof o, options, "ad_backbone_options"));
+    adi_graph *graph = NULL;
+    adi_network *network = NULL;
+    ADI_TRY(find_graph(context, architecture, o.graph, file, &graph));
+    ADI_TRY(adi_network_create(graph, file, o.prefix, &network));
+    return wrap(context, network, out_backbone);
+}
+
+ad_status ad_backbone_from_memory(ad_context *context, const char *architecture, const void *bytes,
+                                  size_t size, const ad_backbone_options *options,
+                                  ad_backbone **out_backbone)
+{
+    ADI_CHECK_ARG(context && bytes && out_backbone, "ad_backbone_from_memory: an argument is NULL");
+    *out_backbone = NULL;
+    adi_safetensors *file = NULL;
+    ADI_TRY(adi_st_parse(&context->allocator, bytes, size, "weights", &file));
+    const ad_status status = adi_backbone_from_file(context, architecture, file, options, out_backbone);
+    adi_st_close(file);
+    return status;
+}
+
+ad_status ad_backbone_open(ad_context *context, const char *architecture, const char *weights_path,
+                           const ad_backbone_options *options, ad_backbone **out_backbone)
+{
+    ADI_CHECK_ARG(context && weights_path && out_backbone, "ad_backbone_open: an argument is NULL");
+    *out_backbone = NULL;
+    adi_safetensors *file = NULL;
+    ADI_TRY(adi_st_open(&context->allocator, weights_path, &file));
+    const ad_status status = adi_backbone_from_file(context, architecture, file, options, out_backbone);
+    adi_st_close(file);
+    if (status != AD_OK && status != AD_ERR_OUT_OF_MEMORY && status != AD_ERR_INVALID_ARGUMENT)
+        return adi_fail_prefix(status, "weights '%s': ", weights_path);
+    return status;
+}
+
+ad_status ad_backbone_get_info(const ad_backbone *backbone, ad_backbone_info *out_info)
+{
+    ADI_CHECK_ARG(backbone, "ad_backbone_get_info: backbone is NULL");
+    const ad_backbone_info info = {.input_size = backbone->network->graph->input_size,
+                                   .architecture = backbone->network->graph->name,
+                                   .digest = backbone->digest,
+                                   .parameter_count = backbone->network->parameter_count};
+    return adi_struct_give(out_info, &info, sizeof info, "ad_backbone_info");
+}
+
+int32_t ad_backbone_layer_count(const ad_backbone *backbone)
+{
+    return backbone ? backbone->network->graph->tap_count : 0;
+}
+
+ad_status ad_backbone_layer_info(const ad_backbone *backbone, int32_t index, int64_t input_height,
+                                 int64_t input_width, ad_layer_info *out_info)
+{
+    ADI_CHECK_ARG(backbone, "ad_backbone_layer_info: backbone is NULL");
+    const adi_graph *g = backbone->network->graph;
+    ADI_CHECK_ARG(index >= 0 && index < g->tap_count, "layer %d of %d", index, g->tap_count);
+    ADI_CHECK_ARG(input_height >= 1 && input_width >= 1 && input_height <= ADI_PLAN_MAX_SIDE
+                      && input_width <= ADI_PLAN_MAX_SIDE,
+                  "input of %lldx%lld: 1 to %d a side is possible", (long long)input_width,
+                  (long long)input_height, ADI_PLAN_MAX_SIDE);
+    adi_shape shape;
+    ADI_TRY(adi_plan_tap_shape(&backbone->context->allocator, g, index, input_height, input_width,
+                               &shape));
+    const ad_layer_info info = {.available = adi_network_tap_available(backbone->network, index),
+                                .name = g->taps[index].name,
+                                .height = shape.h,
+                                .width = shape.w,
+                                .channels = shape.c};
+    return adi_struct_give(out_info, &info, sizeof info, "ad_layer_info");
+}
+
+static int same_kind(const adi_extractor *x, const adi_preprocess *p, const int32_t *taps, int32_t count)
+{
+    return x->tap_count == count && memcmp(x->taps, taps, (size_t)count * sizeof *taps) == 0
+           && x->preprocess.resize == p->resize && x->preprocess.aspect == p->aspect
+           && x->preprocess.size == p->size && x->preprocess.crop == p->crop
+           && memcmp(x->preprocess.mean, p->mean, sizeof p->mean) == 0
+           && memcmp(x->preprocess.std, p->std, sizeof p->std) == 0;
+}
+
+/* The kept extractor when it is of the kind asked for, or a new one that is kept from then on. */
+static ad_status share_extractor(ad_backbone *b, const adi_preprocess *p, const int32_t *taps,
+                                 int32_t count, adi_shared_extractor **out_shared)
+{
+    const adi_allocator *a = &b->context->allocator;
+    pthread_mutex_lock(&b->lock);
+    adi_shared_extractor *s = b->last && same_kind(b->last->extractor, p, taps, count) ? b->last : NULL;
+    if (s)
+        atomic_fetch_add(&s->refs, 1);
+    pthread_mutex_unlock(&b->lock);
+    if (s) {
+        *out_shared = s;
+        return AD_OK;
+    }
+    s = adi_calloc(a, 1, sizeof *s);
+    if (!s)
+        return adi_fail_memory();
+    const ad_status status = adi_extractor_create(b->context, b->network, p, taps, count, &s->extractor);
+    if (status != AD_OK) {
+        adi_free(a, s);
+        return status;
+    }
+    atomic_init(&s->refs, 2); /* the backbone's and the caller's */
+    pthread_mutex_lock(&b->lock);
+    adi_shared_extractor *before = b->last;
+    b->last = s;
+    pthread_mutex_unlock(&b->lock);
+    release_shared(a, before);
+    *out_shared = s;
+    return AD_OK;
+}
+
+static ad_status extract(const adi_extractor *x, adi_workspace *w, const ad_image *image,
+                         ad_features *features, int32_t count)
+{
+    for (int32_t i = 0; i < count; i++) {
+        const adi_shape *s = adi_extractor_shape(x, i);
+        if (features[i].capacity < s->h * s->w * s->c)
+            return adi_fail(AD_ERR_SHAPE, "layer '%s' gives %lldx%lldx%lld floats, capacity is %lld",
+                            features[i].layer, (long long)s->h, (long long)s->w, (long long)s->c,
+                            (long long)features[i].capacity);
+    }
+    ADI_TRY(adi_extractor_run(x, w, image));
+    for (int32_t i = 0; i < count; i++) {
+        const adi_shape *s = adi_extractor_shape(x, i);
+        memcpy(features[i].data, adi_extractor_data(x, w, i),
+               (size_t)(s->h * s->w * s->c) * sizeof(float));
+        features[i].height = s->h;
+        features[i].width = s->w;
+        features[i].channels = s->c;
+    }
+    return AD_OK;
+}
+
+ad_status ad_extract_features(ad_backbone *backbone, const ad_image *image,
+                              const ad_preprocess *preprocess, ad_features *features, int32_t count)
+{
+    ADI_CHECK_ARG(backbone && image && features, "ad_extract_features: an argument is NULL");
+    ADI_CHECK_ARG(count >= 1 && count <= ADI_MAX_LAYERS, "ad_extract_features: count is %d, 1 to %d",
+                  count, ADI_MAX_LAYERS);
+    const adi_graph *g = backbone->network->graph;
+    int32_t taps[ADI_MAX_LAYERS];
+    for (int32_t i = 0; i < count; i++) {
+        ADI_CHECK_ARG(features[i].struct_size >= sizeof *features, "features[%d]: struct_size is %u", i,
+                      features[i].struct_size);
+        ADI_CHECK_ARG(features[i].layer && features[i].data, "features[%d]: layer or data is NULL", i);
+        int32_t one;
+        ADI_CHECK_ARG(!strchr(features[i].layer, ','), "features[%d]: one layer each, not '%s'", i,
+                      features[i].layer);
+        ADI_TRY(adi_layers_parse(g, features[i].layer, &taps[i], &one));
+    }
+    ADI_TRY(adi_image_check(image));
+    ad_preprocess asked;
+    adi_preprocess resolved;
+    ad_preprocess_init(&asked, sizeof asked);
+    ADI_TRY(adi_options_take(&asked, sizeof asked, preprocess, "ad_preprocess"));
+    ADI_TRY(adi_preprocess_resolve(&asked, g, &resolved));
+    adi_shared_extractor *shared = NULL;
+    ADI_TRY(share_extractor(backbone, &resolved, taps, count, &shared));
+    adi_workspace *w = NULL;
+    ad_status status = adi_extractor_borrow(shared->extractor, &w);
+    if (status == AD_OK) {
+        status = extract(shared->extractor, w, image, features, count);
+        adi_extractor_give_back(shared->extractor, w);
+    }
+    release_shared(&backbone->context->allocator, shared);
+    return status;
+}

@@ -1,0 +1,47 @@
+/* ad_context: options in, a context out. */
+#include "core/options.h"
+#include "device/context.h"
+
+enum { MAX_THREADS = 256 };
+
+void ad_context_options_init(ad_context_options *options, size_t struct_size)
+{
+    const ad_context_options defaults = {.struct_size = sizeof defaults};
+    adi_options_init(options, struct_size, &defaults, sizeof defaults);
+}
+
+ad_status ad_context_create(const ad_context_options *options, ad_context **out_context)
+{
+    ADI_CHECK_ARG(out_context, "ad_context_create: out_context is NULL");
+    *out_context = NULL;
+    ad_context_options o;
+    ad_context_options_init(&o, sizeof o);
+    ADI_TRY(adi_options_take(&o, sizeof o, options, "ad_context_options"));
+    ADI_CHECK_ARG(o.num_threads >= 0 && o.num_threads <= MAX_THREADS,
+                  "num_threads is %d, 0 to %d is possible", o.num_threads, MAX_THREADS);
+    ADI_CHECK_ARG(!o.alloc == !o.free, "alloc and free must both be set, or neither");
+    const adi_backend *backend;
+    ADI_TRY(adi_backend_find(o.device, &backend));
+    const adi_allocator a = o.alloc ? (adi_allocator){o.alloc, o.free, o.alloc_user}
+                                    : adi_default_allocator;
+    ad_context *c = adi_calloc(&a, 1, sizeof *c);
+    if (!c)
+        return adi_fail_memory();
+    atomic_init(&c->refs, 1);
+    c->allocator = a;
+    c->backend = backend;
+    c->num_threads = o.num_threads ? o.num_threads : backend->max_threads();
+    if (c->num_threads > MAX_THREADS)
+        c->num_threads = MAX_THREADS;
+    c->log = o.log;
+    c->log_user = o.log_user;
+    if (backend->warning())
+        adi_log(c, AD_LOG_WARNING, "%s", backend->warning());
+    *out_context = c;
+    return AD_OK;
+}
+
+void ad_context_destroy(ad_context *context)
+{
+    adi_context_release(context);
+}

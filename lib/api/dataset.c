@@ -1,0 +1,166 @@
+/* ad_dataset: a list of samples, read when asked for. Where a folder's samples come from is in
+ * dataset_folder.c. */
+#include "api/dataset.h"
+
+#include <string.h>
+
+#include "core/options.h"
+#include "vision/vision.h"
+
+void ad_dataset_options_init(ad_dataset_options *options, size_t struct_size)
+{
+    const ad_dataset_options defaults = {.struct_size = sizeof defaults};
+    adi_options_init(options, struct_size, &defaults, sizeof defaults);
+}
+
+ad_status adi_dataset_new(ad_context *context, ad_dataset **out_dataset)
+{
+    ad_dataset *d = adi_calloc(&context->allocator, 1, sizeof *d);
+    if (!d)
+        return adi_fail_memory();
+    d->context = adi_context_retain(context);
+    *out_dataset = d;
+    return AD_OK;
+}
+
+void ad_dataset_destroy(ad_dataset *dataset)
+{
+    if (!dataset)
+        return;
+    ad_context *context = dataset->context;
+    const adi_allocator *a = &context->allocator;
+    for (int64_t i = 0; i < dataset->count; i++) {
+        adi_free(a, dataset->items[i].path);
+        adi_free(a, dataset->items[i].group);
+        adi_free(a, dataset->items[i].mask);
+    }
+    adi_free(a, dataset->items);
+    adi_free(a, dataset);
+    adi_context_release(context);
+}
+
+ad_status adi_dataset_append(ad_dataset *d, const char *path, const char *group, int32_t label,
+                             char *mask)
+{
+    const adi_allocator *a = &d->context->allocator;
+    adi_dataset_item *items = adi_grow(a, d->items, &d->capacity, (size_t)d->count + 1, sizeof *items);
+    if (items)
+        d->items = items;
+    adi_dataset_item item = {.path = items ? adi_strdup(a, path) : NULL,
+                             .group = items ? adi_strdup(a, group) : NULL,
+                             .mask = mask,
+                             .label = label};
+    if (!item.path || !item.group) {
+        adi_free(a, item.path);
+        adi_free(a, item.group);
+        adi_free(a, mask);
+        return adi_fail_memory();
+    }
+    d->items[d->count++] = item;
+    return AD_OK;
+}
+
+ad_status ad_dataset_open_list(ad_context *context, const char *const *paths, const int32_t *labels,
+                               int64_t count, ad_dataset **out_dataset)
+{
+    ADI_CHECK_ARG(context && paths && out_dataset, "ad_dataset_open_list: an argument is NULL");
+    *out_dataset = NULL;
+    ADI_CHECK_ARG(count >= 1, "ad_dataset_open_list: count is %lld, at least 1 image is needed",
+                  (long long)count);
+    ad_dataset *d = NULL;
+    ADI_TRY(adi_dataset_new(context, &d));
+    ad_status status = AD_OK;
+    for (int64_t i = 0; i < count && status == AD_OK; i++) {
+        const int32_t label = labels ? labels[i] : 0;
+        if (!paths[i] || label < -1 || label > 1)
+            status = adi_fail(AD_ERR_INVALID_ARGUMENT,
+                              "ad_dataset_open_list: entry %lld has no path or a label that is not -1, 0, 1",
+                              (long long)i);
+        else
+            status = adi_dataset_append(d, paths[i], "", label, NULL);
+    }
+    if (status == AD_OK)
+        *out_dataset = d;
+    else
+        ad_dataset_destroy(d);
+    return status;
+}
+
+ad_status ad_dataset_from_callback(ad_context *context, ad_image_callback callback, void *user,
+                                   int64_t count, ad_dataset **out_dataset)
+{
+    ADI_CHECK_ARG(context && callback && out_dataset, "ad_dataset_from_callback: an argument is NULL");
+    *out_dataset = NULL;
+    ADI_CHECK_ARG(count >= 1, "ad_dataset_from_callback: count is %lld, at least 1 image is needed",
+                  (long long)count);
+    ad_dataset *d = NULL;
+    ADI_TRY(adi_dataset_new(context, &d));
+    d->callback = callback;
+    d->user = user;
+    d->callback_count = count;
+    *out_dataset = d;
+    return AD_OK;
+}
+
+int64_t ad_dataset_count(const ad_dataset *dataset)
+{
+    if (!dataset)
+        return 0;
+    return dataset->callback ? dataset->callback_count : dataset->count;
+}
+
+static ad_status check_index(const ad_dataset *d, int64_t index)
+{
+    ADI_CHECK_ARG(index >= 0 && index < ad_dataset_count(d), "image %lld of a dataset of %lld",
+                  (long long)index, (long long)ad_dataset_count(d));
+    return AD_OK;
+}
+
+ad_status ad_dataset_get(const ad_dataset *dataset, int64_t index, ad_sample *out_sample)
+{
+    ADI_CHECK_ARG(dataset, "ad_dataset_get: dataset is NULL");
+    ADI_TRY(check_index(dataset, index));
+    ad_sample sample = {.label = 0, .name = "callback image", .group = ""};
+    if (!dataset->callback) {
+        const adi_dataset_item *item = &dataset->items[index];
+        sample = (ad_sample){.label = item->label, .name = item->path, .group = item->group,
+                             .has_mask = item->mask != NULL};
+    }
+    return adi_struct_give(out_sample, &sample, sizeof sample, "ad_sample");
+}
+
+ad_status ad_dataset_read_image(const ad_dataset *dataset, int64_t index, ad_image *out_image)
+{
+    ADI_CHECK_ARG(dataset && out_image, "ad_dataset_read_image: an argument is NULL");
+    ADI_TRY(check_index(dataset, index));
+    if (!dataset->callback)
+        return ad_image_read(dataset->context, dataset->items[index].path, out_image);
+    ad_image image = {.struct_size = sizeof image};
+    const int answer = dataset->callback(dataset->user, index, &image);
+    if (answer != 0)
+        return adi_fail(AD_ERR_IO, "the callback gave no image %lld: it returned %d", (long long)index,
+                        answer);
+    image.owner = NULL; /* a view: the callback's memory is not ours to release */
+    const ad_status status = adi_image_check(&image);
+    if (status != AD_OK)
+        return adi_fail_prefix(status, "image %lld of the callback: ", (long long)index);
+    *out_image = image;
+    return AD_OK;
+}
+
+ad_status ad_dataset_read_mask(const ad_dataset *dataset, int64_t index, ad_image *out_mask)
+{
+    ADI_CHECK_ARG(dataset && out_mask, "ad_dataset_read_mask: an argument is NULL");
+    ADI_TRY(check_index(dataset, index));
+    if (dataset->callback || !dataset->items[index].mask)
+        return adi_fail(AD_ERR_UNSUPPORTED, "image %lld has no ground-truth mask", (long long)index);
+    const char *path = dataset->items[index].mask;
+    ad_image mask = {0};
+    ADI_TRY(ad_image_read(dataset->context, path, &mask));
+    if (mask.format != AD_PIXEL_MONO8) {
+        ad_image_release(&mask);
+        return adi_fail(AD_ERR_FORMAT, "mask '%s' is not an 8-bit grey image", path);
+    }
+    *out_mask = mask;
+    return AD_OK;
+}

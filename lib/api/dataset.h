@@ -1,0 +1,29 @@
+/* What a dataset is made of. */
+#ifndef ADI_API_DATASET_H
+#define ADI_API_DATASET_H
+
+#include "device/context.h"
+
+typedef struct adi_dataset_item {
+    char *path;
+    char *group;
+    char *mask; /* NULL where there is none */
+    int32_t label;
+} adi_dataset_item;
+
+struct ad_dataset {
+    ad_context *context;
+    adi_dataset_item *items;
+    size_t capacity;
+    int64_t count;
+    ad_image_callback callback; /* instead of items */
+    void *user;
+    int64_t callback_count;
+};
+
+ad_status adi_dataset_new(ad_context *context, ad_dataset **out_dataset);
+/* path and group are copied, mask is taken over, also on failure. */
+ad_status adi_dataset_append(ad_dataset *d, const char *path, const char *group, int32_t label,
+                             char *mask);
+
+#endif

@@ -1,0 +1,143 @@
+/* ad_fitter: images in, a scorer out. */
+#include "core/options.h"
+#include "methods/method.h"
+
+void ad_fit_options_init(ad_fit_options *options, size_t struct_size)
+{
+    const ad_fit_options defaults = {.struct_size = sizeof defaults};
+    adi_options_init(options, struct_size, &defaults, sizeof defaults);
+}
+
+ad_status adi_fitter_wrap(ad_backbone *backbone, const adi_method *method, void *state,
+                          const adi_preprocess *preprocess, const int32_t *taps, int32_t tap_count,
+                          ad_fitter **out_fitter)
+{
+    const adi_allocator *a = &backbone->context->allocator;
+    ad_fitter *f = adi_calloc(a, 1, sizeof *f);
+    ad_status status = f ? adi_extractor_create(backbone->context, backbone->network, preprocess, taps,
+                                                tap_count, &f->extractor)
+                         : adi_fail_memory();
+    if (status != AD_OK) {
+        adi_free(a, f);
+        method->destroy_state(state);
+        return status;
+    }
+    f->backbone = adi_backbone_retain(backbone);
+    f->method = method;
+    f->state = state;
+    *out_fitter = f;
+    return AD_OK;
+}
+
+void ad_fitter_destroy(ad_fitter *fitter)
+{
+    if (!fitter)
+        return;
+    ad_backbone *backbone = fitter->backbone;
+    fitter->method->destroy_state(fitter->state);
+    adi_extractor_destroy(fitter->extractor);
+    adi_free(&backbone->context->allocator, fitter);
+    ad_backbone_destroy(backbone);
+}
+
+ad_status ad_fitter_add(ad_fitter *fitter, const ad_image *image)
+{
+    ADI_CHECK_ARG(fitter && image, "ad_fitter_add: an argument is NULL");
+    ADI_TRY(adi_image_check(image));
+    adi_workspace *w = NULL;
+    ADI_TRY(adi_extractor_borrow(fitter->extractor, &w));
+    ad_status status = adi_extractor_run(fitter->extractor, w, image);
+    if (status == AD_OK)
+        status = fitter->method->add(fitter->state, fitter->extractor, w);
+    adi_extractor_give_back(fitter->extractor, w);
+    return status;
+}
+
+ad_status ad_fitter_merge(ad_fitter *fitter, const ad_fitter *other)
+{
+    ADI_CHECK_ARG(fitter && other, "ad_fitter_merge: an argument is NULL");
+    ADI_CHECK_ARG(fitter != other, "ad_fitter_merge: a fitter cannot be merged with itself");
+    const adi_extractor *x = fitter->extractor, *y = other->extractor;
+    if (fitter->method != other->method)
+        return adi_fail(AD_ERR_MISMATCH, "the fits to merge are of methods %s and %s",
+                        fitter->method->name, other->method->name);
+    char mine[17], theirs[17];
+    adi_network_digest(fitter->backbone->network, x->taps, x->tap_count, mine);
+    adi_network_digest(other->backbone->network, y->taps, y->tap_count, theirs);
+    for (int i = 0; i < 16; i++)
+        if (mine[i] != theirs[i])
+            return adi_fail(AD_ERR_MISMATCH, "the fits to merge are of backbones %s and %s", mine, theirs);
+    return fitter->method->merge(fitter->state, other->state);
+}
+
+ad_status ad_fitter_finish(const ad_fitter *fitter, ad_scorer **out_scorer)
+{
+    ADI_CHECK_ARG(fitter && out_scorer, "ad_fitter_finish: an argument is NULL");
+    *out_scorer = NULL;
+    void *model = NULL;
+    ADI_TRY(fitter->method->finish(fitter->state, &model));
+    char digest[17];
+    const adi_extractor *x = fitter->extractor;
+    adi_network_digest(fitter->backbone->network, x->taps, x->tap_count, digest);
+    return adi_scorer_wrap(fitter->backbone, fitter->method, model, digest, out_scorer);
+}
+
+int64_t ad_fitter_count(const ad_fitter *fitter)
+{
+    return fitter ? fitter->method->count(fitter->state) : 0;
+}
+
+size_t ad_fitter_memory(const ad_fitter *fitter)
+{
+    if (!fitter)
+        return 0;
+    const adi_extractor *x = fitter->extractor;
+    return fitter->method->memory(fitter->state) + x->plan->block_floats * sizeof(float)
+           + x->scratch_bytes + x->extra_floats * sizeof(float);
+}
+
+static ad_status add_from(ad_fitter *fitter, const ad_dataset *good, int64_t index)
+{
+    ad_image image = {0};
+    ADI_TRY(ad_dataset_read_image(good, index, &image));
+    ad_status status = ad_fitter_add(fitter, &image);
+    ad_image_release(&image);
+    if (status != AD_OK && status != AD_ERR_OUT_OF_MEMORY) {
+        ad_sample sample = {.struct_size = sizeof sample};
+        if (ad_dataset_get(good, index, &sample) == AD_OK)
+            return adi_fail_prefix(status, "image '%s': ", sample.name);
+    }
+    return status;
+}
+
+ad_status ad_fit(ad_fitter *fitter, const ad_dataset *good, const ad_fit_options *options,
+                 ad_scorer **out_scorer)
+{
+    ADI_CHECK_ARG(fitter && good && out_scorer, "ad_fit: an argument is NULL");
+    *out_scorer = NULL;
+    ad_fit_options o;
+    ad_fit_options_init(&o, sizeof o);
+    ADI_TRY(adi_options_take(&o, sizeof o, options, "ad_fit_options"));
+    const int64_t count = ad_dataset_count(good);
+    for (int64_t i = 0; i < count; i++) {
+        ad_sample sample = {.struct_size = sizeof sample};
+        ADI_TRY(ad_dataset_get(good, i, &sample));
+        if (sample.label == 1)
+            return adi_fail(AD_ERR_INVALID_ARGUMENT,
+                            "ad_fit: '%s' is labelled anomalous; fit on good images only", sample.name);
+    }
+    for (int64_t i = 0; i < count; i++) {
+        if (o.progress && o.progress(o.user, (double)i / (double)count))
+            return adi_fail(AD_ERR_CANCELLED, "the fit was cancelled after %lld of %lld images",
+                            (long long)i, (long long)count);
+        ADI_TRY(add_from(fitter, good, i));
+    }
+    ad_scorer *scorer = NULL;
+    ADI_TRY(ad_fitter_finish(fitter, &scorer));
+    if (o.progress && o.progress(o.user, 1.0)) {
+        ad_scorer_destroy(scorer);
+        return adi_fail(AD_ERR_CANCELLED, "the fit was cancelled at its end");
+    }
+    *out_scorer = scorer;
+    return AD_OK;
+}

@@ -1,0 +1,43 @@
+/* ad_image: reading, decoding, releasing and writing. */
+#include "core/file.h"
+#include "device/context.h"
+#include "vision/vision.h"
+
+enum { MAX_FILE = 1 << 30 };
+
+ad_status ad_image_decode(ad_context *context, const void *bytes, size_t size, ad_image *out_image)
+{
+    ADI_CHECK_ARG(context && out_image && (bytes || !size), "ad_image_decode: an argument is NULL");
+    ad_image image = {0};
+    ADI_TRY(adi_image_decode(&context->allocator, bytes, size, &image));
+    *out_image = image;
+    return AD_OK;
+}
+
+ad_status ad_image_read(ad_context *context, const char *path, ad_image *out_image)
+{
+    ADI_CHECK_ARG(context && path && out_image, "ad_image_read: an argument is NULL");
+    uint8_t *bytes;
+    size_t size;
+    ADI_TRY(adi_file_read(&context->allocator, path, MAX_FILE, &bytes, &size));
+    ad_image image = {0};
+    ad_status status = adi_image_decode(&context->allocator, bytes, size, &image);
+    adi_free(&context->allocator, bytes);
+    if (status != AD_OK)
+        return status == AD_ERR_OUT_OF_MEMORY ? status : adi_fail_prefix(status, "image '%s': ", path);
+    *out_image = image;
+    return AD_OK;
+}
+
+void ad_image_release(ad_image *image)
+{
+    if (image)
+        adi_image_free(image);
+}
+
+ad_status ad_image_write_png(ad_context *context, const ad_image *image, const char *path)
+{
+    ADI_CHECK_ARG(context && image && path, "ad_image_write_png: an argument is NULL");
+    ADI_TRY(adi_image_check(image));
+    return adi_encode_png(&context->allocator, image, path);
+}

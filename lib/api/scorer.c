@@ -1,0 +1,157 @@
+/* ad_scorer: one image in, a score and a map out. Saving and loading is in scorer_file.c. */
+#include <math.h>
+#include <string.h>
+
+#include "core/options.h"
+#include "methods/method.h"
+#include "methods/score_map.h"
+
+static void free_scorer(ad_scorer *s)
+{
+    ad_backbone *backbone = s->backbone;
+    const adi_allocator *a = &backbone->context->allocator;
+    for (int32_t i = 0; i < s->option_count; i++)
+        adi_free(a, s->options[i].value);
+    if (s->model)
+        s->method->destroy_model(s->model);
+    adi_extractor_destroy(s->extractor);
+    adi_free(a, s);
+    ad_backbone_destroy(backbone);
+}
+
+static ad_status take_options(ad_scorer *s)
+{
+    char value[ADI_OPTION_TEXT];
+    for (int32_t i = 0; i < ADI_MAX_OPTIONS; i++) {
+        const char *key = s->method->option(s->model, i, value);
+        if (!key)
+            break;
+        s->options[i].key = key;
+        s->options[i].value = adi_strdup(&s->backbone->context->allocator, value);
+        if (!s->options[i].value)
+            return adi_fail_memory();
+        s->option_count = i + 1;
+    }
+    return AD_OK;
+}
+
+ad_status adi_scorer_wrap(ad_backbone *backbone, const adi_method *method, void *model,
+                          const char *digest, ad_scorer **out_scorer)
+{
+    ad_scorer *s = adi_calloc(&backbone->context->allocator, 1, sizeof *s);
+    if (!s) {
+        method->destroy_model(model);
+        return adi_fail_memory();
+    }
+    atomic_init(&s->refs, 1);
+    s->backbone = adi_backbone_retain(backbone);
+    s->method = method;
+    s->model = model;
+    memcpy(s->digest, digest, sizeof s->digest);
+    int32_t count = 0;
+    const int32_t *taps = method->taps(model, &count);
+    ad_status status = adi_extractor_create(backbone->context, backbone->network,
+                                            method->preprocess(model), taps, count, &s->extractor);
+    if (status == AD_OK)
+        status = take_options(s);
+    if (status != AD_OK) {
+        free_scorer(s);
+        return status;
+    }
+    method->reserve(model, s->extractor);
+    *out_scorer = s;
+    return AD_OK;
+}
+
+ad_scorer *ad_scorer_retain(ad_scorer *scorer)
+{
+    if (scorer)
+        atomic_fetch_add_explicit(&scorer->refs, 1, memory_order_relaxed);
+    return scorer;
+}
+
+void ad_scorer_destroy(ad_scorer *scorer)
+{
+    if (scorer && atomic_fetch_sub_explicit(&scorer->refs, 1, memory_order_acq_rel) == 1)
+        free_scorer(scorer);
+}
+
+static ad_status score(ad_scorer *scorer, const ad_image *image, const ad_map *map, float *out_score)
+{
+    ADI_TRY(adi_image_check(image));
+    adi_extractor *x = scorer->extractor;
+    adi_workspace *w = NULL;
+    ADI_TRY(adi_extractor_borrow(x, &w));
+    double value = 0.0;
+    ad_status status = adi_extractor_run(x, w, image);
+    if (status == AD_OK)
+        status = scorer->method->infer(scorer->model, x, w, &value, map ? w->map : NULL);
+    if (status == AD_OK && map)
+        status = adi_score_map_write(x, w->map, map, image->width, image->height);
+    adi_extractor_give_back(x, w);
+    if (status == AD_OK && out_score)
+        *out_score = (float)value;
+    return status;
+}
+
+ad_status ad_score_image(ad_scorer *scorer, const ad_image *image, float *out_score)
+{
+    ADI_CHECK_ARG(scorer && image && out_score, "ad_score_image: an argument is NULL");
+    return score(scorer, image, NULL, out_score);
+}
+
+ad_status adi_map_check(const ad_map *map)
+{
+    ADI_CHECK_ARG(map->struct_size >= sizeof *map, "map: struct_size is %u: use AD_MAP_INIT",
+                  map->struct_size);
+    ADI_CHECK_ARG(map->data, "map: data is NULL");
+    if (map->width < 1 || map->height < 1 || map->width > ADI_IMAGE_MAX_SIDE
+        || map->height > ADI_IMAGE_MAX_SIDE)
+        return adi_fail(AD_ERR_SHAPE, "map of %lldx%lld: 1 to %d a side is possible",
+                        (long long)map->width, (long long)map->height, ADI_IMAGE_MAX_SIDE);
+    ADI_CHECK_ARG(map->row_bytes % (int64_t)sizeof(float) == 0
+                      && map->row_bytes >= map->width * (int64_t)sizeof(float),
+                  "map: row_bytes is %lld for %lld floats a row", (long long)map->row_bytes,
+                  (long long)map->width);
+    return AD_OK;
+}
+
+ad_status ad_anomaly_map(ad_scorer *scorer, const ad_image *image, const ad_map *map, float *out_score)
+{
+    ADI_CHECK_ARG(scorer && image && map, "ad_anomaly_map: an argument is NULL");
+    ADI_TRY(adi_map_check(map));
+    adi_model_info info;
+    scorer->method->info(scorer->model, &info);
+    if (!info.has_map)
+        return adi_fail(AD_ERR_UNSUPPORTED, "this %s scorer was fitted without maps",
+                        scorer->method->name);
+    return score(scorer, image, map, out_score);
+}
+
+ad_status ad_scorer_get_info(const ad_scorer *scorer, ad_scorer_info *out_info)
+{
+    ADI_CHECK_ARG(scorer, "ad_scorer_get_info: scorer is NULL");
+    adi_model_info model;
+    scorer->method->info(scorer->model, &model);
+    const ad_scorer_info info = {.has_map = model.has_map,
+                                 .method = scorer->method->name,
+                                 .architecture = scorer->backbone->network->graph->name,
+                                 .backbone_digest = scorer->digest,
+                                 .input_size = scorer->extractor->preprocess.crop,
+                                 .option_count = scorer->option_count,
+                                 .image_count = model.image_count,
+                                 .normal_score = model.normal_score,
+                                 .normal_map = model.normal_map};
+    return adi_struct_give(out_info, &info, sizeof info, "ad_scorer_info");
+}
+
+ad_status ad_scorer_get_option(const ad_scorer *scorer, int32_t index, const char **out_key,
+                               const char **out_value)
+{
+    ADI_CHECK_ARG(scorer && out_key && out_value, "ad_scorer_get_option: an argument is NULL");
+    ADI_CHECK_ARG(index >= 0 && index < scorer->option_count, "option %d of %d", index,
+                  scorer->option_count);
+    *out_key = scorer->options[index].key;
+    *out_value = scorer->options[index].value;
+    return AD_OK;
+}

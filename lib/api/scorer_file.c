@@ -1,0 +1,184 @@
+/* A scorer as a safetensors file. Metadata: adfeat.format, .kind, .version, .method, .graph (the text, so
+ * that an old file means the same for ever), .backbone (digest), .embedded, .option.*; tensors are the
+ * method's, and with an embedded backbone its folded weights under "backbone.". */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/options.h"
+#include "methods/method.h"
+
+#define FORMAT "1"
+#define EMBEDDED_PREFIX "backbone."
+
+void ad_scorer_save_options_init(ad_scorer_save_options *options, size_t struct_size)
+{
+    const ad_scorer_save_options defaults = {.struct_size = sizeof defaults};
+    adi_options_init(options, struct_size, &defaults, sizeof defaults);
+}
+
+static ad_status write_metadata(const ad_scorer *s, int32_t embed, adi_st_writer *w)
+{
+    ADI_TRY(adi_st_writer_meta(w, "adfeat.format", FORMAT));
+    ADI_TRY(adi_st_writer_meta(w, "adfeat.kind", "scorer"));
+    ADI_TRY(adi_st_writer_meta(w, "adfeat.version", ad_version_string()));
+    ADI_TRY(adi_st_writer_meta(w, "adfeat.method", s->method->name));
+    ADI_TRY(adi_st_writer_meta(w, "adfeat.architecture", s->backbone->network->graph->name));
+    ADI_TRY(adi_st_writer_meta(w, "adfeat.graph", s->backbone->network->graph->text));
+    ADI_TRY(adi_st_writer_meta(w, "adfeat.backbone", s->digest));
+    ADI_TRY(adi_st_writer_meta(w, "adfeat.embedded", embed ? "1" : "0"));
+    for (int32_t i = 0; i < s->option_count; i++) {
+        char key[64];
+        snprintf(key, sizeof key, "adfeat.option.%s", s->options[i].key);
+        ADI_TRY(adi_st_writer_meta(w, key, s->options[i].value));
+    }
+    return AD_OK;
+}
+
+ad_status ad_scorer_save(const ad_scorer *scorer, const char *path, const ad_scorer_save_options *options)
+{
+    ADI_CHECK_ARG(scorer && path, "ad_scorer_save: an argument is NULL");
+    ad_scorer_save_options o;
+    ad_scorer_save_options_init(&o, sizeof o);
+    ADI_TRY(adi_options_take(&o, sizeof o, options, "ad_scorer_save_options"));
+    const adi_allocator *a = &scorer->backbone->context->allocator;
+    adi_kept keep = {0};
+    adi_st_writer *w = NULL;
+    ADI_TRY(adi_st_writer_create(a, &w));
+    ad_status status = write_metadata(scorer, o.embed_backbone, w);
+    if (status == AD_OK)
+        status = scorer->method->save(scorer->model, w);
+    if (status == AD_OK && o.embed_backbone)
+        status = adi_network_write(scorer->backbone->network, scorer->extractor->taps,
+                                   scorer->extractor->tap_count, EMBEDDED_PREFIX, w, &keep);
+    if (status == AD_OK)
+        status = adi_st_writer_save(w, path);
+    adi_st_writer_destroy(w);
+    adi_kept_free(a, &keep);
+    return status;
+}
+
+/* What the file says it is. */
+static ad_status check_kind(const adi_safetensors *file, const adi_method **out_method)
+{
+    const char *format = adi_st_meta(file, "adfeat.format"), *kind = adi_st_meta(file, "adfeat.kind");
+    if (!format || !kind || strcmp(kind, "scorer") != 0)
+        return adi_fail(AD_ERR_FORMAT, "not a scorer: the metadata has no adfeat.kind 'scorer'");
+    if (strcmp(format, FORMAT) != 0) {
+        const char *version = adi_st_meta(file, "adfeat.version");
+        return adi_fail(AD_ERR_UNSUPPORTED, "format %s, made by version %s; this is version %s", format,
+                        version ? version : "unknown", ad_version_string());
+    }
+    ADI_TRY(adi_st_verify(file));
+    const char *method = adi_st_meta(file, "adfeat.method");
+    *out_method = method ? adi_method_find(method) : NULL;
+    if (!*out_method)
+        return adi_fail(AD_ERR_UNSUPPORTED, "made by method '%s', which this version does not have",
+                        method ? method : "");
+    return AD_OK;
+}
+
+/* Build the scorer that `file` describes on `backbone`. */
+static ad_status load_onto(ad_backbone *backbone, const adi_safetensors *file, const adi_method *method,
+                           int32_t embedded, ad_scorer **out_scorer)
+{
+    const char *wanted = adi_st_meta(file, "adfeat.backbone");
+    if (!wanted || strlen(wanted) != 16)
+        return adi_fail(AD_ERR_FORMAT, "the scorer's metadata has no proper 'adfeat.backbone'");
+    void *model = NULL;
+    ADI_TRY(method->load(backbone->context, backbone->network->graph, file, &model));
+    if (!embedded) {
+        char have[17];
+        int32_t count = 0;
+        const int32_t *taps = method->taps(model, &count);
+        for (int32_t i = 0; i < count; i++)
+            if (!adi_network_tap_available(backbone->network, taps[i])) {
+                method->destroy_model(model);
+                return adi_fail(AD_ERR_MISMATCH, "the weights end before layer '%s' of the scorer",
+                                backbone->network->graph->taps[taps[i]].name);
+            }
+        adi_network_digest(backbone->network, taps, count, have);
+        if (strcmp(have, wanted) != 0) {
+            method->destroy_model(model);
+            return adi_fail(AD_ERR_MISMATCH,
+                            "fitted with %s weights of digest %s, these have digest %s",
+                            backbone->network->graph->name, wanted, have);
+        }
+    }
+    return adi_scorer_wrap(backbone, method, model, wanted, out_scorer);
+}
+
+static ad_status open_backbone(ad_context *context, const adi_safetensors *file, int32_t embedded,
+                               const char *weights_path, ad_backbone **out_backbone)
+{
+    ad_backbone_options o;
+    ad_backbone_options_init(&o, sizeof o);
+    o.graph = adi_st_meta(file, "adfeat.graph");
+    if (!o.graph)
+        return adi_fail(AD_ERR_FORMAT, "the scorer's metadata has no 'adfeat.graph'");
+    if (!embedded) {
+        const char *architecture = adi_st_meta(file, "adfeat.architecture");
+        ADI_CHECK_ARG(weights_path, "the scorer needs the weights of its backbone %s (digest %s)",
+                      architecture ? architecture : "", adi_st_meta(file, "adfeat.backbone")
+                                                            ? adi_st_meta(file, "adfeat.backbone") : "");
+        return ad_backbone_open(context, NULL, weights_path, &o, out_backbone);
+    }
+    o.prefix = EMBEDDED_PREFIX;
+    return adi_backbone_from_file(context, NULL, file, &o, out_backbone);
+}
+
+static ad_status load_file(ad_context *context, const adi_safetensors *file, const char *weights_path,
+                           ad_scorer **out_scorer)
+{
+    const adi_method *method;
+    ADI_TRY(check_kind(file, &method));
+    const char *embedded_text = adi_st_meta(file, "adfeat.embedded");
+    const int32_t embedded = embedded_text && strcmp(embedded_text, "1") == 0;
+    ad_backbone *backbone = NULL;
+    ADI_TRY(open_backbone(context, file, embedded, weights_path, &backbone));
+    const ad_status status = load_onto(backbone, file, method, embedded, out_scorer);
+    ad_backbone_destroy(backbone); /* the scorer holds its own */
+    return status;
+}
+
+ad_status adi_scorer_load_bytes(ad_context *context, const uint8_t *bytes, size_t size,
+                                const char *weights_path, ad_scorer **out_scorer)
+{
+    *out_scorer = NULL;
+    adi_safetensors *file = NULL;
+    ADI_TRY(adi_st_parse(&context->allocator, bytes, size, "scorer", &file));
+    const ad_status status = load_file(context, file, weights_path, out_scorer);
+    adi_st_close(file);
+    return status;
+}
+
+static ad_status name_file(ad_status status, const char *path)
+{
+    return status == AD_OK || status == AD_ERR_OUT_OF_MEMORY ? status
+                                                             : adi_fail_prefix(status, "scorer '%s': ", path);
+}
+
+ad_status ad_scorer_load(ad_context *context, const char *path, const char *weights_path,
+                         ad_scorer **out_scorer)
+{
+    ADI_CHECK_ARG(context && path && out_scorer, "ad_scorer_load: an argument is NULL");
+    *out_scorer = NULL;
+    adi_safetensors *file = NULL;
+    ADI_TRY(adi_st_open(&context->allocator, path, &file));
+    const ad_status status = load_file(context, file, weights_path, out_scorer);
+    adi_st_close(file);
+    return name_file(status, path);
+}
+
+ad_status ad_scorer_load_onto(ad_backbone *backbone, const char *path, ad_scorer **out_scorer)
+{
+    ADI_CHECK_ARG(backbone && path && out_scorer, "ad_scorer_load_onto: an argument is NULL");
+    *out_scorer = NULL;
+    adi_safetensors *file = NULL;
+    ADI_TRY(adi_st_open(&backbone->context->allocator, path, &file));
+    const adi_method *method;
+    ad_status status = check_kind(file, &method);
+    if (status == AD_OK)
+        status = load_onto(backbone, file, method, 0, out_scorer);
+    adi_st_close(file);
+    return name_file(status, path);
+}

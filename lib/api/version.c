@@ -1,0 +1,33 @@
+/* Which version this is and what it was built with. */
+#include <stdio.h>
+
+#include <jansson.h>
+#include <jpeglib.h>
+#include <png.h>
+
+#include "adfeat.h"
+
+#define TEXT_(x) #x
+#define TEXT(x)  TEXT_(x)
+
+const char *ad_version_string(void)
+{
+    return TEXT(AD_VERSION_MAJOR) "." TEXT(AD_VERSION_MINOR) "." TEXT(AD_VERSION_PATCH);
+}
+
+uint32_t ad_abi_version(void)
+{
+    return AD_VERSION_MAJOR * 1000 + AD_VERSION_MINOR;
+}
+
+#ifdef _OPENMP
+#define OPENMP "OpenMP " TEXT(_OPENMP)
+#else
+#define OPENMP "no OpenMP"
+#endif
+
+const char *ad_build_info(void)
+{
+    return "compiler " __VERSION__ ", " OPENMP ", OpenBLAS, libjpeg API " TEXT(JPEG_LIB_VERSION)
+           ", libpng " PNG_LIBPNG_VER_STRING ", jansson " JANSSON_VERSION;
+}
