@@ -386,7 +386,8 @@ AD_NODISCARD AD_API ad_status ad_fitter_merge(ad_fitter *fitter, const ad_fitter
 AD_NODISCARD AD_API ad_status ad_fitter_finish(const ad_fitter *fitter, ad_scorer **out_scorer);
 /** Images added so far, merged ones included. */
 AD_API int64_t ad_fitter_count(const ad_fitter *fitter);
-/** Upper limit, in bytes, of what the fitter holds, however many images are added. */
+/** Upper limit, in bytes, of what the fitter holds while it grows, however many images are added. What
+ *  resizing a frame needs is included once a frame of that size has been added. */
 AD_API size_t ad_fitter_memory(const ad_fitter *fitter);
 AD_API void ad_fitter_destroy(ad_fitter *fitter);
 

@@ -91,9 +91,7 @@ size_t ad_fitter_memory(const ad_fitter *fitter)
 {
     if (!fitter)
         return 0;
-    const adi_extractor *x = fitter->extractor;
-    return fitter->method->memory(fitter->state) + x->plan->block_floats * sizeof(float)
-           + x->scratch_bytes + x->extra_floats * sizeof(float);
+    return sizeof *fitter + fitter->method->memory(fitter->state) + adi_extractor_bytes(fitter->extractor);
 }
 
 static ad_status add_from(ad_fitter *fitter, const ad_dataset *good, int64_t index)

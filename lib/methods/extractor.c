@@ -126,6 +126,21 @@ void adi_extractor_reserve(adi_extractor *x, size_t kernel_scratch_bytes, size_t
         x->extra_floats = extra_floats;
 }
 
+size_t adi_extractor_bytes(adi_extractor *x)
+{
+    const size_t steps = (size_t)x->network->graph->node_count * sizeof(adi_step);
+    const size_t padding = 8 * ADI_ALIGNMENT; /* eight blocks, each rounded up */
+    size_t bytes = padding + sizeof *x + sizeof *x->plan + steps
+                   + (size_t)x->tap_count * sizeof *x->plan->taps + sizeof(adi_workspace)
+                   + (x->plan->block_floats + x->extra_floats + x->map_floats) * sizeof(float)
+                   + x->scratch_bytes;
+    pthread_mutex_lock(&x->lock);
+    if (x->idle)
+        bytes += x->idle->resize.bytes;
+    pthread_mutex_unlock(&x->lock);
+    return bytes;
+}
+
 static ad_status new_workspace(const adi_extractor *x, adi_workspace **out_workspace)
 {
     const adi_allocator *a = &x->context->allocator;

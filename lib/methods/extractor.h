@@ -47,6 +47,9 @@ void adi_extractor_destroy(adi_extractor *x);
 void adi_extractor_reserve(adi_extractor *x, size_t kernel_scratch_bytes, size_t extra_floats,
                            size_t map_floats);
 
+/* Bytes of the extractor, its plan and one workspace, as far as frames have shown what resizing needs. */
+size_t adi_extractor_bytes(adi_extractor *x);
+
 ad_status adi_extractor_borrow(adi_extractor *x, adi_workspace **out_workspace);
 void adi_extractor_give_back(adi_extractor *x, adi_workspace *w);
 /* Features of one image, left in the workspace. */

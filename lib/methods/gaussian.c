@@ -256,8 +256,10 @@ static size_t memory(const void *state)
 {
     const gaussian_fit *f = state;
     size_t bytes = sizeof *f;
+    int64_t widest = 0;
     for (int32_t i = 0; i < f->config.tap_count; i++) {
         const int64_t c = f->layers[i].image.c;
+        widest = c > widest ? c : widest;
         bytes += adi_moments_bytes(c) * (f->config.pixel == AD_PIXEL_FIT_NONE ? 2 : 3);
         if (needs_sample(&f->config)) {
             bytes += adi_sample_bytes(c, IMAGE_SAMPLES);
@@ -265,7 +267,7 @@ static size_t memory(const void *state)
                 bytes += adi_sample_bytes(c, f->config.samples);
         }
     }
-    return bytes;
+    return bytes + 2 * (size_t)(widest * f->config.tap_count) * sizeof *f->pooled;
 }
 
 static int64_t count(const void *state)

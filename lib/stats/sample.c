@@ -19,7 +19,8 @@ void adi_sample_free(adi_sample *s)
 
 size_t adi_sample_bytes(int64_t c, int64_t limit)
 {
-    return (size_t)limit * ((size_t)c * sizeof(float) + sizeof(adi_sample_entry));
+    /* while it grows to its limit, the half before that is still held */
+    return (size_t)(limit + limit / 2) * ((size_t)c * sizeof(float) + sizeof(adi_sample_entry));
 }
 
 ad_status adi_sample_reserve(adi_sample *s, int64_t more)

@@ -1,0 +1,106 @@
+/* What every kernel test needs: seeded numbers, comparison under a bound, the thread counts to try. */
+#ifndef ADFEAT_TESTS_OP_CASE_H
+#define ADFEAT_TESTS_OP_CASE_H
+
+#include <math.h>
+#include <stdio.h>
+
+#include "backend.h"
+#include "harness/guarded.h"
+
+/* splitmix64; one stream per test program. ADFEAT_SEED in the environment begins another. */
+static uint64_t op_state;
+
+static inline void op_seed(void)
+{
+    const char *given = getenv("ADFEAT_SEED");
+    op_state = given ? strtoull(given, NULL, 0) : 20240607;
+    printf("seed %llu\n", (unsigned long long)op_state);
+    fflush(stdout);
+}
+
+static inline uint64_t op_bits(void)
+{
+    uint64_t z = op_state += 0x9E3779B97F4A7C15u;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    return z ^ (z >> 31);
+}
+
+/* Uniform in [-1, 1). */
+static inline double op_signed(void)
+{
+    return (double)(op_bits() >> 11) * 0x1p-52 - 1.0;
+}
+
+/* From low to high, both included. */
+static inline int64_t op_int(int64_t low, int64_t high)
+{
+    return low + (int64_t)(op_bits() % (uint64_t)(high - low + 1));
+}
+
+static inline float *op_floats(int64_t count, double scale)
+{
+    float *x = guarded_floats(count);
+    for (int64_t i = 0; i < count; i++)
+        x[i] = (float)(scale * op_signed());
+    return x;
+}
+
+static inline float *op_copy(const float *x, int64_t count)
+{
+    float *copy = guarded_floats(count);
+    memcpy(copy, x, (size_t)count * sizeof *x);
+    return copy;
+}
+
+static const int32_t op_threads[] = {1, 2, 3, 8};
+enum { OP_THREADS = sizeof op_threads / sizeof *op_threads };
+
+static double op_worst; /* the largest error seen, as a part of its bound's unit */
+
+/* |got - want| <= limit * unit[i] (unit NULL: 1), and NaN exactly where NaN is wanted. */
+static inline void op_close(const char *what, const float *got, const float *want, const float *unit,
+                            int64_t count, double limit)
+{
+    for (int64_t i = 0; i < count; i++) {
+        if (isnan(want[i]) || isnan(got[i])) {
+            if (!isnan(want[i]) || !isnan(got[i]))
+                fail_msg("%s: element %lld is %g, not %g", what, (long long)i, got[i], want[i]);
+            continue;
+        }
+        if (got[i] == want[i])
+            continue;
+        const double u = unit ? unit[i] : 1.0;
+        const double error = fabs((double)got[i] - want[i]) / (u > 0.0 ? u : 1.0);
+        if (!(error <= limit))
+            fail_msg("%s: element %lld is %.9g, not %.9g: %.3g of its unit, limit %.3g", what,
+                     (long long)i, got[i], want[i], error, limit);
+        if (error > op_worst)
+            op_worst = error;
+    }
+}
+
+static inline void op_same_bits(const char *what, const void *got, const void *want, size_t bytes)
+{
+    if (memcmp(got, want, bytes) != 0) {
+        size_t i = 0;
+        while (((const char *)got)[i] == ((const char *)want)[i])
+            i++;
+        fail_msg("%s: bits differ, first at byte %zu of %zu", what, i, bytes);
+    }
+}
+
+static inline void op_report(const char *what, double limit)
+{
+    printf("%s: worst error %.3g, limit %.3g\n", what, op_worst, limit);
+    fflush(stdout);
+    op_worst = 0.0;
+}
+
+static inline const char *op_act_name(adi_act act)
+{
+    return act == ADI_ACT_NONE ? "none" : act == ADI_ACT_RELU ? "relu" : "relu6";
+}
+
+#endif

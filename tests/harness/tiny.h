@@ -1,0 +1,117 @@
+/* A tiny backbone and tiny images, so that the whole way from pixels to scores runs in milliseconds. */
+#ifndef ADFEAT_TESTS_TINY_H
+#define ADFEAT_TESTS_TINY_H
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/safetensors.h"
+#include "harness/seeded.h"
+
+static const char tiny_graph[] =
+    "network tiny\n"
+    "input_size 32\n"
+    "mean 0.485 0.456 0.406\n"
+    "std 0.229 0.224 0.225\n"
+    "hint gaussian.layers shallow,deep\n"
+    "input image : channels=3\n"
+    "conv2d stem <- image : out=8 kernel=3 stride=2 pad=1\n"
+    "batchnorm stem_bn <- stem\n"
+    "relu stem_act <- stem_bn\n"
+    "tap shallow <- stem_act\n"
+    "conv2d body <- stem_act : out=8 kernel=3 pad=1\n"
+    "batchnorm body_bn <- body\n"
+    "add sum <- body_bn stem_act\n"
+    "relu sum_act <- sum\n"
+    "dwconv2d depth <- sum_act : kernel=3 stride=2 pad=same\n"
+    "batchnorm depth_bn <- depth : eps=1e-3\n"
+    "relu6 depth_act <- depth_bn\n"
+    "conv2d point <- depth_act : out=12 kernel=1\n"
+    "batchnorm point_bn <- point\n"
+    "tap deep <- point_bn\n";
+
+enum { TINY_SIDE = 40, TINY_PIXELS = TINY_SIDE * TINY_SIDE * 3 };
+
+static inline void tiny_values(float *out, int64_t count, const char *name, double scale, double offset)
+{
+    for (int64_t i = 0; i < count; i++)
+        out[i] = (float)(offset + scale * seeded_signed(name, (uint64_t)i));
+}
+
+/* A temporary file name of this test; the caller frees it and removes the file. */
+static inline char *tiny_path(const char *name)
+{
+    const char *folder = getenv("TMPDIR");
+    char *path = malloc(512);
+    snprintf(path, 512, "%s/adfeat-%ld-%s", folder ? folder : "/tmp", (long)getpid(), name);
+    return path;
+}
+
+/* Write the tiny network's weights; `seed` tells networks apart. 0 on success. */
+static inline int tiny_weights(const char *path, const char *seed)
+{
+    static const struct {
+        const char *conv, *bn;
+        int64_t shape[4];
+    } layers[] = {{"stem", "stem_bn", {8, 3, 3, 3}},
+                  {"body", "body_bn", {8, 8, 3, 3}},
+                  {"depth", "depth_bn", {8, 1, 3, 3}},
+                  {"point", "point_bn", {12, 8, 1, 1}}};
+    static float values[4][5][8 * 8 * 9];
+    static const char *const parts[] = {"weight", "bias", "running_mean", "running_var"};
+    adi_st_writer *w = NULL;
+    int bad = adi_st_writer_create(&adi_default_allocator, &w) != AD_OK;
+    for (int i = 0; i < 4 && !bad; i++) {
+        char name[64], key[96];
+        const int64_t *s = layers[i].shape;
+        snprintf(name, sizeof name, "%s.weight", layers[i].conv);
+        snprintf(key, sizeof key, "%s%s", seed, name);
+        tiny_values(values[i][4], s[0] * s[1] * s[2] * s[3], key, 0.5, 0.0);
+        bad |= adi_st_writer_tensor(w, name, ADI_F32, 4, s, values[i][4]) != AD_OK;
+        for (int p = 0; p < 4; p++) {
+            snprintf(name, sizeof name, "%s.%s", layers[i].bn, parts[p]);
+            snprintf(key, sizeof key, "%s%s", seed, name);
+            tiny_values(values[i][p], s[0], key, 0.3, p == 0 || p == 3 ? 1.0 : 0.0);
+            bad |= adi_st_writer_tensor(w, name, ADI_F32, 1, s, values[i][p]) != AD_OK;
+        }
+    }
+    bad = bad || adi_st_writer_save(w, path) != AD_OK;
+    adi_st_writer_destroy(w);
+    return bad;
+}
+
+/* A TINY_SIDE x TINY_SIDE RGB image: seeded texture, with a bright square where `defect`. */
+static inline void tiny_image(uint8_t *pixels, int64_t index, int defect)
+{
+    char name[32];
+    snprintf(name, sizeof name, "tiny.%lld", (long long)index);
+    for (int64_t i = 0; i < TINY_PIXELS; i++) {
+        const int64_t x = i / 3 % TINY_SIDE, y = i / 3 / TINY_SIDE;
+        const double wave = 40.0 * sin(0.4 * (double)x) * cos(0.3 * (double)y + 0.01 * (double)index);
+        pixels[i] = (uint8_t)(128.0 + wave + 20.0 * seeded_signed(name, (uint64_t)i));
+        if (defect && x >= 20 && x < 28 && y >= 8 && y < 16)
+            pixels[i] = 255;
+    }
+}
+
+/* The same as a dataset callback; user: pixels of one image. */
+static inline int tiny_callback(void *user, int64_t index, ad_image *out_image)
+{
+    tiny_image(user, index, 0);
+    *out_image = (ad_image)AD_IMAGE_INIT(AD_PIXEL_RGB8, user, TINY_SIDE, TINY_SIDE, TINY_SIDE * 3);
+    return 0;
+}
+
+/* Open the tiny backbone from a weights file. */
+static inline ad_status tiny_open(ad_context *context, const char *path, ad_backbone **out)
+{
+    ad_backbone_options o;
+    ad_backbone_options_init(&o, sizeof o);
+    o.graph = tiny_graph;
+    return ad_backbone_open(context, NULL, path, &o, out);
+}
+
+#endif

@@ -1,0 +1,360 @@
+/* The Gaussian method from pixels to scores on a tiny network: it separates, it survives a file, streamed,
+ * merged and whole fits agree, and every wrong use gets its status. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "harness/tiny.h"
+
+enum { GOOD = 40 };
+
+typedef struct fixture {
+    char *weights, *other_weights, *file;
+    ad_context *context;
+    ad_backbone *net;
+    ad_dataset *good;
+    uint8_t pixels[TINY_PIXELS];
+} fixture;
+
+static int set_up(void **state)
+{
+    fixture *f = calloc(1, sizeof *f);
+    f->weights = tiny_path("weights");
+    f->other_weights = tiny_path("other");
+    f->file = tiny_path("scorer");
+    *state = f;
+    return tiny_weights(f->weights, "") || tiny_weights(f->other_weights, "other.")
+           || ad_context_create(NULL, &f->context) || tiny_open(f->context, f->weights, &f->net)
+           || ad_dataset_from_callback(f->context, tiny_callback, f->pixels, GOOD, &f->good);
+}
+
+static int tear_down(void **state)
+{
+    fixture *f = *state;
+    ad_dataset_destroy(f->good);
+    ad_backbone_destroy(f->net);
+    ad_context_destroy(f->context);
+    unlink(f->weights);
+    unlink(f->other_weights);
+    unlink(f->file);
+    free(f->weights);
+    free(f->other_weights);
+    free(f->file);
+    free(f);
+    return 0;
+}
+
+static void set(ad_gaussian_options *o, const char *key, const char *value)
+{
+    if (ad_gaussian_options_set(o, key, value) != AD_OK)
+        fail_msg("%s=%s: %s", key, value, ad_last_error_message());
+}
+
+static ad_fitter *fitter(const fixture *f, const char *reduce, const char *pixel)
+{
+    ad_gaussian_options o;
+    ad_gaussian_options_init(&o, sizeof o);
+    set(&o, "reduce", reduce);
+    set(&o, "pixel", pixel);
+    ad_fitter *out = NULL;
+    assert_int_equal(ad_gaussian_fitter_create(f->net, &o, &out), AD_OK);
+    return out;
+}
+
+static ad_scorer *fit(const fixture *f, const char *reduce, const char *pixel)
+{
+    ad_fitter *fit = fitter(f, reduce, pixel);
+    ad_scorer *scorer = NULL;
+    if (ad_fit(fit, f->good, NULL, &scorer) != AD_OK)
+        fail_msg("%s", ad_last_error_message());
+    assert_int_equal(ad_fitter_count(fit), GOOD);
+    ad_fitter_destroy(fit);
+    return scorer;
+}
+
+static float score_of(ad_scorer *scorer, int64_t index, int defect, float *heat)
+{
+    uint8_t pixels[TINY_PIXELS];
+    tiny_image(pixels, index, defect);
+    const ad_image image = AD_IMAGE_INIT(AD_PIXEL_RGB8, pixels, TINY_SIDE, TINY_SIDE, TINY_SIDE * 3);
+    const ad_map map = AD_MAP_INIT(heat, TINY_SIDE, TINY_SIDE, TINY_SIDE * sizeof(float));
+    float score = -1.0f;
+    const ad_status status = heat ? ad_anomaly_map(scorer, &image, &map, &score)
+                                  : ad_score_image(scorer, &image, &score);
+    if (status != AD_OK)
+        fail_msg("%s", ad_last_error_message());
+    return score;
+}
+
+static void separates_and_localises(void **state)
+{
+    static const char *const reduces[] = {"none", "pca:0.95", "npca:0.8"};
+    static const char *const pixels[] = {"dense", "gap"};
+    for (int r = 0; r < 3; r++)
+        for (int p = 0; p < 2; p++) {
+            ad_scorer *scorer = fit(*state, reduces[r], pixels[p]);
+            float worst_good = 0.0f, best_bad = INFINITY;
+            for (int64_t i = 100; i < 110; i++) {
+                worst_good = fmaxf(worst_good, score_of(scorer, i, 0, NULL));
+                best_bad = fminf(best_bad, score_of(scorer, i, 1, NULL));
+            }
+            assert_true(best_bad > worst_good);
+            float heat[TINY_SIDE * TINY_SIDE];
+            const float with_map = score_of(scorer, 100, 1, heat);
+            assert_true(with_map == score_of(scorer, 100, 1, NULL));
+            int hottest = 0;
+            for (int i = 0; i < TINY_SIDE * TINY_SIDE; i++)
+                hottest = heat[i] > heat[hottest] ? i : hottest;
+            assert_in_range(hottest % TINY_SIDE, 16, 31);
+            assert_in_range(hottest / TINY_SIDE, 4, 19);
+            ad_scorer_destroy(scorer);
+        }
+}
+
+/* On the training images themselves the mean square distance of the fit is known in closed form. */
+static void normal_score_is_the_rms(void **state)
+{
+    static const char *const layers[] = {"shallow", "deep"};
+    const fixture *f = *state;
+    for (int i = 0; i < 2; i++) {
+        ad_gaussian_options o;
+        ad_gaussian_options_init(&o, sizeof o);
+        set(&o, "layers", layers[i]);
+        ad_fitter *fit = NULL;
+        ad_scorer *scorer = NULL;
+        assert_int_equal(ad_gaussian_fitter_create(f->net, &o, &fit), AD_OK);
+        assert_int_equal(ad_fit(fit, f->good, NULL, &scorer), AD_OK);
+        double sum = 0.0;
+        for (int64_t n = 0; n < GOOD; n++) {
+            const float s = score_of(scorer, n, 0, NULL);
+            sum += (double)s * s / GOOD;
+        }
+        ad_scorer_info info = {.struct_size = sizeof info};
+        assert_int_equal(ad_scorer_get_info(scorer, &info), AD_OK);
+        assert_true(fabs(sqrt(sum) - info.normal_score) < 1e-4 * info.normal_score);
+        assert_true(info.normal_map > 0.0);
+        assert_int_equal(info.image_count, GOOD);
+        ad_scorer_destroy(scorer);
+        ad_fitter_destroy(fit);
+    }
+}
+
+static void check_same(ad_scorer *a, ad_scorer *b, double limit)
+{
+    float heat_a[TINY_SIDE * TINY_SIDE], heat_b[TINY_SIDE * TINY_SIDE];
+    for (int64_t i = 200; i < 205; i++) {
+        const double x = score_of(a, i, i & 1, heat_a), y = score_of(b, i, i & 1, heat_b);
+        assert_true(fabs(x - y) <= limit * fabs(x));
+        for (int p = 0; p < TINY_SIDE * TINY_SIDE; p++)
+            assert_true(fabs((double)heat_a[p] - heat_b[p]) <= limit * fabs((double)heat_a[p]));
+    }
+}
+
+static void file_keeps_the_bits(void **state)
+{
+    const fixture *f = *state;
+    for (int embed = 0; embed < 2; embed++)
+        for (int npca = 0; npca < 2; npca++) {
+            ad_scorer *scorer = fit(f, npca ? "npca:0.8" : "none", npca ? "gap" : "dense");
+            ad_scorer_save_options o;
+            ad_scorer_save_options_init(&o, sizeof o);
+            o.embed_backbone = embed;
+            assert_int_equal(ad_scorer_save(scorer, f->file, &o), AD_OK);
+            ad_scorer *loaded = NULL, *onto = NULL;
+            if (ad_scorer_load(f->context, f->file, embed ? NULL : f->weights, &loaded) != AD_OK)
+                fail_msg("%s", ad_last_error_message());
+            check_same(scorer, loaded, 0.0);
+            assert_int_equal(ad_scorer_load_onto(f->net, f->file, &onto), AD_OK);
+            check_same(scorer, onto, 0.0);
+            ad_scorer_info a = {.struct_size = sizeof a}, b = {.struct_size = sizeof b};
+            assert_int_equal(ad_scorer_get_info(scorer, &a), AD_OK);
+            assert_int_equal(ad_scorer_get_info(loaded, &b), AD_OK);
+            assert_string_equal(a.backbone_digest, b.backbone_digest);
+            assert_int_equal(a.option_count, b.option_count);
+            assert_true(a.normal_score == b.normal_score && a.normal_map == b.normal_map);
+            for (int32_t i = 0; i < a.option_count; i++) {
+                const char *key_a, *key_b, *value_a, *value_b;
+                assert_int_equal(ad_scorer_get_option(scorer, i, &key_a, &value_a), AD_OK);
+                assert_int_equal(ad_scorer_get_option(loaded, i, &key_b, &value_b), AD_OK);
+                assert_string_equal(key_a, key_b);
+                assert_string_equal(value_a, value_b);
+            }
+            ad_scorer_destroy(onto);
+            ad_scorer_destroy(loaded);
+            ad_scorer_destroy(scorer);
+        }
+}
+
+static void add_range(ad_fitter *fit, int64_t from, int64_t to)
+{
+    uint8_t pixels[TINY_PIXELS];
+    for (int64_t i = from; i < to; i++) {
+        ad_image image;
+        tiny_callback(pixels, i, &image);
+        assert_int_equal(ad_fitter_add(fit, &image), AD_OK);
+    }
+}
+
+/* Three fits merged, in an order that is not the sequential one, agree with one over all. */
+static void merged_equals_sequential(void **state)
+{
+    static const char *const reduces[] = {"none", "pca:0.9", "npca:0.8"};
+    const fixture *f = *state;
+    for (int r = 0; r < 3; r++) {
+        ad_scorer *whole = fit(f, reduces[r], "dense"), *merged = NULL;
+        ad_fitter *a = fitter(f, reduces[r], "dense"), *b = fitter(f, reduces[r], "dense"),
+                  *c = fitter(f, reduces[r], "dense");
+        add_range(c, 30, GOOD);
+        add_range(a, 11, 30);
+        add_range(b, 0, 11);
+        assert_int_equal(ad_fitter_merge(c, a), AD_OK);
+        assert_int_equal(ad_fitter_merge(c, b), AD_OK);
+        assert_int_equal(ad_fitter_count(c), GOOD);
+        assert_int_equal(ad_fitter_count(a), 19);
+        assert_int_equal(ad_fitter_finish(c, &merged), AD_OK);
+        check_same(whole, merged, 1e-6); /* float results of statistics that agree to 1e-10 */
+        ad_scorer_destroy(whole);
+        ad_scorer_destroy(merged);
+        ad_fitter_destroy(a);
+        ad_fitter_destroy(b);
+        ad_fitter_destroy(c);
+    }
+}
+
+static void refused(ad_status got, ad_status want, const char *part)
+{
+    assert_string_equal(ad_status_name(got), ad_status_name(want));
+    if (!strstr(ad_last_error_message(), part))
+        fail_msg("'%s' does not say '%s'", ad_last_error_message(), part);
+}
+
+static void too_little_to_fit(void **state)
+{
+    const fixture *f = *state;
+    ad_scorer *scorer = NULL;
+    ad_fitter *fit = fitter(f, "none", "dense");
+    refused(ad_fitter_finish(fit, &scorer), AD_ERR_STATE, "at least 2 images, the fit has 0");
+    add_range(fit, 0, 1);
+    refused(ad_fitter_finish(fit, &scorer), AD_ERR_STATE, "the fit has 1");
+    add_range(fit, 0, 1);
+    refused(ad_fitter_finish(fit, &scorer), AD_ERR_NUMERIC, "too few or too alike");
+    assert_null(scorer);
+    add_range(fit, 1, GOOD); /* and the fitter can go on */
+    assert_int_equal(ad_fitter_finish(fit, &scorer), AD_OK);
+    ad_scorer_destroy(scorer);
+    refused(ad_fitter_merge(fit, fit), AD_ERR_INVALID_ARGUMENT, "itself");
+    ad_fitter *other = fitter(f, "npca:0.8", "dense");
+    refused(ad_fitter_merge(fit, other), AD_ERR_MISMATCH, "option reduce is none in one fit");
+    ad_fitter_destroy(other);
+    ad_fitter_destroy(fit);
+}
+
+static void belongs_together(void **state)
+{
+    const fixture *f = *state;
+    ad_scorer *scorer = fit(f, "none", "none"), *loaded = NULL;
+    uint8_t pixels[TINY_PIXELS] = {0};
+    const ad_image image = AD_IMAGE_INIT(AD_PIXEL_RGB8, pixels, TINY_SIDE, TINY_SIDE, TINY_SIDE * 3);
+    float heat[4] = {7, 7, 7, 7}, score = 7;
+    const ad_map map = AD_MAP_INIT(heat, 2, 2, 2 * sizeof(float));
+    refused(ad_anomaly_map(scorer, &image, &map, &score), AD_ERR_UNSUPPORTED, "without maps");
+    assert_true(heat[0] == 7 && score == 7);
+    assert_int_equal(ad_scorer_save(scorer, f->file, NULL), AD_OK);
+    refused(ad_scorer_load(f->context, f->file, f->other_weights, &loaded), AD_ERR_MISMATCH, "digest");
+    refused(ad_scorer_load(f->context, f->file, NULL, &loaded), AD_ERR_INVALID_ARGUMENT, "needs the weights");
+    refused(ad_scorer_load(f->context, f->weights, f->weights, &loaded), AD_ERR_FORMAT, "not a scorer");
+    assert_null(loaded);
+    ad_backbone *other = NULL;
+    assert_int_equal(tiny_open(f->context, f->other_weights, &other), AD_OK);
+    refused(ad_scorer_load_onto(other, f->file, &loaded), AD_ERR_MISMATCH, "digest");
+    ad_backbone_destroy(other);
+    ad_scorer_destroy(scorer);
+}
+
+/* Every single bit of a saved scorer is under a CRC-32 or checked otherwise. */
+static void every_flipped_bit_is_found(void **state)
+{
+    const fixture *f = *state;
+    ad_scorer *scorer = fit(f, "none", "none"), *loaded = NULL;
+    assert_int_equal(ad_scorer_save(scorer, f->file, NULL), AD_OK);
+    ad_scorer_destroy(scorer);
+    FILE *in = fopen(f->file, "rb");
+    uint8_t bytes[16384];
+    const size_t size = fread(bytes, 1, sizeof bytes, in);
+    fclose(in);
+    assert_in_range(size, 1000, sizeof bytes - 1);
+    for (size_t bit = 0; bit < 8 * size; bit += 5) { /* 5 meets every bit position of a byte */
+        bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        FILE *out = fopen(f->file, "wb");
+        fwrite(bytes, 1, size, out);
+        fclose(out);
+        if (ad_scorer_load_onto(f->net, f->file, &loaded) == AD_OK)
+            fail_msg("bit %zu flipped, and the scorer loads", bit);
+        assert_null(loaded);
+        assert_true(ad_last_error_message()[0]);
+        bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+}
+
+static void options_as_text(void **state)
+{
+    (void)state;
+    static const char *const bad[][3] = {
+        {"reduce", "pca:1.5", "number"},   {"reduce", "none:0.9", "no threshold"},
+        {"reduce", "nothing", "none of"},  {"pixel", "fine", "none of none, dense, gap"},
+        {"size", "0", "from 1 to 4096"},   {"size", "64x", "not a whole number"},
+        {"mean", "1,2", "three numbers"},  {"ddof", "2", "from 0 to 1"},
+        {"blur_sigma", "-1", "number"},    {"samples", "5", "from 256"},
+        {"resize", "nearest", "none of"},  {"sise", "64", "gaussian has no option 'sise'"},
+        {"blur_sigma", "nan", "number"},   {"aspect", "", "none of square, shorter"}};
+    ad_gaussian_options o, before;
+    ad_gaussian_options_init(&o, sizeof o);
+    before = o;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        refused(ad_gaussian_options_set(&o, bad[i][0], bad[i][1]), AD_ERR_INVALID_ARGUMENT, bad[i][2]);
+        assert_memory_equal(&o, &before, sizeof o);
+    }
+    set(&o, "reduce", "npca:0.99");
+    assert_true(o.reduce == AD_REDUCE_NPCA && o.reduce_threshold == 0.99);
+    set(&o, "std", "0.5,0.25,1");
+    assert_true(o.preprocess.std[1] == 0.25f);
+}
+
+static void options_out_of_range(void **state)
+{
+    const fixture *f = *state;
+    ad_fitter *fit = NULL;
+    ad_gaussian_options o;
+#define REFUSE(change, part)                                                                       \
+    do {                                                                                           \
+        ad_gaussian_options_init(&o, sizeof o);                                                    \
+        change;                                                                                    \
+        refused(ad_gaussian_fitter_create(f->net, &o, &fit), AD_ERR_INVALID_ARGUMENT, part);       \
+        assert_null(fit);                                                                          \
+    } while (0)
+    REFUSE(o.layers = "deep,deep", "given twice");
+    REFUSE(o.layers = "deeper", "there are shallow, deep");
+    REFUSE(o.layers = "", "has no layer ''");
+    REFUSE(o.reduce = 9, "no such ad_reduce");
+    REFUSE(o.reduce = AD_REDUCE_PCA; o.reduce_threshold = NAN, "must be in (0, 1)");
+    REFUSE(o.pixel = -1, "no such ad_pixel_fit");
+    REFUSE(o.preprocess.crop = 99, "at most size 32");
+    REFUSE(o.preprocess.std[0] = 1.0f, "std must be positive");
+    REFUSE(o.blur_sigma = INFINITY, "blur_sigma");
+    REFUSE(o.struct_size = 3, "struct_size is 3");
+#undef REFUSE
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(separates_and_localises), cmocka_unit_test(normal_score_is_the_rms),
+        cmocka_unit_test(file_keeps_the_bits),     cmocka_unit_test(merged_equals_sequential),
+        cmocka_unit_test(too_little_to_fit),       cmocka_unit_test(belongs_together),
+        cmocka_unit_test(every_flipped_bit_is_found), cmocka_unit_test(options_as_text),
+        cmocka_unit_test(options_out_of_range),
+    };
+    return cmocka_run_group_tests_name("gaussian", tests, set_up, tear_down);
+}

@@ -1,0 +1,137 @@
+/* Scoring allocates nothing after the first call: counted in the context's allocator, and in malloc itself,
+ * which OpenBLAS and the image libraries would use. */
+#include <dlfcn.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "harness/fault_alloc.h"
+#include "harness/tiny.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define COUNT_MALLOC 0 /* the sanitizers have their own malloc, which must not be replaced */
+#else
+#define COUNT_MALLOC 1
+#endif
+
+static atomic_long mallocs;
+
+#if COUNT_MALLOC
+extern void *__libc_malloc(size_t);
+extern void *__libc_calloc(size_t, size_t);
+extern void *__libc_realloc(void *, size_t);
+extern void *__libc_memalign(size_t, size_t);
+void *malloc(size_t n);
+void *calloc(size_t n, size_t size);
+void *realloc(void *p, size_t n);
+void *aligned_alloc(size_t alignment, size_t n);
+int posix_memalign(void **p, size_t alignment, size_t n);
+
+void *malloc(size_t n)
+{
+    atomic_fetch_add(&mallocs, 1);
+    return __libc_malloc(n);
+}
+
+void *calloc(size_t n, size_t size)
+{
+    atomic_fetch_add(&mallocs, 1);
+    return __libc_calloc(n, size);
+}
+
+void *realloc(void *p, size_t n)
+{
+    atomic_fetch_add(&mallocs, 1);
+    return __libc_realloc(p, n);
+}
+
+void *aligned_alloc(size_t alignment, size_t n)
+{
+    atomic_fetch_add(&mallocs, 1);
+    return __libc_memalign(alignment, n);
+}
+
+int posix_memalign(void **p, size_t alignment, size_t n)
+{
+    atomic_fetch_add(&mallocs, 1);
+    *p = __libc_memalign(alignment, n);
+    return *p ? 0 : 12;
+}
+#endif
+
+static void scoring_allocates_nothing(void **state)
+{
+    (void)state;
+    static const char *const reduces[] = {"none", "npca:0.8"};
+    static const char *const crops[] = {"0", "24"};
+    static float heat[TINY_SIDE * TINY_SIDE];
+    char *weights = tiny_path("weights");
+    assert_int_equal(tiny_weights(weights, ""), 0);
+    for (int r = 0; r < 2; r++) {
+        fault_alloc counter = {0};
+        ad_context_options co;
+        ad_context_options_init(&co, sizeof co);
+        co.alloc = fault_alloc_get;
+        co.free = fault_alloc_put;
+        co.alloc_user = &counter;
+        ad_context *context = NULL;
+        ad_backbone *net = NULL;
+        ad_dataset *good = NULL;
+        ad_fitter *fit = NULL;
+        ad_scorer *scorer = NULL;
+        uint8_t pixels[TINY_PIXELS];
+        ad_gaussian_options o;
+        ad_gaussian_options_init(&o, sizeof o);
+        assert_int_equal(ad_gaussian_options_set(&o, "reduce", reduces[r]), AD_OK);
+        assert_int_equal(ad_gaussian_options_set(&o, "crop", crops[r]), AD_OK);
+        assert_int_equal(ad_gaussian_options_set(&o, "blur_sigma", "2"), AD_OK);
+        assert_int_equal(ad_context_create(&co, &context), AD_OK);
+        assert_int_equal(tiny_open(context, weights, &net), AD_OK);
+        assert_int_equal(ad_dataset_from_callback(context, tiny_callback, pixels, 20, &good), AD_OK);
+        assert_int_equal(ad_gaussian_fitter_create(net, &o, &fit), AD_OK);
+        assert_int_equal(ad_fit(fit, good, NULL, &scorer), AD_OK);
+        const ad_map map = AD_MAP_INIT(heat, TINY_SIDE, TINY_SIDE, TINY_SIDE * sizeof(float));
+        long ours = 0, theirs = 0;
+        for (int64_t i = 0; i < 10; i++) {
+            ad_image image;
+            float score;
+            tiny_callback(pixels, i, &image);
+            if (i == 1) { /* after the first call */
+                ours = atomic_load(&counter.calls);
+                theirs = atomic_load(&mallocs);
+            }
+            assert_int_equal(ad_anomaly_map(scorer, &image, &map, &score), AD_OK);
+            assert_int_equal(ad_score_image(scorer, &image, &score), AD_OK);
+        }
+        assert_int_equal(atomic_load(&counter.calls) - ours, 0);
+        assert_int_equal(atomic_load(&mallocs) - theirs, 0);
+        ad_scorer_destroy(scorer);
+        ad_fitter_destroy(fit);
+        ad_dataset_destroy(good);
+        ad_backbone_destroy(net);
+        ad_context_destroy(context);
+        assert_int_equal(atomic_load(&counter.live), 0);
+    }
+    unlink(weights);
+    free(weights);
+}
+
+static void the_counter_counts(void **state)
+{
+    (void)state;
+    const long before = atomic_load(&mallocs);
+    void *volatile p = malloc(10);
+    free(p);
+    assert_int_equal(atomic_load(&mallocs) - before, COUNT_MALLOC);
+}
+
+int main(void)
+{
+    if (!COUNT_MALLOC)
+        puts("malloc itself is not counted under a sanitizer; the context's allocator is");
+    const struct CMUnitTest tests[] = {cmocka_unit_test(the_counter_counts),
+                                       cmocka_unit_test(scoring_allocates_nothing)};
+    return cmocka_run_group_tests_name("no_allocation", tests, NULL, NULL);
+}
