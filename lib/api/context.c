@@ -1,6 +1,6 @@
 /* ad_context: options in, a context out. */
 #include "core/options.h"
-#include "device/context.h"
+#include "device/device.h"
 
 enum { MAX_THREADS = 256 };
 

@@ -2,7 +2,7 @@
 #ifndef ADI_API_DATASET_H
 #define ADI_API_DATASET_H
 
-#include "device/context.h"
+#include "device/device.h"
 
 typedef struct adi_dataset_item {
     char *path;

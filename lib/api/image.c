@@ -1,6 +1,6 @@
 /* ad_image: reading, decoding, releasing and writing. */
 #include "core/file.h"
-#include "device/context.h"
+#include "device/device.h"
 #include "vision/vision.h"
 
 enum { MAX_FILE = 1 << 30 };

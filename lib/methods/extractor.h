@@ -5,7 +5,7 @@
 
 #include <pthread.h>
 
-#include "device/context.h"
+#include "device/device.h"
 #include "nn/plan.h"
 #include "vision/vision.h"
 

@@ -1,5 +1,5 @@
 /* Counting a context's owners, finding its backend, writing its log. */
-#include "device/context.h"
+#include "device/device.h"
 
 #include <stdarg.h>
 #include <stdio.h>

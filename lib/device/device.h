@@ -1,6 +1,6 @@
 /* The context: what everything made from it shares. */
-#ifndef ADI_DEVICE_CONTEXT_H
-#define ADI_DEVICE_CONTEXT_H
+#ifndef ADI_DEVICE_DEVICE_H
+#define ADI_DEVICE_DEVICE_H
 
 #include <stdatomic.h>
 

@@ -1,0 +1,38 @@
+#!/usr/bin/env python3
+"""Layers only look down: every #include "..." of lib/ and backends/ against the order of the layers."""
+import pathlib
+import re
+import sys
+
+root = pathlib.Path(sys.argv[1])
+# A layer may include those with a smaller number, and itself; siblings have equal numbers.
+LEVEL = {"core": 0, "device": 1, "ops": 2, "nn": 3, "train": 4, "stats": 4, "vision": 4, "methods": 5, "api": 6}
+NOT_NN = {"stats", "vision"}  # their numbers would allow it; they do not need it
+bad, seen = [], 0
+
+for path in sorted(root.glob("lib/*/*.[ch]")):
+    layer = path.parent.name
+    for name in re.findall(r'^\s*#\s*include\s+"([^"]+)"', path.read_text(), re.M):
+        seen += 1
+        if name in ("adfeat.h", "backend.h"):
+            continue
+        other = name.split("/")[0]
+        allowed = other in LEVEL and (other == layer or LEVEL[other] < LEVEL[layer])
+        if not allowed or (layer in NOT_NN and other in ("nn", "ops")):
+            bad.append(f"{path.relative_to(root)} includes {name}")
+
+for path in sorted(root.glob("backends/*/*.[ch]")):
+    folder = path.parent.name
+    for name in re.findall(r'^\s*#\s*include\s+"([^"]+)"', path.read_text(), re.M):
+        seen += 1
+        # cpu starts from ref's table, so it may see ref.h
+        if name != "backend.h" and not (path.parent / name).exists() and name != "ref/ref.h":
+            bad.append(f"{path.relative_to(root)} includes {name}")
+
+names = {}
+for path in list(root.glob("lib/*/*")) + list(root.glob("backends/*/*")):
+    names.setdefault(path.name, []).append(str(path.relative_to(root)))
+bad += [f"two files are named {n}: {p}" for n, p in names.items() if len(p) > 1]
+
+print("\n".join(bad) or f"{seen} includes look down only")
+sys.exit(bool(bad) or seen < 100)

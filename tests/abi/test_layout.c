@@ -1,0 +1,151 @@
+/* Public structs: struct_size first, no implicit padding, and sizes that change only on purpose. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "adfeat.h"
+
+/* A field begins where the one before it ends: nothing is hidden between them. */
+#define NEXT(type, field, next)                                                                    \
+    assert_int_equal(offsetof(type, field) + sizeof(((type *)0)->field), offsetof(type, next))
+#define LAST(type, field, size)                                                                    \
+    assert_int_equal(offsetof(type, field) + sizeof(((type *)0)->field), sizeof(type));            \
+    assert_int_equal(sizeof(type), size);                                                          \
+    assert_int_equal(offsetof(type, struct_size), 0)
+
+static void no_padding_on_64_bits(void **state)
+{
+    (void)state;
+    if (sizeof(void *) != 8)
+        skip();
+    NEXT(ad_context_options, struct_size, num_threads);
+    NEXT(ad_context_options, num_threads, device);
+    NEXT(ad_context_options, device, alloc);
+    NEXT(ad_context_options, alloc, free);
+    NEXT(ad_context_options, free, alloc_user);
+    NEXT(ad_context_options, alloc_user, log);
+    NEXT(ad_context_options, log, log_user);
+    LAST(ad_context_options, log_user, 56);
+    NEXT(ad_image, struct_size, format);
+    NEXT(ad_image, format, pixels);
+    NEXT(ad_image, pixels, width);
+    NEXT(ad_image, width, height);
+    NEXT(ad_image, height, row_bytes);
+    NEXT(ad_image, row_bytes, owner);
+    LAST(ad_image, owner, 48);
+    NEXT(ad_map, struct_size, reserved);
+    NEXT(ad_map, reserved, data);
+    NEXT(ad_map, data, width);
+    NEXT(ad_map, width, height);
+    NEXT(ad_map, height, row_bytes);
+    LAST(ad_map, row_bytes, 40);
+    NEXT(ad_dataset_options, struct_size, split);
+    LAST(ad_dataset_options, split, 8);
+    NEXT(ad_sample, struct_size, label);
+    NEXT(ad_sample, label, name);
+    NEXT(ad_sample, name, group);
+    NEXT(ad_sample, group, has_mask);
+    NEXT(ad_sample, has_mask, reserved);
+    LAST(ad_sample, reserved, 32);
+    NEXT(ad_backbone_options, struct_size, reserved);
+    NEXT(ad_backbone_options, reserved, prefix);
+    NEXT(ad_backbone_options, prefix, graph);
+    LAST(ad_backbone_options, graph, 24);
+    NEXT(ad_backbone_info, struct_size, input_size);
+    NEXT(ad_backbone_info, input_size, architecture);
+    NEXT(ad_backbone_info, architecture, digest);
+    NEXT(ad_backbone_info, digest, parameter_count);
+    LAST(ad_backbone_info, parameter_count, 32);
+    NEXT(ad_layer_info, struct_size, available);
+    NEXT(ad_layer_info, available, name);
+    NEXT(ad_layer_info, name, height);
+    NEXT(ad_layer_info, height, width);
+    NEXT(ad_layer_info, width, channels);
+    LAST(ad_layer_info, channels, 40);
+    NEXT(ad_preprocess, struct_size, size);
+    NEXT(ad_preprocess, size, crop);
+    NEXT(ad_preprocess, crop, resize);
+    NEXT(ad_preprocess, resize, aspect);
+    NEXT(ad_preprocess, aspect, mean);
+    NEXT(ad_preprocess, mean, std);
+    NEXT(ad_preprocess, std, reserved);
+    LAST(ad_preprocess, reserved, 64);
+    NEXT(ad_features, struct_size, reserved);
+    NEXT(ad_features, reserved, layer);
+    NEXT(ad_features, layer, data);
+    NEXT(ad_features, data, capacity);
+    NEXT(ad_features, capacity, height);
+    NEXT(ad_features, height, width);
+    NEXT(ad_features, width, channels);
+    LAST(ad_features, channels, 56);
+    NEXT(ad_fit_options, struct_size, reserved);
+    NEXT(ad_fit_options, reserved, progress);
+    NEXT(ad_fit_options, progress, user);
+    LAST(ad_fit_options, user, 24);
+    NEXT(ad_scorer_info, struct_size, has_map);
+    NEXT(ad_scorer_info, has_map, method);
+    NEXT(ad_scorer_info, method, architecture);
+    NEXT(ad_scorer_info, architecture, backbone_digest);
+    NEXT(ad_scorer_info, backbone_digest, input_size);
+    NEXT(ad_scorer_info, input_size, option_count);
+    NEXT(ad_scorer_info, option_count, image_count);
+    NEXT(ad_scorer_info, image_count, normal_score);
+    NEXT(ad_scorer_info, normal_score, normal_map);
+    LAST(ad_scorer_info, normal_map, 64);
+    NEXT(ad_scorer_save_options, struct_size, embed_backbone);
+    LAST(ad_scorer_save_options, embed_backbone, 8);
+    NEXT(ad_gaussian_options, struct_size, reduce);
+    NEXT(ad_gaussian_options, reduce, reduce_threshold);
+    NEXT(ad_gaussian_options, reduce_threshold, layers);
+    NEXT(ad_gaussian_options, layers, preprocess);
+    NEXT(ad_gaussian_options, preprocess, pixel);
+    NEXT(ad_gaussian_options, pixel, ddof);
+    NEXT(ad_gaussian_options, ddof, squared);
+    NEXT(ad_gaussian_options, squared, samples);
+    NEXT(ad_gaussian_options, samples, blur_sigma);
+    LAST(ad_gaussian_options, blur_sigma, 112);
+    NEXT(ad_aupro_options, struct_size, connectivity);
+    NEXT(ad_aupro_options, connectivity, fpr_limit);
+    LAST(ad_aupro_options, fpr_limit, 16);
+    NEXT(ad_evaluation, struct_size, eval_size);
+    NEXT(ad_evaluation, eval_size, images);
+    NEXT(ad_evaluation, images, anomalous);
+    NEXT(ad_evaluation, anomalous, image_auroc);
+    NEXT(ad_evaluation, image_auroc, image_ap);
+    NEXT(ad_evaluation, image_ap, f1_max);
+    NEXT(ad_evaluation, f1_max, f1_threshold);
+    NEXT(ad_evaluation, f1_threshold, pixel_auroc);
+    NEXT(ad_evaluation, pixel_auroc, au_pro);
+    NEXT(ad_evaluation, au_pro, ms_per_image);
+    LAST(ad_evaluation, ms_per_image, 80);
+    NEXT(ad_evaluate_options, struct_size, eval_size);
+    NEXT(ad_evaluate_options, eval_size, progress);
+    NEXT(ad_evaluate_options, progress, user);
+    LAST(ad_evaluate_options, user, 24);
+}
+
+/* A caller that was compiled with a shorter struct keeps its bytes after the end. */
+static void older_callers(void **state)
+{
+    (void)state;
+    struct {
+        ad_gaussian_options options;
+        unsigned char guard[16];
+    } box;
+    memset(&box, 0x5a, sizeof box);
+    ad_gaussian_options_init(&box.options, offsetof(ad_gaussian_options, blur_sigma));
+    const unsigned char *after = (const unsigned char *)&box + offsetof(ad_gaussian_options, blur_sigma);
+    for (size_t i = 0; i < sizeof box.options.blur_sigma + sizeof box.guard; i++)
+        assert_int_equal(after[i], 0x5a);
+    assert_int_equal(box.options.struct_size, offsetof(ad_gaussian_options, blur_sigma));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(no_padding_on_64_bits),
+                                       cmocka_unit_test(older_callers)};
+    return cmocka_run_group_tests_name("layout", tests, NULL, NULL);
+}
