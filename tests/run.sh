@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Install what is missing, build, run every test with ctest. Works from any folder, on a fresh Debian machine.
+#
+#   tests/run.sh              the dev preset: every test
+#   tests/run.sh asan tsan    other presets, one after the other (see CMakePresets.json)
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+if [[ ${1:-} == -h || ${1:-} == --help ]]; then
+    sed -n '2,5s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    exit 0
+fi
+
+# shellcheck source=examples/apt-install.sh
+source examples/apt-install.sh
+install_missing build-essential cmake ninja-build pkg-config libopenblas-openmp-dev libjpeg62-turbo-dev \
+    libpng-dev zlib1g-dev libjansson-dev libcmocka-dev python3
+
+for preset in "${@:-dev}"; do
+    cmake --preset "$preset" >"build-$preset.log" 2>&1 && cmake --build --preset "$preset" >>"build-$preset.log" 2>&1 ||
+        { tail -n 40 "build-$preset.log" >&2; echo "tests/run.sh: building preset $preset failed" >&2; exit 1; }
+    rm "build-$preset.log"
+    ctest --preset "$preset"
+done
