@@ -159,7 +159,7 @@ typedef struct ad_image {
  *  dropped, 16-bit colour is scaled to 8. EXIF orientation is not applied.
  *  @param out_image overwritten; release with ad_image_release()
  *  @return AD_OK, AD_ERR_IO, AD_ERR_FORMAT (not an image, or damaged), AD_ERR_UNSUPPORTED (CMYK),
- *          AD_ERR_SHAPE (over 32768 a side), AD_ERR_OUT_OF_MEMORY */
+ *          AD_ERR_SHAPE (over 32768 a side or 2^28 pixels), AD_ERR_OUT_OF_MEMORY */
 AD_NODISCARD AD_API ad_status ad_image_read(ad_context *context, const char *path,
                                             ad_image *out_image);
 /** The same from `size` bytes in memory, which are not kept. */
@@ -419,8 +419,8 @@ typedef struct ad_scorer_info {
     int32_t     input_size;    /**< side of the network's input after crop */
     int32_t     option_count;  /**< for ad_scorer_get_option() */
     int64_t     image_count;   /**< images it was fitted on */
-    double      normal_score;  /**< root mean square of the image score over those images */
-    double      normal_map;    /**< the same for one value of the anomaly map; 0 without maps */
+    double      normal_score;  /**< what those images score: root mean square, summed over layers */
+    double      normal_map;    /**< the same for one value of the map, mean over layers; 0 without maps */
 } ad_scorer_info;
 AD_NODISCARD AD_API ad_status ad_scorer_get_info(const ad_scorer *scorer, ad_scorer_info *out_info);
 /** Every option in force, as text; the strings live as long as the scorer. */
@@ -445,6 +445,14 @@ AD_NODISCARD AD_API ad_status ad_scorer_load(ad_context *context, const char *pa
 /** Load a scorer onto a backbone that is open already: many scorers share one set of weights. */
 AD_NODISCARD AD_API ad_status ad_scorer_load_onto(ad_backbone *backbone, const char *path,
                                                   ad_scorer **out_scorer);
+/** Receives one entry of a file's metadata; a non-zero return ends the walk. */
+typedef int (*ad_metadata_callback)(void *user, const char *key, const char *value);
+/** What a scorer or weights file says of itself, without opening a backbone: every `__metadata__` entry in
+ *  the order of keys. A scorer's are adfeat.method, adfeat.architecture, adfeat.backbone (the digest),
+ *  adfeat.embedded, adfeat.images, adfeat.option.*, ...
+ *  @return AD_OK, AD_ERR_IO, AD_ERR_FORMAT, AD_ERR_CANCELLED (the callback returned non-zero) */
+AD_NODISCARD AD_API ad_status ad_file_metadata(ad_context *context, const char *path,
+                                               ad_metadata_callback callback, void *user);
 /** One more owner; each owner calls ad_scorer_destroy(). Returns its argument. */
 AD_API ad_scorer *ad_scorer_retain(ad_scorer *scorer);
 AD_API void ad_scorer_destroy(ad_scorer *scorer);

@@ -140,9 +140,7 @@ ad_status ad_backbone_open(ad_context *context, const char *architecture, const 
     ADI_TRY(adi_st_open(&context->allocator, weights_path, &file));
     const ad_status status = adi_backbone_from_file(context, architecture, file, options, out_backbone);
     adi_st_close(file);
-    if (status != AD_OK && status != AD_ERR_OUT_OF_MEMORY && status != AD_ERR_INVALID_ARGUMENT)
-        return adi_fail_prefix(status, "weights '%s': ", weights_path);
-    return status;
+    return status == AD_ERR_INVALID_ARGUMENT ? status : adi_fail_in_file(status, "weights", weights_path);
 }
 
 ad_status ad_backbone_get_info(const ad_backbone *backbone, ad_backbone_info *out_info)

@@ -115,9 +115,7 @@ static ad_status score_all(evaluation *e, const ad_evaluate_options *o)
         const ad_status status = score_one(e, i, &sample, &image);
         ad_image_release(&image);
         if (status != AD_OK)
-            return status == AD_ERR_OUT_OF_MEMORY
-                       ? status
-                       : adi_fail_prefix(status, "image '%s': ", sample.name);
+            return adi_fail_in_file(status, "image", sample.name);
         e->labels[i] = sample.label == 1;
     }
     if (o->progress)

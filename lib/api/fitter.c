@@ -100,12 +100,10 @@ static ad_status add_from(ad_fitter *fitter, const ad_dataset *good, int64_t ind
     ADI_TRY(ad_dataset_read_image(good, index, &image));
     ad_status status = ad_fitter_add(fitter, &image);
     ad_image_release(&image);
-    if (status != AD_OK && status != AD_ERR_OUT_OF_MEMORY) {
-        ad_sample sample = {.struct_size = sizeof sample};
-        if (ad_dataset_get(good, index, &sample) == AD_OK)
-            return adi_fail_prefix(status, "image '%s': ", sample.name);
-    }
-    return status;
+    ad_sample sample = {.struct_size = sizeof sample};
+    if (status == AD_OK || ad_dataset_get(good, index, &sample) != AD_OK)
+        return status;
+    return adi_fail_in_file(status, "image", sample.name);
 }
 
 ad_status ad_fit(ad_fitter *fitter, const ad_dataset *good, const ad_fit_options *options,

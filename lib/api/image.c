@@ -24,7 +24,7 @@ ad_status ad_image_read(ad_context *context, const char *path, ad_image *out_ima
     ad_status status = adi_image_decode(&context->allocator, bytes, size, &image);
     adi_free(&context->allocator, bytes);
     if (status != AD_OK)
-        return status == AD_ERR_OUT_OF_MEMORY ? status : adi_fail_prefix(status, "image '%s': ", path);
+        return adi_fail_in_file(status, "image", path);
     *out_image = image;
     return AD_OK;
 }

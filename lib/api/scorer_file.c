@@ -151,12 +151,6 @@ ad_status adi_scorer_load_bytes(ad_context *context, const uint8_t *bytes, size_
     return status;
 }
 
-static ad_status name_file(ad_status status, const char *path)
-{
-    return status == AD_OK || status == AD_ERR_OUT_OF_MEMORY ? status
-                                                             : adi_fail_prefix(status, "scorer '%s': ", path);
-}
-
 ad_status ad_scorer_load(ad_context *context, const char *path, const char *weights_path,
                          ad_scorer **out_scorer)
 {
@@ -166,7 +160,7 @@ ad_status ad_scorer_load(ad_context *context, const char *path, const char *weig
     ADI_TRY(adi_st_open(&context->allocator, path, &file));
     const ad_status status = load_file(context, file, weights_path, out_scorer);
     adi_st_close(file);
-    return name_file(status, path);
+    return adi_fail_in_file(status, "scorer", path);
 }
 
 ad_status ad_scorer_load_onto(ad_backbone *backbone, const char *path, ad_scorer **out_scorer)
@@ -180,5 +174,19 @@ ad_status ad_scorer_load_onto(ad_backbone *backbone, const char *path, ad_scorer
     if (status == AD_OK)
         status = load_onto(backbone, file, method, 0, out_scorer);
     adi_st_close(file);
-    return name_file(status, path);
+    return adi_fail_in_file(status, "scorer", path);
+}
+
+ad_status ad_file_metadata(ad_context *context, const char *path, ad_metadata_callback callback, void *user)
+{
+    ADI_CHECK_ARG(context && path && callback, "ad_file_metadata: an argument is NULL");
+    adi_safetensors *file = NULL;
+    ADI_TRY(adi_st_open(&context->allocator, path, &file));
+    const char *key, *value;
+    ad_status status = AD_OK;
+    for (size_t i = 0; status == AD_OK && adi_st_meta_at(file, i, &key, &value); i++)
+        if (callback(user, key, value))
+            status = adi_fail(AD_ERR_CANCELLED, "reading the metadata of '%s' was cancelled", path);
+    adi_st_close(file);
+    return status;
 }

@@ -48,6 +48,14 @@ ad_status adi_fail_prefix(ad_status status, const char *format, ...)
     return status;
 }
 
+ad_status adi_fail_in_file(ad_status status, const char *kind, const char *path)
+{
+    if (status == AD_OK || status == AD_ERR_OUT_OF_MEMORY
+        || strncmp(message, path, strlen(path)) == 0)
+        return status;
+    return adi_fail_prefix(status, "%s '%s': ", kind, path);
+}
+
 const char *ad_last_error_message(void)
 {
     return message;

@@ -16,6 +16,10 @@ ad_status adi_fail_memory(void);
 ad_status adi_fail_prefix(ad_status status, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The same for "KIND 'PATH': ", unless the sentence begins with the path already, nothing failed, or memory
+ * ran out (which is nobody's file's fault). */
+ad_status adi_fail_in_file(ad_status status, const char *kind, const char *path);
+
 /* A caller's mistake; also checked in release builds. */
 #define ADI_CHECK_ARG(condition, ...)                                                              \
     do {                                                                                           \

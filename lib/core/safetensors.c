@@ -382,6 +382,16 @@ const adi_st_tensor *adi_st_find(const adi_safetensors *file, const char *name)
     return bsearch(&wanted, file->tensors, (size_t)file->count, sizeof wanted, by_name);
 }
 
+int32_t adi_st_meta_at(const adi_safetensors *file, size_t index, const char **out_key,
+                       const char **out_value)
+{
+    if (index >= file->meta_count)
+        return 0;
+    *out_key = file->meta[index].key;
+    *out_value = file->meta[index].value;
+    return 1;
+}
+
 const char *adi_st_meta(const adi_safetensors *file, const char *key)
 {
     if (!file->meta)
