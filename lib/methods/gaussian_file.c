@@ -113,7 +113,7 @@ static ad_status find(const adi_safetensors *file, const char *kind, const char 
 static ad_status load_mvg(const adi_allocator *a, const adi_safetensors *file, const char *kind,
                           const char *layer, int64_t channels, adi_mvg *out)
 {
-    const adi_st_tensor *mean, *white, *stats;
+    const adi_st_tensor *mean = NULL, *white = NULL, *stats = NULL;
     ADI_TRY(find(file, kind, layer, "mean", 1, channels, &mean));
     ADI_TRY(find(file, kind, layer, "whitening", 2, channels, &white));
     ADI_TRY(find(file, kind, layer, "stats", 1, 2, &stats));

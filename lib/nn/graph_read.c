@@ -83,7 +83,7 @@ static ad_status parse_triple(const line *l, double low, float *out)
     if (l->count != 4)
         return bad(l, "three numbers must follow", l->words[0]);
     for (int i = 0; i < 3; i++) {
-        double v;
+        double v = 0.0;
         ADI_TRY(parse_real(l, l->words[1 + i], low, 1e6, &v));
         out[i] = (float)v;
     }
