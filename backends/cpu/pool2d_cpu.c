@@ -6,7 +6,7 @@
 static void raise_to(float *restrict y, const float *restrict x, int64_t c)
 {
     for (int64_t i = 0; i < c; i++)
-        y[i] = y[i] >= x[i] ? y[i] : x[i]; /* takes x where x is NaN */
+        y[i] = x[i] > y[i] || x[i] != x[i] ? x[i] : y[i]; /* NaN comes in and stays, as in ref */
 }
 
 ad_status adi_maxpool2d_fwd_cpu(const adi_exec *ex, float *y, const float *x,
