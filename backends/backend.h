@@ -89,7 +89,7 @@ typedef struct adi_backend {
     const char *name;
     const adi_kernels *kernels;
     int32_t (*max_threads)(void);     /* the backend's own choice of threads */
-    const char *(*describe)(void);    /* one line for ad_build_info() */
+    const char *(*describe)(void);    /* one line for the log */
     const char *(*warning)(void);     /* a sentence the user should see once, or NULL */
 } adi_backend;
 

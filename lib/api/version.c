@@ -20,8 +20,8 @@ uint32_t ad_abi_version(void)
     return AD_VERSION_MAJOR * 1000 + AD_VERSION_MINOR;
 }
 
-#ifdef _OPENMP
-#define OPENMP "OpenMP " TEXT(_OPENMP)
+#if ADFEAT_WITH_OPENMP /* of the cpu backend; this file is compiled without it */
+#define OPENMP "OpenMP"
 #else
 #define OPENMP "no OpenMP"
 #endif
