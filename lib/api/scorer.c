@@ -86,6 +86,8 @@ static ad_status score(ad_scorer *scorer, const ad_image *image, const ad_map *m
     ad_status status = adi_extractor_run(x, w, image);
     if (status == AD_OK)
         status = scorer->method->infer(scorer->model, x, w, &value, map ? w->map : NULL);
+    if (status == AD_OK && !isfinite((float)value))
+        status = adi_fail(AD_ERR_NUMERIC, "the image's score %g is beyond what a float holds", value);
     if (status == AD_OK && map)
         status = adi_score_map_write(x, w->map, map, image->width, image->height);
     adi_extractor_give_back(x, w);

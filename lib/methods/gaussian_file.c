@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/number.h"
 #include "methods/gaussian.h"
 
 ad_status adi_gaussian_model_create(ad_context *context, const adi_graph *graph,
@@ -76,7 +77,7 @@ static ad_status save_mvg(adi_st_writer *writer, const char *kind, const char *l
 static ad_status save_real(adi_st_writer *writer, const char *key, double value)
 {
     char text[40];
-    snprintf(text, sizeof text, "%.17g", value);
+    adi_snprintf(text, sizeof text, "%.17g", value);
     return adi_st_writer_meta(writer, key, text);
 }
 
@@ -130,7 +131,7 @@ static ad_status load_real(const adi_safetensors *file, const char *key, double 
 {
     const char *text = adi_st_meta(file, key);
     char *end = NULL;
-    *out = text ? strtod(text, &end) : 0.0;
+    *out = text ? adi_strtod(text, &end) : 0.0;
     if (!text || end == text || *end || !isfinite(*out) || *out < 0.0)
         return adi_fail(AD_ERR_FORMAT, "the scorer's metadata has no proper '%s'", key);
     return AD_OK;

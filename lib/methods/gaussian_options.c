@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/number.h"
 #include "core/options.h"
 #include "methods/gaussian.h"
 #include "methods/option_text.h"
@@ -146,7 +147,7 @@ const char *adi_gaussian_option(const adi_gaussian_config *config, const adi_gra
         if (config->mvg.reduce == ADI_REDUCE_NONE)
             snprintf(value, size, "none");
         else
-            snprintf(value, size, "%s:%.17g", reduce_words[config->mvg.reduce], config->mvg.threshold);
+            adi_snprintf(value, size, "%s:%.17g", reduce_words[config->mvg.reduce], config->mvg.threshold);
         return "reduce";
     case 2:
         snprintf(value, size, "%s", pixel_words[config->pixel]);
@@ -161,7 +162,7 @@ const char *adi_gaussian_option(const adi_gaussian_config *config, const adi_gra
         snprintf(value, size, "%d", config->samples);
         return "samples";
     case 6:
-        snprintf(value, size, "%.17g", config->blur_sigma);
+        adi_snprintf(value, size, "%.17g", config->blur_sigma);
         return "blur_sigma";
     default:
         return NULL;

@@ -51,7 +51,8 @@ typedef struct adi_method {
     const char *(*option)(const void *model, int32_t index, char *value);
 } adi_method;
 
-enum { ADI_OPTION_TEXT = 1024 };
+/* Room for the longest: ADI_MAX_LAYERS names of ADI_GRAPH_MAX_NAME characters. */
+enum { ADI_OPTION_TEXT = ADI_MAX_LAYERS * (ADI_GRAPH_MAX_NAME + 1) + 1 };
 
 extern const adi_method adi_method_gaussian;
 

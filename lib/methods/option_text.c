@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/number.h"
+
 ad_status adi_text_int(const char *key, const char *value, int32_t low, int32_t high, int32_t *out)
 {
     char *end;
@@ -19,7 +21,7 @@ ad_status adi_text_int(const char *key, const char *value, int32_t low, int32_t 
 ad_status adi_text_real(const char *key, const char *value, double low, double high, double *out)
 {
     char *end;
-    const double v = strtod(value, &end);
+    const double v = adi_strtod(value, &end);
     ADI_CHECK_ARG(end != value && !*end && v >= low && v <= high,
                   "option %s: '%s' is not a number from %g to %g", key, value, low, high);
     *out = v;
@@ -45,13 +47,16 @@ static const char *const aspect_words[] = {"square", "shorter"};
 
 static ad_status set_triple(const char *key, const char *value, float *out)
 {
-    double v[3];
-    char rest;
-    ADI_CHECK_ARG(sscanf(value, "%lf,%lf,%lf%c", &v[0], &v[1], &v[2], &rest) == 3
-                      && isfinite(v[0]) && isfinite(v[1]) && isfinite(v[2]),
-                  "option %s: '%s' is not three numbers r,g,b", key, value);
-    for (int i = 0; i < 3; i++)
-        out[i] = (float)v[i];
+    float v[3];
+    const char *at = value;
+    for (int i = 0; i < 3; i++) {
+        char *end;
+        v[i] = (float)adi_strtod(at, &end);
+        ADI_CHECK_ARG(end != at && *end == (i < 2 ? ',' : '\0') && isfinite(v[i]),
+                      "option %s: '%s' is not three numbers r,g,b", key, value);
+        at = end + 1;
+    }
+    memcpy(out, v, sizeof v);
     return AD_OK;
 }
 
@@ -91,11 +96,12 @@ const char *adi_preprocess_option(const adi_preprocess *p, int32_t index, char *
         snprintf(value, size, "%s", aspect_words[p->aspect]);
         return "aspect";
     case 4:
-        snprintf(value, size, "%.9g,%.9g,%.9g", (double)p->mean[0], (double)p->mean[1],
-                 (double)p->mean[2]);
+        adi_snprintf(value, size, "%.9g,%.9g,%.9g", (double)p->mean[0], (double)p->mean[1],
+                     (double)p->mean[2]);
         return "mean";
     case 5:
-        snprintf(value, size, "%.9g,%.9g,%.9g", (double)p->std[0], (double)p->std[1], (double)p->std[2]);
+        adi_snprintf(value, size, "%.9g,%.9g,%.9g", (double)p->std[0], (double)p->std[1],
+                     (double)p->std[2]);
         return "std";
     default:
         return NULL;

@@ -37,6 +37,7 @@ typedef struct adi_graph {
     char *words; /* a copy that the names point into */
     const char *name;
     int32_t input_size;
+    int32_t has_mean;
     float mean[3], std[3];
     adi_node *nodes;
     adi_tap *taps; /* in the order of the file: shallow to deep */

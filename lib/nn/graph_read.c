@@ -18,6 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/number.h"
+
 enum { MAX_WORDS = 24, MAX_CHANNELS = 65536, MAX_KERNEL = 64, MAX_STRIDE = 64 };
 
 typedef struct line {
@@ -70,7 +72,7 @@ static ad_status parse_int(const line *l, const char *text, long low, long high,
 static ad_status parse_real(const line *l, const char *text, double low, double high, double *out)
 {
     char *end;
-    const double v = strtod(text, &end);
+    const double v = adi_strtod(text, &end);
     if (end == text || *end || !(v >= low && v <= high))
         return adi_fail(AD_ERR_FORMAT, "graph line %d: '%s' is not a number from %g to %g", l->number,
                         text, low, high);
@@ -246,8 +248,10 @@ static ad_status parse_line(adi_graph *g, const line *l)
             return bad(l, "one number must follow", word);
         return parse_int(l, l->words[1], 1, 4096, &g->input_size);
     }
-    if (strcmp(word, "mean") == 0)
+    if (strcmp(word, "mean") == 0) {
+        g->has_mean = 1;
         return parse_triple(l, -1e6, g->mean);
+    }
     if (strcmp(word, "std") == 0)
         return parse_triple(l, 1e-6, g->std);
     if (strcmp(word, "hint") == 0)
@@ -271,7 +275,7 @@ static ad_status parse_lines(adi_graph *g)
             ADI_TRY(parse_line(g, &l));
         text = next;
     }
-    if (!g->name || !g->input_size || g->std[0] == 0.0f)
+    if (!g->name || !g->input_size || !g->has_mean || g->std[0] == 0.0f)
         return adi_fail(AD_ERR_FORMAT, "graph: network, input_size, mean and std lines are needed");
     if (!g->tap_count)
         return adi_fail(AD_ERR_FORMAT, "graph '%s' has no tap", g->name);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/digest.h"
+#include "core/number.h"
 #include "nn/network.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
@@ -107,9 +108,9 @@ static void digest_node(const adi_node *node, uint64_t *digest)
 {
     char text[256];
     const adi_attrs *at = &node->attrs;
-    const int n = snprintf(text, sizeof text, "%s %d %d %d %d %d %.9g <- %d %d", node->op->name,
-                           at->channels, at->out, at->kernel, at->stride, at->pad, at->eps,
-                           node->input[0], node->input[1]);
+    const int n = adi_snprintf(text, sizeof text, "%s %d %d %d %d %d %.9g <- %d %d", node->op->name,
+                               at->channels, at->out, at->kernel, at->stride, at->pad, at->eps,
+                               node->input[0], node->input[1]);
     *digest = ADI_DIGEST_START;
     adi_digest_bytes(digest, text, (size_t)n);
 }

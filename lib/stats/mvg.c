@@ -5,6 +5,7 @@
  * All in double: what is kept by NPCA are the directions that float32 would lose. */
 #include "stats/mvg.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -57,7 +58,15 @@ static ad_status fit_full(const adi_kernels *k, const adi_moments *m, const adi_
             double *s = &g->whitening[i * c + j];
             *s = unbias * ((1.0 - g->stats[ADI_MVG_SHRINKAGE]) * *s + (i == j ? diagonal : 0.0));
         }
+    double largest = 0.0;
+    for (int64_t i = 0; i < c; i++)
+        largest = fmax(largest, g->whitening[i * c + i]);
     ADI_TRY(k->cholesky_f64(g->whitening, c));
+    for (int64_t i = 0; i < c; i++) { /* a pivot of rounding noise: singular, though the factor exists */
+        const double pivot = g->whitening[i * c + i];
+        if (pivot * pivot <= 8.0 * (double)(c + 4) * DBL_EPSILON * largest)
+            return AD_ERR_NUMERIC;
+    }
     return k->trinv_f64(g->whitening, c);
 }
 

@@ -1,0 +1,43 @@
+/* Numbers as text in the C locale. The switch is per thread, and the "C" locale object is static in the C
+ * library, so that neither is a global change nor an allocation. */
+#include "core/number.h"
+
+#include <locale.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static locale_t enter(locale_t *out_c)
+{
+    *out_c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    return *out_c ? uselocale(*out_c) : (locale_t)0;
+}
+
+static void leave(locale_t before, locale_t c)
+{
+    if (!c)
+        return;
+    uselocale(before);
+    freelocale(c);
+}
+
+double adi_strtod(const char *text, char **end)
+{
+    locale_t c;
+    const locale_t before = enter(&c);
+    const double value = strtod(text, end);
+    leave(before, c);
+    return value;
+}
+
+int adi_snprintf(char *out, size_t size, const char *format, ...)
+{
+    locale_t c;
+    const locale_t before = enter(&c);
+    va_list args;
+    va_start(args, format);
+    const int n = vsnprintf(out, size, format, args);
+    va_end(args);
+    leave(before, c);
+    return n;
+}

@@ -1,0 +1,11 @@
+/* Numbers as text in the C locale, whatever the host program has set: a file or an option written with a
+ * decimal comma could not be read elsewhere, and a digest would differ. */
+#ifndef ADI_CORE_NUMBER_H
+#define ADI_CORE_NUMBER_H
+
+#include <stddef.h>
+
+double adi_strtod(const char *text, char **end);
+int adi_snprintf(char *out, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+#endif
