@@ -175,8 +175,6 @@ static ad_status parse_node(adi_graph *g, const line *l, const adi_op *op)
     ADI_TRY(check_attrs(l, &node, seen));
     if (op == &adi_op_input && g->node_count)
         return bad(l, "only the first node may be an input, not", node.name);
-    if (op != &adi_op_input && !g->node_count)
-        return bad(l, "the first node must be an input, not", node.name);
     node.in_channels = inputs ? g->nodes[node.input[0]].out_channels : node.attrs.channels;
     node.out_channels = node.attrs.out ? node.attrs.out : node.in_channels;
     if (inputs == 2 && g->nodes[node.input[1]].out_channels != node.in_channels)

@@ -62,11 +62,12 @@ static ad_status fit_full(const adi_kernels *k, const adi_moments *m, const adi_
     for (int64_t i = 0; i < c; i++)
         largest = fmax(largest, g->whitening[i * c + i]);
     ADI_TRY(k->cholesky_f64(g->whitening, c));
-    for (int64_t i = 0; i < c; i++) { /* a pivot of rounding noise: singular, though the factor exists */
-        const double pivot = g->whitening[i * c + i];
-        if (pivot * pivot <= 8.0 * (double)(c + 4) * DBL_EPSILON * largest)
+    /* Without shrinkage, too few images give a matrix that is singular but for rounding noise. With it every
+     * pivot has the shrinkage's share, however small that is beside the largest. */
+    const double noise = 4.0 * fmax(n, (double)c) * DBL_EPSILON * largest;
+    for (int64_t i = 0; i < c && g->stats[ADI_MVG_SHRINKAGE] < 1e-10; i++)
+        if (g->whitening[i * c + i] * g->whitening[i * c + i] <= noise)
             return AD_ERR_NUMERIC;
-    }
     return k->trinv_f64(g->whitening, c);
 }
 

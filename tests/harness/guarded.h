@@ -1,5 +1,6 @@
-/* Memory with patterned zones around it. A kernel that writes one byte too many, or one too few, changes
- * a zone; one that reads what nobody wrote gets NaN, since new memory is filled with 0xFF. */
+/* Memory with patterned zones around it. A kernel that writes one byte too many, or one too few,
+ * changes a zone; one that reads what nobody wrote gets NaN, since new memory is filled with 0xFF.
+ */
 #ifndef ADFEAT_TESTS_GUARDED_H
 #define ADFEAT_TESTS_GUARDED_H
 
@@ -15,7 +16,8 @@ static inline unsigned char guarded_pattern(size_t i)
     return (unsigned char)(0xA5 ^ (i * 37));
 }
 
-/* 64-byte aligned; the zone behind begins at the very next byte. Aborts the test when memory is out. */
+/* 64-byte aligned; the zone behind begins at the very next byte. Aborts the test when memory is
+ * out. */
 static inline void *guarded_alloc(size_t bytes)
 {
     unsigned char *block = aligned_alloc(64, (bytes + 2 * GUARD_BYTES + 63) / 64 * 64);

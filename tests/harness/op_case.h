@@ -1,4 +1,5 @@
-/* What every kernel test needs: seeded numbers, comparison under a bound, the thread counts to try. */
+/* What every kernel test needs: seeded numbers, comparison under a bound, the thread counts to try.
+ */
 #ifndef ADFEAT_TESTS_OP_CASE_H
 #define ADFEAT_TESTS_OP_CASE_H
 
@@ -60,8 +61,8 @@ enum { OP_THREADS = sizeof op_threads / sizeof *op_threads };
 static double op_worst; /* the largest error seen, as a part of its bound's unit */
 
 /* |got - want| <= limit * unit[i] (unit NULL: 1), and NaN exactly where NaN is wanted. */
-static inline void op_close(const char *what, const float *got, const float *want, const float *unit,
-                            int64_t count, double limit)
+static inline void op_close(const char *what, const float *got, const float *want,
+                            const float *unit, int64_t count, double limit)
 {
     for (int64_t i = 0; i < count; i++) {
         if (isnan(want[i]) || isnan(got[i])) {

@@ -1,0 +1,81 @@
+/* dwconv2d: ref against the definition, cpu against ref. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "conv_case.h"
+
+/* In units of the sum of the terms' sizes: cpu adds at most 49 products in float, one after
+ * another. */
+static const double ref_limit = 1.2e-7, cpu_limit = 1e-6;
+
+static void fixed_shapes(void **state)
+{
+    (void)state;
+    /* n h w c, oh ow k, kh kw, stride, pad top left */
+    static const adi_conv2d_dims shapes[] = {
+        {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0},       {1, 1, 1, 3, 1, 1, 3, 3, 3, 1, 1, 1},
+        {1, 1, 1, 7, 1, 1, 7, 5, 5, 2, 2, 2},       {2, 7, 9, 32, 7, 9, 32, 3, 3, 1, 1, 1},
+        {1, 14, 14, 67, 7, 7, 67, 5, 5, 2, 1, 1}, /* SAME: one more after than before */
+        {1, 15, 13, 257, 8, 7, 257, 5, 5, 2, 2, 2}, {3, 5, 4, 17, 2, 2, 17, 3, 3, 3, 0, 0},
+        {1, 4, 4, 3, 4, 4, 3, 3, 3, 3, 3, 3}, /* first and last windows outside altogether */
+        {1, 2, 9, 31, 4, 7, 31, 1, 3, 1, 1, 0},     {1, 9, 2, 33, 9, 3, 33, 7, 1, 1, 3, 0},
+    };
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        conv_case c = conv_case_new(&shapes[i], 1);
+        conv_case_check_all_epilogues(&c, ref_limit, cpu_limit);
+        conv_case_free(&c);
+    }
+    op_report("dwconv2d, fixed", cpu_limit);
+}
+
+/* Every number of channels up to 67: each way a vector's remainder can go. */
+static void every_channel_count(void **state)
+{
+    (void)state;
+    for (int64_t c = 1; c <= 67; c++) {
+        const adi_conv2d_dims d = {1, 5, 3, c, 5, 3, c, 3, 3, 1, 1, 1};
+        conv_case k = conv_case_new(&d, 1);
+        conv_case_set(&k, (int)(c & 1), (int)(c >> 1 & 1), (adi_act)(c % 3));
+        conv_case_check(&k, ref_limit, cpu_limit);
+        conv_case_free(&k);
+    }
+}
+
+static void random_shapes(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 500; i++) {
+        const adi_conv2d_dims d = conv_case_random(1, 200000);
+        conv_case c = conv_case_new(&d, 1);
+        conv_case_set(&c, (int)op_int(0, 1), (int)op_int(0, 1), (adi_act)op_int(0, 2));
+        conv_case_check(&c, ref_limit, cpu_limit);
+        conv_case_free(&c);
+    }
+    op_report("dwconv2d, random", cpu_limit);
+}
+
+static void nan_survives(void **state)
+{
+    (void)state;
+    const adi_conv2d_dims d = {2, 9, 7, 35, 9, 7, 35, 3, 3, 1, 1, 1};
+    conv_case c = conv_case_new(&d, 1);
+    for (int i = 0; i < 20; i++)
+        conv_case_check_nan(&c, cpu_limit);
+    conv_case_free(&c);
+}
+
+int main(void)
+{
+    op_seed();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fixed_shapes),
+        cmocka_unit_test(every_channel_count),
+        cmocka_unit_test(random_shapes),
+        cmocka_unit_test(nan_survives),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
