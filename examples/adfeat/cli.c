@@ -1,0 +1,134 @@
+/* What the commands share. */
+#include "cli.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { SENTENCE = 2048, MAX_NOTES = 8 };
+
+static char notes[MAX_NOTES][512];
+static int note_count;
+
+/* A name from outside may hold newlines or terminal commands: one sentence stays one line. */
+static void say(const char *kind, const char *text)
+{
+    char line[SENTENCE];
+    snprintf(line, sizeof line, "%s", text);
+    for (unsigned char *c = (unsigned char *)line; *c; c++)
+        if (*c < 0x20 || *c == 0x7f)
+            *c = '?';
+    fprintf(stderr, "adfeat: %s%s\n", kind, line);
+}
+
+int cli_fail(const char *format, ...)
+{
+    char text[SENTENCE];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    say("", text);
+    return CLI_FAILED;
+}
+
+int cli_usage(const char *format, ...)
+{
+    char text[SENTENCE];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    say("", text);
+    return CLI_USAGE;
+}
+
+int cli_fail_library(void)
+{
+    return cli_fail("%s", ad_last_error_message());
+}
+
+static void keep_note(void *user, ad_log_level level, const char *text)
+{
+    (void)user;
+    if (level == AD_LOG_WARNING && note_count < MAX_NOTES)
+        snprintf(notes[note_count++], sizeof notes[0], "%s", text);
+}
+
+void cli_say_notes(void)
+{
+    for (int i = 0; i < note_count; i++)
+        say("note: ", notes[i]);
+    note_count = 0;
+}
+
+ad_context *cli_context(int32_t threads, const char *device)
+{
+    ad_context_options options;
+    ad_context_options_init(&options, sizeof options);
+    options.num_threads = threads;
+    options.log = keep_note;
+    if (device)
+        options.device = device;
+    ad_context *context = NULL;
+    if (ad_context_create(&options, &context))
+        cli_fail_library();
+    return context;
+}
+
+int cli_load_scorer(ad_context *context, const char *file, const char *weights,
+                    ad_scorer **out_scorer)
+{
+    const ad_status status = ad_scorer_load(context, file, weights, out_scorer);
+    if (status == AD_ERR_INVALID_ARGUMENT && !weights) /* the sentence names network and digest */
+        return cli_fail("%s; give them with --weights", ad_last_error_message());
+    return status ? cli_fail_library() : CLI_OK;
+}
+
+int cli_finish_output(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return CLI_OK;
+    return cli_fail("cannot write to the standard output: %s", strerror(errno));
+}
+
+double cli_seconds(void)
+{
+    struct timespec now = {0, 0};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+json_t *cli_json_text(const char *text)
+{
+    json_t *value = json_string(text);
+    if (value)
+        return value;
+    char *copy = strdup(text);
+    for (unsigned char *c = (unsigned char *)copy; c && *c; c++)
+        if (*c >= 0x80)
+            *c = '?';
+    value = copy ? json_string(copy) : NULL;
+    free(copy);
+    return value;
+}
+
+json_t *cli_json_real(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+int cli_print_json(json_t *value, size_t flags)
+{
+    char *text = value ? json_dumps(value, flags | JSON_REAL_PRECISION(9)) : NULL;
+    json_decref(value);
+    if (!text)
+        return cli_fail("out of memory while writing JSON");
+    fputs(text, stdout);
+    free(text);
+    return CLI_OK;
+}

@@ -1,0 +1,42 @@
+/* What the commands share: exit codes, the one sentence of a failure, contexts, JSON text. */
+#ifndef ADFEAT_CLI_H
+#define ADFEAT_CLI_H
+
+#include <adfeat.h>
+#include <jansson.h>
+
+enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_SIGNAL = 128 /* plus the signal's number */ };
+
+/* The commands: argv[0] is the command's name. Each returns the program's exit code. */
+int cmd_fit(int argc, char **argv);
+int cmd_score(int argc, char **argv);
+int cmd_eval(int argc, char **argv);
+int cmd_info(int argc, char **argv);
+
+/* Say one sentence on stderr, one line whatever is in the names it quotes; return the exit code. */
+int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+int cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The library's sentence about what just failed on this thread. */
+int cli_fail_library(void);
+
+/* A context, or NULL after saying why not. What the library logs is kept for cli_say_notes(), since
+ * a failure is to be one sentence and no more. */
+ad_context *cli_context(int32_t threads, const char *device);
+void cli_say_notes(void);
+
+/* Load a scorer, or say why not and return the exit code. @param weights NULL: not given */
+int cli_load_scorer(ad_context *context, const char *file, const char *weights,
+                    ad_scorer **out_scorer);
+
+/* CLI_OK when all of the standard output has been written, otherwise says so. */
+int cli_finish_output(void);
+
+double cli_seconds(void); /* of a clock that never jumps */
+
+/* A JSON string of any bytes: what is no UTF-8 (a path may be anything) becomes '?'. */
+json_t *cli_json_text(const char *text);
+json_t *cli_json_real(double value); /* null where it is not finite */
+/* Print without a newline and release; on failure prints nothing and says so. */
+int cli_print_json(json_t *value, size_t flags);
+
+#endif /* ADFEAT_CLI_H */

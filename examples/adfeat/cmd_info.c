@@ -1,0 +1,130 @@
+/* adfeat info: what a scorer file or a weights file holds. */
+#include <stdio.h>
+#include <string.h>
+
+#include "args.h"
+#include "cli.h"
+
+static const char help[] =
+    "usage: adfeat info FILE [options]\n"
+    "\n"
+    "Says what FILE holds. Of a scorer that 'adfeat fit' wrote: method, network, how many images\n"
+    "it was fitted on, what good images scored, and every option in force. Of a weights file:\n"
+    "network, digest and the layers that features can be taken from, with their shapes (rows x\n"
+    "columns x channels).\n"
+    "\n"
+    "  --weights W    the network's weights that a scorer was fitted with; not needed if they\n"
+    "                 are embedded in it\n"
+    "  --backbone B   the network of a weights file that does not say it\n"
+    "\n"
+    "examples:\n"
+    "  adfeat info screws.safetensors --weights resnet18.safetensors\n"
+    "  adfeat info resnet18.safetensors --backbone resnet18\n";
+
+typedef struct info_state {
+    const char *file, *weights, *backbone_name;
+    ad_context *context;
+    ad_backbone *backbone;
+    ad_scorer *scorer;
+} info_state;
+
+static int print_scorer(const info_state *s, int embedded)
+{
+    ad_scorer_info info = {.struct_size = sizeof info};
+    if (ad_scorer_get_info(s->scorer, &info))
+        return cli_fail_library();
+    printf("kind             scorer\n");
+    printf("method           %s\n", info.method);
+    printf("architecture     %s\n", info.architecture);
+    printf("backbone_digest  %s\n", info.backbone_digest);
+    printf("embedded         %s\n", embedded ? "yes" : "no");
+    printf("input_size       %d\n", info.input_size);
+    printf("images           %lld\n", (long long)info.image_count);
+    printf("maps             %s\n", info.has_map ? "yes" : "no");
+    printf("normal_score     %.6g\n", info.normal_score);
+    printf("normal_map       %.6g\n", info.normal_map);
+    for (int32_t i = 0; i < info.option_count; i++) {
+        const char *key, *value;
+        if (ad_scorer_get_option(s->scorer, i, &key, &value))
+            return cli_fail_library();
+        printf("option %-9s %s\n", key, value);
+    }
+    return cli_finish_output();
+}
+
+static int print_backbone(const info_state *s)
+{
+    ad_backbone_info info = {.struct_size = sizeof info};
+    if (ad_backbone_get_info(s->backbone, &info))
+        return cli_fail_library();
+    printf("kind             weights\n");
+    printf("architecture     %s\n", info.architecture);
+    printf("digest           %s\n", info.digest);
+    printf("parameters       %lld\n", (long long)info.parameter_count);
+    printf("input_size       %d\n", info.input_size);
+    for (int32_t i = 0; i < ad_backbone_layer_count(s->backbone); i++) {
+        ad_layer_info layer = {.struct_size = sizeof layer};
+        if (ad_backbone_layer_info(s->backbone, i, info.input_size, info.input_size, &layer))
+            return cli_fail_library();
+        printf("layer %-10s ", layer.name);
+        if (layer.available)
+            printf("%lld x %lld x %lld\n", (long long)layer.height, (long long)layer.width,
+                   (long long)layer.channels);
+        else
+            printf("not in this file\n");
+    }
+    return cli_finish_output();
+}
+
+/* Not a scorer, as `sentence` says; so it may be a weights file. */
+static int try_backbone(info_state *s)
+{
+    char sentence[1024];
+    snprintf(sentence, sizeof sentence, "%s", ad_last_error_message());
+    const ad_status status =
+        ad_backbone_open(s->context, s->backbone_name, s->file, NULL, &s->backbone);
+    if (status == AD_OK)
+        return print_backbone(s);
+    /* A file that names no network may be a damaged scorer as well as weights from elsewhere. */
+    if (status == AD_ERR_INVALID_ARGUMENT && !s->backbone_name)
+        return cli_fail("%s; if it is a weights file, name its network with --backbone", sentence);
+    return cli_fail_library();
+}
+
+static int run(info_state *s)
+{
+    s->context = cli_context(0, NULL);
+    if (!s->context)
+        return CLI_FAILED;
+    if (s->backbone_name)
+        return try_backbone(s);
+    const ad_status status = ad_scorer_load(s->context, s->file, NULL, &s->scorer);
+    if (status == AD_OK)
+        return print_scorer(s, 1);
+    if (status == AD_ERR_FORMAT && !s->weights)
+        return try_backbone(s);
+    if (status != AD_ERR_INVALID_ARGUMENT)
+        return cli_fail_library();
+    const int code = cli_load_scorer(s->context, s->file, s->weights, &s->scorer);
+    return code == CLI_OK ? print_scorer(s, 0) : code;
+}
+
+int cmd_info(int argc, char **argv)
+{
+    info_state s = {0};
+    const arg_spec specs[] = {{"--weights", NULL, ARG_TEXT, &s.weights, 0, 0},
+                              {"--backbone", NULL, ARG_TEXT, &s.backbone_name, 0, 0},
+                              {NULL, NULL, ARG_FLAG, NULL, 0, 0}};
+    int operands = 0, done = 0;
+    int code = args_parse(argc, argv, specs, help, &operands, &done);
+    if (code != CLI_OK || done)
+        return code;
+    if (operands != 1)
+        return cli_usage("info needs one FILE, %d were given; see 'adfeat info --help'", operands);
+    s.file = argv[1];
+    code = run(&s);
+    ad_scorer_destroy(s.scorer);
+    ad_backbone_destroy(s.backbone);
+    ad_context_destroy(s.context);
+    return code;
+}

@@ -1,0 +1,253 @@
+/* adfeat score: how anomalous each image is, and heat maps of where. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "args.h"
+#include "cli.h"
+#include "overlay.h"
+#include "progress.h"
+
+static const char help[] =
+    "usage: adfeat score FILE IMAGE... [options]\n"
+    "\n"
+    "Scores PNG and JPEG images with a scorer file that 'adfeat fit' wrote: one line each, the\n"
+    "score, a tab, the path. Scores are unbounded and larger is more anomalous; 'adfeat info\n"
+    "FILE' says what good images had. An image that cannot be read is a sentence on stderr, the\n"
+    "others are still scored, and the exit code is 1.\n"
+    "\n"
+    "  --weights W    the network's weights that FILE was fitted with; not needed if FILE\n"
+    "                 embeds them\n"
+    "  --map-dir DIR  write DIR/<name>_overlay.png for each image: the image, coloured where it\n"
+    "                 is anomalous; one fixed scale, so that pictures of different images\n"
+    "                 compare. DIR is made if it is not there. Where two images have one name,\n"
+    "                 their folder's name or a number is added\n"
+    "  --json         an array of objects with path, score and overlay, or path and error\n"
+    "  --threads N    default 0: as many as there are cores\n"
+    "  --device D     auto (default), cpu, or ref: the slow reference\n"
+    "\n"
+    "examples:\n"
+    "  adfeat score screws.safetensors --weights resnet18.safetensors new/*.png\n"
+    "  adfeat score embedded.safetensors --map-dir heat --json frame.jpg\n";
+
+typedef struct score_state {
+    const char *file, *weights, *map_dir, *device;
+    int32_t json, threads;
+    char **images;
+    int count, printed;
+    ad_context *context;
+    ad_scorer *scorer;
+    ad_scorer_info info;
+    char **overlays; /* a path each; NULL without --map-dir */
+} score_state;
+
+/* ---- Names of the overlays ---- */
+
+static const char *base_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* Length of a file name without its ending; ".png" is all stem. */
+static int stem_length(const char *base)
+{
+    const char *dot = strrchr(base, '.');
+    return (int)(dot && dot != base ? (size_t)(dot - base) : strlen(base));
+}
+
+static int same_stem(const char *a, const char *b)
+{
+    const int n = stem_length(base_of(a));
+    return n == stem_length(base_of(b)) && strncmp(base_of(a), base_of(b), (size_t)n) == 0;
+}
+
+/* Name of the folder that a path is in, and its length. */
+static const char *parent_of(const char *path, int *out_length)
+{
+    const char *end = base_of(path);
+    while (end > path && end[-1] == '/')
+        end--;
+    const char *start = end;
+    while (start > path && start[-1] != '/')
+        start--;
+    *out_length = (int)(end - start);
+    return start;
+}
+
+/* DIR/stem; DIR/parent_stem where several images have that stem; a number where that is no help. */
+static char *overlay_path(const score_state *s, int index)
+{
+    const char *image = s->images[index], *base = base_of(image);
+    int parent_length = 0, shared = 0;
+    const char *parent = parent_of(image, &parent_length);
+    for (int i = 0; i < s->count && !shared; i++)
+        shared = i != index && same_stem(s->images[i], image);
+    const size_t bytes = strlen(s->map_dir) + strlen(image) + 64;
+    char *path = malloc(bytes);
+    for (int number = 1, taken = 1; path && taken; number++) {
+        char suffix[16] = "";
+        if (number > 1)
+            snprintf(suffix, sizeof suffix, "_%d", number);
+        snprintf(path, bytes, "%s/%.*s%s%.*s%s_overlay.png", s->map_dir, shared ? parent_length : 0,
+                 parent, shared && parent_length ? "_" : "", stem_length(base), base, suffix);
+        taken = 0;
+        for (int i = 0; i < index && !taken; i++)
+            taken = strcmp(s->overlays[i], path) == 0;
+    }
+    return path;
+}
+
+static int prepare_overlays(score_state *s)
+{
+    if (!s->info.has_map)
+        return cli_fail("scorer '%s' was fitted without maps: --map-dir is not possible", s->file);
+    if (mkdir(s->map_dir, 0777) != 0 && errno != EEXIST)
+        return cli_fail("cannot make folder '%s': %s", s->map_dir, strerror(errno));
+    if (access(s->map_dir, W_OK | X_OK) != 0)
+        return cli_fail("cannot write in folder '%s': %s", s->map_dir, strerror(errno));
+    s->overlays = calloc((size_t)s->count, sizeof *s->overlays);
+    for (int i = 0; s->overlays && i < s->count; i++)
+        if (!(s->overlays[i] = overlay_path(s, i)))
+            return cli_fail("out of memory");
+    return s->overlays ? CLI_OK : cli_fail("out of memory");
+}
+
+/* ---- Scoring ---- */
+
+static ad_status score_with_overlay(score_state *s, const ad_image *image, const char *path,
+                                    float *score)
+{
+    float *data = malloc((size_t)image->width * (size_t)image->height * sizeof *data);
+    if (!data)
+        return AD_ERR_OUT_OF_MEMORY;
+    const ad_map map =
+        AD_MAP_INIT(data, image->width, image->height, image->width * (int64_t)sizeof *data);
+    ad_status status = ad_anomaly_map(s->scorer, image, &map, score);
+    if (status == AD_OK)
+        status = overlay_write(s->context, image, &map, s->info.normal_map, path);
+    free(data);
+    return status;
+}
+
+/* AD_OK, or *out_sentence says what went wrong. */
+static ad_status score_one(score_state *s, int index, float *out_score, const char **out_sentence)
+{
+    ad_image image;
+    ad_status status = ad_image_read(s->context, s->images[index], &image);
+    if (status == AD_OK) {
+        status = s->overlays ? score_with_overlay(s, &image, s->overlays[index], out_score)
+                             : ad_score_image(s->scorer, &image, out_score);
+        ad_image_release(&image);
+    }
+    *out_sentence = status == AD_ERR_OUT_OF_MEMORY ? "out of memory" : ad_last_error_message();
+    return status;
+}
+
+static int print_json(score_state *s, int index, const float *score, const char *sentence)
+{
+    json_t *object = json_object();
+    int failed = !object || json_object_set_new(object, "path", cli_json_text(s->images[index]));
+    if (score)
+        failed |= json_object_set_new(object, "score", cli_json_real(*score));
+    if (score && s->overlays)
+        failed |= json_object_set_new(object, "overlay", cli_json_text(s->overlays[index]));
+    if (!score)
+        failed |= json_object_set_new(object, "error", cli_json_text(sentence));
+    if (failed) {
+        json_decref(object);
+        object = NULL;
+    }
+    fputs(s->printed++ ? ",\n " : "[", stdout);
+    return cli_print_json(object, 0);
+}
+
+/* One sentence that names the image, whether or not the library's already does. */
+static void say_failure(const char *path, const char *sentence)
+{
+    if (strstr(sentence, path))
+        cli_fail("%s", sentence);
+    else
+        cli_fail("image '%s': %s", path, sentence);
+}
+
+static int score_all(score_state *s)
+{
+    int code = CLI_OK;
+    progress bar; /* only where the lines of the results do not go to the same terminal */
+    progress_start(&bar, "scoring", isatty(STDOUT_FILENO));
+    for (int i = 0; i < s->count; i++) {
+        float score = 0.0f;
+        const char *sentence = NULL;
+        const ad_status status = score_one(s, i, &score, &sentence);
+        int printed = CLI_OK;
+        if (s->json)
+            printed = print_json(s, i, status ? NULL : &score, sentence);
+        else if (status == AD_OK)
+            printf("%.7g\t%s\n", (double)score, s->images[i]);
+        if (status) {
+            const int shown = bar.shown;
+            progress_end(&bar);
+            say_failure(s->images[i], sentence);
+            bar.shown = shown;
+        }
+        if (status || printed != CLI_OK)
+            code = CLI_FAILED;
+        progress_update(&bar, (double)(i + 1) / s->count);
+    }
+    progress_end(&bar);
+    if (s->json)
+        fputs("]\n", stdout);
+    const int finished = cli_finish_output();
+    return code != CLI_OK ? code : finished;
+}
+
+static int run(score_state *s)
+{
+    s->context = cli_context(s->threads, s->device);
+    if (!s->context)
+        return CLI_FAILED;
+    int code = cli_load_scorer(s->context, s->file, s->weights, &s->scorer);
+    if (code != CLI_OK)
+        return code;
+    s->info.struct_size = sizeof s->info;
+    if (ad_scorer_get_info(s->scorer, &s->info))
+        return cli_fail_library();
+    if (s->map_dir) {
+        code = prepare_overlays(s);
+        if (code != CLI_OK)
+            return code;
+    }
+    return score_all(s);
+}
+
+int cmd_score(int argc, char **argv)
+{
+    score_state s = {0};
+    const arg_spec specs[] = {{"--weights", NULL, ARG_TEXT, &s.weights, 0, 0},
+                              {"--map-dir", NULL, ARG_TEXT, &s.map_dir, 0, 0},
+                              {"--json", NULL, ARG_FLAG, &s.json, 0, 0},
+                              {"--threads", NULL, ARG_NUMBER, &s.threads, 0, 256},
+                              {"--device", NULL, ARG_TEXT, &s.device, 0, 0},
+                              {NULL, NULL, ARG_FLAG, NULL, 0, 0}};
+    int operands = 0, done = 0;
+    int code = args_parse(argc, argv, specs, help, &operands, &done);
+    if (code != CLI_OK || done)
+        return code;
+    if (operands < 2)
+        return cli_usage("score needs a scorer FILE and an IMAGE at least; see "
+                         "'adfeat score --help'");
+    s.file = argv[1];
+    s.images = argv + 2;
+    s.count = operands - 1;
+    code = run(&s);
+    for (int i = 0; s.overlays && i < s.count; i++)
+        free(s.overlays[i]);
+    free(s.overlays);
+    ad_scorer_destroy(s.scorer);
+    ad_context_destroy(s.context);
+    return code;
+}

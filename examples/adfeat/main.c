@@ -1,0 +1,50 @@
+/* adfeat: fit on images of good parts, find defects in new ones. The commands are in cmd_*.c. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+} commands[] = {{"fit", cmd_fit}, {"score", cmd_score}, {"eval", cmd_eval}, {"info", cmd_info}};
+
+static const char help[] =
+    "usage: adfeat COMMAND ...\n"
+    "\n"
+    "Finds defects without ever having seen one: learns from images of good parts what is normal,\n"
+    "then says of every new image how anomalous it is, and where.\n"
+    "\n"
+    "commands:\n"
+    "  fit METHOD --weights W --data DIR -o FILE   learn from good images, write a scorer file\n"
+    "  score FILE IMAGE...                         score images, with heat maps if wanted\n"
+    "  eval FILE --data DIR                        measure detection on labelled images\n"
+    "  info FILE                                   say what a scorer or weights file holds\n"
+    "\n"
+    "examples:\n"
+    "  adfeat fit gaussian --weights resnet18.safetensors --data screws -o screws.safetensors\n"
+    "  adfeat score screws.safetensors --weights resnet18.safetensors --map-dir heat new/*.png\n"
+    "\n"
+    "'adfeat COMMAND --help' explains a command and its defaults; 'adfeat --version' says what\n"
+    "was built. Images are PNG and JPEG; weights are safetensors files, which convert.py makes of\n"
+    ".pth files. Exit codes: 0 done, 1 failed, 2 used wrongly; a failure is one sentence.\n";
+
+int main(int argc, char **argv)
+{
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow then fails like a full disk */
+    if (argc < 2)
+        return cli_usage("no command: there are fit, score, eval, info; see 'adfeat --help'");
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        fputs(help, stdout);
+        return cli_finish_output();
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("adfeat %s\n%s\n", ad_version_string(), ad_build_info());
+        return cli_finish_output();
+    }
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    return cli_usage("unknown command '%s': there are fit, score, eval, info", argv[1]);
+}
