@@ -1,17 +1,42 @@
-# Sourced by the scripts that a fresh machine runs: install_missing PACKAGE... asks apt for the packages that
-# are not installed, and for nothing where all are.
-install_missing() {
-    local package missing=()
-    for package in "$@"; do
-        dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+# shellcheck shell=bash
+# Sourced by the scripts that a fresh machine runs. install_missing PACKAGE... asks apt for what is not
+# installed, and for nothing where all is there. 'a|b' is one package or the other; the first is installed
+# where none is there. The output of apt goes to $APT_LOG where that is set.
+is_installed() {
+    local name names
+    IFS='|' read -ra names <<<"$1"
+    for name in "${names[@]}"; do
+        if [ "$(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null)" = installed ]; then
+            return 0
+        fi
     done
-    [[ ${#missing[@]} -eq 0 ]] && return 0
-    local root=()
-    if [[ $(id -u) -ne 0 ]]; then
-        command -v sudo >/dev/null || { echo "these packages are missing and there is no sudo: ${missing[*]}" >&2; return 1; }
-        root=(sudo)
+    return 1
+}
+
+install_missing() {
+    local missing=() package as_root=()
+    if ! command -v apt-get >/dev/null; then
+        echo "packages: no apt-get here, so what README.md lists must be there already"
+        return 0
     fi
-    echo "installing with apt: ${missing[*]}"
-    "${root[@]}" apt-get update -q >/dev/null
-    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" >/dev/null
+    for package in "$@"; do
+        is_installed "$package" || missing+=("${package%%|*}")
+    done
+    if [ ${#missing[@]} -eq 0 ]; then
+        echo "packages: all there"
+        return 0
+    fi
+    echo "packages: installing ${missing[*]}"
+    if [ "$(id -u)" -ne 0 ]; then
+        if ! command -v sudo >/dev/null; then
+            echo "as root, run: apt-get install ${missing[*]}" >&2
+            return 1
+        fi
+        as_root=(sudo)
+    fi
+    {
+        "${as_root[@]}" apt-get update -q &&
+            "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+                apt-get install -q -y --no-install-recommends "${missing[@]}"
+    } >>"${APT_LOG:-/dev/null}"
 }

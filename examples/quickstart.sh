@@ -56,46 +56,14 @@ quiet() {
 
 # ---- 1. Packages ----
 
-# Alternatives are separated by '|'; the first is installed where none is there.
 packages=(gcc libc6-dev cmake ninja-build 'pkg-config|pkgconf' libopenblas-openmp-dev
     'libjpeg-dev|libjpeg62-turbo-dev|libjpeg-turbo8-dev' libpng-dev zlib1g-dev libjansson-dev)
 if [ -z "$weights" ] || [ -z "$data" ]; then
     packages+=(python3 python3-pip)
 fi
 
-installed() {
-    local name names
-    IFS='|' read -ra names <<<"$1"
-    for name in "${names[@]}"; do
-        if [ "$(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null)" = installed ]; then
-            return 0
-        fi
-    done
-    return 1
-}
-
-install_packages() {
-    local missing=() package as_root=()
-    if ! command -v apt-get >/dev/null; then
-        echo "packages: no apt-get here, so what README.md lists must be there already"
-        return
-    fi
-    for package in "${packages[@]}"; do
-        installed "$package" || missing+=("${package%%|*}")
-    done
-    if [ ${#missing[@]} -eq 0 ]; then
-        echo "packages: all there"
-        return
-    fi
-    echo "packages: installing ${missing[*]}"
-    if [ "$(id -u)" -ne 0 ]; then
-        command -v sudo >/dev/null || die "as root, run: apt-get install ${missing[*]}"
-        as_root=(sudo)
-    fi
-    quiet "apt-get update" "${as_root[@]}" apt-get update -q
-    quiet "apt-get install" "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -q -y --no-install-recommends "${missing[@]}"
-}
+# shellcheck source=examples/apt-install.sh
+source "$root/examples/apt-install.sh"
 
 # ---- 2. Build ----
 
@@ -184,7 +152,7 @@ sample() {
     done
 }
 
-install_packages
+APT_LOG=$log install_missing "${packages[@]}" 2>>"$log" || die "installing packages failed; the log is $log"
 echo "build: the first time takes a minute"
 quiet "the build" build
 adfeat=$root/build/release/examples/adfeat/adfeat

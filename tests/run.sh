@@ -13,12 +13,22 @@ fi
 
 # shellcheck source=examples/apt-install.sh
 source examples/apt-install.sh
-install_missing build-essential cmake ninja-build pkg-config libopenblas-openmp-dev libjpeg62-turbo-dev \
-    libpng-dev zlib1g-dev libjansson-dev libcmocka-dev python3
+install_missing build-essential cmake ninja-build 'pkg-config|pkgconf' libopenblas-openmp-dev \
+    'libjpeg-dev|libjpeg62-turbo-dev|libjpeg-turbo8-dev' libpng-dev zlib1g-dev libjansson-dev libcmocka-dev python3
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+build() {
+    cmake --preset "$1" && cmake --build --preset "$1"
+}
 
 for preset in "${@:-dev}"; do
-    cmake --preset "$preset" >"build-$preset.log" 2>&1 && cmake --build --preset "$preset" >>"build-$preset.log" 2>&1 ||
-        { tail -n 40 "build-$preset.log" >&2; echo "tests/run.sh: building preset $preset failed" >&2; exit 1; }
-    rm "build-$preset.log"
-    ctest --preset "$preset"
+    echo "building preset $preset"
+    if ! build "$preset" >"$log" 2>&1; then
+        tail -n 40 "$log" >&2
+        echo "tests/run.sh: building preset $preset failed" >&2
+        exit 1
+    fi
+    ctest --preset "$preset" -j "$(nproc)"
 done
