@@ -145,7 +145,7 @@ enum { LINE_FLOATS = ADI_ALIGNMENT / sizeof(float) };
 /* Floats of a shape, rounded up to whole cache lines; 0 where it is absurd. */
 static size_t floats_of(const adi_shape *s)
 {
-    const size_t limit = (size_t)1 << 34;
+    const size_t limit = (size_t)1 << 30;
     size_t n = (size_t)s->h;
     if (n > limit / (size_t)s->w || n * (size_t)s->w > limit / (size_t)s->c)
         return 0;

@@ -13,7 +13,11 @@ enum {
      * encoders make has about ten; this is beyond any of them. */
     MAX_SCANS = 100,
     /* An 8x8 block takes at least one bit, so a byte holds at most 8 blocks; doubled for slack. */
-    MAX_PIXELS_PER_BYTE = 2 * 8 * 64
+    MAX_PIXELS_PER_BYTE = 2 * 8 * 64,
+    /* Arithmetic coding has no such limit; no photograph comes near this one. */
+    MAX_PIXELS_PER_BYTE_ARITHMETIC = 1 << 16,
+    /* What libjpeg may hold for the coefficients of a progressive file, which it keeps whole. */
+    MAX_WORK_BYTES = 512 << 20
 };
 
 /* Everything that changes after setjmp() lives here, in the frame of a function that does not call
@@ -116,10 +120,10 @@ static ad_status check_header(jpeg_job *job, uint32_t *out_format)
         return adi_fail(AD_ERR_UNSUPPORTED, "JPEG: image has %d components; 1 and 3 can be read",
                         d->num_components);
     }
-    /* Before memory is taken for them: can these bytes hold so many pixels at all? Not known for
-     * arithmetic coding. */
+    /* Before memory is taken for them: can these bytes hold so many pixels at all? */
     const uint64_t pixels = (uint64_t)d->image_width * d->image_height;
-    if (!d->arith_code && pixels / MAX_PIXELS_PER_BYTE > job->size)
+    const uint64_t per_byte = d->arith_code ? MAX_PIXELS_PER_BYTE_ARITHMETIC : MAX_PIXELS_PER_BYTE;
+    if (pixels / per_byte > job->size)
         return adi_fail(AD_ERR_FORMAT, "JPEG: %zu bytes are too few for an image of %u x %u",
                         job->size, d->image_width, d->image_height);
     return AD_OK;
@@ -133,6 +137,7 @@ static void decode(jpeg_job *job)
     struct jpeg_decompress_struct *d = &job->decoder;
     jpeg_create_decompress(d);
     d->progress = &job->progress;
+    d->mem->max_memory_to_use = MAX_WORK_BYTES;
     jpeg_mem_src(d, job->bytes, (unsigned long)job->size);
     jpeg_read_header(d, TRUE);
     uint32_t format = 0;

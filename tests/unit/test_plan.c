@@ -89,8 +89,8 @@ static void results_that_are_too_large(void **state)
                                        "tap t <- a\n");
     refused(net, 0, 8192, 8192, "n: the activations of a 8192x8192 input are too large");
     const int32_t tap = 0;
-    adi_plan *plan = plan_of(net, &tap, 1, 512, 512); /* 2^34 floats: the most */
-    assert_true(plan->block_floats >= (size_t)1 << 34);
+    adi_plan *plan = plan_of(net, &tap, 1, 128, 128); /* 2^30 floats: the most */
+    assert_true(plan->block_floats >= (size_t)1 << 30);
     adi_plan_destroy(plan);
     adi_network_destroy(net);
 }

@@ -1,0 +1,150 @@
+/* Scorer files with an embedded backbone. Flags: 1 checksums are repaired first, 2 the ref backend.
+ * What loads must score an image and make maps, or say why not. */
+#include <math.h>
+
+#include "fuzz.h"
+#include "methods/method.h"
+#include "mutate.h"
+#include "repair.h"
+
+enum {
+    REPAIR = 1,
+    REFERENCE = 2,
+    CEILING = 64 << 20,
+    IMAGE_W = 20,
+    IMAGE_H = 14,
+    MAX_MAP = IMAGE_W * IMAGE_H,
+    /* A file may well ask for hours of work; inputs that do are loaded only. */
+    MAX_WORK = 1 << 19
+};
+
+/* Multiplications of a plan and elements of its resize, roughly. */
+static double work_of(const adi_extractor *x)
+{
+    double sum = 0.0;
+    for (int32_t i = 0; i < x->plan->step_count; i++) {
+        const adi_op_call *c = &x->plan->steps[i].call;
+        const double window = (double)(c->attrs.kernel + 1) * (double)(c->attrs.kernel + 1);
+        const int deep = x->plan->steps[i].node->op == &adi_op_conv2d;
+        sum += (double)c->out.h * (double)c->out.w * (double)c->out.c * window *
+               (deep ? (double)c->in.c : 1.0);
+    }
+    for (int32_t i = 0; i < x->tap_count; i++) {
+        const adi_shape *s = adi_extractor_shape(x, i);
+        sum += (double)s->h * (double)s->w * (double)s->c * (double)s->c;
+    }
+    return sum + 64.0 * x->preprocess.crop * x->preprocess.crop;
+}
+
+static void check_info(const ad_scorer *s, uint64_t *seen)
+{
+    ad_scorer_info info = {.struct_size = sizeof info};
+    FUZZ_CHECK(ad_scorer_get_info(s, &info) == AD_OK);
+    FUZZ_CHECK(strcmp(info.method, "gaussian") == 0 && info.architecture[0]);
+    FUZZ_CHECK(info.input_size >= 1 && info.input_size <= 4096);
+    FUZZ_CHECK(info.image_count >= 0 && isfinite(info.normal_score) && isfinite(info.normal_map));
+    FUZZ_CHECK(strlen(info.backbone_digest) == 16);
+    for (int32_t i = 0; i < info.option_count; i++) {
+        const char *key, *value;
+        FUZZ_CHECK(ad_scorer_get_option(s, i, &key, &value) == AD_OK);
+        fuzz_digest(seen, key, strlen(key));
+        fuzz_digest(seen, value, strlen(value));
+    }
+}
+
+static void check_score(ad_scorer *s, const ad_image *image, uint64_t *seen, const fuzz_heap *heap)
+{
+    const long refused = heap->refused;
+    float score = -123.0f;
+    fuzz_forget_message();
+    const ad_status status = ad_score_image(s, image, &score);
+    fuzz_check_status(status, refused, heap);
+    fuzz_digest_status(seen, status);
+    if (status == AD_OK)
+        FUZZ_CHECK(isfinite(score));
+    else
+        FUZZ_CHECK(score == -123.0f);
+    fuzz_digest(seen, &score, sizeof score);
+}
+
+/* A map of w x h in a block of exactly that size. */
+static void check_map(ad_scorer *s, const ad_image *image, int64_t w, int64_t h, uint64_t *seen,
+                      const fuzz_heap *heap)
+{
+    const long refused = heap->refused;
+    float score = -123.0f;
+    float *data = malloc((size_t)(w * h) * sizeof *data);
+    FUZZ_CHECK(data && w * h <= MAX_MAP);
+    for (int64_t i = 0; i < w * h; i++)
+        data[i] = -123.0f;
+    const ad_map map = AD_MAP_INIT(data, w, h, w * (int64_t)sizeof(float));
+    fuzz_forget_message();
+    const ad_status status = ad_anomaly_map(s, image, &map, &score);
+    fuzz_check_status(status, refused, heap);
+    fuzz_digest_status(seen, status);
+    for (int64_t i = 0; i < w * h; i++)
+        if (status == AD_OK)
+            FUZZ_CHECK(isfinite(data[i]) && data[i] >= 0.0f);
+        else
+            FUZZ_CHECK(data[i] == -123.0f);
+    FUZZ_CHECK(status == AD_OK ? isfinite(score) : score == -123.0f);
+    fuzz_digest(seen, data, (size_t)(w * h) * sizeof *data);
+    free(data);
+}
+
+static void use(ad_scorer *s, uint64_t *seen, const fuzz_heap *heap)
+{
+    uint8_t pixels[3 * IMAGE_W * IMAGE_H];
+    for (size_t i = 0; i < sizeof pixels; i++)
+        pixels[i] = (uint8_t)(i * i + 11 * i);
+    const ad_image image = AD_IMAGE_INIT(AD_PIXEL_RGB8, pixels, IMAGE_W, IMAGE_H, 3 * IMAGE_W);
+    check_info(s, seen);
+    if (work_of(s->extractor) > MAX_WORK)
+        return;
+    check_score(s, &image, seen, heap);
+    check_map(s, &image, IMAGE_W, IMAGE_H, seen, heap);
+    const long calls = atomic_load(&heap->fault.calls);
+    check_map(s, &image, 7, 33, seen, heap);
+    check_score(s, &image, seen, heap);
+    if (!heap->refused) /* warm by now */
+        FUZZ_CHECK(atomic_load(&heap->fault.calls) == calls);
+}
+
+static uint64_t run(const fuzz_input *in, fuzz_heap *heap)
+{
+    uint64_t seen = FUZZ_DIGEST_START;
+    if (in->flags & REPAIR)
+        repair_safetensors(in->bytes, in->size);
+    ad_context_options o;
+    ad_context_options_init(&o, sizeof o);
+    o.num_threads = 1;
+    o.device = in->flags & REFERENCE ? "ref" : "cpu";
+    o.alloc = fuzz_heap_get;
+    o.free = fault_alloc_put;
+    o.alloc_user = heap;
+    ad_context *context = NULL;
+    fuzz_forget_message();
+    ad_status status = ad_context_create(&o, &context);
+    fuzz_check_status(status, 0, heap);
+    if (status != AD_OK)
+        return seen;
+    ad_scorer *scorer = (ad_scorer *)(void *)heap; /* must become NULL on failure */
+    fuzz_forget_message();
+    status = adi_scorer_load_bytes(context, in->bytes, in->size, NULL, &scorer);
+    fuzz_check_status(status, 0, heap);
+    fuzz_digest_status(&seen, status);
+    /* Loading, unlike scoring, needs memory in proportion to the file. */
+    FUZZ_CHECK((size_t)atomic_load(&heap->fault.peak) <= (1 << 20) + 256 * in->size);
+    FUZZ_CHECK(status == AD_OK ? !!scorer : !scorer);
+    ad_context_destroy(context); /* the scorer keeps it alive */
+    if (scorer)
+        use(scorer, &seen, heap);
+    ad_scorer_destroy(scorer);
+    return seen;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    fuzz_run_twice(run, data, size, CEILING);
+    return 0;
+}

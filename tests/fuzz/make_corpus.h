@@ -1,0 +1,26 @@
+/* The two halves of make_corpus: files and texts in make_corpus.c, pictures in make_corpus_image.c.
+ */
+#ifndef ADFEAT_TESTS_FUZZ_MAKE_CORPUS_H
+#define ADFEAT_TESTS_FUZZ_MAKE_CORPUS_H
+
+#include "fuzz.h"
+
+/* End the program where `call` is not 0. */
+#define MUST(call)                                                                                 \
+    do {                                                                                           \
+        if ((call) != 0) {                                                                         \
+            fprintf(stderr, "make_corpus: %s: %s\n", #call, ad_last_error_message());              \
+            exit(1);                                                                               \
+        }                                                                                          \
+    } while (0)
+
+/* One input: control bytes, then the file. */
+void put(const char *target, const char *name, int flags, const void *bytes, size_t size);
+/* The same with its last third missing, and with one bit turned over in the middle. */
+void put_broken(const char *target, const char *name, int flags, const void *bytes, size_t size);
+
+/* Of the targets decode and image. */
+void make_pictures(void);
+void make_views(void);
+
+#endif
