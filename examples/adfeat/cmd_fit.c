@@ -88,25 +88,21 @@ static void on_signal(int number)
     caught = number;
 }
 
-static const int ending_signals[] = {SIGINT, SIGTERM, SIGHUP};
-
-static void catch_signals(void)
+static void catch_interrupt(void)
 {
-    for (int i = 0; i < 3; i++) {
-        struct sigaction old, action = {.sa_handler = on_signal};
-        action.sa_flags = SA_RESTART | SA_RESETHAND; /* a second signal ends the program at once */
-        sigemptyset(&action.sa_mask);
-        /* What nohup or a shell's '&' ignores stays ignored. */
-        if (sigaction(ending_signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-            sigaction(ending_signals[i], &action, NULL);
-    }
+    struct sigaction old, action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    /* What a shell's '&' ignores stays ignored. */
+    if (sigaction(SIGINT, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+        sigaction(SIGINT, &action, NULL);
 }
 
 /* Saving is short, and a signal amid it would leave a temporary file. */
 static void ignore_signals(void)
 {
-    for (int i = 0; i < 3; i++)
-        signal(ending_signals[i], SIG_IGN);
+    signal(SIGINT, SIG_IGN);
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
 }
 
 static int on_progress(void *user, double fraction)
@@ -202,7 +198,7 @@ static int run(fit_state *s, const char *method)
     int code = check_output(s->r.output);
     if (code != CLI_OK)
         return code;
-    catch_signals();
+    catch_interrupt();
     s->context = cli_context(s->r.threads, s->r.device);
     if (!s->context)
         return CLI_FAILED;

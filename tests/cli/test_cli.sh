@@ -1,0 +1,230 @@
+#!/usr/bin/env bash
+# The adfeat program from outside: formats, exit codes, one sentence for every failure, no file left
+# behind by any.
+# usage: test_cli.sh ADFEAT PYTHON
+set -uo pipefail
+
+adfeat=$1
+python=$2
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+failures=0
+
+wrong() {
+    echo "FAILED: $*"
+    sed 's/^/    stdout: /' stdout
+    sed 's/^/    stderr: /' stderr
+    failures=$((failures + 1))
+}
+
+run() {
+    "$adfeat" "$@" >stdout 2>stderr </dev/null
+    code=$?
+}
+
+# works ARGS...: exit code 0 and nothing on stderr, no progress bar either: that is no terminal.
+works() {
+    run "$@"
+    [ $code -eq 0 ] || wrong "adfeat $*: exit code $code"
+    [ ! -s stderr ] || wrong "adfeat $*: said something on stderr"
+}
+
+# fails CODE WORDS ARGS...: that exit code, one line on stderr with WORDS in it, nothing on stdout.
+fails() {
+    local wanted=$1 words=$2
+    shift 2
+    run "$@"
+    [ $code -eq "$wanted" ] || wrong "adfeat $*: exit code $code, not $wanted"
+    one_sentence "$words" "adfeat $*"
+    [ ! -s stdout ] || wrong "adfeat $*: failed and still wrote output"
+}
+
+one_sentence() {
+    [ "$(wc -l <stderr)" -eq 1 ] || wrong "$2: not one line on stderr"
+    grep -q '^adfeat: ' stderr || wrong "$2: does not begin with 'adfeat: '"
+    [ -z "${VERBOSE-}" ] || cat stderr
+    grep -qF -- "$1" stderr || wrong "$2: does not say '$1'"
+}
+
+says() {
+    grep -qE -- "$1" stdout || wrong "the output has no line '$1'"
+}
+
+# Nothing but what was there before, hidden temporary files included.
+left() {
+    find . -type f ! -name stdout ! -name stderr ! -name before ! -name after | sort
+}
+
+"$python" "$here/make_weights.py" w.safetensors 1 || exit 1
+"$python" "$here/make_weights.py" other.safetensors 2 || exit 1
+"$python" "$here/make_images.py" . || exit 1
+mkdir empty
+head -c 100000 w.safetensors >short.safetensors
+LC_ALL=C sed 's/"architecture"/"ARCHITECTURE"/' w.safetensors >nameless.safetensors
+fit=(fit gaussian --weights w.safetensors --layers 'layer1,layer2' --size 64)
+
+# ---- Help and versions ----
+for command in '' fit score eval info; do
+    works $command --help
+    says '^usage: adfeat'
+    says '^examples:'
+done
+works --version
+says '^adfeat [0-9]+\.[0-9]+\.[0-9]+$'
+
+# ---- fit ----
+works "${fit[@]}" --data set -o s.safetensors
+summary='gaussian on resnet18, layers layer1,layer2, 12 images in [0-9.]+ s, [0-9.]+ MB'
+says "^wrote s.safetensors: $summary\$"
+works "${fit[@]}" --data set -o embedded.safetensors --embed --quiet
+[ ! -s stdout ] || wrong "--quiet still printed"
+works "${fit[@]}" --data=set/train/good --output=flat.safetensors --reduce pca:0.9 --pixel gap \
+    --set blur_sigma=2 --backbone resnet18 --threads 1
+works "${fit[@]}" --data set -o nomap.safetensors --pixel none
+
+# ---- info ----
+works info w.safetensors
+says '^kind +weights$'
+says '^architecture +resnet18$'
+says '^digest +[0-9a-f]{16}$'
+says '^layer layer1 +56 x 56 x 64$'
+says '^layer layer3 +not in this file$'
+works info nameless.safetensors --backbone resnet18
+works info s.safetensors --weights w.safetensors
+for line in 'kind +scorer' 'method +gaussian' 'architecture +resnet18' \
+    'backbone_digest +[0-9a-f]{16}' 'embedded +no' 'input_size +64' 'images +12' 'maps +yes' \
+    'normal_score +[0-9.]+' 'normal_map +[0-9.]+' 'option layers +layer1,layer2' \
+    'option reduce +none' 'option pixel +dense'; do
+    says "^$line\$"
+done
+works info embedded.safetensors
+says '^embedded +yes$'
+works info flat.safetensors --weights w.safetensors
+says '^option blur_sigma +2$'
+
+# ---- score ----
+works score s.safetensors --weights w.safetensors set/test/good/000.png set/test/spot/000.png
+[ "$(wc -l <stdout)" -eq 2 ] || wrong "not two lines for two images"
+says "^[0-9.]+	set/test/good/000.png\$"
+awk -F '\t' 'NR == 1 { good = $1 } NR == 2 { exit !($1 > good) }' stdout \
+    || wrong "the defect scores no higher than the good image"
+cp stdout first
+works score embedded.safetensors set/test/good/000.png set/test/spot/000.png --threads 2
+cmp -s first stdout || wrong "embedded weights, other threads: other scores"
+works score s.safetensors --weights w.safetensors odd/pixel.png
+
+works score embedded.safetensors --map-dir maps --json set/test/*/*.png odd/colour.png
+"$python" -m json.tool stdout >pretty || wrong "score --json is not JSON"
+[ "$(grep -c '"score"' pretty)" -eq 7 ] || wrong "not seven scores in the JSON"
+grep -q '"overlay": "maps/spot_000_overlay.png"' pretty || wrong "stems collide, no folder named"
+grep -q '"overlay": "maps/colour_overlay.png"' pretty || wrong "the overlay has not the stem"
+[ "$(find maps -name '*.png' | wc -l)" -eq 7 ] || wrong "not seven overlays"
+for image in maps/*.png; do
+    "$python" -c 'import struct, sys
+sys.exit(struct.unpack(">II", open(sys.argv[1], "rb").read(24)[16:]) != (48, 36))' "$image" \
+        || wrong "$image has not the image's size"
+done
+
+run score embedded.safetensors set/test/good/000.png odd/text.png set/test/good/001.png
+[ $code -eq 1 ] || wrong "one bad image among good ones: exit code $code"
+one_sentence odd/text.png "one bad image among good ones"
+[ "$(wc -l <stdout)" -eq 2 ] || wrong "one bad image: the others were not scored"
+run score embedded.safetensors --json odd/half.png set/test/good/001.png
+"$python" -m json.tool stdout >pretty || wrong "score --json with a bad image is not JSON"
+grep -q '"error"' pretty || wrong "score --json does not tell the bad image"
+
+# ---- eval ----
+names='image_auroc pixel_auroc image_ap f1_max au_pro images ms_per_image '
+run eval s.safetensors --weights w.safetensors --data set --scores-csv scores.csv
+[ $code -eq 0 ] || wrong "eval: exit code $code"
+[ "$(awk '{ printf "%s ", $1 }' stdout)" = "$names" ] || wrong "eval: other names, or another order"
+says '^image_auroc 1\.000000$'
+says '^pixel_auroc 0\.[0-9]{6}$'
+says '^images 6$'
+grep -q "^# .*own size" stderr || wrong "eval does not say at which size"
+[ "$(wc -l <scores.csv)" -eq 7 ] || wrong "scores.csv has not a header and six lines"
+grep -qE '^set/test/spot/000.png,spot,1,[0-9.]+$' scores.csv || wrong "scores.csv lacks a line"
+run eval embedded.safetensors --data set/train/good
+says '^image_auroc nan$'
+works eval embedded.safetensors --data set --eval-size 32 --json
+"$python" -m json.tool stdout >pretty || wrong "eval --json is not JSON"
+grep -q '"eval_size": 32' pretty || wrong "eval --json does not say the size"
+works eval embedded.safetensors --data set/train/good --json
+"$python" -m json.tool stdout >pretty
+grep -q '"au_pro": null' pretty || wrong "NaN is not null in JSON"
+
+# ---- Failures: one sentence, and no file that was not there before ----
+rm -f first pretty
+left >before
+fails 2 'no command'
+fails 2 "unknown command 'train'" train
+fails 2 "unknown method 'magic': there is gaussian" fit magic --weights w --data set -o x
+fails 2 "unknown option '--colour'" fit gaussian --colour red
+fails 2 'needs --weights, --data and -o' fit gaussian --data set
+fails 2 '--weights needs a value' fit gaussian --weights
+fails 2 "'four' is not a whole number" "${fit[@]}" --data set -o x --threads four
+fails 2 'reduce' "${fit[@]}" --data set -o x --reduce most
+fails 2 "no option 'speed'" "${fit[@]}" --data set -o x --set speed=11
+fails 2 'key=value' "${fit[@]}" --data set -o x --set speed
+fails 2 'an IMAGE at least' score s.safetensors
+fails 2 'eval needs' eval s.safetensors
+fails 2 'info needs' info
+fails 1 'absent.safetensors' "${fit[@]}" --weights absent.safetensors --data set -o x
+fails 1 'short.safetensors' "${fit[@]}" --weights short.safetensors --data set -o x
+fails 1 'resnet50' "${fit[@]}" --weights w.safetensors --backbone resnet50 --data set -o x
+fails 1 'layer9' "${fit[@]}" --layers layer9 --data set -o x
+fails 1 'layer3' "${fit[@]}" --layers layer3 --data set -o x
+fails 1 'no PNG or JPEG' "${fit[@]}" --data empty -o x
+fails 1 'cannot open' "${fit[@]}" --data absent -o x
+fails 1 'image' "${fit[@]}" --data flat -o x
+fails 1 'odd/half.png' "${fit[@]}" --data odd -o x
+fails 1 'cannot write' "${fit[@]}" --data set -o absent/x
+fails 1 'directory' "${fit[@]}" --data set -o maps
+fails 1 'device' "${fit[@]}" --data set -o x --device abacus
+fails 1 'absent.safetensors' score absent.safetensors set/test/good/000.png
+fails 1 'give them with --weights' score s.safetensors set/test/good/000.png
+fails 1 'digest' score s.safetensors --weights other.safetensors set/test/good/000.png
+fails 1 'absent.png' score embedded.safetensors absent.png
+fails 1 'without maps' score nomap.safetensors --weights w.safetensors --map-dir m odd/colour.png
+fails 1 'w.safetensors' score w.safetensors set/test/good/000.png
+fails 1 'absent.safetensors' info absent.safetensors
+fails 1 '--weights' info s.safetensors
+fails 1 'not a safetensors file' info odd/text.png
+fails 1 '--backbone' info nameless.safetensors
+fails 1 'cannot write' eval embedded.safetensors --data set --scores-csv absent/x.csv
+fails 1 "line?break.png" score embedded.safetensors $'line\nbreak.png'
+[ -e m ] && wrong "--map-dir was made though there are no maps"
+
+printf '\377' | dd of=s.safetensors bs=1 seek=20000 conv=notrunc 2>/dev/null
+fails 1 's.safetensors' score s.safetensors --weights w.safetensors set/test/good/000.png
+fails 1 's.safetensors' info s.safetensors --weights w.safetensors
+
+"$adfeat" --help >/dev/full 2>stderr && wrong "a full disk behind stdout is not noticed"
+one_sentence 'standard output' 'full standard output'
+
+# A full disk while saving: the file that was there stays.
+cp embedded.safetensors kept
+(ulimit -f 64 && "$adfeat" "${fit[@]}" --data set -o embedded.safetensors >stdout 2>stderr)
+[ $? -eq 1 ] || wrong "full disk: not exit code 1"
+one_sentence "cannot write 'embedded.safetensors'" 'full disk'
+cmp -s kept embedded.safetensors || wrong "full disk: the old file changed"
+rm kept
+
+# Interrupted: the slow reference kernels take minutes for this, so the signal comes amid the fit.
+if [ -z "$(trap -p INT)" ]; then
+    timeout --preserve-status -k 60 -s INT 2 "$adfeat" fit gaussian --weights w.safetensors \
+        --layers layer2 --size 320 --device ref --data set -o x >stdout 2>stderr
+    code=$?
+    [ $code -eq 130 ] || wrong "interrupted fit: exit code $code, not 130"
+    one_sentence interrupted 'interrupted fit'
+fi
+
+left >after
+cmp -s before after || {
+    diff before after
+    wrong "files were left behind"
+}
+[ $failures -eq 0 ] || exit 1
+echo "all is well"
