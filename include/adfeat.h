@@ -450,7 +450,8 @@ typedef int (*ad_metadata_callback)(void *user, const char *key, const char *val
 /** What a scorer or weights file says of itself, without opening a backbone: every `__metadata__` entry in
  *  the order of keys. A scorer's are adfeat.method, adfeat.architecture, adfeat.backbone (the digest),
  *  adfeat.embedded, adfeat.images, adfeat.option.*, ...
- *  @return AD_OK, AD_ERR_IO, AD_ERR_FORMAT, AD_ERR_CANCELLED (the callback returned non-zero) */
+ *  @return AD_OK, AD_ERR_IO, AD_ERR_FORMAT (also where a CRC-32 that the file has differs),
+ *          AD_ERR_CANCELLED (the callback returned non-zero) */
 AD_NODISCARD AD_API ad_status ad_file_metadata(ad_context *context, const char *path,
                                                ad_metadata_callback callback, void *user);
 /** One more owner; each owner calls ad_scorer_destroy(). Returns its argument. */

@@ -13,12 +13,11 @@ static const char help[] =
     "network, digest and the layers that features can be taken from, with their shapes (rows x\n"
     "columns x channels).\n"
     "\n"
-    "  --weights W    the network's weights that a scorer was fitted with; not needed if they\n"
-    "                 are embedded in it\n"
+    "  --weights W    check that a scorer was fitted with these weights\n"
     "  --backbone B   the network of a weights file that does not say it\n"
     "\n"
     "examples:\n"
-    "  adfeat info screws.safetensors --weights resnet18.safetensors\n"
+    "  adfeat info screws.safetensors\n"
     "  adfeat info resnet18.safetensors --backbone resnet18\n";
 
 typedef struct info_state {
@@ -76,37 +75,73 @@ static int print_backbone(const info_state *s)
     return cli_finish_output();
 }
 
-/* Not a scorer, as `sentence` says; so it may be a weights file. */
-static int try_backbone(info_state *s)
+static int print_weights(info_state *s)
 {
-    char sentence[1024];
-    snprintf(sentence, sizeof sentence, "%s", ad_last_error_message());
     const ad_status status =
         ad_backbone_open(s->context, s->backbone_name, s->file, NULL, &s->backbone);
     if (status == AD_OK)
         return print_backbone(s);
-    /* A file that names no network may be a damaged scorer as well as weights from elsewhere. */
     if (status == AD_ERR_INVALID_ARGUMENT && !s->backbone_name)
-        return cli_fail("%s; if it is a weights file, name its network with --backbone", sentence);
+        return cli_fail("'%s' names no network: say which one with --backbone", s->file);
     return cli_fail_library();
+}
+
+/* What the file is, from its metadata. */
+typedef struct file_kind {
+    int scorer, embedded;
+} file_kind;
+
+static int look_at(void *user, const char *key, const char *value)
+{
+    file_kind *kind = user;
+    if (strcmp(key, "adfeat.kind") == 0)
+        kind->scorer = strcmp(value, "scorer") == 0;
+    else if (strcmp(key, "adfeat.embedded") == 0)
+        kind->embedded = strcmp(value, "1") == 0;
+    return 0;
+}
+
+/* A line of what a scorer says of itself, in the words that print_scorer() uses. */
+static int print_entry(void *user, const char *key, const char *value)
+{
+    static const char *const lines[][2] = {
+        {"adfeat.method", "method"},       {"adfeat.architecture", "architecture"},
+        {"adfeat.images", "images"},       {"adfeat.backbone", "backbone_digest"},
+        {"adfeat.version", "version"},     {"adfeat.normal_score", "normal_score"},
+        {"adfeat.normal_map", "normal_map"}};
+    (void)user;
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        if (strcmp(key, lines[i][0]) == 0)
+            printf("%-16s %s\n", lines[i][1], value);
+    if (strncmp(key, "adfeat.option.", 14) == 0)
+        printf("option %-9s %s\n", key + 14, value);
+    return 0;
+}
+
+static int print_alone(const info_state *s)
+{
+    printf("kind             scorer\n");
+    printf("embedded         no\n");
+    if (ad_file_metadata(s->context, s->file, print_entry, NULL))
+        return cli_fail_library();
+    return cli_finish_output();
 }
 
 static int run(info_state *s)
 {
+    file_kind kind = {0};
     s->context = cli_context(0, NULL);
     if (!s->context)
         return CLI_FAILED;
-    if (s->backbone_name)
-        return try_backbone(s);
-    const ad_status status = ad_scorer_load(s->context, s->file, NULL, &s->scorer);
-    if (status == AD_OK)
-        return print_scorer(s, 1);
-    if (status == AD_ERR_FORMAT && !s->weights)
-        return try_backbone(s);
-    if (status != AD_ERR_INVALID_ARGUMENT)
+    if (ad_file_metadata(s->context, s->file, look_at, &kind))
         return cli_fail_library();
-    const int code = cli_load_scorer(s->context, s->file, s->weights, &s->scorer);
-    return code == CLI_OK ? print_scorer(s, 0) : code;
+    if (!kind.scorer)
+        return print_weights(s);
+    if (!kind.embedded && !s->weights)
+        return print_alone(s);
+    const int code =
+        cli_load_scorer(s->context, s->file, kind.embedded ? NULL : s->weights, &s->scorer);
+    return code == CLI_OK ? print_scorer(s, kind.embedded) : code;
 }
 
 int cmd_info(int argc, char **argv)

@@ -183,7 +183,7 @@ ad_status ad_file_metadata(ad_context *context, const char *path, ad_metadata_ca
     adi_safetensors *file = NULL;
     ADI_TRY(adi_st_open(&context->allocator, path, &file));
     const char *key, *value;
-    ad_status status = AD_OK;
+    ad_status status = adi_st_meta(file, "adfeat.crc32") ? adi_st_verify(file) : AD_OK;
     for (size_t i = 0; status == AD_OK && adi_st_meta_at(file, i, &key, &value); i++)
         if (callback(user, key, value))
             status = adi_fail(AD_ERR_CANCELLED, "reading the metadata of '%s' was cancelled", path);

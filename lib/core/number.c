@@ -41,3 +41,23 @@ int adi_snprintf(char *out, size_t size, const char *format, ...)
     leave(before, c);
     return n;
 }
+
+const char *adi_real_text(double value, char text[ADI_REAL_TEXT])
+{
+    for (int digits = 1; digits <= 17; digits++) {
+        adi_snprintf(text, ADI_REAL_TEXT, "%.*g", digits, value);
+        if (adi_strtod(text, NULL) == value)
+            break;
+    }
+    return text;
+}
+
+const char *adi_float_text(float value, char text[ADI_REAL_TEXT])
+{
+    for (int digits = 1; digits <= 9; digits++) {
+        adi_snprintf(text, ADI_REAL_TEXT, "%.*g", digits, (double)value);
+        if ((float)adi_strtod(text, NULL) == value)
+            break;
+    }
+    return text;
+}

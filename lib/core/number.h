@@ -8,4 +8,9 @@
 double adi_strtod(const char *text, char **end);
 int adi_snprintf(char *out, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* The shortest text that reads back as the same double, or the same float. */
+enum { ADI_REAL_TEXT = 32 };
+const char *adi_real_text(double value, char text[ADI_REAL_TEXT]);
+const char *adi_float_text(float value, char text[ADI_REAL_TEXT]);
+
 #endif

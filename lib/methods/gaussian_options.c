@@ -136,6 +136,7 @@ const char *adi_gaussian_option(const adi_gaussian_config *config, const adi_gra
     if (index < ADI_PREPROCESS_OPTIONS)
         return adi_preprocess_option(&config->preprocess, index, value, size);
     size_t n = 0;
+    char text[ADI_REAL_TEXT];
     switch (index - ADI_PREPROCESS_OPTIONS) {
     case 0:
         value[0] = '\0';
@@ -147,7 +148,8 @@ const char *adi_gaussian_option(const adi_gaussian_config *config, const adi_gra
         if (config->mvg.reduce == ADI_REDUCE_NONE)
             snprintf(value, size, "none");
         else
-            adi_snprintf(value, size, "%s:%.17g", reduce_words[config->mvg.reduce], config->mvg.threshold);
+            snprintf(value, size, "%s:%s", reduce_words[config->mvg.reduce],
+                     adi_real_text(config->mvg.threshold, text));
         return "reduce";
     case 2:
         snprintf(value, size, "%s", pixel_words[config->pixel]);
@@ -162,7 +164,7 @@ const char *adi_gaussian_option(const adi_gaussian_config *config, const adi_gra
         snprintf(value, size, "%d", config->samples);
         return "samples";
     case 6:
-        adi_snprintf(value, size, "%.17g", config->blur_sigma);
+        snprintf(value, size, "%s", adi_real_text(config->blur_sigma, text));
         return "blur_sigma";
     default:
         return NULL;

@@ -80,6 +80,13 @@ ad_status adi_preprocess_set(ad_preprocess *preprocess, const char *key, const c
     return AD_OK;
 }
 
+static void triple_text(const float *v, char *value, size_t size)
+{
+    char text[3][ADI_REAL_TEXT];
+    snprintf(value, size, "%s,%s,%s", adi_float_text(v[0], text[0]), adi_float_text(v[1], text[1]),
+             adi_float_text(v[2], text[2]));
+}
+
 const char *adi_preprocess_option(const adi_preprocess *p, int32_t index, char *value, size_t size)
 {
     switch (index) {
@@ -96,12 +103,10 @@ const char *adi_preprocess_option(const adi_preprocess *p, int32_t index, char *
         snprintf(value, size, "%s", aspect_words[p->aspect]);
         return "aspect";
     case 4:
-        adi_snprintf(value, size, "%.9g,%.9g,%.9g", (double)p->mean[0], (double)p->mean[1],
-                     (double)p->mean[2]);
+        triple_text(p->mean, value, size);
         return "mean";
     case 5:
-        adi_snprintf(value, size, "%.9g,%.9g,%.9g", (double)p->std[0], (double)p->std[1],
-                     (double)p->std[2]);
+        triple_text(p->std, value, size);
         return "std";
     default:
         return NULL;

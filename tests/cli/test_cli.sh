@@ -92,7 +92,11 @@ says '^digest +[0-9a-f]{16}$'
 says '^layer layer1 +56 x 56 x 64$'
 says '^layer layer3 +not in this file$'
 works info nameless.safetensors --backbone resnet18
+works info s.safetensors # a scorer says what it is without its weights, in the same words as with them
+sort stdout | grep -vE '^(version|maps|input_size|normal_)' >alone
 works info s.safetensors --weights w.safetensors
+sort stdout | grep -vE '^(version|maps|input_size|normal_)' | cmp -s - alone || wrong 'info differs without weights'
+rm alone
 for line in 'kind +scorer' 'method +gaussian' 'architecture +resnet18' \
     'backbone_digest +[0-9a-f]{16}' 'embedded +no' 'input_size +64' 'images +12' 'maps +yes' \
     'normal_score +[0-9.]+' 'normal_map +[0-9.]+' 'option layers +layer1,layer2' \
@@ -190,7 +194,6 @@ fails 1 'absent.png' score embedded.safetensors absent.png
 fails 1 'without maps' score nomap.safetensors --weights w.safetensors --map-dir m odd/colour.png
 fails 1 'w.safetensors' score w.safetensors set/test/good/000.png
 fails 1 'absent.safetensors' info absent.safetensors
-fails 1 '--weights' info s.safetensors
 fails 1 'not a safetensors file' info odd/text.png
 fails 1 '--backbone' info nameless.safetensors
 fails 1 'cannot write' eval embedded.safetensors --data set --scores-csv absent/x.csv
