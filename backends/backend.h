@@ -8,6 +8,8 @@
 #ifndef ADI_BACKEND_H
 #define ADI_BACKEND_H
 
+#include <math.h>
+
 #include "adfeat.h"
 
 /* How a call runs: the context's thread count and scratch sized by the kernel's own *_scratch. */
@@ -16,7 +18,13 @@ typedef struct adi_exec {
     void *scratch; /* 64-byte aligned */
 } adi_exec;
 
-typedef enum adi_act { ADI_ACT_NONE, ADI_ACT_RELU, ADI_ACT_RELU6 } adi_act;
+typedef enum adi_act {
+    ADI_ACT_NONE,
+    ADI_ACT_RELU,
+    ADI_ACT_RELU6,
+    ADI_ACT_SILU,   /* x / (1 + exp(-x)) */
+    ADI_ACT_SIGMOID /* 1 / (1 + exp(-x)) */
+} adi_act;
 
 /* A convolution: n images of h x w x c to oh x ow x k. Padding after follows from oh and ow. */
 typedef struct adi_conv2d_dims {
@@ -61,6 +69,8 @@ typedef struct adi_kernels {
     /* y = act(a + b) */
     ad_status (*add_fwd)(const adi_exec *ex, float *y, const float *a, const float *b, adi_act act,
                          adi_pc d);
+    /* y[p, c] = a[p, c] * gate[c]: squeeze-excitation. */
+    ad_status (*mul_fwd)(const adi_exec *ex, float *y, const float *a, const float *gate, adi_pc d);
     ad_status (*maxpool2d_fwd)(const adi_exec *ex, float *y, const float *x, const adi_pool2d_dims *d);
     /* Bilinear, half-pixel centres (align_corners = false), never antialiased. */
     ad_status (*resize_fwd)(const adi_exec *ex, float *y, const float *x, const adi_resize_dims *d);
@@ -96,9 +106,14 @@ typedef struct adi_backend {
 extern const adi_backend adi_backend_ref;
 extern const adi_backend adi_backend_cpu;
 
+/* What an activation means. NaN stays NaN, and is found at the end. */
 static inline float adi_apply_act(float v, adi_act act)
 {
-    if (act != ADI_ACT_NONE && v < 0.0f) /* false for NaN: it stays, and is found at the end */
+    if (act == ADI_ACT_SILU)
+        return (float)(v / (1.0 + exp(-(double)v)));
+    if (act == ADI_ACT_SIGMOID)
+        return (float)(1.0 / (1.0 + exp(-(double)v)));
+    if (act != ADI_ACT_NONE && v < 0.0f)
         v = 0.0f;
     if (act == ADI_ACT_RELU6 && v > 6.0f)
         v = 6.0f;

@@ -39,6 +39,9 @@ const char *adi_blas_warning_cpu(void);
 void adi_epilogue_cpu(float *y, const adi_epilogue *e, int64_t k, int64_t p0, int64_t p1, int64_t k0,
                       int64_t k1);
 
+/* activation_cpu.c: n values in place. */
+void adi_activate_cpu(float *y, int64_t n, adi_act act);
+
 size_t adi_conv2d_scratch_cpu(const adi_conv2d_dims *d, int32_t num_threads);
 ad_status adi_conv2d_fwd_cpu(const adi_exec *ex, float *y, const float *x, const float *w,
                              const adi_epilogue *e, const adi_conv2d_dims *d);
@@ -49,6 +52,8 @@ ad_status adi_batchnorm_fwd_cpu(const adi_exec *ex, float *y, const float *x, co
 ad_status adi_activation_fwd_cpu(const adi_exec *ex, float *y, const float *x, adi_act act, adi_pc d);
 ad_status adi_add_fwd_cpu(const adi_exec *ex, float *y, const float *a, const float *b, adi_act act,
                           adi_pc d);
+ad_status adi_mul_fwd_cpu(const adi_exec *ex, float *y, const float *a, const float *gate, adi_pc d);
+ad_status adi_mean_fwd_cpu(const adi_exec *ex, double *mean, const float *x, adi_pc d);
 ad_status adi_maxpool2d_fwd_cpu(const adi_exec *ex, float *y, const float *x,
                                 const adi_pool2d_dims *d);
 ad_status adi_resize_fwd_cpu(const adi_exec *ex, float *y, const float *x, const adi_resize_dims *d);

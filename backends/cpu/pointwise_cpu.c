@@ -1,4 +1,4 @@
-/* batchnorm, activation and add over blocks of positions. In place is allowed. */
+/* batchnorm, add and mul over blocks of positions. In place is allowed. */
 #include "cpu.h"
 
 enum { BLOCK = 64 }; /* positions per task */
@@ -18,21 +18,23 @@ ad_status adi_batchnorm_fwd_cpu(const adi_exec *ex, float *y, const float *x, co
     return AD_OK;
 }
 
-ad_status adi_activation_fwd_cpu(const adi_exec *ex, float *y, const float *x, adi_act act, adi_pc d)
-{
-#pragma omp parallel for num_threads(ex->num_threads) schedule(static)
-    for (int64_t p = 0; p < d.p; p++)
-        for (int64_t c = 0; c < d.c; c++)
-            y[p * d.c + c] = adi_apply_act(x[p * d.c + c], act);
-    return AD_OK;
-}
-
 ad_status adi_add_fwd_cpu(const adi_exec *ex, float *y, const float *a, const float *b, adi_act act,
                           adi_pc d)
 {
 #pragma omp parallel for num_threads(ex->num_threads) schedule(static)
+    for (int64_t p = 0; p < d.p; p++) {
+        for (int64_t c = 0; c < d.c; c++)
+            y[p * d.c + c] = a[p * d.c + c] + b[p * d.c + c];
+        adi_activate_cpu(y + p * d.c, d.c, act);
+    }
+    return AD_OK;
+}
+
+ad_status adi_mul_fwd_cpu(const adi_exec *ex, float *y, const float *a, const float *gate, adi_pc d)
+{
+#pragma omp parallel for num_threads(ex->num_threads) schedule(static)
     for (int64_t p = 0; p < d.p; p++)
         for (int64_t c = 0; c < d.c; c++)
-            y[p * d.c + c] = adi_apply_act(a[p * d.c + c] + b[p * d.c + c], act);
+            y[p * d.c + c] = a[p * d.c + c] * gate[c];
     return AD_OK;
 }

@@ -8,6 +8,7 @@ static const adi_kernels kernels = {
     .batchnorm_fwd = adi_batchnorm_fwd_ref,
     .activation_fwd = adi_activation_fwd_ref,
     .add_fwd = adi_add_fwd_ref,
+    .mul_fwd = adi_mul_fwd_ref,
     .maxpool2d_fwd = adi_maxpool2d_fwd_ref,
     .resize_fwd = adi_resize_fwd_ref,
     .mean_fwd = adi_mean_fwd_ref,

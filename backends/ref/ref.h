@@ -14,6 +14,7 @@ ad_status adi_batchnorm_fwd_ref(const adi_exec *ex, float *y, const float *x, co
 ad_status adi_activation_fwd_ref(const adi_exec *ex, float *y, const float *x, adi_act act, adi_pc d);
 ad_status adi_add_fwd_ref(const adi_exec *ex, float *y, const float *a, const float *b, adi_act act,
                           adi_pc d);
+ad_status adi_mul_fwd_ref(const adi_exec *ex, float *y, const float *a, const float *gate, adi_pc d);
 ad_status adi_maxpool2d_fwd_ref(const adi_exec *ex, float *y, const float *x,
                                 const adi_pool2d_dims *d);
 ad_status adi_resize_fwd_ref(const adi_exec *ex, float *y, const float *x, const adi_resize_dims *d);

@@ -1,4 +1,5 @@
-/* relu: max(x, 0);  relu6: min(max(x, 0), 6). NaN stays NaN. */
+/* relu: max(x, 0);  relu6: min(max(x, 0), 6);  sigmoid: 1 / (1 + exp(-x));  silu (swish): x sigmoid(x).
+ * NaN stays NaN. */
 #include "ops/op.h"
 
 static ad_status shape(const char *node, const adi_attrs *attrs, const adi_shape *in, adi_shape *out)
@@ -21,3 +22,7 @@ const adi_op adi_op_relu = {
     .name = "relu", .inputs = 1, .act = ADI_ACT_RELU, .shape = shape, .forward = forward};
 const adi_op adi_op_relu6 = {
     .name = "relu6", .inputs = 1, .act = ADI_ACT_RELU6, .shape = shape, .forward = forward};
+const adi_op adi_op_silu = {
+    .name = "silu", .inputs = 1, .act = ADI_ACT_SILU, .shape = shape, .forward = forward};
+const adi_op adi_op_sigmoid = {
+    .name = "sigmoid", .inputs = 1, .act = ADI_ACT_SIGMOID, .shape = shape, .forward = forward};

@@ -1,7 +1,8 @@
-/* add: y = a + b, two tensors of one shape. */
+/* add: y = a + b, two tensors of one shape.  mul: y = a * b, where b is one position, the gate of
+ * squeeze-excitation (Hu et al. 2018, arXiv:1709.01507). */
 #include "ops/op.h"
 
-static ad_status shape(const char *node, const adi_attrs *attrs, const adi_shape *in, adi_shape *out)
+static ad_status add_shape(const char *node, const adi_attrs *attrs, const adi_shape *in, adi_shape *out)
 {
     (void)attrs;
     const adi_shape *a = &in[0], *b = &in[1];
@@ -13,7 +14,7 @@ static ad_status shape(const char *node, const adi_attrs *attrs, const adi_shape
     return AD_OK;
 }
 
-static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call, float *y,
+static ad_status add_forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call, float *y,
                          const float *x, const float *x2)
 {
     const adi_pc d = {call->in.n * call->in.h * call->in.w, call->in.c};
@@ -21,4 +22,30 @@ static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_
 }
 
 const adi_op adi_op_add = {
-    .name = "add", .inputs = 2, .fuses = 1, .shape = shape, .forward = forward};
+    .name = "add", .inputs = 2, .fuses = 1, .shape = add_shape, .forward = add_forward};
+
+static ad_status mul_shape(const char *node, const adi_attrs *attrs, const adi_shape *in, adi_shape *out)
+{
+    (void)attrs;
+    const adi_shape *a = &in[0], *b = &in[1];
+    if (a->n != b->n || b->h != 1 || b->w != 1 || a->c != b->c)
+        return adi_fail(AD_ERR_SHAPE, "mul '%s': a gate for %lldx%lldx%lld is 1x1x%lld, not %lldx%lldx%lld",
+                        node, (long long)a->h, (long long)a->w, (long long)a->c, (long long)a->c,
+                        (long long)b->h, (long long)b->w, (long long)b->c);
+    *out = *a;
+    return AD_OK;
+}
+
+static ad_status mul_forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call, float *y,
+                             const float *x, const float *x2)
+{
+    const adi_pc d = {call->in.h * call->in.w, call->in.c};
+    for (int64_t n = 0; n < call->in.n; n++) {
+        const ad_status status = k->mul_fwd(ex, y + n * d.p * d.c, x + n * d.p * d.c, x2 + n * d.c, d);
+        if (status != AD_OK)
+            return status;
+    }
+    return AD_OK;
+}
+
+const adi_op adi_op_mul = {.name = "mul", .inputs = 2, .shape = mul_shape, .forward = mul_forward};

@@ -17,7 +17,9 @@ typedef struct adi_attrs {
     int32_t out;      /* output channels */
     int32_t kernel;
     int32_t stride;
-    int32_t pad; /* samples on every side, or ADI_PAD_SAME */
+    int32_t pad;       /* samples before (left, top), or ADI_PAD_SAME */
+    int32_t pad_after; /* samples after (right, bottom), or ADI_PAD_SAME */
+    int32_t bias;      /* 1: a bias belongs to it; 0: it may have one, as folding leaves it */
     double eps;
 } adi_attrs;
 
@@ -27,7 +29,8 @@ enum { /* bits of adi_op.required and .optional */
     ADI_ATTR_KERNEL   = 1 << 2,
     ADI_ATTR_STRIDE   = 1 << 3,
     ADI_ATTR_PAD      = 1 << 4,
-    ADI_ATTR_EPS      = 1 << 5
+    ADI_ATTR_EPS      = 1 << 5,
+    ADI_ATTR_BIAS     = 1 << 6
 };
 
 /* A parameter tensor: its name is the node's plus the suffix, its shape that of the file (OIHW). */
@@ -68,7 +71,14 @@ typedef struct adi_op {
 } adi_op;
 
 extern const adi_op adi_op_input, adi_op_conv2d, adi_op_dwconv2d, adi_op_batchnorm, adi_op_relu,
-    adi_op_relu6, adi_op_add, adi_op_maxpool2d;
+    adi_op_relu6, adi_op_silu, adi_op_sigmoid, adi_op_add, adi_op_mul, adi_op_maxpool2d,
+    adi_op_globalavgpool2d;
+
+/* Whether parameter `index` must be in the file. A bias may be there after folding; bias=1 asks for it. */
+static inline int32_t adi_op_needs_param(const adi_op *op, const adi_attrs *attrs, int32_t index)
+{
+    return !op->param[index].optional || (index == 1 && attrs->bias);
+}
 
 /* NULL where there is no such op. */
 const adi_op *adi_op_find(const char *name);

@@ -1,13 +1,15 @@
-/* maxpool2d: meaning in backends/ref/pool2d_ref.c. */
+/* maxpool2d: meaning in backends/ref/pool2d_ref.c.  globalavgpool2d: the mean over all positions, summed in
+ * double (backends/ref/reduce_ref.c). */
 #include "ops/op.h"
 
-static ad_status shape(const char *node, const adi_attrs *attrs, const adi_shape *in, adi_shape *out)
+static ad_status max_shape(const char *node, const adi_attrs *attrs, const adi_shape *in,
+                           adi_shape *out)
 {
     return adi_window_shape("maxpool2d", node, attrs, in, in->c, out);
 }
 
-static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call, float *y,
-                         const float *x, const float *x2)
+static ad_status max_forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
+                             float *y, const float *x, const float *x2)
 {
     (void)x2;
     adi_pool2d_dims d = {.n = call->in.n, .h = call->in.h, .w = call->in.w, .c = call->in.c,
@@ -23,6 +25,47 @@ const adi_op adi_op_maxpool2d = {
     .inputs = 1,
     .required = ADI_ATTR_KERNEL,
     .optional = ADI_ATTR_STRIDE | ADI_ATTR_PAD,
-    .shape = shape,
-    .forward = forward,
+    .shape = max_shape,
+    .forward = max_forward,
+};
+
+static ad_status average_shape(const char *node, const adi_attrs *attrs, const adi_shape *in,
+                               adi_shape *out)
+{
+    (void)node;
+    (void)attrs;
+    *out = (adi_shape){in->n, 1, 1, in->c};
+    return AD_OK;
+}
+
+/* The means in double, before they are rounded. */
+static size_t average_scratch(const adi_kernels *k, const adi_op_call *call, int32_t num_threads)
+{
+    (void)k;
+    (void)num_threads;
+    return (size_t)call->in.c * sizeof(double);
+}
+
+static ad_status average_forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
+                                 float *y, const float *x, const float *x2)
+{
+    (void)x2;
+    double *mean = ex->scratch;
+    const adi_pc d = {call->in.h * call->in.w, call->in.c};
+    for (int64_t n = 0; n < call->in.n; n++) {
+        const ad_status status = k->mean_fwd(ex, mean, x + n * d.p * d.c, d);
+        if (status != AD_OK)
+            return status;
+        for (int64_t c = 0; c < d.c; c++)
+            y[n * d.c + c] = (float)mean[c];
+    }
+    return AD_OK;
+}
+
+const adi_op adi_op_globalavgpool2d = {
+    .name = "globalavgpool2d",
+    .inputs = 1,
+    .shape = average_shape,
+    .scratch = average_scratch,
+    .forward = average_forward,
 };

@@ -11,7 +11,7 @@ int64_t adi_window(const adi_attrs *attrs, int64_t in, int32_t *out_pad_before)
         return out;
     }
     *out_pad_before = attrs->pad;
-    const int64_t room = in + 2 * (int64_t)attrs->pad - k;
+    const int64_t room = in + attrs->pad + attrs->pad_after - k;
     return room < 0 ? 0 : room / s + 1;
 }
 

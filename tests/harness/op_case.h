@@ -99,9 +99,29 @@ static inline void op_report(const char *what, double limit)
     op_worst = 0.0;
 }
 
+enum { OP_ACTS = ADI_ACT_SIGMOID + 1 };
+
+/* cpu takes exp() from a polynomial: within 1.5e-7 of it, relative, and three more roundings to the result. A
+ * result of at most 1 is measured against 1. */
+static inline double op_act_limit(adi_act act)
+{
+    return act == ADI_ACT_SILU || act == ADI_ACT_SIGMOID ? 4e-7 : 0.0;
+}
+
+static inline double op_act_formula(double v, adi_act act)
+{
+    if (isnan(v) || act == ADI_ACT_NONE)
+        return v;
+    if (act == ADI_ACT_SILU || act == ADI_ACT_SIGMOID)
+        return (act == ADI_ACT_SILU ? v : 1.0) / (1.0 + exp(-v));
+    v = v > 0.0 ? v : 0.0;
+    return act == ADI_ACT_RELU6 && v > 6.0 ? 6.0 : v;
+}
+
 static inline const char *op_act_name(adi_act act)
 {
-    return act == ADI_ACT_NONE ? "none" : act == ADI_ACT_RELU ? "relu" : "relu6";
+    static const char *const names[] = {"none", "relu", "relu6", "silu", "sigmoid"};
+    return names[act];
 }
 
 #endif

@@ -53,7 +53,7 @@ static void random_shapes(void **state)
     for (int i = 0; i < 400; i++) {
         const adi_conv2d_dims d = conv_case_random(0, i % 40 == 0 ? 6000000 : 150000);
         conv_case c = conv_case_new(&d, 0);
-        conv_case_set(&c, (int)op_int(0, 1), (int)op_int(0, 1), (adi_act)op_int(0, 2));
+        conv_case_set(&c, (int)op_int(0, 1), (int)op_int(0, 1), (adi_act)op_int(0, OP_ACTS - 1));
         conv_case_check(&c, ref_limit, cpu_limit);
         conv_case_free(&c);
     }

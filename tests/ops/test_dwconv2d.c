@@ -39,7 +39,7 @@ static void every_channel_count(void **state)
     for (int64_t c = 1; c <= 67; c++) {
         const adi_conv2d_dims d = {1, 5, 3, c, 5, 3, c, 3, 3, 1, 1, 1};
         conv_case k = conv_case_new(&d, 1);
-        conv_case_set(&k, (int)(c & 1), (int)(c >> 1 & 1), (adi_act)(c % 3));
+        conv_case_set(&k, (int)(c & 1), (int)(c >> 1 & 1), (adi_act)(c % OP_ACTS));
         conv_case_check(&k, ref_limit, cpu_limit);
         conv_case_free(&k);
     }
@@ -51,7 +51,7 @@ static void random_shapes(void **state)
     for (int i = 0; i < 500; i++) {
         const adi_conv2d_dims d = conv_case_random(1, 200000);
         conv_case c = conv_case_new(&d, 1);
-        conv_case_set(&c, (int)op_int(0, 1), (int)op_int(0, 1), (adi_act)op_int(0, 2));
+        conv_case_set(&c, (int)op_int(0, 1), (int)op_int(0, 1), (adi_act)op_int(0, OP_ACTS - 1));
         conv_case_check(&c, ref_limit, cpu_limit);
         conv_case_free(&c);
     }

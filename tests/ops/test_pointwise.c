@@ -1,4 +1,4 @@
-/* batchnorm, activation and add: ref against one-line formulas, cpu against ref; separate and in
+/* batchnorm, activation, add and mul: ref against one-line formulas, cpu against ref; separate and in
  * place. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,17 +30,9 @@ static float *special_floats(int64_t count)
     return x;
 }
 
-static float by_formula(float v, adi_act act)
-{
-    if (isnan(v) || act == ADI_ACT_NONE)
-        return v;
-    v = v > 0.0f ? v : 0.0f;
-    return act == ADI_ACT_RELU6 && v > 6.0f ? 6.0f : v;
-}
+enum kind { BATCHNORM, ACTIVATION, ADD, MUL };
 
-enum kind { BATCHNORM, ACTIVATION, ADD };
-
-/* b: the second operand of add; scale and shift of batchnorm are in p. */
+/* b: the second operand of add; scale and shift of batchnorm, and the gate of mul, are in p. */
 static void call(enum kind kind, const adi_backend *be, int32_t threads, float *y, const float *x,
                  const float *b, const float *p, adi_act act, adi_pc d)
 {
@@ -48,6 +40,7 @@ static void call(enum kind kind, const adi_backend *be, int32_t threads, float *
     const adi_kernels *k = be->kernels;
     const ad_status status = kind == BATCHNORM ? k->batchnorm_fwd(&ex, y, x, p, p + d.c, act, d)
                              : kind == ADD     ? k->add_fwd(&ex, y, x, b, act, d)
+                             : kind == MUL     ? k->mul_fwd(&ex, y, x, p, d)
                                                : k->activation_fwd(&ex, y, x, act, d);
     assert_int_equal(status, AD_OK);
 }
@@ -56,7 +49,7 @@ static void check(enum kind kind, adi_pc d, adi_act act, int special)
 {
     const int64_t n = d.p * d.c;
     const size_t bytes = (size_t)n * sizeof(float);
-    const double limit = kind == BATCHNORM ? batchnorm_limit : 0.0;
+    const double limit = 1.1 * (kind == BATCHNORM ? batchnorm_limit : 0.0) + op_act_limit(act);
     char name[80];
     snprintf(name, sizeof name, "op %d, %lldx%lld, %s", (int)kind, (long long)d.p, (long long)d.c,
              op_act_name(act));
@@ -65,11 +58,14 @@ static void check(enum kind kind, adi_pc d, adi_act act, int special)
     float *want = guarded_floats(n), *unit = guarded_floats(n), *ref = guarded_floats(n);
     for (int64_t i = 0; i < n; i++) {
         const float scale = p[i % d.c], shift = p[d.c + i % d.c];
-        want[i] = by_formula(kind == BATCHNORM ? (float)((double)x[i] * scale + shift)
-                             : kind == ADD     ? x[i] + b[i]
-                                               : x[i],
-                             act);
-        unit[i] = kind == BATCHNORM ? fabsf(x[i] * scale) + fabsf(shift) : 1.0f;
+        const double before = kind == BATCHNORM ? (double)x[i] * scale + shift
+                              : kind == ADD     ? x[i] + b[i]
+                              : kind == MUL     ? x[i] * scale
+                                                : x[i];
+        want[i] = (float)op_act_formula(kind == BATCHNORM && act > ADI_ACT_RELU6 ? (float)before : before, act);
+        unit[i] = kind == BATCHNORM ? fabsf(x[i] * scale) + fabsf(shift) : fabsf((float)before);
+        if (!(unit[i] >= 1.0f && act != ADI_ACT_SIGMOID && unit[i] < INFINITY))
+            unit[i] = 1.0f;
     }
     call(kind, &adi_backend_ref, 1, ref, x, b, p, act, d);
     op_close(name, ref, want, unit, n, 0.0);
@@ -97,11 +93,11 @@ static void check(enum kind kind, adi_pc d, adi_act act, int special)
 static void check_all(enum kind kind)
 {
     for (int i = 0; i < SIZES; i++)
-        for (int act = 0; act < 3; act++)
+        for (int act = 0; act < (kind == MUL ? 1 : OP_ACTS); act++)
             for (int special = 0; special < 2; special++)
                 check(kind, sizes[i], (adi_act)act, special);
     for (int64_t c = 1; c <= 67; c++)
-        check(kind, (adi_pc){7, c}, (adi_act)(c % 3), 1);
+        check(kind, (adi_pc){7, c}, (adi_act)(kind == MUL ? 0 : c % OP_ACTS), 1);
 }
 
 static void batchnorm(void **state)
@@ -123,6 +119,36 @@ static void add(void **state)
     check_all(ADD);
 }
 
+static void mul(void **state)
+{
+    (void)state;
+    check_all(MUL);
+}
+
+/* Everywhere that a float can be, and where sigmoid and silu end. */
+static void exponentials(void **state)
+{
+    (void)state;
+    enum { N = 1 << 16 };
+    const adi_pc d = {N / 64, 64};
+    float *x = guarded_floats(N), *y = guarded_floats(N);
+    for (int act = ADI_ACT_SILU; act <= ADI_ACT_SIGMOID; act++)
+        for (int range = 0; range < 3; range++) {
+            for (int64_t i = 0; i < N; i++)
+                x[i] = (float)((range == 0 ? 1.0 : range == 1 ? 20.0 : 100.0) * (2.0 * i / (N - 1) - 1.0));
+            call(ACTIVATION, &adi_backend_cpu, 2, y, x, NULL, NULL, (adi_act)act, d);
+            for (int64_t i = 0; i < N; i++) {
+                const double want = op_act_formula(x[i], (adi_act)act);
+                const double error = fabs(y[i] - want) / fmax(fabs(want), 1e-30);
+                op_worst = fmax(op_worst, x[i] > -87.0f ? error : 0.0); /* beyond, denormals or 0 */
+                assert_true(error <= 4e-7 || (x[i] <= -87.0f && fabs(y[i] - want) < 1e-35));
+            }
+        }
+    op_report("silu and sigmoid, relative", 4e-7);
+    guarded_free(x, "exponentials");
+    guarded_free(y, "exponentials");
+}
+
 /* A tensor added to itself. */
 static void add_to_itself(void **state)
 {
@@ -132,7 +158,7 @@ static void add_to_itself(void **state)
     float *x = op_floats(n, 4.0), *y = guarded_floats(n);
     call(ADD, &adi_backend_cpu, 3, y, x, x, NULL, ADI_ACT_RELU6, d);
     for (int64_t i = 0; i < n; i++)
-        assert_true(y[i] == by_formula(2.0f * x[i], ADI_ACT_RELU6));
+        assert_true(y[i] == (float)op_act_formula(2.0f * x[i], ADI_ACT_RELU6));
     guarded_free(x, "add");
     guarded_free(y, "add");
 }
@@ -144,6 +170,8 @@ int main(void)
         cmocka_unit_test(batchnorm),
         cmocka_unit_test(activation),
         cmocka_unit_test(add),
+        cmocka_unit_test(mul),
+        cmocka_unit_test(exponentials),
         cmocka_unit_test(add_to_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
