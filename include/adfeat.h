@@ -245,25 +245,50 @@ AD_API void ad_dataset_destroy(ad_dataset *dataset);
 /** A frozen feature extractor: a text graph and weights. Immutable. Threads: any. */
 typedef struct ad_backbone ad_backbone;
 
+/** How the strided convolutions of an EfficientNet are padded. Weights trained one way give other features
+ *  when run another way, and no tensor tells: see ad_backbone_options. */
+typedef enum ad_padding {
+    AD_PADDING_AUTO             = 0, /**< as the file says, or as its kind of file is always meant */
+    AD_PADDING_SAME_DYNAMIC     = 1, /**< TensorFlow's SAME, from the actual input size */
+    AD_PADDING_SAME_STATIC      = 2, /**< SAME for the network's nominal size, followed through the layers:
+                                          EfficientNet-PyTorch from 0.6.4 */
+    AD_PADDING_SAME_STATIC_V063 = 3, /**< SAME for the nominal size at every layer: up to 0.6.3 */
+    AD_PADDING_SYMMETRIC        = 4  /**< (k - 1) / 2 on all sides: torchvision, timm's efficientnet_* */
+} ad_padding;
+
+/** What a weights file may leave open. For EfficientNets padding and batch-norm eps come, in this order, from
+ *  these options, from the file's metadata (keys "padding", "batchnorm_eps"; "mean" and "std" likewise), or
+ *  from the names of its tensors where those leave one possibility: EfficientNet-PyTorch names mean TensorFlow's
+ *  weights (SAME_DYNAMIC, 1e-3), torchvision names mean SYMMETRIC and 1e-5 (B5: 1e-3). timm gives both kinds
+ *  the same names, so such a file without metadata is refused until the options say. Options that contradict
+ *  the metadata win, and are logged. */
 typedef struct ad_backbone_options {
     uint32_t    struct_size;
-    uint32_t    reserved; /**< 0 */
+    int32_t     padding;  /**< an ad_padding; default AD_PADDING_AUTO */
     const char *prefix;   /**< put before every name in the file; default NULL: none, "module.", "model.",
                                "backbone.", "encoder." and "feature_extractor." are tried */
     const char *graph;    /**< text of a graph to use instead of a built-in one; default NULL */
+    double      batchnorm_eps; /**< added to running variances, in (0, 1); default 0: as the file says */
 } ad_backbone_options;
 
 AD_API void ad_backbone_options_init(ad_backbone_options *options, size_t struct_size);
+/** Set one option by name from text: "padding" ("same_dynamic", "same_static", "same_static_v063",
+ *  "symmetric", "auto"), "batchnorm_eps", "prefix". Strings are not copied: `value` must outlive the options
+ *  for "prefix". @return AD_OK, AD_ERR_INVALID_ARGUMENT (the sentence lists what is possible) */
+AD_NODISCARD AD_API ad_status ad_backbone_options_set(ad_backbone_options *options, const char *key,
+                                                      const char *value);
 
 /** Number and names of the built-in architectures: "resnet18", "efficientnet_lite0", ... */
 AD_API int32_t ad_architecture_count(void);
 AD_API const char *ad_architecture_name(int32_t index);
 
-/** Load a backbone from a safetensors file (F32, F16 or BF16; batch norm separate or folded; heads
- *  and layers that are not used are ignored).
- *  @param architecture one of ad_architecture_name(), or NULL: the file's metadata key "architecture"
+/** Load a backbone from a safetensors file (F32, F16 or BF16; names of torchvision, timm or
+ *  EfficientNet-PyTorch; batch norm separate or folded; heads and layers that are not used are ignored).
+ *  @param architecture one of ad_architecture_name(), or NULL: the file's metadata key "architecture", or else
+ *         the only built-in architecture that the names and shapes of its tensors fit
  *  @return AD_OK, AD_ERR_IO, AD_ERR_FORMAT, AD_ERR_MISMATCH (a tensor is missing or has another
- *          shape: the sentence names it), AD_ERR_NUMERIC (NaN or infinity), AD_ERR_OUT_OF_MEMORY */
+ *          shape: the sentence names it), AD_ERR_INVALID_ARGUMENT (padding and eps are left open, see
+ *          ad_backbone_options), AD_ERR_NUMERIC (NaN or infinity), AD_ERR_OUT_OF_MEMORY */
 AD_NODISCARD AD_API ad_status ad_backbone_open(ad_context *context, const char *architecture,
                                                const char *weights_path,
                                                const ad_backbone_options *options,
@@ -282,6 +307,12 @@ typedef struct ad_backbone_info {
     const char *architecture;
     const char *digest;         /**< identity of architecture and weights; equal files, equal digest */
     int64_t     parameter_count;/**< parameters in use: heads and unused layers not counted */
+    const char *dialect;        /**< whose names the file uses: "torchvision", "timm", "efficientnet_pytorch" */
+    int32_t     padding;        /**< the ad_padding in force; AUTO where the network leaves no choice */
+    int32_t     reserved;
+    double      batchnorm_eps;  /**< in force; 0 where the network leaves no choice */
+    float       mean[3];        /**< of the training images, R, G, B in 0 .. 1; the default of ad_preprocess */
+    float       std[3];
 } ad_backbone_info;
 AD_NODISCARD AD_API ad_status ad_backbone_get_info(const ad_backbone *backbone,
                                                    ad_backbone_info *out_info);
@@ -419,7 +450,8 @@ typedef struct ad_scorer_info {
     int32_t     input_size;    /**< side of the network's input after crop */
     int32_t     option_count;  /**< for ad_scorer_get_option() */
     int64_t     image_count;   /**< images it was fitted on */
-    double      normal_score;  /**< what those images score: root mean square, summed over layers */
+    double      normal_score;  /**< what those images score: root mean square, summed over layers; 0 for a
+                                    method that cannot tell without seeing them again (padim) */
     double      normal_map;    /**< the same for one value of the map, mean over layers; 0 without maps */
 } ad_scorer_info;
 AD_NODISCARD AD_API ad_status ad_scorer_get_info(const ad_scorer *scorer, ad_scorer_info *out_info);
@@ -491,9 +523,12 @@ typedef struct ad_gaussian_options {
     double        blur_sigma;       /**< Gaussian blur of the map at input size; default 0: none; <= 64 */
 } ad_gaussian_options;
 AD_API void ad_gaussian_options_init(ad_gaussian_options *options, size_t struct_size);
-/** Set one option by name from text, as the command line's --set does: "layers", "reduce" ("npca:0.95"),
+/** Set one option by name from text, as the command line's --set does: "preset" (see below), "layers", "reduce" ("npca:0.95"),
  *  "pixel", "size", "crop", "resize", "aspect", "mean" ("r,g,b"), "std", "ddof", "squared", "samples",
  *  "blur_sigma". Strings are not copied: `value` must outlive the options for "layers".
+ *  Presets set what a publication did, and may be changed afterwards: "wang2022" (EfficientNet-B4 at 380, levels 3
+ *  to 7, NPCA 0.95, dense maps), "rippel2020" (EfficientNet-B4 at 380, levels 0 to 8, no reduction, image scores
+ *  only), "resnet18" (ResNet-18 at 224, maxpool to layer3, no reduction).
  *  @return AD_OK, AD_ERR_INVALID_ARGUMENT (the sentence lists what is possible) */
 AD_NODISCARD AD_API ad_status ad_gaussian_options_set(ad_gaussian_options *options, const char *key,
                                                       const char *value);

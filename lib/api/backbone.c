@@ -1,4 +1,4 @@
-/* ad_backbone: opening, asking, and features of one image. */
+/* ad_backbone: asking, and features of one image. Opening is in backbone_open.c. */
 #include <string.h>
 
 #include "core/options.h"
@@ -16,22 +16,6 @@ static void release_shared(const adi_allocator *a, adi_shared_extractor *s)
         adi_extractor_destroy(s->extractor);
         adi_free(a, s);
     }
-}
-
-void ad_backbone_options_init(ad_backbone_options *options, size_t struct_size)
-{
-    const ad_backbone_options defaults = {.struct_size = sizeof defaults};
-    adi_options_init(options, struct_size, &defaults, sizeof defaults);
-}
-
-int32_t ad_architecture_count(void)
-{
-    return adi_builtin_graph_count();
-}
-
-const char *ad_architecture_name(int32_t index)
-{
-    return adi_builtin_graph_name(index);
 }
 
 ad_backbone *adi_backbone_retain(ad_backbone *backbone)
@@ -52,104 +36,19 @@ void ad_backbone_destroy(ad_backbone *backbone)
     adi_context_release(context);
 }
 
-static ad_status unknown_architecture(const char *name)
-{
-    char all[512] = "";
-    for (int32_t i = 0; i < adi_builtin_graph_count(); i++) {
-        strncat(all, i ? ", " : "", sizeof all - strlen(all) - 1);
-        strncat(all, adi_builtin_graph_name(i), sizeof all - strlen(all) - 1);
-    }
-    return adi_fail(AD_ERR_INVALID_ARGUMENT, "no architecture '%s': there are %s", name, all);
-}
-
-static ad_status find_graph(ad_context *context, const char *architecture, const char *text,
-                            const adi_safetensors *file, adi_graph **out_graph)
-{
-    if (!text) {
-        if (!architecture)
-            architecture = adi_st_meta(file, "architecture");
-        ADI_CHECK_ARG(architecture, "the architecture is not given, and the weights do not say it");
-        text = adi_builtin_graph_text(architecture);
-        if (!text)
-            return unknown_architecture(architecture);
-    }
-    ADI_TRY(adi_graph_read(&context->allocator, text, strlen(text), out_graph));
-    if (architecture && strcmp((*out_graph)->name, architecture) != 0) {
-        const ad_status status = adi_fail(AD_ERR_MISMATCH, "the graph given is '%s', not '%s'",
-                                          (*out_graph)->name, architecture);
-        adi_graph_destroy(*out_graph);
-        *out_graph = NULL;
-        return status;
-    }
-    return AD_OK;
-}
-
-/* A backbone around a network, which it owns from then on, also on failure. */
-static ad_status wrap(ad_context *context, adi_network *network, ad_backbone **out_backbone)
-{
-    ad_backbone *b = adi_calloc(&context->allocator, 1, sizeof *b);
-    if (!b || pthread_mutex_init(&b->lock, NULL) != 0) {
-        adi_free(&context->allocator, b);
-        adi_network_destroy(network);
-        return adi_fail_memory();
-    }
-    atomic_init(&b->refs, 1);
-    b->context = adi_context_retain(context);
-    b->network = network;
-    int32_t taps[ADI_GRAPH_MAX_TAPS], count = 0;
-    for (int32_t t = 0; t < network->graph->tap_count; t++)
-        if (adi_network_tap_available(network, t))
-            taps[count++] = t;
-    adi_network_digest(network, taps, count, b->digest);
-    *out_backbone = b;
-    return AD_OK;
-}
-
-ad_status adi_backbone_from_file(ad_context *context, const char *architecture, const adi_safetensors *file,
-                                 const ad_backbone_options *options, ad_backbone **out_backbone)
-{
-    ad_backbone_options o;
-    ad_backbone_options_init(&o, sizeof o);
-    ADI_TRY(adi_options_take(&o, sizeof o, options, "ad_backbone_options"));
-    adi_graph *graph = NULL;
-    adi_network *network = NULL;
-    ADI_TRY(find_graph(context, architecture, o.graph, file, &graph));
-    ADI_TRY(adi_network_create(graph, file, o.prefix, &network));
-    return wrap(context, network, out_backbone);
-}
-
-ad_status ad_backbone_from_memory(ad_context *context, const char *architecture, const void *bytes,
-                                  size_t size, const ad_backbone_options *options,
-                                  ad_backbone **out_backbone)
-{
-    ADI_CHECK_ARG(context && bytes && out_backbone, "ad_backbone_from_memory: an argument is NULL");
-    *out_backbone = NULL;
-    adi_safetensors *file = NULL;
-    ADI_TRY(adi_st_parse(&context->allocator, bytes, size, "weights", &file));
-    const ad_status status = adi_backbone_from_file(context, architecture, file, options, out_backbone);
-    adi_st_close(file);
-    return status;
-}
-
-ad_status ad_backbone_open(ad_context *context, const char *architecture, const char *weights_path,
-                           const ad_backbone_options *options, ad_backbone **out_backbone)
-{
-    ADI_CHECK_ARG(context && weights_path && out_backbone, "ad_backbone_open: an argument is NULL");
-    *out_backbone = NULL;
-    adi_safetensors *file = NULL;
-    ADI_TRY(adi_st_open(&context->allocator, weights_path, &file));
-    const ad_status status = adi_backbone_from_file(context, architecture, file, options, out_backbone);
-    adi_st_close(file);
-    return status == AD_ERR_INVALID_ARGUMENT ? status : adi_fail_in_file(status, "weights", weights_path);
-}
-
 ad_status ad_backbone_get_info(const ad_backbone *backbone, ad_backbone_info *out_info)
 {
     ADI_CHECK_ARG(backbone, "ad_backbone_get_info: backbone is NULL");
-    const ad_backbone_info info = {.input_size = backbone->network->graph->input_size,
-                                   .architecture = backbone->network->graph->name,
-                                   .digest = backbone->digest,
-                                   .parameter_count = backbone->network->parameter_count};
+    const adi_graph *g = backbone->network->graph;
+    ad_backbone_info info = {.input_size = g->input_size,
+                             .architecture = g->name,
+                             .digest = backbone->digest,
+                             .parameter_count = backbone->network->parameter_count,
+                             .dialect = adi_dialect_word(backbone->network->dialect, g),
+                             .padding = g->padding,
+                             .batchnorm_eps = g->eps};
+    memcpy(info.mean, g->mean, sizeof info.mean);
+    memcpy(info.std, g->std, sizeof info.std);
     return adi_struct_give(out_info, &info, sizeof info, "ad_backbone_info");
 }
 

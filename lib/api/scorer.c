@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/number.h"
 #include "core/options.h"
 #include "methods/method.h"
 #include "methods/score_map.h"
@@ -19,20 +20,32 @@ static void free_scorer(ad_scorer *s)
     ad_backbone_destroy(backbone);
 }
 
+static ad_status take_option(ad_scorer *s, const char *key, const char *value)
+{
+    adi_option_pair *o = &s->options[s->option_count];
+    o->key = key;
+    o->value = adi_strdup(&s->backbone->context->allocator, value);
+    if (!o->value)
+        return adi_fail_memory();
+    s->option_count++;
+    return AD_OK;
+}
+
+/* The method's, then what the weights file left open and was settled when it was opened. */
 static ad_status take_options(ad_scorer *s)
 {
     char value[ADI_OPTION_TEXT];
-    for (int32_t i = 0; i < ADI_MAX_OPTIONS; i++) {
+    for (int32_t i = 0; i < ADI_MAX_OPTIONS - 2; i++) {
         const char *key = s->method->option(s->model, i, value);
         if (!key)
             break;
-        s->options[i].key = key;
-        s->options[i].value = adi_strdup(&s->backbone->context->allocator, value);
-        if (!s->options[i].value)
-            return adi_fail_memory();
-        s->option_count = i + 1;
+        ADI_TRY(take_option(s, key, value));
     }
-    return AD_OK;
+    const adi_graph *g = s->backbone->network->graph;
+    if (g->padding == AD_PADDING_AUTO)
+        return AD_OK;
+    ADI_TRY(take_option(s, "padding", adi_padding_word(g->padding)));
+    return take_option(s, "batchnorm_eps", adi_real_text(g->eps, value));
 }
 
 ad_status adi_scorer_wrap(ad_backbone *backbone, const adi_method *method, void *model,

@@ -45,7 +45,7 @@ ad_status adi_text_choice(const char *key, const char *value, const char *const 
 static const char *const resize_words[] = {"cv_linear", "pil_bilinear", "pil_lanczos"};
 static const char *const aspect_words[] = {"square", "shorter"};
 
-static ad_status set_triple(const char *key, const char *value, float *out)
+ad_status adi_text_triple(const char *key, const char *value, float *out)
 {
     float v[3];
     const char *at = value;
@@ -73,9 +73,9 @@ ad_status adi_preprocess_set(ad_preprocess *preprocess, const char *key, const c
     if (strcmp(key, "aspect") == 0)
         return adi_text_choice(key, value, aspect_words, 2, &preprocess->aspect);
     if (strcmp(key, "mean") == 0)
-        return set_triple(key, value, preprocess->mean);
+        return adi_text_triple(key, value, preprocess->mean);
     if (strcmp(key, "std") == 0)
-        return set_triple(key, value, preprocess->std);
+        return adi_text_triple(key, value, preprocess->std);
     *out_known = 0;
     return AD_OK;
 }

@@ -6,6 +6,8 @@
 
 ad_status adi_text_int(const char *key, const char *value, int32_t low, int32_t high, int32_t *out);
 ad_status adi_text_real(const char *key, const char *value, double low, double high, double *out);
+/* "r,g,b" */
+ad_status adi_text_triple(const char *key, const char *value, float *out);
 /* One of `count` words; *out is its index. The sentence lists them. */
 ad_status adi_text_choice(const char *key, const char *value, const char *const *words, int32_t count,
                           int32_t *out);

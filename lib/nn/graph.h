@@ -19,6 +19,7 @@ typedef struct adi_node {
     const adi_op *op;
     int32_t input[ADI_OP_MAX_INPUTS]; /* indices of earlier nodes */
     int64_t in_channels, out_channels;
+    int64_t nominal; /* side of the result for a square input of the network's nominal size */
     adi_attrs attrs;
 } adi_node;
 
@@ -39,6 +40,8 @@ typedef struct adi_graph {
     int32_t input_size;
     int32_t has_mean;
     float mean[3], std[3];
+    int32_t padding; /* an ad_padding, what pad=same means; AUTO where the text has no such statement */
+    double eps;      /* of batch norm, where a node does not say; 0 where the text has no such statement */
     adi_node *nodes;
     adi_tap *taps; /* in the order of the file: shallow to deep */
     adi_hint *hints;
@@ -53,6 +56,22 @@ void adi_graph_destroy(adi_graph *graph);
 int32_t adi_graph_find_node(const adi_graph *graph, const char *name); /* -1 where absent */
 int32_t adi_graph_find_tap(const adi_graph *graph, const char *name);  /* -1 where absent */
 const char *adi_graph_hint(const adi_graph *graph, const char *key);   /* NULL where absent */
+
+/* padding.c: "same_dynamic" and so on; the word of an ad_padding, and -1 or an ad_padding of a word. */
+const char *adi_padding_word(int32_t padding);
+int32_t adi_padding_find(const char *word);
+/* A list of all words, for sentences. */
+const char *adi_padding_words(void);
+/* Give a node with pad=same the samples before and after that the graph's padding means. */
+void adi_padding_resolve(const adi_graph *graph, adi_node *node);
+
+/* graph_text.c: the same text with other values in the statements `padding`, `eps`, `mean` or `std`. A key
+ * that the text has no statement for is AD_ERR_INVALID_ARGUMENT. */
+typedef struct adi_statement {
+    const char *key, *value;
+} adi_statement;
+ad_status adi_graph_text_with(const adi_allocator *a, const char *text, const adi_statement *statements,
+                              int32_t count, char **out_text);
 
 /* The built-in graphs, in alphabetical order. */
 int32_t adi_builtin_graph_count(void);

@@ -5,6 +5,8 @@
  *     mean 0.485 0.456 0.406
  *     std 0.229 0.224 0.225
  *     hint gaussian.layers maxpool,layer1,layer2,layer3
+ *     padding same_dynamic                 what pad=same means below; see ad_padding
+ *     eps 1e-3                             of every batchnorm below that does not say its own
  *     input image : channels=3
  *     conv2d layer1.0.conv1 <- maxpool : out=64 kernel=3 pad=1
  *     tap layer1 <- layer1.1.relu2
@@ -109,6 +111,7 @@ static ad_status parse_attr(const line *l, char *word, adi_attrs *attrs, uint32_
         {"kernel", ADI_ATTR_KERNEL, &attrs->kernel, 1, MAX_KERNEL},
         {"stride", ADI_ATTR_STRIDE, &attrs->stride, 1, MAX_STRIDE},
         {"pad", ADI_ATTR_PAD, &attrs->pad, 0, MAX_KERNEL - 1},
+        {"bias", ADI_ATTR_BIAS, &attrs->bias, 0, 1},
     };
     uint32_t bit = 0;
     if (strcmp(word, "eps") == 0) {
@@ -128,6 +131,8 @@ static ad_status parse_attr(const line *l, char *word, adi_attrs *attrs, uint32_
         return bad(l, "no such attribute:", word);
     if (*seen & bit)
         return bad(l, "attribute given twice:", word);
+    if (bit == ADI_ATTR_PAD)
+        attrs->pad_after = attrs->pad;
     *seen |= bit;
     return AD_OK;
 }
@@ -150,6 +155,8 @@ static ad_status parse_node(adi_graph *g, const line *l, const adi_op *op)
     if (l->count < 2)
         return bad(l, "a name must follow", l->words[0]);
     adi_node node = {.name = l->words[1], .op = op, .attrs = {.stride = 1, .eps = 1e-5}};
+    if (op == &adi_op_batchnorm && g->eps > 0.0)
+        node.attrs.eps = g->eps;
     ADI_TRY(check_name(l, node.name));
     if (adi_graph_find_node(g, node.name) >= 0)
         return bad(l, "node defined twice:", node.name);
@@ -181,6 +188,8 @@ static ad_status parse_node(adi_graph *g, const line *l, const adi_op *op)
         return adi_fail(AD_ERR_FORMAT, "graph line %d: '%s' joins %lld and %lld channels", l->number,
                         node.name, (long long)node.in_channels,
                         (long long)g->nodes[node.input[1]].out_channels);
+    node.nominal = inputs ? g->nodes[node.input[0]].nominal : g->input_size;
+    adi_padding_resolve(g, &node);
     if (g->node_count == ADI_GRAPH_MAX_NODES)
         return bad(l, "too many nodes, at", node.name);
     adi_node *nodes = adi_grow(g->allocator, g->nodes, &g->node_capacity, (size_t)g->node_count + 1,
@@ -214,6 +223,28 @@ static ad_status parse_tap(adi_graph *g, const line *l)
     g->taps = taps;
     g->taps[g->tap_count++] = tap;
     return AD_OK;
+}
+
+/* padding WORD: before the nodes, since it says how they are read */
+static ad_status parse_padding(adi_graph *g, const line *l)
+{
+    if (l->count != 2 || g->padding != AD_PADDING_AUTO)
+        return bad(l, "one word must follow, once:", l->words[0]);
+    g->padding = adi_padding_find(l->words[1]);
+    if (g->padding <= AD_PADDING_AUTO)
+        return adi_fail(AD_ERR_FORMAT, "graph line %d: padding '%s' is none of %s", l->number, l->words[1],
+                        adi_padding_words());
+    if (g->node_count || !g->input_size)
+        return bad(l, "input_size comes before it and the nodes after it:", l->words[0]);
+    return AD_OK;
+}
+
+/* eps NUMBER: likewise */
+static ad_status parse_eps(adi_graph *g, const line *l)
+{
+    if (l->count != 2 || g->eps > 0.0 || g->node_count)
+        return bad(l, "one number must follow, once and before the nodes:", l->words[0]);
+    return parse_real(l, l->words[1], 1e-12, 1.0, &g->eps);
 }
 
 /* hint KEY VALUE */
@@ -252,6 +283,10 @@ static ad_status parse_line(adi_graph *g, const line *l)
     }
     if (strcmp(word, "std") == 0)
         return parse_triple(l, 1e-6, g->std);
+    if (strcmp(word, "padding") == 0)
+        return parse_padding(g, l);
+    if (strcmp(word, "eps") == 0)
+        return parse_eps(g, l);
     if (strcmp(word, "hint") == 0)
         return parse_hint(g, l);
     if (strcmp(word, "tap") == 0)

@@ -3,7 +3,7 @@
 #define ADI_NN_NETWORK_H
 
 #include "core/safetensors.h"
-#include "nn/graph.h"
+#include "nn/dialect.h"
 
 /* A node's parameters as the kernels take them. */
 typedef struct adi_params {
@@ -18,6 +18,7 @@ typedef struct adi_network {
     const adi_allocator *allocator;
     adi_graph *graph;
     adi_params *params; /* one per node */
+    adi_dialect dialect; /* of the file */
     int64_t parameter_count;
 } adi_network;
 
@@ -25,6 +26,10 @@ typedef struct adi_network {
  * usual ones are tried. */
 ad_status adi_network_create(adi_graph *graph, const adi_safetensors *file, const char *prefix,
                              adi_network **out_network);
+/* AD_OK where adi_network_create() would take the file, as far as names and shapes tell; reads no weights.
+ * Owns the graph. */
+ad_status adi_network_examine(adi_graph *graph, const adi_safetensors *file, const char *prefix,
+                              adi_dialect *out_dialect);
 void adi_network_destroy(adi_network *network);
 
 /* 1 where every node that the tap needs has its parameters. */

@@ -1,6 +1,7 @@
 /* From a weights file to a network: finds the tensors under the names that state dicts use, checks
  * every shape, tells a file that ends early from a damaged one, folds batch norm, takes the digest. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/digest.h"
@@ -18,40 +19,54 @@ typedef struct loader {
     adi_network *net;
     const adi_safetensors *file;
     const char *prefix;
+    const adi_st_tensor **tensors; /* per node and parameter: NULL where the file has none */
     uint8_t *used;      /* per tensor of the file */
     uint8_t *found;     /* per node: the file has at least one of its tensors */
     int32_t *only_user; /* per node: its only consumer, -1 none, -2 several or tapped */
 } loader;
 
-static const adi_st_tensor *find_param(const loader *l, const char *prefix, const adi_node *node,
-                                       int32_t index)
+/* The name that parameter `index` of a node has in the file, for looking up and for sentences. */
+static const char *param_name(const loader *l, adi_dialect dialect, const char *prefix, int32_t node,
+                              int32_t index, char *out)
 {
-    char name[ADI_ST_MAX_NAME + 1];
-    const int n = snprintf(name, sizeof name, "%s%s.%s", prefix, node->name,
-                           node->op->param[index].suffix);
-    return n < 0 || (size_t)n >= sizeof name ? NULL : adi_st_find(l->file, name);
+    const int n = snprintf(out, ADI_ST_MAX_NAME + 1, "%s", prefix);
+    const adi_graph *g = l->net->graph;
+    if (n < 0 || n > ADI_ST_MAX_NAME
+        || !adi_dialect_name(dialect, g, node, g->nodes[node].op->param[index].suffix, out + n,
+                             (size_t)(ADI_ST_MAX_NAME + 1 - n)))
+        return NULL;
+    return out;
 }
 
-static ad_status choose_prefix(loader *l, const char *asked)
+static const adi_st_tensor *param(const loader *l, int32_t node, int32_t index)
+{
+    return l->tensors[node * ADI_OP_MAX_PARAMS + index];
+}
+
+/* Whose names the file uses and what stands before them, told by the first parameter. */
+static ad_status choose_names(loader *l, const char *asked)
 {
     const adi_graph *g = l->net->graph;
-    const adi_node *first = NULL;
-    for (int32_t i = 0; i < g->node_count && !first; i++)
-        if (g->nodes[i].op->params)
-            first = &g->nodes[i];
-    if (!first)
+    int32_t first = 0;
+    char name[ADI_ST_MAX_NAME + 1];
+    while (first < g->node_count && !g->nodes[first].op->params)
+        first++;
+    if (first == g->node_count)
         return adi_fail(AD_ERR_FORMAT, "graph '%s' has no weights", g->name);
-    for (size_t i = 0; i < (asked ? 1 : sizeof usual_prefixes / sizeof *usual_prefixes); i++) {
-        l->prefix = asked ? asked : usual_prefixes[i];
-        if (find_param(l, l->prefix, first, 0))
-            return AD_OK;
-    }
+    const size_t prefixes = asked ? 1 : sizeof usual_prefixes / sizeof *usual_prefixes;
+    for (size_t i = 0; i < prefixes; i++)
+        for (int32_t d = 0; d < ADI_DIALECTS; d++) {
+            l->prefix = asked ? asked : usual_prefixes[i];
+            l->net->dialect = (adi_dialect)d;
+            if (param_name(l, l->net->dialect, l->prefix, first, 0, name) && adi_st_find(l->file, name))
+                return AD_OK;
+        }
     if (asked)
         return adi_fail(AD_ERR_MISMATCH, "the weights hold no tensor '%s%s.%s' that %s begins with",
-                        asked, first->name, first->op->param[0].suffix, g->name);
+                        asked, g->nodes[first].name, g->nodes[first].op->param[0].suffix, g->name);
     return adi_fail(AD_ERR_MISMATCH,
                     "the weights hold no tensor '%s.%s', with or without a usual prefix: not %s",
-                    first->name, first->op->param[0].suffix, g->name);
+                    g->nodes[first].name, g->nodes[first].op->param[0].suffix, g->name);
 }
 
 /* Who reads each node: a convolution can take a batch norm in only if nobody else sees its result. */
@@ -108,41 +123,58 @@ static void digest_node(const adi_node *node, uint64_t *digest)
 {
     char text[256];
     const adi_attrs *at = &node->attrs;
-    const int n = adi_snprintf(text, sizeof text, "%s %d %d %d %d %d %.9g <- %d %d", node->op->name,
-                               at->channels, at->out, at->kernel, at->stride, at->pad, at->eps,
-                               node->input[0], node->input[1]);
+    int n = adi_snprintf(text, sizeof text, "%s %d %d %d %d %d %.9g <- %d %d", node->op->name,
+                         at->channels, at->out, at->kernel, at->stride, at->pad, at->eps, node->input[0],
+                         node->input[1]);
+    if (at->pad_after != at->pad) /* said only where it matters: digests of old files stay */
+        n += adi_snprintf(text + n, sizeof text - (size_t)n, " %d", at->pad_after);
     *digest = ADI_DIGEST_START;
     adi_digest_bytes(digest, text, (size_t)n);
+}
+
+/* Find every parameter in the file and check its shape. */
+static ad_status bind_tensors(loader *l)
+{
+    const adi_graph *g = l->net->graph;
+    char name[ADI_ST_MAX_NAME + 1];
+    for (int32_t i = 0; i < g->node_count; i++)
+        for (int32_t j = 0; j < g->nodes[i].op->params; j++) {
+            const adi_st_tensor *t = param_name(l, l->net->dialect, l->prefix, i, j, name)
+                                         ? adi_st_find(l->file, name)
+                                         : NULL;
+            if (!t)
+                continue;
+            ADI_TRY(check_shape(l, &g->nodes[i], j, t));
+            l->tensors[i * ADI_OP_MAX_PARAMS + j] = t;
+            l->found[i] = 1;
+            l->used[t - adi_st_at(l->file, 0)] = 1;
+        }
+    return AD_OK;
 }
 
 /* Read a node's parameters as float32 into one block; raw[i] is NULL where optional and absent. */
 static ad_status read_params(loader *l, int32_t index, float **out_block, const float *raw[4])
 {
     const adi_node *node = &l->net->graph->nodes[index];
-    const adi_st_tensor *tensors[ADI_OP_MAX_PARAMS] = {NULL};
     size_t total = 0;
     *out_block = NULL;
-    for (int32_t i = 0; i < node->op->params; i++) {
-        tensors[i] = find_param(l, l->prefix, node, i);
-        if (tensors[i]) {
-            ADI_TRY(check_shape(l, node, i, tensors[i]));
-            total += (size_t)tensors[i]->count;
-        }
-    }
+    for (int32_t i = 0; i < node->op->params; i++)
+        total += param(l, index, i) ? (size_t)param(l, index, i)->count : 0;
     float *block = adi_alloc(l->net->allocator, total * sizeof *block);
     if (!block)
         return adi_fail_memory();
     *out_block = block;
     for (int32_t i = 0; i < node->op->params; i++) {
+        const adi_st_tensor *t = param(l, index, i);
         raw[i] = NULL;
-        if (!tensors[i])
+        if (!t)
             continue;
-        ADI_TRY(adi_st_read_f32(l->file, tensors[i], block));
-        adi_digest_bytes(&l->net->params[index].digest, block, (size_t)tensors[i]->count * sizeof *block);
+        ADI_TRY(adi_st_read_f32(l->file, t, block));
+        adi_digest_bytes(&l->net->params[index].digest, block, (size_t)t->count * sizeof *block);
         raw[i] = block;
-        block += tensors[i]->count;
+        block += t->count;
         if (i < 2) /* running statistics are not parameters */
-            l->net->parameter_count += tensors[i]->count;
+            l->net->parameter_count += t->count;
     }
     return AD_OK;
 }
@@ -228,17 +260,17 @@ static ad_status take_batchnorm(loader *l, int32_t index)
     return p->weight && p->bias ? AD_OK : adi_fail_memory();
 }
 
-/* The first tensor of a node that is neither there nor optional; NULL where nothing is missing. */
-static const char *missing_param(const loader *l, int32_t index)
+/* The first parameter of a node that is needed and not there; -1 where nothing is missing. */
+static int32_t missing_param(const loader *l, int32_t index)
 {
     const adi_node *node = &l->net->graph->nodes[index];
     const int32_t conv = foldable_into(l, index);
-    if (conv >= 0 && !l->found[index] && find_param(l, l->prefix, &l->net->graph->nodes[conv], 1))
-        return NULL; /* folded in the file: the convolution has a bias and the batch norm is gone */
+    if (conv >= 0 && !l->found[index] && param(l, conv, 1))
+        return -1; /* folded in the file: the convolution has a bias and the batch norm is gone */
     for (int32_t i = 0; i < node->op->params; i++)
-        if (!node->op->param[i].optional && !find_param(l, l->prefix, node, i))
-            return node->op->param[i].suffix;
-    return NULL;
+        if (adi_op_needs_param(node->op, &node->attrs, i) && !param(l, index, i))
+            return i;
+    return -1;
 }
 
 /* A file may end before the deepest taps, but not in the middle of the way to one: between two taps
@@ -253,62 +285,101 @@ static ad_status check_completeness(loader *l, uint8_t *needed, uint8_t *before)
         for (int32_t i = 0; i < g->node_count; i++) {
             if (!needed[i])
                 continue;
-            l->net->params[i].present = !missing_param(l, i);
+            l->net->params[i].present = missing_param(l, i) < 0;
             if (!l->net->params[i].present && gap < 0)
                 gap = i;
             has_own |= !before[i] && l->found[i];
             before[i] = 1;
         }
+        char name[ADI_ST_MAX_NAME + 1];
         if (gap >= 0 && (has_own || t == 0))
-            return adi_fail(AD_ERR_MISMATCH, "the weights hold no tensor '%s%s.%s', which %s needs",
-                            l->prefix, g->nodes[gap].name, missing_param(l, gap), g->name);
+            return adi_fail(AD_ERR_MISMATCH, "the weights hold no tensor '%s', which %s needs",
+                            param_name(l, l->net->dialect, l->prefix, gap, missing_param(l, gap), name)
+                                ? name
+                                : g->nodes[gap].name,
+                            g->name);
     }
     return AD_OK;
+}
+
+typedef struct head {
+    char text[ADI_GRAPH_MAX_NAME + 1];
+} head;
+
+static int compare_heads(const void *a, const void *b)
+{
+    return strcmp(((const head *)a)->text, ((const head *)b)->text);
+}
+
+/* What stands before the first dot of the graph's names, sorted, each once. */
+static int32_t collect_heads(const loader *l, head *heads)
+{
+    const adi_graph *g = l->net->graph;
+    char name[ADI_ST_MAX_NAME + 1];
+    int32_t count = 0;
+    for (int32_t i = 0; i < g->node_count; i++) {
+        if (!g->nodes[i].op->params || !param_name(l, l->net->dialect, "", i, 0, name))
+            continue;
+        const size_t n = strcspn(name, ".");
+        if (n > ADI_GRAPH_MAX_NAME || (count && strncmp(heads[count - 1].text, name, n) == 0
+                                       && !heads[count - 1].text[n]))
+            continue;
+        memcpy(heads[count].text, name, n);
+        heads[count++].text[n] = '\0';
+    }
+    qsort(heads, (size_t)count, sizeof *heads, compare_heads);
+    return count;
 }
 
 /* A deeper network of the same family has all our names and more: take it for what it is. */
 static ad_status refuse_strangers(const loader *l)
 {
-    const adi_graph *g = l->net->graph;
+    const adi_allocator *a = l->net->allocator;
     const size_t skip = strlen(l->prefix);
-    for (int32_t t = 0; t < adi_st_count(l->file); t++) {
+    head *heads = adi_alloc(a, (size_t)l->net->graph->node_count * sizeof *heads);
+    if (!heads)
+        return adi_fail_memory();
+    const int32_t count = collect_heads(l, heads);
+    ad_status status = AD_OK;
+    for (int32_t t = 0; t < adi_st_count(l->file) && status == AD_OK; t++) {
         const char *name = adi_st_at(l->file, t)->name;
         if (l->used[t] || strncmp(name, l->prefix, skip) != 0)
             continue;
         const char *dot = strrchr(name, '.');
-        if (dot && strcmp(dot, ".num_batches_tracked") == 0)
+        const size_t n = strcspn(name + skip, ".");
+        if ((dot && strcmp(dot, ".num_batches_tracked") == 0) || n > ADI_GRAPH_MAX_NAME)
             continue;
-        const size_t head = strcspn(name + skip, ".");
-        for (int32_t i = 0; i < g->node_count; i++)
-            if (g->nodes[i].op->params && strncmp(g->nodes[i].name, name + skip, head) == 0
-                && (g->nodes[i].name[head] == '.' || !g->nodes[i].name[head]))
-                return adi_fail(AD_ERR_MISMATCH, "the weights hold '%s', which %s does not have", name,
-                                g->name);
+        head key;
+        memcpy(key.text, name + skip, n);
+        key.text[n] = '\0';
+        if (bsearch(&key, heads, (size_t)count, sizeof *heads, compare_heads))
+            status = adi_fail(AD_ERR_MISMATCH, "the weights hold '%s', which %s does not have", name,
+                              l->net->graph->name);
     }
-    return AD_OK;
+    adi_free(a, heads);
+    return status;
 }
 
-static ad_status load(loader *l, const char *prefix, uint8_t *needed, uint8_t *before)
+/* Everything that tells whether the file is this network, and nothing that takes long. */
+static ad_status examine(loader *l, const char *prefix, uint8_t *needed, uint8_t *before)
 {
     const adi_graph *g = l->net->graph;
     const char *made_for = adi_st_meta(l->file, "architecture");
     if (made_for && strcmp(made_for, g->name) != 0)
         return adi_fail(AD_ERR_MISMATCH, "the weights are of architecture '%s', not '%s'", made_for,
                         g->name);
-    ADI_TRY(choose_prefix(l, prefix));
+    ADI_TRY(choose_names(l, prefix));
     find_users(l);
-    for (int32_t i = 0; i < g->node_count; i++) {
-        digest_node(&g->nodes[i], &l->net->params[i].digest);
-        for (int32_t j = 0; j < g->nodes[i].op->params; j++) {
-            const adi_st_tensor *t = find_param(l, l->prefix, &g->nodes[i], j);
-            if (t) {
-                l->found[i] = 1;
-                l->used[t - adi_st_at(l->file, 0)] = 1;
-            }
-        }
-    }
+    ADI_TRY(bind_tensors(l));
     ADI_TRY(check_completeness(l, needed, before));
-    ADI_TRY(refuse_strangers(l));
+    return refuse_strangers(l);
+}
+
+static ad_status take_weights(loader *l)
+{
+    const adi_graph *g = l->net->graph;
+    for (int32_t i = 0; i < g->node_count; i++)
+        digest_node(&g->nodes[i], &l->net->params[i].digest);
     for (int32_t i = 0; i < g->node_count; i++) {
         const adi_params *p = &l->net->params[i];
         if (!g->nodes[i].op->params || !p->present || p->folded)
@@ -318,11 +389,10 @@ static ad_status load(loader *l, const char *prefix, uint8_t *needed, uint8_t *b
     return AD_OK;
 }
 
-ad_status adi_network_create(adi_graph *graph, const adi_safetensors *file, const char *prefix,
-                             adi_network **out_network)
+static ad_status create(adi_graph *graph, const adi_safetensors *file, const char *prefix,
+                        int32_t with_weights, adi_network **out_network)
 {
     const adi_allocator *a = graph->allocator;
-    *out_network = NULL;
     adi_network *net = adi_calloc(a, 1, sizeof *net);
     if (!net) {
         adi_graph_destroy(graph);
@@ -332,12 +402,16 @@ ad_status adi_network_create(adi_graph *graph, const adi_safetensors *file, cons
     const size_t nodes = (size_t)graph->node_count;
     net->params = adi_calloc(a, nodes, sizeof *net->params);
     loader l = {.net = net, .file = file};
+    l.tensors = adi_calloc(a, nodes * ADI_OP_MAX_PARAMS, sizeof *l.tensors);
     l.used = adi_calloc(a, (size_t)adi_st_count(file), 1);
     l.found = adi_calloc(a, 3 * nodes, 1);
     l.only_user = adi_calloc(a, nodes, sizeof *l.only_user);
-    ad_status status = net->params && l.used && l.found && l.only_user
-                           ? load(&l, prefix, l.found + nodes, l.found + 2 * nodes)
+    ad_status status = net->params && l.tensors && l.used && l.found && l.only_user
+                           ? examine(&l, prefix, l.found + nodes, l.found + 2 * nodes)
                            : adi_fail_memory();
+    if (status == AD_OK && with_weights)
+        status = take_weights(&l);
+    adi_free(a, l.tensors);
     adi_free(a, l.used);
     adi_free(a, l.found);
     adi_free(a, l.only_user);
@@ -346,4 +420,21 @@ ad_status adi_network_create(adi_graph *graph, const adi_safetensors *file, cons
     else
         adi_network_destroy(net);
     return status;
+}
+
+ad_status adi_network_create(adi_graph *graph, const adi_safetensors *file, const char *prefix,
+                             adi_network **out_network)
+{
+    *out_network = NULL;
+    return create(graph, file, prefix, 1, out_network);
+}
+
+ad_status adi_network_examine(adi_graph *graph, const adi_safetensors *file, const char *prefix,
+                              adi_dialect *out_dialect)
+{
+    adi_network *net = NULL;
+    ADI_TRY(create(graph, file, prefix, 0, &net));
+    *out_dialect = net->dialect;
+    adi_network_destroy(net);
+    return AD_OK;
 }

@@ -8,9 +8,9 @@ import numpy as np
 DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "U8": "|u1"}
 
 
-def save(path, tensors, source):
-    """Write a name -> array mapping in its own order; source goes to __metadata__."""
-    header = {"__metadata__": {"source": source}}
+def save(path, tensors, source, **metadata):
+    """Write a name -> array mapping in its own order; source and further strings go to __metadata__."""
+    header = {"__metadata__": {"source": source, **metadata}}
     blobs, offset = [], 0
     for name, value in tensors.items():
         value = np.asarray(value)

@@ -1,6 +1,7 @@
-"""Write net_<arch>_<h>x<w>.safetensors: sampled taps of networks with seeded weights and input.
+"""Write net_efficientnet_lite0_clip_97x131.safetensors: sampled taps of a network with seeded weights and input.
+make_blocks.py, which holds the other networks, takes weights and input from here.
 
-usage: python3 make_networks.py [--out DIR] [--threads 1] [arch ...]
+usage: python3 make_networks.py [--out DIR] [--threads 1]
 
 Values from the generator of golden_io with the state-dict key as name (u uniform in [0,1), computed in double,
 rounded once to float32):
@@ -21,21 +22,18 @@ import torch
 import torchvision
 
 import golden_io
-from lite0 import Lite0
+from efficientnet import SCALES, EfficientNet
 
-ARCHS = ["resnet18", "resnet34", "resnet50", "wide_resnet50_2", "efficientnet_lite0"]
-SIZES = [(224, 224), (97, 131)]
-EXTRA = {"resnet18": [(256, 256)], "efficientnet_lite0": [(256, 256)]}
 SAMPLES = 64
-# Extra file net_efficientnet_lite0_clip_97x131: no 0.25 factor, so that every ReLU6 clips a few per cent at 6.
+# No 0.25 factor, so that every ReLU6 clips a few per cent at 6.
 CLIP = ("efficientnet_lite0", 97, 131)
 LAST_BN = {"resnet18": r"layer\d\.\d+\.bn2\.weight", "resnet34": r"layer\d\.\d+\.bn2\.weight",
            "resnet50": r"layer\d\.\d+\.bn3\.weight", "wide_resnet50_2": r"layer\d\.\d+\.bn3\.weight",
-           "efficientnet_lite0": r"_blocks\.\d+\._bn2\.weight"}
+           **{name: r"_blocks\.\d+\._bn2\.weight" for name in SCALES}}
 
 
 def build(arch):
-    return Lite0() if arch == "efficientnet_lite0" else getattr(torchvision.models, arch)()
+    return EfficientNet(arch) if arch in SCALES else getattr(torchvision.models, arch)()
 
 
 def seeded_state(arch, net, last_bn=0.25):
@@ -60,14 +58,6 @@ def seeded_state(arch, net, last_bn=0.25):
 
 def seeded_input(h, w):
     return (2 * golden_io.symmetric("input", (1, 3, h, w))).astype(np.float32)
-
-
-def resnet_taps(net, x):
-    out = {}
-    x = out["maxpool"] = net.maxpool(net.relu(net.bn1(net.conv1(x))))
-    for name in ("layer1", "layer2", "layer3", "layer4"):
-        x = out[name] = getattr(net, name)(x)
-    return out
 
 
 def sample(size, count=SAMPLES):
@@ -104,26 +94,20 @@ def main():
     ap = argparse.ArgumentParser()
     ap.add_argument("--out", default=os.path.dirname(os.path.abspath(__file__)))
     ap.add_argument("--threads", type=int, default=1)
-    ap.add_argument("arch", nargs="*", default=ARCHS)
     a = ap.parse_args()
     torch.set_num_threads(a.threads)
     source = "make_networks.py; torch %s, torchvision %s, numpy %s; float64, seeded weights" % (
         torch.__version__, torchvision.__version__, np.__version__)
-    for arch in a.arch:
-        jobs = [(h, w, "", 0.25) for h, w in SIZES + EXTRA.get(arch, [])]
-        if arch == CLIP[0]:
-            jobs.append((CLIP[1], CLIP[2], "_clip", 1.0))
-        for h, w, tag, last_bn in jobs:
-            net = build(arch)
-            net.load_state_dict(seeded_state(arch, net, last_bn))
-            net = net.double().eval()
-            x = torch.from_numpy(seeded_input(h, w)).double()
-            with torch.no_grad():
-                taps = net.taps(x) if arch == "efficientnet_lite0" else resnet_taps(net, x)
-            report("%s%s %dx%d" % (arch, tag, h, w), taps)
-            out = {}
-            store_taps(out, taps)
-            golden_io.save(os.path.join(a.out, "net_%s%s_%dx%d.safetensors" % (arch, tag, h, w)), out, source)
+    arch, h, w = CLIP
+    net = build(arch)
+    net.load_state_dict(seeded_state(arch, net, last_bn=1.0))
+    net = net.double().eval()
+    with torch.no_grad():
+        taps = net.taps(torch.from_numpy(seeded_input(h, w)).double())
+    report("%s_clip %dx%d" % (arch, h, w), taps)
+    out = {}
+    store_taps(out, taps)
+    golden_io.save(os.path.join(a.out, "net_%s_clip_%dx%d.safetensors" % (arch, h, w)), out, source)
 
 
 if __name__ == "__main__":

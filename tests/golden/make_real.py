@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 import golden_io
-from lite0 import Lite0
+from efficientnet import EfficientNet
 from make_networks import report, store_taps
 from reference_gaussian import FoldedResNet18, images, preprocess, resize_square
 
@@ -54,7 +54,7 @@ def main():
         out[name + ".layer3.pooled"] = taps["layer3"][0].mean((1, 2)).numpy().astype(np.float32)
     golden_io.save(os.path.join(a.out, "real_resnet18.safetensors"), out, source)
 
-    net, out = Lite0(), {}
+    net, out = EfficientNet("efficientnet_lite0"), {}
     net.load_state_dict(torch.load(a.lite0, map_location="cpu"))
     run(a.shared, "cookies", net.double().eval().taps, out)
     golden_io.save(os.path.join(a.out, "real_efficientnet_lite0.safetensors"), out, source)

@@ -137,7 +137,7 @@ static void the_file_ends_after_layer3(void **state)
         AD_OK);
     const int32_t layer4 = adi_graph_find_tap(net->graph, "layer4");
     for (int32_t t = 0; t < net->graph->tap_count; t++)
-        assert_int_equal(adi_network_tap_available(net, t), t != layer4);
+        assert_int_equal(adi_network_tap_available(net, t), strncmp(net->graph->taps[t].name, "layer4", 6) != 0);
     adi_plan *plan = NULL;
     assert_int_equal(adi_plan_create(net, adi_backend_cpu.kernels, 1, &layer4, 1, 224, 224, &plan),
                      AD_ERR_MISMATCH);

@@ -18,6 +18,16 @@ static inline adi_graph *graph_of(const adi_allocator *a, const char *text)
     return g;
 }
 
+/* The taps that are stages (maxpool, layer1, level0, ...), not blocks within one; returns how many. */
+static inline int32_t stage_taps(const adi_graph *g, int32_t *taps)
+{
+    int32_t count = 0;
+    for (int32_t t = 0; t < g->tap_count; t++)
+        if (!strchr(g->taps[t].name, '.') && strncmp(g->taps[t].name, "block", 5) != 0)
+            taps[count++] = t;
+    return count;
+}
+
 /* data[i] = scale * u + offset with u in [0, 1): seeded_unit() with the checksum taken once. */
 static inline void seeded_fill(float *data, int64_t count, const char *name, double scale,
                                double offset)
@@ -49,7 +59,7 @@ static inline st_memory seeded_weights(const adi_graph *g, double last_of_branch
     for (int32_t i = 0; i < g->node_count; i++) {
         const adi_node *node = &g->nodes[i];
         for (int32_t p = 0; p < node->op->params; p++) {
-            if (node->op->param[p].optional)
+            if (!adi_op_needs_param(node->op, &node->attrs, p))
                 continue;
             char name[160];
             int64_t shape[ADI_ST_MAX_DIMS];
@@ -61,7 +71,7 @@ static inline st_memory seeded_weights(const adi_graph *g, double last_of_branch
             if (dims == 4) { /* (2u - 1) sqrt(6 / fan_in) */
                 const double s = sqrt(6.0 / (double)(shape[1] * shape[2] * shape[3]));
                 seeded_fill(data, count, name, 2 * s, -s);
-            } else if (p == 0 || p == 3) { /* weight and running_var: 0.5 + u */
+            } else if (node->op->params == 4 && (p == 0 || p == 3)) { /* weight, running_var: 0.5 + u */
                 seeded_fill(data, count, name, last, 0.5 * last);
             } else { /* bias and running_mean: 0.2 (2u - 1) */
                 seeded_fill(data, count, name, 0.4, -0.2);

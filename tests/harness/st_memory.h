@@ -23,7 +23,9 @@ typedef struct st_memory {
     st_entry *entries;
     int32_t count, capacity;
     const char *architecture; /* goes into the metadata; NULL: none */
+    const char *metadata;     /* more of it, as JSON members; NULL: none */
     uint8_t *bytes;           /* of the last st_memory_open() */
+    size_t size;
 } st_memory;
 
 static inline st_entry *st_memory_find(const st_memory *m, const char *name)
@@ -102,9 +104,13 @@ static inline adi_safetensors *st_memory_open(st_memory *m, const adi_allocator 
     assert_non_null(m->bytes);
     char *text = (char *)m->bytes;
     text[at++] = '{';
-    if (m->architecture)
-        at += (size_t)sprintf(text + at, "\"__metadata__\":{\"architecture\":\"%s\"}%s",
-                              m->architecture, m->count ? "," : "");
+    if (m->architecture || m->metadata) {
+        at += (size_t)sprintf(text + at, "\"__metadata__\":{%s", m->metadata ? m->metadata : "");
+        if (m->architecture)
+            at += (size_t)sprintf(text + at, "%s\"architecture\":\"%s\"", m->metadata ? "," : "",
+                                  m->architecture);
+        at += (size_t)sprintf(text + at, "}%s", m->count ? "," : "");
+    }
     size_t offset = 0;
     for (int32_t i = 0; i < m->count; i++) {
         const st_entry *e = &m->entries[i];
@@ -125,6 +131,7 @@ static inline adi_safetensors *st_memory_open(st_memory *m, const adi_allocator 
         memcpy(m->bytes + at, m->entries[i].data, bytes);
         at += bytes;
     }
+    m->size = at;
     adi_safetensors *file = NULL;
     if (adi_st_parse(a, m->bytes, at, "memory", &file) == AD_ERR_OUT_OF_MEMORY)
         return NULL;

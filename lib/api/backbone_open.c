@@ -1,0 +1,331 @@
+/* Opening a backbone: which network a file is, and what no tensor tells of it. Padding, eps and mean/std come
+ * from the options, the metadata, or the kind of names, in this order; where none decides the file is refused,
+ * since a wrong guess would give wrong features and no error. */
+#include <math.h>
+#include <string.h>
+
+#include "core/number.h"
+#include "core/options.h"
+#include "methods/method.h"
+#include "methods/option_text.h"
+
+#define MIN_EPS 1e-12
+#define MAX_EPS 0.999
+
+void ad_backbone_options_init(ad_backbone_options *options, size_t struct_size)
+{
+    const ad_backbone_options defaults = {.struct_size = sizeof defaults};
+    adi_options_init(options, struct_size, &defaults, sizeof defaults);
+}
+
+ad_status ad_backbone_options_set(ad_backbone_options *options, const char *key, const char *value)
+{
+    ADI_CHECK_ARG(options && key && value, "ad_backbone_options_set: an argument is NULL");
+    ADI_CHECK_ARG(options->struct_size >= sizeof *options,
+                  "ad_backbone_options_set: struct_size is %u, call ad_backbone_options_init() first",
+                  options->struct_size);
+    if (strcmp(key, "padding") == 0) {
+        const int32_t padding = adi_padding_find(value);
+        ADI_CHECK_ARG(padding >= 0, "option padding: '%s' is none of auto, %s", value, adi_padding_words());
+        options->padding = padding;
+        return AD_OK;
+    }
+    if (strcmp(key, "batchnorm_eps") == 0)
+        return adi_text_real(key, value, MIN_EPS, MAX_EPS, &options->batchnorm_eps);
+    if (strcmp(key, "prefix") == 0) {
+        options->prefix = value;
+        return AD_OK;
+    }
+    return adi_fail(AD_ERR_INVALID_ARGUMENT, "a backbone has no option '%s': there are padding, batchnorm_eps, prefix",
+                    key);
+}
+
+int32_t ad_architecture_count(void)
+{
+    return adi_builtin_graph_count();
+}
+
+const char *ad_architecture_name(int32_t index)
+{
+    return adi_builtin_graph_name(index);
+}
+
+/* ---- Which network ---- */
+
+/* Append ", name" to a list, as far as there is room. */
+static void append(char *list, size_t size, const char *name)
+{
+    if (*list)
+        strncat(list, ", ", size - strlen(list) - 1);
+    strncat(list, name, size - strlen(list) - 1);
+}
+
+static ad_status unknown_architecture(const char *name)
+{
+    char all[512] = "";
+    for (int32_t i = 0; i < adi_builtin_graph_count(); i++)
+        append(all, sizeof all, adi_builtin_graph_name(i));
+    return adi_fail(AD_ERR_INVALID_ARGUMENT, "no architecture '%s': there are %s", name, all);
+}
+
+static ad_status examine(ad_context *context, const char *text, const adi_safetensors *file,
+                         const char *prefix, adi_dialect *out_dialect)
+{
+    adi_graph *graph = NULL;
+    ADI_TRY(adi_graph_read(&context->allocator, text, strlen(text), &graph));
+    return adi_network_examine(graph, file, prefix, out_dialect);
+}
+
+/* The only built-in architecture that names and shapes fit. */
+static ad_status recognise(ad_context *context, const adi_safetensors *file, const char *prefix,
+                           const char **out_architecture)
+{
+    char all[512] = "";
+    int32_t count = 0;
+    for (int32_t i = 0; i < adi_builtin_graph_count(); i++) {
+        const char *name = adi_builtin_graph_name(i);
+        adi_dialect dialect;
+        const ad_status status = examine(context, adi_builtin_graph_text(name), file, prefix, &dialect);
+        if (status == AD_ERR_OUT_OF_MEMORY)
+            return status;
+        if (status != AD_OK)
+            continue;
+        append(all, sizeof all, name);
+        *out_architecture = name;
+        count++;
+    }
+    ADI_CHECK_ARG(count > 0, "the architecture is not given, the weights do not say it, and they fit none that is built in");
+    ADI_CHECK_ARG(count == 1, "the architecture is not given, the weights do not say it, and they fit %s", all);
+    return AD_OK;
+}
+
+/* ---- What no tensor tells ---- */
+
+/* Values for the statements of a built-in graph's text. */
+typedef struct variant {
+    adi_statement statements[4];
+    int32_t count;
+    char eps[ADI_REAL_TEXT];
+    char triples[2][3 * ADI_REAL_TEXT];
+} variant;
+
+static void state(variant *v, const char *key, const char *value)
+{
+    v->statements[v->count++] = (adi_statement){key, value};
+}
+
+static ad_status padding_of_file(const adi_safetensors *file, int32_t *out_padding)
+{
+    const char *word = adi_st_meta(file, "padding");
+    *out_padding = word ? adi_padding_find(word) : AD_PADDING_AUTO;
+    if (word && *out_padding <= AD_PADDING_AUTO)
+        return adi_fail(AD_ERR_FORMAT, "metadata padding '%s' is none of %s", word, adi_padding_words());
+    return AD_OK;
+}
+
+static ad_status eps_of_file(const adi_safetensors *file, double *out_eps)
+{
+    const char *text = adi_st_meta(file, "batchnorm_eps");
+    *out_eps = 0.0;
+    if (text && adi_text_real("batchnorm_eps", text, MIN_EPS, MAX_EPS, out_eps) != AD_OK)
+        return adi_fail_prefix(AD_ERR_FORMAT, "metadata: ");
+    return AD_OK;
+}
+
+/* What the kind of names leaves open: nothing for EfficientNet-PyTorch, whose weights are TensorFlow's, nor
+ * for torchvision; timm gives TensorFlow's and its own the same names. */
+static ad_status default_of_dialect(const adi_graph *g, adi_dialect dialect, int32_t *padding, double *eps)
+{
+    if (dialect == ADI_DIALECT_TIMM)
+        return adi_fail(AD_ERR_INVALID_ARGUMENT,
+                        "%s with timm's names can be tf_%s (padding same_dynamic, batchnorm_eps 1e-3) or %s "
+                        "(symmetric, 1e-5): the file does not say, so the options must", g->name, g->name, g->name);
+    const char *hint = adi_graph_hint(g, "torchvision.batchnorm_eps");
+    const int theirs = dialect == ADI_DIALECT_TORCHVISION && hint;
+    if (*padding == AD_PADDING_AUTO)
+        *padding = theirs ? AD_PADDING_SYMMETRIC : g->padding;
+    if (*eps == 0.0)
+        *eps = theirs ? adi_strtod(hint, NULL) : g->eps;
+    return AD_OK;
+}
+
+static ad_status choose_variant(const ad_context *context, const adi_graph *g, adi_dialect dialect,
+                                const adi_safetensors *file, const ad_backbone_options *o, variant *v)
+{
+    int32_t padding;
+    double eps;
+    char text[ADI_REAL_TEXT];
+    ADI_TRY(padding_of_file(file, &padding));
+    ADI_TRY(eps_of_file(file, &eps));
+    if (o->padding != AD_PADDING_AUTO) {
+        if (padding != AD_PADDING_AUTO && padding != o->padding)
+            adi_log(context, AD_LOG_WARNING, "padding %s was asked for, the weights say %s",
+                    adi_padding_word(o->padding), adi_padding_word(padding));
+        padding = o->padding;
+    }
+    if (o->batchnorm_eps != 0.0) {
+        if (eps != 0.0 && eps != o->batchnorm_eps)
+            adi_log(context, AD_LOG_WARNING, "batchnorm_eps %g was asked for, the weights say %g",
+                    o->batchnorm_eps, eps);
+        eps = o->batchnorm_eps;
+    }
+    if (padding == AD_PADDING_AUTO || eps == 0.0)
+        ADI_TRY(default_of_dialect(g, dialect, &padding, &eps));
+    state(v, "padding", adi_padding_word(padding));
+    strcpy(v->eps, adi_real_text(eps, text));
+    state(v, "eps", v->eps);
+    return AD_OK;
+}
+
+/* "r,g,b" of the metadata as the statement has it: "r g b". */
+static ad_status choose_triple(const adi_safetensors *file, const char *key, char *out, variant *v)
+{
+    const char *text = adi_st_meta(file, key);
+    if (!text)
+        return AD_OK;
+    float values[3];
+    if (adi_text_triple(key, text, values) != AD_OK)
+        return adi_fail_prefix(AD_ERR_FORMAT, "metadata: ");
+    char one[ADI_REAL_TEXT];
+    out[0] = '\0';
+    for (int i = 0; i < 3; i++) {
+        strcat(out, i ? " " : "");
+        strcat(out, adi_float_text(values[i], one));
+    }
+    state(v, key, out);
+    return AD_OK;
+}
+
+/* A built-in graph's text as the file and the options want it. */
+static ad_status settle(ad_context *context, const char *text, const adi_safetensors *file,
+                        const ad_backbone_options *o, char **out_text)
+{
+    adi_graph *g = NULL;
+    adi_dialect dialect = ADI_DIALECT_GRAPH;
+    variant v = {.count = 0};
+    ADI_TRY(adi_graph_read(&context->allocator, text, strlen(text), &g));
+    const int variants = g->padding != AD_PADDING_AUTO;
+    ad_status status = variants ? examine(context, text, file, o->prefix, &dialect) : AD_OK;
+    if (status == AD_OK && variants)
+        status = choose_variant(context, g, dialect, file, o, &v);
+    else if (status == AD_OK && (o->padding != AD_PADDING_AUTO || o->batchnorm_eps != 0.0))
+        status = adi_fail(AD_ERR_INVALID_ARGUMENT, "%s leaves no padding and no batchnorm_eps to choose", g->name);
+    if (status == AD_OK)
+        status = choose_triple(file, "mean", v.triples[0], &v);
+    if (status == AD_OK)
+        status = choose_triple(file, "std", v.triples[1], &v);
+    if (status == AD_OK)
+        status = adi_graph_text_with(&context->allocator, text, v.statements, v.count, out_text);
+    adi_graph_destroy(g);
+    return status;
+}
+
+/* A text that the caller gives says everything itself, unless the options say otherwise. */
+static ad_status override(ad_context *context, const ad_backbone_options *o, char **out_text)
+{
+    char eps[ADI_REAL_TEXT];
+    adi_statement statements[2];
+    int32_t count = 0;
+    if (o->padding != AD_PADDING_AUTO)
+        statements[count++] = (adi_statement){"padding", adi_padding_word(o->padding)};
+    if (o->batchnorm_eps != 0.0)
+        statements[count++] = (adi_statement){"eps", adi_real_text(o->batchnorm_eps, eps)};
+    return adi_graph_text_with(&context->allocator, o->graph, statements, count, out_text);
+}
+
+/* ---- Opening ---- */
+
+static ad_status find_graph(ad_context *context, const char *architecture, const ad_backbone_options *o,
+                            const adi_safetensors *file, adi_graph **out_graph)
+{
+    char *text = NULL;
+    if (o->graph) {
+        ADI_TRY(override(context, o, &text));
+    } else {
+        if (!architecture)
+            architecture = adi_st_meta(file, "architecture");
+        if (!architecture)
+            ADI_TRY(recognise(context, file, o->prefix, &architecture));
+        if (!adi_builtin_graph_text(architecture))
+            return unknown_architecture(architecture);
+        ADI_TRY(settle(context, adi_builtin_graph_text(architecture), file, o, &text));
+    }
+    ad_status status = adi_graph_read(&context->allocator, text, strlen(text), out_graph);
+    adi_free(&context->allocator, text);
+    if (status == AD_OK && architecture && strcmp((*out_graph)->name, architecture) != 0) {
+        status = adi_fail(AD_ERR_MISMATCH, "the graph given is '%s', not '%s'", (*out_graph)->name,
+                          architecture);
+        adi_graph_destroy(*out_graph);
+        *out_graph = NULL;
+    }
+    return status;
+}
+
+/* A backbone around a network, which it owns from then on, also on failure. */
+static ad_status wrap(ad_context *context, adi_network *network, ad_backbone **out_backbone)
+{
+    ad_backbone *b = adi_calloc(&context->allocator, 1, sizeof *b);
+    if (!b || pthread_mutex_init(&b->lock, NULL) != 0) {
+        adi_free(&context->allocator, b);
+        adi_network_destroy(network);
+        return adi_fail_memory();
+    }
+    atomic_init(&b->refs, 1);
+    b->context = adi_context_retain(context);
+    b->network = network;
+    int32_t taps[ADI_GRAPH_MAX_TAPS], count = 0;
+    for (int32_t t = 0; t < network->graph->tap_count; t++)
+        if (adi_network_tap_available(network, t))
+            taps[count++] = t;
+    adi_network_digest(network, taps, count, b->digest);
+    *out_backbone = b;
+    return AD_OK;
+}
+
+static ad_status check_options(const ad_backbone_options *o)
+{
+    ADI_CHECK_ARG(o->padding >= AD_PADDING_AUTO && o->padding <= AD_PADDING_SYMMETRIC,
+                  "padding is %d, no such ad_padding", o->padding);
+    ADI_CHECK_ARG(o->batchnorm_eps == 0.0 || (o->batchnorm_eps >= MIN_EPS && o->batchnorm_eps <= MAX_EPS),
+                  "batchnorm_eps is %g, %g to %g is possible", o->batchnorm_eps, MIN_EPS, MAX_EPS);
+    return AD_OK;
+}
+
+ad_status adi_backbone_from_file(ad_context *context, const char *architecture, const adi_safetensors *file,
+                                 const ad_backbone_options *options, ad_backbone **out_backbone)
+{
+    ad_backbone_options o;
+    ad_backbone_options_init(&o, sizeof o);
+    ADI_TRY(adi_options_take(&o, sizeof o, options, "ad_backbone_options"));
+    ADI_TRY(check_options(&o));
+    adi_graph *graph = NULL;
+    adi_network *network = NULL;
+    ADI_TRY(find_graph(context, architecture, &o, file, &graph));
+    ADI_TRY(adi_network_create(graph, file, o.prefix, &network));
+    return wrap(context, network, out_backbone);
+}
+
+ad_status ad_backbone_from_memory(ad_context *context, const char *architecture, const void *bytes,
+                                  size_t size, const ad_backbone_options *options,
+                                  ad_backbone **out_backbone)
+{
+    ADI_CHECK_ARG(context && bytes && out_backbone, "ad_backbone_from_memory: an argument is NULL");
+    *out_backbone = NULL;
+    adi_safetensors *file = NULL;
+    ADI_TRY(adi_st_parse(&context->allocator, bytes, size, "weights", &file));
+    const ad_status status = adi_backbone_from_file(context, architecture, file, options, out_backbone);
+    adi_st_close(file);
+    return status;
+}
+
+ad_status ad_backbone_open(ad_context *context, const char *architecture, const char *weights_path,
+                           const ad_backbone_options *options, ad_backbone **out_backbone)
+{
+    ADI_CHECK_ARG(context && weights_path && out_backbone, "ad_backbone_open: an argument is NULL");
+    *out_backbone = NULL;
+    adi_safetensors *file = NULL;
+    ADI_TRY(adi_st_open(&context->allocator, weights_path, &file));
+    const ad_status status = adi_backbone_from_file(context, architecture, file, options, out_backbone);
+    adi_st_close(file);
+    return status == AD_ERR_INVALID_ARGUMENT ? status : adi_fail_in_file(status, "weights", weights_path);
+}
