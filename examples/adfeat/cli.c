@@ -80,6 +80,22 @@ ad_context *cli_context(int32_t threads, const char *device)
     return context;
 }
 
+int cli_open_backbone(ad_context *context, const network_request *request, const char *weights,
+                      ad_backbone **out_backbone)
+{
+    ad_backbone_options options;
+    ad_backbone_options_init(&options, sizeof options);
+    if ((request->padding && ad_backbone_options_set(&options, "padding", request->padding))
+        || (request->batchnorm_eps
+            && ad_backbone_options_set(&options, "batchnorm_eps", request->batchnorm_eps)))
+        return cli_usage("%s", ad_last_error_message());
+    const ad_status status =
+        ad_backbone_open(context, request->backbone, weights, &options, out_backbone);
+    if (status == AD_ERR_INVALID_ARGUMENT) /* what the file leaves open, in one sentence */
+        return cli_fail("%s (see --backbone, --padding and --batchnorm-eps)", ad_last_error_message());
+    return status ? cli_fail_library() : CLI_OK;
+}
+
 int cli_load_scorer(ad_context *context, const char *file, const char *weights,
                     ad_scorer **out_scorer)
 {

@@ -24,6 +24,14 @@ int cli_fail_library(void);
 ad_context *cli_context(int32_t threads, const char *device);
 void cli_say_notes(void);
 
+/* What a weights file may leave open, as given by --padding and --batchnorm-eps; NULL where not given. */
+typedef struct network_request {
+    const char *backbone, *padding, *batchnorm_eps;
+} network_request;
+/* Open a backbone, or say why not and return the exit code. */
+int cli_open_backbone(ad_context *context, const network_request *request, const char *weights,
+                      ad_backbone **out_backbone);
+
 /* Load a scorer, or say why not and return the exit code. @param weights NULL: not given */
 int cli_load_scorer(ad_context *context, const char *file, const char *weights,
                     ad_scorer **out_scorer);

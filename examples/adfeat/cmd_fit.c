@@ -21,8 +21,15 @@ static const char help[] =
     "  --weights W         the network's weights, a safetensors file\n"
     "  --data DIR          the good images\n"
     "  -o, --output FILE   the scorer file to write; replaced only when all went well\n"
-    "  --backbone B        the network: resnet18, resnet34, resnet50, wide_resnet50_2 or\n"
-    "                      efficientnet_lite0; default: what the weights file says it is\n"
+    "  --preset P          what a publication did; later options change it. wang2022: EfficientNet-B4\n"
+    "                      at 380, levels 3 to 7, npca:0.95, dense heat maps; rippel2020: the same\n"
+    "                      network, levels 0 to 8, no reduction, no heat maps; resnet18: ResNet-18\n"
+    "                      at 224, maxpool to layer3, no reduction\n"
+    "  --backbone B        the network, such as resnet18 or efficientnet_b4; default: what the weights\n"
+    "                      file says it is, or what its tensors fit\n"
+    "  --padding P         of an EfficientNet: same_dynamic, same_static, same_static_v063 or\n"
+    "                      symmetric; default: what the weights file says, or its names imply\n"
+    "  --batchnorm-eps E   of an EfficientNet, 1e-3 or 1e-5; default: likewise\n"
     "  --layers A,B,...    where features are taken; default: the network's own choice\n"
     "                      ('adfeat info W' lists them)\n"
     "  --size N            images are resized to N x N; default: what the network was trained at\n"
@@ -43,7 +50,8 @@ static const char help[] =
     "      --size 320 --set blur_sigma=4 --embed --data good_parts -o parts.safetensors\n";
 
 typedef struct request {
-    const char *weights, *data, *output, *backbone, *device;
+    const char *weights, *data, *output, *preset, *device;
+    network_request network;
     int32_t threads, embed, quiet;
     settings set;
 } request;
@@ -64,13 +72,15 @@ static int make_gaussian(fit_state *s)
 {
     ad_gaussian_options options;
     ad_gaussian_options_init(&options, sizeof options);
+    if (s->r.preset && ad_gaussian_options_set(&options, "preset", s->r.preset))
+        return cli_usage("%s", ad_last_error_message());
     for (int i = 0; i < s->r.set.count; i++)
         if (ad_gaussian_options_set(&options, s->r.set.items[i].key, s->r.set.items[i].value))
             return cli_usage("%s", ad_last_error_message());
-    if (ad_backbone_open(s->context, s->r.backbone, s->r.weights, NULL, &s->backbone)
-        || ad_gaussian_fitter_create(s->backbone, &options, &s->fitter))
-        return cli_fail_library();
-    return CLI_OK;
+    const int code = cli_open_backbone(s->context, &s->r.network, s->r.weights, &s->backbone);
+    if (code != CLI_OK)
+        return code;
+    return ad_gaussian_fitter_create(s->backbone, &options, &s->fitter) ? cli_fail_library() : CLI_OK;
 }
 
 /* Opens the backbone and creates the fitter. */
@@ -216,7 +226,10 @@ int cmd_fit(int argc, char **argv)
     const arg_spec specs[] = {{"--weights", NULL, ARG_TEXT, &s.r.weights, 0, 0},
                               {"--data", NULL, ARG_TEXT, &s.r.data, 0, 0},
                               {"--output", "-o", ARG_TEXT, &s.r.output, 0, 0},
-                              {"--backbone", NULL, ARG_TEXT, &s.r.backbone, 0, 0},
+                              {"--preset", NULL, ARG_TEXT, &s.r.preset, 0, 0},
+                              {"--backbone", NULL, ARG_TEXT, &s.r.network.backbone, 0, 0},
+                              {"--padding", NULL, ARG_TEXT, &s.r.network.padding, 0, 0},
+                              {"--batchnorm-eps", NULL, ARG_TEXT, &s.r.network.batchnorm_eps, 0, 0},
                               {"--layers", NULL, ARG_SETTING, &s.r.set, 0, 0},
                               {"--size", NULL, ARG_SETTING, &s.r.set, 0, 0},
                               {"--reduce", NULL, ARG_SETTING, &s.r.set, 0, 0},

@@ -15,13 +15,15 @@ static const char help[] =
     "\n"
     "  --weights W    check that a scorer was fitted with these weights\n"
     "  --backbone B   the network of a weights file that does not say it\n"
+    "  --padding P, --batchnorm-eps E   of an EfficientNet's weights, as in 'adfeat fit --help'\n"
     "\n"
     "examples:\n"
     "  adfeat info screws.safetensors\n"
     "  adfeat info resnet18.safetensors --backbone resnet18\n";
 
 typedef struct info_state {
-    const char *file, *weights, *backbone_name;
+    const char *file, *weights;
+    network_request network;
     ad_context *context;
     ad_backbone *backbone;
     ad_scorer *scorer;
@@ -60,7 +62,16 @@ static int print_backbone(const info_state *s)
     printf("architecture     %s\n", info.architecture);
     printf("digest           %s\n", info.digest);
     printf("parameters       %lld\n", (long long)info.parameter_count);
+    printf("names            %s\n", info.dialect);
     printf("input_size       %d\n", info.input_size);
+    if (info.padding != AD_PADDING_AUTO) {
+        static const char *const words[] = {"", "same_dynamic", "same_static", "same_static_v063",
+                                            "symmetric"};
+        printf("padding          %s\n", words[info.padding]);
+        printf("batchnorm_eps    %g\n", info.batchnorm_eps);
+    }
+    printf("mean             %g, %g, %g\n", (double)info.mean[0], (double)info.mean[1], (double)info.mean[2]);
+    printf("std              %g, %g, %g\n", (double)info.std[0], (double)info.std[1], (double)info.std[2]);
     for (int32_t i = 0; i < ad_backbone_layer_count(s->backbone); i++) {
         ad_layer_info layer = {.struct_size = sizeof layer};
         if (ad_backbone_layer_info(s->backbone, i, info.input_size, info.input_size, &layer))
@@ -77,13 +88,8 @@ static int print_backbone(const info_state *s)
 
 static int print_weights(info_state *s)
 {
-    const ad_status status =
-        ad_backbone_open(s->context, s->backbone_name, s->file, NULL, &s->backbone);
-    if (status == AD_OK)
-        return print_backbone(s);
-    if (status == AD_ERR_INVALID_ARGUMENT && !s->backbone_name)
-        return cli_fail("'%s' names no network: say which one with --backbone", s->file);
-    return cli_fail_library();
+    const int code = cli_open_backbone(s->context, &s->network, s->file, &s->backbone);
+    return code == CLI_OK ? print_backbone(s) : code;
 }
 
 /* What the file is, from its metadata. */
@@ -148,7 +154,9 @@ int cmd_info(int argc, char **argv)
 {
     info_state s = {0};
     const arg_spec specs[] = {{"--weights", NULL, ARG_TEXT, &s.weights, 0, 0},
-                              {"--backbone", NULL, ARG_TEXT, &s.backbone_name, 0, 0},
+                              {"--backbone", NULL, ARG_TEXT, &s.network.backbone, 0, 0},
+                              {"--padding", NULL, ARG_TEXT, &s.network.padding, 0, 0},
+                              {"--batchnorm-eps", NULL, ARG_TEXT, &s.network.batchnorm_eps, 0, 0},
                               {NULL, NULL, ARG_FLAG, NULL, 0, 0}};
     int operands = 0, done = 0;
     int code = args_parse(argc, argv, specs, help, &operands, &done);

@@ -1,6 +1,6 @@
 """Write ResNet-18 weights, seeded, batch norm folded, from the stem to layer2, as safetensors.
 
-usage: make_weights.py OUT.safetensors [SEED]
+usage: make_weights.py OUT.safetensors [SEED [stem]]     stem: no more than that, and no architecture named
 """
 import array
 import json
@@ -22,10 +22,13 @@ def convolutions():
 
 
 def main():
+    stem = len(sys.argv) > 3
     rng = random.Random(int(sys.argv[2]) if len(sys.argv) > 2 else 1)
-    header = {"__metadata__": {"architecture": "resnet18", "origin": "seeded noise for tests"}}
+    header = {"__metadata__": {"origin": "seeded noise for tests"}}
+    if not stem:
+        header["__metadata__"]["architecture"] = "resnet18"
     data = bytearray()
-    for name, out, channels, kernel in convolutions():
+    for name, out, channels, kernel in list(convolutions())[:1 if stem else None]:
         fan_in = channels * kernel * kernel
         width = (3.0 / fan_in) ** 0.5  # keeps the signal's size through the layers
         weight = array.array("f", (rng.uniform(-width, width) for _ in range(out * fan_in)))

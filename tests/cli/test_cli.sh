@@ -59,6 +59,7 @@ left() {
 
 "$python" "$here/make_weights.py" w.safetensors 1 || exit 1
 "$python" "$here/make_weights.py" other.safetensors 2 || exit 1
+"$python" "$here/make_weights.py" stem.safetensors 1 stem || exit 1
 "$python" "$here/make_images.py" . || exit 1
 mkdir empty
 head -c 100000 w.safetensors >short.safetensors
@@ -83,6 +84,12 @@ works "${fit[@]}" --data set -o embedded.safetensors --embed --quiet
 works "${fit[@]}" --data=set/train/good --output=flat.safetensors --reduce pca:0.9 --pixel gap \
     --set blur_sigma=2 --backbone resnet18 --threads 1
 works "${fit[@]}" --data set -o nomap.safetensors --pixel none
+# A preset comes first, whatever the order of options.
+works fit gaussian --weights w.safetensors --layers layer1 --preset resnet18 --set size=64 --data set -o preset.safetensors
+works info preset.safetensors
+for line in 'layers +layer1' 'size +64' 'resize +cv_linear' 'reduce +none' 'pixel +dense'; do
+    says "^option $line\$"
+done
 
 # ---- info ----
 works info w.safetensors
@@ -92,6 +99,8 @@ says '^digest +[0-9a-f]{16}$'
 says '^layer layer1 +56 x 56 x 64$'
 says '^layer layer3 +not in this file$'
 works info nameless.safetensors --backbone resnet18
+works info nameless.safetensors # its tensors fit one network
+says '^architecture +resnet18$'
 works info s.safetensors # a scorer says what it is without its weights, in the same words as with them
 sort stdout | grep -vE '^(version|maps|input_size|normal_)' >alone
 works info s.safetensors --weights w.safetensors
@@ -195,7 +204,11 @@ fails 1 'without maps' score nomap.safetensors --weights w.safetensors --map-dir
 fails 1 'w.safetensors' score w.safetensors set/test/good/000.png
 fails 1 'absent.safetensors' info absent.safetensors
 fails 1 'not a safetensors file' info odd/text.png
-fails 1 '--backbone' info nameless.safetensors
+fails 1 '--backbone' info stem.safetensors # several begin like this
+fails 1 'leaves no padding' info w.safetensors --padding symmetric
+fails 2 'none of auto' info w.safetensors --padding round
+fails 2 'batchnorm_eps' "${fit[@]}" --data set -o x --batchnorm-eps one
+fails 2 'none of wang2022, rippel2020, resnet18' "${fit[@]}" --data set -o x --preset best
 fails 1 'cannot write' eval embedded.safetensors --data set --scores-csv absent/x.csv
 fails 1 "line?break.png" score embedded.safetensors $'line\nbreak.png'
 [ -e m ] && wrong "--map-dir was made though there are no maps"
