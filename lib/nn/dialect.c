@@ -30,7 +30,7 @@ static int32_t block_number(const char *name, const char **out_part)
 
 static block block_at(const adi_graph *g, int32_t index)
 {
-    const char *part;
+    const char *part = "";
     const int32_t n = block_number(g->nodes[index].name, &part);
     int32_t first = index;
     while (first > 0 && block_number(g->nodes[first - 1].name, &part) == n)
