@@ -298,6 +298,37 @@ static void every_flipped_bit_is_found(void **state)
     }
 }
 
+/* A preset sets what it names and leaves the rest; what is set afterwards wins. */
+static void presets(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *layers;
+        int32_t size, reduce, pixel;
+    } all[] = {{"wang2022", "level3,level4,level5,level6,level7", 380, AD_REDUCE_NPCA, AD_PIXEL_FIT_DENSE},
+               {"rippel2020", "level0,level1,level2,level3,level4,level5,level6,level7,level8", 380,
+                AD_REDUCE_NONE, AD_PIXEL_FIT_NONE},
+               {"resnet18", "maxpool,layer1,layer2,layer3", 224, AD_REDUCE_NONE, AD_PIXEL_FIT_DENSE}};
+    ad_gaussian_options o;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        ad_gaussian_options_init(&o, sizeof o);
+        set(&o, "ddof", "1");
+        set(&o, "crop", "10");
+        set(&o, "preset", all[i].name);
+        assert_string_equal(o.layers, all[i].layers);
+        assert_int_equal(o.preprocess.size, all[i].size);
+        assert_int_equal(o.preprocess.crop, 0);
+        assert_int_equal(o.preprocess.resize, AD_RESIZE_CV_LINEAR);
+        assert_int_equal(o.reduce, all[i].reduce);
+        assert_int_equal(o.pixel, all[i].pixel);
+        assert_true(o.reduce_threshold == 0.95 && o.ddof == 1);
+        set(&o, "size", "64");
+        assert_int_equal(o.preprocess.size, 64);
+    }
+    refused(ad_gaussian_options_set(&o, "preset", "best"), AD_ERR_INVALID_ARGUMENT,
+            "option preset: 'best' is none of wang2022, rippel2020, resnet18");
+}
+
 static void options_as_text(void **state)
 {
     (void)state;
@@ -353,7 +384,8 @@ int main(void)
         cmocka_unit_test(separates_and_localises), cmocka_unit_test(normal_score_is_the_rms),
         cmocka_unit_test(file_keeps_the_bits),     cmocka_unit_test(merged_equals_sequential),
         cmocka_unit_test(too_little_to_fit),       cmocka_unit_test(belongs_together),
-        cmocka_unit_test(every_flipped_bit_is_found), cmocka_unit_test(options_as_text),
+        cmocka_unit_test(every_flipped_bit_is_found), cmocka_unit_test(presets),
+        cmocka_unit_test(options_as_text),
         cmocka_unit_test(options_out_of_range),
     };
     return cmocka_run_group_tests_name("gaussian", tests, set_up, tear_down);
