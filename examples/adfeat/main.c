@@ -8,7 +8,11 @@
 static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
-} commands[] = {{"fit", cmd_fit}, {"score", cmd_score}, {"eval", cmd_eval}, {"info", cmd_info}};
+} commands[] = {{"fit", cmd_fit},
+                {"score", cmd_score},
+                {"eval", cmd_eval},
+                {"info", cmd_info},
+                {"convert", cmd_convert}};
 
 static const char help[] =
     "usage: adfeat COMMAND ...\n"
@@ -21,20 +25,23 @@ static const char help[] =
     "  score FILE IMAGE...                         score images, with heat maps if wanted\n"
     "  eval FILE --data DIR                        measure detection on labelled images\n"
     "  info FILE                                   say what a scorer or weights file holds\n"
+    "  convert IN -o OUT                           make a weights file of PyTorch's and NumPy's\n"
     "\n"
     "examples:\n"
     "  adfeat fit gaussian --weights resnet18.safetensors --data screws -o screws.safetensors\n"
     "  adfeat score screws.safetensors --weights resnet18.safetensors --map-dir heat new/*.png\n"
     "\n"
     "'adfeat COMMAND --help' explains a command and its defaults; 'adfeat --version' says what\n"
-    "was built. Images are PNG and JPEG; weights are safetensors files, which convert.py makes of\n"
-    ".pth files. Exit codes: 0 done, 1 failed, 2 used wrongly; a failure is one sentence.\n";
+    "was built. Images are PNG and JPEG; weights are safetensors files, which 'adfeat convert'\n"
+    "makes of .pth and .npz files. Exit codes: 0 done, 1 failed, 2 used wrongly; a failure is one\n"
+    "sentence.\n";
 
 int main(int argc, char **argv)
 {
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow then fails like a full disk */
     if (argc < 2)
-        return cli_usage("no command: there are fit, score, eval, info; see 'adfeat --help'");
+        return cli_usage(
+            "no command: there are fit, score, eval, info, convert; see 'adfeat --help'");
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         fputs(help, stdout);
         return cli_finish_output();
@@ -46,5 +53,5 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         if (strcmp(argv[1], commands[i].name) == 0)
             return commands[i].run(argc - 1, argv + 1);
-    return cli_usage("unknown command '%s': there are fit, score, eval, info", argv[1]);
+    return cli_usage("unknown command '%s': there are fit, score, eval, info, convert", argv[1]);
 }

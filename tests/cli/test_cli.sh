@@ -67,7 +67,7 @@ LC_ALL=C sed 's/"architecture"/"ARCHITECTURE"/' w.safetensors >nameless.safetens
 fit=(fit gaussian --weights w.safetensors --layers 'layer1,layer2' --size 64)
 
 # ---- Help and versions ----
-for command in '' fit score eval info; do
+for command in '' fit score eval info convert; do
     works $command --help
     says '^usage: adfeat'
     says '^examples:'
