@@ -1,7 +1,7 @@
 /* Opening a backbone: which network a file is, and what no tensor tells of it. Padding, eps and mean/std come
  * from the options, the metadata, or the kind of names, in this order; where none decides the file is refused,
  * since a wrong guess would give wrong features and no error. */
-#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/number.h"
@@ -105,6 +105,7 @@ static ad_status recognise(ad_context *context, const adi_safetensors *file, con
 typedef struct variant {
     adi_statement statements[4];
     int32_t count;
+    const char *padding; /* the word chosen; NULL where there was nothing to choose */
     char eps[ADI_REAL_TEXT];
     char triples[2][3 * ADI_REAL_TEXT];
 } variant;
@@ -171,16 +172,24 @@ static ad_status choose_variant(const ad_context *context, const adi_graph *g, a
     }
     if (padding == AD_PADDING_AUTO || eps == 0.0)
         ADI_TRY(default_of_dialect(g, dialect, &padding, &eps));
-    state(v, "padding", adi_padding_word(padding));
+    v->padding = adi_padding_word(padding);
+    state(v, "padding", v->padding);
     strcpy(v->eps, adi_real_text(eps, text));
     state(v, "eps", v->eps);
     return AD_OK;
 }
 
-/* "r,g,b" of the metadata as the statement has it: "r g b". */
-static ad_status choose_triple(const adi_safetensors *file, const char *key, char *out, variant *v)
+/* "r,g,b" of the metadata, or what weights with the padding chosen were trained on where the graph has a hint
+ * of it, as the statement has it: "r g b". */
+static ad_status choose_triple(const adi_safetensors *file, const adi_graph *g, const char *key, char *out,
+                               variant *v)
 {
+    char hint[64];
     const char *text = adi_st_meta(file, key);
+    if (!text && v->padding) {
+        snprintf(hint, sizeof hint, "%s.%s", v->padding, key);
+        text = adi_graph_hint(g, hint);
+    }
     if (!text)
         return AD_OK;
     float values[3];
@@ -211,9 +220,9 @@ static ad_status settle(ad_context *context, const char *text, const adi_safeten
     else if (status == AD_OK && (o->padding != AD_PADDING_AUTO || o->batchnorm_eps != 0.0))
         status = adi_fail(AD_ERR_INVALID_ARGUMENT, "%s leaves no padding and no batchnorm_eps to choose", g->name);
     if (status == AD_OK)
-        status = choose_triple(file, "mean", v.triples[0], &v);
+        status = choose_triple(file, g, "mean", v.triples[0], &v);
     if (status == AD_OK)
-        status = choose_triple(file, "std", v.triples[1], &v);
+        status = choose_triple(file, g, "std", v.triples[1], &v);
     if (status == AD_OK)
         status = adi_graph_text_with(&context->allocator, text, v.statements, v.count, out_text);
     adi_graph_destroy(g);

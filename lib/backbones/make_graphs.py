@@ -76,6 +76,8 @@ def efficientnet(name, comment, size, width, depth, lite=False, torchvision_eps=
     """Lite: ReLU6 for SiLU, no squeeze-excitation, and stem, head and the ends' repeats as in Lite0."""
     hints = [("gaussian.layers", "level3,level4,level5,level6,level7"), ("gaussian.reduce", "npca:0.95"),
              ("padim.layers", "level2,level4,level5")]
+    if lite:  # with symmetric padding it is timm's own training, not TensorFlow's
+        hints += [("symmetric.mean", IMAGENET[0].replace(" ", ",")), ("symmetric.std", IMAGENET[1].replace(" ", ","))]
     if torchvision_eps:
         hints.append(("torchvision.batchnorm_eps", torchvision_eps))
     g = header(name, comment, size, *(LITE if lite else IMAGENET), hints)

@@ -138,6 +138,32 @@ static void timm_is_never_guessed(void **state)
     ad_context_destroy(context);
 }
 
+/* timm trained Lite anew, with other padding, eps and normalisation than TensorFlow. */
+static void lite_of_timm(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *padding, *eps, *metadata;
+        float mean, std;
+    } cases[] = {{"symmetric", "1e-5", NULL, 0.485f, 0.229f},
+                 {"same_dynamic", "1e-3", NULL, 0.498039216f, 0.501960784f},
+                 {"symmetric", "1e-5", "\"mean\":\"0.5,0.5,0.5\",\"std\":\"0.25,1,1\"", 0.5f, 0.25f}};
+    ad_context *context = context_new();
+    st_memory m = weights_in("efficientnet_lite0", ADI_DIALECT_TIMM);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const ad_backbone_options o = options_of(cases[i].padding, cases[i].eps);
+        ad_backbone *b = NULL;
+        m.metadata = cases[i].metadata;
+        assert_int_equal(open_memory(context, &m, NULL, &o, &b), AD_OK);
+        ad_backbone_info info = {.struct_size = sizeof info};
+        assert_int_equal(ad_backbone_get_info(b, &info), AD_OK);
+        assert_true(info.mean[0] == cases[i].mean && info.std[0] == cases[i].std);
+        ad_backbone_destroy(b);
+    }
+    st_memory_free(&m);
+    ad_context_destroy(context);
+}
+
 static void torchvision_b5_has_its_own_eps(void **state)
 {
     (void)state;
@@ -291,6 +317,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(b4_in_each_dialect),
         cmocka_unit_test(timm_is_never_guessed),
+        cmocka_unit_test(lite_of_timm),
         cmocka_unit_test(torchvision_b5_has_its_own_eps),
         cmocka_unit_test(options_win_and_are_logged),
         cmocka_unit_test(bad_metadata),
