@@ -1,57 +1,20 @@
 /* PNG of every colour type and depth: grey to MONO8 or MONO16, the rest to RGB8. Alpha is dropped,
  * not blended; gamma and colour profiles are ignored; a wrong checksum anywhere is an error. */
+#include "vision/png_session.h"
 #include "vision/vision.h"
 
-#include <setjmp.h>
-#include <stdbool.h>
 #include <string.h>
-
-#include <png.h>
 
 /* zlib packs 1032 bytes into one at the very best. */
 enum { MAX_INFLATION = 1040 };
 
-/* See decode_jpeg.c: what changes after setjmp() lives in the caller's frame. */
 typedef struct png_job {
-    png_structp png;
-    png_infop info;
-    jmp_buf jump;
-    const adi_allocator *allocator;
-    bool out_of_memory;
+    adi_png_session session;
     const uint8_t *bytes;
     size_t size;
     size_t used;
-    ad_status status;
     ad_image image;
 } png_job;
-
-static png_voidp on_alloc(png_structp png, png_alloc_size_t bytes)
-{
-    png_job *job = png_get_mem_ptr(png);
-    void *p = adi_alloc(job->allocator, bytes);
-    if (!p)
-        job->out_of_memory = true; /* libpng may go on to another error because of it */
-    return p;
-}
-
-static void on_free(png_structp png, png_voidp pointer)
-{
-    const png_job *job = png_get_mem_ptr(png);
-    adi_free(job->allocator, pointer);
-}
-
-static void on_error(png_structp png, png_const_charp text)
-{
-    png_job *job = png_get_error_ptr(png);
-    job->status = job->out_of_memory ? adi_fail_memory() : adi_fail(AD_ERR_FORMAT, "PNG: %s", text);
-    longjmp(job->jump, 1);
-}
-
-static void on_warning(png_structp png, png_const_charp text)
-{
-    (void)png;
-    (void)text; /* libpng's own prints */
-}
 
 static void on_read(png_structp png, png_bytep to, size_t count)
 {
@@ -63,9 +26,8 @@ static void on_read(png_structp png, png_bytep to, size_t count)
 }
 
 /* Ask libpng for one of our formats. */
-static uint32_t choose_format(png_job *job, int color, int depth)
+static uint32_t choose_format(png_structp png, int color, int depth)
 {
-    png_structp png = job->png;
     if (color & PNG_COLOR_MASK_ALPHA || color == PNG_COLOR_TYPE_PALETTE)
         png_set_strip_alpha(png); /* also what a palette's tRNS becomes */
     if (color == PNG_COLOR_TYPE_PALETTE)
@@ -86,19 +48,16 @@ static uint32_t choose_format(png_job *job, int color, int depth)
     return AD_PIXEL_MONO8;
 }
 
-/* The part that libpng may leave by longjmp(); job->status tells how it went. */
+/* The part that libpng may leave by longjmp(); the session's status tells how it went. */
 static void decode(png_job *job)
 {
-    if (setjmp(job->jump))
+    adi_png_session *session = &job->session;
+    if (setjmp(session->jump))
         return;
-    job->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, job, on_error, on_warning, job,
-                                        on_alloc, on_free);
-    job->info = job->png ? png_create_info_struct(job->png) : NULL;
-    if (!job->info) {
-        job->status = adi_fail_memory();
+    session->status = adi_png_begin_read(session);
+    if (session->status != AD_OK)
         return;
-    }
-    png_structp png = job->png;
+    png_structp png = session->png;
     png_set_read_fn(png, job, on_read);
     png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
     /* Nothing but pixels is wanted, so a damaged profile or text cannot stand in the way. */
@@ -108,44 +67,47 @@ static void decode(png_job *job)
     png_set_chunk_cache_max(png, 1000);
     png_set_chunk_malloc_max(png, 8000000);
 
-    png_read_info(png, job->info);
-    const int64_t width = png_get_image_width(png, job->info);
-    const int64_t height = png_get_image_height(png, job->info);
-    job->status = adi_image_check_size("PNG", width, height);
-    if (job->status != AD_OK)
+    png_read_info(png, session->info);
+    const int64_t width = png_get_image_width(png, session->info);
+    const int64_t height = png_get_image_height(png, session->info);
+    session->status = adi_image_check_size("PNG", width, height);
+    if (session->status != AD_OK)
         return;
-    const uint64_t raw = (uint64_t)height * png_get_rowbytes(png, job->info);
+    const uint64_t raw = (uint64_t)height * png_get_rowbytes(png, session->info);
     if (raw / MAX_INFLATION > job->size) {
-        job->status = adi_fail(AD_ERR_FORMAT, "PNG: %zu bytes are too few for an image of %u x %u",
-                               job->size, (unsigned)width, (unsigned)height);
+        session->status =
+            adi_fail(AD_ERR_FORMAT, "PNG: %zu bytes are too few for an image of %u x %u", job->size,
+                     (unsigned)width, (unsigned)height);
         return;
     }
-    const uint32_t format =
-        choose_format(job, png_get_color_type(png, job->info), png_get_bit_depth(png, job->info));
+    const uint32_t format = choose_format(png, png_get_color_type(png, session->info),
+                                          png_get_bit_depth(png, session->info));
     const int passes = png_set_interlace_handling(png);
-    png_read_update_info(png, job->info);
-    if (png_get_rowbytes(png, job->info) != (size_t)(width * adi_pixel_bytes(format)))
+    png_read_update_info(png, session->info);
+    if (png_get_rowbytes(png, session->info) != (size_t)(width * adi_pixel_bytes(format)))
         png_error(png, "unexpected row size");
-    job->status = adi_image_alloc(job->allocator, format, width, height, &job->image);
-    if (job->status != AD_OK)
+    session->status = adi_image_alloc(session->allocator, format, width, height, &job->image);
+    if (session->status != AD_OK)
         return;
 
     for (int pass = 0; pass < passes; pass++)
         for (int64_t y = 0; y < height; y++)
             png_read_row(png, (uint8_t *)job->image.pixels + y * job->image.row_bytes, NULL);
     png_read_end(png, NULL); /* to the last chunk, so a cut file is noticed */
-    job->status = AD_OK;
+    session->status = AD_OK;
 }
 
 ad_status adi_decode_png(const adi_allocator *a, const uint8_t *bytes, size_t size,
                          ad_image *out_image)
 {
-    png_job job = {.allocator = a, .bytes = bytes, .size = size};
+    png_job job = {.session = {.allocator = a, .failure = AD_ERR_FORMAT, .prefix = "PNG"},
+                   .bytes = bytes,
+                   .size = size};
     decode(&job);
-    png_destroy_read_struct(&job.png, &job.info, NULL);
-    if (job.status != AD_OK) {
+    png_destroy_read_struct(&job.session.png, &job.session.info, NULL);
+    if (job.session.status != AD_OK) {
         adi_image_free(&job.image);
-        return job.status;
+        return job.session.status;
     }
     *out_image = job.image;
     return AD_OK;
