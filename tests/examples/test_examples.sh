@@ -1,0 +1,210 @@
+#!/usr/bin/env bash
+# Each example does what it shows, and gives what the adfeat program gives.
+# usage: test_examples.sh EXAMPLE FOLDER ADFEAT PYTHON      FOLDER holds the built examples
+set -uo pipefail
+
+example=$1
+program=$2/$1
+adfeat=$3
+python=$4
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+if [ "$example" = opencv_overlay ] && [ ! -x "$program" ]; then
+    echo "opencv_overlay was not built: OpenCV (libopencv-dev) is not installed here"
+    exit 77
+fi
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+failures=0
+
+wrong() {
+    echo "FAILED: $*"
+    sed 's/^/    stdout: /' stdout
+    sed 's/^/    stderr: /' stderr
+    failures=$((failures + 1))
+}
+
+# gives CODE ARGS...: the example ends with that exit code, and a failure is one sentence on stderr.
+gives() {
+    local wanted=$1 code
+    shift
+    "$program" "$@" >stdout 2>stderr </dev/null
+    code=$?
+    [ $code -eq "$wanted" ] || wrong "$example $*: exit code $code, not $wanted"
+    if [ "$wanted" -eq 1 ] || [ "$wanted" -eq 2 ]; then
+        [ "$(grep -cv ' % fitted$' stderr)" -eq 1 ] || wrong "$example $*: not one sentence on stderr"
+    fi
+}
+
+says() {
+    grep -qE -- "$1" stdout || wrong "the output has no line '$1'"
+}
+
+complains() {
+    grep -qE -- "$1" stderr || wrong "stderr has no line '$1'"
+}
+
+# fits NAME OPTIONS...: the adfeat program writes scorer NAME.
+fits() {
+    local name=$1
+    shift
+    "$adfeat" fit gaussian --weights w.safetensors --data set --layers layer1,layer2 --size 64 \
+        -o "$name" --quiet "$@" || exit 1
+}
+
+# What the adfeat program says of these images, as lines of score, tab, path.
+scores() {
+    "$adfeat" score "$@" >expected || exit 1
+}
+
+export PYTHONPATH=$here PYTHONDONTWRITEBYTECODE=1
+
+"$python" "$here/../cli/make_weights.py" w.safetensors 1 || exit 1
+"$python" "$here/../cli/make_images.py" . || exit 1
+good=set/test/good/000.png
+spot=set/test/spot/000.png
+
+check_first_scorer() {
+    "$python" "$here/add_layer3.py" w.safetensors w3.safetensors || exit 1
+    gives 0 w3.safetensors set $spot
+    says '^score [0-9.]+, hottest at x [0-9]+, y [0-9]+$'
+    "$adfeat" fit gaussian --weights w3.safetensors --data set -o default.safetensors --quiet || exit 1
+    scores default.safetensors --weights w3.safetensors $spot
+    awk 'NR == 1 { wanted = $1 } NR == 2 { exit !(wanted - $2 < 1e-3 && $2 - wanted < 1e-3) }' \
+        expected stdout || wrong "not the score of adfeat score, $(cut -f 1 expected)"
+    gives 1 w3.safetensors absent $spot
+    complains absent
+}
+
+check_features() {
+    gives 0 w.safetensors $good layer1,layer2 values
+    "$adfeat" info w.safetensors | sed -nE 's/^layer (layer[12]) +/\1: /p' >expected
+    sed 's/,.*//' stdout | cmp -s - expected || wrong "not the shapes that adfeat info tells"
+    # The file holds what was printed.
+    "$python" - stdout values <<'PYTHON' || wrong "the file has other values than the statistics"
+import array, math, re, sys
+values = array.array("f", open(sys.argv[2], "rb").read())
+for line in open(sys.argv[1]):
+    h, w, c = map(int, re.search(r": (\d+) x (\d+) x (\d+),", line).groups())
+    part, values = values[:h * w * c], values[h * w * c:]
+    assert len(part) == h * w * c
+    mean = math.fsum(part) / len(part)
+    deviation = math.sqrt(math.fsum((x - mean) ** 2 for x in part) / len(part))
+    found = map(float, re.search(r"mean (\S+), deviation (\S+), from (\S+) to (\S+)$", line).groups())
+    for a, b in zip(found, (mean, deviation, min(part), max(part))):
+        assert abs(a - b) <= 1e-5 * max(part), (a, b, line)
+assert not values
+PYTHON
+    gives 0 w.safetensors $good layer2
+    [ "$(wc -l <stdout)" -eq 1 ] || wrong "not one line for one layer"
+    gives 1 w.safetensors $good layer1,layer3
+    complains "'layer3': no such layer"
+    gives 1 w.safetensors $good layer1 absent/values
+    complains "cannot write 'absent/values'"
+    gives 1 w.safetensors odd/text.png layer1
+}
+
+check_fit_gaussian() {
+    gives 0 w.safetensors set s.safetensors layer1,layer2 64
+    says '^wrote s.safetensors: gaussian on resnet18, 12 images, which score [0-9.]+$'
+    says '^    reduce = npca:0.9$'
+    complains '^100 % fitted$'
+    fits same.safetensors --embed --reduce npca:0.9 --set blur_sigma=2
+    cmp -s s.safetensors same.safetensors || wrong "not the file that adfeat fit writes"
+    gives 1 w.safetensors odd x.safetensors layer1 64 # not images, and one of another size
+    gives 1 w.safetensors set x.safetensors layer9 64
+    complains layer9
+    gives 2 w.safetensors set x.safetensors layer1 many
+    [ -e x.safetensors ] && wrong "a failed fit left a file"
+}
+
+check_score_image() {
+    fits s.safetensors
+    scores s.safetensors --weights w.safetensors $good $spot
+    gives 0 --weights w.safetensors s.safetensors $good $spot
+    cmp -s stdout expected || wrong "not the scores of adfeat score"
+    local limit
+    limit=$(awk '{ sum += $1 } END { print sum / 2 }' expected) # between the good one and the other
+    gives 3 --weights w.safetensors --limit "$limit" s.safetensors $spot $good
+    gives 0 --weights w.safetensors --limit "$limit" s.safetensors $good
+    gives 1 --weights w.safetensors --limit "$limit" s.safetensors odd/text.png $spot
+    says "$spot\$"
+    gives 0 --weights w.safetensors --heat heat.png s.safetensors $spot
+    says '^heat\.png: white is [0-9.]+$'
+    "$python" - heat.png <<'PYTHON' || wrong "the heat map is not brightest at the defect"
+import png, sys
+width, height, rows = png.read(sys.argv[1])
+most = max(map(max, rows))
+where = [(x, y) for y in range(height) for x in range(width) if rows[y][x] == most]
+assert (width, height, most) == (48, 36, 65535), (width, height, most)
+assert all(8 <= x < 22 and 8 <= y < 22 for x, y in where), where  # the bright square and its edge
+PYTHON
+    gives 1 --weights w.safetensors --heat absent/heat.png s.safetensors $spot
+    gives 1 s.safetensors $good
+    gives 2 --limit high s.safetensors $good
+}
+
+check_threads() {
+    fits s.safetensors --embed
+    scores s.safetensors set/train/good/*.png set/test/*/*.png
+    gives 0 4 s.safetensors set/train/good/*.png set/test/*/*.png
+    head -n -1 stdout | cmp -s - expected || wrong "not the scores of adfeat score"
+    says '^4 threads and one: 0 of 18 scores differ$'
+    gives 1 3 s.safetensors $good odd/half.png $spot
+    complains odd/half.png
+    says '^3 threads and one: 0 of 2 scores differ$'
+    gives 2 0 s.safetensors $good
+    gives 1 2 absent.safetensors $good
+}
+
+check_custom_allocator() {
+    fits s.safetensors --embed
+    scores s.safetensors $spot
+    gives 0 s.safetensors $spot
+    says "^score $(cut -f 1 expected)\$"
+    says '^[1-9][0-9]* allocations up to the first frame, 0 in the 19 frames after it$'
+    says '^0 bytes in use after all was destroyed$'
+    says '^with a budget of [1-9][0-9]* bytes: AD_ERR_OUT_OF_MEMORY, ".+"$'
+    says '^0 bytes in use after that$'
+    # The weights alone are that large, and are in memory.
+    [ "$(awk '/in use, / { print $1 }' stdout)" -gt "$(stat -c %s w.safetensors)" ] \
+        || wrong "fewer bytes in use than the weights have"
+    gives 1 s.safetensors odd/text.png
+}
+
+check_opencv_overlay() {
+    fits s.safetensors --embed
+    scores s.safetensors odd/colour.png $spot
+    gives 0 s.safetensors odd/colour.png all.png # BGR against the program's RGB
+    cmp -s stdout <(head -n 1 expected) || wrong "not the score of adfeat score"
+    gives 0 s.safetensors $spot spot.png
+    cmp -s stdout <(tail -n 1 expected) || wrong "not the score of adfeat score"
+    # A region is scored as an image of its own would be, and nothing outside it is drawn on.
+    gives 0 s.safetensors $spot part.png 6 4 32 24
+    cp stdout part
+    "$python" - $spot part.png cut.png <<'PYTHON' || wrong "the overlay is not where the region is"
+import png, sys
+width, height, frame = png.read(sys.argv[1])
+drawn_on = [(x, y) for y, row in enumerate(png.read(sys.argv[2])[2]) for x in range(width)
+            if row[3 * x:3 * x + 3] != (frame[y][x],) * 3]
+assert all(6 <= x < 38 and 4 <= y < 28 for x, y in drawn_on), drawn_on
+assert (15, 15) in drawn_on, drawn_on  # in the bright square
+png.write_grey(sys.argv[3], [row[6:38] for row in frame[4:28]])
+PYTHON
+    scores s.safetensors cut.png
+    [ "$(cut -f 1 part)" = "$(cut -f 1 expected)" ] || wrong "a region scores not as its copy"
+    gives 1 s.safetensors $spot part.png 30 20 32 24
+    gives 1 s.safetensors odd/text.png part.png
+}
+
+gives_usage() {
+    gives 0 --help
+    grep -q "^usage: $example " stdout || wrong "--help does not begin with the usage"
+    gives 2
+    grep -q "^usage: $example " stderr || wrong "without arguments it does not say the usage"
+}
+
+"check_$example"
+[ "$example" = first_scorer ] || gives_usage
+[ $failures -eq 0 ] || exit 1
+echo "all is well"
