@@ -9,7 +9,7 @@
 #include "nn/plan.h"
 #include "vision/vision.h"
 
-enum { ADI_MAX_LAYERS = 32 };
+enum { ADI_MAX_LAYERS = 64 }; /* all of any built-in network */
 
 typedef struct adi_workspace {
     struct adi_workspace *next;

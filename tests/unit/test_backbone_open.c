@@ -8,6 +8,7 @@
 
 #include "harness/fault_alloc.h"
 #include "harness/seeded_network.h"
+#include "methods/extractor.h"
 #include "nn/dialect.h"
 
 static const adi_allocator *const heap = &adi_default_allocator;
@@ -262,6 +263,45 @@ static void recognised(void **state)
     ad_context_destroy(context);
 }
 
+/* ad_extract_features() takes every layer of the deepest network in one call. */
+static void every_layer_at_once(void **state)
+{
+    (void)state;
+    ad_context *context = context_new();
+    for (int32_t i = 0; i < ad_architecture_count(); i++) {
+        adi_graph *g = graph_of(heap, adi_builtin_graph_text(ad_architecture_name(i)));
+        assert_true(g->tap_count <= ADI_MAX_LAYERS);
+        adi_graph_destroy(g);
+    }
+    st_memory m = weights_in("efficientnet_b5", ADI_DIALECT_GRAPH);
+    ad_backbone *b = NULL;
+    assert_int_equal(open_memory(context, &m, NULL, NULL, &b), AD_OK);
+    const int32_t count = ad_backbone_layer_count(b);
+    assert_int_equal(count, 9 + 39);
+    ad_preprocess p;
+    ad_preprocess_init(&p, sizeof p);
+    p.size = 32;
+    uint8_t pixels[32 * 32] = {0};
+    const ad_image image = AD_IMAGE_INIT(AD_PIXEL_MONO8, pixels, 32, 32, 32);
+    ad_features *f = calloc((size_t)count, sizeof *f);
+    assert_non_null(f);
+    for (int32_t i = 0; i < count; i++) {
+        ad_layer_info info = {.struct_size = sizeof info};
+        assert_int_equal(ad_backbone_layer_info(b, i, 32, 32, &info), AD_OK);
+        const int64_t floats = info.height * info.width * info.channels;
+        f[i] = (ad_features){.struct_size = sizeof *f, .layer = info.name, .capacity = floats,
+                             .data = malloc((size_t)floats * sizeof(float))};
+        assert_non_null(f[i].data);
+    }
+    assert_int_equal(ad_extract_features(b, &image, &p, f, count), AD_OK);
+    for (int32_t i = 0; i < count; i++)
+        free(f[i].data);
+    free(f);
+    ad_backbone_destroy(b);
+    st_memory_free(&m);
+    ad_context_destroy(context);
+}
+
 /* What belongs to a network and is not there is named as the file would name it. */
 static void missing_is_named_in_the_dialect(void **state)
 {
@@ -322,6 +362,7 @@ int main(void)
         cmocka_unit_test(options_win_and_are_logged),
         cmocka_unit_test(bad_metadata),
         cmocka_unit_test(recognised),
+        cmocka_unit_test(every_layer_at_once),
         cmocka_unit_test(missing_is_named_in_the_dialect),
         cmocka_unit_test(options_as_text),
     };
