@@ -54,6 +54,31 @@ typedef struct adi_pc {
     int64_t p, c;
 } adi_pc;
 
+/* One Gaussian of d dimensions at each of p positions. `fourth`: with the sums that a shrinkage needs. */
+typedef struct adi_position_dims {
+    int64_t p, d;
+    int32_t fourth, unused;
+} adi_position_dims;
+
+/* Entries of a packed lower triangle. */
+static inline int64_t adi_triangle(int64_t d)
+{
+    return d * (d + 1) / 2;
+}
+
+/* Doubles that one position's sums over vectors z = x - shift take, in this order: z z^T, the rows of its
+ * lower triangle one after the other; z [d]; and with `fourth` |z|^2 z [d] and |z|^4. */
+static inline int64_t adi_position_sums(const adi_position_dims *d)
+{
+    return adi_triangle(d->d) + d->d + (d->fourth ? d->d + 1 : 0);
+}
+
+/* From the scatter C of a position to its covariance: scatter * C + diagonal * I. Squared pivots of the
+ * Cholesky factor must be greater than `least`. */
+typedef struct adi_position_scale {
+    double scatter, diagonal, least;
+} adi_position_scale;
+
 typedef struct adi_kernels {
     /* y = act(conv(x, w) + bias + residual). Scratch depends on the shape and the thread count. */
     size_t (*conv2d_scratch)(const adi_conv2d_dims *d, int32_t num_threads);
@@ -93,6 +118,24 @@ typedef struct adi_kernels {
      * in a; a is overwritten by the eigenvectors. work: eigen_work(n) doubles. */
     size_t (*eigen_work)(int64_t n);
     ad_status (*eigen_f64)(double *a, double *values, int64_t n, double *work);
+
+    /* A Gaussian at every position. The bits of the sums do not depend on how images come in batches. */
+    /* sums[p, adi_position_sums] += those of x[images, p, d] - shift[p, d], image after image. */
+    size_t (*position_gaussian_add_scratch)(const adi_position_dims *d, int64_t images,
+                                            int32_t num_threads);
+    void (*position_gaussian_add)(const adi_exec *ex, double *sums, const float *x, const float *shift,
+                                  int64_t images, const adi_position_dims *d);
+    /* factor[p, triangle] = W = L^-1 with L L^T the covariance of a position's n vectors, its columns one
+     * after the other (column c: rows c .. d - 1); trace[p] = |W|^2, the trace of the inverse covariance.
+     * Where a pivot is not above scale[p].least trace[p] is NaN, and the result AD_ERR_NUMERIC. */
+    size_t (*position_gaussian_factor_scratch)(const adi_position_dims *d, int32_t num_threads);
+    ad_status (*position_gaussian_factor)(const adi_exec *ex, float *factor, double *trace,
+                                          const double *sums, int64_t n, const adi_position_scale *scale,
+                                          const adi_position_dims *d);
+    /* dist[p] = |W_p (x_p - mean_p)|^2; x, mean: [p, d]. */
+    size_t (*position_gaussian_fwd_scratch)(const adi_position_dims *d, int32_t num_threads);
+    ad_status (*position_gaussian_fwd)(const adi_exec *ex, float *dist, const float *x, const float *mean,
+                                       const float *factor, const adi_position_dims *d);
 } adi_kernels;
 
 typedef struct adi_backend {

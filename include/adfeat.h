@@ -444,7 +444,7 @@ AD_NODISCARD AD_API ad_status ad_anomaly_map(ad_scorer *scorer, const ad_image *
 typedef struct ad_scorer_info {
     uint32_t    struct_size;
     int32_t     has_map;       /**< 1 when ad_anomaly_map() works */
-    const char *method;        /**< "gaussian" */
+    const char *method;        /**< "gaussian", "padim" */
     const char *architecture;  /**< of the backbone */
     const char *backbone_digest;
     int32_t     input_size;    /**< side of the network's input after crop */
@@ -536,6 +536,47 @@ AD_NODISCARD AD_API ad_status ad_gaussian_options_set(ad_gaussian_options *optio
 AD_NODISCARD AD_API ad_status ad_gaussian_fitter_create(ad_backbone *backbone,
                                                         const ad_gaussian_options *options,
                                                         ad_fitter **out_fitter);
+
+/* ---- Method: PaDiM --------------------------------------------------------------------- */
+
+typedef enum ad_padim_covariance {
+    AD_PADIM_RIDGE       = 0, /**< scatter / (n - 1) + ridge * I, as published */
+    AD_PADIM_LEDOIT_WOLF = 1  /**< Ledoit and Wolf's shrinkage at every position; no ridge */
+} ad_padim_covariance;
+
+/** PaDiM: one multivariate Gaussian per position over the concatenated features of several layers, of which a
+ *  fixed random subset of channels is kept (Defard et al. 2020, arXiv:2011.08785). Map: the Mahalanobis distance
+ *  at every position, upsampled and smoothed; image score: the map's maximum. Memory grows with positions times
+ *  dimensions squared and not with the number of images; it is known before the first image.
+ *  Fill with ad_padim_options_init(). Fields are only ever appended. */
+typedef struct ad_padim_options {
+    uint32_t      struct_size;
+    int32_t       dimensions;    /**< channels kept of all layers together; default 0: 100 of up to 512, 550 of
+                                      more; -1: all; at most 2048 */
+    const char   *layers;        /**< comma-separated, the first gives the grid; default NULL: "layer1,layer2,
+                                      layer3", or the backbone's own choice */
+    ad_preprocess preprocess;    /**< default: as ad_preprocess_init() */
+    uint64_t      seed;          /**< of the subset, drawn as Python's random.sample() does; default 1024, as the
+                                      public code; < 2^32 */
+    int32_t       covariance;    /**< an ad_padim_covariance; default AD_PADIM_RIDGE */
+    int32_t       reserved;
+    double        ridge;         /**< default 0.01, > 0 */
+    double        blur_sigma;    /**< Gaussian blur of the map at input size; default 4; 0: none; <= 64 */
+    uint64_t      memory_limit;  /**< bytes that fitting may hold; default 8 GiB; more is refused, with both numbers */
+} ad_padim_options;
+AD_API void ad_padim_options_init(ad_padim_options *options, size_t struct_size);
+/** Set one option by name from text: "dimensions" (a number or "all"), "layers", "seed", "covariance" ("ridge",
+ *  "ledoit_wolf"), "ridge", "blur_sigma", "memory_limit" (bytes), those of ad_preprocess ("size", "crop", "resize",
+ *  "aspect", "mean", "std"), and "preset": "defard2020" does what the paper's public code did (shorter side to 256
+ *  by Lanczos, centre crop 224: what lies outside the crop is never found). Strings are not copied: `value` must
+ *  outlive the options for "layers".
+ *  @return AD_OK, AD_ERR_INVALID_ARGUMENT (the sentence lists what is possible) */
+AD_NODISCARD AD_API ad_status ad_padim_options_set(ad_padim_options *options, const char *key,
+                                                   const char *value);
+/** @return AD_OK, AD_ERR_INVALID_ARGUMENT (an option out of range, an unknown layer), AD_ERR_SHAPE,
+ *          AD_ERR_OUT_OF_MEMORY (also where more than memory_limit would be needed) */
+AD_NODISCARD AD_API ad_status ad_padim_fitter_create(ad_backbone *backbone, const ad_padim_options *options,
+                                                     ad_fitter **out_fitter);
 
 /* ---- Metrics --------------------------------------------------------------------------- */
 

@@ -21,6 +21,12 @@ static const adi_kernels kernels = {
     .trinv_f64 = adi_trinv_f64_cpu,
     .eigen_work = adi_eigen_work_cpu,
     .eigen_f64 = adi_eigen_f64_cpu,
+    .position_gaussian_add_scratch = adi_position_gaussian_add_scratch_cpu,
+    .position_gaussian_add = adi_position_gaussian_add_cpu,
+    .position_gaussian_factor_scratch = adi_position_gaussian_factor_scratch_cpu,
+    .position_gaussian_factor = adi_position_gaussian_factor_cpu,
+    .position_gaussian_fwd_scratch = adi_position_gaussian_fwd_scratch_cpu,
+    .position_gaussian_fwd = adi_position_gaussian_fwd_cpu,
 };
 
 static int32_t max_threads(void)

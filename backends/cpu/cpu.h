@@ -64,5 +64,16 @@ ad_status adi_cholesky_f64_cpu(double *a, int64_t n);
 ad_status adi_trinv_f64_cpu(double *l, int64_t n);
 size_t adi_eigen_work_cpu(int64_t n);
 ad_status adi_eigen_f64_cpu(double *a, double *values, int64_t n, double *work);
+size_t adi_position_gaussian_add_scratch_cpu(const adi_position_dims *d, int64_t images,
+                                             int32_t num_threads);
+void adi_position_gaussian_add_cpu(const adi_exec *ex, double *sums, const float *x, const float *shift,
+                                   int64_t images, const adi_position_dims *d);
+size_t adi_position_gaussian_factor_scratch_cpu(const adi_position_dims *d, int32_t num_threads);
+ad_status adi_position_gaussian_factor_cpu(const adi_exec *ex, float *factor, double *trace,
+                                           const double *sums, int64_t n, const adi_position_scale *scale,
+                                           const adi_position_dims *d);
+size_t adi_position_gaussian_fwd_scratch_cpu(const adi_position_dims *d, int32_t num_threads);
+ad_status adi_position_gaussian_fwd_cpu(const adi_exec *ex, float *dist, const float *x, const float *mean,
+                                        const float *factor, const adi_position_dims *d);
 
 #endif

@@ -19,6 +19,12 @@ static const adi_kernels kernels = {
     .trinv_f64 = adi_trinv_f64_ref,
     .eigen_work = adi_eigen_work_ref,
     .eigen_f64 = adi_eigen_f64_ref,
+    .position_gaussian_add_scratch = adi_position_gaussian_add_scratch_ref,
+    .position_gaussian_add = adi_position_gaussian_add_ref,
+    .position_gaussian_factor_scratch = adi_position_gaussian_factor_scratch_ref,
+    .position_gaussian_factor = adi_position_gaussian_factor_ref,
+    .position_gaussian_fwd_scratch = adi_position_gaussian_fwd_scratch_ref,
+    .position_gaussian_fwd = adi_position_gaussian_fwd_ref,
 };
 
 static int32_t one_thread(void)

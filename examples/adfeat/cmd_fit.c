@@ -13,10 +13,14 @@
 static const char help[] =
     "usage: adfeat fit METHOD --weights W --data DIR -o FILE [options]\n"
     "\n"
-    "Learns what is normal from images of good parts and writes a scorer file. METHOD is\n"
-    "gaussian: a Gaussian of deep features, fitted in one pass and in memory that does not grow\n"
-    "with the number of images. DIR is a category in MVTec AD layout, of which train/good is\n"
-    "used, or a flat folder of PNG and JPEG images, all of them good.\n"
+    "Learns what is normal from images of good parts and writes a scorer file. DIR is a category in\n"
+    "MVTec AD layout, of which train/good is used, or a flat folder of PNG and JPEG images, all of\n"
+    "them good. METHOD is one of these; both fit in one pass and in memory that does not grow with the\n"
+    "number of images:\n"
+    "\n"
+    "  gaussian    one Gaussian of deep features for each layer; parts may lie anywhere\n"
+    "  padim       a Gaussian at every position; localises better where parts always lie alike, and\n"
+    "              needs memory: 0.2 GB with ResNet-18, 5.8 GB with 550 dimensions, known beforehand\n"
     "\n"
     "  --weights W         the network's weights, a safetensors file\n"
     "  --data DIR          the good images\n"
@@ -24,7 +28,8 @@ static const char help[] =
     "  --preset P          what a publication did; later options change it. wang2022: EfficientNet-B4\n"
     "                      at 380, levels 3 to 7, npca:0.95, dense heat maps; rippel2020: the same\n"
     "                      network, levels 0 to 8, no reduction, no heat maps; resnet18: ResNet-18\n"
-    "                      at 224, maxpool to layer3, no reduction\n"
+    "                      at 224, maxpool to layer3, no reduction; padim's defard2020: shorter side\n"
+    "                      to 256, centre crop 224\n"
     "  --backbone B        the network, such as resnet18 or efficientnet_b4; default: what the weights\n"
     "                      file says it is, or what its tensors fit\n"
     "  --padding P         of an EfficientNet: same_dynamic, same_static, same_static_v063 or\n"
@@ -33,12 +38,13 @@ static const char help[] =
     "  --layers A,B,...    where features are taken; default: the network's own choice\n"
     "                      ('adfeat info W' lists them)\n"
     "  --size N            images are resized to N x N; default: what the network was trained at\n"
-    "  --reduce R          none, pca:T, npca:T (T from 0 to 1 of the variance) or auto; default\n"
+    "  --reduce R          gaussian: none, pca:T, npca:T (T from 0 to 1 of the variance) or auto; default\n"
     "                      auto: none for ResNets, npca:0.95 for EfficientNets\n"
-    "  --pixel P           heat maps: dense (default, statistics of their own), gap (the image's\n"
+    "  --pixel P           gaussian: heat maps dense (default, statistics of their own), gap (the image's\n"
     "                      statistics at every position) or none\n"
-    "  --set KEY=VALUE     any other option of the method: crop, resize, aspect, mean, std, ddof,\n"
-    "                      squared, samples, blur_sigma; may be given more than once\n"
+    "  --set KEY=VALUE     any other option: crop, resize, aspect, mean, std, blur_sigma; gaussian:\n"
+    "                      ddof, squared, samples; padim: dimensions, covariance (ridge or\n"
+    "                      ledoit_wolf), ridge, seed, memory_limit; may be given more than once\n"
     "  --embed             put the weights into FILE too, so that scoring needs no other file\n"
     "  --threads N         default 0: as many as there are cores\n"
     "  --device D          auto (default), cpu, or ref: the slow reference\n"
@@ -50,7 +56,7 @@ static const char help[] =
     "      --size 320 --set blur_sigma=4 --embed --data good_parts -o parts.safetensors\n";
 
 typedef struct request {
-    const char *weights, *data, *output, *preset, *device;
+    const char *weights, *data, *output, *device;
     network_request network;
     int32_t threads, embed, quiet;
     settings set;
@@ -72,8 +78,6 @@ static int make_gaussian(fit_state *s)
 {
     ad_gaussian_options options;
     ad_gaussian_options_init(&options, sizeof options);
-    if (s->r.preset && ad_gaussian_options_set(&options, "preset", s->r.preset))
-        return cli_usage("%s", ad_last_error_message());
     for (int i = 0; i < s->r.set.count; i++)
         if (ad_gaussian_options_set(&options, s->r.set.items[i].key, s->r.set.items[i].value))
             return cli_usage("%s", ad_last_error_message());
@@ -83,11 +87,24 @@ static int make_gaussian(fit_state *s)
     return ad_gaussian_fitter_create(s->backbone, &options, &s->fitter) ? cli_fail_library() : CLI_OK;
 }
 
+static int make_padim(fit_state *s)
+{
+    ad_padim_options options;
+    ad_padim_options_init(&options, sizeof options);
+    for (int i = 0; i < s->r.set.count; i++)
+        if (ad_padim_options_set(&options, s->r.set.items[i].key, s->r.set.items[i].value))
+            return cli_usage("%s", ad_last_error_message());
+    const int code = cli_open_backbone(s->context, &s->r.network, s->r.weights, &s->backbone);
+    if (code != CLI_OK)
+        return code;
+    return ad_padim_fitter_create(s->backbone, &options, &s->fitter) ? cli_fail_library() : CLI_OK;
+}
+
 /* Opens the backbone and creates the fitter. */
 static const struct {
     const char *name;
     int (*make)(fit_state *s);
-} methods[] = {{"gaussian", make_gaussian}};
+} methods[] = {{"gaussian", make_gaussian}, {"padim", make_padim}};
 
 /* ---- Interruption: the progress callback cancels, so nothing half-done is left ---- */
 
@@ -204,7 +221,7 @@ static int run(fit_state *s, const char *method)
     while (m < method_count && strcmp(methods[m].name, method) != 0)
         m++;
     if (m == method_count)
-        return cli_usage("unknown method '%s': there is gaussian", method);
+        return cli_usage("unknown method '%s': there are gaussian, padim", method);
     int code = check_output(s->r.output);
     if (code != CLI_OK)
         return code;
@@ -220,13 +237,26 @@ static int run(fit_state *s, const char *method)
     return fit(s);
 }
 
+/* A preset comes before what changes it, wherever it stood. */
+static int put_first(settings *set, const char *preset)
+{
+    if (set->count == (int)(sizeof set->items / sizeof set->items[0]))
+        return cli_usage("more than %d settings", set->count);
+    memmove(set->items + 1, set->items, (size_t)set->count * sizeof set->items[0]);
+    set->items[0].key = "preset";
+    set->items[0].value = preset;
+    set->count++;
+    return CLI_OK;
+}
+
 int cmd_fit(int argc, char **argv)
 {
     fit_state s = {0};
+    const char *preset = NULL;
     const arg_spec specs[] = {{"--weights", NULL, ARG_TEXT, &s.r.weights, 0, 0},
                               {"--data", NULL, ARG_TEXT, &s.r.data, 0, 0},
                               {"--output", "-o", ARG_TEXT, &s.r.output, 0, 0},
-                              {"--preset", NULL, ARG_TEXT, &s.r.preset, 0, 0},
+                              {"--preset", NULL, ARG_TEXT, &preset, 0, 0},
                               {"--backbone", NULL, ARG_TEXT, &s.r.network.backbone, 0, 0},
                               {"--padding", NULL, ARG_TEXT, &s.r.network.padding, 0, 0},
                               {"--batchnorm-eps", NULL, ARG_TEXT, &s.r.network.batchnorm_eps, 0, 0},
@@ -248,7 +278,9 @@ int cmd_fit(int argc, char **argv)
         return cli_usage("fit needs one METHOD, %d were given; see 'adfeat fit --help'", operands);
     if (!s.r.weights || !s.r.data || !s.r.output)
         return cli_usage("fit needs --weights, --data and -o; see 'adfeat fit --help'");
-    code = run(&s, argv[1]);
+    code = preset ? put_first(&s.r.set, preset) : CLI_OK;
+    if (code == CLI_OK)
+        code = run(&s, argv[1]);
     ad_scorer_destroy(s.scorer);
     ad_fitter_destroy(s.fitter);
     ad_dataset_destroy(s.data);

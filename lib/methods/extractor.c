@@ -201,3 +201,9 @@ const char *adi_extractor_layer(const adi_extractor *x, int32_t index)
 {
     return x->network->graph->taps[x->taps[index]].name;
 }
+
+ad_status adi_extractor_not_finite(const adi_extractor *x, int32_t index)
+{
+    return adi_fail(AD_ERR_NUMERIC, "layer '%s': the image gives features that are not finite",
+                    adi_extractor_layer(x, index));
+}

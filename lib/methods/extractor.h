@@ -59,5 +59,7 @@ ad_status adi_extractor_run(const adi_extractor *x, adi_workspace *w, const ad_i
 const adi_shape *adi_extractor_shape(const adi_extractor *x, int32_t index);
 const float *adi_extractor_data(const adi_extractor *x, const adi_workspace *w, int32_t index);
 const char *adi_extractor_layer(const adi_extractor *x, int32_t index);
+/* The failure of a layer whose features hold NaN or infinity: AD_ERR_NUMERIC. */
+ad_status adi_extractor_not_finite(const adi_extractor *x, int32_t index);
 
 #endif

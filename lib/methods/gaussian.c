@@ -91,15 +91,6 @@ static ad_status create_state(ad_backbone *backbone, const adi_gaussian_config *
     return AD_OK;
 }
 
-static ad_status check_finite(const double *v, int64_t n, const char *layer)
-{
-    for (int64_t i = 0; i < n; i++)
-        if (!isfinite(v[i]))
-            return adi_fail(AD_ERR_NUMERIC, "layer '%s': the image gives features that are not finite",
-                            layer);
-    return AD_OK;
-}
-
 /* Global average pool of layer i into `pooled`. */
 static ad_status pool(const adi_extractor *x, const adi_workspace *w, int32_t i, double *pooled)
 {
@@ -109,7 +100,10 @@ static ad_status pool(const adi_extractor *x, const adi_workspace *w, int32_t i,
         &ex, pooled, adi_extractor_data(x, w, i), (adi_pc){s->h * s->w, s->c});
     if (status != AD_OK)
         return adi_fail(status, "pooling layer '%s' failed in the backend", adi_extractor_layer(x, i));
-    return check_finite(pooled, s->c, adi_extractor_layer(x, i));
+    for (int64_t c = 0; c < s->c; c++)
+        if (!isfinite(pooled[c]))
+            return adi_extractor_not_finite(x, i);
+    return AD_OK;
 }
 
 /* Everything that can fail comes first, so that a failure leaves the sums as they were. */
@@ -158,26 +152,12 @@ static ad_status add(void *state, const adi_extractor *x, adi_workspace *w)
     return AD_OK;
 }
 
-static ad_status check_same_options(const gaussian_fit *f, const gaussian_fit *o)
-{
-    char mine[ADI_OPTION_TEXT], others[ADI_OPTION_TEXT];
-    const adi_graph *g = f->backbone->network->graph;
-    for (int32_t i = 0;; i++) {
-        const char *key = adi_gaussian_option(&f->config, g, i, mine);
-        if (!key)
-            return AD_OK;
-        adi_gaussian_option(&o->config, o->backbone->network->graph, i, others);
-        if (strcmp(mine, others) != 0)
-            return adi_fail(AD_ERR_MISMATCH, "option %s is %s in one fit and %s in the other", key, mine,
-                            others);
-    }
-}
-
 static ad_status merge(void *state, const void *other_state)
 {
     gaussian_fit *f = state;
     const gaussian_fit *o = other_state;
-    ADI_TRY(check_same_options(f, o));
+    ADI_TRY(adi_options_match(adi_gaussian_option, &f->config, f->backbone->network->graph, &o->config,
+                              o->backbone->network->graph, NULL));
     for (int32_t i = 0; i < f->config.tap_count; i++) {
         ADI_TRY(adi_sample_reserve(&f->layers[i].image_sample, o->layers[i].image_sample.count));
         ADI_TRY(adi_sample_reserve(&f->layers[i].pixel_sample, o->layers[i].pixel_sample.count));
@@ -329,8 +309,7 @@ static ad_status infer_map(const adi_gaussian_model *m, const adi_extractor *x, 
                             adi_extractor_layer(x, i));
         for (int64_t p = 0; p < s->h * s->w; p++) {
             if (!isfinite(distance[p]))
-                return adi_fail(AD_ERR_NUMERIC, "layer '%s': the image gives features that are not finite",
-                                adi_extractor_layer(x, i));
+                return adi_extractor_not_finite(x, i);
             if (!m->config.squared)
                 distance[p] = sqrtf(distance[p]);
         }

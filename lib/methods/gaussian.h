@@ -20,10 +20,9 @@ typedef struct adi_gaussian_config {
 
 ad_status adi_gaussian_resolve(const ad_gaussian_options *options, const adi_graph *graph,
                                adi_gaussian_config *out_config);
-/* Option `index` of a configuration as text, in a form that ad_gaussian_options_set() reads; its key, or
- * NULL past the last. value holds ADI_OPTION_TEXT bytes. */
-const char *adi_gaussian_option(const adi_gaussian_config *config, const adi_graph *graph,
-                                int32_t index, char *value);
+/* Option `index` of an adi_gaussian_config as text, in a form that ad_gaussian_options_set() reads; its key,
+ * or NULL past the last. value holds ADI_OPTION_TEXT bytes. */
+const char *adi_gaussian_option(const void *config, const adi_graph *graph, int32_t index, char *value);
 
 /* Statistics and weights of one layer. */
 typedef struct adi_gaussian_layer {

@@ -1,13 +1,9 @@
 /* A fitted Gaussian in memory and in a file: per layer `image.<layer>.mean` [c], `.whitening` [r, c] and
  * `.stats` [2] (shrinkage, rms), and `pixel.<layer>.*` where the map has statistics of its own. */
-#include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "core/number.h"
 #include "methods/gaussian.h"
+#include "methods/model_file.h"
 
 ad_status adi_gaussian_model_create(ad_context *context, const adi_graph *graph,
                                     const adi_gaussian_config *config, adi_gaussian_model **out_model)
@@ -74,13 +70,6 @@ static ad_status save_mvg(adi_st_writer *writer, const char *kind, const char *l
     return adi_st_writer_tensor(writer, name, ADI_F64, 1, stats_shape, g->stats);
 }
 
-static ad_status save_real(adi_st_writer *writer, const char *key, double value)
-{
-    char text[40];
-    adi_snprintf(text, sizeof text, "%.17g", value);
-    return adi_st_writer_meta(writer, key, text);
-}
-
 ad_status adi_gaussian_save(const void *model, adi_st_writer *writer)
 {
     const adi_gaussian_model *m = model;
@@ -90,11 +79,7 @@ ad_status adi_gaussian_save(const void *model, adi_st_writer *writer)
         if (m->config.pixel == AD_PIXEL_FIT_DENSE)
             ADI_TRY(save_mvg(writer, "pixel", layer, &m->layers[i].pixel));
     }
-    char text[40];
-    snprintf(text, sizeof text, "%" PRId64, m->images);
-    ADI_TRY(adi_st_writer_meta(writer, "adfeat.images", text));
-    ADI_TRY(save_real(writer, "adfeat.normal_score", m->normal_score));
-    return save_real(writer, "adfeat.normal_map", m->normal_map);
+    return adi_model_save_info(writer, m->images, m->normal_score, m->normal_map);
 }
 
 static ad_status find(const adi_safetensors *file, const char *kind, const char *layer,
@@ -127,14 +112,9 @@ static ad_status load_mvg(const adi_allocator *a, const adi_safetensors *file, c
     return adi_st_read_f64(file, stats, out->stats);
 }
 
-static ad_status load_real(const adi_safetensors *file, const char *key, double *out)
+static ad_status set_option(void *options, const char *key, const char *value)
 {
-    const char *text = adi_st_meta(file, key);
-    char *end = NULL;
-    *out = text ? adi_strtod(text, &end) : 0.0;
-    if (!text || end == text || *end || !isfinite(*out) || *out < 0.0)
-        return adi_fail(AD_ERR_FORMAT, "the scorer's metadata has no proper '%s'", key);
-    return AD_OK;
+    return ad_gaussian_options_set(options, key, value);
 }
 
 /* The options in the metadata, through the same door as a user's. */
@@ -146,15 +126,7 @@ static ad_status load_config(const adi_graph *graph, const adi_safetensors *file
                                        "blur_sigma"};
     ad_gaussian_options options;
     ad_gaussian_options_init(&options, sizeof options);
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        char name[64];
-        snprintf(name, sizeof name, "adfeat.option.%s", keys[i]);
-        const char *value = adi_st_meta(file, name);
-        if (!value)
-            return adi_fail(AD_ERR_FORMAT, "the scorer's metadata has no '%s'", name);
-        if (ad_gaussian_options_set(&options, keys[i], value) != AD_OK)
-            return adi_fail_prefix(AD_ERR_FORMAT, "the scorer's metadata: ");
-    }
+    ADI_TRY(adi_model_load_options(file, keys, sizeof keys / sizeof *keys, set_option, &options));
     if (options.reduce == AD_REDUCE_AUTO)
         return adi_fail(AD_ERR_FORMAT, "the scorer's metadata: option reduce is auto");
     if (adi_gaussian_resolve(&options, graph, config) != AD_OK)
@@ -169,13 +141,7 @@ ad_status adi_gaussian_load(ad_context *context, const adi_graph *graph, const a
     ADI_TRY(load_config(graph, file, &config));
     adi_gaussian_model *m = NULL;
     ADI_TRY(adi_gaussian_model_create(context, graph, &config, &m));
-    double images = 0.0;
-    ad_status status = load_real(file, "adfeat.images", &images);
-    if (status == AD_OK)
-        status = load_real(file, "adfeat.normal_score", &m->normal_score);
-    if (status == AD_OK)
-        status = load_real(file, "adfeat.normal_map", &m->normal_map);
-    m->images = images < 9e15 ? (int64_t)images : 0;
+    ad_status status = adi_model_load_info(file, &m->images, &m->normal_score, &m->normal_map);
     for (int32_t i = 0; i < config.tap_count && status == AD_OK; i++) {
         const adi_tap *tap = &graph->taps[config.taps[i]];
         const int64_t c = graph->nodes[tap->node].out_channels;

@@ -53,10 +53,7 @@ static ad_status set_reduce(ad_gaussian_options *o, const char *value)
 
 /* What a publication did. The base code of both resizes by OpenCV's bilinear, so these do too, although
  * Pillow's filter, the default elsewhere, gives better scores. */
-static const struct {
-    const char *name;
-    const char *settings[8][2]; /* key, value */
-} presets[] = {
+static const adi_preset presets[] = {
     {"wang2022",
      {{"size", "380"}, {"crop", "0"}, {"resize", "cv_linear"}, {"aspect", "square"},
       {"layers", "level3,level4,level5,level6,level7"}, {"reduce", "npca:0.95"}, {"pixel", "dense"}}},
@@ -68,17 +65,13 @@ static const struct {
      {{"size", "224"}, {"crop", "0"}, {"resize", "cv_linear"}, {"aspect", "square"},
       {"layers", "maxpool,layer1,layer2,layer3"}, {"reduce", "none"}, {"pixel", "dense"}}},
 };
-enum { PRESETS = sizeof presets / sizeof *presets };
 
 static ad_status set_preset(ad_gaussian_options *options, const char *name)
 {
-    const char *words[PRESETS];
-    int32_t index = 0;
-    for (int32_t i = 0; i < PRESETS; i++)
-        words[i] = presets[i].name;
-    ADI_TRY(adi_text_choice("preset", name, words, PRESETS, &index));
-    for (int32_t i = 0; i < 8 && presets[index].settings[i][0]; i++)
-        ADI_TRY(ad_gaussian_options_set(options, presets[index].settings[i][0], presets[index].settings[i][1]));
+    const adi_preset *p = NULL;
+    ADI_TRY(adi_preset_find(name, presets, sizeof presets / sizeof *presets, &p));
+    for (int32_t i = 0; i < ADI_PRESET_SETTINGS && p->settings[i][0]; i++)
+        ADI_TRY(ad_gaussian_options_set(options, p->settings[i][0], p->settings[i][1]));
     return AD_OK;
 }
 
@@ -162,20 +155,17 @@ ad_status adi_gaussian_resolve(const ad_gaussian_options *options, const adi_gra
     return AD_OK;
 }
 
-const char *adi_gaussian_option(const adi_gaussian_config *config, const adi_graph *graph,
-                                int32_t index, char *value)
+const char *adi_gaussian_option(const void *gaussian_config, const adi_graph *graph, int32_t index,
+                                char *value)
 {
+    const adi_gaussian_config *config = gaussian_config;
     const size_t size = ADI_OPTION_TEXT;
     if (index < ADI_PREPROCESS_OPTIONS)
         return adi_preprocess_option(&config->preprocess, index, value, size);
-    size_t n = 0;
     char text[ADI_REAL_TEXT];
     switch (index - ADI_PREPROCESS_OPTIONS) {
     case 0:
-        value[0] = '\0';
-        for (int32_t i = 0; i < config->tap_count && n < size; i++)
-            n += (size_t)snprintf(value + n, size - n, "%s%s", i ? "," : "",
-                                  graph->taps[config->taps[i]].name);
+        adi_layers_text(graph, config->taps, config->tap_count, value, size);
         return "layers";
     case 1:
         if (config->mvg.reduce == ADI_REDUCE_NONE)

@@ -3,7 +3,7 @@
 #define ADI_METHODS_METHOD_H
 
 #include "core/safetensors.h"
-#include "methods/extractor.h"
+#include "methods/option_text.h"
 
 struct ad_backbone {
     atomic_int refs;
@@ -51,10 +51,8 @@ typedef struct adi_method {
     const char *(*option)(const void *model, int32_t index, char *value);
 } adi_method;
 
-/* Room for the longest: ADI_MAX_LAYERS names of ADI_GRAPH_MAX_NAME characters. */
-enum { ADI_OPTION_TEXT = ADI_MAX_LAYERS * (ADI_GRAPH_MAX_NAME + 1) + 1 };
-
 extern const adi_method adi_method_gaussian;
+extern const adi_method adi_method_padim;
 
 /* method_list.c: by the name in a scorer file; NULL where there is none. */
 const adi_method *adi_method_find(const char *name);

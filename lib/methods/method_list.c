@@ -5,6 +5,7 @@
 
 static const adi_method *const methods[] = {
     &adi_method_gaussian,
+    &adi_method_padim,
 };
 
 const adi_method *adi_method_find(const char *name)

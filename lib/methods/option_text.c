@@ -1,6 +1,7 @@
 /* Options as text. */
 #include "methods/option_text.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,19 @@ ad_status adi_text_int(const char *key, const char *value, int32_t low, int32_t 
     ADI_CHECK_ARG(end != value && !*end && v >= low && v <= high,
                   "option %s: '%s' is not a whole number from %d to %d", key, value, low, high);
     *out = (int32_t)v;
+    return AD_OK;
+}
+
+ad_status adi_text_uint64(const char *key, const char *value, uint64_t low, uint64_t high, uint64_t *out)
+{
+    char *end = NULL;
+    errno = 0;
+    const int digit = value[0] >= '0' && value[0] <= '9'; /* strtoull takes "-1" */
+    const unsigned long long v = digit ? strtoull(value, &end, 10) : 0;
+    ADI_CHECK_ARG(digit && !*end && !errno && v >= low && v <= high,
+                  "option %s: '%s' is not a whole number from %llu to %llu", key, value,
+                  (unsigned long long)low, (unsigned long long)high);
+    *out = v;
     return AD_OK;
 }
 
@@ -40,6 +54,18 @@ ad_status adi_text_choice(const char *key, const char *value, const char *const 
         n += snprintf(all + n, sizeof all - (size_t)n, "%s%s", i ? ", " : "", words[i]);
     }
     return adi_fail(AD_ERR_INVALID_ARGUMENT, "option %s: '%s' is none of %s", key, value, all);
+}
+
+ad_status adi_preset_find(const char *name, const adi_preset *presets, int32_t count,
+                          const adi_preset **out_preset)
+{
+    const char *words[16];
+    int32_t index = 0;
+    for (int32_t i = 0; i < count && i < 16; i++)
+        words[i] = presets[i].name;
+    ADI_TRY(adi_text_choice("preset", name, words, count, &index));
+    *out_preset = &presets[index];
+    return AD_OK;
 }
 
 static const char *const resize_words[] = {"cv_linear", "pil_bilinear", "pil_lanczos"};
@@ -110,5 +136,28 @@ const char *adi_preprocess_option(const adi_preprocess *p, int32_t index, char *
         return "std";
     default:
         return NULL;
+    }
+}
+
+void adi_layers_text(const adi_graph *graph, const int32_t *taps, int32_t count, char *value, size_t size)
+{
+    size_t n = 0;
+    value[0] = '\0';
+    for (int32_t i = 0; i < count && n < size; i++)
+        n += (size_t)snprintf(value + n, size - n, "%s%s", i ? "," : "", graph->taps[taps[i]].name);
+}
+
+ad_status adi_options_match(adi_option_fn option, const void *mine, const adi_graph *my_graph,
+                            const void *other, const adi_graph *other_graph, const char *except)
+{
+    char my_text[ADI_OPTION_TEXT], other_text[ADI_OPTION_TEXT];
+    for (int32_t i = 0;; i++) {
+        const char *key = option(mine, my_graph, i, my_text);
+        if (!key)
+            return AD_OK;
+        option(other, other_graph, i, other_text);
+        if (strcmp(my_text, other_text) != 0 && !(except && strcmp(key, except) == 0))
+            return adi_fail(AD_ERR_MISMATCH, "option %s is %s in one fit and %s in the other", key, my_text,
+                            other_text);
     }
 }

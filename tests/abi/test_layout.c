@@ -114,6 +114,16 @@ static void no_padding_on_64_bits(void **state)
     NEXT(ad_gaussian_options, squared, samples);
     NEXT(ad_gaussian_options, samples, blur_sigma);
     LAST(ad_gaussian_options, blur_sigma, 112);
+    NEXT(ad_padim_options, struct_size, dimensions);
+    NEXT(ad_padim_options, dimensions, layers);
+    NEXT(ad_padim_options, layers, preprocess);
+    NEXT(ad_padim_options, preprocess, seed);
+    NEXT(ad_padim_options, seed, covariance);
+    NEXT(ad_padim_options, covariance, reserved);
+    NEXT(ad_padim_options, reserved, ridge);
+    NEXT(ad_padim_options, ridge, blur_sigma);
+    NEXT(ad_padim_options, blur_sigma, memory_limit);
+    LAST(ad_padim_options, memory_limit, 120);
     NEXT(ad_aupro_options, struct_size, connectivity);
     NEXT(ad_aupro_options, connectivity, fpr_limit);
     LAST(ad_aupro_options, fpr_limit, 16);

@@ -173,7 +173,7 @@ rm -f first pretty
 left >before
 fails 2 'no command'
 fails 2 "unknown command 'train'" train
-fails 2 "unknown method 'magic': there is gaussian" fit magic --weights w --data set -o x
+fails 2 "unknown method 'magic': there are gaussian, padim" fit magic --weights w --data set -o x
 fails 2 "unknown option '--colour'" fit gaussian --colour red
 fails 2 'needs --weights, --data and -o' fit gaussian --data set
 fails 2 '--weights needs a value' fit gaussian --weights

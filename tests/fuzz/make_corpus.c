@@ -246,7 +246,7 @@ typedef enum embedding { AS_WRITTEN, AS_GIVEN, AS_F16, AS_BF16 } embedding;
 typedef struct scorer_spec {
     const char *name, *graph;
     embedding embedding;
-    const char *settings[8][2]; /* for ad_gaussian_options_set() */
+    const char *settings[8][2]; /* for the method's ad_..._options_set() */
 } scorer_spec;
 
 /* A scorer file without a backbone, and that backbone's file, as one. */
@@ -284,6 +284,24 @@ static uint8_t *embed(const uint8_t *scorer, size_t scorer_size, const uint8_t *
     return bytes;
 }
 
+/* The name tells the method. */
+static void make_fitter(ad_backbone *backbone, const scorer_spec *spec, ad_fitter **out_fitter)
+{
+    const int is_padim = strncmp(spec->name, "padim", 5) == 0;
+    ad_gaussian_options gaussian;
+    ad_padim_options padim;
+    ad_gaussian_options_init(&gaussian, sizeof gaussian);
+    ad_padim_options_init(&padim, sizeof padim);
+    padim.preprocess.crop = 0;
+    for (int i = 0; spec->settings[i][0]; i++) {
+        const char *const *s = spec->settings[i];
+        MUST(is_padim ? ad_padim_options_set(&padim, s[0], s[1])
+                         : ad_gaussian_options_set(&gaussian, s[0], s[1]));
+    }
+    MUST(is_padim ? ad_padim_fitter_create(backbone, &padim, out_fitter)
+                     : ad_gaussian_fitter_create(backbone, &gaussian, out_fitter));
+}
+
 static void make_scorer(ad_context *context, const scorer_spec *spec)
 {
     static uint8_t pixels[3 * SIDE * SIDE];
@@ -294,16 +312,12 @@ static void make_scorer(ad_context *context, const scorer_spec *spec)
     ad_fitter *fitter;
     ad_scorer *scorer;
     ad_backbone_options net;
-    ad_gaussian_options options;
     ad_scorer_save_options save;
     uint8_t *weights = make_weights(spec->graph, &weights_size);
     ad_backbone_options_init(&net, sizeof net);
     net.graph = spec->graph;
     MUST(ad_backbone_from_memory(context, NULL, weights, weights_size, &net, &backbone));
-    ad_gaussian_options_init(&options, sizeof options);
-    for (int i = 0; spec->settings[i][0]; i++)
-        MUST(ad_gaussian_options_set(&options, spec->settings[i][0], spec->settings[i][1]));
-    MUST(ad_gaussian_fitter_create(backbone, &options, &fitter));
+    make_fitter(backbone, spec, &fitter);
     MUST(ad_dataset_from_callback(context, give_image, pixels, IMAGES, &good));
     MUST(ad_fit(fitter, good, NULL, &scorer));
     ad_scorer_save_options_init(&save, sizeof save);
@@ -359,6 +373,11 @@ static void make_scorers(void)
         {"given_plain_gap", plain_graph, AS_GIVEN, {{"layers", "t,u"}, {"pixel", "gap"}}},
         {"f16_none_dense", tiny_graph, AS_F16, {{"reduce", "none"}, {"layers", "a"}}},
         {"bf16_none_none", plain_graph, AS_BF16, {{"pixel", "none"}}},
+        {"padim", tiny_graph, AS_WRITTEN,
+         {{"layers", "a,b"}, {"size", "12"}, {"dimensions", "6"}, {"aspect", "square"}}},
+        {"padim_shrunk", second, AS_WRITTEN,
+         {{"layers", "u,t"}, {"size", "14"}, {"crop", "10"}, {"covariance", "ledoit_wolf"},
+          {"dimensions", "all"}, {"blur_sigma", "0"}}},
     };
     ad_context *context;
     MUST(ad_context_create(NULL, &context));

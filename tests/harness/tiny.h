@@ -114,4 +114,16 @@ static inline ad_status tiny_open(ad_context *context, const char *path, ad_back
     return ad_backbone_open(context, NULL, path, &o, out);
 }
 
+/* PaDiM's defaults are for 224 pixels and layers that the tiny network does not have. */
+static inline ad_status tiny_padim_options(ad_padim_options *o, const char *covariance)
+{
+    ad_padim_options_init(o, sizeof *o);
+    o->layers = "shallow,deep";
+    o->preprocess.size = 32;
+    o->preprocess.crop = 0;
+    o->preprocess.aspect = AD_ASPECT_SQUARE;
+    o->blur_sigma = 1.0;
+    return ad_padim_options_set(o, "covariance", covariance);
+}
+
 #endif

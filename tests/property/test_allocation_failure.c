@@ -20,8 +20,24 @@ typedef struct objects {
     ad_image image;
 } objects;
 
+/* kind: how gaussian reduces, or "padim". */
+static ad_status make_fitter(ad_backbone *net, const char *kind, ad_fitter **out)
+{
+    if (strcmp(kind, "padim") == 0) {
+        ad_padim_options p;
+        const ad_status s = tiny_padim_options(&p, "ledoit_wolf");
+        p.dimensions = 5;
+        return s ? s : ad_padim_fitter_create(net, &p, out);
+    }
+    ad_gaussian_options g;
+    ad_gaussian_options_init(&g, sizeof g);
+    g.samples = 256;
+    const ad_status s = ad_gaussian_options_set(&g, "reduce", kind);
+    return s ? s : ad_gaussian_fitter_create(net, &g, out);
+}
+
 /* The whole way; stops at the first failure. */
-static ad_status run(objects *o, fault_alloc *faults, const char *reduce)
+static ad_status run(objects *o, fault_alloc *faults, const char *kind)
 {
     static float heat[TINY_SIDE * TINY_SIDE], data[16 * 16 * 8];
     static uint8_t pixels[TINY_PIXELS];
@@ -30,9 +46,6 @@ static ad_status run(objects *o, fault_alloc *faults, const char *reduce)
     co.alloc = fault_alloc_get;
     co.free = fault_alloc_put;
     co.alloc_user = faults;
-    ad_gaussian_options g;
-    ad_gaussian_options_init(&g, sizeof g);
-    g.samples = 256;
     const ad_map map = AD_MAP_INIT(heat, TINY_SIDE, TINY_SIDE, TINY_SIDE * sizeof(float));
     float score;
     ad_scorer_save_options embed;
@@ -42,7 +55,7 @@ static ad_status run(objects *o, fault_alloc *faults, const char *reduce)
                             .capacity = 16 * 16 * 8};
     const char *paths[] = {picture, picture};
     ad_evaluation evaluation = {.struct_size = sizeof evaluation};
-    ad_status s = ad_gaussian_options_set(&g, "reduce", reduce);
+    ad_status s = AD_OK;
     ad_image view;
     tiny_callback(pixels, 3, &view);
 #define TRY(call)                                                                                  \
@@ -54,8 +67,8 @@ static ad_status run(objects *o, fault_alloc *faults, const char *reduce)
     TRY(tiny_open(o->context, weights, &o->net));
     TRY(ad_dataset_from_callback(o->context, tiny_callback, pixels, 12, &o->good));
     TRY(ad_dataset_open_list(o->context, paths, NULL, 2, &o->list));
-    TRY(ad_gaussian_fitter_create(o->net, &g, &o->fit));
-    TRY(ad_gaussian_fitter_create(o->net, &g, &o->other));
+    TRY(make_fitter(o->net, kind, &o->fit));
+    TRY(make_fitter(o->net, kind, &o->other));
     TRY(ad_fitter_add(o->other, &view));
     TRY(ad_fit(o->fit, o->good, NULL, &o->scorer));
     TRY(ad_fitter_merge(o->fit, o->other));
@@ -89,13 +102,13 @@ static void release(objects *o)
 static void every_allocation_can_fail(void **state)
 {
     (void)state;
-    static const char *const reduces[] = {"none", "npca:0.8"};
-    for (int r = 0; r < 2; r++) {
+    static const char *const kinds[] = {"none", "npca:0.8", "padim"};
+    for (int r = 0; r < 3; r++) {
         long failures = 0;
         for (long n = 1;; n++) {
             fault_alloc faults = {.fail_at = n};
             objects o = {0};
-            const ad_status status = run(&o, &faults, reduces[r]);
+            const ad_status status = run(&o, &faults, kinds[r]);
             if (status != AD_OK) {
                 if (status != AD_ERR_OUT_OF_MEMORY || !strstr(ad_last_error_message(), "out of memory"))
                     fail_msg("allocation %ld: %s, '%s'", n, ad_status_name(status),

@@ -21,9 +21,10 @@ typedef struct fixture {
     ad_context *context;
     ad_backbone *net;
     ad_scorer *scorer;
+    int padim;
 } fixture;
 
-static ad_scorer *fit_with(int32_t num_threads, const char *weights, ad_context **out_context,
+static ad_scorer *fit_with(int padim, int32_t num_threads, const char *weights, ad_context **out_context,
                            ad_backbone **out_net)
 {
     static uint8_t pixels[TINY_PIXELS];
@@ -36,22 +37,36 @@ static ad_scorer *fit_with(int32_t num_threads, const char *weights, ad_context 
     assert_int_equal(ad_context_create(&o, out_context), AD_OK);
     assert_int_equal(tiny_open(*out_context, weights, out_net), AD_OK);
     assert_int_equal(ad_dataset_from_callback(*out_context, tiny_callback, pixels, 30, &good), AD_OK);
-    assert_int_equal(ad_gaussian_fitter_create(*out_net, NULL, &fit), AD_OK);
+    ad_padim_options p;
+    assert_int_equal(tiny_padim_options(&p, "ledoit_wolf"), AD_OK);
+    assert_int_equal(padim ? ad_padim_fitter_create(*out_net, &p, &fit)
+                           : ad_gaussian_fitter_create(*out_net, NULL, &fit), AD_OK);
     assert_int_equal(ad_fit(fit, good, NULL, &scorer), AD_OK);
     ad_fitter_destroy(fit);
     ad_dataset_destroy(good);
     return scorer;
 }
 
-static int set_up(void **state)
+static int set_up_method(void **state, int padim)
 {
     fixture *f = calloc(1, sizeof *f);
+    f->padim = padim;
     f->weights = tiny_path("weights");
     *state = f;
     if (tiny_weights(f->weights, ""))
         return 1;
-    f->scorer = fit_with(2, f->weights, &f->context, &f->net);
+    f->scorer = fit_with(padim, 2, f->weights, &f->context, &f->net);
     return 0;
+}
+
+static int set_up(void **state)
+{
+    return set_up_method(state, 0);
+}
+
+static int set_up_padim(void **state)
+{
+    return set_up_method(state, 1);
 }
 
 static int tear_down(void **state)
@@ -163,7 +178,7 @@ static void any_thread_count(void **state)
     for (int c = 0; c < 3; c++) {
         ad_context *context = NULL;
         ad_backbone *net = NULL;
-        ad_scorer *scorer = fit_with(counts[c], f->weights, &context, &net);
+        ad_scorer *scorer = fit_with(f->padim, counts[c], f->weights, &context, &net);
         ad_context_destroy(context); /* children keep it alive */
         ad_backbone_destroy(net);
         for (int i = 0; i < IMAGES; i++)
@@ -203,5 +218,8 @@ int main(void)
         cmocka_unit_test(one_scorer_many_threads), cmocka_unit_test(features_from_many_threads),
         cmocka_unit_test(any_thread_count),        cmocka_unit_test(messages_are_per_thread),
     };
-    return cmocka_run_group_tests_name("threads", tests, set_up, tear_down);
+    const struct CMUnitTest padim_tests[] = {cmocka_unit_test(one_scorer_many_threads),
+                                             cmocka_unit_test(any_thread_count)};
+    return cmocka_run_group_tests_name("threads", tests, set_up, tear_down)
+           + cmocka_run_group_tests_name("threads with padim", padim_tests, set_up_padim, tear_down);
 }

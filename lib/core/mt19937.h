@@ -1,0 +1,23 @@
+/* The Mersenne Twister MT19937 (Matsumoto and Nishimura 1998), seeded as Python's random.seed()
+ * seeds it: for choices that must be the ones that published code makes. */
+#ifndef ADI_CORE_MT19937_H
+#define ADI_CORE_MT19937_H
+
+#include <stdint.h>
+
+enum { ADI_MT19937_WORDS = 624 };
+
+typedef struct adi_mt19937 {
+    uint32_t state[ADI_MT19937_WORDS];
+    int32_t next; /* word to give out; ADI_MT19937_WORDS: all are used up */
+} adi_mt19937;
+
+/* random.seed(seed): init_by_array of the seed's 32-bit words, the lowest first. */
+void adi_mt19937_seed(adi_mt19937 *mt, uint64_t seed);
+/* 32 random bits: genrand_uint32 of the authors' code, getrandbits(32) of Python. */
+uint32_t adi_mt19937_bits(adi_mt19937 *mt);
+/* Uniform in 0 .. n - 1, n from 1 to 2^31: randrange(n) of Python, which asks for as many bits as n
+ * has and again while they say n or more. */
+uint32_t adi_mt19937_below(adi_mt19937 *mt, uint32_t n);
+
+#endif
