@@ -1,0 +1,57 @@
+"""Unsupervised visual anomaly detection: show it images of good parts, then ask of every new image how anomalous it
+is, and where.
+
+    import adfeat
+
+    net = adfeat.Backbone("resnet18.safetensors")
+    scorer = adfeat.fit(net, "screws")                   # a folder of good images, or a list, or a generator of arrays
+    scorer.save("screws.safetensors")
+
+    score = scorer.score(frame, format="bgr")            # a frame from OpenCV, not copied
+    found = scorer.anomaly_map(frame, format="bgr")      # found.data: float32 [h, w]; found.overlay(): uint8 [h, w, 3]
+
+The work is done by the C library libadfeat, with the GIL released; include/adfeat.h is its manual. This package finds
+it through $ADFEAT_LIBRARY, the system's loader, the Python installation's lib folders, what pkg-config said when the
+package was installed, and the build tree of the checkout that it was installed from."""
+from __future__ import annotations
+
+from . import _abi, metrics
+from ._handle import text as _text
+from ._version import VERSION as __version__
+from .backbone import Backbone, BackboneInfo, LayerInfo, architectures
+from .context import Context
+from .dataset import Dataset, Sample
+from .errors import (BackendError, Cancelled, ClosedError, Error, FileError, FormatError, InvalidArgumentError,
+                     LibraryError, MismatchError, NumericError, OutOfMemoryError, ShapeError, StateError,
+                     UnsupportedError)
+from .evaluation import Evaluation, evaluate
+from .fitting import Fitter, Gaussian, Padim, fit
+from .image import ImageView, decode_image, image_view, read_image, write_png
+from .metrics import F1, aupro, auroc, average_precision, f1_max, pixel_auroc
+from .overlay import Map, encode_png, overlay
+from .scorer import Scorer, ScorerInfo, anomaly_map, file_metadata, score
+
+__all__ = [
+    "Backbone", "BackboneInfo", "BackendError", "Cancelled", "ClosedError", "Context", "Dataset", "Error", "Evaluation",
+    "F1", "FileError", "Fitter", "FormatError", "Gaussian", "ImageView", "InvalidArgumentError", "LayerInfo",
+    "LibraryError", "Map", "MismatchError", "NumericError", "OutOfMemoryError", "Padim", "Sample", "Scorer",
+    "ScorerInfo", "ShapeError", "StateError", "UnsupportedError", "anomaly_map", "architectures", "aupro", "auroc",
+    "average_precision", "build_info", "decode_image", "encode_png", "evaluate", "f1_max", "file_metadata", "fit",
+    "image_view", "library_path", "library_version", "metrics", "overlay", "pixel_auroc", "read_image", "score",
+    "write_png",
+]
+
+
+def library_path() -> str:
+    """Where the C library was found: a path, or the bare name that the system's loader knew."""
+    return _abi.library_path
+
+
+def library_version() -> str:
+    """The C library's version; __version__ is that of these bindings."""
+    return _text(_abi.lib.ad_version_string())
+
+
+def build_info() -> str:
+    """How the C library was built: compiler, BLAS, JPEG and PNG libraries, in one line."""
+    return _text(_abi.lib.ad_build_info())

@@ -1,0 +1,64 @@
+"""Device and threads of everything made from a context."""
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any, Optional
+
+from . import _abi
+from ._handle import Handle, check, int32, text_bytes
+
+__all__ = ["Context", "default_context"]
+
+lib = _abi.lib
+_logger = logging.getLogger("adfeat")
+
+
+@_abi.ad_log_callback
+def _log(user: Any, level: int, line: bytes) -> None:
+    # One for all contexts and for ever: what was made from a context may log after it was closed.
+    _logger.log(logging.WARNING if level == _abi.ad_log_level.AD_LOG_WARNING else logging.DEBUG, "%s",
+                line.decode("utf-8", "replace"))
+
+
+class Context(Handle):
+    """Device and threads. Everything made without a context shares one with the defaults.
+
+    Args:
+        threads: threads that one call may use, 1 to 256; 0: as many as OpenMP takes. Scores do not depend on it.
+        device: "auto", "cpu", or "ref": plain loops, slow, the specification of the others.
+
+    Threads: any number may use it at once. What the library has to say (files skipped in a folder, options that
+    contradict a file) goes to the logger "adfeat".
+    Fork: a thread that has computed with threads other than 1 cannot compute in a forked child, where OpenMP's threads
+    are not; it gets StateError there. Use the start methods "spawn" or "forkserver" of multiprocessing, or threads=1,
+    or no processes: threads share scorers freely."""
+
+    __slots__ = ()
+    _destroy = lib.ad_context_destroy
+
+    def __init__(self, threads: int = 0, device: str = "auto") -> None:
+        options = _abi.defaults(_abi.ad_context_options)
+        options.num_threads = int32(threads, "threads")
+        name = text_bytes(device)
+        options.device = name
+        options.log = _log
+        out = _abi.c_void_p()
+        check(lib.ad_context_create(_abi.byref(options), _abi.byref(out)))
+        super().__init__(out.value, parallel=threads != 1)
+
+
+_default: Optional[Context] = None
+_default_guard = threading.Lock()
+
+
+def default_context() -> Context:
+    """The context of everything that was made without one. Never closed by this package."""
+    global _default
+    context = _default
+    if context is None or context.closed:
+        with _default_guard:
+            if _default is None or _default.closed:
+                _default = Context()
+            context = _default
+    return context

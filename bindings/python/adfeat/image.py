@@ -1,0 +1,249 @@
+"""Images: NumPy arrays as the C library's views of pixels, copied only where the C struct cannot say what they are.
+
+What an image may be, everywhere in this package:
+
+- an array [h, w] or [h, w, 1] of grey, [h, w, 3] or [h, w, 4] of colour, uint8 or uint16 (full range 0..65535);
+  1 to 32768 rows and columns. `format` says what the channels of a colour array are: "rgb" (default; the fourth is
+  alpha, which is dropped) or "bgr" (OpenCV's frames; "bgr" with four channels is BGRA).
+- anything that np.asarray() makes such an array of: a PIL image, a memoryview, a torch tensor.
+- a path (str or os.PathLike) of a PNG or JPEG file, which the C library reads.
+
+Not copied: arrays whose pixels are contiguous within a row, whatever the distance from one row to the next: whole
+frames, crops, every n-th row, images upside down (negative row stride), read-only arrays, and frame[..., ::-1] of three
+channels, which is the same memory with the channels named the other way round.
+Copied first: columns mirrored or left out, channels taken from a wider pixel (rgba[..., :3]: pass rgba itself), planes
+(CHW turned to HWC), other byte orders, and 16-bit colour, which becomes 8-bit as the library does it for PNG files:
+(v * 255 + 32895) >> 16. 16-bit grey is not copied."""
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple, Union
+
+import numpy as np
+
+from . import _abi
+from ._handle import Path, check, failure, path_bytes
+
+if TYPE_CHECKING:
+    from .context import Context
+
+__all__ = ["ImageLike", "ImageView", "decode_image", "image_view", "read_image", "write_png"]
+
+lib = _abi.lib
+ImageLike = Union[np.ndarray, Path, Any]
+
+_STRUCT_SIZE = _abi.sizeof(_abi.ad_image)
+_MONO8 = int(_abi.ad_pixel_format.AD_PIXEL_MONO8)
+_MONO16 = int(_abi.ad_pixel_format.AD_PIXEL_MONO16)
+_RGB8 = int(_abi.ad_pixel_format.AD_PIXEL_RGB8)
+_BGR8 = int(_abi.ad_pixel_format.AD_PIXEL_BGR8)
+_RGBA8 = int(_abi.ad_pixel_format.AD_PIXEL_RGBA8)
+_BGRA8 = int(_abi.ad_pixel_format.AD_PIXEL_BGRA8)
+_COLOUR = {("rgb", 3): _RGB8, ("bgr", 3): _BGR8, ("rgb", 4): _RGBA8, ("bgr", 4): _BGRA8}
+_REVERSED = {_RGB8: _BGR8, _BGR8: _RGB8}
+_CHANNELS = {_MONO8: 1, _MONO16: 1, _RGB8: 3, _BGR8: 3, _RGBA8: 4, _BGRA8: 4}
+_UINT8, _UINT16 = np.dtype(np.uint8), np.dtype(np.uint16)
+_PIL_MODES = ("L", "I;16", "RGB", "RGBA")
+
+
+class ImageView:
+    """What the C library is given: an ad_image struct, and what keeps its pixels alive.
+
+    Attributes:
+        struct: the ad_image.
+        copied: whether the pixels are a copy of the caller's (always False for files: they have no other owner).
+
+    np.asarray(view) is an array over the same memory, [h, w] or [h, w, c], channels in the order of the memory."""
+
+    __slots__ = ("struct", "copied", "_keep")
+
+    def __init__(self, struct: Any, keep: Any, copied: bool) -> None:
+        self.struct = struct
+        self.copied = copied
+        self._keep = keep
+
+    def __del__(self) -> None:
+        try:
+            if self.struct.owner:
+                lib.ad_image_release(_abi.byref(self.struct))
+        except Exception:  # the interpreter is ending
+            pass
+
+    @property
+    def pointer(self) -> int:
+        """Address of the first row."""
+        return self.struct.pixels
+
+    @property
+    def width(self) -> int:
+        """Pixels in a row."""
+        return self.struct.width
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return self.struct.height
+
+    @property
+    def format(self) -> str:
+        """The pixel format's name, for example "AD_PIXEL_BGR8"."""
+        return _abi.ad_pixel_format(self.struct.format).name
+
+    @property
+    def __array_interface__(self) -> Dict[str, Any]:
+        s = self.struct
+        itemsize = 2 if s.format == _MONO16 else 1
+        channels = _CHANNELS[s.format]
+        shape: Tuple[int, ...] = (s.height, s.width)
+        strides: Tuple[int, ...] = (s.row_bytes, channels * itemsize)
+        if channels > 1:
+            shape, strides = shape + (channels,), strides + (1,)
+        return {"version": 3, "typestr": (_UINT16 if itemsize == 2 else _UINT8).str, "shape": shape,
+                "strides": strides, "data": (s.pixels, not s.owner)}
+
+    def rgb(self) -> np.ndarray:
+        """The pixels as uint8 [h, w, 3] in the order R, G, B: a view where the memory allows."""
+        pixels = np.asarray(self)
+        if self.struct.format == _MONO16:
+            pixels = _to_8_bits(pixels)
+        if pixels.ndim == 2:
+            return np.broadcast_to(pixels[:, :, None], pixels.shape + (3,))
+        return pixels[:, :, 2::-1] if self.struct.format in (_BGR8, _BGRA8) else pixels[:, :, :3]
+
+
+def _to_8_bits(array: np.ndarray) -> np.ndarray:
+    """16 to 8 bits, rounded as libpng and the C library round."""
+    return ((array.astype(np.uint32) * 255 + 32895) >> 16).astype(np.uint8)
+
+
+def _as_array(image: Any) -> np.ndarray:
+    if not isinstance(image, np.ndarray):
+        mode = getattr(image, "mode", None)  # of a PIL image: others have channels that only look like ours
+        if isinstance(mode, str) and hasattr(image, "convert") and mode not in _PIL_MODES:
+            raise ValueError("a PIL image of mode '%s' is not grey or colour as it is: use image.convert('RGB')" % mode)
+    return np.asarray(image)
+
+
+def _refuse(array: np.ndarray) -> Exception:
+    """What is wrong with an array that is no image, in one sentence."""
+    if array.dtype.kind != "u" or array.dtype.itemsize > 2:
+        return TypeError("an image of dtype %s is not possible: uint8 and uint16 are%s"
+                         % (array.dtype, "; for values in 0..1: np.round(255 * image).astype(np.uint8)"
+                            if array.dtype.kind == "f" else ""))
+    what = "an image of shape %s is not possible" % (array.shape,)
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
+        return ValueError("%s: [h, w] and [h, w, 1] (grey) and [h, w, 3] and [h, w, 4] (colour) are" % what)
+    return ValueError("%s: it has no pixels" % what)
+
+
+def image_view(image: ImageLike, format: str = "rgb", context: Optional["Context"] = None) -> ImageView:
+    """The C library's view of an image, as every call of this package makes it; see the top of this file.
+
+    The view borrows the array's memory, and keeps the array alive. `context` reads files; default: the shared one.
+    Raises TypeError (dtype), ValueError (shape, format), and what reading a file gives."""
+    if isinstance(image, (str, os.PathLike)):
+        return _read(image, context)
+    array = image if type(image) is np.ndarray else _as_array(image)
+    shape, dtype = array.shape, array.dtype
+    if len(shape) == 3 and shape[2] == 1:
+        array = array[:, :, 0]
+        shape = array.shape
+    if dtype != _UINT8 and dtype != _UINT16 and not (dtype.kind == "u" and dtype.itemsize == 2):
+        raise _refuse(array)
+    if 0 in shape or not (len(shape) == 2 or (len(shape) == 3 and 3 <= shape[2] <= 4)):
+        raise _refuse(array)
+
+    channels = 1 if len(shape) == 2 else shape[2]
+    if (format, channels) in _COLOUR:
+        code = _COLOUR[format, channels]
+    elif format in ("rgb", "bgr"):
+        code = _MONO8 if dtype == _UINT8 else _MONO16
+    else:
+        raise ValueError("format is %r, \"rgb\" and \"bgr\" are possible" % (format,))
+
+    kept = array
+    if channels > 1 and dtype != _UINT8:
+        kept = _to_8_bits(array)
+    elif channels == 1 and dtype.itemsize == 2 and (not dtype.isnative or not array.flags.aligned):
+        kept = array.astype(_UINT16)
+    row_bytes, shift = _layout(kept, channels)
+    if row_bytes is None:
+        kept = np.array(kept, order="C")  # ascontiguousarray() would keep some odd strides of sides of 1
+        row_bytes, shift = shape[1] * kept.itemsize * channels, 0
+    if shift:
+        code = _REVERSED[code]
+    struct = _abi.ad_image(_STRUCT_SIZE, code, kept.__array_interface__["data"][0] - shift, shape[1], shape[0],
+                           row_bytes, None)
+    return ImageView(struct, kept, kept is not array)
+
+
+def _layout(array: np.ndarray, channels: int) -> Tuple[Optional[int], int]:
+    """Bytes from row to row, and how far the first byte of the first pixel lies before the array's first element
+    (channels - 1 where the channels run backwards). (None, 0): the C struct cannot describe this array."""
+    strides = array.strides
+    height, width = array.shape[:2]
+    pixel = array.itemsize * channels
+    row, shift = strides[0], 0
+    if channels > 1:
+        if strides[2] == -1 and channels == 3:
+            shift = 2
+        elif strides[2] != 1:
+            return None, 0
+    if width > 1 and strides[1] != pixel:
+        return None, 0
+    if height == 1:
+        row = width * pixel  # NumPy leaves any number there
+    if abs(row) < width * pixel or row % array.itemsize:
+        return None, 0
+    return row, shift
+
+
+# ---- Files -----------------------------------------------------------------------------------
+
+
+def _context_pointer(context: Optional["Context"]) -> Tuple["Context", Any]:
+    from .context import default_context
+
+    context = context or default_context()
+    return context, context._borrow()
+
+
+def _read(path: Path, context: Optional["Context"]) -> ImageView:
+    owner, pointer = _context_pointer(context)
+    try:
+        struct = _abi.ad_image()
+        check(lib.ad_image_read(pointer, path_bytes(path), _abi.byref(struct)))
+        return ImageView(struct, None, False)
+    finally:
+        owner._give_back()
+
+
+def read_image(path: Path, context: Optional["Context"] = None) -> np.ndarray:
+    """Decode a PNG or JPEG file as the library does when it is given the path: uint8 [h, w] (grey), uint16 [h, w]
+    (16-bit grey) or uint8 [h, w, 3] in the order R, G, B. EXIF orientation is not applied. The array owns its
+    memory through its base. Raises FileError, FormatError, UnsupportedError (CMYK), ShapeError."""
+    return np.asarray(_read(path, context))
+
+
+def decode_image(data: Any, context: Optional["Context"] = None) -> np.ndarray:
+    """As read_image(), from the bytes of a file: bytes, bytearray, memoryview or a uint8 array."""
+    array = np.frombuffer(data, np.uint8)
+    owner, pointer = _context_pointer(context)
+    try:
+        struct = _abi.ad_image()
+        check(lib.ad_image_decode(pointer, array.ctypes.data, array.size, _abi.byref(struct)))
+        return np.asarray(ImageView(struct, None, False))
+    finally:
+        owner._give_back()
+
+
+def write_png(path: Path, image: ImageLike, format: str = "rgb", context: Optional["Context"] = None) -> None:
+    """Write an image as a PNG file, atomically: 8 bits a channel, 16-bit grey stays 16-bit. Raises FileError."""
+    view = image_view(image, format, context)
+    owner, pointer = _context_pointer(context)
+    try:
+        status = lib.ad_image_write_png(pointer, _abi.byref(view.struct), path_bytes(path))
+        if status:
+            raise failure(status)
+    finally:
+        owner._give_back()

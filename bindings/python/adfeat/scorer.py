@@ -1,0 +1,232 @@
+"""Scoring: how anomalous an image is, and where."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Dict, Optional, Tuple, Union
+
+import numpy as np
+
+from . import _abi
+from ._handle import Handle, Path, check, failure, int32, path_bytes, text
+from ._watch import watched
+from .backbone import Backbone
+from .context import Context, default_context
+from .image import ImageLike, ImageView, image_view
+from .overlay import Map
+
+__all__ = ["Scorer", "ScorerInfo", "anomaly_map", "file_metadata", "score"]
+
+lib = _abi.lib
+_byref, _c_float = _abi.byref, _abi.c_float
+_score_image = lib.ad_score_image
+Size = Union[int, Tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class ScorerInfo:
+    """What a scorer is."""
+
+    method: str
+    architecture: str
+    backbone_digest: str
+    has_map: bool
+    input_size: int  #: side in pixels of the network's input
+    image_count: int  #: images it was fitted on
+    normal_score: float  #: what those images score, root mean square; 0 where the method cannot tell (padim)
+    normal_map: float  #: the same for one value of the map; 0 without maps
+
+
+class Scorer(Handle):
+    """What a fit gives: immutable; any number of threads may score with one scorer at once. Made by fit(), by a
+    fitter's finish(), or by Scorer.load(). Keeps its backbone."""
+
+    __slots__ = ("_normal_map",)
+    _destroy = lib.ad_scorer_destroy
+    _normal_map: float  # not asked for again with every map
+
+    def __init__(self) -> None:
+        raise TypeError("a Scorer comes from fit(), from a fitter's finish() or from Scorer.load()")
+
+    @classmethod
+    def _wrap(cls, pointer: Any, parallel: bool) -> "Scorer":
+        self = cls.__new__(cls)
+        Handle.__init__(self, pointer, parallel)
+        self._normal_map = self.info.normal_map
+        return self
+
+    @classmethod
+    def load(cls, path: Path, weights: Optional[Path] = None, context: Optional[Context] = None) -> "Scorer":
+        """Load a scorer file. weights: the file of its backbone's weights; None when they are embedded. Raises
+        FileError, FormatError (damaged), MismatchError (other weights than it was fitted with), UnsupportedError."""
+        context = context or default_context()
+        out = _abi.c_void_p()
+        pointer = context._borrow()
+        try:
+            check(lib.ad_scorer_load(pointer, path_bytes(path), None if weights is None else path_bytes(weights),
+                                     _byref(out)))
+        finally:
+            context._give_back()
+        return cls._wrap(out.value, context._parallel)
+
+    @classmethod
+    def load_onto(cls, path: Path, backbone: Backbone) -> "Scorer":
+        """Load a scorer file onto a backbone that is open already: many scorers share one set of weights."""
+        out = _abi.c_void_p()
+        pointer = backbone._borrow()
+        try:
+            check(lib.ad_scorer_load_onto(pointer, path_bytes(path), _byref(out)))
+        finally:
+            backbone._give_back()
+        return cls._wrap(out.value, backbone._parallel)
+
+    def save(self, path: Path, embed: bool = False) -> None:
+        """Save as one safetensors file, atomically. embed: the backbone's weights go into the file too, so that
+        load() needs no other; without it the file names them by their digest."""
+        options = _abi.defaults(_abi.ad_scorer_save_options)
+        options.embed_backbone = 1 if embed else 0
+        pointer = self._borrow()
+        try:
+            check(lib.ad_scorer_save(pointer, path_bytes(path), _byref(options)))
+        finally:
+            self._give_back()
+
+    def score(self, image: ImageLike, format: str = "rgb") -> float:
+        """How anomalous the image is: unbounded, larger is more anomalous, in the method's own unit. The same image
+        gives the same bits from any thread and for any number of threads.
+
+        image and format: see adfeat.image; borrowed for the call. Raises ShapeError, NumericError, and TypeError or
+        ValueError for what is no image."""
+        return self._score_view(image_view(image, format))
+
+    def _score_view(self, view: ImageView) -> float:
+        out = _c_float()
+        pointer = self._borrow_to_compute()
+        try:
+            status = _score_image(pointer, _byref(view.struct), _byref(out))
+            if status:
+                raise failure(status)
+        finally:
+            self._give_back()
+        return out.value
+
+    def anomaly_map(self, image: ImageLike, size: Optional[Size] = None, out: Optional[np.ndarray] = None,
+                    format: str = "rgb") -> Map:
+        """Score one image and say where: a Map of float32 [h, w] in the image's coordinates; 0 where a centre crop
+        left pixels out. It also has the image's score.
+
+        Args:
+            size: (height, width) of the map, or one number for both; default: the image's.
+            out: a float32 array [h, w] to write into, rows contiguous; the map's data is that array.
+
+        Raises as score(), and UnsupportedError for a scorer without maps."""
+        return self._map_view(image_view(image, format), size, out)
+
+    def _map_view(self, view: ImageView, size: Optional[Size], out: Optional[np.ndarray] = None) -> Map:
+        data = self._room(view, size, out)
+        result = _c_float()
+        struct = _abi.ad_map(_abi.sizeof(_abi.ad_map), 0, data.ctypes.data, data.shape[1], data.shape[0],
+                             data.strides[0] if data.shape[0] > 1 else 4 * data.shape[1])
+        pointer = self._borrow_to_compute()
+        try:
+            status = lib.ad_anomaly_map(pointer, _byref(view.struct), _byref(struct), _byref(result))
+            if status:
+                raise failure(status)
+        finally:
+            self._give_back()
+        return Map(data, result.value, self._normal_map, view)
+
+    def score_and_map(self, image: ImageLike, size: Optional[Size] = None, out: Optional[np.ndarray] = None,
+                      format: str = "rgb") -> Tuple[float, Map]:
+        """(score, map) from one pass over the image."""
+        found = self.anomaly_map(image, size, out, format)
+        return found.score, found
+
+    @staticmethod
+    def _room(view: ImageView, size: Optional[Size], out: Optional[np.ndarray]) -> np.ndarray:
+        if out is not None and (not isinstance(out, np.ndarray) or out.dtype != np.float32 or not out.dtype.isnative):
+            raise TypeError("out must be a float32 array, not %s" % (getattr(out, "dtype", type(out).__name__),))
+        if size is not None:
+            height, width = (size, size) if not isinstance(size, (tuple, list)) else size
+            shape = int32(height, "map height"), int32(width, "map width")
+            if min(shape) < 1 or max(shape) > 32768:
+                raise ValueError("a map of %d x %d is not possible: 1 to 32768 a side are" % (shape[1], shape[0]))
+        elif out is not None:
+            shape = out.shape
+        else:
+            shape = view.height, view.width
+        if out is None:
+            return np.empty(shape, np.float32)
+        if out.shape != shape or out.ndim != 2 or 0 in shape:
+            raise ValueError("out has shape %s, a map of shape %s is asked for"
+                             % (out.shape, shape if size is not None else "[h, w]"))
+        if not out.flags.writeable or not out.flags.aligned or (shape[1] > 1 and out.strides[1] != 4) \
+                or (shape[0] > 1 and (out.strides[0] < 4 * shape[1] or out.strides[0] % 4)):
+            raise ValueError("out must be writeable, its rows contiguous and in order; its strides are %s"
+                             % (out.strides,))
+        return out
+
+    @property
+    def info(self) -> ScorerInfo:
+        """What the library says of it, in one go."""
+        info = _abi.sized(_abi.ad_scorer_info)
+        pointer = self._borrow()
+        try:
+            check(lib.ad_scorer_get_info(pointer, _byref(info)))
+            return ScorerInfo(text(info.method), text(info.architecture), text(info.backbone_digest),
+                              bool(info.has_map), info.input_size, info.image_count, info.normal_score,
+                              info.normal_map)
+        finally:
+            self._give_back()
+
+    @property
+    def options(self) -> Dict[str, str]:
+        """Every option in force, as text."""
+        info = _abi.sized(_abi.ad_scorer_info)
+        key, value = _abi.c_char_p(), _abi.c_char_p()
+        found = {}
+        pointer = self._borrow()
+        try:
+            check(lib.ad_scorer_get_info(pointer, _byref(info)))
+            for i in range(info.option_count):
+                check(lib.ad_scorer_get_option(pointer, i, _byref(key), _byref(value)))
+                found[text(key.value)] = text(value.value)
+        finally:
+            self._give_back()
+        return found
+
+    def __repr__(self) -> str:
+        if self.closed:
+            return "<Scorer, closed>"
+        info = self.info
+        return "<Scorer %s on %s, %d images>" % (info.method, info.architecture, info.image_count)
+
+
+def score(scorer: Scorer, image: ImageLike, format: str = "rgb") -> float:
+    """scorer.score(image)"""
+    return scorer.score(image, format)
+
+
+def anomaly_map(scorer: Scorer, image: ImageLike, size: Optional[Size] = None, out: Optional[np.ndarray] = None,
+                format: str = "rgb") -> Map:
+    """scorer.anomaly_map(image)"""
+    return scorer.anomaly_map(image, size, out, format)
+
+
+def file_metadata(path: Path, context: Optional[Context] = None) -> Dict[str, str]:
+    """What a scorer or weights file says of itself, without opening a backbone: adfeat.method, adfeat.backbone,
+    adfeat.option.*, ... Raises FileError, FormatError."""
+    context = context or default_context()
+    found: Dict[str, str] = {}
+
+    @_abi.ad_metadata_callback
+    def keep(user: Any, key: bytes, value: bytes) -> int:
+        found[key.decode("utf-8", "replace")] = value.decode("utf-8", "replace")
+        return 0
+
+    name = path_bytes(path)
+    pointer = context._borrow()
+    try:
+        watched(None, lambda step: check(lib.ad_file_metadata(pointer, name, keep, None)))
+    finally:
+        context._give_back()
+    return found
