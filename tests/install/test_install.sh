@@ -135,6 +135,33 @@ check_cmake() {
     done
 }
 
+# The package alone, without the checkout that it lies in: the library is found by pkg-config.
+check_pip() {
+    local module says
+    for module in numpy pip setuptools wheel venv; do
+        "$python" -c "import $module" 2>/dev/null || {
+            echo "there is no Python module $module here"
+            exit 77
+        }
+    done
+    needs pkg-config
+    unset ADFEAT_LIBRARY PYTHONPATH LD_LIBRARY_PATH
+    cp -R "$source/bindings/python" package
+    quietly "$python" -m venv --system-site-packages venv || return
+    # The environment sees the modules of the Python it was made from; where that is an environment itself, not all.
+    venv/bin/python -c 'import numpy, setuptools, wheel' 2>/dev/null || {
+        PYTHONPATH=$("$python" -c 'import numpy, os; print(os.path.dirname(os.path.dirname(numpy.__file__)))')
+        export PYTHONPATH
+    }
+    PKG_CONFIG_PATH=$libdir/pkgconfig quietly venv/bin/python -m pip install --no-index --no-build-isolation \
+        --no-deps ./package || return
+    rm -rf package
+    says="adfeat $version: 48 x 36 pixels, [1-9][0-9]* architectures, the first is [a-z0-9_]+"
+    venv/bin/python "$here/consumer/consumer.py" flat/one.png "$prefix" >stdout 2>stderr \
+        || wrong "consumer.py: $(cat stderr)"
+    grep -qxE "$says" stdout || wrong "consumer.py says '$(cat stdout)'"
+}
+
 check_subdirectory() {
     consumer part -DSOURCE="$source" -DLINK=adfeat::adfeat_static -DCMAKE_BUILD_TYPE=Debug \
         -DCMAKE_DISABLE_FIND_PACKAGE_OpenCV=ON || wrong "add_subdirectory: $(cat log)"
