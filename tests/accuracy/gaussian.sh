@@ -7,20 +7,14 @@
 # mvtec_screw magnetic_tile cookies. With layer3, image_auroc must be within 0.002 of an independent PyTorch
 # reference (tests/golden/reference_gaussian.py), and so must pixel_auroc and au_pro where that was run.
 set -euo pipefail
+# shellcheck source=tests/accuracy/measure.sh
+source "$(dirname "${BASH_SOURCE[0]}")/measure.sh"
 program=$1 shared=$2 layers=${3:-layer3}
 shift $(($# < 3 ? $# : 3))
 [[ $# -gt 0 ]] || set -- mvtec_screw magnetic_tile cookies
 
-weights=$shared/weights/resnet18_imagenet_folded.safetensors
-if [[ ! -f $weights ]]; then
-    echo "skipped: there is no $weights on this machine"
-    exit 77
-fi
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-
-# set, figure, reference
 reference() {
+    [[ $layers == layer3 ]] || return 0
     cat <<'TABLE'
 mvtec_screw image_auroc 0.843615
 mvtec_screw pixel_auroc 0.941919
@@ -32,21 +26,4 @@ cookies au_pro 0.723441
 TABLE
 }
 
-failed=0
-for set in "$@"; do
-    SECONDS=0
-    "$program" fit gaussian --weights "$weights" --data "$shared/data/$set" -o "$work/$set.safetensors" \
-        --layers "$layers" --size 224 --reduce none --pixel dense --quiet
-    echo "$set: fitted in $SECONDS s"
-    "$program" eval "$work/$set.safetensors" --weights "$weights" --data "$shared/data/$set" | tee "$work/$set.txt"
-    [[ $layers == layer3 ]] || continue
-    while read -r name figure want; do
-        [[ $name == "$set" ]] || continue
-        got=$(awk -v f="$figure" '$1 == f { print $2 }' "$work/$set.txt")
-        if ! awk -v a="${got:-nan}" -v b="$want" 'BEGIN { d = a - b; exit !(d <= 0.002 && d >= -0.002) }'; then
-            echo "$set: $figure is ${got:-missing}, the reference gives $want"
-            failed=1
-        fi
-    done < <(reference)
-done
-exit $failed
+measure "$program" "$shared" "$*" gaussian --layers "$layers" --size 224 --reduce none --pixel dense
