@@ -6,45 +6,7 @@
 
 #include <cmocka.h>
 
-#include "harness/tiny.h"
-
-enum { GOOD = 40 };
-
-typedef struct fixture {
-    char *weights, *other_weights, *file;
-    ad_context *context;
-    ad_backbone *net;
-    ad_dataset *good;
-    uint8_t pixels[TINY_PIXELS];
-} fixture;
-
-static int set_up(void **state)
-{
-    fixture *f = calloc(1, sizeof *f);
-    f->weights = tiny_path("weights");
-    f->other_weights = tiny_path("other");
-    f->file = tiny_path("scorer");
-    *state = f;
-    return tiny_weights(f->weights, "") || tiny_weights(f->other_weights, "other.")
-           || ad_context_create(NULL, &f->context) || tiny_open(f->context, f->weights, &f->net)
-           || ad_dataset_from_callback(f->context, tiny_callback, f->pixels, GOOD, &f->good);
-}
-
-static int tear_down(void **state)
-{
-    fixture *f = *state;
-    ad_dataset_destroy(f->good);
-    ad_backbone_destroy(f->net);
-    ad_context_destroy(f->context);
-    unlink(f->weights);
-    unlink(f->other_weights);
-    unlink(f->file);
-    free(f->weights);
-    free(f->other_weights);
-    free(f->file);
-    free(f);
-    return 0;
-}
+#include "harness/method_case.h"
 
 static void set(ad_gaussian_options *o, const char *key, const char *value)
 {
@@ -65,27 +27,7 @@ static ad_fitter *fitter(const fixture *f, const char *reduce, const char *pixel
 
 static ad_scorer *fit(const fixture *f, const char *reduce, const char *pixel)
 {
-    ad_fitter *fit = fitter(f, reduce, pixel);
-    ad_scorer *scorer = NULL;
-    if (ad_fit(fit, f->good, NULL, &scorer) != AD_OK)
-        fail_msg("%s", ad_last_error_message());
-    assert_int_equal(ad_fitter_count(fit), GOOD);
-    ad_fitter_destroy(fit);
-    return scorer;
-}
-
-static float score_of(ad_scorer *scorer, int64_t index, int defect, float *heat)
-{
-    uint8_t pixels[TINY_PIXELS];
-    tiny_image(pixels, index, defect);
-    const ad_image image = AD_IMAGE_INIT(AD_PIXEL_RGB8, pixels, TINY_SIDE, TINY_SIDE, TINY_SIDE * 3);
-    const ad_map map = AD_MAP_INIT(heat, TINY_SIDE, TINY_SIDE, TINY_SIDE * sizeof(float));
-    float score = -1.0f;
-    const ad_status status = heat ? ad_anomaly_map(scorer, &image, &map, &score)
-                                  : ad_score_image(scorer, &image, &score);
-    if (status != AD_OK)
-        fail_msg("%s", ad_last_error_message());
-    return score;
+    return fit_all(f, fitter(f, reduce, pixel));
 }
 
 static void separates_and_localises(void **state)
@@ -93,24 +35,8 @@ static void separates_and_localises(void **state)
     static const char *const reduces[] = {"none", "pca:0.95", "npca:0.8"};
     static const char *const pixels[] = {"dense", "gap"};
     for (int r = 0; r < 3; r++)
-        for (int p = 0; p < 2; p++) {
-            ad_scorer *scorer = fit(*state, reduces[r], pixels[p]);
-            float worst_good = 0.0f, best_bad = INFINITY;
-            for (int64_t i = 100; i < 110; i++) {
-                worst_good = fmaxf(worst_good, score_of(scorer, i, 0, NULL));
-                best_bad = fminf(best_bad, score_of(scorer, i, 1, NULL));
-            }
-            assert_true(best_bad > worst_good);
-            float heat[TINY_SIDE * TINY_SIDE];
-            const float with_map = score_of(scorer, 100, 1, heat);
-            assert_true(with_map == score_of(scorer, 100, 1, NULL));
-            int hottest = 0;
-            for (int i = 0; i < TINY_SIDE * TINY_SIDE; i++)
-                hottest = heat[i] > heat[hottest] ? i : hottest;
-            assert_in_range(hottest % TINY_SIDE, 16, 31);
-            assert_in_range(hottest / TINY_SIDE, 4, 19);
-            ad_scorer_destroy(scorer);
-        }
+        for (int p = 0; p < 2; p++)
+            check_separates(fit(*state, reduces[r], pixels[p]), 4);
 }
 
 /* On the training images themselves the mean square distance of the fit is known in closed form. */
@@ -141,60 +67,15 @@ static void normal_score_is_the_rms(void **state)
     }
 }
 
-static void check_same(ad_scorer *a, ad_scorer *b, double limit)
-{
-    float heat_a[TINY_SIDE * TINY_SIDE], heat_b[TINY_SIDE * TINY_SIDE];
-    for (int64_t i = 200; i < 205; i++) {
-        const double x = score_of(a, i, i & 1, heat_a), y = score_of(b, i, i & 1, heat_b);
-        assert_true(fabs(x - y) <= limit * fabs(x));
-        for (int p = 0; p < TINY_SIDE * TINY_SIDE; p++)
-            assert_true(fabs((double)heat_a[p] - heat_b[p]) <= limit * fabs((double)heat_a[p]));
-    }
-}
-
 static void file_keeps_the_bits(void **state)
 {
     const fixture *f = *state;
     for (int embed = 0; embed < 2; embed++)
         for (int npca = 0; npca < 2; npca++) {
             ad_scorer *scorer = fit(f, npca ? "npca:0.8" : "none", npca ? "gap" : "dense");
-            ad_scorer_save_options o;
-            ad_scorer_save_options_init(&o, sizeof o);
-            o.embed_backbone = embed;
-            assert_int_equal(ad_scorer_save(scorer, f->file, &o), AD_OK);
-            ad_scorer *loaded = NULL, *onto = NULL;
-            if (ad_scorer_load(f->context, f->file, embed ? NULL : f->weights, &loaded) != AD_OK)
-                fail_msg("%s", ad_last_error_message());
-            check_same(scorer, loaded, 0.0);
-            assert_int_equal(ad_scorer_load_onto(f->net, f->file, &onto), AD_OK);
-            check_same(scorer, onto, 0.0);
-            ad_scorer_info a = {.struct_size = sizeof a}, b = {.struct_size = sizeof b};
-            assert_int_equal(ad_scorer_get_info(scorer, &a), AD_OK);
-            assert_int_equal(ad_scorer_get_info(loaded, &b), AD_OK);
-            assert_string_equal(a.backbone_digest, b.backbone_digest);
-            assert_int_equal(a.option_count, b.option_count);
-            assert_true(a.normal_score == b.normal_score && a.normal_map == b.normal_map);
-            for (int32_t i = 0; i < a.option_count; i++) {
-                const char *key_a, *key_b, *value_a, *value_b;
-                assert_int_equal(ad_scorer_get_option(scorer, i, &key_a, &value_a), AD_OK);
-                assert_int_equal(ad_scorer_get_option(loaded, i, &key_b, &value_b), AD_OK);
-                assert_string_equal(key_a, key_b);
-                assert_string_equal(value_a, value_b);
-            }
-            ad_scorer_destroy(onto);
-            ad_scorer_destroy(loaded);
+            ad_scorer_destroy(check_file(f, scorer, embed));
             ad_scorer_destroy(scorer);
         }
-}
-
-static void add_range(ad_fitter *fit, int64_t from, int64_t to)
-{
-    uint8_t pixels[TINY_PIXELS];
-    for (int64_t i = from; i < to; i++) {
-        ad_image image;
-        tiny_callback(pixels, i, &image);
-        assert_int_equal(ad_fitter_add(fit, &image), AD_OK);
-    }
 }
 
 /* Three fits merged, in an order that is not the sequential one, agree with one over all. */
@@ -203,31 +84,13 @@ static void merged_equals_sequential(void **state)
     static const char *const reduces[] = {"none", "pca:0.9", "npca:0.8"};
     const fixture *f = *state;
     for (int r = 0; r < 3; r++) {
-        ad_scorer *whole = fit(f, reduces[r], "dense"), *merged = NULL;
-        ad_fitter *a = fitter(f, reduces[r], "dense"), *b = fitter(f, reduces[r], "dense"),
-                  *c = fitter(f, reduces[r], "dense");
-        add_range(c, 30, GOOD);
-        add_range(a, 11, 30);
-        add_range(b, 0, 11);
-        assert_int_equal(ad_fitter_merge(c, a), AD_OK);
-        assert_int_equal(ad_fitter_merge(c, b), AD_OK);
-        assert_int_equal(ad_fitter_count(c), GOOD);
-        assert_int_equal(ad_fitter_count(a), 19);
-        assert_int_equal(ad_fitter_finish(c, &merged), AD_OK);
+        ad_scorer *whole = fit(f, reduces[r], "dense");
+        ad_scorer *merged = merge_three(fitter(f, reduces[r], "dense"), fitter(f, reduces[r], "dense"),
+                                        fitter(f, reduces[r], "dense"));
         check_same(whole, merged, 1e-6); /* float results of statistics that agree to 1e-10 */
         ad_scorer_destroy(whole);
         ad_scorer_destroy(merged);
-        ad_fitter_destroy(a);
-        ad_fitter_destroy(b);
-        ad_fitter_destroy(c);
     }
-}
-
-static void refused(ad_status got, ad_status want, const char *part)
-{
-    assert_string_equal(ad_status_name(got), ad_status_name(want));
-    if (!strstr(ad_last_error_message(), part))
-        fail_msg("'%s' does not say '%s'", ad_last_error_message(), part);
 }
 
 static void too_little_to_fit(void **state)

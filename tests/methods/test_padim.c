@@ -8,43 +8,8 @@
 #include <cmocka.h>
 
 #include "harness/fault_alloc.h"
-#include "harness/tiny.h"
+#include "harness/method_case.h"
 #include "methods/padim.h"
-
-enum { GOOD = 40, MAP = TINY_SIDE * TINY_SIDE };
-
-typedef struct fixture {
-    char *weights, *file;
-    ad_context *context;
-    ad_backbone *net;
-    ad_dataset *good;
-    uint8_t pixels[TINY_PIXELS];
-} fixture;
-
-static int set_up(void **state)
-{
-    fixture *f = calloc(1, sizeof *f);
-    f->weights = tiny_path("weights");
-    f->file = tiny_path("scorer");
-    *state = f;
-    return tiny_weights(f->weights, "") || ad_context_create(NULL, &f->context) ||
-           tiny_open(f->context, f->weights, &f->net) ||
-           ad_dataset_from_callback(f->context, tiny_callback, f->pixels, GOOD, &f->good);
-}
-
-static int tear_down(void **state)
-{
-    fixture *f = *state;
-    ad_dataset_destroy(f->good);
-    ad_backbone_destroy(f->net);
-    ad_context_destroy(f->context);
-    unlink(f->weights);
-    unlink(f->file);
-    free(f->weights);
-    free(f->file);
-    free(f);
-    return 0;
-}
 
 static void set(ad_padim_options *o, const char *key, const char *value)
 {
@@ -71,35 +36,7 @@ static ad_fitter *fitter(const fixture *f, const char *covariance, const char *d
 
 static ad_scorer *fit(const fixture *f, const char *covariance, const char *dimensions)
 {
-    ad_fitter *fit = fitter(f, covariance, dimensions);
-    ad_scorer *scorer = NULL;
-    if (ad_fit(fit, f->good, NULL, &scorer) != AD_OK)
-        fail_msg("%s", ad_last_error_message());
-    assert_int_equal(ad_fitter_count(fit), GOOD);
-    ad_fitter_destroy(fit);
-    return scorer;
-}
-
-static float score_of(ad_scorer *scorer, int64_t index, int defect, float *heat)
-{
-    uint8_t pixels[TINY_PIXELS];
-    tiny_image(pixels, index, defect);
-    const ad_image image =
-        AD_IMAGE_INIT(AD_PIXEL_RGB8, pixels, TINY_SIDE, TINY_SIDE, TINY_SIDE * 3);
-    const ad_map map = AD_MAP_INIT(heat, TINY_SIDE, TINY_SIDE, TINY_SIDE * sizeof(float));
-    float score = -1.0f;
-    const ad_status status = heat ? ad_anomaly_map(scorer, &image, &map, &score)
-                                  : ad_score_image(scorer, &image, &score);
-    if (status != AD_OK)
-        fail_msg("%s", ad_last_error_message());
-    return score;
-}
-
-static void refused(ad_status got, ad_status want, const char *part)
-{
-    assert_string_equal(ad_status_name(got), ad_status_name(want));
-    if (!strstr(ad_last_error_message(), part))
-        fail_msg("'%s' does not say '%s'", ad_last_error_message(), part);
+    return fit_all(f, fitter(f, covariance, dimensions));
 }
 
 static void separates_and_localises(void **state)
@@ -107,24 +44,8 @@ static void separates_and_localises(void **state)
     static const char *const covariances[] = {"ridge", "ledoit_wolf"};
     static const char *const dimensions[] = {"all", "7"};
     for (int c = 0; c < 2; c++)
-        for (int d = 0; d < 2; d++) {
-            ad_scorer *scorer = fit(*state, covariances[c], dimensions[d]);
-            float worst_good = 0.0f, best_bad = INFINITY;
-            for (int64_t i = 100; i < 110; i++) {
-                worst_good = fmaxf(worst_good, score_of(scorer, i, 0, NULL));
-                best_bad = fminf(best_bad, score_of(scorer, i, 1, NULL));
-            }
-            assert_true(best_bad > worst_good);
-            float heat[MAP];
-            const float with_map = score_of(scorer, 100, 1, heat);
-            assert_true(with_map == score_of(scorer, 100, 1, NULL));
-            int hottest = 0;
-            for (int i = 0; i < MAP; i++)
-                hottest = heat[i] > heat[hottest] ? i : hottest;
-            assert_in_range(hottest % TINY_SIDE, 18, 29);
-            assert_in_range(hottest / TINY_SIDE, 6, 17);
-            ad_scorer_destroy(scorer);
-        }
+        for (int d = 0; d < 2; d++)
+            check_separates(fit(*state, covariances[c], dimensions[d]), 2);
 }
 
 /* On the training images themselves the mean square distance is known in closed form: taken from
@@ -181,31 +102,6 @@ static void normal_map_is_the_rms(void **state)
     ad_backbone_destroy(flat);
 }
 
-static void check_same(ad_scorer *a, ad_scorer *b, double limit)
-{
-    float heat_a[MAP], heat_b[MAP];
-    for (int64_t i = 200; i < 205; i++) {
-        const double x = score_of(a, i, i & 1, heat_a), y = score_of(b, i, i & 1, heat_b);
-        assert_true(fabs(x - y) <= limit * fabs(x));
-        for (int p = 0; p < MAP; p++)
-            assert_true(fabs((double)heat_a[p] - heat_b[p]) <= limit * fabs((double)heat_a[p]));
-    }
-}
-
-static const char *option_of(ad_scorer *s, const char *wanted)
-{
-    ad_scorer_info info = {.struct_size = sizeof info};
-    assert_int_equal(ad_scorer_get_info(s, &info), AD_OK);
-    const char *key, *value;
-    for (int32_t i = 0; i < info.option_count; i++) {
-        assert_int_equal(ad_scorer_get_option(s, i, &key, &value), AD_OK);
-        if (strcmp(key, wanted) == 0)
-            return value;
-    }
-    fail_msg("no option %s", wanted);
-    return NULL;
-}
-
 static void file_keeps_the_bits(void **state)
 {
     static const char *const keys[] = {"size",  "crop",       "resize",      "aspect", "mean",
@@ -214,39 +110,16 @@ static void file_keeps_the_bits(void **state)
     const fixture *f = *state;
     for (int embed = 0; embed < 2; embed++) {
         ad_scorer *scorer = fit(f, embed ? "ledoit_wolf" : "ridge", embed ? "all" : "9");
-        ad_scorer_save_options o;
-        ad_scorer_save_options_init(&o, sizeof o);
-        o.embed_backbone = embed;
-        assert_int_equal(ad_scorer_save(scorer, f->file, &o), AD_OK);
-        ad_scorer *loaded = NULL, *onto = NULL;
-        if (ad_scorer_load(f->context, f->file, embed ? NULL : f->weights, &loaded) != AD_OK)
-            fail_msg("%s", ad_last_error_message());
-        check_same(scorer, loaded, 0.0);
-        assert_int_equal(ad_scorer_load_onto(f->net, f->file, &onto), AD_OK);
-        check_same(scorer, onto, 0.0);
-        ad_scorer_info a = {.struct_size = sizeof a}, b = {.struct_size = sizeof b};
-        assert_int_equal(ad_scorer_get_info(scorer, &a), AD_OK);
-        assert_int_equal(ad_scorer_get_info(loaded, &b), AD_OK);
-        assert_int_equal(a.option_count, sizeof keys / sizeof *keys);
-        assert_int_equal(b.option_count, a.option_count);
-        assert_true(a.normal_map == b.normal_map && a.image_count == b.image_count);
+        ad_scorer *loaded = check_file(f, scorer, embed);
+        ad_scorer_info info = {.struct_size = sizeof info};
+        assert_int_equal(ad_scorer_get_info(loaded, &info), AD_OK);
+        assert_int_equal(info.option_count, sizeof keys / sizeof *keys);
         for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-            assert_string_equal(option_of(scorer, keys[i]), option_of(loaded, keys[i]));
+            option_of(loaded, keys[i]);
         assert_string_equal(option_of(loaded, "dimensions"), embed ? "20" : "9");
         assert_string_equal(option_of(loaded, "layers"), "shallow,deep");
-        ad_scorer_destroy(onto);
         ad_scorer_destroy(loaded);
         ad_scorer_destroy(scorer);
-    }
-}
-
-static void add_range(ad_fitter *fit, int64_t from, int64_t to)
-{
-    uint8_t pixels[TINY_PIXELS];
-    for (int64_t i = from; i < to; i++) {
-        ad_image image;
-        tiny_callback(pixels, i, &image);
-        assert_int_equal(ad_fitter_add(fit, &image), AD_OK);
     }
 }
 
@@ -257,23 +130,18 @@ static void merged_equals_sequential(void **state)
     static const char *const covariances[] = {"ridge", "ledoit_wolf"};
     const fixture *f = *state;
     for (int i = 0; i < 2; i++) {
-        ad_scorer *whole = fit(f, covariances[i], "12"), *merged = NULL, *halfway = NULL,
-                  *later = NULL;
-        ad_fitter *a = fitter(f, covariances[i], "12"), *b = fitter(f, covariances[i], "12"),
-                  *c = fitter(f, covariances[i], "12");
-        add_range(c, 30, GOOD);
-        add_range(a, 11, 30);
-        add_range(b, 0, 11);
-        assert_int_equal(ad_fitter_merge(c, a), AD_OK);
-        assert_int_equal(ad_fitter_merge(c, b), AD_OK);
-        assert_int_equal(ad_fitter_count(c), GOOD);
-        assert_int_equal(ad_fitter_count(a), 19);
-        assert_int_equal(ad_fitter_finish(c, &merged), AD_OK);
+        const char *kind = covariances[i];
+        ad_scorer *whole = fit(f, kind, "12"), *halfway = NULL, *later = NULL;
+        ad_scorer *merged = merge_three(fitter(f, kind, "12"), fitter(f, kind, "12"), fitter(f, kind, "12"));
         check_same(whole, merged, 1e-5); /* float results of statistics that agree to 1e-10 */
         ad_scorer_info x = {.struct_size = sizeof x}, y = {.struct_size = sizeof y};
         assert_int_equal(ad_scorer_get_info(whole, &x), AD_OK);
         assert_int_equal(ad_scorer_get_info(merged, &y), AD_OK);
         assert_true(fabs(x.normal_map - y.normal_map) <= 1e-10 * x.normal_map);
+        ad_fitter *b = fitter(f, kind, "12"), *c = fitter(f, kind, "12");
+        add_range(b, 0, 11);
+        add_range(c, 30, GOOD);
+        assert_int_equal(ad_fitter_merge(c, b), AD_OK);
         assert_int_equal(ad_fitter_finish(b, &halfway), AD_OK);
         add_range(b, 11, GOOD);
         assert_int_equal(ad_fitter_finish(b, &later), AD_OK);
@@ -282,7 +150,6 @@ static void merged_equals_sequential(void **state)
         ad_scorer_destroy(later);
         ad_scorer_destroy(whole);
         ad_scorer_destroy(merged);
-        ad_fitter_destroy(a);
         ad_fitter_destroy(b);
         ad_fitter_destroy(c);
     }
@@ -519,116 +386,6 @@ static void broken_files(void **state)
     free(path);
 }
 
-/* ---- Options ---- */
-
-static void options_as_text(void **state)
-{
-    (void)state;
-    static const char *const bad[][3] = {{"dimensions", "0", "from 1 to 2048"},
-                                         {"dimensions", "2049", "from 1 to 2048"},
-                                         {"seed", "-1", "from 0 to 4294967295"},
-                                         {"seed", "4294967296", "from 0 to 4294967295"},
-                                         {"seed", "1e3", "not a whole number"},
-                                         {"covariance", "oas", "none of ridge, ledoit_wolf"},
-                                         {"ridge", "0", "number from"},
-                                         {"ridge", "nan", "number from"},
-                                         {"blur_sigma", "65", "from 0 to 64"},
-                                         {"memory_limit", "0", "from 1"},
-                                         {"memory_limit", "99999999999999999999", "from 1"},
-                                         {"memory_limit", "", "from 1"},
-                                         {"size", "0", "from 1 to 4096"},
-                                         {"reduce", "none", "padim has no option 'reduce'"}};
-    ad_padim_options o, before;
-    ad_padim_options_init(&o, sizeof o);
-    assert_true(o.seed == 1024 && o.ridge == 0.01 && o.blur_sigma == 4.0);
-    assert_true(o.preprocess.size == 0 && o.preprocess.crop == 0 && o.preprocess.resize == AD_RESIZE_PIL_BILINEAR
-                && o.memory_limit == (uint64_t)8 << 30);
-    before = o;
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        refused(ad_padim_options_set(&o, bad[i][0], bad[i][1]), AD_ERR_INVALID_ARGUMENT, bad[i][2]);
-        assert_memory_equal(&o, &before, sizeof o);
-    }
-    refused(ad_padim_options_set(&o, "preset", "resnet18"), AD_ERR_INVALID_ARGUMENT, "none of defard2020");
-    set(&o, "ridge", "1");
-    set(&o, "preset", "defard2020");
-    assert_true(o.preprocess.size == 256 && o.preprocess.crop == 224 && o.preprocess.aspect == AD_ASPECT_SHORTER_SIDE
-                && o.preprocess.resize == AD_RESIZE_PIL_LANCZOS && o.ridge == 0.01 && o.blur_sigma == 4.0);
-    set(&o, "dimensions", "all");
-    assert_int_equal(o.dimensions, -1);
-    set(&o, "memory_limit", "18446744073709551615");
-    assert_true(o.memory_limit == UINT64_MAX);
-    refused(ad_padim_options_set(NULL, "seed", "1"), AD_ERR_INVALID_ARGUMENT, "NULL");
-}
-
-static void options_out_of_range(void **state)
-{
-    const fixture *f = *state;
-    ad_fitter *fit = NULL;
-    ad_padim_options o;
-#define REFUSE(change, part)                                                                       \
-    do {                                                                                           \
-        o = tiny_options("ridge", "all");                                                          \
-        change;                                                                                    \
-        refused(ad_padim_fitter_create(f->net, &o, &fit), AD_ERR_INVALID_ARGUMENT, part);          \
-        assert_null(fit);                                                                          \
-    } while (0)
-    REFUSE(o.layers = NULL,
-           "tiny says no layers for padim and does not have all of layer1,layer2,layer3");
-    REFUSE(o.layers = "deep,deep", "given twice");
-    REFUSE(o.layers = "layer1", "there are shallow, deep");
-    REFUSE(o.dimensions = 21, "dimensions is 21, the layers have 20 channels");
-    REFUSE(o.dimensions = -2, "dimensions is -2");
-    REFUSE(o.dimensions = 2049, "dimensions is 2049");
-    REFUSE(o.covariance = 2, "no such ad_padim_covariance");
-    REFUSE(o.seed = (uint64_t)1 << 32, "seed is 4294967296");
-    REFUSE(o.ridge = 0.0, "ridge is 0");
-    REFUSE(o.ridge = NAN, "ridge is nan");
-    REFUSE(o.blur_sigma = -1.0, "blur_sigma is -1");
-    REFUSE(o.memory_limit = 0, "memory_limit is 0");
-    REFUSE(o.preprocess.crop = 99, "at most size 32");
-    REFUSE(o.struct_size = 3, "struct_size is 3");
-#undef REFUSE
-}
-
-/* Without layers in the options: the graph's own choice, or else layer1 to layer3; and the
- * published number of dimensions of as many channels as there are. */
-static void layers_by_default(void **state)
-{
-    static const struct {
-        const char *hint, *names[3], *outs[3], *layers, *dimensions;
-    } cases[] = {
-        {"", {"layer1", "layer2", "layer3"}, {"8", "16", "24"}, "layer1,layer2,layer3", "48"},
-        {"", {"layer1", "layer2", "layer3"}, {"100", "200", "212"}, "layer1,layer2,layer3", "100"},
-        {"", {"layer1", "layer2", "layer3"}, {"100", "200", "213"}, "layer1,layer2,layer3", "513"},
-        {"", {"layer1", "layer2", "layer3"}, {"100", "200", "300"}, "layer1,layer2,layer3", "550"},
-        {"hint padim.layers b,a\n", {"a", "b", "layer1"}, {"4", "5", "6"}, "b,a", "9"},
-    };
-    (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char text[1024];
-        snprintf(text, sizeof text,
-                 "network some\ninput_size 8\nmean 0 0 0\nstd 1 1 1\n%sinput image : channels=3\n"
-                 "conv2d c1 <- image : out=%s kernel=1\ntap %s <- c1\n"
-                 "conv2d c2 <- c1 : out=%s kernel=1\ntap %s <- c2\n"
-                 "conv2d c3 <- c2 : out=%s kernel=1\ntap %s <- c3\n",
-                 cases[i].hint, cases[i].outs[0], cases[i].names[0], cases[i].outs[1],
-                 cases[i].names[1], cases[i].outs[2], cases[i].names[2]);
-        adi_graph *graph = NULL;
-        assert_int_equal(adi_graph_read(&adi_default_allocator, text, strlen(text), &graph), AD_OK);
-        ad_padim_options o;
-        ad_padim_options_init(&o, sizeof o);
-        adi_padim_config config;
-        if (adi_padim_resolve(&o, graph, &config) != AD_OK)
-            fail_msg("%s", ad_last_error_message());
-        char value[ADI_OPTION_TEXT];
-        assert_string_equal(adi_padim_option(&config, graph, 6, value), "layers");
-        assert_string_equal(value, cases[i].layers);
-        assert_string_equal(adi_padim_option(&config, graph, 7, value), "dimensions");
-        assert_string_equal(value, cases[i].dimensions);
-        adi_graph_destroy(graph);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -641,9 +398,6 @@ int main(void)
         cmocka_unit_test(not_finite),
         cmocka_unit_test(every_flipped_bit_is_found),
         cmocka_unit_test(broken_files),
-        cmocka_unit_test(options_as_text),
-        cmocka_unit_test(options_out_of_range),
-        cmocka_unit_test(layers_by_default),
     };
     return cmocka_run_group_tests_name("padim", tests, set_up, tear_down);
 }
