@@ -208,10 +208,11 @@ typedef struct ad_sample {
     int32_t     reserved;
 } ad_sample;
 
-/** Open a category in MVTec AD layout (train/good, test/<type>, ground_truth/<type>/<stem>_mask.png)
- *  or a flat folder of PNG and JPEG images (all taken as good, for either split). Sorted by name.
- *  Files that are not images are skipped and logged; images of another kind (bmp, tiff, ...) and a
- *  folder that is both layouts at once are refused, since they would be left out silently.
+/** Open a category in MVTec AD layout (train/good, test/<type>,
+ *  ground_truth/<type>/<stem>_mask.png) or a flat folder of PNG and JPEG images (all taken as
+ *  good, for either split). Sorted by name. Files that are not images are skipped and logged;
+ *  images of another kind (bmp, tiff, ...) and a folder that is both layouts at once are
+ *  refused, since they would be left out silently.
  *  @return AD_OK, AD_ERR_IO, AD_ERR_FORMAT (no image, mixed folder, mask missing) */
 AD_NODISCARD AD_API ad_status ad_dataset_open_folder(ad_context *context, const char *path,
                                                      const ad_dataset_options *options,
@@ -245,8 +246,8 @@ AD_API void ad_dataset_destroy(ad_dataset *dataset);
 /** A frozen feature extractor: a text graph and weights. Immutable. Threads: any. */
 typedef struct ad_backbone ad_backbone;
 
-/** How the strided convolutions of an EfficientNet are padded. Weights trained one way give other features
- *  when run another way, and no tensor tells: see ad_backbone_options. */
+/** How the strided convolutions of an EfficientNet are padded. Weights trained one way give
+ *  other features when run another way, and no tensor tells: see ad_backbone_options. */
 typedef enum ad_padding {
     AD_PADDING_AUTO             = 0, /**< as the file says, or as its kind of file is always meant */
     AD_PADDING_SAME_DYNAMIC     = 1, /**< TensorFlow's SAME, from the actual input size */
@@ -256,12 +257,13 @@ typedef enum ad_padding {
     AD_PADDING_SYMMETRIC        = 4  /**< (k - 1) / 2 on all sides: torchvision, timm's efficientnet_* */
 } ad_padding;
 
-/** What a weights file may leave open. For EfficientNets padding and batch-norm eps come, in this order, from
- *  these options, from the file's metadata (keys "padding", "batchnorm_eps"; "mean" and "std" likewise), or
- *  from the names of its tensors where those leave one possibility: EfficientNet-PyTorch names mean TensorFlow's
- *  weights (SAME_DYNAMIC, 1e-3), torchvision names mean SYMMETRIC and 1e-5 (B5: 1e-3). timm gives both kinds
- *  the same names, so such a file without metadata is refused until the options say. Options that contradict
- *  the metadata win, and are logged. */
+/** What a weights file may leave open. For EfficientNets padding and batch-norm eps come, in
+ *  this order, from these options, from the file's metadata (keys "padding", "batchnorm_eps";
+ *  "mean" and "std" likewise), or from the names of its tensors where those leave one
+ *  possibility: EfficientNet-PyTorch names mean TensorFlow's weights (SAME_DYNAMIC, 1e-3),
+ *  torchvision names mean SYMMETRIC and 1e-5 (B5: 1e-3). timm gives both kinds the same names,
+ *  so such a file without metadata is refused until the options say. Options that contradict the
+ *  metadata win, and are logged. */
 typedef struct ad_backbone_options {
     uint32_t    struct_size;
     int32_t     padding;  /**< an ad_padding; default AD_PADDING_AUTO */
@@ -272,9 +274,10 @@ typedef struct ad_backbone_options {
 } ad_backbone_options;
 
 AD_API void ad_backbone_options_init(ad_backbone_options *options, size_t struct_size);
-/** Set one option by name from text: "padding" ("same_dynamic", "same_static", "same_static_v063",
- *  "symmetric", "auto"), "batchnorm_eps", "prefix". Strings are not copied: `value` must outlive the options
- *  for "prefix". @return AD_OK, AD_ERR_INVALID_ARGUMENT (the sentence lists what is possible) */
+/** Set one option by name from text: "padding" ("same_dynamic", "same_static",
+ *  "same_static_v063", "symmetric", "auto"), "batchnorm_eps", "prefix". Strings are not copied:
+ *  `value` must outlive the options for "prefix". @return AD_OK, AD_ERR_INVALID_ARGUMENT (the
+ *  sentence lists what is possible) */
 AD_NODISCARD AD_API ad_status ad_backbone_options_set(ad_backbone_options *options, const char *key,
                                                       const char *value);
 
@@ -283,12 +286,14 @@ AD_API int32_t ad_architecture_count(void);
 AD_API const char *ad_architecture_name(int32_t index);
 
 /** Load a backbone from a safetensors file (F32, F16 or BF16; names of torchvision, timm or
- *  EfficientNet-PyTorch; batch norm separate or folded; heads and layers that are not used are ignored).
- *  @param architecture one of ad_architecture_name(), or NULL: the file's metadata key "architecture", or else
- *         the only built-in architecture that the names and shapes of its tensors fit
+ *  EfficientNet-PyTorch; batch norm separate or folded; heads and layers that are not used are
+ *  ignored).
+ *  @param architecture one of ad_architecture_name(), or NULL: the file's metadata key
+ *         "architecture", or else the only built-in architecture that the names and shapes of
+ *         its tensors fit
  *  @return AD_OK, AD_ERR_IO, AD_ERR_FORMAT, AD_ERR_MISMATCH (a tensor is missing or has another
- *          shape: the sentence names it), AD_ERR_INVALID_ARGUMENT (padding and eps are left open, see
- *          ad_backbone_options), AD_ERR_NUMERIC (NaN or infinity), AD_ERR_OUT_OF_MEMORY */
+ *         shape: the sentence names it), AD_ERR_INVALID_ARGUMENT (padding and eps are left open,
+ *         see ad_backbone_options), AD_ERR_NUMERIC (NaN or infinity), AD_ERR_OUT_OF_MEMORY */
 AD_NODISCARD AD_API ad_status ad_backbone_open(ad_context *context, const char *architecture,
                                                const char *weights_path,
                                                const ad_backbone_options *options,
@@ -307,11 +312,13 @@ typedef struct ad_backbone_info {
     const char *architecture;
     const char *digest;         /**< identity of architecture and weights; equal files, equal digest */
     int64_t     parameter_count;/**< parameters in use: heads and unused layers not counted */
-    const char *dialect;        /**< whose names the file uses: "torchvision", "timm", "efficientnet_pytorch" */
-    int32_t     padding;        /**< the ad_padding in force; AUTO where the network leaves no choice */
+    const char *dialect;        /**< whose names the file uses: "torchvision", "timm",
+                                     "efficientnet_pytorch", or "graph" */
+    int32_t     padding;        /**< the ad_padding in force; AUTO: the network leaves no choice */
     int32_t     reserved;
     double      batchnorm_eps;  /**< in force; 0 where the network leaves no choice */
-    float       mean[3];        /**< of the training images, R, G, B in 0 .. 1; the default of ad_preprocess */
+    float       mean[3];        /**< of the training images, R, G, B in 0 .. 1; what
+                                     ad_preprocess takes by default */
     float       std[3];
 } ad_backbone_info;
 AD_NODISCARD AD_API ad_status ad_backbone_get_info(const ad_backbone *backbone,
@@ -328,7 +335,8 @@ typedef struct ad_layer_info {
 } ad_layer_info;
 AD_API int32_t ad_backbone_layer_count(const ad_backbone *backbone);
 /** @param input_height, input_width network input in pixels, for example 224
- *  @return AD_OK, AD_ERR_INVALID_ARGUMENT, AD_ERR_SHAPE (input smaller than the network's stride) */
+ *  @return AD_OK, AD_ERR_INVALID_ARGUMENT, AD_ERR_SHAPE (input smaller than the network's
+ *         stride) */
 AD_NODISCARD AD_API ad_status ad_backbone_layer_info(const ad_backbone *backbone, int32_t index,
                                                      int64_t input_height, int64_t input_width,
                                                      ad_layer_info *out_info);
@@ -401,9 +409,11 @@ typedef struct ad_fit_options {
 } ad_fit_options;
 AD_API void ad_fit_options_init(ad_fit_options *options, size_t struct_size);
 
-/** Fit on every image of a dataset and finish: ad_fitter_add() for each, then ad_fitter_finish().
- *  @return AD_OK; AD_ERR_CANCELLED; what reading an image or a numeric failure gives. After a failure
- *          the fitter holds the images added before it and may be used again or destroyed.
+/** Fit on every image of a dataset and finish: ad_fitter_add() for each, then
+ *  ad_fitter_finish().
+ *  @return AD_OK; AD_ERR_CANCELLED; what reading an image or a numeric failure gives. After a
+ *         failure the fitter holds the images added before it and may be used again or
+ *         destroyed.
  *  @note Memory does not depend on the number of images beyond ad_fitter_memory(). */
 AD_NODISCARD AD_API ad_status ad_fit(ad_fitter *fitter, const ad_dataset *good,
                                      const ad_fit_options *options, ad_scorer **out_scorer);
@@ -417,18 +427,19 @@ AD_NODISCARD AD_API ad_status ad_fitter_merge(ad_fitter *fitter, const ad_fitter
 AD_NODISCARD AD_API ad_status ad_fitter_finish(const ad_fitter *fitter, ad_scorer **out_scorer);
 /** Images added so far, merged ones included. */
 AD_API int64_t ad_fitter_count(const ad_fitter *fitter);
-/** Upper limit, in bytes, of what the fitter holds while it grows, however many images are added. What
- *  resizing a frame needs is included once a frame of that size has been added. */
+/** Upper limit, in bytes, of what the fitter holds while it grows, however many images are
+ *  added. What resizing a frame needs is included once a frame of that size has been added. */
 AD_API size_t ad_fitter_memory(const ad_fitter *fitter);
 AD_API void ad_fitter_destroy(ad_fitter *fitter);
 
 /* ---- Scoring --------------------------------------------------------------------------- */
 
 /** Score one image: how anomalous the whole image is.
- *  @param out_score written on AD_OK only; unbounded, larger is more anomalous, in the method's unit
+ *  @param out_score written on AD_OK only; unbounded, larger is more anomalous, in the method's
+ *         unit
  *  @return AD_OK, AD_ERR_INVALID_ARGUMENT, AD_ERR_SHAPE, AD_ERR_NUMERIC, AD_ERR_OUT_OF_MEMORY
- *  @note No allocation after a thread's first call with a frame of that size. The same image gives
- *        the same bits from any thread and for any number of threads. */
+ *  @note No allocation after a thread's first call with a frame of that size. The same image
+ *         gives the same bits from any thread and for any number of threads. */
 AD_NODISCARD AD_API ad_status ad_score_image(ad_scorer *scorer, const ad_image *image,
                                              float *out_score);
 /** Score one image and say where: a map of anomaly scores in the image's coordinates.
@@ -466,12 +477,13 @@ typedef struct ad_scorer_save_options {
 AD_API void ad_scorer_save_options_init(ad_scorer_save_options *options, size_t struct_size);
 
 /** Save as one safetensors file, atomically: the old file stays until the new one is complete.
- *  The backbone is named by its digest, or embedded. @return AD_OK, AD_ERR_IO, AD_ERR_OUT_OF_MEMORY */
+ *  The backbone is named by its digest, or embedded. @return AD_OK, AD_ERR_IO,
+ *  AD_ERR_OUT_OF_MEMORY */
 AD_NODISCARD AD_API ad_status ad_scorer_save(const ad_scorer *scorer, const char *path,
                                              const ad_scorer_save_options *options);
 /** Load a scorer. @param weights_path the backbone's weights; NULL when they are embedded
- *  @return AD_OK, AD_ERR_IO, AD_ERR_FORMAT (damaged: a CRC-32 differs), AD_ERR_MISMATCH (other weights
- *          than it was fitted with), AD_ERR_UNSUPPORTED (made by a newer version) */
+ *  @return AD_OK, AD_ERR_IO, AD_ERR_FORMAT (damaged: a CRC-32 differs), AD_ERR_MISMATCH (other
+ *         weights than it was fitted with), AD_ERR_UNSUPPORTED (made by a newer version) */
 AD_NODISCARD AD_API ad_status ad_scorer_load(ad_context *context, const char *path,
                                              const char *weights_path, ad_scorer **out_scorer);
 /** Load a scorer onto a backbone that is open already: many scorers share one set of weights. */
@@ -479,11 +491,11 @@ AD_NODISCARD AD_API ad_status ad_scorer_load_onto(ad_backbone *backbone, const c
                                                   ad_scorer **out_scorer);
 /** Receives one entry of a file's metadata; a non-zero return ends the walk. */
 typedef int (*ad_metadata_callback)(void *user, const char *key, const char *value);
-/** What a scorer or weights file says of itself, without opening a backbone: every `__metadata__` entry in
- *  the order of keys. A scorer's are adfeat.method, adfeat.architecture, adfeat.backbone (the digest),
- *  adfeat.embedded, adfeat.images, adfeat.option.*, ...
+/** What a scorer or weights file says of itself, without opening a backbone: every
+ *  `__metadata__` entry in the order of keys. A scorer's are adfeat.method, adfeat.architecture,
+ *  adfeat.backbone (the digest), adfeat.embedded, adfeat.images, adfeat.option.*, ...
  *  @return AD_OK, AD_ERR_IO, AD_ERR_FORMAT (also where a CRC-32 that the file has differs),
- *          AD_ERR_CANCELLED (the callback returned non-zero) */
+ *         AD_ERR_CANCELLED (the callback returned non-zero) */
 AD_NODISCARD AD_API ad_status ad_file_metadata(ad_context *context, const char *path,
                                                ad_metadata_callback callback, void *user);
 /** One more owner; each owner calls ad_scorer_destroy(). Returns its argument. */
@@ -505,10 +517,10 @@ typedef enum ad_pixel_fit {
     AD_PIXEL_FIT_GAP   = 2  /**< the image-level statistics, applied at every position */
 } ad_pixel_fit;
 
-/** Gaussian / Mahalanobis on deep features with PCA or NPCA (Wang, Xu, Chen 2022; Rippel et al. 2020,
- *  arXiv:2005.14140; shrinkage: Ledoit and Wolf 2004). Image score: pooled features of each layer,
- *  Mahalanobis distance, summed over layers. Map: the distance at every position, mean over layers.
- *  Fill with ad_gaussian_options_init(). Fields are only ever appended. */
+/** Gaussian / Mahalanobis on deep features with PCA or NPCA (Wang, Xu, Chen 2022; Rippel et al.
+ *  2020, arXiv:2005.14140; shrinkage: Ledoit and Wolf 2004). Image score: pooled features of
+ *  each layer, Mahalanobis distance, summed over layers. Map: the distance at every position,
+ *  mean over layers. Fill with ad_gaussian_options_init(). Fields are only ever appended. */
 typedef struct ad_gaussian_options {
     uint32_t      struct_size;
     int32_t       reduce;           /**< an ad_reduce; default AD_REDUCE_AUTO */
@@ -523,16 +535,18 @@ typedef struct ad_gaussian_options {
     double        blur_sigma;       /**< Gaussian blur of the map at input size; default 0: none; <= 64 */
 } ad_gaussian_options;
 AD_API void ad_gaussian_options_init(ad_gaussian_options *options, size_t struct_size);
-/** Set one option by name from text, as the command line's --set does: "preset" (see below), "layers", "reduce" ("npca:0.95"),
- *  "pixel", "size", "crop", "resize", "aspect", "mean" ("r,g,b"), "std", "ddof", "squared", "samples",
- *  "blur_sigma". Strings are not copied: `value` must outlive the options for "layers".
- *  Presets set what a publication did, and may be changed afterwards: "wang2022" (EfficientNet-B4 at 380, levels 3
- *  to 7, NPCA 0.95, dense maps), "rippel2020" (EfficientNet-B4 at 380, levels 0 to 8, no reduction, image scores
- *  only), "resnet18" (ResNet-18 at 224, maxpool to layer3, no reduction).
+/** Set one option by name from text, as the command line's --set does: "preset" (see below),
+ *  "layers", "reduce" ("npca:0.95"), "pixel", "size", "crop", "resize", "aspect", "mean"
+ *  ("r,g,b"), "std", "ddof", "squared", "samples", "blur_sigma". Strings are not copied: `value`
+ *  must outlive the options for "layers". Presets set what a publication did, and may be changed
+ *  afterwards: "wang2022" (EfficientNet-B4 at 380, levels 3 to 7, NPCA 0.95, dense maps),
+ *  "rippel2020" (EfficientNet-B4 at 380, levels 0 to 8, no reduction, image scores only),
+ *  "resnet18" (ResNet-18 at 224, maxpool to layer3, no reduction).
  *  @return AD_OK, AD_ERR_INVALID_ARGUMENT (the sentence lists what is possible) */
 AD_NODISCARD AD_API ad_status ad_gaussian_options_set(ad_gaussian_options *options, const char *key,
                                                       const char *value);
-/** @return AD_OK, AD_ERR_INVALID_ARGUMENT (an option out of range, an unknown layer), AD_ERR_SHAPE */
+/** @return AD_OK, AD_ERR_INVALID_ARGUMENT (an option out of range, an unknown layer),
+ *         AD_ERR_SHAPE */
 AD_NODISCARD AD_API ad_status ad_gaussian_fitter_create(ad_backbone *backbone,
                                                         const ad_gaussian_options *options,
                                                         ad_fitter **out_fitter);
@@ -544,31 +558,34 @@ typedef enum ad_padim_covariance {
     AD_PADIM_LEDOIT_WOLF = 1  /**< Ledoit and Wolf's shrinkage at every position; no ridge */
 } ad_padim_covariance;
 
-/** PaDiM: one multivariate Gaussian per position over the concatenated features of several layers, of which a
- *  fixed random subset of channels is kept (Defard et al. 2020, arXiv:2011.08785). Map: the Mahalanobis distance
- *  at every position, upsampled and smoothed; image score: the map's maximum. Memory grows with positions times
- *  dimensions squared and not with the number of images; it is known before the first image.
- *  Fill with ad_padim_options_init(). Fields are only ever appended. */
+/** PaDiM: one multivariate Gaussian per position over the concatenated features of several
+ *  layers, of which a fixed random subset of channels is kept (Defard et al. 2020,
+ *  arXiv:2011.08785). Map: the Mahalanobis distance at every position, upsampled and smoothed;
+ *  image score: the map's maximum. Memory grows with positions times dimensions squared and not
+ *  with the number of images; it is known before the first image. Fill with
+ *  ad_padim_options_init(). Fields are only ever appended. */
 typedef struct ad_padim_options {
     uint32_t      struct_size;
-    int32_t       dimensions;    /**< channels kept of all layers together; default 0: 100 of up to 512, 550 of
-                                      more; -1: all; at most 2048 */
-    const char   *layers;        /**< comma-separated, the first gives the grid; default NULL: "layer1,layer2,
-                                      layer3", or the backbone's own choice */
+    int32_t       dimensions;    /**< channels kept of all layers together; default 0: 100 of up to
+                                      512, 550 of more; -1: all; at most 2048 */
+    const char   *layers;        /**< comma-separated, the first gives the grid; default NULL: the
+                                      backbone's own choice, "layer1,layer2,layer3" for ResNets */
     ad_preprocess preprocess;    /**< default: as ad_preprocess_init() */
-    uint64_t      seed;          /**< of the subset, drawn as Python's random.sample() does; default 1024, as the
-                                      public code; < 2^32 */
+    uint64_t      seed;          /**< of the subset, drawn as Python's random.sample() does;
+                                      default 1024, as the public code; < 2^32 */
     int32_t       covariance;    /**< an ad_padim_covariance; default AD_PADIM_RIDGE */
     int32_t       reserved;
     double        ridge;         /**< default 0.01, > 0 */
     double        blur_sigma;    /**< Gaussian blur of the map at input size; default 4; 0: none; <= 64 */
-    uint64_t      memory_limit;  /**< bytes that fitting may hold; default 8 GiB; more is refused, with both numbers */
+    uint64_t      memory_limit;  /**< bytes that fitting may hold; default 8 GiB; more is refused,
+                                      with both numbers */
 } ad_padim_options;
 AD_API void ad_padim_options_init(ad_padim_options *options, size_t struct_size);
-/** Set one option by name from text: "dimensions" (a number or "all"), "layers", "seed", "covariance" ("ridge",
- *  "ledoit_wolf"), "ridge", "blur_sigma", "memory_limit" (bytes), those of ad_preprocess ("size", "crop", "resize",
- *  "aspect", "mean", "std"), and "preset": "defard2020" does what the paper's public code did (shorter side to 256
- *  by Lanczos, centre crop 224: what lies outside the crop is never found). Strings are not copied: `value` must
+/** Set one option by name from text: "dimensions" (a number or "all"), "layers", "seed",
+ *  "covariance" ("ridge", "ledoit_wolf"), "ridge", "blur_sigma", "memory_limit" (bytes), those
+ *  of ad_preprocess ("size", "crop", "resize", "aspect", "mean", "std"), and "preset":
+ *  "defard2020" does what the paper's public code did (shorter side to 256 by Lanczos, centre
+ *  crop 224: what lies outside the crop is never found). Strings are not copied: `value` must
  *  outlive the options for "layers".
  *  @return AD_OK, AD_ERR_INVALID_ARGUMENT (the sentence lists what is possible) */
 AD_NODISCARD AD_API ad_status ad_padim_options_set(ad_padim_options *options, const char *key,
@@ -580,9 +597,9 @@ AD_NODISCARD AD_API ad_status ad_padim_fitter_create(ad_backbone *backbone, cons
 
 /* ---- Metrics --------------------------------------------------------------------------- */
 
-/** Area under the ROC curve with ties counted half, from `count` scores (higher = more anomalous) and
- *  labels (non-zero = anomalous). @return AD_OK, AD_ERR_NUMERIC (NaN score), AD_ERR_INVALID_ARGUMENT
- *  (only one class: undefined), AD_ERR_OUT_OF_MEMORY */
+/** Area under the ROC curve with ties counted half, from `count` scores (higher = more
+ *  anomalous) and labels (non-zero = anomalous). @return AD_OK, AD_ERR_NUMERIC (NaN score),
+ *  AD_ERR_INVALID_ARGUMENT (only one class: undefined), AD_ERR_OUT_OF_MEMORY */
 AD_NODISCARD AD_API ad_status ad_auroc(const float *scores, const uint8_t *labels, size_t count,
                                        double *out_auroc);
 /** Average precision: sum of (R_k - R_{k-1}) P_k over distinct thresholds, no interpolation. */
@@ -600,9 +617,11 @@ typedef struct ad_aupro_options {
 } ad_aupro_options;
 AD_API void ad_aupro_options_init(ad_aupro_options *options, size_t struct_size);
 
-/** Area under the per-region-overlap curve, as the MVTec AD evaluation script defines it (Bergmann et
- *  al. 2021), over `count` maps and masks (MONO8, non-zero = anomalous) of equal sizes pairwise.
- *  @return AD_OK, AD_ERR_SHAPE, AD_ERR_NUMERIC (NaN), AD_ERR_INVALID_ARGUMENT (no region, no good pixel) */
+/** Area under the per-region-overlap curve, as the MVTec AD evaluation script defines it
+ *  (Bergmann et al. 2021), over `count` maps and masks (MONO8, non-zero = anomalous) of equal
+ *  sizes pairwise.
+ *  @return AD_OK, AD_ERR_SHAPE, AD_ERR_NUMERIC (NaN), AD_ERR_INVALID_ARGUMENT (no region, no
+ *         good pixel) */
 AD_NODISCARD AD_API ad_status ad_aupro(const ad_map *maps, const ad_image *masks, size_t count,
                                        const ad_aupro_options *options, double *out_aupro);
 /** AUROC over all pixels of `count` maps and masks pooled. */

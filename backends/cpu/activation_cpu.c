@@ -1,6 +1,6 @@
-/* Activations over a row, one loop each, so that the compiler vectorises them. The exponential is a
- * polynomial of the seventh degree after the usual reduction to |r| <= ln 2 / 2; it is within 1e-7 of exp(),
- * relative, and nothing in it branches. */
+/* Activations over a row, one loop each, so that the compiler vectorises them. The exponential
+ * is a polynomial of the seventh degree after the usual reduction to |r| <= ln 2 / 2; it is
+ * within 1e-7 of exp(), relative, and nothing in it branches. */
 #include "cpu.h"
 
 #include <string.h>
@@ -76,7 +76,8 @@ void adi_activate_cpu(float *y, int64_t n, adi_act act)
     }
 }
 
-ad_status adi_activation_fwd_cpu(const adi_exec *ex, float *y, const float *x, adi_act act, adi_pc d)
+ad_status adi_activation_fwd_cpu(const adi_exec *ex, float *y, const float *x, adi_act act,
+                                 adi_pc d)
 {
 #pragma omp parallel for num_threads(ex->num_threads) schedule(static)
     for (int64_t p = 0; p < d.p; p++) {

@@ -1,7 +1,9 @@
 /* mean: a block of channels per task, each channel summed in the order of ref, so the bits are ref's. */
 #include "cpu.h"
 
-enum { BLOCK = 32 }; /* channels: two cache lines of floats, and sums that stay in registers and L1 */
+enum {
+    BLOCK = 32
+}; /* channels: two cache lines of floats, and sums that stay in registers and L1 */
 
 ad_status adi_mean_fwd_cpu(const adi_exec *ex, double *mean, const float *x, adi_pc d)
 {

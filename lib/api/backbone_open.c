@@ -1,6 +1,6 @@
-/* Opening a backbone: which network a file is, and what no tensor tells of it. Padding, eps and mean/std come
- * from the options, the metadata, or the kind of names, in this order; where none decides the file is refused,
- * since a wrong guess would give wrong features and no error. */
+/* Opening a backbone: which network a file is, and what no tensor tells of it. Padding, eps and
+ * mean/std come from the options, the metadata, or the kind of names, in this order; where none
+ * decides the file is refused, since a wrong guess would give wrong features and no error. */
 #include <stdio.h>
 #include <string.h>
 
@@ -21,12 +21,14 @@ void ad_backbone_options_init(ad_backbone_options *options, size_t struct_size)
 ad_status ad_backbone_options_set(ad_backbone_options *options, const char *key, const char *value)
 {
     ADI_CHECK_ARG(options && key && value, "ad_backbone_options_set: an argument is NULL");
-    ADI_CHECK_ARG(options->struct_size >= sizeof *options,
-                  "ad_backbone_options_set: struct_size is %u, call ad_backbone_options_init() first",
-                  options->struct_size);
+    ADI_CHECK_ARG(
+        options->struct_size >= sizeof *options,
+        "ad_backbone_options_set: struct_size is %u, call ad_backbone_options_init() first",
+        options->struct_size);
     if (strcmp(key, "padding") == 0) {
         const int32_t padding = adi_padding_find(value);
-        ADI_CHECK_ARG(padding >= 0, "option padding: '%s' is none of auto, %s", value, adi_padding_words());
+        ADI_CHECK_ARG(padding >= 0, "option padding: '%s' is none of auto, %s", value,
+                      adi_padding_words());
         options->padding = padding;
         return AD_OK;
     }
@@ -36,8 +38,8 @@ ad_status ad_backbone_options_set(ad_backbone_options *options, const char *key,
         options->prefix = value;
         return AD_OK;
     }
-    return adi_fail(AD_ERR_INVALID_ARGUMENT, "a backbone has no option '%s': there are padding, batchnorm_eps, prefix",
-                    key);
+    return adi_fail(AD_ERR_INVALID_ARGUMENT,
+                    "a backbone has no option '%s': there are padding, batchnorm_eps, prefix", key);
 }
 
 int32_t ad_architecture_count(void)
@@ -85,7 +87,8 @@ static ad_status recognise(ad_context *context, const adi_safetensors *file, con
     for (int32_t i = 0; i < adi_builtin_graph_count(); i++) {
         const char *name = adi_builtin_graph_name(i);
         adi_dialect dialect;
-        const ad_status status = examine(context, adi_builtin_graph_text(name), file, prefix, &dialect);
+        const ad_status status =
+            examine(context, adi_builtin_graph_text(name), file, prefix, &dialect);
         if (status == AD_ERR_OUT_OF_MEMORY)
             return status;
         if (status != AD_OK)
@@ -94,8 +97,10 @@ static ad_status recognise(ad_context *context, const adi_safetensors *file, con
         *out_architecture = name;
         count++;
     }
-    ADI_CHECK_ARG(count > 0, "the architecture is not given, the weights do not say it, and they fit none that is built in");
-    ADI_CHECK_ARG(count == 1, "the architecture is not given, the weights do not say it, and they fit %s", all);
+    ADI_CHECK_ARG(count > 0, "the architecture is not given, the weights do not say it, and they "
+                             "fit none that is built in");
+    ADI_CHECK_ARG(count == 1,
+                  "the architecture is not given, the weights do not say it, and they fit %s", all);
     return AD_OK;
 }
 
@@ -120,7 +125,8 @@ static ad_status padding_of_file(const adi_safetensors *file, int32_t *out_paddi
     const char *word = adi_st_meta(file, "padding");
     *out_padding = word ? adi_padding_find(word) : AD_PADDING_AUTO;
     if (word && *out_padding <= AD_PADDING_AUTO)
-        return adi_fail(AD_ERR_FORMAT, "metadata padding '%s' is none of %s", word, adi_padding_words());
+        return adi_fail(AD_ERR_FORMAT, "metadata padding '%s' is none of %s", word,
+                        adi_padding_words());
     return AD_OK;
 }
 
@@ -133,14 +139,17 @@ static ad_status eps_of_file(const adi_safetensors *file, double *out_eps)
     return AD_OK;
 }
 
-/* What the kind of names leaves open: nothing for EfficientNet-PyTorch, whose weights are TensorFlow's, nor
- * for torchvision; timm gives TensorFlow's and its own the same names. */
-static ad_status default_of_dialect(const adi_graph *g, adi_dialect dialect, int32_t *padding, double *eps)
+/* What the kind of names leaves open: nothing for EfficientNet-PyTorch, whose weights are
+ * TensorFlow's, nor for torchvision; timm gives TensorFlow's and its own the same names. */
+static ad_status default_of_dialect(const adi_graph *g, adi_dialect dialect, int32_t *padding,
+                                    double *eps)
 {
     if (dialect == ADI_DIALECT_TIMM)
-        return adi_fail(AD_ERR_INVALID_ARGUMENT,
-                        "%s with timm's names can be tf_%s (padding same_dynamic, batchnorm_eps 1e-3) or %s "
-                        "(symmetric, 1e-5): the file does not say, so the options must", g->name, g->name, g->name);
+        return adi_fail(
+            AD_ERR_INVALID_ARGUMENT,
+            "%s with timm's names can be tf_%s (padding same_dynamic, batchnorm_eps 1e-3) or %s "
+            "(symmetric, 1e-5): the file does not say, so the options must",
+            g->name, g->name, g->name);
     const char *hint = adi_graph_hint(g, "torchvision.batchnorm_eps");
     const int theirs = dialect == ADI_DIALECT_TORCHVISION && hint;
     if (*padding == AD_PADDING_AUTO)
@@ -151,7 +160,8 @@ static ad_status default_of_dialect(const adi_graph *g, adi_dialect dialect, int
 }
 
 static ad_status choose_variant(const ad_context *context, const adi_graph *g, adi_dialect dialect,
-                                const adi_safetensors *file, const ad_backbone_options *o, variant *v)
+                                const adi_safetensors *file, const ad_backbone_options *o,
+                                variant *v)
 {
     int32_t padding;
     double eps;
@@ -179,10 +189,10 @@ static ad_status choose_variant(const ad_context *context, const adi_graph *g, a
     return AD_OK;
 }
 
-/* "r,g,b" of the metadata, or what weights with the padding chosen were trained on where the graph has a hint
- * of it, as the statement has it: "r g b". */
-static ad_status choose_triple(const adi_safetensors *file, const adi_graph *g, const char *key, char *out,
-                               variant *v)
+/* "r,g,b" of the metadata, or what weights with the padding chosen were trained on where the
+ * graph has a hint of it, as the statement has it: "r g b". */
+static ad_status choose_triple(const adi_safetensors *file, const adi_graph *g, const char *key,
+                               char *out, variant *v)
 {
     char hint[64];
     const char *text = adi_st_meta(file, key);
@@ -218,7 +228,8 @@ static ad_status settle(ad_context *context, const char *text, const adi_safeten
     if (status == AD_OK && variants)
         status = choose_variant(context, g, dialect, file, o, &v);
     else if (status == AD_OK && (o->padding != AD_PADDING_AUTO || o->batchnorm_eps != 0.0))
-        status = adi_fail(AD_ERR_INVALID_ARGUMENT, "%s leaves no padding and no batchnorm_eps to choose", g->name);
+        status = adi_fail(AD_ERR_INVALID_ARGUMENT,
+                          "%s leaves no padding and no batchnorm_eps to choose", g->name);
     if (status == AD_OK)
         status = choose_triple(file, g, "mean", v.triples[0], &v);
     if (status == AD_OK)
@@ -244,8 +255,9 @@ static ad_status override(ad_context *context, const ad_backbone_options *o, cha
 
 /* ---- Opening ---- */
 
-static ad_status find_graph(ad_context *context, const char *architecture, const ad_backbone_options *o,
-                            const adi_safetensors *file, adi_graph **out_graph)
+static ad_status find_graph(ad_context *context, const char *architecture,
+                            const ad_backbone_options *o, const adi_safetensors *file,
+                            adi_graph **out_graph)
 {
     char *text = NULL;
     if (o->graph) {
@@ -295,13 +307,15 @@ static ad_status check_options(const ad_backbone_options *o)
 {
     ADI_CHECK_ARG(o->padding >= AD_PADDING_AUTO && o->padding <= AD_PADDING_SYMMETRIC,
                   "padding is %d, no such ad_padding", o->padding);
-    ADI_CHECK_ARG(o->batchnorm_eps == 0.0 || (o->batchnorm_eps >= MIN_EPS && o->batchnorm_eps <= MAX_EPS),
+    ADI_CHECK_ARG(o->batchnorm_eps == 0.0
+                      || (o->batchnorm_eps >= MIN_EPS && o->batchnorm_eps <= MAX_EPS),
                   "batchnorm_eps is %g, %g to %g is possible", o->batchnorm_eps, MIN_EPS, MAX_EPS);
     return AD_OK;
 }
 
-ad_status adi_backbone_from_file(ad_context *context, const char *architecture, const adi_safetensors *file,
-                                 const ad_backbone_options *options, ad_backbone **out_backbone)
+ad_status adi_backbone_from_file(ad_context *context, const char *architecture,
+                                 const adi_safetensors *file, const ad_backbone_options *options,
+                                 ad_backbone **out_backbone)
 {
     ad_backbone_options o;
     ad_backbone_options_init(&o, sizeof o);
@@ -322,7 +336,8 @@ ad_status ad_backbone_from_memory(ad_context *context, const char *architecture,
     *out_backbone = NULL;
     adi_safetensors *file = NULL;
     ADI_TRY(adi_st_parse(&context->allocator, bytes, size, "weights", &file));
-    const ad_status status = adi_backbone_from_file(context, architecture, file, options, out_backbone);
+    const ad_status status =
+        adi_backbone_from_file(context, architecture, file, options, out_backbone);
     adi_st_close(file);
     return status;
 }
@@ -334,7 +349,9 @@ ad_status ad_backbone_open(ad_context *context, const char *architecture, const 
     *out_backbone = NULL;
     adi_safetensors *file = NULL;
     ADI_TRY(adi_st_open(&context->allocator, weights_path, &file));
-    const ad_status status = adi_backbone_from_file(context, architecture, file, options, out_backbone);
+    const ad_status status =
+        adi_backbone_from_file(context, architecture, file, options, out_backbone);
     adi_st_close(file);
-    return status == AD_ERR_INVALID_ARGUMENT ? status : adi_fail_in_file(status, "weights", weights_path);
+    return status == AD_ERR_INVALID_ARGUMENT ? status
+                                             : adi_fail_in_file(status, "weights", weights_path);
 }

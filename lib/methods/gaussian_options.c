@@ -51,8 +51,8 @@ static ad_status set_reduce(ad_gaussian_options *o, const char *value)
     return AD_OK;
 }
 
-/* What a publication did. The base code of both resizes by OpenCV's bilinear, so these do too, although
- * Pillow's filter, the default elsewhere, gives better scores. */
+/* What a publication did. The base code of both resizes by OpenCV's bilinear, so these do too,
+ * although Pillow's filter, the default elsewhere, gives better scores. */
 static const adi_preset presets[] = {
     {"wang2022",
      {{"size", "380"}, {"crop", "0"}, {"resize", "cv_linear"}, {"aspect", "square"},

@@ -1,8 +1,9 @@
-/* padim: one Gaussian per position over the features of several layers (Defard et al. 2020, arXiv:2011.08785).
+/* padim: one Gaussian per position over the features of several layers (Defard et al. 2020,
+ * arXiv:2011.08785).
  *   map = blur(bilinear(| W_p (x_p - mean_p) |)),  score = the map's maximum
- * W_p^T W_p is the inverse covariance of position p, which is C / (n - 1) + ridge I, C the scatter of the n training
- * images, or Ledoit and Wolf's. Fitting streams: sums in double per position, so memory is known beforehand and fits
- * made elsewhere can be merged. */
+ * W_p^T W_p is the inverse covariance of position p, which is C / (n - 1) + ridge I, C the
+ * scatter of the n training images, or Ledoit and Wolf's. Fitting streams: sums in double per
+ * position, so memory is known beforehand and fits made elsewhere can be merged. */
 #include "methods/padim.h"
 
 #include <inttypes.h>

@@ -1,6 +1,6 @@
-/* The names of EfficientNet parameters in three packages. Those of torchvision count modules, so they depend
- * on what a block has; both torchvision's and timm's count blocks within a stage, and a stage ends where the
- * graph taps its level. */
+/* The names of EfficientNet parameters in three packages. Those of torchvision count modules, so
+ * they depend on what a block has; both torchvision's and timm's count blocks within a stage,
+ * and a stage ends where the graph taps its level. */
 #include "nn/dialect.h"
 
 #include <stdio.h>
@@ -15,7 +15,8 @@ typedef struct block {
     int32_t has_expand, has_se;
 } block;
 
-/* The number in "_blocks.N.part"; *out_part is what follows it. -1 where the name is of another kind. */
+/* The number in "_blocks.N.part"; *out_part is what follows it. -1 where the name is of another
+ * kind. */
 static int32_t block_number(const char *name, const char **out_part)
 {
     char *end;
@@ -61,17 +62,23 @@ static int32_t torchvision_part(const block *b, const char *part, char *out, siz
         const char *ours;
         int32_t module;
         const char *theirs;
-    } map[] = {{"_expand_conv", 0, "0"},       {"_bn0", 0, "1"},       {"_depthwise_conv", depthwise, "0"},
-               {"_bn1", depthwise, "1"},       {"_se_reduce", se, "fc1"}, {"_se_expand", se, "fc2"},
-               {"_project_conv", project, "0"}, {"_bn2", project, "1"}};
+    } map[] = {{"_expand_conv", 0, "0"},
+               {"_bn0", 0, "1"},
+               {"_depthwise_conv", depthwise, "0"},
+               {"_bn1", depthwise, "1"},
+               {"_se_reduce", se, "fc1"},
+               {"_se_expand", se, "fc2"},
+               {"_project_conv", project, "0"},
+               {"_bn2", project, "1"}};
     for (size_t i = 0; i < sizeof map / sizeof *map; i++)
         if (strcmp(part, map[i].ours) == 0)
-            return snprintf(out, size, "features.%d.%d.block.%d.%s", b->stage, b->place, map[i].module,
-                            map[i].theirs);
+            return snprintf(out, size, "features.%d.%d.block.%d.%s", b->stage, b->place,
+                            map[i].module, map[i].theirs);
     return -1;
 }
 
-/* In timm a block without expansion calls its projection conv_pw and counts its batch norms from there. */
+/* In timm a block without expansion calls its projection conv_pw and counts its batch norms from
+ * there. */
 static int32_t timm_part(const block *b, const char *part, char *out, size_t size)
 {
     const struct {
@@ -92,8 +99,8 @@ static int32_t timm_part(const block *b, const char *part, char *out, size_t siz
     return -1;
 }
 
-int32_t adi_dialect_name(adi_dialect dialect, const adi_graph *graph, int32_t index, const char *suffix,
-                         char *out, size_t size)
+int32_t adi_dialect_name(adi_dialect dialect, const adi_graph *graph, int32_t index,
+                         const char *suffix, char *out, size_t size)
 {
     static const char *const ends[][3] = {{"_conv_stem", "features.0.0", "conv_stem"},
                                           {"_bn0", "features.0.1", "bn1"},

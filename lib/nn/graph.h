@@ -57,7 +57,8 @@ int32_t adi_graph_find_node(const adi_graph *graph, const char *name); /* -1 whe
 int32_t adi_graph_find_tap(const adi_graph *graph, const char *name);  /* -1 where absent */
 const char *adi_graph_hint(const adi_graph *graph, const char *key);   /* NULL where absent */
 
-/* padding.c: "same_dynamic" and so on; the word of an ad_padding, and -1 or an ad_padding of a word. */
+/* padding.c: "same_dynamic" and so on; the word of an ad_padding, and -1 or an ad_padding of a
+ * word. */
 const char *adi_padding_word(int32_t padding);
 int32_t adi_padding_find(const char *word);
 /* A list of all words, for sentences. */
@@ -65,8 +66,8 @@ const char *adi_padding_words(void);
 /* Give a node with pad=same the samples before and after that the graph's padding means. */
 void adi_padding_resolve(const adi_graph *graph, adi_node *node);
 
-/* graph_text.c: the same text with other values in the statements `padding`, `eps`, `mean` or `std`. A key
- * that the text has no statement for is AD_ERR_INVALID_ARGUMENT. */
+/* graph_text.c: the same text with other values in the statements `padding`, `eps`, `mean` or
+ * `std`. A key that the text has no statement for is AD_ERR_INVALID_ARGUMENT. */
 typedef struct adi_statement {
     const char *key, *value;
 } adi_statement;

@@ -1,5 +1,6 @@
-/* A graph's text with other values in some of its statements: how one built-in graph serves weights that
- * were trained with another padding or eps. The text is what a scorer file keeps, so it must say what runs. */
+/* A graph's text with other values in some of its statements: how one built-in graph serves
+ * weights that were trained with another padding or eps. The text is what a scorer file keeps,
+ * so it must say what runs. */
 #include <stdio.h>
 #include <string.h>
 
@@ -16,8 +17,8 @@ static int32_t statement_of(const char *line, const adi_statement *statements, i
     return -1;
 }
 
-ad_status adi_graph_text_with(const adi_allocator *a, const char *text, const adi_statement *statements,
-                              int32_t count, char **out_text)
+ad_status adi_graph_text_with(const adi_allocator *a, const char *text,
+                              const adi_statement *statements, int32_t count, char **out_text)
 {
     size_t room = strlen(text) + 1;
     uint32_t seen = 0;
@@ -32,8 +33,10 @@ ad_status adi_graph_text_with(const adi_allocator *a, const char *text, const ad
         if (i < 0) {
             memcpy(at, line, length);
             at += length;
-        } else if (!(seen >> i & 1)) { /* a text with the same statement twice is refused by the reader */
-            at += snprintf(at, room - (size_t)(at - out), "%s %s", statements[i].key, statements[i].value);
+        } else if (!(seen >> i
+                     & 1)) { /* a text with the same statement twice is refused by the reader */
+            at += snprintf(at, room - (size_t)(at - out), "%s %s", statements[i].key,
+                           statements[i].value);
             seen |= 1u << i;
         }
         line += length;
@@ -44,7 +47,8 @@ ad_status adi_graph_text_with(const adi_allocator *a, const char *text, const ad
     for (int32_t i = 0; i < count; i++)
         if (!(seen >> i & 1)) {
             adi_free(a, out);
-            return adi_fail(AD_ERR_INVALID_ARGUMENT, "the network has no '%s' to choose", statements[i].key);
+            return adi_fail(AD_ERR_INVALID_ARGUMENT, "the network has no '%s' to choose",
+                            statements[i].key);
         }
     *out_text = out;
     return AD_OK;

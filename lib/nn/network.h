@@ -22,12 +22,12 @@ typedef struct adi_network {
     int64_t parameter_count;
 } adi_network;
 
-/* Take a graph's weights from a file. The network owns the graph, also on failure. `prefix` NULL: the
- * usual ones are tried. */
+/* Take a graph's weights from a file. The network owns the graph, also on failure. `prefix`
+ * NULL: the usual ones are tried. */
 ad_status adi_network_create(adi_graph *graph, const adi_safetensors *file, const char *prefix,
                              adi_network **out_network);
-/* AD_OK where adi_network_create() would take the file, as far as names and shapes tell; reads no weights.
- * Owns the graph. */
+/* AD_OK where adi_network_create() would take the file, as far as names and shapes tell; reads
+ * no weights. Owns the graph. */
 ad_status adi_network_examine(adi_graph *graph, const adi_safetensors *file, const char *prefix,
                               adi_dialect *out_dialect);
 void adi_network_destroy(adi_network *network);
@@ -39,8 +39,8 @@ void adi_network_needed(const adi_graph *graph, const int32_t *taps, int32_t tap
 /* Identity of all that the given taps depend on, as 16 hex digits: out_text holds 17 bytes. */
 void adi_network_digest(const adi_network *network, const int32_t *taps, int32_t tap_count,
                         char *out_text);
-/* Put the (folded) parameters that the given taps need into a file being written, under
- * prefix + name, in the file's OIHW layout. Blocks that must live until the save are put in *keep. */
+/* Put the (folded) parameters that the given taps need into a file being written, under prefix +
+ * name, in the file's OIHW layout. Blocks that must live until the save are put in *keep. */
 typedef struct adi_kept {
     float **blocks;
     size_t capacity, count;
@@ -49,12 +49,13 @@ ad_status adi_network_write(const adi_network *network, const int32_t *taps, int
                             const char *prefix, adi_st_writer *writer, adi_kept *keep);
 void adi_kept_free(const adi_allocator *a, adi_kept *keep);
 
-/* fold.c: batch norm parameters (weight, bias, mean, var; each [c]) to scale and shift in double:
- * scale = weight / sqrt(var + eps), shift = bias - mean * scale. AD_ERR_NUMERIC where var + eps <= 0. */
+/* fold.c: batch norm parameters (weight, bias, mean, var; each [c]) to scale and shift in
+ * double: scale = weight / sqrt(var + eps), shift = bias - mean * scale. AD_ERR_NUMERIC where
+ * var + eps <= 0. */
 ad_status adi_batchnorm_affine(const float *const raw[4], int64_t c, double eps, double *scale,
                                double *shift);
-/* OIHW weights to HWIO, each output channel times scale[k] (NULL: 1). For a depthwise weight [c,1,kh,kw]
- * the result is [kh,kw,c]. */
+/* OIHW weights to HWIO, each output channel times scale[k] (NULL: 1). For a depthwise weight
+ * [c,1,kh,kw] the result is [kh,kw,c]. */
 void adi_fold_weight(float *hwio, const float *oihw, const int64_t *shape, int32_t depthwise,
                      const double *scale);
 /* HWIO back to OIHW. */

@@ -1,6 +1,7 @@
-/* What pad=same means: the four ways in which EfficientNets are padded (ad_padding in adfeat.h). TensorFlow's
- * SAME puts the odd sample to the right and bottom; EfficientNet-PyTorch computes it once for a nominal input
- * size, whatever is fed later, and until 0.6.3 for that size at every layer. Stride-1 layers are equal in all. */
+/* What pad=same means: the four ways in which EfficientNets are padded (ad_padding in adfeat.h).
+ * TensorFlow's SAME puts the odd sample to the right and bottom; EfficientNet-PyTorch computes
+ * it once for a nominal input size, whatever is fed later, and until 0.6.3 for that size at
+ * every layer. Stride-1 layers are equal in all. */
 #include <string.h>
 
 #include "nn/graph.h"

@@ -1,5 +1,6 @@
-/* Every block of the built-in networks against PyTorch, with seeded weights, at the sizes that the published
- * methods use and at an odd one; the four paddings and both eps of EfficientNets likewise. */
+/* Every block of the built-in networks against PyTorch, with seeded weights, at the sizes that
+ * the published methods use and at an odd one; the four paddings and both eps of EfficientNets
+ * likewise. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -42,7 +43,8 @@ static listed taps_of(const adi_graph *g, const adi_safetensors *golden, const c
     return l;
 }
 
-/* make_networks.sample(): a walk through the values with a step that meets each once, and the last. */
+/* make_networks.sample(): a walk through the values with a step that meets each once, and the
+ * last. */
 static int64_t sampled(int64_t size, int64_t i)
 {
     if (i == SAMPLES - 1)
@@ -90,7 +92,8 @@ static double compare_run(const plan_run *r, const adi_safetensors *golden, cons
             error = fmax(error, fabs(got[sampled(size, i)] - want) / absmax[t]);
         }
         if (!(error <= limit))
-            fail_msg("%s, tap %d: error %.3g of its largest value, limit %.3g", stem, t, error, limit);
+            fail_msg("%s, tap %d: error %.3g of its largest value, limit %.3g", stem, t, error,
+                     limit);
         worst = fmax(worst, error);
     }
     return worst;
@@ -125,8 +128,8 @@ static double compare_size(const adi_network *net, const adi_backend *be, const 
     float *input = seeded_image(h, w);
     plan_run r = run_network(net, be, 2, l->taps, l->count, input, h, w);
     const double worst = compare_run(&r, golden, stem);
-    printf("%-4s%-20s %-44s %2d taps, worst error %.2g, limit %.0e\n", be->name, net->graph->name, stem,
-           l->count, worst, limit);
+    printf("%-4s%-20s %-44s %2d taps, worst error %.2g, limit %.0e\n", be->name, net->graph->name,
+           stem, l->count, worst, limit);
     fflush(stdout);
     run_free(&r);
     guarded_free(input, "input");
@@ -158,10 +161,12 @@ static void check_all_listed(const adi_graph *g, const listed *l)
 static void compare_arch(const char *arch)
 {
     static const int64_t sides[][2] = {{97, 131}, {224, 224}, {256, 256}, {380, 380}, {456, 456}};
-    static const char *const at_one_size[] = {"efficientnet_b1", "efficientnet_b2", "efficientnet_b3",
-                                              "efficientnet_lite1", "efficientnet_lite2"};
+    static const char *const at_one_size[] = {"efficientnet_b1", "efficientnet_b2",
+                                              "efficientnet_b3", "efficientnet_lite1",
+                                              "efficientnet_lite2"};
     static const char *const with_ref[] = {"resnet18", "efficientnet_b0", "efficientnet_lite0"};
-    static const char *const with_half[] = {"efficientnet_b0", "efficientnet_b4", "efficientnet_b5"};
+    static const char *const with_half[] = {"efficientnet_b0", "efficientnet_b4",
+                                            "efficientnet_b5"};
     char name[64];
     snprintf(name, sizeof name, "blocks_%s", arch);
     adi_safetensors *golden = open_golden(name);
@@ -173,7 +178,8 @@ static void compare_arch(const char *arch)
     if (is_one_of(arch, with_ref, 3)) /* it takes its time */
         compare_size(net, &adi_backend_ref, &l, golden, "", 97, 131);
     adi_network_destroy(net);
-    if (is_one_of(arch, with_half, 3)) { /* squeeze-excitation damps too: half as much here, so that deep taps
+    if (is_one_of(arch, with_half,
+                  3)) { /* squeeze-excitation damps too: half as much here, so that deep taps
                                             still depend on the input */
         net = seeded_net(adi_builtin_graph_text(arch), 0.5);
         for (int i = 0; i < 2; i++)
@@ -202,12 +208,15 @@ static void clipped_lite0(void **state)
     const int32_t count = stage_taps(net->graph, taps);
     assert_int_equal(adi_st_count(golden), 4 * count);
     for (int b = 0; b < 2; b++) {
-        plan_run r = run_network(net, b ? &adi_backend_ref : &adi_backend_cpu, 2, taps, count, input, 97, 131);
+        plan_run r = run_network(net, b ? &adi_backend_ref : &adi_backend_cpu, 2, taps, count,
+                                 input, 97, 131);
         double worst = 0.0;
         for (int32_t t = 0; t < count; t++)
-            worst = fmax(worst, golden_compare(golden, net->graph->taps[taps[t]].name, run_tap(&r, t),
-                                               &r.plan->taps[t].shape, t < 4 ? limit : clip_limit));
-        printf("%-4sefficientnet_lite0 clip: worst error %.2g, limit %.0e\n", b ? "ref" : "cpu", worst, clip_limit);
+            worst =
+                fmax(worst, golden_compare(golden, net->graph->taps[taps[t]].name, run_tap(&r, t),
+                                           &r.plan->taps[t].shape, t < 4 ? limit : clip_limit));
+        printf("%-4sefficientnet_lite0 clip: worst error %.2g, limit %.0e\n", b ? "ref" : "cpu",
+               worst, clip_limit);
         run_free(&r);
     }
     guarded_free(input, "input");
@@ -221,7 +230,8 @@ static adi_network *variant(const char *arch, const char *padding, const char *e
 {
     const adi_statement statements[] = {{"padding", padding}, {"eps", eps}};
     char *text = NULL;
-    assert_int_equal(adi_graph_text_with(heap, adi_builtin_graph_text(arch), statements, 2, &text), AD_OK);
+    assert_int_equal(adi_graph_text_with(heap, adi_builtin_graph_text(arch), statements, 2, &text),
+                     AD_OK);
     adi_network *net = seeded_net(text, 0.25);
     adi_free(heap, text);
     return net;
@@ -233,7 +243,9 @@ static void paddings(void **state)
     static const struct {
         const char *arch;
         int64_t h, w;
-    } jobs[] = {{"efficientnet_b0", 97, 131}, {"efficientnet_b0", 224, 224}, {"efficientnet_b4", 95, 127},
+    } jobs[] = {{"efficientnet_b0", 97, 131},
+                {"efficientnet_b0", 224, 224},
+                {"efficientnet_b4", 95, 127},
                 {"efficientnet_b5", 192, 160}};
     adi_safetensors *golden = open_golden("blocks_padding");
     for (size_t j = 0; j < sizeof jobs / sizeof *jobs; j++)
@@ -241,10 +253,12 @@ static void paddings(void **state)
             for (int e = 0; e < 2; e++) {
                 const char *eps = e ? "1e-5" : "1e-3";
                 char prefix[80], key[40];
-                if (e && (p != AD_PADDING_SYMMETRIC || strcmp(jobs[j].arch, "efficientnet_b5") == 0))
+                if (e
+                    && (p != AD_PADDING_SYMMETRIC || strcmp(jobs[j].arch, "efficientnet_b5") == 0))
                     continue;
                 adi_network *net = variant(jobs[j].arch, adi_padding_word(p), eps);
-                snprintf(prefix, sizeof prefix, "%s.%s.%s.", jobs[j].arch, adi_padding_word(p), eps);
+                snprintf(prefix, sizeof prefix, "%s.%s.%s.", jobs[j].arch, adi_padding_word(p),
+                         eps);
                 snprintf(key, sizeof key, "taps.%s", jobs[j].arch);
                 const listed l = taps_of(net->graph, golden, key);
                 compare_size(net, &adi_backend_cpu, &l, golden, prefix, jobs[j].h, jobs[j].w);
@@ -253,7 +267,8 @@ static void paddings(void **state)
     adi_st_close(golden);
 }
 
-/* The convolution that opens a level: the first strided or depthwise one on the way from the level before. */
+/* The convolution that opens a level: the first strided or depthwise one on the way from the
+ * level before. */
 static const adi_node *opener(const adi_graph *g, int32_t level)
 {
     char name[16];
@@ -263,7 +278,8 @@ static const adi_node *opener(const adi_graph *g, int32_t level)
         after = g->taps[adi_graph_find_tap(g, name)].node;
     }
     for (int32_t i = after + 1; i < g->node_count; i++)
-        if (level == 0 || level == 8 ? g->nodes[i].op == &adi_op_conv2d : g->nodes[i].op == &adi_op_dwconv2d)
+        if (level == 0 || level == 8 ? g->nodes[i].op == &adi_op_conv2d
+                                     : g->nodes[i].op == &adi_op_dwconv2d)
             return &g->nodes[i];
     fail_msg("level %d has no convolution", level);
     return NULL;
@@ -282,12 +298,13 @@ static void geometry(void **state)
         for (int p = AD_PADDING_SAME_DYNAMIC; p <= AD_PADDING_SYMMETRIC; p++) {
             const adi_statement statement = {"padding", adi_padding_word(p)};
             char *text = NULL, stem[120];
-            assert_int_equal(adi_graph_text_with(heap, adi_builtin_graph_text(jobs[j].arch), &statement, 1, &text),
+            assert_int_equal(adi_graph_text_with(heap, adi_builtin_graph_text(jobs[j].arch),
+                                                 &statement, 1, &text),
                              AD_OK);
             adi_graph *g = graph_of(heap, text);
             adi_free(heap, text);
-            snprintf(stem, sizeof stem, "geometry.%s.%s.%lldx%lld", jobs[j].arch, adi_padding_word(p),
-                     (long long)jobs[j].side, (long long)jobs[j].side);
+            snprintf(stem, sizeof stem, "geometry.%s.%s.%lldx%lld", jobs[j].arch,
+                     adi_padding_word(p), (long long)jobs[j].side, (long long)jobs[j].side);
             const adi_st_tensor *shape = golden_tensor(golden, stem, "shape");
             const adi_st_tensor *pad = golden_tensor(golden, stem, "pad");
             int64_t side = jobs[j].side;
@@ -295,8 +312,9 @@ static void geometry(void **state)
                 char name[16];
                 adi_shape s;
                 snprintf(name, sizeof name, "level%d", level);
-                assert_int_equal(adi_plan_tap_shape(heap, g, adi_graph_find_tap(g, name), jobs[j].side,
-                                                    jobs[j].side, &s), AD_OK);
+                assert_int_equal(adi_plan_tap_shape(heap, g, adi_graph_find_tap(g, name),
+                                                    jobs[j].side, jobs[j].side, &s),
+                                 AD_OK);
                 assert_int_equal(s.h, golden_integer(shape, 3 * level));
                 assert_int_equal(s.w, golden_integer(shape, 3 * level + 1));
                 assert_int_equal(s.c, golden_integer(shape, 3 * level + 2));

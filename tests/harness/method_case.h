@@ -1,5 +1,6 @@
-/* What the tests of every method share: a tiny backbone with good images, scores of single images, and the questions
- * that are the same for all: does it separate and localise, does a file keep its bits, do merged fits agree. */
+/* What the tests of every method share: a tiny backbone with good images, scores of single
+ * images, and the questions that are the same for all: does it separate and localise, does a
+ * file keep its bits, do merged fits agree. */
 #ifndef ADFEAT_TESTS_METHOD_CASE_H
 #define ADFEAT_TESTS_METHOD_CASE_H
 
@@ -59,7 +60,8 @@ static inline float score_of(ad_scorer *scorer, int64_t index, int defect, float
 {
     uint8_t pixels[TINY_PIXELS];
     tiny_image(pixels, index, defect);
-    const ad_image image = AD_IMAGE_INIT(AD_PIXEL_RGB8, pixels, TINY_SIDE, TINY_SIDE, TINY_SIDE * 3);
+    const ad_image image =
+        AD_IMAGE_INIT(AD_PIXEL_RGB8, pixels, TINY_SIDE, TINY_SIDE, TINY_SIDE * 3);
     const ad_map map = AD_MAP_INIT(heat, TINY_SIDE, TINY_SIDE, TINY_SIDE * sizeof(float));
     float score = -1.0f;
     const ad_status status = heat ? ad_anomaly_map(scorer, &image, &map, &score)
@@ -86,8 +88,8 @@ static inline void add_range(ad_fitter *fit, int64_t from, int64_t to)
     }
 }
 
-/* Every defect scores above every good image, and the hottest spot of the map is within `slack` pixels of the
- * defect's square. The scorer is destroyed. */
+/* Every defect scores above every good image, and the hottest spot of the map is within `slack`
+ * pixels of the defect's square. The scorer is destroyed. */
 static inline void check_separates(ad_scorer *scorer, int slack)
 {
     float worst_good = 0.0f, best_bad = INFINITY;
@@ -132,8 +134,8 @@ static inline const char *option_of(ad_scorer *s, const char *wanted)
     return NULL;
 }
 
-/* Saved and loaded, alone and onto an open backbone: same bits, same options, same things known of it. Returns what
- * was loaded. */
+/* Saved and loaded, alone and onto an open backbone: same bits, same options, same things known
+ * of it. Returns what was loaded. */
 static inline ad_scorer *check_file(const fixture *f, ad_scorer *scorer, int embed)
 {
     ad_scorer_save_options o;
@@ -164,8 +166,8 @@ static inline ad_scorer *check_file(const fixture *f, ad_scorer *scorer, int emb
     return loaded;
 }
 
-/* Three parts fitted apart, by empty fitters of one kind, and merged in an order that is not the sequential one. All
- * but the merged scorer are destroyed. */
+/* Three parts fitted apart, by empty fitters of one kind, and merged in an order that is not the
+ * sequential one. All but the merged scorer are destroyed. */
 static inline ad_scorer *merge_three(ad_fitter *a, ad_fitter *b, ad_fitter *c)
 {
     ad_scorer *merged = NULL;

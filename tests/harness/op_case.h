@@ -101,8 +101,8 @@ static inline void op_report(const char *what, double limit)
 
 enum { OP_ACTS = ADI_ACT_SIGMOID + 1 };
 
-/* cpu takes exp() from a polynomial: within 1.5e-7 of it, relative, and three more roundings to the result. A
- * result of at most 1 is measured against 1. */
+/* cpu takes exp() from a polynomial: within 1.5e-7 of it, relative, and three more roundings to
+ * the result. A result of at most 1 is measured against 1. */
 static inline double op_act_limit(adi_act act)
 {
     return act == ADI_ACT_SILU || act == ADI_ACT_SIGMOID ? 4e-7 : 0.0;

@@ -1,5 +1,5 @@
-/* batchnorm, activation, add and mul: ref against one-line formulas, cpu against ref; separate and in
- * place. */
+/* batchnorm, activation, add and mul: ref against one-line formulas, cpu against ref; separate
+ * and in place. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

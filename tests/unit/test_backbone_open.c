@@ -1,4 +1,5 @@
-/* Opening weights: each dialect, what metadata and options decide, what is refused rather than guessed. */
+/* Opening weights: each dialect, what metadata and options decide, what is refused rather than
+ * guessed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -41,15 +42,15 @@ static st_memory weights_in(const char *arch, adi_dialect dialect)
     for (int32_t i = 0; i < g->node_count; i++)
         for (int32_t p = 0; p < g->nodes[i].op->params; p++)
             if (adi_op_needs_param(g->nodes[i].op, &g->nodes[i].attrs, p))
-                assert_true(adi_dialect_name(dialect, g, i, g->nodes[i].op->param[p].suffix, m.entries[e++].name,
-                                             sizeof m.entries[0].name));
+                assert_true(adi_dialect_name(dialect, g, i, g->nodes[i].op->param[p].suffix,
+                                             m.entries[e++].name, sizeof m.entries[0].name));
     assert_int_equal(e, m.count);
     adi_graph_destroy(g);
     return m;
 }
 
-static ad_status open_memory(ad_context *context, st_memory *m, const char *arch, const ad_backbone_options *o,
-                             ad_backbone **out)
+static ad_status open_memory(ad_context *context, st_memory *m, const char *arch,
+                             const ad_backbone_options *o, ad_backbone **out)
 {
     adi_st_close(st_memory_open(m, heap)); /* leaves the bytes */
     return ad_backbone_from_memory(context, arch, m->bytes, m->size, o, out);
@@ -66,8 +67,9 @@ static ad_backbone_options options_of(const char *padding, const char *eps)
 }
 
 /* Opened, with these things in force; its digest. */
-static void check_open(ad_context *context, st_memory *m, const char *arch, const ad_backbone_options *o,
-                       const char *dialect, int32_t padding, double eps, char *digest)
+static void check_open(ad_context *context, st_memory *m, const char *arch,
+                       const ad_backbone_options *o, const char *dialect, int32_t padding,
+                       double eps, char *digest)
 {
     ad_backbone *b = NULL;
     if (open_memory(context, m, arch, o, &b) != AD_OK)
@@ -82,18 +84,20 @@ static void check_open(ad_context *context, st_memory *m, const char *arch, cons
     ad_backbone_destroy(b);
 }
 
-static void check_refused(ad_context *context, st_memory *m, const char *arch, const ad_backbone_options *o,
-                          ad_status status, const char *sentence)
+static void check_refused(ad_context *context, st_memory *m, const char *arch,
+                          const ad_backbone_options *o, ad_status status, const char *sentence)
 {
     ad_backbone *b = (ad_backbone *)(void *)m;
     const ad_status got = open_memory(context, m, arch, o, &b);
     if (got != status || strcmp(ad_last_error_message(), sentence) != 0)
-        fail_msg("status %d '%s', not %d '%s'", got, got ? ad_last_error_message() : "", status, sentence);
+        fail_msg("status %d '%s', not %d '%s'", got, got ? ad_last_error_message() : "", status,
+                 sentence);
     assert_null(b);
 }
 
 static const char timm_sentence[] =
-    "efficientnet_b0 with timm's names can be tf_efficientnet_b0 (padding same_dynamic, batchnorm_eps 1e-3) or "
+    "efficientnet_b0 with timm's names can be tf_efficientnet_b0 (padding same_dynamic, "
+    "batchnorm_eps 1e-3) or "
     "efficientnet_b0 (symmetric, 1e-5): the file does not say, so the options must";
 
 /* B4 in each dialect, with metadata and no option, and as far as that goes without either. */
@@ -105,13 +109,14 @@ static void b4_in_each_dialect(void **state)
     char digests[ADI_DIALECTS][17];
     for (int d = 0; d < ADI_DIALECTS; d++) {
         st_memory m = weights_in("efficientnet_b4", (adi_dialect)d);
-        m.metadata = "\"architecture\":\"efficientnet_b4\",\"padding\":\"same_static\",\"batchnorm_eps\":\"0.002\"";
+        m.metadata = "\"architecture\":\"efficientnet_b4\",\"padding\":\"same_static\",\"batchnorm_"
+                     "eps\":\"0.002\"";
         check_open(context, &m, NULL, NULL, words[d], AD_PADDING_SAME_STATIC, 0.002, digests[d]);
         assert_string_equal(digests[d], digests[0]); /* the same network, whatever the names */
         m.metadata = NULL;
         if (d != ADI_DIALECT_TIMM) /* recognised, and the names leave one possibility */
-            check_open(context, &m, NULL, NULL, words[d], d ? AD_PADDING_SYMMETRIC : AD_PADDING_SAME_DYNAMIC,
-                       d ? 1e-5 : 1e-3, NULL);
+            check_open(context, &m, NULL, NULL, words[d],
+                       d ? AD_PADDING_SYMMETRIC : AD_PADDING_SAME_DYNAMIC, d ? 1e-5 : 1e-3, NULL);
         st_memory_free(&m);
     }
     ad_context_destroy(context);
@@ -127,7 +132,8 @@ static void timm_is_never_guessed(void **state)
     ad_backbone_options half = options_of("symmetric", NULL), other = options_of(NULL, "1e-5");
     check_refused(context, &m, NULL, &half, AD_ERR_INVALID_ARGUMENT, timm_sentence);
     check_refused(context, &m, NULL, &other, AD_ERR_INVALID_ARGUMENT, timm_sentence);
-    const ad_backbone_options both = options_of("symmetric", "1e-5"), tf = options_of("same_dynamic", "1e-3");
+    const ad_backbone_options both = options_of("symmetric", "1e-5"),
+                              tf = options_of("same_dynamic", "1e-3");
     char a[17], b[17];
     check_open(context, &m, NULL, &both, "timm", AD_PADDING_SYMMETRIC, 1e-5, a);
     check_open(context, &m, NULL, &tf, "timm", AD_PADDING_SAME_DYNAMIC, 1e-3, b);
@@ -146,9 +152,10 @@ static void lite_of_timm(void **state)
     static const struct {
         const char *padding, *eps, *metadata;
         float mean, std;
-    } cases[] = {{"symmetric", "1e-5", NULL, 0.485f, 0.229f},
-                 {"same_dynamic", "1e-3", NULL, 0.498039216f, 0.501960784f},
-                 {"symmetric", "1e-5", "\"mean\":\"0.5,0.5,0.5\",\"std\":\"0.25,1,1\"", 0.5f, 0.25f}};
+    } cases[] = {
+        {"symmetric", "1e-5", NULL, 0.485f, 0.229f},
+        {"same_dynamic", "1e-3", NULL, 0.498039216f, 0.501960784f},
+        {"symmetric", "1e-5", "\"mean\":\"0.5,0.5,0.5\",\"std\":\"0.25,1,1\"", 0.5f, 0.25f}};
     ad_context *context = context_new();
     st_memory m = weights_in("efficientnet_lite0", ADI_DIALECT_TIMM);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -170,7 +177,8 @@ static void torchvision_b5_has_its_own_eps(void **state)
     (void)state;
     ad_context *context = context_new();
     st_memory m = weights_in("efficientnet_b5", ADI_DIALECT_TORCHVISION);
-    check_open(context, &m, "efficientnet_b5", NULL, "torchvision", AD_PADDING_SYMMETRIC, 1e-3, NULL);
+    check_open(context, &m, "efficientnet_b5", NULL, "torchvision", AD_PADDING_SYMMETRIC, 1e-3,
+               NULL);
     st_memory_free(&m);
     ad_context_destroy(context);
 }
@@ -183,9 +191,11 @@ static void options_win_and_are_logged(void **state)
     m.metadata = "\"padding\":\"symmetric\",\"batchnorm_eps\":\"1e-5\"";
     const ad_backbone_options o = options_of("same_static_v063", "1e-3");
     warning_count = 0;
-    check_open(context, &m, NULL, &o, "efficientnet_pytorch", AD_PADDING_SAME_STATIC_V063, 1e-3, NULL);
+    check_open(context, &m, NULL, &o, "efficientnet_pytorch", AD_PADDING_SAME_STATIC_V063, 1e-3,
+               NULL);
     assert_int_equal(warning_count, 2);
-    assert_string_equal(warnings[0], "padding same_static_v063 was asked for, the weights say symmetric");
+    assert_string_equal(warnings[0],
+                        "padding same_static_v063 was asked for, the weights say symmetric");
     assert_string_equal(warnings[1], "batchnorm_eps 0.001 was asked for, the weights say 1e-05");
     const ad_backbone_options same = options_of("symmetric", "1e-5");
     warning_count = 0;
@@ -201,12 +211,14 @@ static void bad_metadata(void **state)
     static const struct {
         const char *metadata, *sentence;
     } cases[] = {
-        {"\"padding\":\"same\"",
-         "metadata padding 'same' is none of same_dynamic, same_static, same_static_v063, symmetric"},
-        {"\"padding\":\"auto\"",
-         "metadata padding 'auto' is none of same_dynamic, same_static, same_static_v063, symmetric"},
-        {"\"batchnorm_eps\":\"0\"", "metadata: option batchnorm_eps: '0' is not a number from 1e-12 to 0.999"},
-        {"\"batchnorm_eps\":\"nan\"", "metadata: option batchnorm_eps: 'nan' is not a number from 1e-12 to 0.999"},
+        {"\"padding\":\"same\"", "metadata padding 'same' is none of same_dynamic, same_static, "
+                                 "same_static_v063, symmetric"},
+        {"\"padding\":\"auto\"", "metadata padding 'auto' is none of same_dynamic, same_static, "
+                                 "same_static_v063, symmetric"},
+        {"\"batchnorm_eps\":\"0\"",
+         "metadata: option batchnorm_eps: '0' is not a number from 1e-12 to 0.999"},
+        {"\"batchnorm_eps\":\"nan\"",
+         "metadata: option batchnorm_eps: 'nan' is not a number from 1e-12 to 0.999"},
         {"\"mean\":\"0.5,0.5\"", "metadata: option mean: '0.5,0.5' is not three numbers r,g,b"},
         {"\"std\":\"0,1,1\"", "graph line 5: '0' is not a number from 1e-06 to 1e+06"},
     };
@@ -229,8 +241,8 @@ static void bad_metadata(void **state)
     ad_context_destroy(context);
 }
 
-/* Names and shapes alone: every built-in network is recognised as itself, and a file that ends where several
- * networks begin alike is refused. */
+/* Names and shapes alone: every built-in network is recognised as itself, and a file that ends
+ * where several networks begin alike is refused. */
 static void recognised(void **state)
 {
     (void)state;
@@ -247,12 +259,14 @@ static void recognised(void **state)
         ad_backbone_destroy(b);
         if (strcmp(arch, "resnet18") == 0) {
             st_memory_remove_all(&m, "layer");
-            check_refused(context, &m, NULL, NULL, AD_ERR_INVALID_ARGUMENT,
-                          "the architecture is not given, the weights do not say it, and they fit resnet18, "
-                          "resnet34, resnet50, wide_resnet50_2");
+            check_refused(
+                context, &m, NULL, NULL, AD_ERR_INVALID_ARGUMENT,
+                "the architecture is not given, the weights do not say it, and they fit resnet18, "
+                "resnet34, resnet50, wide_resnet50_2");
             st_memory_remove(&m, "bn1.bias");
             check_refused(context, &m, NULL, NULL, AD_ERR_INVALID_ARGUMENT,
-                          "the architecture is not given, the weights do not say it, and they fit none that is "
+                          "the architecture is not given, the weights do not say it, and they fit "
+                          "none that is "
                           "built in");
             const ad_backbone_options o = options_of("symmetric", NULL);
             check_refused(context, &m, "resnet18", &o, AD_ERR_INVALID_ARGUMENT,
@@ -289,7 +303,9 @@ static void every_layer_at_once(void **state)
         ad_layer_info info = {.struct_size = sizeof info};
         assert_int_equal(ad_backbone_layer_info(b, i, 32, 32, &info), AD_OK);
         const int64_t floats = info.height * info.width * info.channels;
-        f[i] = (ad_features){.struct_size = sizeof *f, .layer = info.name, .capacity = floats,
+        f[i] = (ad_features){.struct_size = sizeof *f,
+                             .layer = info.name,
+                             .capacity = floats,
                              .data = malloc((size_t)floats * sizeof(float))};
         assert_non_null(f[i].data);
     }
@@ -309,8 +325,9 @@ static void missing_is_named_in_the_dialect(void **state)
     ad_context *context = context_new();
     st_memory m = weights_in("efficientnet_b0", ADI_DIALECT_TORCHVISION);
     st_memory_remove(&m, "features.2.1.block.2.fc1.bias");
-    check_refused(context, &m, "efficientnet_b0", NULL, AD_ERR_MISMATCH,
-                  "the weights hold no tensor 'features.2.1.block.2.fc1.bias', which efficientnet_b0 needs");
+    check_refused(
+        context, &m, "efficientnet_b0", NULL, AD_ERR_MISMATCH,
+        "the weights hold no tensor 'features.2.1.block.2.fc1.bias', which efficientnet_b0 needs");
     st_memory_free(&m);
     m = weights_in("efficientnet_b1", ADI_DIALECT_TIMM);
     const ad_backbone_options o = options_of("symmetric", "1e-5");
@@ -326,12 +343,14 @@ static void options_as_text(void **state)
     ad_backbone_options o;
     ad_backbone_options_init(&o, sizeof o);
     assert_int_equal(ad_backbone_options_set(&o, "padding", "reflect"), AD_ERR_INVALID_ARGUMENT);
-    assert_string_equal(ad_last_error_message(), "option padding: 'reflect' is none of auto, same_dynamic, "
-                                                 "same_static, same_static_v063, symmetric");
+    assert_string_equal(ad_last_error_message(),
+                        "option padding: 'reflect' is none of auto, same_dynamic, "
+                        "same_static, same_static_v063, symmetric");
     assert_int_equal(ad_backbone_options_set(&o, "batchnorm_eps", "1"), AD_ERR_INVALID_ARGUMENT);
     assert_int_equal(ad_backbone_options_set(&o, "colour", "red"), AD_ERR_INVALID_ARGUMENT);
-    assert_string_equal(ad_last_error_message(),
-                        "a backbone has no option 'colour': there are padding, batchnorm_eps, prefix");
+    assert_string_equal(
+        ad_last_error_message(),
+        "a backbone has no option 'colour': there are padding, batchnorm_eps, prefix");
     assert_int_equal(ad_backbone_options_set(&o, "prefix", "net."), AD_OK);
     assert_string_equal(o.prefix, "net.");
     assert_int_equal(ad_backbone_options_set(NULL, "prefix", "x"), AD_ERR_INVALID_ARGUMENT);
@@ -343,7 +362,8 @@ static void options_as_text(void **state)
     st_memory m = weights_in("efficientnet_lite0", ADI_DIALECT_GRAPH);
     ad_backbone_options_init(&o, sizeof o);
     o.padding = 5;
-    check_refused(context, &m, NULL, &o, AD_ERR_INVALID_ARGUMENT, "padding is 5, no such ad_padding");
+    check_refused(context, &m, NULL, &o, AD_ERR_INVALID_ARGUMENT,
+                  "padding is 5, no such ad_padding");
     o.padding = 0;
     o.batchnorm_eps = -1.0;
     check_refused(context, &m, NULL, &o, AD_ERR_INVALID_ARGUMENT,

@@ -1,5 +1,5 @@
-/* nn/dialect.c against the state dicts of the packages themselves: tests/golden/dialects.csv holds, for each,
- * the checksum of all names and shapes in EfficientNet-PyTorch's order. */
+/* nn/dialect.c against the state dicts of the packages themselves: tests/golden/dialects.csv
+ * holds, for each, the checksum of all names and shapes in EfficientNet-PyTorch's order. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +13,8 @@
 static const adi_allocator *const heap = &adi_default_allocator;
 
 /* "key d0,d1,...\n" of every parameter that the graph needs, as the golden script writes them. */
-static uint32_t checksum(const adi_graph *g, adi_dialect dialect, int32_t *out_count, char *first, char *last)
+static uint32_t checksum(const adi_graph *g, adi_dialect dialect, int32_t *out_count, char *first,
+                         char *last)
 {
     unsigned long crc = crc32(0, NULL, 0);
     *out_count = 0;
@@ -30,7 +31,8 @@ static uint32_t checksum(const adi_graph *g, adi_dialect dialect, int32_t *out_c
             int n = snprintf(line, sizeof line, "%s ", last);
             const int32_t dims = node->op->param_shape(&node->attrs, node->in_channels, p, shape);
             for (int32_t d = 0; d < dims; d++)
-                n += snprintf(line + n, sizeof line - (size_t)n, "%s%lld", d ? "," : "", (long long)shape[d]);
+                n += snprintf(line + n, sizeof line - (size_t)n, "%s%lld", d ? "," : "",
+                              (long long)shape[d]);
             line[n++] = '\n';
             crc = crc32(crc, (const unsigned char *)line, (unsigned)n);
             ++*out_count;
@@ -49,8 +51,9 @@ static void names_of_the_packages(void **state)
         char arch[40], word[40], want_first[100], want_last[100], first[200], last[200];
         unsigned want;
         int count;
-        if (sscanf(line, "%39[^,],%39[^,],%*[^,],%d,%x,%99[^,],%99[^,\n]", arch, word, &count, &want, want_first,
-                   want_last) != 6)
+        if (sscanf(line, "%39[^,],%39[^,],%*[^,],%d,%x,%99[^,],%99[^,\n]", arch, word, &count,
+                   &want, want_first, want_last)
+            != 6)
             continue;
         const char *text = adi_builtin_graph_text(arch);
         assert_non_null(text);
@@ -61,9 +64,10 @@ static void names_of_the_packages(void **state)
         assert_string_equal(adi_dialect_word(dialect, g), word);
         int32_t got;
         const uint32_t crc = checksum(g, dialect, &got, first, last);
-        if (got != count || crc != want || strcmp(first, want_first) != 0 || strcmp(last, want_last) != 0)
-            fail_msg("%s %s: %d tensors %08x from %s to %s; the package has %d, %08x, %s, %s", arch, word, got,
-                     crc, first, last, count, want, want_first, want_last);
+        if (got != count || crc != want || strcmp(first, want_first) != 0
+            || strcmp(last, want_last) != 0)
+            fail_msg("%s %s: %d tensors %08x from %s to %s; the package has %d, %08x, %s, %s", arch,
+                     word, got, crc, first, last, count, want, want_first, want_last);
         adi_graph_destroy(g);
         seen[dialect]++;
         rows++;
@@ -91,13 +95,14 @@ static void resnets_have_one_name(void **state)
 static void limits(void **state)
 {
     (void)state;
-    static const char text[] = "network n\ninput_size 8\nmean 0 0 0\nstd 1 1 1\ninput image : channels=3\n"
-                               "conv2d _conv_stem <- image : out=3 kernel=1\n"
-                               "conv2d _blocks.99999999999999999999._expand_conv <- _conv_stem : out=3 kernel=1\n"
-                               "conv2d _blocks.x._expand_conv <- _conv_stem : out=3 kernel=1\n"
-                               "conv2d _blocks.0.other <- _conv_stem : out=3 kernel=1\n"
-                               "conv2d _blocks.0._project_conv <- _blocks.0.other : out=3 kernel=1\n"
-                               "tap t <- _blocks.0._project_conv\n";
+    static const char text[] =
+        "network n\ninput_size 8\nmean 0 0 0\nstd 1 1 1\ninput image : channels=3\n"
+        "conv2d _conv_stem <- image : out=3 kernel=1\n"
+        "conv2d _blocks.99999999999999999999._expand_conv <- _conv_stem : out=3 kernel=1\n"
+        "conv2d _blocks.x._expand_conv <- _conv_stem : out=3 kernel=1\n"
+        "conv2d _blocks.0.other <- _conv_stem : out=3 kernel=1\n"
+        "conv2d _blocks.0._project_conv <- _blocks.0.other : out=3 kernel=1\n"
+        "tap t <- _blocks.0._project_conv\n";
     adi_graph *g = graph_of(heap, text);
     char name[200];
     for (int32_t d = ADI_DIALECT_TORCHVISION; d < ADI_DIALECTS; d++)
