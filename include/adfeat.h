@@ -461,8 +461,9 @@ typedef struct ad_scorer_info {
     int32_t     input_size;    /**< side of the network's input after crop */
     int32_t     option_count;  /**< for ad_scorer_get_option() */
     int64_t     image_count;   /**< images it was fitted on */
-    double      normal_score;  /**< what those images score: root mean square, summed over layers; 0 for a
-                                    method that cannot tell without seeing them again (padim) */
+    double      normal_score;  /**< what those very images score: root mean square, summed over
+                                    layers; other good images score higher. 0 for a method that
+                                    cannot tell without seeing them again (padim) */
     double      normal_map;    /**< the same for one value of the map, mean over layers; 0 without maps */
 } ad_scorer_info;
 AD_NODISCARD AD_API ad_status ad_scorer_get_info(const ad_scorer *scorer, ad_scorer_info *out_info);

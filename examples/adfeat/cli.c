@@ -91,8 +91,11 @@ int cli_open_backbone(ad_context *context, const network_request *request, const
         return cli_usage("%s", ad_last_error_message());
     const ad_status status =
         ad_backbone_open(context, request->backbone, weights, &options, out_backbone);
-    if (status == AD_ERR_INVALID_ARGUMENT) /* what the file leaves open, in one sentence */
-        return cli_fail("%s (see --backbone, --padding and --batchnorm-eps)", ad_last_error_message());
+    const char *sentence = status ? ad_last_error_message() : "";
+    if (strstr(sentence, "the architecture is not given"))
+        return cli_fail("%s: say it with --backbone", sentence);
+    if (strstr(sentence, "so the options must"))
+        return cli_fail("%s: --padding and --batchnorm-eps", sentence);
     return status ? cli_fail_library() : CLI_OK;
 }
 

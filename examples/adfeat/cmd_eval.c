@@ -14,7 +14,8 @@ static const char help[] =
     "\n"
     "Scores every test image of a category in MVTec AD layout (test/good, test/<defect type>,\n"
     "masks in ground_truth) and prints, one 'name value' line each: image_auroc, pixel_auroc,\n"
-    "image_ap, f1_max, au_pro, images, ms_per_image. A figure that the data does not define is\n"
+    "image_ap, f1_max, f1_threshold (the score at which f1_max is reached: it is chosen on these\n"
+    "images), au_pro, images, ms_per_image. A figure that the data does not define is\n"
     "nan: pixel figures without masks, all but the last two for a flat folder, where every image\n"
     "is good. The size that pixel figures are computed at is said on stderr.\n"
     "\n"
@@ -136,6 +137,7 @@ static void print_lines(const ad_evaluation *e)
     print_line("pixel_auroc", e->pixel_auroc);
     print_line("image_ap", e->image_ap);
     print_line("f1_max", e->f1_max);
+    print_line("f1_threshold", e->f1_threshold);
     print_line("au_pro", e->au_pro);
     printf("images %lld\n", (long long)e->images);
     printf("ms_per_image %.2f\n", e->ms_per_image);

@@ -25,11 +25,12 @@ static const char help[] =
     "  --weights W         the network's weights, a safetensors file\n"
     "  --data DIR          the good images\n"
     "  -o, --output FILE   the scorer file to write; replaced only when all went well\n"
-    "  --preset P          what a publication did; later options change it. wang2022: EfficientNet-B4\n"
-    "                      at 380, levels 3 to 7, npca:0.95, dense heat maps; rippel2020: the same\n"
-    "                      network, levels 0 to 8, no reduction, no heat maps; resnet18: ResNet-18\n"
-    "                      at 224, maxpool to layer3, no reduction; padim's defard2020: shorter side\n"
-    "                      to 256, centre crop 224\n"
+    "  --preset P          what a publication did; other options change it, wherever they stand.\n"
+    "                      wang2022: EfficientNet-B4 at 380, levels 3 to 7, npca:0.95, dense heat\n"
+    "                      maps; rippel2020: the same network, levels 0 to 8, no reduction, no heat\n"
+    "                      maps; resnet18: ResNet-18 at 224, maxpool to layer3, no reduction; all\n"
+    "                      three resize by OpenCV's filter (cv_linear). padim has defard2020: shorter\n"
+    "                      side to 256 by Lanczos (pil_lanczos), centre crop 224\n"
     "  --backbone B        the network, such as resnet18 or efficientnet_b4; default: what the weights\n"
     "                      file says it is, or what its tensors fit\n"
     "  --padding P         of an EfficientNet: same_dynamic, same_static, same_static_v063 or\n"
@@ -42,9 +43,12 @@ static const char help[] =
     "                      auto: none for ResNets, npca:0.95 for EfficientNets\n"
     "  --pixel P           gaussian: heat maps dense (default, statistics of their own), gap (the image's\n"
     "                      statistics at every position) or none\n"
-    "  --set KEY=VALUE     any other option: crop, resize, aspect, mean, std, blur_sigma; gaussian:\n"
-    "                      ddof, squared, samples; padim: dimensions, covariance (ridge or\n"
-    "                      ledoit_wolf), ridge, seed, memory_limit; may be given more than once\n"
+    "  --set KEY=VALUE     any other option; may be given more than once:\n"
+    "                      crop=N (centre), resize=pil_bilinear (default), pil_lanczos or cv_linear,\n"
+    "                      aspect=square (default) or shorter (side, then crop), mean=R,G,B,\n"
+    "                      std=R,G,B, blur_sigma=0..64; gaussian: ddof=0 or 1, squared=0 or 1,\n"
+    "                      samples=256..1048576; padim: dimensions=N or all, covariance=ridge\n"
+    "                      or ledoit_wolf, ridge=R, seed=N, memory_limit=BYTES\n"
     "  --embed             put the weights into FILE too, so that scoring needs no other file\n"
     "  --threads N         default 0: as many as there are cores\n"
     "  --device D          auto (default), cpu, or ref: the slow reference\n"
@@ -56,7 +60,7 @@ static const char help[] =
     "      --size 320 --set blur_sigma=4 --embed --data good_parts -o parts.safetensors\n";
 
 typedef struct request {
-    const char *weights, *data, *output, *device;
+    const char *weights, *data, *output, *preset, *device;
     network_request network;
     int32_t threads, embed, quiet;
     settings set;
@@ -74,6 +78,14 @@ typedef struct fit_state {
 
 /* ---- Methods ---- */
 
+/* A preset for another network shows as a layer that nobody named. */
+static int made(const fit_state *s, ad_status status)
+{
+    if (status && s->r.preset)
+        return cli_fail("%s (with preset %s)", ad_last_error_message(), s->r.preset);
+    return status ? cli_fail_library() : CLI_OK;
+}
+
 static int make_gaussian(fit_state *s)
 {
     ad_gaussian_options options;
@@ -84,7 +96,7 @@ static int make_gaussian(fit_state *s)
     const int code = cli_open_backbone(s->context, &s->r.network, s->r.weights, &s->backbone);
     if (code != CLI_OK)
         return code;
-    return ad_gaussian_fitter_create(s->backbone, &options, &s->fitter) ? cli_fail_library() : CLI_OK;
+    return made(s, ad_gaussian_fitter_create(s->backbone, &options, &s->fitter));
 }
 
 static int make_padim(fit_state *s)
@@ -97,7 +109,7 @@ static int make_padim(fit_state *s)
     const int code = cli_open_backbone(s->context, &s->r.network, s->r.weights, &s->backbone);
     if (code != CLI_OK)
         return code;
-    return ad_padim_fitter_create(s->backbone, &options, &s->fitter) ? cli_fail_library() : CLI_OK;
+    return made(s, ad_padim_fitter_create(s->backbone, &options, &s->fitter));
 }
 
 /* Opens the backbone and creates the fitter. */
@@ -252,11 +264,10 @@ static int put_first(settings *set, const char *preset)
 int cmd_fit(int argc, char **argv)
 {
     fit_state s = {0};
-    const char *preset = NULL;
     const arg_spec specs[] = {{"--weights", NULL, ARG_TEXT, &s.r.weights, 0, 0},
                               {"--data", NULL, ARG_TEXT, &s.r.data, 0, 0},
                               {"--output", "-o", ARG_TEXT, &s.r.output, 0, 0},
-                              {"--preset", NULL, ARG_TEXT, &preset, 0, 0},
+                              {"--preset", NULL, ARG_TEXT, &s.r.preset, 0, 0},
                               {"--backbone", NULL, ARG_TEXT, &s.r.network.backbone, 0, 0},
                               {"--padding", NULL, ARG_TEXT, &s.r.network.padding, 0, 0},
                               {"--batchnorm-eps", NULL, ARG_TEXT, &s.r.network.batchnorm_eps, 0, 0},
@@ -278,7 +289,7 @@ int cmd_fit(int argc, char **argv)
         return cli_usage("fit needs one METHOD, %d were given; see 'adfeat fit --help'", operands);
     if (!s.r.weights || !s.r.data || !s.r.output)
         return cli_usage("fit needs --weights, --data and -o; see 'adfeat fit --help'");
-    code = preset ? put_first(&s.r.set, preset) : CLI_OK;
+    code = s.r.preset ? put_first(&s.r.set, s.r.preset) : CLI_OK;
     if (code == CLI_OK)
         code = run(&s, argv[1]);
     ad_scorer_destroy(s.scorer);

@@ -1,5 +1,6 @@
 /* adfeat info: what a scorer file or a weights file holds. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "args.h"
@@ -9,9 +10,9 @@ static const char help[] =
     "usage: adfeat info FILE [options]\n"
     "\n"
     "Says what FILE holds. Of a scorer that 'adfeat fit' wrote: method, network, how many images\n"
-    "it was fitted on, what good images scored, and every option in force. Of a weights file:\n"
-    "network, digest and the layers that features can be taken from, with their shapes (rows x\n"
-    "columns x channels).\n"
+    "it was fitted on, what those very images score (root mean square; other good images score\n"
+    "higher), and every option in force. Of a weights file: network, digest, where it came from and\n"
+    "the layers that features can be taken from, with their shapes (rows x columns x channels).\n"
     "\n"
     "  --weights W    check that a scorer was fitted with these weights\n"
     "  --backbone B   the network of a weights file that does not say it\n"
@@ -29,28 +30,13 @@ typedef struct info_state {
     ad_scorer *scorer;
 } info_state;
 
-static int print_scorer(const info_state *s, int embedded)
+/* Where 'adfeat convert', or whoever wrote the file, says that it came from. */
+static int print_origin(void *user, const char *key, const char *value)
 {
-    ad_scorer_info info = {.struct_size = sizeof info};
-    if (ad_scorer_get_info(s->scorer, &info))
-        return cli_fail_library();
-    printf("kind             scorer\n");
-    printf("method           %s\n", info.method);
-    printf("architecture     %s\n", info.architecture);
-    printf("backbone_digest  %s\n", info.backbone_digest);
-    printf("embedded         %s\n", embedded ? "yes" : "no");
-    printf("input_size       %d\n", info.input_size);
-    printf("images           %lld\n", (long long)info.image_count);
-    printf("maps             %s\n", info.has_map ? "yes" : "no");
-    printf("normal_score     %.6g\n", info.normal_score);
-    printf("normal_map       %.6g\n", info.normal_map);
-    for (int32_t i = 0; i < info.option_count; i++) {
-        const char *key, *value;
-        if (ad_scorer_get_option(s->scorer, i, &key, &value))
-            return cli_fail_library();
-        printf("option %-9s %s\n", key, value);
-    }
-    return cli_finish_output();
+    (void)user;
+    if (strcmp(key, "origin") == 0 || strcmp(key, "origin_names") == 0)
+        printf("%-16s %s\n", key, value);
+    return 0;
 }
 
 static int print_backbone(const info_state *s)
@@ -72,6 +58,8 @@ static int print_backbone(const info_state *s)
     }
     printf("mean             %g, %g, %g\n", (double)info.mean[0], (double)info.mean[1], (double)info.mean[2]);
     printf("std              %g, %g, %g\n", (double)info.std[0], (double)info.std[1], (double)info.std[2]);
+    if (ad_file_metadata(s->context, s->file, print_origin, NULL))
+        return cli_fail_library();
     for (int32_t i = 0; i < ad_backbone_layer_count(s->backbone); i++) {
         ad_layer_info layer = {.struct_size = sizeof layer};
         if (ad_backbone_layer_info(s->backbone, i, info.input_size, info.input_size, &layer))
@@ -107,29 +95,46 @@ static int look_at(void *user, const char *key, const char *value)
     return 0;
 }
 
-/* A line of what a scorer says of itself, in the words that print_scorer() uses. */
+/* A line of what a scorer says of itself. */
 static int print_entry(void *user, const char *key, const char *value)
 {
-    static const char *const lines[][2] = {
-        {"adfeat.method", "method"},       {"adfeat.architecture", "architecture"},
-        {"adfeat.images", "images"},       {"adfeat.backbone", "backbone_digest"},
-        {"adfeat.version", "version"},     {"adfeat.normal_score", "normal_score"},
-        {"adfeat.normal_map", "normal_map"}};
+    static const char *const lines[][2] = {{"adfeat.method", "method"},
+                                           {"adfeat.architecture", "architecture"},
+                                           {"adfeat.images", "images"},
+                                           {"adfeat.backbone", "backbone_digest"},
+                                           {"adfeat.version", "version"}};
+    static const char *const reals[][2] = {{"adfeat.normal_score", "normal_score"},
+                                           {"adfeat.normal_map", "normal_map"}};
     (void)user;
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         if (strcmp(key, lines[i][0]) == 0)
             printf("%-16s %s\n", lines[i][1], value);
+    for (size_t i = 0; i < sizeof reals / sizeof *reals; i++) {
+        const double real = strtod(value, NULL);
+        if (strcmp(key, reals[i][0]) == 0 && real > 0.0)
+            printf("%-16s %.6g\n", reals[i][1], real);
+        else if (strcmp(key, reals[i][0]) == 0)
+            printf("%-16s not known\n", reals[i][1]);
+    }
     if (strncmp(key, "adfeat.option.", 14) == 0)
         printf("option %-9s %s\n", key + 14, value);
     return 0;
 }
 
-static int print_alone(const info_state *s)
+/* What the file says of itself, and with its weights what only a loaded scorer tells. */
+static int print_scorer(const info_state *s, int embedded)
 {
     printf("kind             scorer\n");
-    printf("embedded         no\n");
+    printf("embedded         %s\n", embedded ? "yes" : "no");
     if (ad_file_metadata(s->context, s->file, print_entry, NULL))
         return cli_fail_library();
+    ad_scorer_info info = {.struct_size = sizeof info};
+    if (s->scorer && ad_scorer_get_info(s->scorer, &info))
+        return cli_fail_library();
+    if (s->scorer) {
+        printf("input_size       %d\n", info.input_size);
+        printf("maps             %s\n", info.has_map ? "yes" : "no");
+    }
     return cli_finish_output();
 }
 
@@ -143,10 +148,9 @@ static int run(info_state *s)
         return cli_fail_library();
     if (!kind.scorer)
         return print_weights(s);
-    if (!kind.embedded && !s->weights)
-        return print_alone(s);
-    const int code =
-        cli_load_scorer(s->context, s->file, kind.embedded ? NULL : s->weights, &s->scorer);
+    const int code = kind.embedded || s->weights
+                         ? cli_load_scorer(s->context, s->file, kind.embedded ? NULL : s->weights, &s->scorer)
+                         : CLI_OK;
     return code == CLI_OK ? print_scorer(s, kind.embedded) : code;
 }
 

@@ -42,7 +42,13 @@ int main(int argc, char **argv)
     if (argc < 2)
         return cli_usage(
             "no command: there are fit, score, eval, info, convert; see 'adfeat --help'");
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+    if (strcmp(argv[1], "help") == 0 && argc > 2) { /* 'adfeat help fit' is 'adfeat fit --help' */
+        static char long_help[] = "--help";
+        argv[1] = argv[2];
+        argv[2] = long_help;
+        argc = 3;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
         fputs(help, stdout);
         return cli_finish_output();
     }

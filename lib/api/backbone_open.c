@@ -260,6 +260,9 @@ static ad_status find_graph(ad_context *context, const char *architecture,
                             adi_graph **out_graph)
 {
     char *text = NULL;
+    const char *kind = adi_st_meta(file, "adfeat.kind");
+    if (kind && !o->graph)
+        return adi_fail(AD_ERR_MISMATCH, "the file is a %s, not weights", kind);
     if (o->graph) {
         ADI_TRY(override(context, o, &text));
     } else {
@@ -352,6 +355,5 @@ ad_status ad_backbone_open(ad_context *context, const char *architecture, const 
     const ad_status status =
         adi_backbone_from_file(context, architecture, file, options, out_backbone);
     adi_st_close(file);
-    return status == AD_ERR_INVALID_ARGUMENT ? status
-                                             : adi_fail_in_file(status, "weights", weights_path);
+    return adi_fail_in_file(status, "weights", weights_path);
 }

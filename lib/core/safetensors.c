@@ -95,6 +95,25 @@ static ad_status check_nesting(const adi_safetensors *file)
     return AD_OK;
 }
 
+/* What the first bytes are of, where a safetensors file was expected; NULL for what is not known. */
+static const char *other_kind(const uint8_t *bytes)
+{
+    static const struct {
+        const char *start;
+        size_t length;
+        const char *kind;
+    } kinds[] = {{"PK\x03\x04", 4, "a zip archive, as PyTorch and NumPy write them"},
+                 {"\x80\x02", 2, "a pickle, as PyTorch writes them"},
+                 {"\x93NUMPY", 6, "a NumPy array"},
+                 {"\x89PNG", 4, "a PNG image"},
+                 {"\xff\xd8\xff", 3, "a JPEG image"},
+                 {"\x89HDF", 4, "an HDF5 file"}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (memcmp(bytes, kinds[i].start, kinds[i].length) == 0)
+            return kinds[i].kind;
+    return NULL;
+}
+
 /* The header's extent; everything behind it is tensor data. */
 static ad_status find_header(adi_safetensors *file, const uint8_t *bytes, size_t size)
 {
@@ -103,6 +122,10 @@ static ad_status find_header(adi_safetensors *file, const uint8_t *bytes, size_t
     uint64_t length = 0;
     for (int i = LENGTH_BYTES - 1; i >= 0; i--)
         length = length << 8 | bytes[i];
+    const char *kind = other_kind(bytes);
+    if (kind)
+        return FAIL_FORMAT(file, "not a safetensors file but %s: 'adfeat convert' reads PyTorch's and NumPy's",
+                           kind);
     if (length > ADI_ST_MAX_HEADER)
         return FAIL_FORMAT(file, "not a safetensors file, or a header of %ju bytes, limit %d",
                            (uintmax_t)length, ADI_ST_MAX_HEADER);

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The Gaussian method's figures in the README, measured again: ResNet-18 at 224 without reduction.
 #
-#   tests/accuracy/gaussian.sh PROGRAM SHARED [LAYERS] [SET...]
+#   [LAYERS=A,B,...] tests/accuracy/gaussian.sh PROGRAM SHARED [SET...]
 #
 # PROGRAM is the built adfeat, SHARED the folder that holds weights/ and data/; LAYERS default to layer3, SETs to
 # mvtec_screw magnetic_tile cookies. With layer3, image_auroc must be within 0.002 of an independent PyTorch
@@ -9,8 +9,8 @@
 set -euo pipefail
 # shellcheck source=tests/accuracy/measure.sh
 source "$(dirname "${BASH_SOURCE[0]}")/measure.sh"
-program=$1 shared=$2 layers=${3:-layer3}
-shift $(($# < 3 ? $# : 3))
+program=$1 shared=$2 layers=${LAYERS:-layer3}
+shift 2
 [[ $# -gt 0 ]] || set -- mvtec_screw magnetic_tile cookies
 
 reference() {

@@ -257,6 +257,10 @@ class ScorerTest(Data):
         self.scorer.save(path)
         self.assertEqual(adfeat.Scorer.load(path, weights).score(self.spot), score)
         self.assertEqual(adfeat.Scorer.load_onto(path, self.net).score(self.spot), score)
+        self.assertEqual(adfeat.Scorer.load(path, self.net).score(self.spot), score)
+        self.refused(adfeat.MismatchError, "is a scorer, not weights", adfeat.Backbone, path)
+        with self.assertRaisesRegex(TypeError, "method is a name"):
+            adfeat.fit(self.net, self.arrays, adfeat.Gaussian(self.net, layers="layer1"))
         self.refused(adfeat.InvalidArgumentError, "resnet18", adfeat.Scorer.load, path)
         said = adfeat.file_metadata(path)
         self.assertEqual((said["adfeat.method"], said["adfeat.images"], said["adfeat.option.layers"]),

@@ -63,6 +63,7 @@ left() {
 "$python" "$here/make_images.py" . || exit 1
 mkdir empty
 head -c 100000 w.safetensors >short.safetensors
+printf 'PK\003\004 and more' >checkpoint.pth
 LC_ALL=C sed 's/"architecture"/"ARCHITECTURE"/' w.safetensors >nameless.safetensors
 fit=(fit gaussian --weights w.safetensors --layers 'layer1,layer2' --size 64)
 
@@ -72,6 +73,10 @@ for command in '' fit score eval info convert; do
     says '^usage: adfeat'
     says '^examples:'
 done
+works help fit
+says '^usage: adfeat fit'
+works help
+says '^usage: adfeat'
 works --version
 says '^adfeat [0-9]+\.[0-9]+\.[0-9]+$'
 
@@ -148,8 +153,14 @@ run score embedded.safetensors --json odd/half.png set/test/good/001.png
 "$python" -m json.tool stdout >pretty || wrong "score --json with a bad image is not JSON"
 grep -q '"error"' pretty || wrong "score --json does not tell the bad image"
 
+# padim cannot tell what its images score without seeing them again.
+works fit padim --weights w.safetensors --layers layer1 --size 64 --set dimensions=8 --data set -o p.safetensors
+works info p.safetensors
+says '^normal_score +not known$'
+says '^option dimensions +8$'
+
 # ---- eval ----
-names='image_auroc pixel_auroc image_ap f1_max au_pro images ms_per_image '
+names='image_auroc pixel_auroc image_ap f1_max f1_threshold au_pro images ms_per_image '
 run eval s.safetensors --weights w.safetensors --data set --scores-csv scores.csv
 [ $code -eq 0 ] || wrong "eval: exit code $code"
 [ "$(awk '{ printf "%s ", $1 }' stdout)" = "$names" ] || wrong "eval: other names, or another order"
@@ -204,7 +215,12 @@ fails 1 'without maps' score nomap.safetensors --weights w.safetensors --map-dir
 fails 1 'w.safetensors' score w.safetensors set/test/good/000.png
 fails 1 'absent.safetensors' info absent.safetensors
 fails 1 'not a safetensors file' info odd/text.png
-fails 1 '--backbone' info stem.safetensors # several begin like this
+fails 1 'but a PNG image' info odd/pixel.png
+fails 1 "but a zip archive, as PyTorch and NumPy write them: 'adfeat convert'" fit gaussian --weights checkpoint.pth \
+    --data set -o x
+fails 1 'is a scorer, not weights' fit gaussian --weights s.safetensors --data set -o x
+fails 1 'with preset wang2022' fit gaussian --weights w.safetensors --preset wang2022 --data set -o x
+fails 1 'say it with --backbone' info stem.safetensors # several begin like this
 fails 1 'leaves no padding' info w.safetensors --padding symmetric
 fails 2 'none of auto' info w.safetensors --padding round
 fails 2 'batchnorm_eps' "${fit[@]}" --data set -o x --batchnorm-eps one

@@ -94,6 +94,17 @@ class OutputTest(ConvertTest):
         self.assertEqual(stat.S_IMODE(os.stat(self.output).st_mode), 0o640)
         self.assertEqual(sorted(os.listdir(self.folder.name)), ["net.pth", "net.safetensors"])
 
+    def test_not_over_its_input(self):
+        self.store(zip_bytes(sample_state()))
+        link = os.path.join(self.folder.name, "link")
+        os.symlink(self.input, link)
+        for output in (self.input, link):
+            result = self.run_program(self.input, "-o", output, "--raw")
+            self.assertEqual(result.returncode, 1)
+            self.assertIn("is also the file to write", result.stderr)
+            with open(self.input, "rb") as f:
+                self.assertEqual(f.read(), zip_bytes(sample_state()))
+
     def test_same_content_same_bytes(self):
         content = zip_bytes(sample_state())
         metadata, _ = self.converted(content, "--raw")

@@ -354,7 +354,8 @@ def load() -> Tuple[ctypes.CDLL, str]:
                 if not (by_name and str(error).startswith(place.path + ":")):
                     raise LibraryError("cannot load '%s': %s" % (place.path, error)) from None
         missing.append("%s (%s)" % (place.origin, place.path))
-    raise LibraryError("%s was not found; looked in: %s; set ADFEAT_LIBRARY to its path"
+    raise LibraryError("%s was not found; looked in: %s; install libadfeat, build it (cmake --preset release, cmake "
+                       "--build --preset release) or set ADFEAT_LIBRARY to its path"
                        % (SONAME, ", ".join(missing)))
 
 

@@ -9,7 +9,8 @@ __all__ = ["BackendError", "Cancelled", "ClosedError", "Error", "FileError", "Fo
 
 
 class Error(Exception):
-    """What every failure of the library raises. `str(error)` is the library's one sentence.
+    """What every failure of the library raises. `str(error)` is the library's one sentence. What is no image at all, or
+    no option, never reaches it: that is a TypeError or ValueError.
 
     Attributes:
         message: that sentence.

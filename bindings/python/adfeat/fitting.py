@@ -216,6 +216,7 @@ class Padim(Fitter):
     Options, by the names of the C library, which checks them; None is the default:
         dimensions: channels kept of all layers together, or "all".
         layers: "layer1,layer2,layer3" or a list; the first gives the grid.
+        preset: "defard2020": the public code's preprocessing; other options change it.
         seed: of the subset.  covariance: "ridge", "ledoit_wolf".  ridge: default 0.01.
         blur_sigma: of the map, default 4.  memory_limit: bytes that fitting may hold.
         size, crop, resize, aspect, mean, std: as in Backbone.extract_features()."""
@@ -234,6 +235,8 @@ def fit(backbone: Union[Backbone, Path], images: Images, method: str = "gaussian
     """Fit a method on good images: Gaussian(backbone, **options).fit(images) in one call.
 
     backbone is a Backbone or the path of its weights; method is "gaussian" or "padim"."""
+    if not isinstance(method, str):
+        raise TypeError("method is a name, %s; a fitter of one's own has fit(images)" % " or ".join(map(repr, _METHODS)))
     if method not in _METHODS:
         raise ValueError("no method %r: there are %s" % (method, ", ".join(_METHODS)))
     if not isinstance(backbone, Backbone):

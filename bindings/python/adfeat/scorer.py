@@ -55,9 +55,13 @@ class Scorer(Handle):
         return self
 
     @classmethod
-    def load(cls, path: Path, weights: Optional[Path] = None, context: Optional[Context] = None) -> "Scorer":
-        """Load a scorer file. weights: the file of its backbone's weights; None when they are embedded. Raises
-        FileError, FormatError (damaged), MismatchError (other weights than it was fitted with), UnsupportedError."""
+    def load(cls, path: Path, weights: Union[Path, Backbone, None] = None,
+             context: Optional[Context] = None) -> "Scorer":
+        """Load a scorer file. weights: the file of its backbone's weights, or the open Backbone; None when they are
+        embedded. Raises FileError, FormatError (damaged), MismatchError (other weights than it was fitted with),
+        UnsupportedError."""
+        if isinstance(weights, Backbone):
+            return cls.load_onto(path, weights)
         context = context or default_context()
         out = _abi.c_void_p()
         pointer = context._borrow()

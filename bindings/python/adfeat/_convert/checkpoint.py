@@ -107,7 +107,8 @@ def find(module: str, name: str) -> object:
         if module.startswith(("numpy.core", "numpy._core")):
             raise Refused("holds pickled numpy arrays; save the weights with numpy.savez() or as a state dict "
                           "of tensors")
-        raise Refused("asks for '%.80s.%.80s', which is no part of a state dict of tensors" % (module, name))
+        raise Refused("asks for '%.80s.%.80s', which is no part of a state dict of tensors; save the state_dict() of the "
+                      "model and nothing else" % (module, name))
     return KNOWN[module, name]
 
 

@@ -273,6 +273,8 @@ def named_architecture(source: Source, wanted: Wanted) -> typing.Optional[str]:
 
 
 def convert(options: argparse.Namespace, wanted: Wanted) -> Report:
+    if os.path.exists(options.output) and os.path.samefile(options.input, options.output):
+        raise Refused("is also the file to write: that would replace it")
     data = read_bytes(options.input)
     source = read_source(data, options.key)
     report = Report()

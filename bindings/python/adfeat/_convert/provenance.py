@@ -252,4 +252,5 @@ def complete(network: Network, dialect: str, model: typing.Optional[Model], valu
     for key, value in zip(("mean", "std"), images):
         if key not in values:
             values[key], origin[key] = value, "most weights of this kind in timm"
-            notes.append("%s is taken to be %s; that of AdvProp and ra4 weights is 0.5" % (key, show(value)))
+            if value != HALF[0]:
+                notes.append("%s is taken to be %s; that of AdvProp and ra4 weights is 0.5" % (key, show(value)))
