@@ -164,6 +164,44 @@ static const char plain_graph[] = "# one of everything that is not in the other\
                                   "maxpool2d m <- c : kernel=2 stride=2\n"
                                   "tap u <- m\n";
 
+/* Squeeze-excitation, and what pad=same and eps mean said once for all. @ stands for the padding. */
+static const char squeeze_graph[] = "network squeeze\n"
+                                    "input_size 13\n"
+                                    "mean 0 0 0\n"
+                                    "std 1 1 1\n"
+                                    "hint padim.layers level1,level2\n"
+                                    "padding @\n"
+                                    "eps 1e-3\n"
+                                    "input image : channels=3\n"
+                                    "conv2d _conv_stem <- image : out=4 kernel=3 stride=2 pad=same\n"
+                                    "batchnorm _bn0 <- _conv_stem\n"
+                                    "silu stem <- _bn0\n"
+                                    "tap level1 <- stem\n"
+                                    "dwconv2d _blocks.0._depthwise_conv <- stem : kernel=5 stride=2 pad=same\n"
+                                    "batchnorm _blocks.0._bn1 <- _blocks.0._depthwise_conv\n"
+                                    "silu _blocks.0.silu <- _blocks.0._bn1\n"
+                                    "globalavgpool2d _blocks.0.gap <- _blocks.0.silu\n"
+                                    "conv2d _blocks.0._se_reduce <- _blocks.0.gap : out=2 kernel=1 bias=1\n"
+                                    "silu _blocks.0.se_silu <- _blocks.0._se_reduce\n"
+                                    "conv2d _blocks.0._se_expand <- _blocks.0.se_silu : out=4 kernel=1 bias=1\n"
+                                    "sigmoid _blocks.0.gate <- _blocks.0._se_expand\n"
+                                    "mul _blocks.0.mul <- _blocks.0.silu _blocks.0.gate\n"
+                                    "conv2d _blocks.0._project_conv <- _blocks.0.mul : out=4 kernel=1\n"
+                                    "batchnorm _blocks.0._bn2 <- _blocks.0._project_conv\n"
+                                    "tap level2 <- _blocks.0._bn2\n";
+
+/* The graph above with one of the paddings; a text of its own each. */
+static const char *squeeze_with(const char *padding)
+{
+    static char texts[4][sizeof squeeze_graph + 32];
+    static int used = 0;
+    const char *at = strchr(squeeze_graph, '@');
+    MUST(used == 4);
+    snprintf(texts[used], sizeof texts[used], "%.*s%s%s", (int)(at - squeeze_graph), squeeze_graph, padding,
+             at + 1);
+    return texts[used++];
+}
+
 static void make_graphs(void)
 {
     put("graph", "tiny", 0, tiny_graph, sizeof tiny_graph - 1);
@@ -184,6 +222,12 @@ static void make_graphs(void)
         "std 0 1 1\n",
         "conv2d c : out=0x10 kernel=1e0\n",
     };
+    static const char *const paddings[] = {"same_dynamic", "same_static", "same_static_v063"};
+    for (size_t i = 0; i < sizeof paddings / sizeof *paddings; i++) {
+        const char *text = squeeze_with(paddings[i]);
+        put("graph", paddings[i], 0, text, strlen(text));
+        put_broken("graph", paddings[i], 0, text, strlen(text));
+    }
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         char text[1024], name[32];
         /* In front of line i + 8, and what follows it is kept. */
@@ -353,7 +397,8 @@ static void make_scorers(void)
                                  "add d <- c c\ntap t <- d\n"
                                  "maxpool2d m <- c : kernel=2 stride=2\n"
                                  "conv2d e <- m : out=4 kernel=1\ntap u <- e\n";
-    static const scorer_spec specs[] = {
+    const char *squeeze = squeeze_with("symmetric");
+    const scorer_spec specs[] = {
         {"none_none", tiny_graph, AS_WRITTEN, {{"reduce", "none"}, {"pixel", "none"}}},
         {"none_dense", tiny_graph, AS_WRITTEN, {{"reduce", "none"}, {"blur_sigma", "1.5"}}},
         {"npca_dense",
@@ -378,6 +423,8 @@ static void make_scorers(void)
         {"padim_shrunk", second, AS_WRITTEN,
          {{"layers", "u,t"}, {"size", "14"}, {"crop", "10"}, {"covariance", "ledoit_wolf"},
           {"dimensions", "all"}, {"blur_sigma", "0"}}},
+        {"squeeze", squeeze, AS_WRITTEN, {{"layers", "level1,level2"}, {"reduce", "none"}}},
+        {"padim_squeeze_given", squeeze, AS_GIVEN, {{"layers", "level2,level1"}, {"dimensions", "3"}}},
     };
     ad_context *context;
     MUST(ad_context_create(NULL, &context));
