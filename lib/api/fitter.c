@@ -1,4 +1,6 @@
 /* ad_fitter: images in, a scorer out. */
+#include <string.h>
+
 #include "core/options.h"
 #include "methods/method.h"
 
@@ -53,6 +55,23 @@ ad_status ad_fitter_add(ad_fitter *fitter, const ad_image *image)
     return status;
 }
 
+/* Layers of one name are one place in the network: fits of one digest may still come from graphs that name
+ * other nodes so. Fits whose layers have other names are told apart by the option. */
+static ad_status check_layers(const adi_extractor *x, const adi_extractor *y)
+{
+    const adi_graph *g = x->network->graph, *h = y->network->graph;
+    int32_t mine[ADI_MAX_LAYERS], theirs[ADI_MAX_LAYERS];
+    adi_network_places(g, x->taps, x->tap_count, mine);
+    adi_network_places(h, y->taps, y->tap_count, theirs);
+    for (int32_t i = 0; i < x->tap_count && i < y->tap_count; i++) {
+        const char *name = g->taps[x->taps[i]].name;
+        if (strcmp(name, h->taps[y->taps[i]].name) == 0 && mine[i] != theirs[i])
+            return adi_fail(AD_ERR_MISMATCH, "layer '%s' is another node in one fit's network than in the other's",
+                            name);
+    }
+    return AD_OK;
+}
+
 ad_status ad_fitter_merge(ad_fitter *fitter, const ad_fitter *other)
 {
     ADI_CHECK_ARG(fitter && other, "ad_fitter_merge: an argument is NULL");
@@ -67,6 +86,7 @@ ad_status ad_fitter_merge(ad_fitter *fitter, const ad_fitter *other)
     for (int i = 0; i < 16; i++)
         if (mine[i] != theirs[i])
             return adi_fail(AD_ERR_MISMATCH, "the fits to merge are of backbones %s and %s", mine, theirs);
+    ADI_TRY(check_layers(x, y));
     return fitter->method->merge(fitter->state, other->state);
 }
 

@@ -77,6 +77,54 @@ static ad_status check_kind(const adi_safetensors *file, const adi_method **out_
     return AD_OK;
 }
 
+/* The layers are the nodes that they were when the scorer was fitted: the digest does not tell, since names are
+ * no part of it. */
+static ad_status check_layers(const ad_backbone *backbone, const adi_safetensors *file, const int32_t *taps,
+                              int32_t count)
+{
+    const adi_graph *g = backbone->network->graph;
+    const char *text = adi_st_meta(file, "adfeat.graph");
+    int32_t here[ADI_MAX_LAYERS], there[ADI_MAX_LAYERS], named[ADI_MAX_LAYERS];
+    adi_graph *fitted = NULL;
+    ad_status status = AD_OK;
+    if (!text)
+        return adi_fail(AD_ERR_FORMAT, "the scorer's metadata has no 'adfeat.graph'");
+    ADI_TRY(adi_graph_read(g->allocator, text, strlen(text), &fitted));
+    for (int32_t i = 0; i < count && status == AD_OK; i++) {
+        named[i] = adi_graph_find_tap(fitted, g->taps[taps[i]].name);
+        if (named[i] < 0)
+            status = adi_fail(AD_ERR_FORMAT, "the scorer's graph has no layer '%s'", g->taps[taps[i]].name);
+    }
+    if (status == AD_OK) {
+        adi_network_places(g, taps, count, here);
+        adi_network_places(fitted, named, count, there);
+        for (int32_t i = 0; i < count && status == AD_OK; i++)
+            if (here[i] != there[i])
+                status = adi_fail(AD_ERR_MISMATCH,
+                                  "layer '%s' of %s is another node than the one that the scorer was fitted with",
+                                  g->taps[taps[i]].name, g->name);
+    }
+    adi_graph_destroy(fitted);
+    return status;
+}
+
+/* That the backbone is what the model was fitted with, as far as its layers go. */
+static ad_status check_backbone(const ad_backbone *backbone, const adi_safetensors *file, const char *wanted,
+                                const int32_t *taps, int32_t count)
+{
+    const adi_graph *g = backbone->network->graph;
+    char have[17];
+    for (int32_t i = 0; i < count; i++)
+        if (!adi_network_tap_available(backbone->network, taps[i]))
+            return adi_fail(AD_ERR_MISMATCH, "the weights end before layer '%s' of the scorer",
+                            g->taps[taps[i]].name);
+    adi_network_digest(backbone->network, taps, count, have);
+    if (strcmp(have, wanted) != 0)
+        return adi_fail(AD_ERR_MISMATCH, "fitted with %s weights of digest %s, these have digest %s", g->name,
+                        wanted, have);
+    return check_layers(backbone, file, taps, count);
+}
+
 /* Build the scorer that `file` describes on `backbone`. */
 static ad_status load_onto(ad_backbone *backbone, const adi_safetensors *file, const adi_method *method,
                            int32_t embedded, ad_scorer **out_scorer)
@@ -87,21 +135,12 @@ static ad_status load_onto(ad_backbone *backbone, const adi_safetensors *file, c
     void *model = NULL;
     ADI_TRY(method->load(backbone->context, backbone->network->graph, file, &model));
     if (!embedded) {
-        char have[17];
         int32_t count = 0;
         const int32_t *taps = method->taps(model, &count);
-        for (int32_t i = 0; i < count; i++)
-            if (!adi_network_tap_available(backbone->network, taps[i])) {
-                method->destroy_model(model);
-                return adi_fail(AD_ERR_MISMATCH, "the weights end before layer '%s' of the scorer",
-                                backbone->network->graph->taps[taps[i]].name);
-            }
-        adi_network_digest(backbone->network, taps, count, have);
-        if (strcmp(have, wanted) != 0) {
+        const ad_status status = check_backbone(backbone, file, wanted, taps, count);
+        if (status != AD_OK) {
             method->destroy_model(model);
-            return adi_fail(AD_ERR_MISMATCH,
-                            "fitted with %s weights of digest %s, these have digest %s",
-                            backbone->network->graph->name, wanted, have);
+            return status;
         }
     }
     return adi_scorer_wrap(backbone, method, model, wanted, out_scorer);

@@ -31,6 +31,17 @@ void adi_network_needed(const adi_graph *graph, const int32_t *taps, int32_t tap
             needed[graph->nodes[i].input[j]] = 1;
 }
 
+void adi_network_places(const adi_graph *graph, const int32_t *taps, int32_t tap_count, int32_t *out_places)
+{
+    uint8_t needed[ADI_GRAPH_MAX_NODES];
+    adi_network_needed(graph, taps, tap_count, needed);
+    for (int32_t t = 0; t < tap_count; t++) {
+        out_places[t] = 0;
+        for (int32_t i = 0; i < graph->taps[taps[t]].node; i++)
+            out_places[t] += needed[i];
+    }
+}
+
 int32_t adi_network_tap_available(const adi_network *network, int32_t tap)
 {
     const adi_graph *g = network->graph;

@@ -36,6 +36,9 @@ void adi_network_destroy(adi_network *network);
 int32_t adi_network_tap_available(const adi_network *network, int32_t tap);
 /* needed[node] = 1 for every node that the given taps depend on. */
 void adi_network_needed(const adi_graph *graph, const int32_t *taps, int32_t tap_count, uint8_t *needed);
+/* Where each tap's node is among the nodes that the taps need. Networks of one digest whose places agree too mean
+ * the same values by their layers; the digest alone does not know which of its nodes are tapped. */
+void adi_network_places(const adi_graph *graph, const int32_t *taps, int32_t tap_count, int32_t *out_places);
 /* Identity of all that the given taps depend on, as 16 hex digits: out_text holds 17 bytes. */
 void adi_network_digest(const adi_network *network, const int32_t *taps, int32_t tap_count,
                         char *out_text);

@@ -114,6 +114,22 @@ static inline ad_status tiny_open(ad_context *context, const char *path, ad_back
     return ad_backbone_open(context, NULL, path, &o, out);
 }
 
+/* The tiny network with its two layers at other nodes: the same parameters and names, the same digest. */
+static inline ad_status tiny_open_tapped(ad_context *context, const char *path, const char *shallow,
+                                         const char *deep, ad_backbone **out)
+{
+    char text[sizeof tiny_graph + 64] = "";
+    for (const char *line = tiny_graph; *line; line = strchr(line, '\n') + 1)
+        if (strncmp(line, "tap ", 4) != 0)
+            strncat(text, line, strcspn(line, "\n") + 1);
+    const size_t n = strlen(text);
+    snprintf(text + n, sizeof text - n, "tap shallow <- %s\ntap deep <- %s\n", shallow, deep);
+    ad_backbone_options o;
+    ad_backbone_options_init(&o, sizeof o);
+    o.graph = text;
+    return ad_backbone_open(context, NULL, path, &o, out);
+}
+
 /* PaDiM's defaults are for 224 pixels and layers that the tiny network does not have. */
 static inline ad_status tiny_padim_options(ad_padim_options *o, const char *covariance)
 {

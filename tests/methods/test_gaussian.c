@@ -114,6 +114,34 @@ static void too_little_to_fit(void **state)
     ad_fitter_destroy(fit);
 }
 
+/* A layer is a place in the network, not a name: the digest of two networks that differ in names only is one,
+ * and so is every option. */
+static void layers_of_the_same_name(void **state)
+{
+    const fixture *f = *state;
+    ad_backbone *exchanged = NULL, *moved = NULL;
+    ad_fitter *mine = fitter(f, "none", "dense"), *other = NULL;
+    ad_scorer *scorer = fit(f, "none", "dense"), *loaded = NULL;
+    ad_gaussian_options o;
+    ad_gaussian_options_init(&o, sizeof o);
+    set(&o, "reduce", "none");
+    assert_int_equal(tiny_open_tapped(f->context, f->weights, "point_bn", "stem_act", &exchanged), AD_OK);
+    assert_int_equal(ad_gaussian_fitter_create(exchanged, &o, &other), AD_OK);
+    add_range(mine, 0, 2);
+    add_range(other, 2, 4);
+    refused(ad_fitter_merge(mine, other), AD_ERR_MISMATCH, "layer 'shallow'");
+    refused(ad_fitter_merge(other, mine), AD_ERR_MISMATCH, "layer 'shallow'");
+    assert_int_equal(ad_scorer_save(scorer, f->file, NULL), AD_OK);
+    assert_int_equal(tiny_open_tapped(f->context, f->weights, "sum_act", "point_bn", &moved), AD_OK);
+    refused(ad_scorer_load_onto(moved, f->file, &loaded), AD_ERR_MISMATCH, "layer 'shallow'");
+    assert_null(loaded);
+    ad_scorer_destroy(scorer);
+    ad_fitter_destroy(mine);
+    ad_fitter_destroy(other);
+    ad_backbone_destroy(exchanged);
+    ad_backbone_destroy(moved);
+}
+
 static void belongs_together(void **state)
 {
     const fixture *f = *state;
@@ -246,7 +274,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(separates_and_localises), cmocka_unit_test(normal_score_is_the_rms),
         cmocka_unit_test(file_keeps_the_bits),     cmocka_unit_test(merged_equals_sequential),
-        cmocka_unit_test(too_little_to_fit),       cmocka_unit_test(belongs_together),
+        cmocka_unit_test(too_little_to_fit),       cmocka_unit_test(layers_of_the_same_name),
+        cmocka_unit_test(belongs_together),
         cmocka_unit_test(every_flipped_bit_is_found), cmocka_unit_test(presets),
         cmocka_unit_test(options_as_text),
         cmocka_unit_test(options_out_of_range),

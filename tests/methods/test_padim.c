@@ -191,6 +191,34 @@ static void too_little_to_fit(void **state)
     ad_fitter_destroy(fit);
 }
 
+/* A layer is a place in the network, not a name: the digest of two networks that differ in names only is one,
+ * and so is every option. */
+static void layers_of_the_same_name(void **state)
+{
+    const fixture *f = *state;
+    ad_backbone *exchanged = NULL, *moved = NULL;
+    ad_fitter *mine = fitter(f, "ridge", "9"), *other = NULL;
+    const ad_padim_options o = tiny_options("ridge", "9");
+    ad_scorer *scorer = NULL, *loaded = NULL;
+    assert_int_equal(tiny_open_tapped(f->context, f->weights, "point_bn", "stem_act", &exchanged), AD_OK);
+    assert_int_equal(ad_padim_fitter_create(exchanged, &o, &other), AD_OK);
+    add_range(mine, 0, 9);
+    add_range(other, 9, 20);
+    refused(ad_fitter_merge(mine, other), AD_ERR_MISMATCH, "layer 'shallow'");
+    refused(ad_fitter_merge(other, mine), AD_ERR_MISMATCH, "layer 'shallow'");
+    assert_int_equal(ad_fitter_count(mine), 9);
+    assert_int_equal(ad_fitter_finish(mine, &scorer), AD_OK);
+    assert_int_equal(ad_scorer_save(scorer, f->file, NULL), AD_OK);
+    assert_int_equal(tiny_open_tapped(f->context, f->weights, "sum_act", "point_bn", &moved), AD_OK);
+    refused(ad_scorer_load_onto(moved, f->file, &loaded), AD_ERR_MISMATCH, "layer 'shallow'");
+    assert_null(loaded);
+    ad_scorer_destroy(scorer);
+    ad_fitter_destroy(mine);
+    ad_fitter_destroy(other);
+    ad_backbone_destroy(exchanged);
+    ad_backbone_destroy(moved);
+}
+
 /* Known before the first image, refused before anything of that size is asked for, and no less than
  * what is held at any time, finishing included. */
 static void memory_is_known(void **state)
@@ -394,6 +422,7 @@ int main(void)
         cmocka_unit_test(file_keeps_the_bits),
         cmocka_unit_test(merged_equals_sequential),
         cmocka_unit_test(too_little_to_fit),
+        cmocka_unit_test(layers_of_the_same_name),
         cmocka_unit_test(memory_is_known),
         cmocka_unit_test(not_finite),
         cmocka_unit_test(every_flipped_bit_is_found),
