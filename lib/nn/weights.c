@@ -43,12 +43,19 @@ static const adi_st_tensor *param(const loader *l, int32_t node, int32_t index)
     return l->tensors[node * ADI_OP_MAX_PARAMS + index];
 }
 
-/* Whose names the file uses and what stands before them, told by the first parameter. */
+static int same_shape(const adi_st_tensor *a, const adi_st_tensor *b)
+{
+    return a->ndim == b->ndim && memcmp(a->shape, b->shape, (size_t)a->ndim * sizeof *a->shape) == 0;
+}
+
+/* Whose names the file uses and what stands before them, told by the first parameter. Where that is there
+ * twice there are two networks, and taking either would be a guess. */
 static ad_status choose_names(loader *l, const char *asked)
 {
     const adi_graph *g = l->net->graph;
     int32_t first = 0;
     char name[ADI_ST_MAX_NAME + 1];
+    const adi_st_tensor *chosen = NULL;
     while (first < g->node_count && !g->nodes[first].op->params)
         first++;
     if (first == g->node_count)
@@ -56,11 +63,21 @@ static ad_status choose_names(loader *l, const char *asked)
     const size_t prefixes = asked ? 1 : sizeof usual_prefixes / sizeof *usual_prefixes;
     for (size_t i = 0; i < prefixes; i++)
         for (int32_t d = 0; d < ADI_DIALECTS; d++) {
-            l->prefix = asked ? asked : usual_prefixes[i];
+            const char *prefix = asked ? asked : usual_prefixes[i];
+            const adi_st_tensor *t = param_name(l, (adi_dialect)d, prefix, first, 0, name)
+                                         ? adi_st_find(l->file, name)
+                                         : NULL;
+            if (t && chosen && same_shape(t, chosen))
+                return adi_fail(AD_ERR_MISMATCH, "the weights hold both '%s' and '%s': %s is needed",
+                                chosen->name, t->name, strcmp(l->prefix, prefix) ? "a prefix" : "one network");
+            if (!t || chosen)
+                continue;
+            chosen = t;
+            l->prefix = prefix;
             l->net->dialect = (adi_dialect)d;
-            if (param_name(l, l->net->dialect, l->prefix, first, 0, name) && adi_st_find(l->file, name))
-                return AD_OK;
         }
+    if (chosen)
+        return AD_OK;
     if (asked)
         return adi_fail(AD_ERR_MISMATCH, "the weights hold no tensor '%s%s.%s' that %s begins with",
                         asked, g->nodes[first].name, g->nodes[first].op->param[0].suffix, g->name);

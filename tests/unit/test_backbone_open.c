@@ -337,6 +337,50 @@ static void missing_is_named_in_the_dialect(void **state)
     ad_context_destroy(context);
 }
 
+/* A file with the first parameter of a network twice, in two dialects or after two prefixes, holds two networks:
+ * which is meant is not guessed. */
+static void two_networks_in_one_file(void **state)
+{
+    (void)state;
+    static const struct {
+        adi_dialect dialects[2];
+        const char *prefixes[2], *sentence, *ask;
+    } cases[] = {
+        {{ADI_DIALECT_GRAPH, ADI_DIALECT_TIMM}, {"", ""},
+         "the weights hold both '_conv_stem.weight' and 'conv_stem.weight': one network is needed", NULL},
+        {{ADI_DIALECT_TORCHVISION, ADI_DIALECT_TIMM}, {"model.", "model."},
+         "the weights hold both 'model.features.0.0.weight' and 'model.conv_stem.weight': one network is needed",
+         NULL},
+        {{ADI_DIALECT_GRAPH, ADI_DIALECT_GRAPH}, {"model.", "encoder."},
+         "the weights hold both 'model._conv_stem.weight' and 'encoder._conv_stem.weight': a prefix is needed",
+         "encoder."},
+        {{ADI_DIALECT_TIMM, ADI_DIALECT_GRAPH}, {"", "module."},
+         "the weights hold both 'conv_stem.weight' and 'module._conv_stem.weight': a prefix is needed", "module."},
+    };
+    ad_context *context = context_new();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        st_memory m = weights_in("efficientnet_lite0", cases[i].dialects[0]),
+                  other = weights_in("efficientnet_lite0", cases[i].dialects[1]);
+        st_memory_prefix(&m, cases[i].prefixes[0]);
+        st_memory_prefix(&other, cases[i].prefixes[1]);
+        for (int32_t e = 0; e < other.count; e++) {
+            const st_entry *t = &other.entries[e];
+            memcpy(st_memory_add(&m, t->name, t->dtype, t->ndim, t->shape), t->data,
+                   (size_t)t->count * sizeof(float));
+        }
+        check_refused(context, &m, "efficientnet_lite0", NULL, AD_ERR_MISMATCH, cases[i].sentence);
+        if (cases[i].ask) {
+            ad_backbone_options o = options_of(NULL, NULL);
+            o.prefix = cases[i].ask;
+            check_open(context, &m, "efficientnet_lite0", &o, "efficientnet_pytorch", AD_PADDING_SAME_DYNAMIC,
+                       1e-3, NULL);
+        }
+        st_memory_free(&other);
+        st_memory_free(&m);
+    }
+    ad_context_destroy(context);
+}
+
 static void options_as_text(void **state)
 {
     (void)state;
@@ -384,6 +428,7 @@ int main(void)
         cmocka_unit_test(recognised),
         cmocka_unit_test(every_layer_at_once),
         cmocka_unit_test(missing_is_named_in_the_dialect),
+        cmocka_unit_test(two_networks_in_one_file),
         cmocka_unit_test(options_as_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
