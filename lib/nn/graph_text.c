@@ -6,14 +6,14 @@
 
 #include "nn/graph.h"
 
-/* The statement whose key begins the line, or -1. */
+/* The statement whose key is the line's first word, or -1. */
 static int32_t statement_of(const char *line, const adi_statement *statements, int32_t count)
 {
-    for (int32_t i = 0; i < count; i++) {
-        const size_t n = strlen(statements[i].key);
-        if (strncmp(line, statements[i].key, n) == 0 && (line[n] == ' ' || line[n] == '\t'))
+    line += strspn(line, " \t\r");
+    const size_t n = strcspn(line, " \t\r\n");
+    for (int32_t i = 0; i < count; i++)
+        if (strlen(statements[i].key) == n && memcmp(line, statements[i].key, n) == 0)
             return i;
-    }
     return -1;
 }
 
@@ -22,8 +22,10 @@ ad_status adi_graph_text_with(const adi_allocator *a, const char *text,
 {
     size_t room = strlen(text) + 1;
     uint32_t seen = 0;
-    for (int32_t i = 0; i < count; i++)
-        room += strlen(statements[i].key) + strlen(statements[i].value) + 2;
+    for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+        const int32_t i = statement_of(line, statements, count);
+        room += i < 0 ? 0 : strlen(statements[i].key) + strlen(statements[i].value) + 2;
+    }
     char *out = adi_alloc(a, room), *at = out;
     if (!out)
         return adi_fail_memory();
@@ -33,10 +35,8 @@ ad_status adi_graph_text_with(const adi_allocator *a, const char *text,
         if (i < 0) {
             memcpy(at, line, length);
             at += length;
-        } else if (!(seen >> i
-                     & 1)) { /* a text with the same statement twice is refused by the reader */
-            at += snprintf(at, room - (size_t)(at - out), "%s %s", statements[i].key,
-                           statements[i].value);
+        } else { /* twice where it was twice, so that the reader refuses it */
+            at += snprintf(at, room - (size_t)(at - out), "%s %s", statements[i].key, statements[i].value);
             seen |= 1u << i;
         }
         line += length;

@@ -169,6 +169,11 @@ static void text_with(void **state)
                 && g->nodes[1].attrs.eps == 0.25);
     adi_graph_destroy(g);
     adi_free(heap, out);
+    /* What the reader takes for a statement, and no less: indented, alone on its line, given twice. */
+    static const char loose[] = "\tpadding  same_static\r\n  eps\npaddings x\npadding#\n padding symmetric";
+    assert_int_equal(adi_graph_text_with(heap, loose, both, 2, &out), AD_OK);
+    assert_string_equal(out, "padding symmetric\neps 0.25\npaddings x\npadding#\npadding symmetric");
+    adi_free(heap, out);
     assert_int_equal(adi_graph_text_with(heap, text, NULL, 0, &out), AD_OK);
     assert_string_equal(out, text);
     adi_free(heap, out);
