@@ -28,7 +28,7 @@ static ad_status find_shapes(const adi_graph *g, const uint8_t *needed, int64_t 
             in[j] = shape[node->input[j]];
         const ad_status status = node->op->shape(node->name, &node->attrs, in, &shape[i]);
         if (status != AD_OK)
-            return adi_fail_prefix(status, "input of %lldx%lld is too small for %s: ", (long long)width,
+            return adi_fail_prefix(status, "input of %lldx%lld does not fit %s: ", (long long)width,
                                    (long long)height, g->name);
     }
     return AD_OK;

@@ -48,13 +48,13 @@ static void inputs_that_are_too_small(void **state)
                                        "maxpool2d b <- a : kernel=3\n"
                                        "tap u <- b\n");
     refused(net, 0, 4, 9,
-            "input of 9x4 is too small for n: conv2d 'a': input of 4x9 is smaller than "
+            "input of 9x4 does not fit n: conv2d 'a': input of 4x9 is smaller than "
             "its 5x5 window");
     refused(net, 0, 9, 1,
-            "input of 1x9 is too small for n: conv2d 'a': input of 9x1 is smaller than "
+            "input of 1x9 does not fit n: conv2d 'a': input of 9x1 is smaller than "
             "its 5x5 window");
     refused(net, 1, 8, 9,
-            "input of 9x8 is too small for n: maxpool2d 'b': input of 2x3 is smaller than "
+            "input of 9x8 does not fit n: maxpool2d 'b': input of 2x3 is smaller than "
             "its 3x3 window");
     refused(net, 0, 0, 9, "network input of 9x0: 1 to 8192 a side is possible");
     refused(net, 0, 9, -1, "network input of -1x9: 1 to 8192 a side is possible");
@@ -78,7 +78,7 @@ static void sums_of_different_sizes(void **state)
     adi_network *net = network_of(HEAD "conv2d a <- image : out=3 kernel=3\n"
                                        "add s <- a image\n"
                                        "tap t <- s\n");
-    refused(net, 0, 8, 9, "input of 9x8 is too small for n: add 's': inputs are 6x7x3 and 8x9x3");
+    refused(net, 0, 8, 9, "input of 9x8 does not fit n: add 's': inputs are 6x7x3 and 8x9x3");
     adi_network_destroy(net);
 }
 
