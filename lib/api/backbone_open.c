@@ -203,8 +203,13 @@ static ad_status choose_triple(const adi_safetensors *file, const adi_graph *g, 
     if (!text)
         return AD_OK;
     float values[3];
+    const float low = strcmp(key, "std") == 0 ? ADI_GRAPH_MIN_STD : -ADI_GRAPH_MAX_MEAN;
     if (adi_text_triple(key, text, values) != AD_OK)
         return adi_fail_prefix(AD_ERR_FORMAT, "metadata: ");
+    for (int i = 0; i < 3; i++)
+        if (!(values[i] >= low && values[i] <= ADI_GRAPH_MAX_MEAN))
+            return adi_fail(AD_ERR_FORMAT, "metadata %s '%s': %g is not from %g to %g", key, text,
+                            (double)values[i], (double)low, (double)ADI_GRAPH_MAX_MEAN);
     char one[ADI_REAL_TEXT];
     out[0] = '\0';
     for (int i = 0; i < 3; i++) {

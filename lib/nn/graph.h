@@ -14,6 +14,10 @@ enum {
     ADI_GRAPH_MAX_NAME = 120
 };
 
+/* Of mean and std. */
+#define ADI_GRAPH_MAX_MEAN 1e6f
+#define ADI_GRAPH_MIN_STD  1e-6f
+
 typedef struct adi_node {
     const char *name;
     const adi_op *op;

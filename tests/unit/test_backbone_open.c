@@ -220,7 +220,8 @@ static void bad_metadata(void **state)
         {"\"batchnorm_eps\":\"nan\"",
          "metadata: option batchnorm_eps: 'nan' is not a number from 1e-12 to 0.999"},
         {"\"mean\":\"0.5,0.5\"", "metadata: option mean: '0.5,0.5' is not three numbers r,g,b"},
-        {"\"std\":\"0,1,1\"", "graph line 5: '0' is not a number from 1e-06 to 1e+06"},
+        {"\"std\":\"0,1,1\"", "metadata std '0,1,1': 0 is not from 1e-06 to 1e+06"},
+        {"\"mean\":\"0,1,-1e7\"", "metadata mean '0,1,-1e7': -1e+07 is not from -1e+06 to 1e+06"},
     };
     ad_context *context = context_new();
     st_memory m = weights_in("efficientnet_lite0", ADI_DIALECT_GRAPH);
