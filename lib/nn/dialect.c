@@ -15,18 +15,32 @@ typedef struct block {
     int32_t has_expand, has_se;
 } block;
 
-/* The number in "_blocks.N.part"; *out_part is what follows it. -1 where the name is of another
- * kind. */
+/* The number in "_blocks.N.part"; *out_part is what follows it. -1 where the name is of another kind. N is
+ * written in one way only, so a block has each part once however a hostile graph names its nodes. */
 static int32_t block_number(const char *name, const char **out_part)
 {
     char *end;
     if (strncmp(name, BLOCKS, sizeof BLOCKS - 1) != 0)
         return -1;
-    const long n = strtol(name + sizeof BLOCKS - 1, &end, 10);
-    if (*end != '.' || n < 0 || n >= ADI_GRAPH_MAX_NODES)
+    const char *digits = name + sizeof BLOCKS - 1;
+    if (*digits < '0' || *digits > '9' || (digits[0] == '0' && digits[1] != '.'))
+        return -1;
+    const long n = strtol(digits, &end, 10);
+    if (*end != '.' || n >= ADI_GRAPH_MAX_NODES)
         return -1;
     *out_part = end + 1;
     return (int32_t)n;
+}
+
+/* The parts that have names elsewhere: looked at before block_at(), which goes through the whole block. */
+static int is_part(const char *part)
+{
+    static const char *const parts[] = {"_expand_conv", "_bn0",       "_depthwise_conv", "_bn1",
+                                        "_se_reduce",   "_se_expand", "_project_conv",   "_bn2"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (strcmp(part, parts[i]) == 0)
+            return 1;
+    return 0;
 }
 
 static block block_at(const adi_graph *g, int32_t index)
@@ -111,6 +125,8 @@ int32_t adi_dialect_name(adi_dialect dialect, const adi_graph *graph, int32_t in
     if (dialect == ADI_DIALECT_GRAPH) {
         n = snprintf(out, size, "%s", name);
     } else if (block_number(name, &part) >= 0) {
+        if (!is_part(part))
+            return 0;
         const block b = block_at(graph, index);
         n = dialect == ADI_DIALECT_TIMM ? timm_part(&b, part, out, size)
                                         : torchvision_part(&b, part, out, size);

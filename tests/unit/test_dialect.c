@@ -95,16 +95,19 @@ static void resnets_have_one_name(void **state)
 static void limits(void **state)
 {
     (void)state;
-    static const char text[] =
-        "network n\ninput_size 8\nmean 0 0 0\nstd 1 1 1\ninput image : channels=3\n"
-        "conv2d _conv_stem <- image : out=3 kernel=1\n"
-        "conv2d _blocks.99999999999999999999._expand_conv <- _conv_stem : out=3 kernel=1\n"
-        "conv2d _blocks.x._expand_conv <- _conv_stem : out=3 kernel=1\n"
-        "conv2d _blocks.0.other <- _conv_stem : out=3 kernel=1\n"
-        "conv2d _blocks.0._project_conv <- _blocks.0.other : out=3 kernel=1\n"
-        "tap t <- _blocks.0._project_conv\n";
+    static const char text[] = "network n\ninput_size 8\nmean 0 0 0\nstd 1 1 1\ninput image : channels=3\n"
+                               "conv2d _conv_stem <- image : out=3 kernel=1\n"
+                               "conv2d _blocks.99999999999999999999._expand_conv <- _conv_stem : out=3 kernel=1\n"
+                               "conv2d _blocks.x._expand_conv <- _conv_stem : out=3 kernel=1\n"
+                               "conv2d _blocks.0.other <- _conv_stem : out=3 kernel=1\n"
+                               "conv2d _blocks.0._project_conv <- _blocks.0.other : out=3 kernel=1\n"
+                               "conv2d _blocks.01._project_conv <- _conv_stem : out=3 kernel=1\n"
+                               "conv2d _blocks.-0._project_conv <- _conv_stem : out=3 kernel=1\n"
+                               "tap t <- _blocks.0._project_conv\n";
     adi_graph *g = graph_of(heap, text);
     char name[200];
+    for (int32_t i = 6; i <= 7; i++) /* one way to write a number, so each part is there once */
+        assert_false(adi_dialect_name(ADI_DIALECT_TIMM, g, i, "weight", name, sizeof name));
     for (int32_t d = ADI_DIALECT_TORCHVISION; d < ADI_DIALECTS; d++)
         for (int32_t i = 2; i <= 4; i++)
             assert_false(adi_dialect_name((adi_dialect)d, g, i, "weight", name, sizeof name));
