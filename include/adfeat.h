@@ -269,7 +269,8 @@ typedef struct ad_backbone_options {
     int32_t     padding;  /**< an ad_padding; default AD_PADDING_AUTO */
     const char *prefix;   /**< put before every name in the file; default NULL: none, "module.", "model.",
                                "backbone.", "encoder." and "feature_extractor." are tried */
-    const char *graph;    /**< text of a graph to use instead of a built-in one; default NULL */
+    const char *graph;    /**< text of a graph to use instead of a built-in one; default NULL. Its own statements
+                               take the place of the metadata and of names */
     double      batchnorm_eps; /**< added to running variances, in (0, 1); default 0: as the file says */
 } ad_backbone_options;
 
@@ -310,7 +311,8 @@ typedef struct ad_backbone_info {
     uint32_t    struct_size;
     int32_t     input_size;     /**< the side it was trained at, 224 for ResNet */
     const char *architecture;
-    const char *digest;         /**< identity of architecture and weights; equal files, equal digest */
+    const char *digest;         /**< identity of architecture, weights, padding and eps: equal
+                                     files opened with equal options have equal digests */
     int64_t     parameter_count;/**< parameters in use: heads and unused layers not counted */
     const char *dialect;        /**< whose names the file uses: "torchvision", "timm",
                                      "efficientnet_pytorch", or "graph" */
@@ -578,8 +580,9 @@ typedef struct ad_padim_options {
     int32_t       reserved;
     double        ridge;         /**< default 0.01, > 0 */
     double        blur_sigma;    /**< Gaussian blur of the map at input size; default 4; 0: none; <= 64 */
-    uint64_t      memory_limit;  /**< bytes that fitting may hold; default 8 GiB; more is refused,
-                                      with both numbers */
+    uint64_t      memory_limit;  /**< bytes that the statistics of a fit may hold; default 8 GiB;
+                                      more is refused, with both numbers. ad_fitter_memory() counts
+                                      what the network needs too */
 } ad_padim_options;
 AD_API void ad_padim_options_init(ad_padim_options *options, size_t struct_size);
 /** Set one option by name from text: "dimensions" (a number or "all"), "layers", "seed",
