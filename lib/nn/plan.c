@@ -176,6 +176,9 @@ static size_t first_gap(const lifetime *all, int32_t count, const lifetime *mine
     return at;
 }
 
+/* 16 GiB, as far above what networks take as four for one result: a file of 2 KB could ask for 240. */
+#define MAX_BLOCK_FLOATS ((size_t)1 << 32)
+
 static ad_status place(adi_plan *plan)
 {
     lifetime *all = adi_calloc(plan->allocator, (size_t)plan->step_count + 1, sizeof *all);
@@ -187,7 +190,7 @@ static ad_status place(adi_plan *plan)
         *l = (lifetime){i, i < 0 ? plan->input_last_use : plan->steps[i].last_use, 0,
                         floats_of(i < 0 ? &plan->input : &plan->steps[i].call.out)};
         l->offset = first_gap(all, i + 1, l);
-        if (!l->floats || l->offset + l->floats > SIZE_MAX / 8) {
+        if (!l->floats || l->offset + l->floats > MAX_BLOCK_FLOATS) {
             status = adi_fail(AD_ERR_SHAPE, "%s: the activations of a %lldx%lld input are too large",
                               plan->network->graph->name, (long long)plan->input.w,
                               (long long)plan->input.h);

@@ -93,6 +93,16 @@ static void results_that_are_too_large(void **state)
     assert_true(plan->block_floats >= (size_t)1 << 30);
     adi_plan_destroy(plan);
     adi_network_destroy(net);
+    /* Each of them fits; what lives at once does not. */
+    net = network_of(HEAD "conv2d a <- image : out=65536 kernel=1\nrelu b <- a\nrelu c <- a\nrelu d <- a\n"
+                          "tap a <- a\ntap b <- b\ntap c <- c\ntap d <- d\n");
+    static const int32_t all[] = {0, 1, 2, 3};
+    adi_plan_destroy(plan_of(net, all, 3, 128, 128));
+    plan = NULL;
+    assert_int_equal(adi_plan_create(net, adi_backend_ref.kernels, 1, all, 4, 128, 128, &plan), AD_ERR_SHAPE);
+    assert_string_equal(ad_last_error_message(), "n: the activations of a 128x128 input are too large");
+    assert_null(plan);
+    adi_network_destroy(net);
 }
 
 /* ---- Shapes --------------------------------------------------------------------------------- */
