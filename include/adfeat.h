@@ -486,7 +486,9 @@ AD_NODISCARD AD_API ad_status ad_scorer_save(const ad_scorer *scorer, const char
                                              const ad_scorer_save_options *options);
 /** Load a scorer. @param weights_path the backbone's weights; NULL when they are embedded
  *  @return AD_OK, AD_ERR_IO, AD_ERR_FORMAT (damaged: a CRC-32 differs), AD_ERR_MISMATCH (other
- *         weights than it was fitted with), AD_ERR_UNSUPPORTED (made by a newer version) */
+ *         weights than it was fitted with), AD_ERR_INVALID_ARGUMENT (no weights given, and none
+ *         embedded), AD_ERR_NUMERIC (NaN or infinity), AD_ERR_SHAPE (larger than any machine's
+ *         memory), AD_ERR_UNSUPPORTED (made by a newer version), AD_ERR_OUT_OF_MEMORY */
 AD_NODISCARD AD_API ad_status ad_scorer_load(ad_context *context, const char *path,
                                              const char *weights_path, ad_scorer **out_scorer);
 /** Load a scorer onto a backbone that is open already: many scorers share one set of weights. */
