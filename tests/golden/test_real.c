@@ -24,6 +24,8 @@ static const double pooled_limit = 5e-5;
 
 static const char weights_path[] =
     ADFEAT_SHARED_DIR "/weights/resnet18_imagenet_folded.safetensors";
+static const char resnet50_path[] =
+    ADFEAT_SHARED_DIR "/weights/resnet50_imagenet_f16.safetensors";
 static const char screw_path[] = ADFEAT_SHARED_DIR "/data/mvtec_screw/test/good/000.png";
 static const char cookies_path[] = ADFEAT_SHARED_DIR "/data/cookies/test/broken/anomaly-1.jpg";
 
@@ -146,10 +148,35 @@ static void the_file_ends_after_layer3(void **state)
     adi_st_close(file);
 }
 
+/* Files of others open with no option given: what they are is in their metadata, and once more in their names and
+ * shapes. Parameters by the published counts; folding leaves one for two of every channel. */
+static void open_without_options(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *architecture;
+        int64_t parameters;
+    } files[] = {{weights_path, "resnet18", 2782784 - (64 + 256 + 640 + 1280)},
+                 {resnet50_path, "resnet50", 8543296}};
+    ad_context *context = NULL;
+    assert_int_equal(ad_context_create(NULL, &context), AD_OK);
+    for (int i = 0; i < 2; i++) {
+        ad_backbone *b = NULL;
+        if (ad_backbone_open(context, NULL, files[i].path, NULL, &b) != AD_OK)
+            fail_msg("%s", ad_last_error_message());
+        ad_backbone_info info = {.struct_size = sizeof info};
+        assert_int_equal(ad_backbone_get_info(b, &info), AD_OK);
+        assert_string_equal(info.architecture, files[i].architecture);
+        assert_int_equal(info.parameter_count, files[i].parameters);
+        ad_backbone_destroy(b);
+    }
+    ad_context_destroy(context);
+}
+
 int main(void)
 {
-    const char *const needed[] = {weights_path, screw_path, cookies_path};
-    for (int i = 0; i < 3; i++)
+    const char *const needed[] = {weights_path, resnet50_path, screw_path, cookies_path};
+    for (int i = 0; i < 4; i++)
         if (access(needed[i], R_OK) != 0) {
             printf("skipped: %s is not on this machine\n", needed[i]);
             return 77;
@@ -157,6 +184,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(photographs),
         cmocka_unit_test(the_file_ends_after_layer3),
+        cmocka_unit_test(open_without_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
