@@ -282,8 +282,11 @@ static int32_t missing_param(const loader *l, int32_t index)
 {
     const adi_node *node = &l->net->graph->nodes[index];
     const int32_t conv = foldable_into(l, index);
-    if (conv >= 0 && !l->found[index] && param(l, conv, 1))
-        return -1; /* folded in the file: the convolution has a bias and the batch norm is gone */
+    /* Folded in the file: the convolution has a bias and the batch norm is gone. A convolution that has a bias of
+     * its own tells nothing; then only a scorer, whose backbones are always folded, is believed. */
+    if (conv >= 0 && !l->found[index] && param(l, conv, 1)
+        && (!l->net->graph->nodes[conv].attrs.bias || adi_st_meta(l->file, "adfeat.embedded")))
+        return -1;
     for (int32_t i = 0; i < node->op->params; i++)
         if (adi_op_needs_param(node->op, &node->attrs, i) && !param(l, index, i))
             return i;

@@ -228,6 +228,28 @@ static void resnet18(void **state)
     st_memory_free(&m);
 }
 
+/* A convolution with a bias of its own does not look folded when its batch norm is missing; only a scorer's
+ * backbone is, and says so. */
+static void a_bias_of_its_own_is_not_folding(void **state)
+{
+    (void)state;
+    static const char text[] = "network n\ninput_size 8\nmean 0 0 0\nstd 1 1 1\ninput image : channels=3\n"
+                               "conv2d c <- image : out=4 kernel=1 bias=1\nbatchnorm b <- c\ntap t <- b\n";
+    adi_graph *g = graph_of(heap, text);
+    st_memory m = seeded_weights(g, 1.0);
+    adi_graph_destroy(g);
+    adi_network *net;
+    assert_int_equal(try_network(heap, text, &m, NULL, &net), AD_OK);
+    adi_network_destroy(net);
+    st_memory_remove_all(&m, "b.");
+    assert_int_equal(try_network(heap, text, &m, NULL, &net), AD_ERR_MISMATCH);
+    assert_string_equal(ad_last_error_message(), "the weights hold no tensor 'b.weight', which n needs");
+    m.metadata = "\"adfeat.embedded\":\"1\"";
+    assert_int_equal(try_network(heap, text, &m, NULL, &net), AD_OK);
+    adi_network_destroy(net);
+    st_memory_free(&m);
+}
+
 static void architecture_and_prefix(void **state)
 {
     (void)state;
@@ -355,6 +377,7 @@ int main(void)
         cmocka_unit_test(a_gap_in_the_middle),
         cmocka_unit_test(strangers),
         cmocka_unit_test(resnet18),
+        cmocka_unit_test(a_bias_of_its_own_is_not_folding),
         cmocka_unit_test(architecture_and_prefix),
         cmocka_unit_test(no_nan_no_infinity),
         cmocka_unit_test(other_types),
