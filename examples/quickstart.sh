@@ -77,7 +77,7 @@ build() ( # a subshell: the paths that were given stay relative to where they we
 wheel() {
     local path=$cache/$2 fetched
     if [ ! -f "$path" ]; then
-        fetched=$(mktemp -d "$cache/fetch.XXXXXX")
+        fetched=$(mktemp -d -p "$cache")
         quiet "fetching $1 from PyPI" python3 -m pip --disable-pip-version-check download \
             --no-deps --only-binary :all: --dest "$fetched" "$1"
         [ -f "$fetched/$2" ] || die "fetching $1 gave no $2; the log is $log"
@@ -92,7 +92,7 @@ wheel() {
 unpack() {
     local fresh
     [ -d "$cache/$2" ] && return
-    fresh=$(mktemp -d "$cache/unpack.XXXXXX")
+    fresh=$(mktemp -d -p "$cache")
     quiet "unpacking $1" python3 -m zipfile -e "$cache/$1" "$fresh"
     mv "$fresh" "$cache/$2"
 }
@@ -132,7 +132,7 @@ get_images() {
         wheel elpv-dataset==1.0.0.post1 "$file" \
             85e31c1126ee9b48e62d3a0232c58f58b2d189b0814a45c13642fa0415af4a4c
         unpack "$file" elpv
-        fresh=$(mktemp -d "$cache/cells.XXXXXX")
+        fresh=$(mktemp -d -p "$cache")
         sort_cells "$cache/elpv/elpv_dataset/data" "$fresh"
         mv "$fresh" "$data"
     fi

@@ -18,13 +18,9 @@ void ad_backbone_options_init(ad_backbone_options *options, size_t struct_size)
     adi_options_init(options, struct_size, &defaults, sizeof defaults);
 }
 
-ad_status ad_backbone_options_set(ad_backbone_options *options, const char *key, const char *value)
+static ad_status set_option(void *full, const char *key, const char *value)
 {
-    ADI_CHECK_ARG(options && key && value, "ad_backbone_options_set: an argument is NULL");
-    ADI_CHECK_ARG(
-        options->struct_size >= sizeof *options,
-        "ad_backbone_options_set: struct_size is %u, call ad_backbone_options_init() first",
-        options->struct_size);
+    ad_backbone_options *options = full;
     if (strcmp(key, "padding") == 0) {
         const int32_t padding = adi_padding_find(value);
         ADI_CHECK_ARG(padding >= 0, "option padding: '%s' is none of auto, %s", value,
@@ -40,6 +36,13 @@ ad_status ad_backbone_options_set(ad_backbone_options *options, const char *key,
     }
     return adi_fail(AD_ERR_INVALID_ARGUMENT,
                     "a backbone has no option '%s': there are padding, batchnorm_eps, prefix", key);
+}
+
+ad_status ad_backbone_options_set(ad_backbone_options *options, const char *key, const char *value)
+{
+    ad_backbone_options full;
+    ad_backbone_options_init(&full, sizeof full);
+    return adi_options_set(options, &full, sizeof full, "ad_backbone_options", set_option, key, value);
 }
 
 int32_t ad_architecture_count(void)

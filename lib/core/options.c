@@ -1,6 +1,7 @@
 /* Structs that begin with struct_size. */
 #include "core/options.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum { MIN_STRUCT = 8 };
@@ -41,4 +42,19 @@ ad_status adi_struct_give(void *caller, const void *full, size_t size, const cha
     memcpy(caller, full, stated < size ? stated : size);
     memcpy(caller, &stated, sizeof stated);
     return AD_OK;
+}
+
+ad_status adi_options_set(void *caller, void *full, size_t size, const char *what, adi_option_setter set,
+                          const char *key, const char *value)
+{
+    unsigned char before[512];
+    ADI_CHECK_ARG(caller && key && value, "%s: an argument of its set function is NULL", what);
+    assert(size <= sizeof before);
+    ADI_TRY(adi_options_take(full, size, caller, what));
+    memcpy(before, full, size);
+    ADI_TRY(set(full, key, value));
+    const size_t room = stated_size(caller);
+    ADI_CHECK_ARG(room >= size || memcmp(before + room, (unsigned char *)full + room, size - room) == 0,
+                  "%s: option %s is newer than the caller's struct of %zu bytes", what, key, room);
+    return adi_struct_give(caller, full, size, what);
 }

@@ -14,4 +14,13 @@ ad_status adi_options_take(void *full, size_t size, const void *caller, const ch
 /* Copy a filled struct out to a caller whose struct_size is set; its struct_size is kept. */
 ad_status adi_struct_give(void *caller, const void *full, size_t size, const char *what);
 
+/* Sets one option of a full struct from text. */
+typedef ad_status (*adi_option_setter)(void *full, const char *key, const char *value);
+
+/* One option of a caller's struct of any size: `full`, which holds the defaults, takes what the caller has, `set`
+ * changes it, and the caller gets back what it has room for. An option that it has no room for is refused. On
+ * failure the caller's struct is as before. */
+ad_status adi_options_set(void *caller, void *full, size_t size, const char *what, adi_option_setter set,
+                          const char *key, const char *value);
+
 #endif

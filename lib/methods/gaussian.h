@@ -18,6 +18,8 @@ typedef struct adi_gaussian_config {
     double blur_sigma;
 } adi_gaussian_config;
 
+/* ad_gaussian_options_set() of a full struct. */
+ad_status adi_gaussian_set(void *full, const char *key, const char *value);
 ad_status adi_gaussian_resolve(const ad_gaussian_options *options, const adi_graph *graph,
                                adi_gaussian_config *out_config);
 /* Option `index` of an adi_gaussian_config as text, in a form that ad_gaussian_options_set() reads; its key,

@@ -112,11 +112,6 @@ static ad_status load_mvg(const adi_allocator *a, const adi_safetensors *file, c
     return adi_st_read_f64(file, stats, out->stats);
 }
 
-static ad_status set_option(void *options, const char *key, const char *value)
-{
-    return ad_gaussian_options_set(options, key, value);
-}
-
 /* The options in the metadata, through the same door as a user's. */
 static ad_status load_config(const adi_graph *graph, const adi_safetensors *file,
                              adi_gaussian_config *config)
@@ -126,7 +121,7 @@ static ad_status load_config(const adi_graph *graph, const adi_safetensors *file
                                        "blur_sigma"};
     ad_gaussian_options options;
     ad_gaussian_options_init(&options, sizeof options);
-    ADI_TRY(adi_model_load_options(file, keys, sizeof keys / sizeof *keys, set_option, &options));
+    ADI_TRY(adi_model_load_options(file, keys, sizeof keys / sizeof *keys, adi_gaussian_set, &options));
     if (options.reduce == AD_REDUCE_AUTO)
         return adi_fail(AD_ERR_FORMAT, "the scorer's metadata: option reduce is auto");
     if (adi_gaussian_resolve(&options, graph, config) != AD_OK)

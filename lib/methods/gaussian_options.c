@@ -66,23 +66,11 @@ static const adi_preset presets[] = {
       {"layers", "maxpool,layer1,layer2,layer3"}, {"reduce", "none"}, {"pixel", "dense"}}},
 };
 
-static ad_status set_preset(ad_gaussian_options *options, const char *name)
+ad_status adi_gaussian_set(void *full, const char *key, const char *value)
 {
-    const adi_preset *p = NULL;
-    ADI_TRY(adi_preset_find(name, presets, sizeof presets / sizeof *presets, &p));
-    for (int32_t i = 0; i < ADI_PRESET_SETTINGS && p->settings[i][0]; i++)
-        ADI_TRY(ad_gaussian_options_set(options, p->settings[i][0], p->settings[i][1]));
-    return AD_OK;
-}
-
-ad_status ad_gaussian_options_set(ad_gaussian_options *options, const char *key, const char *value)
-{
-    ADI_CHECK_ARG(options && key && value, "ad_gaussian_options_set: an argument is NULL");
-    ADI_CHECK_ARG(options->struct_size >= sizeof *options,
-                  "ad_gaussian_options_set: struct_size is %u, call ad_gaussian_options_init() first",
-                  options->struct_size);
+    ad_gaussian_options *options = full;
     if (strcmp(key, "preset") == 0)
-        return set_preset(options, value);
+        return adi_preset_apply(value, presets, sizeof presets / sizeof *presets, adi_gaussian_set, options);
     int32_t known;
     ADI_TRY(adi_preprocess_set(&options->preprocess, key, value, &known));
     if (known)
@@ -107,6 +95,13 @@ ad_status ad_gaussian_options_set(ad_gaussian_options *options, const char *key,
                     "gaussian has no option '%s': there are preset, layers, reduce, pixel, size, crop, resize, "
                     "aspect, mean, std, ddof, squared, samples, blur_sigma",
                     key);
+}
+
+ad_status ad_gaussian_options_set(ad_gaussian_options *options, const char *key, const char *value)
+{
+    ad_gaussian_options full;
+    ad_gaussian_options_init(&full, sizeof full);
+    return adi_options_set(options, &full, sizeof full, "ad_gaussian_options", adi_gaussian_set, key, value);
 }
 
 /* What AUTO means is a property of the backbone: its graph says. */

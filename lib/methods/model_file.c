@@ -46,9 +46,7 @@ ad_status adi_model_load_info(const adi_safetensors *file, int64_t *out_images,
 }
 
 ad_status adi_model_load_options(const adi_safetensors *file, const char *const *keys, size_t count,
-                                 ad_status (*set)(void *options, const char *key,
-                                                  const char *value),
-                                 void *options)
+                                 adi_option_setter set, void *options)
 {
     for (size_t i = 0; i < count; i++) {
         char name[64];

@@ -3,6 +3,7 @@
 #ifndef ADI_METHODS_MODEL_FILE_H
 #define ADI_METHODS_MODEL_FILE_H
 
+#include "core/options.h"
 #include "core/safetensors.h"
 
 /* adfeat.images, adfeat.normal_score and adfeat.normal_map. */
@@ -15,8 +16,6 @@ ad_status adi_model_load_info(const adi_safetensors *file, int64_t *out_images,
 /* Every key's "adfeat.option.<key>" through `set`, the same door as a user's; all must be there.
  * Values live as long as the file. */
 ad_status adi_model_load_options(const adi_safetensors *file, const char *const *keys, size_t count,
-                                 ad_status (*set)(void *options, const char *key,
-                                                  const char *value),
-                                 void *options);
+                                 adi_option_setter set, void *options);
 
 #endif

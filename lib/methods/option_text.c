@@ -56,15 +56,17 @@ ad_status adi_text_choice(const char *key, const char *value, const char *const 
     return adi_fail(AD_ERR_INVALID_ARGUMENT, "option %s: '%s' is none of %s", key, value, all);
 }
 
-ad_status adi_preset_find(const char *name, const adi_preset *presets, int32_t count,
-                          const adi_preset **out_preset)
+ad_status adi_preset_apply(const char *name, const adi_preset *presets, int32_t count,
+                           adi_option_setter set, void *options)
 {
     const char *words[16];
     int32_t index = 0;
     for (int32_t i = 0; i < count && i < 16; i++)
         words[i] = presets[i].name;
     ADI_TRY(adi_text_choice("preset", name, words, count, &index));
-    *out_preset = &presets[index];
+    const adi_preset *p = &presets[index];
+    for (int32_t i = 0; i < ADI_PRESET_SETTINGS && p->settings[i][0]; i++)
+        ADI_TRY(set(options, p->settings[i][0], p->settings[i][1]));
     return AD_OK;
 }
 

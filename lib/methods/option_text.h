@@ -2,6 +2,7 @@
 #ifndef ADI_METHODS_OPTION_TEXT_H
 #define ADI_METHODS_OPTION_TEXT_H
 
+#include "core/options.h"
 #include "methods/extractor.h"
 
 ad_status adi_text_int(const char *key, const char *value, int32_t low, int32_t high, int32_t *out);
@@ -19,8 +20,9 @@ typedef struct adi_preset {
     const char *name;
     const char *settings[ADI_PRESET_SETTINGS][2]; /* up to a NULL key */
 } adi_preset;
-ad_status adi_preset_find(const char *name, const adi_preset *presets, int32_t count,
-                          const adi_preset **out_preset);
+/* Every setting of the preset of that name, through `set`. */
+ad_status adi_preset_apply(const char *name, const adi_preset *presets, int32_t count,
+                           adi_option_setter set, void *options);
 
 /* The preprocessing keys that every method has: size crop resize aspect mean std. *out_known is 0 for
  * any other key. */

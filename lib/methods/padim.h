@@ -21,6 +21,8 @@ typedef struct adi_padim_config {
     uint64_t memory_limit;
 } adi_padim_config;
 
+/* ad_padim_options_set() of a full struct. */
+ad_status adi_padim_set(void *full, const char *key, const char *value);
 ad_status adi_padim_resolve(const ad_padim_options *options, const adi_graph *graph,
                             adi_padim_config *out_config);
 /* Option `index` of an adi_padim_config as text, in a form that ad_padim_options_set() reads; its

@@ -65,11 +65,6 @@ ad_status adi_padim_save(const void *model, adi_st_writer *writer)
     return adi_model_save_info(writer, m->images, 0.0, m->normal_map);
 }
 
-static ad_status set_option(void *options, const char *key, const char *value)
-{
-    return ad_padim_options_set(options, key, value);
-}
-
 /* The options in the metadata, through the same door as a user's. */
 static ad_status load_config(const adi_graph *graph, const adi_safetensors *file,
                              adi_padim_config *config)
@@ -79,7 +74,7 @@ static ad_status load_config(const adi_graph *graph, const adi_safetensors *file
         "seed", "covariance", "ridge",  "blur_sigma", "dimensions", "memory_limit"};
     ad_padim_options options;
     ad_padim_options_init(&options, sizeof options);
-    ADI_TRY(adi_model_load_options(file, keys, sizeof keys / sizeof *keys, set_option, &options));
+    ADI_TRY(adi_model_load_options(file, keys, sizeof keys / sizeof *keys, adi_padim_set, &options));
     if (adi_padim_resolve(&options, graph, config) != AD_OK)
         return adi_fail_prefix(AD_ERR_FORMAT, "the scorer's metadata: ");
     return AD_OK;

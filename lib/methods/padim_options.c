@@ -44,23 +44,11 @@ static const adi_preset presets[] = {{"defard2020",
                                        {"ridge", "0.01"},
                                        {"blur_sigma", "4"}}}};
 
-static ad_status set_preset(ad_padim_options *options, const char *name)
+ad_status adi_padim_set(void *full, const char *key, const char *value)
 {
-    const adi_preset *p = NULL;
-    ADI_TRY(adi_preset_find(name, presets, sizeof presets / sizeof *presets, &p));
-    for (int32_t i = 0; i < ADI_PRESET_SETTINGS && p->settings[i][0]; i++)
-        ADI_TRY(ad_padim_options_set(options, p->settings[i][0], p->settings[i][1]));
-    return AD_OK;
-}
-
-ad_status ad_padim_options_set(ad_padim_options *options, const char *key, const char *value)
-{
-    ADI_CHECK_ARG(options && key && value, "ad_padim_options_set: an argument is NULL");
-    ADI_CHECK_ARG(options->struct_size >= sizeof *options,
-                  "ad_padim_options_set: struct_size is %u, call ad_padim_options_init() first",
-                  options->struct_size);
+    ad_padim_options *options = full;
     if (strcmp(key, "preset") == 0)
-        return set_preset(options, value);
+        return adi_preset_apply(value, presets, sizeof presets / sizeof *presets, adi_padim_set, options);
     int32_t known;
     ADI_TRY(adi_preprocess_set(&options->preprocess, key, value, &known));
     if (known)
@@ -90,6 +78,13 @@ ad_status ad_padim_options_set(ad_padim_options *options, const char *key, const
         "padim has no option '%s': there are preset, layers, dimensions, seed, covariance, ridge, "
         "blur_sigma, memory_limit, size, crop, resize, aspect, mean, std",
         key);
+}
+
+ad_status ad_padim_options_set(ad_padim_options *options, const char *key, const char *value)
+{
+    ad_padim_options full;
+    ad_padim_options_init(&full, sizeof full);
+    return adi_options_set(options, &full, sizeof full, "ad_padim_options", adi_padim_set, key, value);
 }
 
 /* The caller's, or the backbone's own choice, or the published ones where the network has them. */
