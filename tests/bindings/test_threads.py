@@ -11,6 +11,7 @@ import helper
 
 import adfeat
 from adfeat import _abi
+from adfeat._handle import Handle
 from adfeat.image import image_view
 
 SIDE = 160
@@ -130,6 +131,27 @@ class ThreadsTest(helper.Case):
             thread.join()
             self.assertEqual(got, [wanted])
             self.assertEqual((scorer._users, scorer._pointer), (0, None))
+
+    def test_destroyed_when_the_last_call_has_returned(self):
+        """One after the other, with the moment of the destruction in sight."""
+        destroyed = []
+
+        class Watched(Handle):
+            _destroy = staticmethod(destroyed.append)
+
+        handle = Watched(7, False)
+        self.assertEqual([handle._borrow(), handle._borrow()], [7, 7])
+        handle.close()
+        handle.close()
+        with self.assertRaises(adfeat.ClosedError):
+            handle._borrow()
+        handle._give_back()
+        self.assertEqual(destroyed, [])
+        handle._give_back()
+        self.assertEqual(destroyed, [7])
+        handle.close()
+        del handle
+        self.assertEqual(destroyed, [7])
 
     def test_closed_while_many_call(self):
         """Either a right score or ClosedError, nothing else."""

@@ -1,6 +1,5 @@
-/* PaDiM from pixels to scores on a tiny network: it separates and localises, it survives a file,
- * merged and sequential fits agree, its memory is known beforehand, and every wrong use and every
- * broken file gets its status. */
+/* PaDiM from pixels to scores on a tiny network: its vectors and maps, it separates and localises,
+ * merged and sequential fits agree, its memory is known beforehand, every wrong use gets its status. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,36 +7,7 @@
 #include <cmocka.h>
 
 #include "harness/fault_alloc.h"
-#include "harness/method_case.h"
-#include "methods/padim.h"
-
-static void set(ad_padim_options *o, const char *key, const char *value)
-{
-    if (ad_padim_options_set(o, key, value) != AD_OK)
-        fail_msg("%s=%s: %s", key, value, ad_last_error_message());
-}
-
-static ad_padim_options tiny_options(const char *covariance, const char *dimensions)
-{
-    ad_padim_options o;
-    assert_int_equal(tiny_padim_options(&o, covariance), AD_OK);
-    set(&o, "dimensions", dimensions);
-    return o;
-}
-
-static ad_fitter *fitter(const fixture *f, const char *covariance, const char *dimensions)
-{
-    const ad_padim_options o = tiny_options(covariance, dimensions);
-    ad_fitter *out = NULL;
-    if (ad_padim_fitter_create(f->net, &o, &out) != AD_OK)
-        fail_msg("%s", ad_last_error_message());
-    return out;
-}
-
-static ad_scorer *fit(const fixture *f, const char *covariance, const char *dimensions)
-{
-    return fit_all(f, fitter(f, covariance, dimensions));
-}
+#include "padim_case.h"
 
 static void separates_and_localises(void **state)
 {
@@ -46,6 +16,74 @@ static void separates_and_localises(void **state)
     for (int c = 0; c < 2; c++)
         for (int d = 0; d < 2; d++)
             check_separates(fit(*state, covariances[c], dimensions[d]), 2);
+}
+
+/* Every component of every vector, where grids do not divide each other: the finer layer as the grid and the coarser. */
+static void vectors_are_the_nearest_features(void **state)
+{
+    static const char *const layers[] = {"shallow,deep", "deep,shallow"};
+    const fixture *f = *state;
+    uint8_t pixels[TINY_PIXELS];
+    tiny_image(pixels, 3, 1);
+    const ad_image image = AD_IMAGE_INIT(AD_PIXEL_RGB8, pixels, TINY_SIDE, TINY_SIDE, TINY_SIDE * 3);
+    for (int order = 0; order < 2; order++) {
+        ad_padim_options o = tiny_options("ridge", "all");
+        o.layers = layers[order];
+        set(&o, "size", "29"); /* grids of 15 and 8 */
+        adi_padim_config c;
+        adi_padim_embedding e = {0};
+        adi_extractor *x = NULL;
+        adi_workspace *w = NULL;
+        int32_t subset[20];
+        float vectors[15 * 15 * 20];
+        assert_int_equal(adi_padim_resolve(&o, f->net->network->graph, &c), AD_OK);
+        assert_int_equal(c.dimensions, 20);
+        assert_int_equal(adi_padim_grid(&adi_default_allocator, f->net->network->graph, &c, &e.h, &e.w), AD_OK);
+        assert_int_equal(e.h, order ? 8 : 15);
+        for (int32_t k = 0; k < 20; k++)
+            subset[k] = (7 * k + 3) % 20; /* drawn in some order */
+        e.subset = subset;
+        assert_int_equal(adi_extractor_create(f->context, f->net->network, &c.preprocess, c.taps, c.tap_count, &x),
+                         AD_OK);
+        assert_int_equal(adi_extractor_borrow(x, &w), AD_OK);
+        assert_int_equal(adi_extractor_run(x, w, &image), AD_OK);
+        assert_int_equal(adi_padim_embed(&e, &c, x, w, vectors), AD_OK);
+        for (int64_t p = 0; p < e.h * e.w; p++)
+            for (int32_t k = 0; k < 20; k++) {
+                const int32_t first = (int32_t)adi_extractor_shape(x, 0)->c;
+                const int32_t layer = subset[k] >= first, channel = subset[k] - (layer ? first : 0);
+                const adi_shape *s = adi_extractor_shape(x, layer);
+                const int64_t y = (int64_t)floor((double)(p / e.w) * (double)s->h / (double)e.h);
+                const int64_t z = (int64_t)floor((double)(p % e.w) * (double)s->w / (double)e.w);
+                assert_true(vectors[p * 20 + k] == adi_extractor_data(x, w, layer)[(y * s->w + z) * s->c + channel]);
+            }
+        adi_extractor_give_back(x, w);
+        adi_extractor_destroy(x);
+    }
+}
+
+/* The map with blur is the map without, blurred; and the score is its maximum. */
+static void the_map_is_blurred(void **state)
+{
+    const fixture *f = *state;
+    static const char *const sigmas[] = {"0", "2.5"};
+    float heat[2][MAP], tmp[MAP];
+    for (int i = 0; i < 2; i++) {
+        ad_padim_options o = tiny_options("ridge", "all");
+        ad_fitter *fit = NULL;
+        set(&o, "size", "40"); /* the map's own size: it is not resized after the blur */
+        set(&o, "blur_sigma", sigmas[i]);
+        assert_int_equal(ad_padim_fitter_create(f->net, &o, &fit), AD_OK);
+        ad_scorer *scorer = fit_all(f, fit);
+        const float score = score_of(scorer, 100, 1, heat[i]);
+        float most = 0.0f;
+        for (int p = 0; p < MAP; p++)
+            most = fmaxf(most, heat[i][p]);
+        assert_true(score == most);
+        ad_scorer_destroy(scorer);
+    }
+    adi_blur(heat[0], TINY_SIDE, TINY_SIDE, 2.5, tmp);
+    assert_memory_equal(heat[0], heat[1], sizeof heat[0]);
 }
 
 /* On the training images themselves the mean square distance is known in closed form: taken from
@@ -100,27 +138,6 @@ static void normal_map_is_the_rms(void **state)
         ad_fitter_destroy(fit);
     }
     ad_backbone_destroy(flat);
-}
-
-static void file_keeps_the_bits(void **state)
-{
-    static const char *const keys[] = {"size",  "crop",       "resize",      "aspect", "mean",
-                                       "std",   "layers",     "dimensions",  "seed",   "covariance",
-                                       "ridge", "blur_sigma", "memory_limit"};
-    const fixture *f = *state;
-    for (int embed = 0; embed < 2; embed++) {
-        ad_scorer *scorer = fit(f, embed ? "ledoit_wolf" : "ridge", embed ? "all" : "9");
-        ad_scorer *loaded = check_file(f, scorer, embed);
-        ad_scorer_info info = {.struct_size = sizeof info};
-        assert_int_equal(ad_scorer_get_info(loaded, &info), AD_OK);
-        assert_int_equal(info.option_count, sizeof keys / sizeof *keys);
-        for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-            option_of(loaded, keys[i]);
-        assert_string_equal(option_of(loaded, "dimensions"), embed ? "20" : "9");
-        assert_string_equal(option_of(loaded, "layers"), "shallow,deep");
-        ad_scorer_destroy(loaded);
-        ad_scorer_destroy(scorer);
-    }
 }
 
 /* Three fits merged, in an order that is not the sequential one, agree with one over all; and
@@ -280,153 +297,18 @@ static void not_finite(void **state)
     refused(ad_fitter_finish(bad, &scorer), AD_ERR_STATE, "the fit has 0");
     ad_fitter_destroy(bad);
 }
-
-static void every_flipped_bit_is_found(void **state)
-{
-    const fixture *f = *state;
-    ad_scorer *scorer = fit(f, "ridge", "2"), *loaded = NULL;
-    assert_int_equal(ad_scorer_save(scorer, f->file, NULL), AD_OK);
-    ad_scorer_destroy(scorer);
-    FILE *in = fopen(f->file, "rb");
-    static uint8_t bytes[32768];
-    const size_t size = fread(bytes, 1, sizeof bytes, in);
-    fclose(in);
-    assert_in_range(size, 1000, sizeof bytes - 1);
-    for (size_t bit = 0; bit < 8 * size; bit += 37) { /* 37 meets every bit position of a byte */
-        bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
-        if (adi_scorer_load_bytes(f->context, bytes, size, f->weights, &loaded) == AD_OK)
-            fail_msg("bit %zu flipped, and the scorer loads", bit);
-        assert_null(loaded);
-        assert_true(ad_last_error_message()[0]);
-        bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
-    }
-    assert_int_equal(adi_scorer_load_bytes(f->context, bytes, size, f->weights, &loaded), AD_OK);
-    ad_scorer_destroy(loaded);
-}
-
-/* ---- Files that are sound as files and wrong as scorers ---- */
-
-typedef struct change {
-    const char *tensor; /* NULL: the metadata entry `key` */
-    const char *key, *value;
-    int64_t index; /* element to overwrite; -1: leave the tensor out; -2: another dtype */
-    double number;
-    const char *sentence;
-} change;
-
-/* The file again through the library's own writer, so that its checksums are right. */
-static void rewrite(const fixture *f, const char *path, const change *c)
-{
-    adi_safetensors *file = NULL;
-    adi_st_writer *w = NULL;
-    const char *key, *value;
-    assert_int_equal(adi_st_open(&adi_default_allocator, f->file, &file), AD_OK);
-    assert_int_equal(adi_st_writer_create(&adi_default_allocator, &w), AD_OK);
-    for (size_t i = 0; adi_st_meta_at(file, i, &key, &value); i++)
-        if (strncmp(key, "adfeat.crc32", 12) != 0 &&
-            !(c->key && !c->value && strcmp(key, c->key) == 0))
-            assert_int_equal(
-                adi_st_writer_meta(w, key, c->key && strcmp(key, c->key) == 0 ? c->value : value),
-                AD_OK);
-    uint8_t *copies[3] = {NULL};
-    for (int32_t i = 0; i < adi_st_count(file); i++) {
-        const adi_st_tensor *t = adi_st_at(file, i);
-        const size_t size = (size_t)t->count * adi_dtype_bytes(t->dtype);
-        const int mine = c->tensor && strcmp(c->tensor, t->name) == 0;
-        copies[i] = malloc(size);
-        memcpy(copies[i], t->data, size);
-        const float real = (float)c->number;
-        const int32_t whole = (int32_t)c->number;
-        if (mine && c->index >= 0)
-            memcpy(copies[i] + 4 * c->index, t->dtype == ADI_I32 ? (const void *)&whole : &real, 4);
-        if (!mine || c->index != -1)
-            assert_int_equal(adi_st_writer_tensor(w, t->name,
-                                                  mine && c->index == -2
-                                                      ? (t->dtype == ADI_I32 ? ADI_F32 : ADI_I32)
-                                                      : t->dtype,
-                                                  t->ndim, t->shape, copies[i]),
-                             AD_OK);
-    }
-    assert_int_equal(adi_st_writer_save(w, path), AD_OK);
-    adi_st_writer_destroy(w);
-    for (int i = 0; i < 3; i++)
-        free(copies[i]);
-    adi_st_close(file);
-}
-
-static void broken_files(void **state)
-{
-    static const change changes[] = {
-        {"subset", NULL, NULL, -1, 0, "no tensor 'subset'"},
-        {"mean", NULL, NULL, -1, 0, "no tensor 'mean'"},
-        {"factor", NULL, NULL, -1, 0, "no tensor 'factor'"},
-        {"subset", NULL, NULL, -2, 0, "'subset' of the scorer has another type or shape"},
-        {"mean", NULL, NULL, -2, 0, "'mean' of the scorer has another type or shape"},
-        {"subset", NULL, NULL, 2, 20, "channel 20 of 20"},
-        {"subset", NULL, NULL, 0, -1, "channel -1 of 20"},
-        {"mean", NULL, NULL, 5, NAN, "mean"},
-        {"factor", NULL, NULL, 7, INFINITY, "factor"},
-        {"factor", NULL, NULL, 0, 0, "the diagonal at position 0 is 0"},
-        {"factor", NULL, NULL, 15 * 3 + 9, -2, "the diagonal at position 3 is -2"},
-        {NULL, "adfeat.option.dimensions", "6", 0, 0,
-         "'subset' of the scorer has another type or shape"},
-        {NULL, "adfeat.option.dimensions", "21", 0, 0,
-         "dimensions is 21, the layers have 20 channels"},
-        {NULL, "adfeat.option.dimensions", "many", 0, 0, "not a whole number"},
-        {NULL, "adfeat.option.crop", "30", 0, 0, "'mean' of the scorer has another type or shape"},
-        {NULL, "adfeat.option.layers", "deep,shallow", 0, 0,
-         "'mean' of the scorer has another type or shape"},
-        {NULL, "adfeat.option.layers", "shallow", 0, 0, "channel"},
-        {NULL, "adfeat.option.ridge", "0", 0, 0, "option ridge"},
-        {NULL, "adfeat.option.seed", "-1", 0, 0, "option seed"},
-        {NULL, "adfeat.option.memory_limit", NULL, 0, 0, "has no 'adfeat.option.memory_limit'"},
-        {NULL, "adfeat.normal_map", "nan", 0, 0, "no proper 'adfeat.normal_map'"},
-        {NULL, "adfeat.images", NULL, 0, 0, "no proper 'adfeat.images'"},
-    };
-    const fixture *f = *state;
-    ad_scorer *scorer = fit(f, "ridge", "5"), *loaded = NULL;
-    assert_int_equal(ad_scorer_save(scorer, f->file, NULL), AD_OK);
-    char *path = tiny_path("broken");
-    const change nothing = {0};
-    rewrite(f, path, &nothing);
-    assert_int_equal(ad_scorer_load_onto(f->net, path, &loaded), AD_OK);
-    ad_scorer_destroy(loaded);
-    loaded = NULL;
-    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
-        rewrite(f, path, &changes[i]);
-        const ad_status status = ad_scorer_load_onto(f->net, path, &loaded);
-        if ((status != AD_ERR_FORMAT && status != AD_ERR_NUMERIC) ||
-            !strstr(ad_last_error_message(), changes[i].sentence))
-            fail_msg("change %zu gives %s, '%s'", i, ad_status_name(status),
-                     ad_last_error_message());
-        assert_null(loaded);
-    }
-    int32_t first;
-    adi_safetensors *file = NULL; /* the same channel twice */
-    assert_int_equal(adi_st_open(&adi_default_allocator, f->file, &file), AD_OK);
-    memcpy(&first, adi_st_find(file, "subset")->data, sizeof first);
-    adi_st_close(file);
-    const change twice = {"subset", NULL, NULL, 3, first, ""};
-    rewrite(f, path, &twice);
-    refused(ad_scorer_load_onto(f->net, path, &loaded), AD_ERR_FORMAT, "twice");
-    ad_scorer_destroy(scorer);
-    unlink(path);
-    free(path);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(separates_and_localises),
+        cmocka_unit_test(vectors_are_the_nearest_features),
+        cmocka_unit_test(the_map_is_blurred),
         cmocka_unit_test(normal_map_is_the_rms),
-        cmocka_unit_test(file_keeps_the_bits),
         cmocka_unit_test(merged_equals_sequential),
         cmocka_unit_test(too_little_to_fit),
         cmocka_unit_test(layers_of_the_same_name),
         cmocka_unit_test(memory_is_known),
         cmocka_unit_test(not_finite),
-        cmocka_unit_test(every_flipped_bit_is_found),
-        cmocka_unit_test(broken_files),
     };
     return cmocka_run_group_tests_name("padim", tests, set_up, tear_down);
 }

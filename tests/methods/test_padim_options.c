@@ -5,22 +5,7 @@
 
 #include <cmocka.h>
 
-#include "harness/method_case.h"
-#include "methods/padim.h"
-
-static void set(ad_padim_options *o, const char *key, const char *value)
-{
-    if (ad_padim_options_set(o, key, value) != AD_OK)
-        fail_msg("%s=%s: %s", key, value, ad_last_error_message());
-}
-
-static ad_padim_options tiny_options(const char *covariance, const char *dimensions)
-{
-    ad_padim_options o;
-    assert_int_equal(tiny_padim_options(&o, covariance), AD_OK);
-    set(&o, "dimensions", dimensions);
-    return o;
-}
+#include "padim_case.h"
 
 static void options_as_text(void **state)
 {
