@@ -32,10 +32,30 @@ typedef struct adi_conv2d_dims {
     int32_t kh, kw, stride, pad_top, pad_left;
 } adi_conv2d_dims;
 
+/* What a batch norm normalises with while it is trained: the batch's own mean and biased variance. */
+typedef struct adi_batchnorm_batch {
+    const float *weight, *bias;  /* [c] */
+    const double *mean, *var;    /* [c] */
+    double eps;
+} adi_batchnorm_batch;
+
+/* A step of stochastic gradient descent or Adam as PyTorch takes it. All gradients are first multiplied
+ * by grad_scale, which is how a clipped norm comes in; weight decay is added to them after that. */
+typedef struct adi_sgd {
+    double lr, momentum, weight_decay, grad_scale;
+    int32_t first; /* the first step: the velocity becomes the gradient */
+    int32_t unused;
+} adi_sgd;
+
+typedef struct adi_adam {
+    double lr, beta1, beta2, eps, weight_decay, grad_scale;
+    int64_t step; /* 1 for the first: for the correction of the bias */
+} adi_adam;
+
 /* What follows a convolution while its result is in cache: y = act(y + bias + residual). */
 typedef struct adi_epilogue {
     const float *bias;     /* [k] or NULL */
-    const float *residual; /* like y, or NULL */
+    const float *residual; /* like y, or NULL; never y itself */
     adi_act act;
 } adi_epilogue;
 
@@ -136,6 +156,59 @@ typedef struct adi_kernels {
     size_t (*position_gaussian_fwd_scratch)(const adi_position_dims *d, int32_t num_threads);
     ad_status (*position_gaussian_fwd)(const adi_exec *ex, float *dist, const float *x, const float *mean,
                                        const float *factor, const adi_position_dims *d);
+
+    /* Training. A gradient dx is that of the loss by x; dy comes from above. The bits of every sum
+     * follow from the shape alone. Where no scratch function stands before a kernel, it needs none. */
+    /* dx = act(gradient of conv2d_fwd by x + bias + residual), all of dx's shape [n, h, w, c]; d is the
+     * forward convolution's. Also the forward of a transposed convolution, whose output is dx. */
+    size_t (*conv2d_bwd_data_scratch)(const adi_conv2d_dims *d, int32_t num_threads);
+    ad_status (*conv2d_bwd_data)(const adi_exec *ex, float *dx, const float *dy, const float *w,
+                                 const adi_epilogue *e, const adi_conv2d_dims *d);
+    /* dw[kh, kw, c, k] = sum over positions of x and dy. */
+    size_t (*conv2d_bwd_weight_scratch)(const adi_conv2d_dims *d, int32_t num_threads);
+    ad_status (*conv2d_bwd_weight)(const adi_exec *ex, float *dw, const float *x, const float *dy,
+                                   const adi_conv2d_dims *d);
+    /* db[c] = sum over positions of dy. */
+    ad_status (*bias_bwd)(const adi_exec *ex, float *db, const float *dy, adi_pc d);
+    /* Mean and biased variance of each channel over all positions; one scratch for both kernels. */
+    size_t (*batchnorm_train_scratch)(adi_pc d, int32_t num_threads);
+    ad_status (*batchnorm_stats)(const adi_exec *ex, double *mean, double *var, const float *x, adi_pc d);
+    /* Gradients of y = act(weight * (x - mean) / sqrt(var + eps) + bias), where mean and var follow from
+     * x. act: NONE or RELU. dx may be dy, or NULL: not wanted. */
+    ad_status (*batchnorm_bwd)(const adi_exec *ex, float *dx, float *dweight, float *dbias, const float *dy,
+                               const float *x, const adi_batchnorm_batch *b, adi_act act, adi_pc d);
+    /* From the result y of activation_fwd; act: RELU, RELU6 or SIGMOID. dx may be dy. */
+    ad_status (*activation_bwd)(const adi_exec *ex, float *dx, const float *dy, const float *y, adi_act act,
+                                adi_pc d);
+    /* The gradient goes to the first of equal maxima in the window's order, as PyTorch's does. */
+    ad_status (*maxpool2d_bwd)(const adi_exec *ex, float *dx, const float *dy, const float *x,
+                               const adi_pool2d_dims *d);
+    /* dx[h, w, c] of one map from dy[oh, ow, c], whose rows are y_stride floats apart. */
+    ad_status (*resize_bwd)(const adi_exec *ex, float *dx, const float *dy, const adi_resize_dims *d);
+    /* y[p, 0 .. c) = x[p, 0 .. c) between rows of y_stride and x_stride floats: a concatenation and its
+     * gradient, a part each. */
+    ad_status (*copy_channels)(const adi_exec *ex, float *y, int64_t y_stride, const float *x,
+                               int64_t x_stride, adi_pc d);
+    /* y = x / max(|x|, 1e-12) over the channels of each position, and dx from x and dy. */
+    ad_status (*l2norm_fwd)(const adi_exec *ex, float *y, const float *x, adi_pc d);
+    ad_status (*l2norm_bwd)(const adi_exec *ex, float *dx, const float *dy, const float *x, adi_pc d);
+    /* dist[p] = |t/max(|t|, 1e-12) - s/max(|s|, 1e-12)|^2 / 2, and ds[p, c] = scale * d dist[p] / d s. */
+    ad_status (*cosdist_fwd)(const adi_exec *ex, float *dist, const float *s, const float *t, adi_pc d);
+    ad_status (*cosdist_bwd)(const adi_exec *ex, float *ds, const float *s, const float *t, float scale,
+                             adi_pc d);
+    /* Sums in double over n values, of x, of x squared, of (a - b) squared; scratch for all three. */
+    size_t (*sum_scratch)(int64_t n, int32_t num_threads);
+    double (*sum)(const adi_exec *ex, const float *x, int64_t n);
+    double (*sum_squares)(const adi_exec *ex, const float *x, int64_t n);
+    double (*sum_squared_error)(const adi_exec *ex, const float *a, const float *b, int64_t n);
+    /* y = alpha * (a - b) [+ y]: the gradient of a squared error. */
+    ad_status (*scaled_difference)(const adi_exec *ex, float *y, const float *a, const float *b, float alpha,
+                                   int32_t accumulate, int64_t n);
+    /* w and velocity, or w, m and v, of n values each, are updated in place; g is only read. */
+    ad_status (*sgd_step)(const adi_exec *ex, float *w, float *velocity, const float *g, const adi_sgd *o,
+                          int64_t n);
+    ad_status (*adam_step)(const adi_exec *ex, float *w, float *m, float *v, const float *g,
+                           const adi_adam *o, int64_t n);
 } adi_kernels;
 
 typedef struct adi_backend {

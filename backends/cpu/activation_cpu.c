@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+enum { BLOCK = 1 << 13 }; /* values per task of backward */
+
 /* exp(t), which is 0 below -87.7, stays at exp(88) from there on and is infinite above 88.7; a NaN gives
  * some number. What is made of it differs from exp()'s by less than the smallest normal float. */
 static inline float exp_cpu(float t)
@@ -85,6 +87,48 @@ ad_status adi_activation_fwd_cpu(const adi_exec *ex, float *y, const float *x, a
         if (y != x)
             memcpy(y + p * d.c, x + p * d.c, (size_t)d.c * sizeof *y);
         adi_activate_cpu(y + p * d.c, d.c, act);
+    }
+    return AD_OK;
+}
+
+/* Backward, from the result y. dx may be dy: no element is read after it was written. */
+static void relu_bwd(float *dx, const float *dy, const float *y, int64_t n)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        dx[i] = y[i] <= 0.0f ? 0.0f : dy[i]; /* NaN lets dy through */
+}
+
+static void relu6_bwd(float *dx, const float *dy, const float *y, int64_t n)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++) {
+        const float g = y[i] <= 0.0f ? 0.0f : dy[i];
+        dx[i] = y[i] >= 6.0f ? 0.0f : g;
+    }
+}
+
+static void sigmoid_bwd(float *dx, const float *dy, const float *y, int64_t n)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        dx[i] = dy[i] * (y[i] * (1.0f - y[i]));
+}
+
+ad_status adi_activation_bwd_cpu(const adi_exec *ex, float *dx, const float *dy, const float *y,
+                                 adi_act act, adi_pc d)
+{
+    if (act != ADI_ACT_RELU && act != ADI_ACT_RELU6 && act != ADI_ACT_SIGMOID)
+        return AD_ERR_UNSUPPORTED; /* SiLU does not follow from its result */
+#pragma omp parallel for num_threads(ex->num_threads) schedule(static)
+    for (int64_t i = 0; i < d.p * d.c; i += BLOCK) {
+        const int64_t n = adi_min(BLOCK, d.p * d.c - i);
+        if (act == ADI_ACT_RELU)
+            relu_bwd(dx + i, dy + i, y + i, n);
+        else if (act == ADI_ACT_RELU6)
+            relu6_bwd(dx + i, dy + i, y + i, n);
+        else
+            sigmoid_bwd(dx + i, dy + i, y + i, n);
     }
     return AD_OK;
 }

@@ -13,8 +13,9 @@ typedef struct tiling {
 } tiling;
 
 enum {
-    UNFOLD_BYTES = 512 << 10, /* of a tile: half of a common L2 */
-    MIN_M = 48, MAX_M = 512,  /* below, packing the weights dominates; above, nothing is gained */
+    UNFOLD_BYTES = 512 << 10,  /* of a tile: half of a common L2 */
+    GOOD_M = 128, MAX_M = 512, /* below, packing the weights takes time; above, nothing is gained */
+    MIN_M = 48,                /* below, it dominates: few positions are not split further */
     MIN_N = 64, WANTED_TILES = 8
 };
 
@@ -23,8 +24,8 @@ static tiling tile(const adi_conv2d_dims *d)
     tiling t = {.positions = d->n * d->oh * d->ow, .depth = (int64_t)d->kh * d->kw * d->c, .n = d->k};
     t.direct = d->kh == 1 && d->kw == 1 && d->stride == 1 && d->pad_top == 0 && d->pad_left == 0
                && d->oh == d->h && d->ow == d->w;
-    t.m = UNFOLD_BYTES / (t.depth * (int64_t)sizeof(float));
-    t.m = t.m < MIN_M ? MIN_M : t.m > MAX_M ? MAX_M : t.m;
+    t.m = t.depth ? UNFOLD_BYTES / (t.depth * (int64_t)sizeof(float)) : MAX_M;
+    t.m = t.m < GOOD_M ? GOOD_M : t.m > MAX_M ? MAX_M : t.m;
     t.m_tiles = adi_ceil_div(t.positions, t.m);
     if (t.m_tiles < WANTED_TILES) { /* split evenly, but not below MIN_M */
         t.m = adi_ceil_div(t.positions, adi_min(WANTED_TILES, adi_ceil_div(t.positions, MIN_M)));
@@ -39,59 +40,135 @@ static tiling tile(const adi_conv2d_dims *d)
     return t;
 }
 
-/* Bytes of one thread's unfolded tile, kept apart by whole cache lines. */
 static size_t unfold_bytes(const tiling *t)
 {
-    return t->direct ? 0 : ((size_t)(t->m * t->depth) * sizeof(float) + 63) / 64 * 64;
+    return t->direct ? 0 : adi_whole_lines((size_t)(t->m * t->depth) * sizeof(float));
+}
+
+static int in_place(const adi_conv2d_dims *d, const adi_conv2d_place *at)
+{
+    return at->step == 1 && at->top == 0 && at->left == 0 && at->h == d->oh && at->w == d->ow;
+}
+
+/* One thread's scratch: its unfolded tile, and the tile's result where that is not y itself. */
+static size_t tile_bytes(const tiling *t, const adi_conv2d_dims *d, const adi_conv2d_place *at)
+{
+    const size_t result = in_place(d, at) ? 0 : adi_whole_lines((size_t)(t->m * t->n) * sizeof(float));
+    return unfold_bytes(t) + result;
+}
+
+size_t adi_conv2d_placed_scratch_cpu(const adi_conv2d_dims *d, const adi_conv2d_place *at,
+                                     int32_t num_threads)
+{
+    const tiling t = tile(d);
+    return tile_bytes(&t, d, at) * (size_t)num_threads;
 }
 
 size_t adi_conv2d_scratch_cpu(const adi_conv2d_dims *d, int32_t num_threads)
 {
-    const tiling t = tile(d);
-    return unfold_bytes(&t) * (size_t)num_threads;
+    const adi_conv2d_place at = {d->oh, d->ow, 0, 0, 1};
+    return adi_conv2d_placed_scratch_cpu(d, &at, num_threads);
 }
 
-/* Row p of the unfolded input: kh * kw * c values, zeros outside the image. */
-static void unfold_position(float *restrict row, const float *restrict x, const adi_conv2d_dims *d,
-                            int64_t p)
+/* Positions that lie side by side in a row of the result. */
+typedef struct run {
+    int64_t n, oy, ox, count;
+} run;
+
+/* The run that begins at p and does not go past end. */
+static run run_at(const adi_conv2d_dims *d, int64_t p, int64_t end)
 {
-    const int64_t ox = p % d->ow, oy = p / d->ow % d->oh, n = p / d->ow / d->oh;
-    const int64_t x0 = ox * d->stride - d->pad_left;
-    const int64_t kx0 = x0 < 0 ? -x0 : 0;
-    const int64_t kx1 = adi_min(d->kw, d->w - x0);
-    const size_t channel_bytes = (size_t)d->c * sizeof(float);
-    for (int64_t ky = 0; ky < d->kh; ky++, row += d->kw * d->c) {
-        const int64_t iy = oy * d->stride + ky - d->pad_top;
-        if (iy < 0 || iy >= d->h || kx0 >= kx1) {
-            memset(row, 0, (size_t)d->kw * channel_bytes);
+    const int64_t ox = p % d->ow, oy = p / d->ow;
+    return (run){oy / d->oh, oy % d->oh, ox, adi_min(d->ow - ox, end - p)};
+}
+
+/* One row of the kernel over a run: kw * c values of the input's row at each position, the positions
+ * depth floats apart, zeros outside the image. */
+static void unfold_row(float *to, int64_t depth, const float *from, const adi_conv2d_dims *d, const run *r)
+{
+    const size_t channel_bytes = (size_t)d->c * sizeof(float), all_bytes = (size_t)d->kw * channel_bytes;
+    for (int64_t i = 0; i < r->count; i++, to += depth) {
+        const int64_t x0 = (r->ox + i) * d->stride - d->pad_left;
+        if (x0 >= 0 && x0 + d->kw <= d->w) {
+            memcpy(to, from + x0 * d->c, all_bytes);
             continue;
         }
-        const float *from = x + ((n * d->h + iy) * d->w + x0 + kx0) * d->c;
-        memset(row, 0, (size_t)kx0 * channel_bytes);
-        memcpy(row + kx0 * d->c, from, (size_t)(kx1 - kx0) * channel_bytes);
-        memset(row + kx1 * d->c, 0, (size_t)(d->kw - kx1) * channel_bytes);
+        const int64_t kx0 = adi_min(x0 < 0 ? -x0 : 0, d->kw), kx1 = adi_min(d->kw, d->w - x0);
+        memset(to, 0, all_bytes);
+        if (kx0 < kx1)
+            memcpy(to + kx0 * d->c, from + (x0 + kx0) * d->c, (size_t)(kx1 - kx0) * channel_bytes);
     }
+}
+
+void adi_conv2d_unfold_cpu(float *rows, const float *x, const adi_conv2d_dims *d, int64_t ky0, int64_t ky1,
+                           int64_t p0, int64_t p1)
+{
+    const int64_t width = d->kw * d->c, depth = (ky1 - ky0) * width;
+    for (int64_t p = p0; p < p1;) {
+        const run r = run_at(d, p, p1);
+        for (int64_t ky = ky0; ky < ky1; ky++) {
+            const int64_t iy = r.oy * d->stride + ky - d->pad_top;
+            float *to = rows + (p - p0) * depth + (ky - ky0) * width;
+            if (iy >= 0 && iy < d->h)
+                unfold_row(to, depth, x + (r.n * d->h + iy) * d->w * d->c, d, &r);
+            else
+                for (int64_t i = 0; i < r.count; i++)
+                    memset(to + i * depth, 0, (size_t)width * sizeof *to);
+        }
+        p += r.count;
+    }
+}
+
+/* Positions p0 .. p1 of a result, k0 .. k1 of their channels, to where they belong in y. */
+static void place(float *y, const float *rows, int64_t row_stride, const adi_epilogue *e,
+                  const adi_conv2d_dims *d, const adi_conv2d_place *at, int64_t p0, int64_t p1, int64_t k0,
+                  int64_t k1)
+{
+    for (int64_t p = p0; p < p1;) {
+        const run r = run_at(d, p, p1);
+        int64_t to = (r.n * at->h + at->top + r.oy * at->step) * at->w + at->left + r.ox * at->step;
+        for (int64_t i = 0; i < r.count; i++, to += at->step, rows += row_stride) {
+            memcpy(y + to * d->k + k0, rows, (size_t)(k1 - k0) * sizeof *y);
+            adi_epilogue_cpu(y, e, d->k, to, to + 1, k0, k1);
+        }
+        p += r.count;
+    }
+}
+
+ad_status adi_conv2d_placed_cpu(const adi_exec *ex, float *y, const float *x, const float *w,
+                                const adi_epilogue *e, const adi_conv2d_dims *d,
+                                const adi_conv2d_place *at)
+{
+    const tiling t = tile(d);
+    const size_t stride = tile_bytes(&t, d, at);
+    const int placed = in_place(d, at);
+#pragma omp parallel for num_threads(ex->num_threads) schedule(dynamic, 1)
+    for (int64_t i = 0; i < t.m_tiles * t.n_tiles; i++) {
+        const int64_t p0 = i / t.n_tiles * t.m, p1 = adi_min(p0 + t.m, t.positions);
+        const int64_t k0 = i % t.n_tiles * t.n, k1 = adi_min(k0 + t.n, d->k);
+        char *own = (char *)ex->scratch + stride * (size_t)adi_thread_index();
+        const float *a = x + p0 * d->c;
+        if (!t.direct) {
+            adi_conv2d_unfold_cpu((float *)(void *)own, x, d, 0, d->kh, p0, p1);
+            a = (const float *)(const void *)own;
+        }
+        float *out = placed ? y + p0 * d->k + k0 : (float *)(void *)(own + unfold_bytes(&t));
+        const int64_t out_stride = placed ? d->k : t.n;
+        if (t.depth > 0)
+            adi_sgemm_cpu(p1 - p0, k1 - k0, t.depth, a, t.depth, w + k0, d->k, out, out_stride);
+        else /* no taps: a stride, hence not in place */
+            memset(out, 0, (size_t)((p1 - p0) * t.n) * sizeof *out);
+        if (placed)
+            adi_epilogue_cpu(y, e, d->k, p0, p1, k0, k1);
+        else
+            place(y, out, out_stride, e, d, at, p0, p1, k0, k1);
+    }
+    return AD_OK;
 }
 
 ad_status adi_conv2d_fwd_cpu(const adi_exec *ex, float *y, const float *x, const float *w,
                              const adi_epilogue *e, const adi_conv2d_dims *d)
 {
-    const tiling t = tile(d);
-    const size_t stride = unfold_bytes(&t);
-#pragma omp parallel for num_threads(ex->num_threads) schedule(dynamic, 1)
-    for (int64_t i = 0; i < t.m_tiles * t.n_tiles; i++) {
-        const int64_t p0 = i / t.n_tiles * t.m, p1 = adi_min(p0 + t.m, t.positions);
-        const int64_t k0 = i % t.n_tiles * t.n, k1 = adi_min(k0 + t.n, d->k);
-        const float *a = x + p0 * d->c;
-        if (!t.direct) {
-            float *unfolded = (float *)(void *)((char *)ex->scratch
-                                                + stride * (size_t)adi_thread_index());
-            for (int64_t p = p0; p < p1; p++)
-                unfold_position(unfolded + (p - p0) * t.depth, x, d, p);
-            a = unfolded;
-        }
-        adi_sgemm_cpu(p1 - p0, k1 - k0, t.depth, a, t.depth, w + k0, d->k, y + p0 * d->k + k0, d->k);
-        adi_epilogue_cpu(y, e, d->k, p0, p1, k0, k1);
-    }
-    return AD_OK;
+    const adi_conv2d_place at = {d->oh, d->ow, 0, 0, 1};
+    return adi_conv2d_placed_cpu(ex, y, x, w, e, d, &at);
 }

@@ -28,9 +28,18 @@ static inline int64_t adi_ceil_div(int64_t a, int64_t b)
     return (a + b - 1) / b;
 }
 
+/* Bytes in whole cache lines, so that threads' shares of the scratch do not share one. */
+static inline size_t adi_whole_lines(size_t bytes)
+{
+    return (bytes + 63) / 64 * 64;
+}
+
 /* gemm_cpu.c: C[m,n] = A[m,k] B[k,n], row-major with leading dimensions, on the calling thread only. */
 void adi_sgemm_cpu(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
                    int64_t ldb, float *c, int64_t ldc);
+/* C[m,n] = A^T B + beta C, where A is [k,m]. */
+void adi_sgemm_tn_cpu(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
+                      int64_t ldb, float beta, float *c, int64_t ldc);
 void adi_syrk_f64_cpu(double *s, const double *d, adi_pc dims);
 const char *adi_blas_describe_cpu(void);
 const char *adi_blas_warning_cpu(void);
@@ -42,9 +51,32 @@ void adi_epilogue_cpu(float *y, const adi_epilogue *e, int64_t k, int64_t p0, in
 /* activation_cpu.c: n values in place. */
 void adi_activate_cpu(float *y, int64_t n, adi_act act);
 
+/* conv2d_cpu.c: where results go: that of (oy, ox) to (top + step * oy, left + step * ox) of a map of
+ * h x w, which the residual has the shape of too. Padding before may be negative. */
+typedef struct adi_conv2d_place {
+    int64_t h, w, top, left, step;
+} adi_conv2d_place;
+
+size_t adi_conv2d_placed_scratch_cpu(const adi_conv2d_dims *d, const adi_conv2d_place *at,
+                                     int32_t num_threads);
+ad_status adi_conv2d_placed_cpu(const adi_exec *ex, float *y, const float *x, const float *w,
+                                const adi_epilogue *e, const adi_conv2d_dims *d,
+                                const adi_conv2d_place *at);
+/* rows[p1 - p0, (ky1 - ky0) * kw * c]: what the kernel rows ky0 .. ky1 see of x at positions p0 .. p1. */
+void adi_conv2d_unfold_cpu(float *rows, const float *x, const adi_conv2d_dims *d, int64_t ky0, int64_t ky1,
+                           int64_t p0, int64_t p1);
+
+/* sum_cpu.c: the sum in double of a[i] * b[i]. */
+double adi_dot_cpu(const float *a, const float *b, int64_t n);
+
+/* l2norm_cpu.c: 1 / max(|x|, ADI_LEAST_LENGTH_CPU). */
+#define ADI_LEAST_LENGTH_CPU 1e-12
+double adi_inverse_length_cpu(const float *x, int64_t c);
+
 size_t adi_conv2d_scratch_cpu(const adi_conv2d_dims *d, int32_t num_threads);
 ad_status adi_conv2d_fwd_cpu(const adi_exec *ex, float *y, const float *x, const float *w,
                              const adi_epilogue *e, const adi_conv2d_dims *d);
+
 ad_status adi_dwconv2d_fwd_cpu(const adi_exec *ex, float *y, const float *x, const float *w,
                                const adi_epilogue *e, const adi_conv2d_dims *d);
 ad_status adi_batchnorm_fwd_cpu(const adi_exec *ex, float *y, const float *x, const float *scale,
@@ -75,5 +107,40 @@ ad_status adi_position_gaussian_factor_cpu(const adi_exec *ex, float *factor, do
 size_t adi_position_gaussian_fwd_scratch_cpu(const adi_position_dims *d, int32_t num_threads);
 ad_status adi_position_gaussian_fwd_cpu(const adi_exec *ex, float *dist, const float *x, const float *mean,
                                         const float *factor, const adi_position_dims *d);
+
+size_t adi_conv2d_bwd_data_scratch_cpu(const adi_conv2d_dims *d, int32_t num_threads);
+ad_status adi_conv2d_bwd_data_cpu(const adi_exec *ex, float *dx, const float *dy, const float *w,
+                                  const adi_epilogue *e, const adi_conv2d_dims *d);
+size_t adi_conv2d_bwd_weight_scratch_cpu(const adi_conv2d_dims *d, int32_t num_threads);
+ad_status adi_conv2d_bwd_weight_cpu(const adi_exec *ex, float *dw, const float *x, const float *dy,
+                                    const adi_conv2d_dims *d);
+ad_status adi_bias_bwd_cpu(const adi_exec *ex, float *db, const float *dy, adi_pc d);
+size_t adi_batchnorm_train_scratch_cpu(adi_pc d, int32_t num_threads);
+ad_status adi_batchnorm_stats_cpu(const adi_exec *ex, double *mean, double *var, const float *x, adi_pc d);
+ad_status adi_batchnorm_bwd_cpu(const adi_exec *ex, float *dx, float *dweight, float *dbias,
+                                const float *dy, const float *x, const adi_batchnorm_batch *b, adi_act act,
+                                adi_pc d);
+ad_status adi_activation_bwd_cpu(const adi_exec *ex, float *dx, const float *dy, const float *y,
+                                 adi_act act, adi_pc d);
+ad_status adi_maxpool2d_bwd_cpu(const adi_exec *ex, float *dx, const float *dy, const float *x,
+                                const adi_pool2d_dims *d);
+ad_status adi_resize_bwd_cpu(const adi_exec *ex, float *dx, const float *dy, const adi_resize_dims *d);
+ad_status adi_copy_channels_cpu(const adi_exec *ex, float *y, int64_t y_stride, const float *x,
+                                int64_t x_stride, adi_pc d);
+ad_status adi_l2norm_fwd_cpu(const adi_exec *ex, float *y, const float *x, adi_pc d);
+ad_status adi_l2norm_bwd_cpu(const adi_exec *ex, float *dx, const float *dy, const float *x, adi_pc d);
+ad_status adi_cosdist_fwd_cpu(const adi_exec *ex, float *dist, const float *s, const float *t, adi_pc d);
+ad_status adi_cosdist_bwd_cpu(const adi_exec *ex, float *ds, const float *s, const float *t, float scale,
+                              adi_pc d);
+size_t adi_sum_scratch_cpu(int64_t n, int32_t num_threads);
+double adi_sum_cpu(const adi_exec *ex, const float *x, int64_t n);
+double adi_sum_squares_cpu(const adi_exec *ex, const float *x, int64_t n);
+double adi_sum_squared_error_cpu(const adi_exec *ex, const float *a, const float *b, int64_t n);
+ad_status adi_scaled_difference_cpu(const adi_exec *ex, float *y, const float *a, const float *b,
+                                    float alpha, int32_t accumulate, int64_t n);
+ad_status adi_sgd_step_cpu(const adi_exec *ex, float *w, float *velocity, const float *g, const adi_sgd *o,
+                           int64_t n);
+ad_status adi_adam_step_cpu(const adi_exec *ex, float *w, float *m, float *v, const float *g,
+                            const adi_adam *o, int64_t n);
 
 #endif

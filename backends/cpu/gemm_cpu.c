@@ -16,6 +16,15 @@ void adi_sgemm_cpu(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
     adi_blas_serial_end(threads);
 }
 
+void adi_sgemm_tn_cpu(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
+                      int64_t ldb, float beta, float *c, int64_t ldc)
+{
+    const int threads = adi_blas_serial_begin();
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)m, (int)n, (int)k, 1.0f, a, (int)lda, b,
+                (int)ldb, beta, c, (int)ldc);
+    adi_blas_serial_end(threads);
+}
+
 void adi_syrk_f64_cpu(double *s, const double *d, adi_pc dims)
 {
     const int threads = adi_blas_serial_begin();

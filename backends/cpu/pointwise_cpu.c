@@ -1,5 +1,7 @@
-/* batchnorm, add and mul over blocks of positions. In place is allowed. */
+/* batchnorm, add, mul and copy_channels over blocks of positions. In place is allowed. */
 #include "cpu.h"
+
+#include <string.h>
 
 enum { BLOCK = 64 }; /* positions per task */
 
@@ -36,5 +38,14 @@ ad_status adi_mul_fwd_cpu(const adi_exec *ex, float *y, const float *a, const fl
     for (int64_t p = 0; p < d.p; p++)
         for (int64_t c = 0; c < d.c; c++)
             y[p * d.c + c] = a[p * d.c + c] * gate[c];
+    return AD_OK;
+}
+
+ad_status adi_copy_channels_cpu(const adi_exec *ex, float *y, int64_t y_stride, const float *x,
+                                int64_t x_stride, adi_pc d)
+{
+#pragma omp parallel for num_threads(ex->num_threads) schedule(static)
+    for (int64_t p = 0; p < d.p; p++)
+        memcpy(y + p * y_stride, x + p * x_stride, (size_t)d.c * sizeof *y);
     return AD_OK;
 }

@@ -1,7 +1,11 @@
-/* maxpool2d: an output row per task, vectorised over channels. */
+/* maxpool2d: an output row per task, vectorised over channels. Backward: windows overlap, so a task has
+ * the whole image, of a block of channels. */
 #include "cpu.h"
 
 #include <math.h>
+#include <string.h>
+
+enum { BLOCK = 64 }; /* channels: four cache lines */
 
 static void raise_to(float *restrict y, const float *restrict x, int64_t c)
 {
@@ -24,6 +28,83 @@ ad_status adi_maxpool2d_fwd_cpu(const adi_exec *ex, float *y, const float *x,
                 for (int64_t ix = left < 0 ? 0 : left; ix < adi_min(left + d->k, d->w); ix++)
                     raise_to(out, x + ((n * d->h + iy) * d->w + ix) * d->c, d->c);
         }
+    }
+    return AD_OK;
+}
+
+/* A window cut to the image. */
+typedef struct window {
+    int64_t top, bottom, left, right;
+} window;
+
+static window window_at(const adi_pool2d_dims *d, int64_t oy, int64_t ox)
+{
+    const int64_t top = oy * d->stride - d->pad_top, left = ox * d->stride - d->pad_left;
+    return (window){top < 0 ? 0 : top, adi_min(top + d->k, d->h), left < 0 ? 0 : left,
+                    adi_min(left + d->k, d->w)};
+}
+
+/* The maximum so far and the position it is at; NaN counts as greater, as in forward. */
+static void take(float *restrict best, int32_t *restrict winner, const float *restrict x, int32_t at,
+                 int64_t c)
+{
+    for (int64_t i = 0; i < c; i++) {
+        const int greater = (x[i] > best[i]) | (x[i] != x[i]);
+        best[i] = greater ? x[i] : best[i];
+        winner[i] = greater ? at : winner[i];
+    }
+}
+
+static void give(float *restrict dx, const float *restrict dy, const int32_t *restrict winner, int32_t at,
+                 int64_t c)
+{
+    for (int64_t i = 0; i < c; i++) {
+        const float g = dy[i]; /* read in any case, so that the loop vectorises */
+        dx[i] += winner[i] == at ? g : 0.0f;
+    }
+}
+
+/* c channels of one window: of the image x and its gradient dx, whose positions lie stride apart. */
+static void window_bwd(float *dx, const float *dy, const float *x, const window *v, int64_t w,
+                       int64_t stride, int64_t c)
+{
+    float best[BLOCK];
+    int32_t winner[BLOCK], at = 0;
+    for (int64_t i = 0; i < c; i++) {
+        best[i] = -INFINITY;
+        winner[i] = 0; /* also where nothing is greater */
+    }
+    for (int64_t iy = v->top; iy < v->bottom; iy++)
+        for (int64_t ix = v->left; ix < v->right; ix++)
+            take(best, winner, x + (iy * w + ix) * stride, at++, c);
+    at = 0;
+    for (int64_t iy = v->top; iy < v->bottom; iy++)
+        for (int64_t ix = v->left; ix < v->right; ix++)
+            give(dx + (iy * w + ix) * stride, dy, winner, at++, c);
+}
+
+/* c channels of one image. Rows of dx are cleared as windows come to them, while they are in cache. */
+static void image_bwd(float *dx, const float *dy, const float *x, const adi_pool2d_dims *d, int64_t c)
+{
+    int64_t cleared = 0; /* positions */
+    for (int64_t o = 0; o < d->oh * d->ow; o++) {
+        const window v = window_at(d, o / d->ow, o % d->ow);
+        for (; cleared < v.bottom * d->w; cleared++)
+            memset(dx + cleared * d->c, 0, (size_t)c * sizeof *dx);
+        window_bwd(dx, dy + o * d->c, x, &v, d->w, d->c, c);
+    }
+    for (; cleared < d->h * d->w; cleared++)
+        memset(dx + cleared * d->c, 0, (size_t)c * sizeof *dx);
+}
+
+ad_status adi_maxpool2d_bwd_cpu(const adi_exec *ex, float *dx, const float *dy, const float *x,
+                                const adi_pool2d_dims *d)
+{
+    const int64_t blocks = adi_ceil_div(d->c, BLOCK), in = d->h * d->w * d->c, out = d->oh * d->ow * d->c;
+#pragma omp parallel for num_threads(ex->num_threads) schedule(static)
+    for (int64_t i = 0; i < d->n * blocks; i++) {
+        const int64_t n = i / blocks, c0 = i % blocks * BLOCK;
+        image_bwd(dx + n * in + c0, dy + n * out + c0, x + n * in + c0, d, adi_min(BLOCK, d->c - c0));
     }
     return AD_OK;
 }

@@ -1,4 +1,5 @@
-/* batchnorm, activation, add and mul: one value in, one value out. In place is allowed. */
+/* batchnorm, activation, add and mul: one value in, one value out. In place is allowed.
+ * copy_channels: some channels of every position, from rows of one length to rows of another. */
 #include "ref.h"
 
 ad_status adi_batchnorm_fwd_ref(const adi_exec *ex, float *y, const float *x, const float *scale,
@@ -34,5 +35,32 @@ ad_status adi_mul_fwd_ref(const adi_exec *ex, float *y, const float *a, const fl
     for (int64_t p = 0; p < d.p; p++, a += d.c, y += d.c)
         for (int64_t c = 0; c < d.c; c++)
             y[c] = a[c] * gate[c];
+    return AD_OK;
+}
+
+/* From y = act(x). Where y is on a flat part nothing comes through; NaN lets dy through, as in PyTorch. */
+ad_status adi_activation_bwd_ref(const adi_exec *ex, float *dx, const float *dy, const float *y,
+                                 adi_act act, adi_pc d)
+{
+    (void)ex;
+    if (act != ADI_ACT_RELU && act != ADI_ACT_RELU6 && act != ADI_ACT_SIGMOID)
+        return AD_ERR_UNSUPPORTED; /* SiLU does not follow from its result */
+    for (int64_t i = 0; i < d.p * d.c; i++) {
+        const int flat = y[i] <= 0.0f || (act == ADI_ACT_RELU6 && y[i] >= 6.0f);
+        if (act == ADI_ACT_SIGMOID)
+            dx[i] = (float)(dy[i] * ((double)y[i] * (1.0 - y[i])));
+        else
+            dx[i] = flat ? 0.0f : dy[i];
+    }
+    return AD_OK;
+}
+
+ad_status adi_copy_channels_ref(const adi_exec *ex, float *y, int64_t y_stride, const float *x,
+                                int64_t x_stride, adi_pc d)
+{
+    (void)ex;
+    for (int64_t p = 0; p < d.p; p++, x += x_stride, y += y_stride)
+        for (int64_t c = 0; c < d.c; c++)
+            y[c] = x[c];
     return AD_OK;
 }

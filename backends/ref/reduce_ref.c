@@ -1,4 +1,5 @@
-/* mean: mean[c] = (sum over positions of x[p,c]) / P, the global average pool of NHWC features. */
+/* mean: mean[c] = (sum over positions of x[p,c]) / P, the global average pool of NHWC features.
+ * bias, backward: db[c] = sum over positions of dy[p,c]. */
 #include "ref.h"
 
 ad_status adi_mean_fwd_ref(const adi_exec *ex, double *mean, const float *x, adi_pc d)
@@ -11,5 +12,17 @@ ad_status adi_mean_fwd_ref(const adi_exec *ex, double *mean, const float *x, adi
             mean[c] += x[c];
     for (int64_t c = 0; c < d.c; c++)
         mean[c] /= (double)d.p;
+    return AD_OK;
+}
+
+ad_status adi_bias_bwd_ref(const adi_exec *ex, float *db, const float *dy, adi_pc d)
+{
+    (void)ex;
+    for (int64_t c = 0; c < d.c; c++) {
+        double sum = 0.0;
+        for (int64_t p = 0; p < d.p; p++)
+            sum += dy[p * d.c + c];
+        db[c] = (float)sum;
+    }
     return AD_OK;
 }

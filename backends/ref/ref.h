@@ -39,4 +39,42 @@ size_t adi_position_gaussian_fwd_scratch_ref(const adi_position_dims *d, int32_t
 ad_status adi_position_gaussian_fwd_ref(const adi_exec *ex, float *dist, const float *x, const float *mean,
                                         const float *factor, const adi_position_dims *d);
 
+size_t adi_conv2d_bwd_data_scratch_ref(const adi_conv2d_dims *d, int32_t num_threads);
+ad_status adi_conv2d_bwd_data_ref(const adi_exec *ex, float *dx, const float *dy, const float *w,
+                                  const adi_epilogue *e, const adi_conv2d_dims *d);
+size_t adi_conv2d_bwd_weight_scratch_ref(const adi_conv2d_dims *d, int32_t num_threads);
+ad_status adi_conv2d_bwd_weight_ref(const adi_exec *ex, float *dw, const float *x, const float *dy,
+                                    const adi_conv2d_dims *d);
+ad_status adi_bias_bwd_ref(const adi_exec *ex, float *db, const float *dy, adi_pc d);
+size_t adi_batchnorm_train_scratch_ref(adi_pc d, int32_t num_threads);
+ad_status adi_batchnorm_stats_ref(const adi_exec *ex, double *mean, double *var, const float *x, adi_pc d);
+ad_status adi_batchnorm_bwd_ref(const adi_exec *ex, float *dx, float *dweight, float *dbias,
+                                const float *dy, const float *x, const adi_batchnorm_batch *b,
+                                adi_act act, adi_pc d);
+ad_status adi_activation_bwd_ref(const adi_exec *ex, float *dx, const float *dy, const float *y,
+                                 adi_act act, adi_pc d);
+ad_status adi_maxpool2d_bwd_ref(const adi_exec *ex, float *dx, const float *dy, const float *x,
+                                const adi_pool2d_dims *d);
+ad_status adi_resize_bwd_ref(const adi_exec *ex, float *dx, const float *dy, const adi_resize_dims *d);
+ad_status adi_copy_channels_ref(const adi_exec *ex, float *y, int64_t y_stride, const float *x,
+                                int64_t x_stride, adi_pc d);
+/* max(|x|, ADI_LEAST_LENGTH_REF), or NaN. */
+#define ADI_LEAST_LENGTH_REF 1e-12
+double adi_l2norm_length_ref(const float *x, int64_t c);
+ad_status adi_l2norm_fwd_ref(const adi_exec *ex, float *y, const float *x, adi_pc d);
+ad_status adi_l2norm_bwd_ref(const adi_exec *ex, float *dx, const float *dy, const float *x, adi_pc d);
+ad_status adi_cosdist_fwd_ref(const adi_exec *ex, float *dist, const float *s, const float *t, adi_pc d);
+ad_status adi_cosdist_bwd_ref(const adi_exec *ex, float *ds, const float *s, const float *t, float scale,
+                              adi_pc d);
+size_t adi_sum_scratch_ref(int64_t n, int32_t num_threads);
+double adi_sum_ref(const adi_exec *ex, const float *x, int64_t n);
+double adi_sum_squares_ref(const adi_exec *ex, const float *x, int64_t n);
+double adi_sum_squared_error_ref(const adi_exec *ex, const float *a, const float *b, int64_t n);
+ad_status adi_scaled_difference_ref(const adi_exec *ex, float *y, const float *a, const float *b,
+                                    float alpha, int32_t accumulate, int64_t n);
+ad_status adi_sgd_step_ref(const adi_exec *ex, float *w, float *velocity, const float *g, const adi_sgd *o,
+                           int64_t n);
+ad_status adi_adam_step_ref(const adi_exec *ex, float *w, float *m, float *v, const float *g,
+                            const adi_adam *o, int64_t n);
+
 #endif

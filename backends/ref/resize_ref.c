@@ -1,6 +1,7 @@
 /* resize: bilinear with half-pixel centres (PyTorch's align_corners = false), never antialiased.
  *   s = max(0, (o + 0.5) * in / out - 0.5),  i0 = floor(s),  i1 = min(i0 + 1, in - 1),  f = s - i0
- *   y = (1 - fy) ((1 - fx) x[y0,x0] + fx x[y0,x1]) + fy ((1 - fx) x[y1,x0] + fx x[y1,x1]) */
+ *   y = (1 - fy) ((1 - fx) x[y0,x0] + fx x[y0,x1]) + fy ((1 - fx) x[y1,x0] + fx x[y1,x1])
+ * Backward is the transpose: dx[iy,ix] = sum over oy,ox of the weight of x[iy,ix] in y[oy,ox] times dy. */
 #include "ref.h"
 
 #include <math.h>
@@ -30,5 +31,49 @@ ad_status adi_resize_fwd_ref(const adi_exec *ex, float *y, const float *x, const
             }
         }
     }
+    return AD_OK;
+}
+
+/* Outputs that may read input i: those of i - 1 <= s < i + 1, and one more at either end against rounding. */
+static void readers(int64_t i, int64_t in, int64_t out, int64_t *first, int64_t *last)
+{
+    const double scale = (double)out / (double)in;
+    *first = (int64_t)fmax(0.0, floor(((double)i - 0.5) * scale - 0.5) - 1.0);
+    *last = (int64_t)fmin((double)out - 1.0, ceil(((double)i + 1.5) * scale - 0.5) + 1.0);
+}
+
+/* Weight of input i in output o; returns 0 where it is not read at all. */
+static int weight(int64_t o, int64_t i, int64_t in, int64_t out, double *w)
+{
+    int64_t i0, i1;
+    double f;
+    source(o, in, out, &i0, &i1, &f);
+    *w = (i == i0 ? 1 - f : 0.0) + (i == i1 ? f : 0.0);
+    return i == i0 || i == i1;
+}
+
+static double gradient_at(const float *dy, const adi_resize_dims *d, int64_t iy, int64_t ix)
+{
+    int64_t top, bottom, left, right;
+    double sum = 0.0, wy, wx;
+    readers(iy, d->h, d->oh, &top, &bottom);
+    readers(ix, d->w, d->ow, &left, &right);
+    for (int64_t oy = top; oy <= bottom; oy++) {
+        if (!weight(oy, iy, d->h, d->oh, &wy))
+            continue;
+        for (int64_t ox = left; ox <= right; ox++)
+            if (weight(ox, ix, d->w, d->ow, &wx))
+                sum += wy * wx * dy[oy * d->y_stride + ox * d->c];
+    }
+    return sum;
+}
+
+ad_status adi_resize_bwd_ref(const adi_exec *ex, float *dx, const float *dy, const adi_resize_dims *d)
+{
+    (void)ex;
+    for (int64_t iy = 0; iy < d->h; iy++)
+        for (int64_t ix = 0; ix < d->w; ix++)
+            for (int64_t c = 0; c < d->c; c++)
+                *dx++ = (float)gradient_at(dy + c, d, iy, ix);
     return AD_OK;
 }

@@ -1,0 +1,121 @@
+/* conv2d, gradient by its weights: dw = unfolded(x)^T dy, a GEMM over positions. A task has some rows of
+ * the kernel, a chunk of the positions, of which it unfolds a tile at a time, and where dw is too large
+ * for many chunks some output channels. Every chunk but the first sums into a copy of dw, and the copies
+ * are added in their order. */
+#include "cpu.h"
+
+typedef struct split {
+    int64_t positions, depth; /* rows and columns of the unfolded input */
+    int64_t rows, groups;     /* kernel rows of a task */
+    int64_t chunk, chunks;    /* positions of a task */
+    int64_t block, blocks;    /* output channels of a task */
+    int64_t tile;             /* positions unfolded at a time */
+    int direct;               /* the input is its own unfolding */
+} split;
+
+enum {
+    WANTED_DEPTH = 640,       /* columns of an unfolded tile: then it is many positions long */
+    UNFOLD_BYTES = 512 << 10, /* of a tile: half of a common L2 */
+    MIN_TILE = 64, MAX_TILE = 512,
+    WANTED_TASKS = 24, MIN_CHUNK = 256, MIN_BLOCK = 256,
+    COPIES_BYTES = 32 << 20,
+    SUM_BLOCK = 4096 /* floats of dw that one task adds up */
+};
+
+static split split_of(const adi_conv2d_dims *d)
+{
+    const int64_t row = d->kw * d->c;
+    split s = {.positions = d->n * d->oh * d->ow, .depth = d->kh * row};
+    s.direct = d->kh == 1 && d->kw == 1 && d->stride == 1 && d->pad_top == 0 && d->pad_left == 0
+               && d->oh == d->h && d->ow == d->w;
+    s.rows = row < WANTED_DEPTH ? adi_min(WANTED_DEPTH / row, d->kh) : 1;
+    s.groups = adi_ceil_div(d->kh, s.rows);
+    s.tile = UNFOLD_BYTES / (s.rows * row * (int64_t)sizeof(float));
+    s.tile = s.tile < MIN_TILE ? MIN_TILE : s.tile > MAX_TILE ? MAX_TILE : s.tile;
+    const int64_t affordable = 1 + COPIES_BYTES / (s.depth * d->k * (int64_t)sizeof(float));
+    s.chunks = adi_min(adi_ceil_div(WANTED_TASKS, s.groups), adi_ceil_div(s.positions, MIN_CHUNK));
+    s.chunks = adi_min(s.chunks, affordable);
+    s.chunk = adi_ceil_div(s.positions, s.chunks);
+    s.chunks = adi_ceil_div(s.positions, s.chunk);
+    s.blocks = adi_min(adi_ceil_div(WANTED_TASKS, s.chunks * s.groups), adi_ceil_div(d->k, MIN_BLOCK));
+    s.block = adi_ceil_div(adi_ceil_div(d->k, s.blocks), 16) * 16;
+    s.blocks = adi_ceil_div(d->k, s.block);
+    return s;
+}
+
+static size_t copy_bytes(const split *s, const adi_conv2d_dims *d)
+{
+    return adi_whole_lines((size_t)(s->depth * d->k) * sizeof(float));
+}
+
+static size_t unfold_bytes(const split *s, const adi_conv2d_dims *d)
+{
+    return s->direct ? 0 : adi_whole_lines((size_t)(s->tile * s->rows * d->kw * d->c) * sizeof(float));
+}
+
+size_t adi_conv2d_bwd_weight_scratch_cpu(const adi_conv2d_dims *d, int32_t num_threads)
+{
+    const split s = split_of(d);
+    return copy_bytes(&s, d) * (size_t)(s.chunks - 1) + unfold_bytes(&s, d) * (size_t)num_threads;
+}
+
+/* A part of a sum: kernel rows, output channels, positions. */
+typedef struct task {
+    int64_t ky0, ky1, k0, k1, p0, p1;
+} task;
+
+static task task_at(const split *s, const adi_conv2d_dims *d, int64_t i)
+{
+    const int64_t k0 = i % s->blocks * s->block, ky0 = i / s->blocks % s->groups * s->rows;
+    const int64_t p0 = i / s->blocks / s->groups * s->chunk;
+    return (task){ky0, adi_min(ky0 + s->rows, d->kh), k0, adi_min(k0 + s->block, d->k),
+                  p0,  adi_min(p0 + s->chunk, s->positions)};
+}
+
+/* The task's part of to[kh * kw * c, k]. */
+static void sum_task(float *to, float *unfolded, const float *x, const float *dy, const split *s,
+                     const adi_conv2d_dims *d, const task *t)
+{
+    const int64_t depth = (t->ky1 - t->ky0) * d->kw * d->c;
+    for (int64_t p = t->p0; p < t->p1; p += s->tile) {
+        const int64_t end = adi_min(p + s->tile, t->p1);
+        const float *a = x + p * d->c;
+        if (!s->direct) {
+            adi_conv2d_unfold_cpu(unfolded, x, d, t->ky0, t->ky1, p, end);
+            a = unfolded;
+        }
+        adi_sgemm_tn_cpu(depth, t->k1 - t->k0, end - p, a, depth, dy + p * d->k + t->k0, d->k,
+                         p == t->p0 ? 0.0f : 1.0f, to + t->ky0 * d->kw * d->c * d->k + t->k0, d->k);
+    }
+}
+
+static void add_copies(const adi_exec *ex, float *dw, const float *copies, int64_t count, int64_t stride,
+                       int64_t n)
+{
+#pragma omp parallel for num_threads(ex->num_threads) schedule(static)
+    for (int64_t i0 = 0; i0 < n; i0 += SUM_BLOCK)
+        for (int64_t j = 0; j < count; j++) {
+            float *restrict to = dw + i0;
+            const float *restrict from = copies + j * stride + i0;
+            for (int64_t i = 0; i < adi_min(SUM_BLOCK, n - i0); i++)
+                to[i] += from[i];
+        }
+}
+
+ad_status adi_conv2d_bwd_weight_cpu(const adi_exec *ex, float *dw, const float *x, const float *dy,
+                                    const adi_conv2d_dims *d)
+{
+    const split s = split_of(d);
+    const int64_t copy_stride = (int64_t)(copy_bytes(&s, d) / sizeof(float));
+    float *copies = ex->scratch;
+    char *tiles = (char *)(copies + copy_stride * (s.chunks - 1));
+    const size_t tile_stride = unfold_bytes(&s, d);
+#pragma omp parallel for num_threads(ex->num_threads) schedule(dynamic, 1)
+    for (int64_t i = 0; i < s.chunks * s.groups * s.blocks; i++) {
+        const task t = task_at(&s, d, i);
+        float *to = t.p0 == 0 ? dw : copies + copy_stride * (t.p0 / s.chunk - 1);
+        sum_task(to, (float *)(void *)(tiles + tile_stride * (size_t)adi_thread_index()), x, dy, &s, d, &t);
+    }
+    add_copies(ex, dw, copies, s.chunks - 1, copy_stride, s.depth * d->k);
+    return AD_OK;
+}

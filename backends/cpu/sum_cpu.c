@@ -1,0 +1,105 @@
+/* Sums of many values: a chunk per task, in lanes of double that are added in their order, and so are
+ * the chunks. scaled_difference: a block of values per task. */
+#include "cpu.h"
+
+enum { CHUNK = 1 << 15, LANES = 8 };
+
+static double add_lanes(const double *lane)
+{
+    return ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]));
+}
+
+double adi_dot_cpu(const float *a, const float *b, int64_t n)
+{
+    double lane[LANES] = {0.0}, rest = 0.0;
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int64_t j = 0; j < LANES; j++)
+            lane[j] += (double)a[i + j] * b[i + j];
+    for (; i < n; i++)
+        rest += (double)a[i] * b[i];
+    return add_lanes(lane) + rest;
+}
+
+static double plain(const float *a, const float *b, int64_t n)
+{
+    (void)b;
+    double lane[LANES] = {0.0}, rest = 0.0;
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int64_t j = 0; j < LANES; j++)
+            lane[j] += a[i + j];
+    for (; i < n; i++)
+        rest += a[i];
+    return add_lanes(lane) + rest;
+}
+
+static double squared_error(const float *a, const float *b, int64_t n)
+{
+    double lane[LANES] = {0.0}, rest = 0.0;
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int64_t j = 0; j < LANES; j++) {
+            const double e = (double)a[i + j] - b[i + j];
+            lane[j] += e * e;
+        }
+    for (; i < n; i++) {
+        const double e = (double)a[i] - b[i];
+        rest += e * e;
+    }
+    return add_lanes(lane) + rest;
+}
+
+size_t adi_sum_scratch_cpu(int64_t n, int32_t num_threads)
+{
+    (void)num_threads;
+    return adi_whole_lines((size_t)adi_ceil_div(n, CHUNK) * sizeof(double));
+}
+
+static double sum_chunks(const adi_exec *ex, double (*part)(const float *, const float *, int64_t),
+                         const float *a, const float *b, int64_t n)
+{
+    double *sums = ex->scratch, sum = 0.0;
+    const int64_t chunks = adi_ceil_div(n, CHUNK);
+#pragma omp parallel for num_threads(ex->num_threads) schedule(static)
+    for (int64_t i = 0; i < chunks; i++)
+        sums[i] = part(a + i * CHUNK, b + i * CHUNK, adi_min(CHUNK, n - i * CHUNK));
+    for (int64_t i = 0; i < chunks; i++)
+        sum += sums[i];
+    return sum;
+}
+
+double adi_sum_cpu(const adi_exec *ex, const float *x, int64_t n)
+{
+    return sum_chunks(ex, plain, x, x, n);
+}
+
+double adi_sum_squares_cpu(const adi_exec *ex, const float *x, int64_t n)
+{
+    return sum_chunks(ex, adi_dot_cpu, x, x, n);
+}
+
+double adi_sum_squared_error_cpu(const adi_exec *ex, const float *a, const float *b, int64_t n)
+{
+    return sum_chunks(ex, squared_error, a, b, n);
+}
+
+static void difference(float *restrict y, const float *restrict a, const float *restrict b, float alpha,
+                       int32_t accumulate, int64_t n)
+{
+    if (accumulate)
+        for (int64_t i = 0; i < n; i++)
+            y[i] += alpha * (a[i] - b[i]);
+    else
+        for (int64_t i = 0; i < n; i++)
+            y[i] = alpha * (a[i] - b[i]);
+}
+
+ad_status adi_scaled_difference_cpu(const adi_exec *ex, float *y, const float *a, const float *b,
+                                    float alpha, int32_t accumulate, int64_t n)
+{
+#pragma omp parallel for num_threads(ex->num_threads) schedule(static)
+    for (int64_t i = 0; i < n; i += CHUNK)
+        difference(y + i, a + i, b + i, alpha, accumulate, adi_min(CHUNK, n - i));
+    return AD_OK;
+}

@@ -1,0 +1,51 @@
+/* sum, sum of squares, sum of squared errors: over n values, in double, one after another.
+ * scaled_difference: y = alpha (a - b) [+ y], which for alpha = 2 / n is the gradient of a mean squared
+ * error by a. */
+#include "ref.h"
+
+size_t adi_sum_scratch_ref(int64_t n, int32_t num_threads)
+{
+    (void)n;
+    (void)num_threads;
+    return 0;
+}
+
+double adi_sum_ref(const adi_exec *ex, const float *x, int64_t n)
+{
+    (void)ex;
+    double sum = 0.0;
+    for (int64_t i = 0; i < n; i++)
+        sum += x[i];
+    return sum;
+}
+
+double adi_sum_squares_ref(const adi_exec *ex, const float *x, int64_t n)
+{
+    (void)ex;
+    double sum = 0.0;
+    for (int64_t i = 0; i < n; i++)
+        sum += (double)x[i] * x[i];
+    return sum;
+}
+
+double adi_sum_squared_error_ref(const adi_exec *ex, const float *a, const float *b, int64_t n)
+{
+    (void)ex;
+    double sum = 0.0;
+    for (int64_t i = 0; i < n; i++) {
+        const double e = (double)a[i] - b[i];
+        sum += e * e;
+    }
+    return sum;
+}
+
+ad_status adi_scaled_difference_ref(const adi_exec *ex, float *y, const float *a, const float *b,
+                                    float alpha, int32_t accumulate, int64_t n)
+{
+    (void)ex;
+    for (int64_t i = 0; i < n; i++) {
+        const double v = alpha * ((double)a[i] - b[i]);
+        y[i] = (float)(accumulate ? v + y[i] : v); /* what is not accumulated to is not read */
+    }
+    return AD_OK;
+}
