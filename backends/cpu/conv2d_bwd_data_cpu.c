@@ -51,6 +51,8 @@ static size_t packed_bytes(const phase *p)
 
 size_t adi_conv2d_bwd_data_scratch_cpu(const adi_conv2d_dims *d, int32_t num_threads)
 {
+    if (adi_winograd_suits_cpu(d))
+        return adi_winograd_scratch_cpu(d, num_threads);
     size_t most = 0;
     for (int32_t i = 0; i < d->stride * d->stride; i++) {
         const phase p = phase_of(d, i);
@@ -88,6 +90,8 @@ static void pack(const adi_exec *ex, float *packed, const float *w, const phase 
 ad_status adi_conv2d_bwd_data_cpu(const adi_exec *ex, float *dx, const float *dy, const float *w,
                                   const adi_epilogue *e, const adi_conv2d_dims *d)
 {
+    if (adi_winograd_suits_cpu(d))
+        return adi_winograd_bwd_data_cpu(ex, dx, dy, w, e, d);
     for (int32_t i = 0; i < d->stride * d->stride; i++) {
         const phase p = phase_of(d, i);
         if (p.d.oh * p.d.ow == 0)

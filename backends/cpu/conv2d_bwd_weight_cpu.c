@@ -55,6 +55,8 @@ static size_t unfold_bytes(const split *s, const adi_conv2d_dims *d)
 
 size_t adi_conv2d_bwd_weight_scratch_cpu(const adi_conv2d_dims *d, int32_t num_threads)
 {
+    if (adi_winograd_suits_cpu(d))
+        return adi_winograd_wgrad_scratch_cpu(d, num_threads);
     const split s = split_of(d);
     return copy_bytes(&s, d) * (size_t)(s.chunks - 1) + unfold_bytes(&s, d) * (size_t)num_threads;
 }
@@ -105,6 +107,8 @@ static void add_copies(const adi_exec *ex, float *dw, const float *copies, int64
 ad_status adi_conv2d_bwd_weight_cpu(const adi_exec *ex, float *dw, const float *x, const float *dy,
                                     const adi_conv2d_dims *d)
 {
+    if (adi_winograd_suits_cpu(d))
+        return adi_winograd_bwd_weight_cpu(ex, dw, x, dy, d);
     const split s = split_of(d);
     const int64_t copy_stride = (int64_t)(copy_bytes(&s, d) / sizeof(float));
     float *copies = ex->scratch;

@@ -66,6 +66,8 @@ size_t adi_conv2d_placed_scratch_cpu(const adi_conv2d_dims *d, const adi_conv2d_
 
 size_t adi_conv2d_scratch_cpu(const adi_conv2d_dims *d, int32_t num_threads)
 {
+    if (adi_winograd_suits_cpu(d))
+        return adi_winograd_scratch_cpu(d, num_threads);
     const adi_conv2d_place at = {d->oh, d->ow, 0, 0, 1};
     return adi_conv2d_placed_scratch_cpu(d, &at, num_threads);
 }
@@ -169,6 +171,8 @@ ad_status adi_conv2d_placed_cpu(const adi_exec *ex, float *y, const float *x, co
 ad_status adi_conv2d_fwd_cpu(const adi_exec *ex, float *y, const float *x, const float *w,
                              const adi_epilogue *e, const adi_conv2d_dims *d)
 {
+    if (adi_winograd_suits_cpu(d))
+        return adi_winograd_fwd_cpu(ex, y, x, w, e, d);
     const adi_conv2d_place at = {d->oh, d->ow, 0, 0, 1};
     return adi_conv2d_placed_cpu(ex, y, x, w, e, d, &at);
 }

@@ -77,6 +77,19 @@ size_t adi_conv2d_scratch_cpu(const adi_conv2d_dims *d, int32_t num_threads);
 ad_status adi_conv2d_fwd_cpu(const adi_exec *ex, float *y, const float *x, const float *w,
                              const adi_epilogue *e, const adi_conv2d_dims *d);
 
+/* winograd_cpu.c, winograd_wgrad_cpu.c: 3x3 with stride 1, the kernels of conv2d_fwd, conv2d_bwd_data and
+ * conv2d_bwd_weight. Any size will do; `suits` says where they are the faster ones. One scratch for the first
+ * two, one for the last. */
+int adi_winograd_suits_cpu(const adi_conv2d_dims *d);
+size_t adi_winograd_scratch_cpu(const adi_conv2d_dims *d, int32_t num_threads);
+ad_status adi_winograd_fwd_cpu(const adi_exec *ex, float *y, const float *x, const float *w, const adi_epilogue *e,
+                               const adi_conv2d_dims *d);
+ad_status adi_winograd_bwd_data_cpu(const adi_exec *ex, float *dx, const float *dy, const float *w,
+                                    const adi_epilogue *e, const adi_conv2d_dims *d);
+size_t adi_winograd_wgrad_scratch_cpu(const adi_conv2d_dims *d, int32_t num_threads);
+ad_status adi_winograd_bwd_weight_cpu(const adi_exec *ex, float *dw, const float *x, const float *dy,
+                                      const adi_conv2d_dims *d);
+
 ad_status adi_dwconv2d_fwd_cpu(const adi_exec *ex, float *y, const float *x, const float *w,
                                const adi_epilogue *e, const adi_conv2d_dims *d);
 ad_status adi_batchnorm_fwd_cpu(const adi_exec *ex, float *y, const float *x, const float *scale,

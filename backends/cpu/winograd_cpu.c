@@ -1,0 +1,139 @@
+/* Winograd convolution: forward and data gradient. Blocks of tiles are transformed, multiplied at
+ * each point and transformed back by one thread, while they are in its cache; the blocks follow
+ * from the shape alone. */
+#include "winograd_cpu.h"
+
+enum {
+    SMALL_BLOCK = 24, /* tiles: what is transformed stays in a common L2 */
+    LARGE_BLOCK = 96, /* where the filters do not fit there either, so that they are read less often */
+    SMALL_FILTERS = 128 * 128,
+    WANTED_BLOCKS = 8,      /* so that every thread has work */
+    LEAST_TILES = 64,       /* to make up for the filters, which are transformed at each call */
+    MAX_FILTERS = 512 * 512 /* whose transforms take 38 MB */
+};
+
+typedef struct blocking {
+    int64_t tiles, block, blocks;
+    adi_winograd_images in, out;
+    adi_winograd_layout v, u, m; /* of the input, of the filters, of their products */
+} blocking;
+
+const adi_winograd_kernels *adi_winograd_kernels_cpu(int32_t index)
+{
+#ifdef __x86_64__
+    const int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    if (avx2 && __builtin_cpu_supports("avx512f") && index-- == 0)
+        return &adi_winograd_avx512_cpu;
+    if (avx2 && index-- == 0)
+        return &adi_winograd_avx2_cpu;
+#endif
+    return index == 0 ? &adi_winograd_plain_cpu : NULL;
+}
+
+static blocking block(const adi_conv2d_dims *d)
+{
+    const int64_t rows = adi_ceil_div(d->oh, 4), columns = adi_ceil_div(d->ow, 4);
+    blocking b = {.tiles = d->n * rows * columns};
+    const int64_t most = d->c * d->k <= SMALL_FILTERS ? SMALL_BLOCK : LARGE_BLOCK;
+    b.blocks = adi_ceil_div(b.tiles, most);
+    if (b.blocks < WANTED_BLOCKS)
+        b.blocks = adi_min(WANTED_BLOCKS, adi_ceil_div(b.tiles, SMALL_BLOCK));
+    b.block = adi_ceil_div(b.tiles, b.blocks);
+    b.blocks = adi_ceil_div(b.tiles, b.block);
+    b.in = (adi_winograd_images){d->h, d->w, d->c, rows, columns, d->pad_top, d->pad_left};
+    b.out = (adi_winograd_images){d->oh, d->ow, d->k, rows, columns, 0, 0};
+    const int64_t filled = adi_ceil_div(b.block, ADI_WINOGRAD_TILES) * ADI_WINOGRAD_TILES;
+    b.v = adi_winograd_layout_cpu(d->c, filled);
+    b.m = adi_winograd_layout_cpu(d->k, filled);
+    b.u = adi_winograd_layout_cpu(d->k, b.v.panels * ADI_WINOGRAD_LANES);
+    return b;
+}
+
+static size_t scratch(const blocking *b, int32_t num_threads)
+{
+    return adi_winograd_bytes_cpu(&b->u) +
+           (adi_winograd_bytes_cpu(&b->v) + adi_winograd_bytes_cpu(&b->m)) * (size_t)num_threads;
+}
+
+/* The convolution whose output is dx: of dy, with the filters turned. */
+static adi_conv2d_dims turn(const adi_conv2d_dims *d)
+{
+    return (adi_conv2d_dims){.n = d->n, .h = d->oh, .w = d->ow, .c = d->k, .oh = d->h, .ow = d->w,
+                             .k = d->c, .kh = d->kh, .kw = d->kw, .stride = d->stride,
+                             .pad_top = d->kh - 1 - d->pad_top, .pad_left = d->kw - 1 - d->pad_left};
+}
+
+size_t adi_winograd_scratch_cpu(const adi_conv2d_dims *d, int32_t num_threads)
+{
+    const adi_conv2d_dims turned = turn(d);
+    const blocking b = block(d), back = block(&turned);
+    const size_t fwd = scratch(&b, num_threads), bwd = scratch(&back, num_threads);
+    return fwd > bwd ? fwd : bwd;
+}
+
+int adi_winograd_suits_cpu(const adi_conv2d_dims *d)
+{
+    if (d->kh != 3 || d->kw != 3 || d->stride != 1 || d->pad_top < 0 || d->pad_top > 1 ||
+        d->pad_left < 0 || d->pad_left > 1 || d->c < 32 || d->k < 32 || d->c * d->k > MAX_FILTERS ||
+        d->n < 2)
+        return 0;
+    const int64_t tiles = d->n * adi_ceil_div(d->oh, 4) * adi_ceil_div(d->ow, 4);
+    return tiles >= LEAST_TILES &&
+           2 * d->n * d->oh * d->ow >= 16 * tiles; /* half of a tile is wanted */
+}
+
+static void convolve(const adi_winograd_kernels *isa, const adi_exec *ex, float *y, const float *x,
+                     const float *w, int turned, const adi_epilogue *e, const adi_conv2d_dims *d)
+{
+    const blocking b = block(d);
+    const int64_t c = turned ? d->k : d->c, k = turned ? d->c : d->k; /* of w */
+    float *u = ex->scratch;
+    char *own = (char *)ex->scratch + adi_winograd_bytes_cpu(&b.u);
+    const size_t v_bytes = adi_winograd_bytes_cpu(&b.v), m_bytes = adi_winograd_bytes_cpu(&b.m);
+#pragma omp parallel num_threads(ex->num_threads)
+    {
+#pragma omp for schedule(dynamic, 1)
+        for (int64_t c0 = 0; c0 < c; c0 += ADI_WINOGRAD_LANES)
+            isa->filter(u, &b.u, w, c, k, turned, c0);
+        float *v = (float *)(void *)(own + (v_bytes + m_bytes) * (size_t)adi_thread_index());
+        float *m = (float *)(void *)((char *)v + v_bytes);
+#pragma omp for schedule(dynamic, 1)
+        for (int64_t i = 0; i < b.blocks; i++) {
+            const int64_t t0 = i * b.block, t1 = adi_min(t0 + b.block, b.tiles);
+            isa->input(v, &b.v, x, &b.in, t0, t1);
+            for (int64_t z = 0; z < ADI_WINOGRAD_POINTS; z++)
+                isa->multiply(m + z * b.m.point, &b.m, v + z * b.v.point, &b.v, u + z * b.u.point,
+                              &b.u, t1 - t0);
+            isa->output(y, e, &b.out, m, &b.m, t0, t1);
+        }
+    }
+}
+
+ad_status adi_winograd_fwd_with_cpu(const adi_winograd_kernels *isa, const adi_exec *ex, float *y,
+                                    const float *x, const float *w, const adi_epilogue *e,
+                                    const adi_conv2d_dims *d)
+{
+    convolve(isa, ex, y, x, w, 0, e, d);
+    return AD_OK;
+}
+
+ad_status adi_winograd_bwd_data_with_cpu(const adi_winograd_kernels *isa, const adi_exec *ex,
+                                         float *dx, const float *dy, const float *w,
+                                         const adi_epilogue *e, const adi_conv2d_dims *d)
+{
+    const adi_conv2d_dims turned = turn(d);
+    convolve(isa, ex, dx, dy, w, 1, e, &turned);
+    return AD_OK;
+}
+
+ad_status adi_winograd_fwd_cpu(const adi_exec *ex, float *y, const float *x, const float *w,
+                               const adi_epilogue *e, const adi_conv2d_dims *d)
+{
+    return adi_winograd_fwd_with_cpu(adi_winograd_kernels_cpu(0), ex, y, x, w, e, d);
+}
+
+ad_status adi_winograd_bwd_data_cpu(const adi_exec *ex, float *dx, const float *dy, const float *w,
+                                    const adi_epilogue *e, const adi_conv2d_dims *d)
+{
+    return adi_winograd_bwd_data_with_cpu(adi_winograd_kernels_cpu(0), ex, dx, dy, w, e, d);
+}

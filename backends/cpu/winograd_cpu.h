@@ -1,0 +1,102 @@
+/* Winograd convolution F(4x4, 3x3): what its parts share.
+ *
+ * A 3x3 convolution is cut into tiles of 4 x 4 outputs, each made from a patch of 6 x 6 inputs. For a
+ * patch d, a filter g and a tile y of one channel:
+ *   forward          y = A^T [sum over c of (G g G^T) . (B^T d B)] A
+ *   data gradient    the same with the filter turned by 180 degrees and its channels exchanged
+ *   weight gradient  dg = G^T [sum over tiles of (B^T d B) . (A dy A^T)] G
+ * where . multiplies elementwise: at each of the 36 points that is a small GEMM. Source: Lavin and Gray,
+ * "Fast Algorithms for Convolutional Neural Networks", arXiv:1509.09308. The Toom-Cook points are 0,
+ * +-3/4, +-3/2 and infinity: the coefficients of A and B are exact in float, and the errors a fifth of
+ * those of the paper's 0, +-1, +-2.
+ *
+ * A NaN or an infinity in a patch makes its whole tile NaN, not only the outputs that read it. */
+#ifndef ADI_WINOGRAD_CPU_H
+#define ADI_WINOGRAD_CPU_H
+
+#include "cpu.h"
+
+enum {
+    ADI_WINOGRAD_LANES = 16, /* channels that lie side by side: a panel */
+    ADI_WINOGRAD_POINTS = 36,
+    ADI_WINOGRAD_TILES = 24 /* rows are filled up to multiples of this, which every kernel's divide */
+};
+
+/* Transformed data: [36 points][panels][rows][16 channels], a row being a tile, or of a filter an
+ * input channel. From one point to the next it is an odd number of pages and a line: a transform
+ * writes 36 points at once, and at a round distance these would share a few sets of the cache and
+ * of the page table's cache. */
+typedef struct adi_winograd_layout {
+    int64_t panels, rows, point; /* point: floats from one to the next */
+} adi_winograd_layout;
+
+static inline adi_winograd_layout adi_winograd_layout_cpu(int64_t channels, int64_t rows)
+{
+    const int64_t panels = adi_ceil_div(channels, ADI_WINOGRAD_LANES);
+    const int64_t page = 4096 / (int64_t)sizeof(float);
+    const int64_t pages = adi_ceil_div(panels * rows * ADI_WINOGRAD_LANES, page) | 1;
+    return (adi_winograd_layout){panels, rows, pages * page + ADI_WINOGRAD_LANES};
+}
+
+static inline size_t adi_winograd_bytes_cpu(const adi_winograd_layout *l)
+{
+    return (size_t)(ADI_WINOGRAD_POINTS * l->point) * sizeof(float);
+}
+
+/* n images in tiles: the patch of a tile begins at (4 * row - top, 4 * column - left). */
+typedef struct adi_winograd_images {
+    int64_t h, w, c;
+    int64_t tile_rows, tile_columns;
+    int64_t top, left;
+} adi_winograd_images;
+
+/* What depends on the instruction set. Tiles t0 .. t1 of all images lie in rows 0 .. t1 - t0;
+ * transforms of the input fill up with zeros to a multiple of ADI_WINOGRAD_TILES. */
+typedef struct adi_winograd_kernels {
+    const char *name;
+    /* u = G g G^T of filters [3, 3, c, k], of 16 channels from c0 on; c in the rows of u and k in
+     * its panels, or, `turned` for the data gradient, the other way round */
+    void (*filter)(float *u, const adi_winograd_layout *l, const float *w, int64_t c, int64_t k,
+                   int turned, int64_t c0);
+    /* dw = G^T s G for one channel, a row of s */
+    void (*filter_bwd)(float *dw, int64_t c, int64_t k, const float *s,
+                       const adi_winograd_layout *l, int64_t row);
+    /* v = B^T d B of patches of 6 x 6 */
+    void (*input)(float *v, const adi_winograd_layout *l, const float *x,
+                  const adi_winograd_images *im, int64_t t0, int64_t t1);
+    /* v = A dy A^T of tiles of 4 x 4 */
+    void (*gradient)(float *v, const adi_winograd_layout *l, const float *dy,
+                     const adi_winograd_images *im, int64_t t0, int64_t t1);
+    /* y = act(A^T m A + bias + residual) */
+    void (*output)(float *y, const adi_epilogue *e, const adi_winograd_images *im, const float *m,
+                   const adi_winograd_layout *l, int64_t t0, int64_t t1);
+    /* At one point: m = v u; m and v have `tiles` rows of interest. */
+    void (*multiply)(float *m, const adi_winograd_layout *ml, const float *v,
+                     const adi_winograd_layout *vl, const float *u, const adi_winograd_layout *ul,
+                     int64_t tiles);
+    /* At one point, panels p0 .. p1 of s and g: s += v^T g over the first `tiles` rows. */
+    void (*accumulate)(float *s, const adi_winograd_layout *sl, const float *v,
+                       const adi_winograd_layout *vl, const float *g, const adi_winograd_layout *gl,
+                       int64_t tiles, int64_t p0, int64_t p1);
+} adi_winograd_kernels;
+
+extern const adi_winograd_kernels adi_winograd_plain_cpu;
+#ifdef __x86_64__
+extern const adi_winograd_kernels adi_winograd_avx2_cpu, adi_winograd_avx512_cpu;
+#endif
+
+/* winograd_cpu.c: those that this machine can run, the fastest first; NULL past the last. */
+const adi_winograd_kernels *adi_winograd_kernels_cpu(int32_t index);
+
+/* winograd_cpu.c, winograd_wgrad_cpu.c: with kernels of the caller's choice. */
+ad_status adi_winograd_fwd_with_cpu(const adi_winograd_kernels *isa, const adi_exec *ex, float *y,
+                                    const float *x, const float *w, const adi_epilogue *e,
+                                    const adi_conv2d_dims *d);
+ad_status adi_winograd_bwd_data_with_cpu(const adi_winograd_kernels *isa, const adi_exec *ex,
+                                         float *dx, const float *dy, const float *w,
+                                         const adi_epilogue *e, const adi_conv2d_dims *d);
+ad_status adi_winograd_bwd_weight_with_cpu(const adi_winograd_kernels *isa, const adi_exec *ex,
+                                           float *dw, const float *x, const float *dy,
+                                           const adi_conv2d_dims *d);
+
+#endif

@@ -1,0 +1,364 @@
+/* The transforms of the Winograd convolution; a part of winograd_vector_cpu.h, for its vectors. */
+
+enum {
+    GROUP = 4, /* panels of a tile that are transformed together: 256 bytes of each position */
+    AHEAD = 4  /* tiles whose transforms are fetched into the cache before they are written */
+};
+
+/* The address may lie outside its array. */
+INLINE void prefetch(const float *p, int64_t floats)
+{
+    __builtin_prefetch((const void *)((uintptr_t)p + (uintptr_t)(floats * (int64_t)sizeof *p)));
+}
+
+/* The points a and b, and what is made of them. */
+#define A1 0.75f
+#define A2 (A1 * A1)
+#define A3 (A2 * A1)
+#define B1 1.5f
+#define B2 (B1 * B1)
+#define B3 (B2 * B1)
+
+/* t = B^T d */
+INLINE void input_line(vec t[6], const vec d[6])
+{
+    const vec even_a = d[4] - B2 * d[2], odd_a = d[3] - B2 * d[1];
+    const vec even_b = d[4] - A2 * d[2], odd_b = d[3] - A2 * d[1];
+    t[0] = (d[4] - (A2 + B2) * d[2]) + (A2 * B2) * d[0];
+    t[1] = even_a + A1 * odd_a;
+    t[2] = even_a - A1 * odd_a;
+    t[3] = even_b + B1 * odd_b;
+    t[4] = even_b - B1 * odd_b;
+    t[5] = (d[5] - (A2 + B2) * d[3]) + (A2 * B2) * d[1];
+}
+
+/* t = A y */
+INLINE void gradient_line(vec t[6], const vec y[4])
+{
+    const vec even_a = y[0] + A2 * y[2], odd_a = y[1] + A2 * y[3];
+    const vec even_b = y[0] + B2 * y[2], odd_b = y[1] + B2 * y[3];
+    t[0] = y[0];
+    t[1] = even_a + A1 * odd_a;
+    t[2] = even_a - A1 * odd_a;
+    t[3] = even_b + B1 * odd_b;
+    t[4] = even_b - B1 * odd_b;
+    t[5] = y[3];
+}
+
+/* y = A^T m */
+INLINE void output_line(vec y[4], const vec m[6])
+{
+    const vec sum_a = m[1] + m[2], difference_a = m[1] - m[2];
+    const vec sum_b = m[3] + m[4], difference_b = m[3] - m[4];
+    y[0] = m[0] + (sum_a + sum_b);
+    y[1] = A1 * difference_a + B1 * difference_b;
+    y[2] = A2 * sum_a + B2 * sum_b;
+    y[3] = (A3 * difference_a + B3 * difference_b) + m[5];
+}
+
+/* B^T d B or A d A^T of one tile and panel; `side` is 6 or 4. */
+INLINE void transform(float *v, int64_t point, const float *d, int64_t row, int64_t column,
+                      int side)
+{
+    for (int part = 0; part < PARTS; part++, v += VECTOR_FLOATS, d += VECTOR_FLOATS) {
+        vec t[6][6]; /* [column][row]: columns are done */
+        UNROLL for (int j = 0; j < side; j++) {
+            vec in[6];
+            UNROLL for (int i = 0; i < side; i++)
+                in[i] = load(d + i * row + j * column);
+            if (side == 6)
+                input_line(t[j], in);
+            else
+                gradient_line(t[j], in);
+        }
+        UNROLL for (int i = 0; i < 6; i++) {
+            vec in[6], out[6];
+            UNROLL for (int j = 0; j < side; j++)
+                in[j] = t[j][i];
+            if (side == 6)
+                input_line(out, in);
+            else
+                gradient_line(out, in);
+            UNROLL for (int j = 0; j < 6; j++) {
+                store(v + (i * 6 + j) * point, out[j]);
+                if (part == 0)
+                    prefetch(v, (i * 6 + j) * point + AHEAD * LANES);
+            }
+        }
+    }
+}
+
+/* What the tile to the right reads beside this one's patch. */
+INLINE void prefetch_right(const float *d, int64_t row, int64_t column, int side)
+{
+    UNROLL for (int i = 0; i < side; i++)
+        UNROLL for (int j = side - 4; j < side; j++)
+            prefetch(d, i * row + (4 + j) * column);
+}
+
+/* Where a tile lies: its patch begins at (y, x) of image n. */
+typedef struct tile_place {
+    int64_t n, y, x;
+} tile_place;
+
+INLINE tile_place place(const adi_winograd_images *im, int64_t t)
+{
+    const int64_t column = t % im->tile_columns, row = t / im->tile_columns % im->tile_rows;
+    return (tile_place){t / im->tile_columns / im->tile_rows, 4 * row - im->top,
+                        4 * column - im->left};
+}
+
+/* A patch that reaches over an edge, or a panel with fewer channels: copied, with zeros outside. */
+INLINE void copy_patch(float *patch, const float *x, const adi_winograd_images *im,
+                       const tile_place *at, int64_t channels, int side)
+{
+    for (int64_t i = 0; i < side; i++)
+        for (int64_t j = 0; j < side; j++, patch += LANES) {
+            const int64_t iy = at->y + i, ix = at->x + j;
+            const int inside = iy >= 0 && iy < im->h && ix >= 0 && ix < im->w;
+            const int64_t from = inside ? (iy * im->w + ix) * im->c : 0;
+            if (inside && channels == LANES) {
+                memcpy(patch, x + from, LANES * sizeof *patch);
+                continue;
+            }
+            memset(patch, 0, LANES * sizeof *patch);
+            if (inside)
+                memcpy(patch, x + from, (size_t)channels * sizeof *patch);
+        }
+}
+
+INLINE void transform_tiles(float *v, const adi_winograd_layout *l, const float *x,
+                            const adi_winograd_images *im, int64_t t0, int64_t t1, int side)
+{
+    float patch[36 * LANES];
+    for (int64_t p0 = 0; p0 < l->panels; p0 += GROUP)
+        for (int64_t t = t0; t < t1; t++) {
+            const tile_place at = place(im, t);
+            const int whole =
+                at.y >= 0 && at.x >= 0 && at.y + side <= im->h && at.x + side <= im->w;
+            const float *image = x + at.n * im->h * im->w * im->c;
+            for (int64_t p = p0; p < adi_min(p0 + GROUP, l->panels); p++) {
+                const int64_t channels = adi_min(LANES, im->c - p * LANES);
+                float *to = v + (p * l->rows + t - t0) * LANES;
+                if (whole && channels == LANES) {
+                    const float *from = image + (at.y * im->w + at.x) * im->c + p * LANES;
+                    prefetch_right(from, im->w * im->c, im->c, side);
+                    transform(to, l->point, from, im->w * im->c, im->c, side);
+                } else {
+                    copy_patch(patch, image + p * LANES, im, &at, channels, side);
+                    transform(to, l->point, patch, side * LANES, LANES, side);
+                }
+            }
+        }
+    const int64_t tiles = t1 - t0;
+    const int64_t filled = adi_ceil_div(tiles, ADI_WINOGRAD_TILES) * ADI_WINOGRAD_TILES;
+    for (int64_t z = 0; z < ADI_WINOGRAD_POINTS; z++)
+        for (int64_t p = 0; p < l->panels; p++)
+            memset(v + z * l->point + (p * l->rows + tiles) * LANES, 0,
+                   (size_t)((filled - tiles) * LANES) * sizeof *v);
+}
+
+static void input(float *v, const adi_winograd_layout *l, const float *x,
+                  const adi_winograd_images *im, int64_t t0, int64_t t1)
+{
+    transform_tiles(v, l, x, im, t0, t1, 6);
+}
+
+static void gradient(float *v, const adi_winograd_layout *l, const float *dy,
+                     const adi_winograd_images *im, int64_t t0, int64_t t1)
+{
+    transform_tiles(v, l, dy, im, t0, t1, 4);
+}
+
+/* act(v + bias + residual) of VECTOR_FLOATS channels; bias and residual may be NULL. */
+INLINE vec finish(vec v, const float *bias, const float *residual, int relu)
+{
+    if (bias)
+        v += load(bias);
+    if (residual)
+        v += load(residual);
+    if (relu)
+        v = (vec)((mask)v & ~(v < (vec){0.0f})); /* keeps NaN */
+    return v;
+}
+
+/* y = relu(A^T m A + bias + residual) of one tile and panel; positions of y and residual are `row`
+ * and `column` floats apart. */
+INLINE void output_tile(float *y, const float *bias, const float *residual, int relu, int64_t row,
+                        int64_t column, const float *m, int64_t point)
+{
+    for (int64_t q = 0; q < LANES; q += VECTOR_FLOATS) {
+        vec t[6][4]; /* [column][row] */
+        UNROLL for (int j = 0; j < 6; j++) {
+            vec in[6];
+            UNROLL for (int i = 0; i < 6; i++)
+                in[i] = load(m + (i * 6 + j) * point + q);
+            output_line(t[j], in);
+        }
+        UNROLL for (int i = 0; i < 4; i++) {
+            vec in[6], out[4];
+            UNROLL for (int j = 0; j < 6; j++)
+                in[j] = t[j][i];
+            output_line(out, in);
+            UNROLL for (int j = 0; j < 4; j++) {
+                const int64_t at = i * row + j * column + q;
+                store(y + at, finish(out[j], bias ? bias + q : NULL,
+                                     residual ? residual + at : NULL, relu));
+            }
+        }
+    }
+}
+
+/* As many rows, columns and channels of a tile as there are; residual is laid out as y is. */
+INLINE void output_part(float *y, const adi_epilogue *e, const float *bias, const float *residual,
+                        int64_t row, int64_t column, const float *m, int64_t point, int64_t rows,
+                        int64_t columns, int64_t channels)
+{
+    float tile[16 * LANES];
+    output_tile(tile, NULL, NULL, 0, 4 * LANES, LANES, m, point);
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < columns; j++) {
+            float *to = tile + (i * 4 + j) * LANES;
+            const int64_t at = i * row + j * column;
+            for (int64_t c = 0; c < channels; c++) {
+                to[c] += bias ? bias[c] : 0.0f;
+                to[c] += residual ? residual[at + c] : 0.0f;
+            }
+            adi_activate_cpu(to, channels, e->act);
+            memcpy(y + at, to, (size_t)channels * sizeof *y);
+        }
+}
+
+static void output(float *y, const adi_epilogue *e, const adi_winograd_images *im, const float *m,
+                   const adi_winograd_layout *l, int64_t t0, int64_t t1)
+{
+    const int64_t row = im->w * im->c;
+    const int simple = e->act == ADI_ACT_NONE || e->act == ADI_ACT_RELU;
+    for (int64_t p0 = 0; p0 < l->panels; p0 += GROUP)
+        for (int64_t t = t0; t < t1; t++) {
+            const tile_place at = place(im, t);
+            const int64_t rows = adi_min(4, im->h - at.y), columns = adi_min(4, im->w - at.x);
+            const int64_t first = ((at.n * im->h + at.y) * im->w + at.x) * im->c;
+            for (int64_t p = p0; p < adi_min(p0 + GROUP, l->panels); p++) {
+                const int64_t channels = adi_min(LANES, im->c - p * LANES), to = first + p * LANES;
+                const float *from = m + (p * l->rows + t - t0) * LANES;
+                const float *bias = e->bias ? e->bias + p * LANES : NULL;
+                const float *residual = e->residual ? e->residual + to : NULL;
+                if (rows * columns * channels == 16 * LANES && simple)
+                    output_tile(y + to, bias, residual, e->act == ADI_ACT_RELU, row, im->c, from,
+                                l->point);
+                else
+                    output_part(y + to, e, bias, residual, row, im->c, from, l->point, rows,
+                                columns, channels);
+            }
+        }
+}
+
+/* ---- filters ---- */
+
+/* One over the products of differences between a point and the others: G's rows are divided by
+ * these. */
+#define OVER_N0 (1.0f / (A2 * B2))
+#define OVER_NA (1.0f / (2.0f * A2 * (A2 - B2)))
+#define OVER_NB (1.0f / (2.0f * B2 * (B2 - A2)))
+
+/* t = G g */
+INLINE void filter_line(vec t[6], const vec g[3])
+{
+    const vec even_a = OVER_NA * (g[0] + A2 * g[2]), odd_a = (OVER_NA * A1) * g[1];
+    const vec even_b = OVER_NB * (g[0] + B2 * g[2]), odd_b = (OVER_NB * B1) * g[1];
+    t[0] = OVER_N0 * g[0];
+    t[1] = even_a + odd_a;
+    t[2] = even_a - odd_a;
+    t[3] = even_b + odd_b;
+    t[4] = even_b - odd_b;
+    t[5] = g[2];
+}
+
+/* g = G^T t */
+INLINE void filter_bwd_line(vec g[3], const vec t[6])
+{
+    const vec sum_a = OVER_NA * (t[1] + t[2]), difference_a = (OVER_NA * A1) * (t[1] - t[2]);
+    const vec sum_b = OVER_NB * (t[3] + t[4]), difference_b = (OVER_NB * B1) * (t[3] - t[4]);
+    g[0] = OVER_N0 * t[0] + (sum_a + sum_b);
+    g[1] = difference_a + difference_b;
+    g[2] = (A2 * sum_a + B2 * sum_b) + t[5];
+}
+
+/* G g G^T of filters whose nine taps are `tap` floats apart. */
+INLINE void filter_tile(float *u, int64_t point, const float *g, int64_t tap)
+{
+    for (int q = 0; q < LANES; q += VECTOR_FLOATS) {
+        vec t[3][6]; /* [column][row] */
+        UNROLL for (int j = 0; j < 3; j++) {
+            const vec in[3] = {load(g + j * tap + q), load(g + (3 + j) * tap + q),
+                               load(g + (6 + j) * tap + q)};
+            filter_line(t[j], in);
+        }
+        UNROLL for (int i = 0; i < 6; i++) {
+            const vec in[3] = {t[0][i], t[1][i], t[2][i]};
+            vec out[6];
+            filter_line(out, in);
+            UNROLL for (int j = 0; j < 6; j++)
+                store(u + (i * 6 + j) * point + q, out[j]);
+        }
+    }
+}
+
+/* Filters between 16 channels of c and 16 of k, with zeros where there are fewer: [9][rows][lanes],
+ * rows being c's, or, turned by 180 degrees, k's. */
+INLINE void copy_filters(float g[9][LANES][LANES], const float *w, int64_t c, int64_t k, int64_t c0,
+                         int64_t k0, int turned)
+{
+    const int64_t c_left = adi_min(LANES, c - c0), k_left = adi_min(LANES, k - k0);
+    memset(g, 0, 9 * sizeof *g);
+    for (int64_t tap = 0; tap < 9; tap++)
+        for (int64_t i = 0; i < c_left; i++) {
+            const float *from = w + (tap * c + c0 + i) * k + k0;
+            if (!turned)
+                memcpy(g[tap][i], from, (size_t)k_left * sizeof *from);
+            else
+                for (int64_t j = 0; j < k_left; j++)
+                    g[8 - tap][j][i] = from[j];
+        }
+}
+
+static void filter(float *u, const adi_winograd_layout *l, const float *w, int64_t c, int64_t k,
+                   int turned, int64_t c0)
+{
+    float g[9][LANES][LANES];
+    for (int64_t k0 = 0; k0 < k; k0 += LANES) {
+        copy_filters(g, w, c, k, c0, k0, turned);
+        const int64_t panel = (turned ? c0 : k0) / LANES, row = turned ? k0 : c0;
+        for (int64_t i = 0; i < LANES; i++)
+            filter_tile(u + (panel * l->rows + row + i) * LANES, l->point, g[0][i], LANES * LANES);
+    }
+}
+
+static void filter_bwd(float *dw, int64_t c, int64_t k, const float *s,
+                       const adi_winograd_layout *l, int64_t row)
+{
+    for (int64_t p = 0; p < l->panels; p++) {
+        float g[9][LANES];
+        for (int q = 0; q < LANES; q += VECTOR_FLOATS) {
+            const float *from = s + (p * l->rows + row) * LANES + q;
+            vec t[6][3]; /* [column][row] */
+            UNROLL for (int j = 0; j < 6; j++) {
+                vec in[6];
+                UNROLL for (int i = 0; i < 6; i++)
+                    in[i] = load(from + (i * 6 + j) * l->point);
+                filter_bwd_line(t[j], in);
+            }
+            UNROLL for (int i = 0; i < 3; i++) {
+                const vec in[6] = {t[0][i], t[1][i], t[2][i], t[3][i], t[4][i], t[5][i]};
+                vec out[3];
+                filter_bwd_line(out, in);
+                UNROLL for (int j = 0; j < 3; j++)
+                    store(g[i * 3 + j] + q, out[j]);
+            }
+        }
+        const int64_t lanes = adi_min(LANES, k - p * LANES);
+        for (int64_t tap = 0; tap < 9; tap++)
+            memcpy(dw + (tap * c + row) * k + p * LANES, g[tap], (size_t)lanes * sizeof *dw);
+    }
+}
