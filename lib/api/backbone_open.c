@@ -284,9 +284,13 @@ static ad_status find_graph(ad_context *context, const char *architecture,
     }
     ad_status status = adi_graph_read(&context->allocator, text, strlen(text), out_graph);
     adi_free(&context->allocator, text);
-    if (status == AD_OK && architecture && strcmp((*out_graph)->name, architecture) != 0) {
+    if (status != AD_OK)
+        return status;
+    status = adi_graph_check_image(*out_graph);
+    if (status == AD_OK && architecture && strcmp((*out_graph)->name, architecture) != 0)
         status = adi_fail(AD_ERR_MISMATCH, "the graph given is '%s', not '%s'", (*out_graph)->name,
                           architecture);
+    if (status != AD_OK) {
         adi_graph_destroy(*out_graph);
         *out_graph = NULL;
     }

@@ -90,6 +90,7 @@ static ad_status check_layers(const ad_backbone *backbone, const adi_safetensors
     if (!text)
         return adi_fail(AD_ERR_FORMAT, "the scorer's metadata has no 'adfeat.graph'");
     ADI_TRY(adi_graph_read(g->allocator, text, strlen(text), &fitted));
+    status = adi_graph_check_image(fitted);
     for (int32_t i = 0; i < count && status == AD_OK; i++) {
         named[i] = adi_graph_find_tap(fitted, g->taps[taps[i]].name);
         if (named[i] < 0)

@@ -39,6 +39,11 @@ void adi_mt19937_seed(adi_mt19937 *mt, uint64_t seed)
     x[0] = 0x80000000u; /* never all zero */
 }
 
+void adi_mt19937_seed_numpy(adi_mt19937 *mt, uint32_t seed)
+{
+    fill(mt, seed);
+}
+
 static void refill(adi_mt19937 *mt)
 {
     uint32_t *const x = mt->state;
@@ -60,6 +65,12 @@ uint32_t adi_mt19937_bits(adi_mt19937 *mt)
     return y ^ y >> 18;
 }
 
+double adi_mt19937_double(adi_mt19937 *mt)
+{
+    const uint32_t high = adi_mt19937_bits(mt) >> 5, low = adi_mt19937_bits(mt) >> 6;
+    return (high * 0x1p26 + low) * 0x1p-53;
+}
+
 uint32_t adi_mt19937_below(adi_mt19937 *mt, uint32_t n)
 {
     int32_t unused = 32; /* bits */
@@ -70,4 +81,24 @@ uint32_t adi_mt19937_below(adi_mt19937 *mt, uint32_t n)
         r = adi_mt19937_bits(mt) >> unused;
     while (r >= n);
     return r;
+}
+
+void adi_mt19937_permutation(adi_mt19937 *mt, int32_t n, int32_t *out)
+{
+    for (int32_t i = 0; i < n; i++)
+        out[i] = i;
+    uint32_t mask = 1;
+    while (mask < (uint32_t)n)
+        mask = mask << 1 | 1;
+    for (int32_t i = n - 1; i > 0; i--) {
+        while (mask >> 1 >= (uint32_t)i) /* as few ones as hold i */
+            mask >>= 1;
+        uint32_t j;
+        do
+            j = adi_mt19937_bits(mt) & mask;
+        while (j > (uint32_t)i);
+        const int32_t moved = out[i];
+        out[i] = out[j];
+        out[j] = moved;
+    }
 }

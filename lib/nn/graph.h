@@ -41,7 +41,7 @@ typedef struct adi_graph {
     char *text;  /* as given */
     char *words; /* a copy that the names point into */
     const char *name;
-    int32_t input_size;
+    int32_t input_size; /* 0 where the text has no such statement; so std */
     int32_t has_mean;
     float mean[3], std[3];
     int32_t padding; /* an ad_padding, what pad=same means; AUTO where the text has no such statement */
@@ -55,6 +55,8 @@ typedef struct adi_graph {
 
 /* Parse `length` bytes of text (not necessarily terminated). Sentences name the line. */
 ad_status adi_graph_read(const adi_allocator *a, const char *text, size_t length, adi_graph **out_graph);
+/* That it takes images, and says how they are prepared: AD_ERR_FORMAT for a network that takes features. */
+ad_status adi_graph_check_image(const adi_graph *graph);
 void adi_graph_destroy(adi_graph *graph);
 
 int32_t adi_graph_find_node(const adi_graph *graph, const char *name); /* -1 where absent */

@@ -11,6 +11,7 @@
  *     conv2d layer1.0.conv1 <- maxpool : out=64 kernel=3 pad=1
  *     tap layer1 <- layer1.1.relu2
  *
+ * A network that takes features has no input_size, mean and std: adi_graph_check_image() asks for them.
  * A node names earlier nodes only, so a graph has no cycles. The text may come from a scorer file that
  * somebody else made: every count, number and name is checked here, and nothing later needs to. */
 #include "nn/graph.h"
@@ -22,7 +23,7 @@
 
 #include "core/number.h"
 
-enum { MAX_WORDS = 24, MAX_CHANNELS = 65536, MAX_KERNEL = 64, MAX_STRIDE = 64 };
+enum { MAX_WORDS = 24, MAX_KERNEL = 64, MAX_STRIDE = 64, MAX_SCALE = 64 };
 
 typedef struct line {
     int32_t number;
@@ -106,12 +107,13 @@ static ad_status parse_attr(const line *l, char *word, adi_attrs *attrs, uint32_
         int32_t *out;
         long low, high;
     } integers[] = {
-        {"channels", ADI_ATTR_CHANNELS, &attrs->channels, 1, MAX_CHANNELS},
-        {"out", ADI_ATTR_OUT, &attrs->out, 1, MAX_CHANNELS},
+        {"channels", ADI_ATTR_CHANNELS, &attrs->channels, 1, ADI_MAX_CHANNELS},
+        {"out", ADI_ATTR_OUT, &attrs->out, 1, ADI_MAX_CHANNELS},
         {"kernel", ADI_ATTR_KERNEL, &attrs->kernel, 1, MAX_KERNEL},
         {"stride", ADI_ATTR_STRIDE, &attrs->stride, 1, MAX_STRIDE},
         {"pad", ADI_ATTR_PAD, &attrs->pad, 0, MAX_KERNEL - 1},
         {"bias", ADI_ATTR_BIAS, &attrs->bias, 0, 1},
+        {"scale", ADI_ATTR_SCALE, &attrs->scale, 1, MAX_SCALE},
     };
     uint32_t bit = 0;
     if (strcmp(word, "eps") == 0) {
@@ -146,6 +148,25 @@ static ad_status check_attrs(const line *l, const adi_node *node, uint32_t seen)
     if (node->attrs.pad >= node->attrs.kernel && node->attrs.pad > 0)
         return adi_fail(AD_ERR_FORMAT, "graph line %d: pad %d is not smaller than kernel %d", l->number,
                         node->attrs.pad, node->attrs.kernel);
+    if (node->op == &adi_op_deconv2d && node->attrs.pad == ADI_PAD_SAME)
+        return bad(l, "pad=same says nothing to op", node->op->name);
+    return AD_OK;
+}
+
+/* What goes into a node and comes out of it. Sizes are not known before there is an input. */
+static ad_status find_channels(const adi_graph *g, const line *l, int32_t inputs, adi_node *node)
+{
+    node->in_channels = inputs ? g->nodes[node->input[0]].out_channels : node->attrs.channels;
+    node->out_channels = node->attrs.out ? node->attrs.out : node->in_channels;
+    const int64_t second = inputs == 2 ? g->nodes[node->input[1]].out_channels : 0;
+    if (node->op->joins)
+        node->out_channels += second;
+    else if (inputs == 2 && second != node->in_channels)
+        return adi_fail(AD_ERR_FORMAT, "graph line %d: '%s' joins %lld and %lld channels", l->number,
+                        node->name, (long long)node->in_channels, (long long)second);
+    if (node->out_channels > ADI_MAX_CHANNELS)
+        return adi_fail(AD_ERR_FORMAT, "graph line %d: '%s' has %lld channels, at most %d", l->number,
+                        node->name, (long long)node->out_channels, ADI_MAX_CHANNELS);
     return AD_OK;
 }
 
@@ -182,12 +203,7 @@ static ad_status parse_node(adi_graph *g, const line *l, const adi_op *op)
     ADI_TRY(check_attrs(l, &node, seen));
     if (op == &adi_op_input && g->node_count)
         return bad(l, "only the first node may be an input, not", node.name);
-    node.in_channels = inputs ? g->nodes[node.input[0]].out_channels : node.attrs.channels;
-    node.out_channels = node.attrs.out ? node.attrs.out : node.in_channels;
-    if (inputs == 2 && g->nodes[node.input[1]].out_channels != node.in_channels)
-        return adi_fail(AD_ERR_FORMAT, "graph line %d: '%s' joins %lld and %lld channels", l->number,
-                        node.name, (long long)node.in_channels,
-                        (long long)g->nodes[node.input[1]].out_channels);
+    ADI_TRY(find_channels(g, l, inputs, &node));
     node.nominal = inputs ? g->nodes[node.input[0]].nominal : g->input_size;
     adi_padding_resolve(g, &node);
     if (g->node_count == ADI_GRAPH_MAX_NODES)
@@ -295,6 +311,11 @@ static ad_status parse_line(adi_graph *g, const line *l)
     return op ? parse_node(g, l, op) : bad(l, "no such op:", word);
 }
 
+static ad_status lines_are_needed(void)
+{
+    return adi_fail(AD_ERR_FORMAT, "graph: network, input_size, mean and std lines are needed");
+}
+
 static ad_status parse_lines(adi_graph *g)
 {
     line l = {0};
@@ -308,10 +329,17 @@ static ad_status parse_lines(adi_graph *g)
             ADI_TRY(parse_line(g, &l));
         text = next;
     }
-    if (!g->name || !g->input_size || !g->has_mean || g->std[0] == 0.0f)
-        return adi_fail(AD_ERR_FORMAT, "graph: network, input_size, mean and std lines are needed");
+    if (!g->name)
+        return lines_are_needed();
     if (!g->tap_count)
         return adi_fail(AD_ERR_FORMAT, "graph '%s' has no tap", g->name);
+    return AD_OK;
+}
+
+ad_status adi_graph_check_image(const adi_graph *g)
+{
+    if (!g->input_size || !g->has_mean || g->std[0] == 0.0f)
+        return lines_are_needed();
     if (g->nodes[0].out_channels != 3)
         return adi_fail(AD_ERR_FORMAT, "graph '%s': the input has %lld channels, images have 3", g->name,
                         (long long)g->nodes[0].out_channels);

@@ -66,23 +66,30 @@ void adi_network_digest(const adi_network *network, const int32_t *taps, int32_t
     snprintf(out_text, 17, "%016" PRIx64, digest);
 }
 
+float *adi_kept_block(const adi_allocator *a, adi_kept *keep, size_t floats)
+{
+    float **blocks = adi_grow(a, keep->blocks, &keep->capacity, keep->count + 1, sizeof *blocks);
+    if (!blocks)
+        return NULL;
+    keep->blocks = blocks;
+    float *block = adi_alloc(a, floats * sizeof *block);
+    if (block)
+        keep->blocks[keep->count++] = block;
+    return block;
+}
+
 static ad_status write_convolution(const adi_network *network, int32_t index, const char *prefix,
                                    adi_st_writer *writer, adi_kept *keep)
 {
     const adi_node *node = &network->graph->nodes[index];
     const adi_params *p = &network->params[index];
-    int64_t shape[ADI_ST_MAX_DIMS];
+    int64_t shape[ADI_ST_MAX_DIMS], biases;
     node->op->param_shape(&node->attrs, node->in_channels, 0, shape);
-    float **blocks = adi_grow(network->allocator, keep->blocks, &keep->capacity, keep->count + 1,
-                              sizeof *blocks);
-    if (!blocks)
-        return adi_fail_memory();
-    keep->blocks = blocks;
-    float *oihw = adi_alloc(network->allocator,
-                            (size_t)(shape[0] * shape[1] * shape[2] * shape[3]) * sizeof *oihw);
+    node->op->param_shape(&node->attrs, node->in_channels, 1, &biases);
+    float *oihw = adi_kept_block(network->allocator, keep,
+                                 (size_t)(shape[0] * shape[1] * shape[2] * shape[3]));
     if (!oihw)
         return adi_fail_memory();
-    keep->blocks[keep->count++] = oihw;
     adi_unfold_weight(oihw, p->weight, shape, node->op == &adi_op_dwconv2d);
     char name[2 * ADI_GRAPH_MAX_NAME];
     snprintf(name, sizeof name, "%s%s.weight", prefix, node->name);
@@ -90,7 +97,7 @@ static ad_status write_convolution(const adi_network *network, int32_t index, co
     if (!p->bias)
         return AD_OK;
     snprintf(name, sizeof name, "%s%s.bias", prefix, node->name);
-    return adi_st_writer_tensor(writer, name, ADI_F32, 1, shape, p->bias);
+    return adi_st_writer_tensor(writer, name, ADI_F32, 1, &biases, p->bias);
 }
 
 ad_status adi_network_write(const adi_network *network, const int32_t *taps, int32_t tap_count,

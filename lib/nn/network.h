@@ -7,7 +7,8 @@
 
 /* A node's parameters as the kernels take them. */
 typedef struct adi_params {
-    float *weight;       /* convolution: HWIO, batch norm folded in; batch norm: scale */
+    float *weight;       /* convolution: HWIO, batch norm folded in; transposed: that of the convolution it
+                            transposes; batch norm: scale */
     float *bias;         /* convolution: bias or NULL; batch norm: shift */
     int32_t present;     /* the file has what the node needs */
     int32_t folded;      /* batch norm that has become part of the convolution before it */
@@ -48,6 +49,8 @@ typedef struct adi_kept {
     float **blocks;
     size_t capacity, count;
 } adi_kept;
+/* A block that lives as long as *keep; NULL where memory runs out. */
+float *adi_kept_block(const adi_allocator *a, adi_kept *keep, size_t floats);
 ad_status adi_network_write(const adi_network *network, const int32_t *taps, int32_t tap_count,
                             const char *prefix, adi_st_writer *writer, adi_kept *keep);
 void adi_kept_free(const adi_allocator *a, adi_kept *keep);
@@ -58,7 +61,8 @@ void adi_kept_free(const adi_allocator *a, adi_kept *keep);
 ad_status adi_batchnorm_affine(const float *const raw[4], int64_t c, double eps, double *scale,
                                double *shift);
 /* OIHW weights to HWIO, each output channel times scale[k] (NULL: 1). For a depthwise weight
- * [c,1,kh,kw] the result is [kh,kw,c]. */
+ * [c,1,kh,kw] the result is [kh,kw,c]; a transposed convolution's [C_in,C_out,kh,kw] is OIHW of the
+ * convolution that it transposes. */
 void adi_fold_weight(float *hwio, const float *oihw, const int64_t *shape, int32_t depthwise,
                      const double *scale);
 /* HWIO back to OIHW. */

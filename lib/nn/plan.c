@@ -2,8 +2,7 @@
  * before them, and results whose lifetimes do not meet share memory. */
 #include "nn/plan.h"
 
-#include <stdio.h>
-#include <string.h>
+#include "nn/arena.h"
 
 typedef struct planner {
     adi_plan *plan;
@@ -23,7 +22,8 @@ static ad_status find_shapes(const adi_graph *g, const uint8_t *needed, int64_t 
         const adi_node *node = &g->nodes[i];
         if (!needed[i])
             continue;
-        adi_shape in[ADI_OP_MAX_INPUTS] = {{1, height, width, 3}, {0, 0, 0, 0}};
+        adi_shape in[ADI_OP_MAX_INPUTS] = {{1, height, width, g->nodes[0].out_channels},
+                                           {0, 0, 0, 0}};
         for (int32_t j = 0; j < node->op->inputs; j++)
             in[j] = shape[node->input[j]];
         const ad_status status = node->op->shape(node->name, &node->attrs, in, &shape[i]);
@@ -140,57 +140,18 @@ static void find_last_uses(adi_plan *plan)
         plan->steps[plan->taps[t].step].last_use = plan->step_count;
 }
 
-enum { LINE_FLOATS = ADI_ALIGNMENT / sizeof(float) };
-
-/* Floats of a shape, rounded up to whole cache lines; 0 where it is absurd. */
-static size_t floats_of(const adi_shape *s)
-{
-    const size_t limit = (size_t)1 << 30;
-    size_t n = (size_t)s->h;
-    if (n > limit / (size_t)s->w || n * (size_t)s->w > limit / (size_t)s->c)
-        return 0;
-    n *= (size_t)s->w * (size_t)s->c;
-    return (n + LINE_FLOATS - 1) / LINE_FLOATS * LINE_FLOATS;
-}
-
-typedef struct lifetime {
-    int32_t from, to;
-    size_t offset, floats;
-} lifetime;
-
-/* First fit: the lowest gap between the results that live at the same time. */
-static size_t first_gap(const lifetime *all, int32_t count, const lifetime *mine)
-{
-    size_t at = 0;
-    for (int moved = 1; moved;) {
-        moved = 0;
-        for (int32_t i = 0; i < count; i++) {
-            const lifetime *o = &all[i];
-            if (o->to < mine->from || mine->to < o->from || at + mine->floats <= o->offset
-                || o->offset + o->floats <= at)
-                continue;
-            at = o->offset + o->floats;
-            moved = 1;
-        }
-    }
-    return at;
-}
-
-/* 16 GiB, as far above what networks take as four for one result: a file of 2 KB could ask for 240. */
-#define MAX_BLOCK_FLOATS ((size_t)1 << 32)
-
 static ad_status place(adi_plan *plan)
 {
-    lifetime *all = adi_calloc(plan->allocator, (size_t)plan->step_count + 1, sizeof *all);
+    adi_lifetime *all = adi_calloc(plan->allocator, (size_t)plan->step_count + 1, sizeof *all);
     if (!all)
         return adi_fail_memory();
     ad_status status = AD_OK;
     for (int32_t i = -1; i < plan->step_count; i++) { /* -1: the input */
-        lifetime *l = &all[i + 1];
-        *l = (lifetime){i, i < 0 ? plan->input_last_use : plan->steps[i].last_use, 0,
-                        floats_of(i < 0 ? &plan->input : &plan->steps[i].call.out)};
-        l->offset = first_gap(all, i + 1, l);
-        if (!l->floats || l->offset + l->floats > MAX_BLOCK_FLOATS) {
+        adi_lifetime *l = &all[i + 1];
+        *l = (adi_lifetime){i, i < 0 ? plan->input_last_use : plan->steps[i].last_use, 0,
+                        adi_arena_floats(i < 0 ? &plan->input : &plan->steps[i].call.out)};
+        l->offset = adi_arena_first_gap(all, i + 1, l);
+        if (!l->floats || l->offset + l->floats > ADI_ARENA_MAX_FLOATS) {
             status = adi_fail(AD_ERR_SHAPE, "%s: the activations of a %lldx%lld input are too large",
                               plan->network->graph->name, (long long)plan->input.w,
                               (long long)plan->input.h);
@@ -256,7 +217,7 @@ ad_status adi_plan_create(const adi_network *network, const adi_kernels *kernels
     if (!plan)
         return adi_fail_memory();
     *plan = (adi_plan){.allocator = a, .network = network, .kernels = kernels,
-                       .num_threads = num_threads, .input = {1, height, width, 3},
+                       .num_threads = num_threads, .input = {1, height, width, g->nodes[0].out_channels},
                        .tap_count = tap_count};
     plan->steps = adi_calloc(a, nodes, sizeof *plan->steps);
     plan->taps = adi_calloc(a, (size_t)tap_count, sizeof *plan->taps);

@@ -101,6 +101,8 @@ static void find_users(loader *l)
         l->only_user[g->taps[i].node] = -2;
 }
 
+/* That a batch norm can be folded into. A transposed convolution is none: its output channels are not the
+ * first dimension of its weight. */
 static int is_convolution(const adi_node *node)
 {
     return node->op == &adi_op_conv2d || node->op == &adi_op_dwconv2d;
@@ -143,8 +145,10 @@ static void digest_node(const adi_node *node, uint64_t *digest)
     int n = adi_snprintf(text, sizeof text, "%s %d %d %d %d %d %.9g <- %d %d", node->op->name,
                          at->channels, at->out, at->kernel, at->stride, at->pad, at->eps, node->input[0],
                          node->input[1]);
-    if (at->pad_after != at->pad) /* said only where it matters: digests of old files stay */
+    if (at->pad_after != at->pad) /* this and scale only where they matter: digests of old files stay */
         n += adi_snprintf(text + n, sizeof text - (size_t)n, " %d", at->pad_after);
+    if (at->scale)
+        n += adi_snprintf(text + n, sizeof text - (size_t)n, " x%d", at->scale);
     *digest = ADI_DIGEST_START;
     adi_digest_bytes(digest, text, (size_t)n);
 }
@@ -240,9 +244,9 @@ static ad_status take_convolution(loader *l, int32_t index)
             ADI_TRY_CLEANUP(read_affine(l, bn, &affine));
         l->net->params[bn].folded = 1;
     }
-    int64_t shape[ADI_ST_MAX_DIMS];
+    int64_t shape[ADI_ST_MAX_DIMS], k;
     node->op->param_shape(&node->attrs, node->in_channels, 0, shape);
-    const int64_t k = shape[0];
+    node->op->param_shape(&node->attrs, node->in_channels, 1, &k);
     p->weight = adi_alloc(a, (size_t)(shape[0] * shape[1] * shape[2] * shape[3]) * sizeof(float));
     if (affine || raw[1])
         p->bias = adi_alloc(a, (size_t)k * sizeof(float));
@@ -404,7 +408,7 @@ static ad_status take_weights(loader *l)
         const adi_params *p = &l->net->params[i];
         if (!g->nodes[i].op->params || !p->present || p->folded)
             continue;
-        ADI_TRY(is_convolution(&g->nodes[i]) ? take_convolution(l, i) : take_batchnorm(l, i));
+        ADI_TRY(g->nodes[i].op == &adi_op_batchnorm ? take_batchnorm(l, i) : take_convolution(l, i));
     }
     return AD_OK;
 }

@@ -1,5 +1,9 @@
-/* batchnorm, evaluation mode: y = (x - mean) / sqrt(var + eps) * weight + bias, per channel. Where a
- * convolution comes before it, it is folded into that (nn/fold.c); what is left runs as scale and shift. */
+/* batchnorm: y = (x - mean) / sqrt(var + eps) * weight + bias, per channel. In evaluation mean and var are the
+ * running statistics; where a convolution comes before it, it is folded into that (nn/fold.c), and what is left
+ * runs as scale and shift. In training they are the batch's own, var the biased one, and an activation may be
+ * part of it: backward finds its mask from x, so that neither the normalised values nor the result are kept. */
+#include <math.h>
+
 #include "ops/op.h"
 
 static ad_status shape(const char *node, const adi_attrs *attrs, const adi_shape *in, adi_shape *out)
@@ -26,6 +30,39 @@ static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_
     return k->batchnorm_fwd(ex, y, x, call->weight, call->bias, call->act, d);
 }
 
+/* Scale and shift, when the kernel that took the statistics is done with its own. */
+static size_t train_scratch(const adi_kernels *k, const adi_op_call *call, int32_t num_threads)
+{
+    const adi_pc d = {call->in.n * call->in.h * call->in.w, call->in.c};
+    const size_t kernel = k->batchnorm_train_scratch(d, num_threads);
+    const size_t affine = 2 * (size_t)d.c * sizeof(float);
+    return kernel > affine ? kernel : affine;
+}
+
+static ad_status train_forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
+                               const adi_op_grad *g, int32_t given, float *y, const float *x)
+{
+    const adi_pc d = {call->in.n * call->in.h * call->in.w, call->in.c};
+    if (!given)
+        ADI_TRY(k->batchnorm_stats(ex, g->mean, g->var, x, d));
+    float *const scale = ex->scratch, *const shift = scale + d.c;
+    for (int64_t c = 0; c < d.c; c++) {
+        const double s = call->weight[c] / sqrt(g->var[c] + call->attrs.eps);
+        scale[c] = (float)s;
+        shift[c] = (float)(call->bias[c] - g->mean[c] * s);
+    }
+    return k->batchnorm_fwd(ex, y, x, scale, shift, call->act, d);
+}
+
+/* The kernel writes all three gradients, wanted or not. */
+static ad_status backward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
+                          const adi_op_grad *g)
+{
+    const adi_pc d = {call->in.n * call->in.h * call->in.w, call->in.c};
+    const adi_batchnorm_batch batch = {call->weight, call->bias, g->mean, g->var, call->attrs.eps};
+    return k->batchnorm_bwd(ex, g->dx[0], g->dweight, g->dbias, g->dy, g->x[0], &batch, call->act, d);
+}
+
 const adi_op adi_op_batchnorm = {
     .name = "batchnorm",
     .inputs = 1,
@@ -36,4 +73,9 @@ const adi_op adi_op_batchnorm = {
     .shape = shape,
     .param_shape = param_shape,
     .forward = forward,
+    .train_forward = train_forward,
+    .keeps = ADI_KEEPS_X,
+    .in_place = 1,
+    .train_scratch = train_scratch,
+    .backward = backward,
 };

@@ -21,8 +21,19 @@ static ad_status add_forward(const adi_kernels *k, const adi_exec *ex, const adi
     return k->add_fwd(ex, y, x, x2, call->act, d);
 }
 
-const adi_op adi_op_add = {
-    .name = "add", .inputs = 2, .fuses = 1, .shape = add_shape, .forward = add_forward};
+/* A plan can hand dy on as both gradients and need not call this. */
+static ad_status add_backward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
+                              const adi_op_grad *g)
+{
+    const adi_pc d = {call->in.n * call->in.h * call->in.w, call->in.c};
+    for (int j = 0; j < 2; j++)
+        if (g->dx[j])
+            ADI_TRY(k->copy_channels(ex, g->dx[j], d.c, g->dy, d.c, d));
+    return AD_OK;
+}
+
+const adi_op adi_op_add = {.name = "add", .inputs = 2, .fuses = 1, .shape = add_shape,
+                           .forward = add_forward, .backward = add_backward};
 
 static ad_status mul_shape(const char *node, const adi_attrs *attrs, const adi_shape *in, adi_shape *out)
 {

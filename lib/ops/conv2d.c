@@ -1,4 +1,4 @@
-/* conv2d: dense 2-D convolution; meaning in backends/ref/conv2d_ref.c. */
+/* conv2d: dense 2-D convolution; meaning in backends/ref/conv2d_ref.c and conv2d_bwd_ref.c. */
 #include "ops/op.h"
 
 static ad_status shape(const char *node, const adi_attrs *attrs, const adi_shape *in, adi_shape *out)
@@ -30,6 +30,28 @@ static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_
     return k->conv2d_fwd(ex, y, x, call->weight, &e, &d);
 }
 
+static size_t train_scratch(const adi_kernels *k, const adi_op_call *call, int32_t num_threads)
+{
+    const adi_conv2d_dims d = adi_conv2d_dims_of(call);
+    const size_t data = k->conv2d_bwd_data_scratch(&d, num_threads);
+    const size_t weight = k->conv2d_bwd_weight_scratch(&d, num_threads);
+    return data > weight ? data : weight;
+}
+
+static ad_status backward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
+                          const adi_op_grad *g)
+{
+    const adi_conv2d_dims d = adi_conv2d_dims_of(call);
+    const adi_epilogue e = {NULL, g->dx_add, ADI_ACT_NONE};
+    if (g->dx[0])
+        ADI_TRY(k->conv2d_bwd_data(ex, g->dx[0], g->dy, call->weight, &e, &d));
+    if (g->dweight)
+        ADI_TRY(k->conv2d_bwd_weight(ex, g->dweight, g->x[0], g->dy, &d));
+    if (g->dbias)
+        return k->bias_bwd(ex, g->dbias, g->dy, (adi_pc){d.n * d.oh * d.ow, d.k});
+    return AD_OK;
+}
+
 const adi_op adi_op_conv2d = {
     .name = "conv2d",
     .inputs = 1,
@@ -43,4 +65,8 @@ const adi_op adi_op_conv2d = {
     .param_shape = param_shape,
     .scratch = scratch,
     .forward = forward,
+    .keeps = ADI_KEEPS_X,
+    .adds_dx = 1,
+    .train_scratch = train_scratch,
+    .backward = backward,
 };

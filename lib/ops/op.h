@@ -9,7 +9,11 @@ typedef struct adi_shape {
     int64_t n, h, w, c;
 } adi_shape;
 
-enum { ADI_PAD_SAME = -1 }; /* TensorFlow's SAME, from the actual input size */
+enum {
+    ADI_PAD_SAME = -1,      /* TensorFlow's SAME, from the actual input size */
+    ADI_MAX_CHANNELS = 65536,
+    ADI_MAX_SIDE = 1 << 16  /* of what enlarges: far above what memory holds */
+};
 
 /* Attributes of a node. Which of them an op takes is in its descriptor. */
 typedef struct adi_attrs {
@@ -20,6 +24,7 @@ typedef struct adi_attrs {
     int32_t pad;       /* samples before (left, top), or ADI_PAD_SAME */
     int32_t pad_after; /* samples after (right, bottom), or ADI_PAD_SAME */
     int32_t bias;      /* 1: a bias belongs to it; 0: it may have one, as folding leaves it */
+    int32_t scale;     /* resize2d: output size over input size */
     double eps;
 } adi_attrs;
 
@@ -30,7 +35,8 @@ enum { /* bits of adi_op.required and .optional */
     ADI_ATTR_STRIDE   = 1 << 3,
     ADI_ATTR_PAD      = 1 << 4,
     ADI_ATTR_EPS      = 1 << 5,
-    ADI_ATTR_BIAS     = 1 << 6
+    ADI_ATTR_BIAS     = 1 << 6,
+    ADI_ATTR_SCALE    = 1 << 7
 };
 
 /* A parameter tensor: its name is the node's plus the suffix, its shape that of the file (OIHW). */
@@ -50,6 +56,21 @@ typedef struct adi_op_call {
     adi_act act;
 } adi_op_call;
 
+/* What training adds to a call: forward values, gradients that come in and gradients to write. */
+typedef struct adi_op_grad {
+    const float *x[ADI_OP_MAX_INPUTS], *y; /* where `keeps` asks for them, else NULL */
+    const float *dy;
+    float *dx[ADI_OP_MAX_INPUTS];          /* NULL where it is not wanted */
+    const float *dx_add;                   /* added to dx[0] while it is written (adds_dx), or NULL */
+    float *dweight, *dbias;                /* in the kernels' layout; batch norm: of weight and bias */
+    double *mean, *var;                    /* batch norm: of the batch */
+} adi_op_grad;
+
+enum { /* bits of adi_op.keeps: what backward reads of forward */
+    ADI_KEEPS_X = 1 << 0,
+    ADI_KEEPS_Y = 1 << 1
+};
+
 typedef struct adi_op {
     const char *name;
     int32_t inputs;
@@ -68,11 +89,25 @@ typedef struct adi_op {
     /* x2: the second input, or the fused residual, or NULL. NULL for ops that are not run (input). */
     ad_status (*forward)(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call, float *y,
                          const float *x, const float *x2);
+    /* Training. call->weight and bias are the parameters themselves, batch norm's too; scratch is that of
+     * train_scratch, for train_forward and backward both. */
+    /* Batch norm alone: y from x and g->mean, g->var, which are first taken from x unless `given`. NULL:
+     * forward is used. */
+    ad_status (*train_forward)(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
+                               const adi_op_grad *g, int32_t given, float *y, const float *x);
+    uint32_t keeps;
+    int32_t joins;    /* 1: the channels of the inputs follow each other in the output */
+    int32_t adds_dx;  /* 1: backward takes dx_add */
+    int32_t in_place; /* 1: dx[0] may be dy */
+    size_t (*train_scratch)(const adi_kernels *k, const adi_op_call *call, int32_t num_threads);
+    /* NULL for ops that cannot be trained through. */
+    ad_status (*backward)(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
+                          const adi_op_grad *g);
 } adi_op;
 
 extern const adi_op adi_op_input, adi_op_conv2d, adi_op_dwconv2d, adi_op_batchnorm, adi_op_relu,
     adi_op_relu6, adi_op_silu, adi_op_sigmoid, adi_op_add, adi_op_mul, adi_op_maxpool2d,
-    adi_op_globalavgpool2d;
+    adi_op_globalavgpool2d, adi_op_deconv2d, adi_op_concat, adi_op_l2norm, adi_op_resize2d;
 
 /* Whether parameter `index` must be in the file. A bias may be there after folding; bias=1 asks for it. */
 static inline int32_t adi_op_needs_param(const adi_op *op, const adi_attrs *attrs, int32_t index)
@@ -83,6 +118,11 @@ static inline int32_t adi_op_needs_param(const adi_op *op, const adi_attrs *attr
 /* NULL where there is no such op. */
 const adi_op *adi_op_find(const char *name);
 
+/* Output size of a transposed convolution along one axis; 0 or less where the padding eats it up. */
+int64_t adi_deconv2d_side(const adi_attrs *attrs, int64_t in);
+/* The rule that what enlarges obeys, or AD_ERR_SHAPE: sides of 1 to ADI_MAX_SIDE. */
+ad_status adi_enlarged_shape(const char *op, const char *node, const adi_shape *in, int64_t h, int64_t w,
+                             int64_t c, adi_shape *out);
 /* Output size and padding before, along one axis. Returns 0 where the window does not fit. */
 int64_t adi_window(const adi_attrs *attrs, int64_t in, int32_t *out_pad_before);
 /* The shape rule of everything with a window. */

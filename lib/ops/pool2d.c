@@ -8,16 +8,29 @@ static ad_status max_shape(const char *node, const adi_attrs *attrs, const adi_s
     return adi_window_shape("maxpool2d", node, attrs, in, in->c, out);
 }
 
-static ad_status max_forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
-                             float *y, const float *x, const float *x2)
+static adi_pool2d_dims max_dims(const adi_op_call *call)
 {
-    (void)x2;
     adi_pool2d_dims d = {.n = call->in.n, .h = call->in.h, .w = call->in.w, .c = call->in.c,
                          .oh = call->out.h, .ow = call->out.w,
                          .k = call->attrs.kernel, .stride = call->attrs.stride};
     adi_window(&call->attrs, d.h, &d.pad_top);
     adi_window(&call->attrs, d.w, &d.pad_left);
+    return d;
+}
+
+static ad_status max_forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
+                             float *y, const float *x, const float *x2)
+{
+    (void)x2;
+    const adi_pool2d_dims d = max_dims(call);
     return k->maxpool2d_fwd(ex, y, x, &d);
+}
+
+static ad_status max_backward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
+                              const adi_op_grad *g)
+{
+    const adi_pool2d_dims d = max_dims(call);
+    return g->dx[0] ? k->maxpool2d_bwd(ex, g->dx[0], g->dy, g->x[0], &d) : AD_OK;
 }
 
 const adi_op adi_op_maxpool2d = {
@@ -27,6 +40,8 @@ const adi_op adi_op_maxpool2d = {
     .optional = ADI_ATTR_STRIDE | ADI_ATTR_PAD,
     .shape = max_shape,
     .forward = max_forward,
+    .keeps = ADI_KEEPS_X,
+    .backward = max_backward,
 };
 
 static ad_status average_shape(const char *node, const adi_attrs *attrs, const adi_shape *in,

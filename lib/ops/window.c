@@ -1,4 +1,5 @@
-/* Where a sliding window starts and how often it fits: shared by convolutions and pooling. */
+/* Where a sliding window starts and how often it fits, and what a window makes larger: shared by convolutions,
+ * pooling and resizing. */
 #include "ops/op.h"
 
 int64_t adi_window(const adi_attrs *attrs, int64_t in, int32_t *out_pad_before)
@@ -24,6 +25,22 @@ ad_status adi_window_shape(const char *op, const char *node, const adi_attrs *at
     if (out->h < 1 || out->w < 1)
         return adi_fail(AD_ERR_SHAPE, "%s '%s': input of %lldx%lld is smaller than its %dx%d window", op,
                         node, (long long)in->h, (long long)in->w, attrs->kernel, attrs->kernel);
+    return AD_OK;
+}
+
+int64_t adi_deconv2d_side(const adi_attrs *attrs, int64_t in)
+{
+    return (in - 1) * attrs->stride + attrs->kernel - attrs->pad - attrs->pad_after;
+}
+
+ad_status adi_enlarged_shape(const char *op, const char *node, const adi_shape *in, int64_t h, int64_t w,
+                             int64_t c, adi_shape *out)
+{
+    if (h < 1 || w < 1 || h > ADI_MAX_SIDE || w > ADI_MAX_SIDE)
+        return adi_fail(AD_ERR_SHAPE,
+                        "%s '%s': an input of %lldx%lld would become %lldx%lld, 1 to %d a side is possible", op,
+                        node, (long long)in->h, (long long)in->w, (long long)h, (long long)w, ADI_MAX_SIDE);
+    *out = (adi_shape){in->n, h, w, c};
     return AD_OK;
 }
 

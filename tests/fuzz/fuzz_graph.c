@@ -23,8 +23,6 @@ static void check_graph(const adi_graph *g, const fuzz_input *in)
     FUZZ_CHECK(g->tap_count >= 1 && g->tap_count <= ADI_GRAPH_MAX_TAPS);
     FUZZ_CHECK(g->hint_count >= 0 && g->hint_count <= ADI_GRAPH_MAX_HINTS);
     FUZZ_CHECK(g->name[0] && strlen(g->name) <= ADI_GRAPH_MAX_NAME);
-    for (int c = 0; c < 3; c++)
-        FUZZ_CHECK(isfinite(g->mean[c]) && isfinite(g->std[c]) && g->std[c] > 0.0f);
     for (int32_t i = 0; i < g->node_count; i++) {
         const adi_node *node = &g->nodes[i];
         FUZZ_CHECK(node->name[0] && strlen(node->name) <= ADI_GRAPH_MAX_NAME);
@@ -60,6 +58,21 @@ static void check_shapes(const adi_graph *g, uint64_t *seen, const fuzz_heap *he
             else
                 FUZZ_CHECK(shape.n == -5 && shape.h == -5 && shape.w == -5 && shape.c == -5);
         }
+}
+
+/* A network that takes images says how they are prepared; what takes features need not. */
+static int check_image(const adi_graph *g, uint64_t *seen, const fuzz_heap *heap)
+{
+    fuzz_forget_message();
+    const ad_status status = adi_graph_check_image(g);
+    fuzz_check_status(status, heap->refused, heap);
+    fuzz_digest_status(seen, status);
+    if (status != AD_OK)
+        return 0;
+    FUZZ_CHECK(g->input_size >= 1 && g->nodes[0].out_channels == 3);
+    for (int c = 0; c < 3; c++)
+        FUZZ_CHECK(isfinite(g->mean[c]) && isfinite(g->std[c]) && g->std[c] > 0.0f);
+    return 1;
 }
 
 /* The defaults that a graph's hints lead to, and that they survive being written and read. */
@@ -127,7 +140,7 @@ static int make_parameters(const adi_graph *g, adi_params *params)
     size_t total = 0;
     for (int32_t i = 0; i < g->node_count; i++) {
         const adi_node *node = &g->nodes[i];
-        int64_t shape[ADI_ST_MAX_DIMS];
+        int64_t shape[ADI_ST_MAX_DIMS], outputs;
         params[i].present = 1;
         if (!node->op->params)
             continue;
@@ -135,16 +148,17 @@ static int make_parameters(const adi_graph *g, adi_params *params)
         const int32_t dims = node->op->param_shape(&node->attrs, node->in_channels, 0, shape);
         for (int32_t j = 0; j < dims; j++)
             count *= (size_t)shape[j];
-        total += count + (size_t)shape[0];
+        node->op->param_shape(&node->attrs, node->in_channels, 1, &outputs);
+        total += count + (size_t)outputs;
         if (total > MAX_PARAMETERS)
             return 0;
         params[i].weight = malloc(count * sizeof(float));
-        params[i].bias = malloc((size_t)shape[0] * sizeof(float));
+        params[i].bias = malloc((size_t)outputs * sizeof(float));
         FUZZ_CHECK(params[i].weight && params[i].bias);
-        const float mean = dims == 4 ? 1.0f / (float)(count / (size_t)shape[0]) : 1.0f;
+        const float mean = dims == 4 ? 1.0f / (float)(count / (size_t)outputs) : 1.0f;
         for (size_t j = 0; j < count; j++)
             params[i].weight[j] = mean * (0.5f + (float)(j * 37 % 64) / 64.0f);
-        for (int64_t j = 0; j < shape[0]; j++)
+        for (int64_t j = 0; j < outputs; j++)
             params[i].bias[j] = (float)(j % 5) / 8.0f;
     }
     return 1;
@@ -155,9 +169,11 @@ static double work_of(const adi_plan *p)
     double sum = 0.0;
     for (int32_t i = 0; i < p->step_count; i++) {
         const adi_op_call *c = &p->steps[i].call;
+        const adi_op *op = p->steps[i].node->op;
         const double window = (double)(c->attrs.kernel + 1) * (double)(c->attrs.kernel + 1);
-        sum += (double)floats_of(&c->out) * window *
-               (p->steps[i].node->op == &adi_op_conv2d ? (double)c->in.c : 1.0);
+        sum += (double)floats_of(&c->out) * window * (op == &adi_op_conv2d ? (double)c->in.c : 1.0);
+        if (op == &adi_op_deconv2d)
+            sum += (double)floats_of(&c->in) * window * (double)c->out.c;
     }
     return sum;
 }
@@ -250,7 +266,8 @@ static uint64_t run(const fuzz_input *in, fuzz_heap *heap)
         return seen;
     }
     check_graph(graph, in);
-    check_options(graph, &seen, heap);
+    if (check_image(graph, &seen, heap))
+        check_options(graph, &seen, heap);
     check_shapes(graph, &seen, heap);
     check_plans(graph, in->flags & FIRST_TAP ? 1 : graph->tap_count, &seen, heap);
     adi_graph_destroy(graph);

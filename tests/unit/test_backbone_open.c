@@ -417,9 +417,46 @@ static void options_as_text(void **state)
     ad_context_destroy(context);
 }
 
+/* A graph of features runs in a method, but is no backbone. */
+static void a_graph_without_images(void **state)
+{
+    (void)state;
+#define REST "relu r <- x\nconv2d c <- r : out=2 kernel=1\ntap t <- c\n"
+    static const struct {
+        const char *text, *sentence;
+    } cases[] = {
+        {"network n\ninput x : channels=3\n" REST,
+         "graph: network, input_size, mean and std lines are needed"},
+        {"network n\ninput_size 8\nmean 0 0 0\nstd 1 1 1\ninput x : channels=4\n" REST,
+         "graph 'n': the input has 4 channels, images have 3"},
+        {"network n\ninput_size 8\nmean 0 0 0\nstd 1 1 1\ninput x : channels=3\n" REST, NULL},
+    };
+    ad_context *context = context_new();
+    for (int i = 0; i < 3; i++) {
+        adi_graph *g = graph_of(heap, cases[i].text);
+        st_memory m = seeded_weights(g, 1.0);
+        adi_graph_destroy(g);
+        ad_backbone_options o = options_of(NULL, NULL);
+        o.graph = cases[i].text;
+        ad_backbone *b = NULL;
+        const ad_status status = open_memory(context, &m, NULL, &o, &b);
+        if (cases[i].sentence) {
+            assert_int_equal(status, AD_ERR_FORMAT);
+            assert_string_equal(ad_last_error_message(), cases[i].sentence);
+            assert_null(b);
+        } else {
+            assert_int_equal(status, AD_OK);
+        }
+        ad_backbone_destroy(b);
+        st_memory_free(&m);
+    }
+    ad_context_destroy(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_graph_without_images),
         cmocka_unit_test(b4_in_each_dialect),
         cmocka_unit_test(timm_is_never_guessed),
         cmocka_unit_test(lite_of_timm),

@@ -20,6 +20,7 @@ static const adi_allocator *const heap = &adi_default_allocator;
 
 #define HEAD  "network n\ninput_size 32\nmean 0.1 0.2 0.3\nstd 0.4 0.5 0.6\n"
 #define INPUT HEAD "input image : channels=3\n"            /* line 5 */
+#define TAPPED "input image : channels=3\nrelu r <- image\ntap t <- r\n"
 #define CONV  INPUT "conv2d c <- image : out=4 kernel=3\n" /* line 6 */
 
 /* The text is put at the end of a heap block of its size: the parser may not count on a terminator.
@@ -45,7 +46,12 @@ static adi_graph *accepted(const char *text)
 static void refused_bytes(const char *text, size_t length, const char *sentence)
 {
     adi_graph *g = (adi_graph *)(void *)&length;
-    const ad_status status = read_text(heap, text, length, &g);
+    ad_status status = read_text(heap, text, length, &g);
+    if (status == AD_OK) { /* as for a backbone */
+        status = adi_graph_check_image(g);
+        adi_graph_destroy(g);
+        g = NULL;
+    }
     if (status != AD_ERR_FORMAT || g)
         fail_msg("status %d, not a format error, for:\n%.400s", status, text);
     if (strcmp(ad_last_error_message(), sentence) != 0)
@@ -112,6 +118,27 @@ static void every_statement(void **state)
     adi_graph_destroy(NULL);
 }
 
+/* What a decoder is made of. */
+static void what_enlarges_and_joins(void **state)
+{
+    (void)state;
+    adi_graph *g = accepted(INPUT "conv2d c <- image : out=6 kernel=3 stride=2 pad=1\n"
+                                  "deconv2d u <- c : out=4 kernel=4 stride=2 pad=1 bias=1\n"
+                                  "concat j <- u image\n"
+                                  "concat twice <- j j\n"
+                                  "l2norm n <- twice\n"
+                                  "resize2d r <- n : scale=3\n"
+                                  "tap t <- r\n");
+    const adi_node *u = &g->nodes[2], *r = &g->nodes[6];
+    assert_ptr_equal(u->op, &adi_op_deconv2d);
+    assert_true(u->in_channels == 6 && u->out_channels == 4 && u->attrs.bias == 1);
+    assert_true(g->nodes[3].in_channels == 4 && g->nodes[3].out_channels == 7);
+    assert_true(g->nodes[4].out_channels == 14 && g->nodes[5].out_channels == 14);
+    assert_true(r->attrs.scale == 3 && r->out_channels == 14);
+    assert_true(g->nodes[1].nominal == 16 && u->nominal == 32 && r->nominal == 96);
+    adi_graph_destroy(g);
+}
+
 /* ---- What is refused ------------------------------------------------------------------------ */
 
 static void sentences(void **state)
@@ -121,8 +148,10 @@ static void sentences(void **state)
         const char *text, *sentence;
     } cases[] = {
         {"", "graph: network, input_size, mean and std lines are needed"},
-        {"network n\n", "graph: network, input_size, mean and std lines are needed"},
-        {"network n\ninput_size 3\nmean 1 1 1\n",
+        {"network n\n", "graph 'n' has no tap"},
+        {"network n\ninput_size 3\nmean 1 1 1\n" TAPPED,
+         "graph: network, input_size, mean and std lines are needed"},
+        {"network n\nmean 1 1 1\nstd 1 1 1\n" TAPPED,
          "graph: network, input_size, mean and std lines are needed"},
         {"input_size 3\nmean 1 1 1\nstd 1 1 1\n",
          "graph: network, input_size, mean and std lines are needed"},
@@ -225,6 +254,22 @@ static void sentences(void **state)
         {INPUT "batchnorm b <- image : eps=2\n",
          "graph line 6: '2' is not a number from 1e-12 to 1"},
         {CONV "add s <- c image\n", "graph line 7: 's' joins 4 and 3 channels"},
+        {CONV "concat s <- c\n", "graph line 7: op 'concat' takes 2 inputs, got 1"},
+        {INPUT "conv2d c <- image : out=65533 kernel=1\nconcat s <- image c\nconcat z <- s image\n",
+         "graph line 8: 'z' has 65539 channels, at most 65536"},
+        {INPUT "deconv2d d <- image : out=4\n",
+         "graph line 6: an attribute is missing for op 'deconv2d'"},
+        {INPUT "deconv2d d <- image : out=4 kernel=3 pad=same\n",
+         "graph line 6: pad=same says nothing to op 'deconv2d'"},
+        {INPUT "deconv2d d <- image : out=4 kernel=2 pad=2\n",
+         "graph line 6: pad 2 is not smaller than kernel 2"},
+        {INPUT "resize2d r <- image\n", "graph line 6: an attribute is missing for op 'resize2d'"},
+        {INPUT "resize2d r <- image : scale=0\n",
+         "graph line 6: '0' is not a whole number from 1 to 64"},
+        {INPUT "resize2d r <- image : scale=65\n",
+         "graph line 6: '65' is not a whole number from 1 to 64"},
+        {INPUT "l2norm n <- image : scale=2\n",
+         "graph line 6: an attribute does not belong to op 'l2norm'"},
         {HEAD "input image : channels=4\nrelu r <- image\ntap t <- r\n",
          "graph 'n': the input has 4 channels, images have 3"},
         {"a a a a a a a a a a a a a a a a a a a a a a a a LAST\n",
@@ -246,9 +291,23 @@ static void a_graph_begins_with_its_input(void **state)
 static void a_mean_is_needed(void **state)
 {
     (void)state;
-    refused("network n\ninput_size 32\nstd 1 1 1\ninput image : channels=3\nrelu r <- image\n"
-            "tap t <- r\n",
+    refused("network n\ninput_size 32\nstd 1 1 1\n" TAPPED,
             "graph: network, input_size, mean and std lines are needed");
+}
+
+/* What takes features says nothing about images, and has the channels that it has. */
+static void a_network_of_features(void **state)
+{
+    (void)state;
+    adi_graph *g = accepted("network n\ninput f : channels=5\nrelu r <- f\ntap t <- r\n");
+    assert_int_equal(g->nodes[1].out_channels, 5);
+    assert_int_equal(adi_graph_check_image(g), AD_ERR_FORMAT);
+    assert_string_equal(ad_last_error_message(),
+                        "graph: network, input_size, mean and std lines are needed");
+    adi_graph_destroy(g);
+    g = accepted(HEAD TAPPED);
+    assert_int_equal(adi_graph_check_image(g), AD_OK);
+    adi_graph_destroy(g);
 }
 
 /* ---- Limits --------------------------------------------------------------------------------- */
@@ -402,9 +461,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_statement),
+        cmocka_unit_test(what_enlarges_and_joins),
         cmocka_unit_test(sentences),
         cmocka_unit_test(a_graph_begins_with_its_input),
         cmocka_unit_test(a_mean_is_needed),
+        cmocka_unit_test(a_network_of_features),
         cmocka_unit_test(names_and_bytes),
         cmocka_unit_test(counts),
         cmocka_unit_test(out_of_memory),

@@ -214,6 +214,185 @@ static void written_again(void **state)
     st_memory_free(&m);
 }
 
+/* ---- Transposed convolutions ---------------------------------------------------------------- */
+
+/* It takes features: 4 channels, and no lines about images. */
+#define DECODER                                                                                    \
+    "network decoder\ninput f : channels=4\n"                                                      \
+    "conv2d c <- f : out=6 kernel=3 stride=2 pad=1\n"                                              \
+    "batchnorm b <- c\n"                                                                           \
+    "relu r <- b\n"                                                                                \
+    "deconv2d u <- r : out=3 kernel=4 stride=2 pad=1 bias=1\n"
+
+static adi_network *decoder_of(const char *text, st_memory *m)
+{
+    adi_graph *g = graph_of(heap, text);
+    *m = seeded_weights(g, 1.0);
+    adi_graph_destroy(g);
+    return network_from(heap, text, m);
+}
+
+/* The file's [C_in, C_out, k, k] as [k, k, C_out, C_in], and as many biases as output channels. */
+static void weights_of_a_decoder(void **state)
+{
+    (void)state;
+    st_memory m;
+    adi_network *net = decoder_of(DECODER "tap out <- u\n", &m);
+    const adi_params *p = &net->params[adi_graph_find_node(net->graph, "u")];
+    const float *w = tensor(&m, "u", "weight");
+    for (int c = 0; c < 6; c++)
+        for (int o = 0; o < 3; o++)
+            for (int yx = 0; yx < 16; yx++)
+                assert_true(p->weight[(yx * 3 + o) * 6 + c] == w[(c * 3 + o) * 16 + yx]);
+    assert_memory_equal(p->bias, tensor(&m, "u", "bias"), 3 * sizeof(float));
+    assert_int_equal(net->parameter_count, 6 * 4 * 9 + 2 * 6 + 6 * 3 * 16 + 3);
+    adi_network_destroy(net);
+    st_memory_remove(&m, "u.bias");
+    add_floats(&m, "u.bias", 6); /* as many as input channels */
+    adi_network *refused = NULL;
+    assert_int_equal(try_network(heap, DECODER "tap out <- u\n", &m, NULL, &refused), AD_ERR_MISMATCH);
+    assert_string_equal(ad_last_error_message(), "tensor 'u.bias' is [6], decoder expects [3]");
+    st_memory_free(&m);
+}
+
+/* Against the definition: every input value is scattered, weighted, over its window. */
+static void a_decoder_runs(void **state)
+{
+    (void)state;
+    st_memory m;
+    enum { H = 5, W = 6, SIDE_Y = 10, SIDE_X = 12, OUT = 5 };
+    adi_network *net = decoder_of("network n\ninput f : channels=4\n"
+                                  "deconv2d u <- f : out=5 kernel=4 stride=2 pad=1 bias=1\n"
+                                  "relu r <- u\ntap out <- r\n", &m);
+    const float *w = tensor(&m, "u", "weight"), *b = tensor(&m, "u", "bias");
+    float *x = guarded_floats(H * W * 4);
+    seeded_fill(x, H * W * 4, "x", 2.0, -1.0);
+    double want[SIDE_Y][SIDE_X][OUT];
+    for (int i = 0; i < SIDE_Y * SIDE_X * OUT; i++)
+        ((double *)want)[i] = b[i % OUT];
+    for (int at = 0; at < H * W * 4 * OUT * 16; at++) {
+        const int kx = at % 4, ky = at / 4 % 4, o = at / 16 % OUT, c = at / (16 * OUT) % 4;
+        const int ix = at / (64 * OUT) % W, iy = at / (64 * OUT) / W;
+        const int oy = 2 * iy + ky - 1, ox = 2 * ix + kx - 1;
+        if (oy >= 0 && oy < SIDE_Y && ox >= 0 && ox < SIDE_X)
+            want[oy][ox][o] += (double)x[(iy * W + ix) * 4 + c] * w[((c * OUT + o) * 4 + ky) * 4 + kx];
+    }
+    static const adi_backend *const backends[] = {&adi_backend_ref, &adi_backend_cpu};
+    for (int k = 0; k < 2; k++) {
+        plan_run r = run_network(net, backends[k], 2, (const int32_t[]){0}, 1, x, H, W);
+        assert_int_equal(run_tap_count(&r, 0), SIDE_Y * SIDE_X * OUT);
+        assert_int_equal(r.plan->step_count, 1); /* bias and ReLU belong to it */
+        for (int i = 0; i < SIDE_Y * SIDE_X * OUT; i++)
+            assert_true(fabs(run_tap(&r, 0)[i] - fmax(((double *)want)[i], 0.0)) <= 2e-6);
+        run_free(&r);
+    }
+    guarded_free(x, "x");
+    adi_network_destroy(net);
+    st_memory_free(&m);
+}
+
+/* The four ops of decoders in one plan, whose shapes are its input's. */
+static void a_decoder_of_all_ops(void **state)
+{
+    (void)state;
+    st_memory m;
+    adi_network *net = decoder_of(DECODER "concat j <- u f\nl2norm n <- j\nresize2d z <- n : scale=2\n"
+                                          "tap n <- n\ntap out <- z\n", &m);
+    float *x = guarded_floats(8 * 6 * 4);
+    seeded_fill(x, 8 * 6 * 4, "x", 2.0, -1.0);
+    plan_run a = run_network(net, &adi_backend_ref, 1, (const int32_t[]){0, 1}, 2, x, 8, 6);
+    plan_run b = run_network(net, &adi_backend_cpu, 3, (const int32_t[]){0, 1}, 2, x, 8, 6);
+    assert_memory_equal(&a.plan->taps[0].shape, (&(adi_shape){1, 8, 6, 7}), sizeof(adi_shape));
+    assert_memory_equal(&a.plan->taps[1].shape, (&(adi_shape){1, 16, 12, 7}), sizeof(adi_shape));
+    for (int64_t p = 0; p < 8 * 6; p++) {
+        const float *y = run_tap(&a, 0) + 7 * p;
+        double length = 0.0;
+        for (int c = 0; c < 7; c++)
+            length += (double)y[c] * y[c];
+        assert_true(fabs(length - 1.0) <= 1e-6);
+        for (int c = 1; c < 4; c++) /* the input's direction */
+            assert_true(fabs((double)y[3 + c] * x[4 * p] - (double)y[3] * x[4 * p + c]) <= 1e-6);
+    }
+    for (int t = 0; t < 2; t++)
+        for (int64_t i = 0; i < run_tap_count(&a, t); i++)
+            assert_true(fabs(run_tap(&a, t)[i] - run_tap(&b, t)[i]) <= 1e-5);
+    run_free(&a);
+    run_free(&b);
+    guarded_free(x, "x");
+    adi_network_destroy(net);
+    st_memory_free(&m);
+}
+
+/* Written and read, a decoder is the same to the bit; a batch norm after it has nowhere to go. */
+static void a_decoder_written_again(void **state)
+{
+    (void)state;
+    st_memory m;
+    adi_network *net = decoder_of(DECODER "concat j <- u f\ntap out <- j\n", &m), *again = NULL;
+    const int32_t tap = 0, u = adi_graph_find_node(net->graph, "u");
+    adi_st_writer *w = NULL;
+    adi_kept keep = {0};
+    char path[] = "test_decoder_XXXXXX";
+    const int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    fclose(fdopen(fd, "w"));
+    assert_int_equal(adi_st_writer_create(heap, &w), AD_OK);
+    assert_int_equal(adi_network_write(net, &tap, 1, "net.", w, &keep), AD_OK);
+    assert_int_equal(adi_st_writer_save(w, path), AD_OK);
+    adi_st_writer_destroy(w);
+    adi_kept_free(heap, &keep);
+    adi_safetensors *file = NULL;
+    assert_int_equal(adi_st_open(heap, path, &file), AD_OK);
+    const adi_st_tensor *t = adi_st_find(file, "net.u.weight");
+    assert_true(t && t->ndim == 4 && t->shape[0] == 6 && t->shape[1] == 3);
+    float stored[6 * 3 * 16];
+    assert_int_equal(adi_st_read_f32(file, t, stored), AD_OK);
+    assert_memory_equal(stored, tensor(&m, "u", "weight"), sizeof stored);
+    assert_int_equal(
+        adi_network_create(graph_of(heap, net->graph->text), file, "net.", &again), AD_OK);
+    assert_memory_equal(net->params[u].weight, again->params[u].weight, sizeof stored);
+    assert_memory_equal(net->params[u].bias, again->params[u].bias, 3 * sizeof(float));
+    assert_true(net->params[u].digest == again->params[u].digest);
+    adi_st_close(file);
+    remove(path);
+    adi_network_destroy(net);
+    adi_network_destroy(again);
+    st_memory_free(&m);
+
+    net = decoder_of(DECODER "batchnorm v <- u\ntap out <- v\n", &m);
+    assert_false(net->params[adi_graph_find_node(net->graph, "v")].folded);
+    assert_int_equal(adi_st_writer_create(heap, &w), AD_OK);
+    assert_int_equal(adi_network_write(net, &tap, 1, "", w, &keep), AD_ERR_UNSUPPORTED);
+    adi_st_writer_destroy(w);
+    adi_kept_free(heap, &keep);
+    adi_network_destroy(net);
+    st_memory_free(&m);
+}
+
+/* What it is and what its attributes say is part of its identity. */
+static void digest_of_a_decoder(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        "deconv2d u <- f : out=4 kernel=2 stride=2\n", "conv2d u <- f : out=4 kernel=2 stride=2\n",
+        "deconv2d u <- f : out=4 kernel=2 stride=1\n",
+        "deconv2d u <- f : out=4 kernel=2 stride=2\nresize2d z <- u : scale=2\n",
+        "deconv2d u <- f : out=4 kernel=2 stride=2\nresize2d z <- u : scale=3\n"};
+    char digests[5][17];
+    for (int i = 0; i < 5; i++) {
+        char text[200];
+        st_memory m;
+        snprintf(text, sizeof text, "network n\ninput f : channels=4\n%stap out <- %s\n", lines[i],
+                 i < 3 ? "u" : "z");
+        adi_network *net = decoder_of(text, &m);
+        adi_network_digest(net, (const int32_t[]){0}, 1, digests[i]);
+        for (int j = 0; j < i; j++)
+            assert_string_not_equal(digests[i], digests[j]);
+        adi_network_destroy(net);
+        st_memory_free(&m);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -221,6 +400,11 @@ int main(void)
         cmocka_unit_test(one_bit_changes_the_digest),
         cmocka_unit_test(digest_in_any_locale),
         cmocka_unit_test(written_again),
+        cmocka_unit_test(weights_of_a_decoder),
+        cmocka_unit_test(a_decoder_runs),
+        cmocka_unit_test(a_decoder_of_all_ops),
+        cmocka_unit_test(a_decoder_written_again),
+        cmocka_unit_test(digest_of_a_decoder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -82,6 +82,28 @@ static void sums_of_different_sizes(void **state)
     adi_network_destroy(net);
 }
 
+/* What enlarges is bounded, however often it stands there. */
+static void sides_that_are_too_large(void **state)
+{
+    (void)state;
+    adi_network *net = network_of(HEAD "conv2d a <- image : out=1 kernel=1\n"
+                                       "resize2d b <- a : scale=64\nresize2d c <- b : scale=64\n"
+                                       "resize2d d <- c : scale=64\n"
+                                       "deconv2d e <- b : out=1 kernel=2 stride=64\n"
+                                       "deconv2d f <- a : out=1 kernel=3 pad=2\n"
+                                       "tap d <- d\ntap e <- e\ntap f <- f\n");
+    refused(net, 0, 8, 9, "input of 9x8 does not fit n: resize2d 'd': an input of 32768x36864 would become "
+                          "2097152x2359296, 1 to 65536 a side is possible");
+    refused(net, 1, 20, 9, "input of 9x20 does not fit n: deconv2d 'e': an input of 1280x576 would become "
+                           "81858x36802, 1 to 65536 a side is possible");
+    refused(net, 2, 2, 9, "input of 9x2 does not fit n: deconv2d 'f': an input of 2x9 would become "
+                          "0x7, 1 to 65536 a side is possible");
+    adi_network_destroy(net);
+    net = network_of(HEAD "conv2d a <- image : out=2 kernel=2 stride=2\nconcat s <- a image\ntap t <- s\n");
+    refused(net, 0, 8, 9, "input of 9x8 does not fit n: concat 's': inputs are 4x4x2 and 8x9x3");
+    adi_network_destroy(net);
+}
+
 static void results_that_are_too_large(void **state)
 {
     (void)state;
@@ -291,6 +313,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(inputs_that_are_too_small),
         cmocka_unit_test(sums_of_different_sizes),
+        cmocka_unit_test(sides_that_are_too_large),
         cmocka_unit_test(results_that_are_too_large),
         cmocka_unit_test(builtin_shapes),
         cmocka_unit_test(steps_are_convolutions),

@@ -1,0 +1,45 @@
+/* Initial parameters: with PyTorch's distributions, not with its very numbers. */
+#include "nn/init.h"
+
+#include <math.h>
+
+#include "core/safetensors.h"
+
+#define TWO_PI 6.283185307179586
+
+void adi_init_normal(adi_mt19937 *mt, double std, float *out, int64_t n)
+{
+    for (int64_t i = 0; i < n; i += 2) {
+        const double u = adi_mt19937_double(mt), v = adi_mt19937_double(mt);
+        const double r = std * sqrt(-2.0 * log(1.0 - u)); /* 1 - u is never 0 */
+        out[i] = (float)(r * cos(TWO_PI * v));
+        if (i + 1 < n)
+            out[i + 1] = (float)(r * sin(TWO_PI * v));
+    }
+}
+
+void adi_init_uniform(adi_mt19937 *mt, double bound, float *out, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        out[i] = (float)(bound * (2.0 * adi_mt19937_double(mt) - 1.0));
+}
+
+void adi_init_param(adi_mt19937 *mt, const adi_node *node, int32_t index, float *out)
+{
+    int64_t weight[ADI_ST_MAX_DIMS], shape[ADI_ST_MAX_DIMS], n = 1;
+    const int32_t dims = node->op->param_shape(&node->attrs, node->in_channels, index, shape);
+    for (int32_t i = 0; i < dims; i++)
+        n *= shape[i];
+    if (node->op == &adi_op_batchnorm) {
+        const float value = index == 0 || index == 3 ? 1.0f : 0.0f;
+        for (int64_t i = 0; i < n; i++)
+            out[i] = value;
+        return;
+    }
+    node->op->param_shape(&node->attrs, node->in_channels, 0, weight);
+    const double area = (double)(weight[2] * weight[3]);
+    if (node->op == &adi_op_deconv2d || node->attrs.bias)
+        adi_init_uniform(mt, 1.0 / sqrt(area * (double)weight[1]), out, n);
+    else
+        adi_init_normal(mt, sqrt(2.0 / (area * (double)weight[0])), out, n);
+}
