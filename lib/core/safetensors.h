@@ -64,6 +64,8 @@ ad_status adi_st_writer_tensor(adi_st_writer *w, const char *name, adi_dtype dty
                                const int64_t *shape, const void *data);
 /* Atomic; see core/file.h. The same content gives the same bytes. */
 ad_status adi_st_writer_save(adi_st_writer *w, const char *path);
+/* The same bytes in memory, released with adi_free(). */
+ad_status adi_st_writer_bytes(adi_st_writer *w, uint8_t **out_bytes, size_t *out_size);
 void adi_st_writer_destroy(adi_st_writer *w);
 
 #endif

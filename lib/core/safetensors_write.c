@@ -322,15 +322,22 @@ static ad_status make_header(adi_st_writer *w, text_buffer *b)
 
 /* ---- File ----------------------------------------------------------------------------------- */
 
+/* The header and its length in front of it. */
+static ad_status begin(adi_st_writer *w, text_buffer *header, uint8_t length[8])
+{
+    ADI_TRY(make_header(w, header));
+    for (int i = 0; i < 8; i++)
+        length[i] = (uint8_t)((uint64_t)header->size >> 8 * i);
+    return AD_OK;
+}
+
 ad_status adi_st_writer_save(adi_st_writer *w, const char *path)
 {
     text_buffer header = {.allocator = w->allocator};
     adi_file_writer file = {.fd = -1};
-    ad_status status = AD_OK;
-    ADI_TRY_CLEANUP(make_header(w, &header));
     uint8_t length[8];
-    for (int i = 0; i < 8; i++)
-        length[i] = (uint8_t)((uint64_t)header.size >> 8 * i);
+    ad_status status = AD_OK;
+    ADI_TRY_CLEANUP(begin(w, &header, length));
     ADI_TRY_CLEANUP(adi_file_begin(&file, w->allocator, path));
     ADI_TRY_CLEANUP(adi_file_append(&file, length, sizeof length));
     ADI_TRY_CLEANUP(adi_file_append(&file, header.data, header.size));
@@ -339,6 +346,32 @@ ad_status adi_st_writer_save(adi_st_writer *w, const char *path)
     ADI_TRY_CLEANUP(adi_file_commit(&file));
 cleanup:
     adi_file_abort(&file);
+    adi_free(w->allocator, header.data);
+    return status;
+}
+
+ad_status adi_st_writer_bytes(adi_st_writer *w, uint8_t **out_bytes, size_t *out_size)
+{
+    text_buffer header = {.allocator = w->allocator};
+    uint8_t length[8];
+    *out_bytes = NULL;
+    ad_status status = begin(w, &header, length);
+    if (status == AD_OK) {
+        size_t size = sizeof length + header.size;
+        for (size_t i = 0; i < w->count; i++)
+            size += w->tensors[i].bytes;
+        uint8_t *at = adi_alloc(w->allocator, size);
+        *out_bytes = at;
+        *out_size = size;
+        status = at ? AD_OK : adi_fail_memory();
+        if (at) {
+            memcpy(at, length, sizeof length);
+            memcpy(at + sizeof length, header.data, header.size);
+            at += sizeof length + header.size;
+        }
+        for (size_t i = 0; at && i < w->count; at += w->tensors[i++].bytes)
+            memcpy(at, w->tensors[i].data, w->tensors[i].bytes);
+    }
     adi_free(w->allocator, header.data);
     return status;
 }

@@ -1,0 +1,110 @@
+/* A trainable network in a file, and frozen for inference. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "nn/module.h"
+
+static int32_t plain_name(const void *user, const char *node, const char *suffix, char *out, size_t size)
+{
+    const int n = snprintf(out, size, "%s%s.%s", (const char *)user, node, suffix);
+    return n > 0 && (size_t)n < size;
+}
+
+static ad_status check_shape(const adi_module *m, const adi_module_param *p, const adi_st_tensor *t)
+{
+    int same = t->ndim == p->ndim;
+    for (int32_t i = 0; same && i < p->ndim; i++)
+        same = t->shape[i] == p->shape[i];
+    if (same)
+        return AD_OK;
+    char got[100] = "", want[100] = "";
+    for (int32_t i = 0, n = 0; i < t->ndim && n < 76; i++)
+        n += snprintf(got + n, sizeof got - (size_t)n, "%s%lld", i ? "," : "", (long long)t->shape[i]);
+    for (int32_t i = 0, n = 0; i < p->ndim; i++)
+        n += snprintf(want + n, sizeof want - (size_t)n, "%s%lld", i ? "," : "", (long long)p->shape[i]);
+    return adi_fail(AD_ERR_MISMATCH, "tensor '%s' is [%s], the student's %s expects [%s]", t->name, got,
+                    m->graph->name, want);
+}
+
+static ad_status read_param(const adi_module *m, const adi_module_param *p, const adi_safetensors *file,
+                            adi_module_namer namer, const void *user, float *buffer, float *values)
+{
+    const adi_node *node = &m->graph->nodes[p->node];
+    const char *suffix = node->op->param[p->index].suffix;
+    char name[ADI_ST_MAX_NAME + 1];
+    const adi_st_tensor *t = namer(user, node->name, suffix, name, sizeof name) ? adi_st_find(file, name) : NULL;
+    if (!t)
+        return adi_fail(AD_ERR_MISMATCH, "%s holds no tensor for '%s.%s' of the student's %s",
+                        adi_st_what(file), node->name, suffix, m->graph->name);
+    ADI_TRY(check_shape(m, p, t));
+    ADI_TRY(adi_st_read_f32(file, t, buffer));
+    for (size_t i = 0; node->op == &adi_op_batchnorm && p->index == 3 && i < p->count; i++)
+        if (buffer[i] < 0.0f)
+            return adi_fail(AD_ERR_NUMERIC, "tensor '%s': a running variance is %g", name, (double)buffer[i]);
+    adi_module_from_file(m, p, buffer, values + p->offset);
+    return AD_OK;
+}
+
+ad_status adi_module_read(adi_module *module, const adi_safetensors *file, const char *prefix,
+                          adi_module_namer namer, const void *user)
+{
+    const adi_allocator *a = module->allocator;
+    /* Twice the room: what is read, as the file holds it, behind what it becomes. */
+    float *values = adi_alloc(a, 2 * module->total * sizeof *values);
+    if (!values)
+        return adi_fail_memory();
+    ad_status status = AD_OK;
+    for (int32_t i = 0; i < module->param_count && status == AD_OK; i++)
+        status = read_param(module, &module->params[i], file, namer ? namer : plain_name,
+                            namer ? user : prefix, values + module->total, values);
+    if (status == AD_OK)
+        memcpy(module->values, values, module->total * sizeof *values);
+    adi_free(a, values);
+    return status;
+}
+
+ad_status adi_module_write(const adi_module *module, const char *prefix, adi_st_writer *writer,
+                           adi_kept *keep)
+{
+    float *block = adi_kept_block(module->allocator, keep, module->total);
+    if (!block)
+        return adi_fail_memory();
+    for (int32_t i = 0; i < module->param_count; i++) {
+        const adi_module_param *p = &module->params[i];
+        const adi_node *node = &module->graph->nodes[p->node];
+        char name[ADI_ST_MAX_NAME + 1];
+        adi_module_to_file(module, p, module->values + p->offset, block + p->offset);
+        if (!plain_name(prefix, node->name, node->op->param[p->index].suffix, name, sizeof name))
+            return adi_fail(AD_ERR_INVALID_ARGUMENT, "the name of '%s' is too long for a file", node->name);
+        ADI_TRY(adi_st_writer_tensor(writer, name, ADI_F32, p->ndim, p->shape, block + p->offset));
+    }
+    return AD_OK;
+}
+
+/* By way of a file in memory: what a saved student gives when it is loaded is then what runs here, and
+ * folding is written once. */
+ad_status adi_module_freeze(const adi_module *module, adi_network **out_network)
+{
+    const adi_allocator *a = module->allocator;
+    adi_st_writer *writer = NULL;
+    adi_safetensors *file = NULL;
+    adi_graph *graph = NULL;
+    adi_kept keep = {0};
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    ad_status status = AD_OK;
+    *out_network = NULL;
+    ADI_TRY_CLEANUP(adi_st_writer_create(a, &writer));
+    ADI_TRY_CLEANUP(adi_module_write(module, "", writer, &keep));
+    ADI_TRY_CLEANUP(adi_st_writer_bytes(writer, &bytes, &size));
+    ADI_TRY_CLEANUP(adi_st_parse(a, bytes, size, "the student", &file));
+    ADI_TRY_CLEANUP(adi_graph_read(a, module->graph->text, strlen(module->graph->text), &graph));
+    ADI_TRY_CLEANUP(adi_network_create(graph, file, "", out_network));
+cleanup:
+    adi_st_close(file);
+    adi_free(a, bytes);
+    adi_kept_free(a, &keep);
+    adi_st_writer_destroy(writer);
+    return status;
+}

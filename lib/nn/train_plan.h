@@ -1,0 +1,81 @@
+/* A training plan: forward and backward of a module as one list of steps, every result at its offset in one
+ * block that is known beforehand. What backward needs of forward is kept; the result of a batch norm is
+ * not, since it can be had again from the convolution's result, which is kept anyway. */
+#ifndef ADI_NN_TRAIN_PLAN_H
+#define ADI_NN_TRAIN_PLAN_H
+
+#include "nn/arena.h"
+#include "nn/module.h"
+
+typedef enum adi_train_kind {
+    ADI_TRAIN_FORWARD,
+    ADI_TRAIN_AGAIN,    /* a batch norm's result once more, from the statistics that are there */
+    ADI_TRAIN_BACKWARD,
+    ADI_TRAIN_ADD       /* y = x[0] + x[1]: gradients from two readers of one result */
+} adi_train_kind;
+
+enum { ADI_VALUE_NONE = -1, ADI_VALUE_INPUT = -2 };
+
+typedef struct adi_train_step {
+    adi_train_kind kind;
+    const adi_op *op;
+    int32_t node;                         /* whose parameters */
+    int32_t statistics;                   /* batch norm: doubles into the statistics; else -1 */
+    adi_op_call call;                     /* shapes of a whole batch; parameters are put in when it runs */
+    int32_t x[ADI_OP_MAX_INPUTS], y;      /* values */
+    int32_t dy, dx[ADI_OP_MAX_INPUTS], dx_add;
+} adi_train_step;
+
+typedef struct adi_train_plan {
+    const adi_allocator *allocator;
+    adi_module *module; /* the caller keeps it alive */
+    const adi_kernels *kernels;
+    int32_t num_threads;
+    adi_shape input;    /* n: the largest batch */
+    adi_train_step *steps;
+    int32_t forward_count, step_count;
+    adi_lifetime *values;
+    adi_shape *shapes;  /* of values */
+    int32_t value_count;
+    int32_t *taps;      /* values of the module's taps */
+    int32_t *tap_grads;
+    int32_t input_grad; /* a value, where it was asked for and a gradient reaches the input */
+    size_t block_floats, scratch_bytes, statistics_doubles;
+    size_t own_bytes;   /* of the plan itself */
+} adi_train_plan;
+
+/* AD_ERR_SHAPE where the input does not fit the network. */
+ad_status adi_train_plan_create(adi_module *module, const adi_kernels *kernels, int32_t num_threads,
+                                const adi_shape *input, int32_t wants_input_grad,
+                                adi_train_plan **out_plan);
+void adi_train_plan_destroy(adi_train_plan *plan);
+/* Bytes of block, scratch and statistics together. */
+size_t adi_train_plan_bytes(const adi_train_plan *plan);
+
+/* train_run.c: what a run works on. */
+typedef struct adi_train_run {
+    float *block;       /* block_floats */
+    void *scratch;      /* scratch_bytes */
+    double *statistics; /* statistics_doubles */
+    const float *input; /* n images of the plan's input shape */
+    float *gradients;   /* module->trainable floats, all of which backward writes */
+    int64_t n;          /* images of this batch, at most the plan's */
+    int (*cancelled)(void *user); /* asked between steps, or NULL */
+    void *user;
+} adi_train_run;
+
+/* `training` 0: with the running statistics. AD_ERR_SHAPE where a batch norm has one value a channel,
+ * AD_ERR_CANCELLED, AD_ERR_BACKEND. */
+ad_status adi_train_forward(const adi_train_plan *plan, const adi_train_run *run, int32_t training);
+/* After a training forward; the gradients of the taps have been written. */
+ad_status adi_train_backward(const adi_train_plan *plan, const adi_train_run *run);
+/* The running statistics of all batch norms move towards the batch's, as PyTorch's do with momentum 0.1. */
+void adi_train_update_statistics(const adi_train_plan *plan, const adi_train_run *run);
+
+/* In a run's block: tap `index`, its gradient, the gradient of the input. Images follow one another. */
+const float *adi_train_tap(const adi_train_plan *plan, const adi_train_run *run, int32_t index);
+float *adi_train_tap_grad(const adi_train_plan *plan, const adi_train_run *run, int32_t index);
+const float *adi_train_input_grad(const adi_train_plan *plan, const adi_train_run *run);
+const adi_shape *adi_train_tap_shape(const adi_train_plan *plan, int32_t index);
+
+#endif

@@ -1,0 +1,151 @@
+/* Running a training plan. */
+#include <math.h>
+
+#include "nn/train_plan.h"
+
+static const double MOMENTUM = 0.1; /* of running statistics: PyTorch's default */
+
+static float *value_at(const adi_train_plan *p, const adi_train_run *run, int32_t value)
+{
+    return value < 0 ? NULL : run->block + p->values[value].offset;
+}
+
+static const float *read_at(const adi_train_plan *p, const adi_train_run *run, int32_t value)
+{
+    return value == ADI_VALUE_INPUT ? run->input : value_at(p, run, value);
+}
+
+/* The call of a step for this run's batch, with the parameters as they are now. */
+static adi_op_call call_of(const adi_train_plan *p, const adi_train_run *run, const adi_train_step *s)
+{
+    adi_op_call call = s->call;
+    call.in.n = call.out.n = run->n;
+    for (int32_t j = 0; j < 2 && s->node >= 0 && s->op->params; j++) {
+        const adi_module_param *param = adi_module_find(p->module, s->node, j);
+        *(j ? &call.bias : &call.weight) = param ? p->module->values + param->offset : NULL;
+    }
+    return call;
+}
+
+static adi_op_grad grad_of(const adi_train_plan *p, const adi_train_run *run, const adi_train_step *s)
+{
+    adi_op_grad g = {.y = value_at(p, run, s->y), .dy = value_at(p, run, s->dy),
+                     .dx_add = value_at(p, run, s->dx_add)};
+    for (int32_t j = 0; j < ADI_OP_MAX_INPUTS; j++) {
+        g.x[j] = read_at(p, run, s->x[j]);
+        g.dx[j] = value_at(p, run, s->dx[j]);
+    }
+    for (int32_t j = 0; j < 2 && s->node >= 0 && s->op->params; j++) {
+        const adi_module_param *param = adi_module_find(p->module, s->node, j);
+        *(j ? &g.dbias : &g.dweight) = param ? run->gradients + param->offset : NULL;
+    }
+    if (s->statistics >= 0) {
+        g.mean = run->statistics + s->statistics;
+        g.var = g.mean + s->call.out.c;
+    }
+    return g;
+}
+
+static ad_status run_step(const adi_train_plan *p, const adi_train_run *run, const adi_train_step *s,
+                          int32_t given)
+{
+    const adi_exec ex = {p->num_threads, run->scratch};
+    const adi_op_call call = call_of(p, run, s);
+    const adi_op_grad g = grad_of(p, run, s);
+    float *y = value_at(p, run, s->y);
+    if (s->kind == ADI_TRAIN_BACKWARD)
+        return s->op->backward(p->kernels, &ex, &call, &g);
+    if (s->op->train_forward)
+        return s->op->train_forward(p->kernels, &ex, &call, &g, given || s->kind == ADI_TRAIN_AGAIN, y, g.x[0]);
+    return s->op->forward(p->kernels, &ex, &call, y, g.x[0], g.x[1]);
+}
+
+static ad_status run_steps(const adi_train_plan *p, const adi_train_run *run, int32_t first, int32_t end,
+                           int32_t given)
+{
+    for (int32_t i = first; i < end; i++) {
+        if (run->cancelled && run->cancelled(run->user))
+            return adi_fail(AD_ERR_CANCELLED, "the training was cancelled within a batch");
+        const ad_status status = run_step(p, run, &p->steps[i], given);
+        if (status != AD_OK)
+            return adi_fail(status, "%s '%s' failed in the backend while training", p->steps[i].op->name,
+                            p->steps[i].node < 0 ? "" : p->module->graph->nodes[p->steps[i].node].name);
+    }
+    return AD_OK;
+}
+
+static int64_t positions_of(const adi_train_run *run, const adi_train_step *s)
+{
+    return run->n * s->call.out.h * s->call.out.w;
+}
+
+static ad_status check_positions(const adi_train_plan *p, const adi_train_run *run)
+{
+    for (int32_t i = 0; i < p->forward_count; i++)
+        if (p->steps[i].statistics >= 0 && positions_of(run, &p->steps[i]) < 2)
+            return adi_fail(AD_ERR_SHAPE, "batch norm '%s' has one value a channel in a batch of %lld: more are "
+                                          "needed to train it",
+                            p->module->graph->nodes[p->steps[i].node].name, (long long)run->n);
+    return AD_OK;
+}
+
+static const float *running(const adi_train_plan *p, const adi_train_step *s, int32_t index)
+{
+    return p->module->values + adi_module_find(p->module, s->node, index)->offset;
+}
+
+ad_status adi_train_forward(const adi_train_plan *plan, const adi_train_run *run, int32_t training)
+{
+    if (training)
+        ADI_TRY(check_positions(plan, run));
+    for (int32_t i = 0; !training && i < plan->forward_count; i++) {
+        const adi_train_step *s = &plan->steps[i];
+        for (int64_t c = 0; s->statistics >= 0 && c < 2 * s->call.out.c; c++)
+            run->statistics[s->statistics + c] =
+                running(plan, s, c < s->call.out.c ? 2 : 3)[c % s->call.out.c];
+    }
+    return run_steps(plan, run, 0, plan->forward_count, !training);
+}
+
+ad_status adi_train_backward(const adi_train_plan *plan, const adi_train_run *run)
+{
+    return run_steps(plan, run, plan->forward_count, plan->step_count, 0);
+}
+
+void adi_train_update_statistics(const adi_train_plan *plan, const adi_train_run *run)
+{
+    for (int32_t i = 0; i < plan->forward_count; i++) {
+        const adi_train_step *s = &plan->steps[i];
+        if (s->statistics < 0)
+            continue;
+        const double positions = (double)positions_of(run, s);
+        const double *batch = run->statistics + s->statistics;
+        for (int32_t j = 0; j < 2; j++) { /* the mean, then the variance, which is made unbiased */
+            float *r = plan->module->values + adi_module_find(plan->module, s->node, 2 + j)->offset;
+            const double factor = j ? positions / (positions - 1.0) : 1.0;
+            for (int64_t c = 0; c < s->call.out.c; c++)
+                r[c] = (float)((1.0 - MOMENTUM) * r[c]
+                               + MOMENTUM * (batch[j * s->call.out.c + c] * factor));
+        }
+    }
+}
+
+const float *adi_train_tap(const adi_train_plan *plan, const adi_train_run *run, int32_t index)
+{
+    return value_at(plan, run, plan->taps[index]);
+}
+
+float *adi_train_tap_grad(const adi_train_plan *plan, const adi_train_run *run, int32_t index)
+{
+    return value_at(plan, run, plan->tap_grads[index]);
+}
+
+const float *adi_train_input_grad(const adi_train_plan *plan, const adi_train_run *run)
+{
+    return value_at(plan, run, plan->input_grad);
+}
+
+const adi_shape *adi_train_tap_shape(const adi_train_plan *plan, int32_t index)
+{
+    return &plan->shapes[plan->taps[index]];
+}
