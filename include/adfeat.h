@@ -403,30 +403,67 @@ typedef struct ad_scorer ad_scorer;
  *  @param fraction 0 .. 1 of the work done */
 typedef int (*ad_progress_callback)(void *user, double fraction);
 
+/** Where the training of a student is. Strings live as long as the call. */
+typedef struct ad_train_progress {
+    uint32_t    struct_size;
+    int32_t     epoch_done;      /**< 1: an epoch and its validation are complete; 0: a batch is */
+    const char *phase;           /**< "student", or before it "autoencoders" */
+    int32_t     phase_index;     /**< from 0 */
+    int32_t     phases;
+    int32_t     epoch;           /**< of this phase, from 1 */
+    int32_t     epochs;
+    int32_t     batch;           /**< of this epoch, from 1 */
+    int32_t     batches;
+    double      loss;            /**< epoch_done: mean over the epoch's images; else this batch's */
+    double      similarity;      /**< the parts of the loss, before they are weighted */
+    double      reconstruction;  /**< 0 without U-Nets */
+    double      validation;      /**< error on the held-out images after the latest complete epoch; NaN before */
+    double      best_validation; /**< the lowest so far; NaN before the first */
+    int32_t     best_epoch;      /**< where that was; 0 before the first */
+    int32_t     resumed;         /**< 1: this run began with a checkpoint */
+    double      seconds;         /**< since this run began */
+    double      seconds_left;    /**< what remains if it goes on as it went; early stopping may end it sooner */
+} ad_train_progress;
+/** Called on the caller's thread after every batch and every epoch; a non-zero return cancels. */
+typedef int (*ad_train_callback)(void *user, const ad_train_progress *progress);
+
 typedef struct ad_fit_options {
     uint32_t             struct_size;
-    uint32_t             reserved;
-    ad_progress_callback progress; /**< default NULL */
-    void                *user;
+    uint32_t             resume;   /**< 1: go on from the checkpoint in checkpoint_dir where there is one */
+    ad_progress_callback progress; /**< default NULL. While a student is trained it is called between layers
+                                        too, so that a fit can be cancelled within a batch */
+    void                *user;     /**< of both callbacks */
+    ad_train_callback    train;    /**< default NULL; never called by methods that train nothing */
+    const char          *checkpoint_dir; /**< an existing folder; default NULL: no checkpoints. A training writes
+                                              "checkpoint.safetensors" there after every epoch, and when it is
+                                              cancelled. A resumed training ends with the same bits as one that
+                                              was never interrupted */
 } ad_fit_options;
 AD_API void ad_fit_options_init(ad_fit_options *options, size_t struct_size);
 
 /** Fit on every image of a dataset and finish: ad_fitter_add() for each, then
  *  ad_fitter_finish().
+ *  @param good NULL: on what was added so far; so a cancelled training goes on with callbacks
  *  @return AD_OK; AD_ERR_CANCELLED; what reading an image or a numeric failure gives. After a
  *         failure the fitter holds the images added before it and may be used again or
  *         destroyed.
- *  @note Memory does not depend on the number of images beyond ad_fitter_memory(). */
+ *  @note Memory is known beforehand: ad_fitter_memory(). For methods that train nothing it does not
+ *        depend on the number of images. */
 AD_NODISCARD AD_API ad_status ad_fit(ad_fitter *fitter, const ad_dataset *good,
                                      const ad_fit_options *options, ad_scorer **out_scorer);
-/** Add one good image. On failure the fitter is as before. */
+/** Add one good image. On failure the fitter is as before. Methods that train a student keep the
+ *  resized pixels, and the teacher's features as far as their feature_cache goes. */
 AD_NODISCARD AD_API ad_status ad_fitter_add(ad_fitter *fitter, const ad_image *image);
 /** Add all that `other` has seen, fitted elsewhere with the same backbone and options. `other` is
- *  unchanged. Merged and sequential fits agree to 1e-10. @return AD_OK, AD_ERR_MISMATCH */
+ *  unchanged. Merged and sequential fits agree to 1e-10. @return AD_OK, AD_ERR_MISMATCH,
+ *  AD_ERR_UNSUPPORTED (methods that train a student) */
 AD_NODISCARD AD_API ad_status ad_fitter_merge(ad_fitter *fitter, const ad_fitter *other);
-/** Make a scorer of what was added so far; the fitter is unchanged and can go on.
- *  @return AD_OK, AD_ERR_STATE (too few images), AD_ERR_NUMERIC (images without any variation) */
-AD_NODISCARD AD_API ad_status ad_fitter_finish(const ad_fitter *fitter, ad_scorer **out_scorer);
+/** Make a scorer of what was added so far; the fitter can go on. A method that trains a student
+ *  trains it here, for as long as its options say; after a failure or a cancelled ad_fit() the next
+ *  call goes on where that one stopped.
+ *  @return AD_OK, AD_ERR_STATE (too few images), AD_ERR_NUMERIC (images without any variation; a loss
+ *         that is not finite: the student keeps its best parameters), AD_ERR_OUT_OF_MEMORY */
+AD_NODISCARD AD_API ad_status ad_fitter_finish(ad_fitter *fitter, ad_scorer **out_scorer);
 /** Images added so far, merged ones included. */
 AD_API int64_t ad_fitter_count(const ad_fitter *fitter);
 /** Upper limit, in bytes, of what the fitter holds while it grows, however many images are
@@ -457,15 +494,16 @@ AD_NODISCARD AD_API ad_status ad_anomaly_map(ad_scorer *scorer, const ad_image *
 typedef struct ad_scorer_info {
     uint32_t    struct_size;
     int32_t     has_map;       /**< 1 when ad_anomaly_map() works */
-    const char *method;        /**< "gaussian", "padim" */
+    const char *method;        /**< "gaussian", "padim", "stfpm", "stfpm_unet" */
     const char *architecture;  /**< of the backbone */
     const char *backbone_digest;
     int32_t     input_size;    /**< side of the network's input after crop */
     int32_t     option_count;  /**< for ad_scorer_get_option() */
     int64_t     image_count;   /**< images it was fitted on */
-    double      normal_score;  /**< what those very images score: root mean square, summed over
-                                    layers; other good images score higher. 0 for a method that
-                                    cannot tell without seeing them again (padim) */
+    double      normal_score;  /**< gaussian: what those very images score: root mean square, summed over
+                                    layers; other good images score higher. stfpm: the root mean
+                                    square over the images held out for validation. 0 for a method
+                                    that cannot tell without seeing them again (padim) */
     double      normal_map;    /**< the same for one value of the map, mean over layers; 0 without maps */
 } ad_scorer_info;
 AD_NODISCARD AD_API ad_status ad_scorer_get_info(const ad_scorer *scorer, ad_scorer_info *out_info);
@@ -599,6 +637,146 @@ AD_NODISCARD AD_API ad_status ad_padim_options_set(ad_padim_options *options, co
 /** @return AD_OK, AD_ERR_INVALID_ARGUMENT (an option out of range, an unknown layer), AD_ERR_SHAPE,
  *          AD_ERR_OUT_OF_MEMORY (also where more than memory_limit would be needed) */
 AD_NODISCARD AD_API ad_status ad_padim_fitter_create(ad_backbone *backbone, const ad_padim_options *options,
+                                                     ad_fitter **out_fitter);
+
+/* ---- Students -------------------------------------------------------------------------- */
+
+/** The trainable networks of a student-teacher method. Keeps its teacher. Threads: one at a time; a
+ *  fitter that trains it changes it. */
+typedef struct ad_student ad_student;
+
+typedef enum ad_student_kind {
+    AD_STUDENT_STFPM      = 0, /**< a network like the teacher, randomly initialised */
+    AD_STUDENT_STFPM_UNET = 1  /**< the same and a small U-Net auto-encoder for every layer */
+} ad_student_kind;
+
+typedef enum ad_unet_head {
+    AD_UNET_HEAD_NONE    = 0, /**< the last step is a concatenation, no convolution follows */
+    AD_UNET_HEAD_CONV1X1 = 1  /**< a 1x1 convolution follows the last concatenation */
+} ad_unet_head;
+
+/** What a student consists of. Fill with ad_student_options_init(). Fields are only ever appended. */
+typedef struct ad_student_options {
+    uint32_t    struct_size;
+    int32_t     kind;        /**< an ad_student_kind; default AD_STUDENT_STFPM */
+    const char *layers;      /**< comma-separated, shallow to deep; default NULL: the teacher's own choice,
+                                  "layer1,layer2,layer3" for ResNets; at most 8 */
+    uint64_t    seed;        /**< of the initial parameters; default 0; < 2^32 */
+    int32_t     unet_head;   /**< an ad_unet_head; default AD_UNET_HEAD_NONE */
+    int32_t     unet_depth;  /**< poolings of a U-Net, 1 or 2; default 2 */
+    int32_t     unet_convs;  /**< convolutions of each of its blocks, 1 or 2; default 0: 2, with a head 1 */
+    int32_t     reserved;
+} ad_student_options;
+AD_API void ad_student_options_init(ad_student_options *options, size_t struct_size);
+/** Set one option by name from text: "kind" ("stfpm", "stfpm_unet"), "layers", "seed", "unet_head"
+ *  ("none", "conv1x1"), "unet_depth", "unet_convs". Strings are not copied: `value` must outlive the
+ *  options for "layers". @return AD_OK, AD_ERR_INVALID_ARGUMENT (the sentence lists what is possible) */
+AD_NODISCARD AD_API ad_status ad_student_options_set(ad_student_options *options, const char *key,
+                                                     const char *value);
+
+/** Make a student with seeded random parameters: convolutions N(0, 2 / (k^2 C_out)) as torchvision's
+ *  ResNets, batch norm 1 and 0, transposed convolutions as PyTorch's default.
+ *  @return AD_OK, AD_ERR_INVALID_ARGUMENT, AD_ERR_UNSUPPORTED (a layer of the teacher follows an op that
+ *         cannot be trained: the sentence names it), AD_ERR_OUT_OF_MEMORY */
+AD_NODISCARD AD_API ad_status ad_student_create(ad_backbone *teacher, const ad_student_options *options,
+                                                ad_student **out_student);
+/** Load a student that ad_student_save() wrote, or the authors' own STFPM checkpoint as `adfeat convert`
+ *  writes it (tensors "model.0.weight" to "model.6.*", torchvision's, or "student.*").
+ *  @param options what the student is; NULL: as the file says, or the defaults
+ *  A student that learned from a teacher with other weights is loaded, and that is logged.
+ *  @return AD_OK, AD_ERR_IO, AD_ERR_FORMAT, AD_ERR_MISMATCH (of another architecture: the sentence names
+ *         the first tensor that does not fit), AD_ERR_NUMERIC (NaN or infinity), AD_ERR_OUT_OF_MEMORY */
+AD_NODISCARD AD_API ad_status ad_student_load(ad_backbone *teacher, const char *path,
+                                              const ad_student_options *options, ad_student **out_student);
+/** Save all parameters and running statistics as one safetensors file, atomically: "student." and
+ *  torchvision's names, U-Nets under "ae.1." and so on. @return AD_OK, AD_ERR_IO, AD_ERR_OUT_OF_MEMORY */
+AD_NODISCARD AD_API ad_status ad_student_save(const ad_student *student, const char *path);
+
+/** What a student is. Strings live as long as the student. */
+typedef struct ad_student_info {
+    uint32_t    struct_size;
+    int32_t     kind;            /**< an ad_student_kind */
+    const char *architecture;    /**< of teacher and student */
+    const char *teacher_digest;
+    const char *layers;          /**< comma-separated */
+    int64_t     parameter_count; /**< trainable ones */
+    int64_t     epochs_trained;  /**< over its whole life, also before it was saved and loaded */
+    uint64_t    seed;
+} ad_student_info;
+AD_NODISCARD AD_API ad_status ad_student_get_info(const ad_student *student, ad_student_info *out_info);
+AD_API void ad_student_destroy(ad_student *student);
+
+/* ---- Method: STFPM --------------------------------------------------------------------- */
+
+typedef enum ad_optimizer { AD_OPTIMIZER_SGD = 0, AD_OPTIMIZER_ADAM = 1 } ad_optimizer;
+typedef enum ad_loss_batch {
+    AD_LOSS_BATCH_MEAN = 0, /**< mean over the batch's images */
+    AD_LOSS_BATCH_SUM  = 1  /**< sum over them, as other implementations have it */
+} ad_loss_batch;
+typedef enum ad_validation {
+    AD_VALIDATION_DISTANCE = 0, /**< mean over images and positions of the layers' summed distances */
+    AD_VALIDATION_PRODUCT  = 1  /**< mean of the combined map, as the official code has it */
+} ad_validation;
+typedef enum ad_combine { AD_COMBINE_PRODUCT = 0, AD_COMBINE_SUM = 1 } ad_combine;
+typedef enum ad_rec_target { AD_REC_TARGET_STUDENT = 0, AD_REC_TARGET_TEACHER = 1 } ad_rec_target;
+
+/** Student-teacher feature pyramid matching (Wang et al., BMVC 2021, arXiv:2103.04257), and its
+ *  extension with U-Net auto-encoders, which the student's kind chooses. The student learns to give the
+ *  direction of the teacher's features on good images; half the squared distance of the directions at
+ *  every position is a layer's map, and the layers' maps, resized to the input, are multiplied. Image
+ *  score: the map's maximum. Fill with ad_stfpm_options_init(). Fields are only ever appended. */
+typedef struct ad_stfpm_options {
+    uint32_t      struct_size;
+    int32_t       epochs;           /**< default 100; 0: the student is used as it is */
+    int32_t       batch;            /**< images of a step; default 32, 2 .. 1024 */
+    int32_t       optimizer;        /**< of the student: an ad_optimizer; default AD_OPTIMIZER_SGD */
+    double        lr;               /**< default 0.4, > 0 */
+    double        momentum;         /**< of SGD; default 0.9, in [0, 1) */
+    double        weight_decay;     /**< default 1e-4, >= 0 */
+    uint64_t      seed;             /**< of the order of images; default 0; < 2^32 */
+    int32_t       loss_half;        /**< 1 (default): half the squared distance; 0: all of it */
+    int32_t       loss_batch;       /**< an ad_loss_batch; default AD_LOSS_BATCH_MEAN */
+    int32_t       validation;       /**< an ad_validation; default AD_VALIDATION_DISTANCE */
+    int32_t       patience;         /**< stop after so many epochs without a lower validation error; default 0: never */
+    double        validation_share; /**< of the images, held out: the epoch with their lowest error is kept;
+                                         default 0.2; 0: none, the last epoch is kept; < 1 */
+    uint64_t      split_seed;       /**< of scikit-learn's train_test_split; default 0; < 2^32 */
+    double        clip_norm;        /**< largest L2 norm of all gradients; 0: any; default -1: any, with U-Nets 1 */
+    const char   *layer_weights;    /**< comma-separated, one a layer; default NULL: all 1 */
+    int32_t       combine;          /**< an ad_combine; default AD_COMBINE_PRODUCT */
+    int32_t       combine_at;       /**< side at which maps are combined; default 0: the input's */
+    uint64_t      feature_cache;    /**< bytes of teacher features kept; default 2 GiB. What does not fit is
+                                         computed again in every epoch, with the same result */
+    uint64_t      memory_limit;     /**< bytes that the fit may hold; default 16 GiB; more is refused, with
+                                         both numbers */
+    ad_preprocess preprocess;       /**< default: as ad_preprocess_init(), at size 256 */
+    /* With U-Nets: first they alone learn the teacher's features, then all learn together. */
+    int32_t       pretrain_epochs;  /**< default 50; 0: none */
+    int32_t       rec_target;       /**< of the reconstruction loss: an ad_rec_target; default AD_REC_TARGET_STUDENT */
+    int32_t       rec_stopgrad;     /**< 1: no gradient into the student as target; default 0 */
+    int32_t       reserved2;
+    double        pretrain_lr;      /**< Adam; default 1e-3 */
+    double        unet_lr;          /**< Adam, in the second phase; default 1e-4 */
+    double        unet_weight_decay;/**< default 0 */
+    double        rec_weight;       /**< of the reconstruction loss; default 1, >= 0 */
+    double        sim_weight;       /**< of the similarity loss; default 1, >= 0 */
+} ad_stfpm_options;
+AD_API void ad_stfpm_options_init(ad_stfpm_options *options, size_t struct_size);
+/** Set one option by name from text: "epochs", "batch", "optimizer" ("sgd", "adam"), "lr", "momentum",
+ *  "weight_decay", "seed", "loss_half", "loss_batch" ("mean", "sum"), "val" ("distance", "product"),
+ *  "patience", "validation_share", "split_seed", "clip_norm", "layer_weights", "combine" ("product",
+ *  "sum"), "combine_at", "feature_cache", "memory_limit" (bytes), "pretrain_epochs", "pretrain_lr",
+ *  "unet_lr", "unet_weight_decay", "rec_weight", "sim_weight", "rec_target" ("student", "teacher"),
+ *  "rec_stopgrad", those of ad_preprocess, and "preset": "stfpm" (the paper's text: the defaults),
+ *  "stfpm_official" (the authors' code: no half, product of 64x64 maps, validation by the product),
+ *  "stfpm_unet". Strings are not copied: `value` must outlive the options for "layer_weights".
+ *  @return AD_OK, AD_ERR_INVALID_ARGUMENT (the sentence lists what is possible) */
+AD_NODISCARD AD_API ad_status ad_stfpm_options_set(ad_stfpm_options *options, const char *key,
+                                                   const char *value);
+/** The fitter trains `student`, which it keeps; save the student after the fit to continue another day.
+ *  @return AD_OK, AD_ERR_INVALID_ARGUMENT (an option out of range), AD_ERR_SHAPE (an input that a U-Net
+ *         cannot halve so often), AD_ERR_OUT_OF_MEMORY (also where memory_limit is too little) */
+AD_NODISCARD AD_API ad_status ad_stfpm_fitter_create(ad_student *student, const ad_stfpm_options *options,
                                                      ad_fitter **out_fitter);
 
 /* ---- Metrics --------------------------------------------------------------------------- */

@@ -3,6 +3,7 @@
 
 #include "core/options.h"
 #include "methods/method.h"
+#include "train/fit_loop.h"
 
 void ad_fit_options_init(ad_fit_options *options, size_t struct_size)
 {
@@ -90,16 +91,29 @@ ad_status ad_fitter_merge(ad_fitter *fitter, const ad_fitter *other)
     return fitter->method->merge(fitter->state, other->state);
 }
 
-ad_status ad_fitter_finish(const ad_fitter *fitter, ad_scorer **out_scorer)
+/* Progress that reading and adding images is worth where a training follows. */
+static const double ADDING_SHARE = 0.02;
+
+static ad_status finish(ad_fitter *fitter, const ad_fit_options *options, ad_scorer **out_scorer)
+{
+    const adi_extractor *x = fitter->extractor;
+    const adi_fit_control control = {options, ADDING_SHARE};
+    void *model = NULL;
+    if (fitter->method->train)
+        ADI_TRY(fitter->method->train(fitter->state, fitter->extractor, &control));
+    ADI_TRY(fitter->method->finish(fitter->state, &model));
+    char digest[17];
+    adi_network_digest(fitter->backbone->network, x->taps, x->tap_count, digest);
+    return adi_scorer_wrap(fitter->backbone, fitter->method, model, digest, out_scorer);
+}
+
+ad_status ad_fitter_finish(ad_fitter *fitter, ad_scorer **out_scorer)
 {
     ADI_CHECK_ARG(fitter && out_scorer, "ad_fitter_finish: an argument is NULL");
     *out_scorer = NULL;
-    void *model = NULL;
-    ADI_TRY(fitter->method->finish(fitter->state, &model));
-    char digest[17];
-    const adi_extractor *x = fitter->extractor;
-    adi_network_digest(fitter->backbone->network, x->taps, x->tap_count, digest);
-    return adi_scorer_wrap(fitter->backbone, fitter->method, model, digest, out_scorer);
+    ad_fit_options o;
+    ad_fit_options_init(&o, sizeof o);
+    return finish(fitter, &o, out_scorer);
 }
 
 int64_t ad_fitter_count(const ad_fitter *fitter)
@@ -126,15 +140,8 @@ static ad_status add_from(ad_fitter *fitter, const ad_dataset *good, int64_t ind
     return adi_fail_in_file(status, "image", sample.name);
 }
 
-ad_status ad_fit(ad_fitter *fitter, const ad_dataset *good, const ad_fit_options *options,
-                 ad_scorer **out_scorer)
+static ad_status check_labels(const ad_dataset *good, int64_t count)
 {
-    ADI_CHECK_ARG(fitter && good && out_scorer, "ad_fit: an argument is NULL");
-    *out_scorer = NULL;
-    ad_fit_options o;
-    ad_fit_options_init(&o, sizeof o);
-    ADI_TRY(adi_options_take(&o, sizeof o, options, "ad_fit_options"));
-    const int64_t count = ad_dataset_count(good);
     for (int64_t i = 0; i < count; i++) {
         ad_sample sample = {.struct_size = sizeof sample};
         ADI_TRY(ad_dataset_get(good, i, &sample));
@@ -142,14 +149,39 @@ ad_status ad_fit(ad_fitter *fitter, const ad_dataset *good, const ad_fit_options
             return adi_fail(AD_ERR_INVALID_ARGUMENT,
                             "ad_fit: '%s' is labelled anomalous; fit on good images only", sample.name);
     }
+    return AD_OK;
+}
+
+static ad_status add_all(ad_fitter *fitter, const ad_dataset *good, const ad_fit_options *o)
+{
+    const int64_t count = good ? ad_dataset_count(good) : 0;
+    const double share = fitter->method->train ? ADDING_SHARE : 1.0;
+    ADI_TRY(check_labels(good, count));
     for (int64_t i = 0; i < count; i++) {
-        if (o.progress && o.progress(o.user, (double)i / (double)count))
+        if (o->progress && o->progress(o->user, share * (double)i / (double)count))
             return adi_fail(AD_ERR_CANCELLED, "the fit was cancelled after %lld of %lld images",
                             (long long)i, (long long)count);
         ADI_TRY(add_from(fitter, good, i));
     }
+    return AD_OK;
+}
+
+ad_status ad_fit(ad_fitter *fitter, const ad_dataset *good, const ad_fit_options *options,
+                 ad_scorer **out_scorer)
+{
+    ADI_CHECK_ARG(fitter && out_scorer, "ad_fit: an argument is NULL");
+    *out_scorer = NULL;
+    ad_fit_options o;
+    ad_fit_options_init(&o, sizeof o);
+    ADI_TRY(adi_options_take(&o, sizeof o, options, "ad_fit_options"));
+    ADI_CHECK_ARG(!o.resume || o.checkpoint_dir, "ad_fit: to resume, checkpoint_dir says from where");
+    ADI_CHECK_ARG(fitter->method->train || !o.checkpoint_dir, "ad_fit: %s trains nothing, so it has no checkpoints",
+                  fitter->method->name);
+    if (o.checkpoint_dir)
+        ADI_TRY(adi_checkpoint_folder(o.checkpoint_dir));
+    ADI_TRY(add_all(fitter, good, &o));
     ad_scorer *scorer = NULL;
-    ADI_TRY(ad_fitter_finish(fitter, &scorer));
+    ADI_TRY(finish(fitter, &o, &scorer));
     if (o.progress && o.progress(o.user, 1.0)) {
         ad_scorer_destroy(scorer);
         return adi_fail(AD_ERR_CANCELLED, "the fit was cancelled at its end");

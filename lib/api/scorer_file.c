@@ -46,7 +46,7 @@ ad_status ad_scorer_save(const ad_scorer *scorer, const char *path, const ad_sco
     ADI_TRY(adi_st_writer_create(a, &w));
     ad_status status = write_metadata(scorer, o.embed_backbone, w);
     if (status == AD_OK)
-        status = scorer->method->save(scorer->model, w);
+        status = scorer->method->save(scorer->model, w, &keep);
     if (status == AD_OK && o.embed_backbone)
         status = adi_network_write(scorer->backbone->network, scorer->extractor->taps,
                                    scorer->extractor->tap_count, EMBEDDED_PREFIX, w, &keep);

@@ -126,6 +126,13 @@ void adi_extractor_reserve(adi_extractor *x, size_t kernel_scratch_bytes, size_t
         x->extra_floats = extra_floats;
 }
 
+void adi_extractor_keep_input(adi_extractor *x)
+{
+    const size_t crop = (size_t)x->preprocess.crop;
+    x->kept_input = 3 * crop * crop;
+    adi_extractor_reserve(x, 0, x->kept_input, x->map_floats);
+}
+
 size_t adi_extractor_bytes(adi_extractor *x)
 {
     const size_t steps = (size_t)x->network->graph->node_count * sizeof(adi_step);
@@ -184,6 +191,7 @@ void adi_extractor_give_back(adi_extractor *x, adi_workspace *w)
 ad_status adi_extractor_run(const adi_extractor *x, adi_workspace *w, const ad_image *image)
 {
     ADI_TRY(adi_preprocess_run(&x->preprocess, w->block + x->plan->input_offset, image, &w->resize));
+    memcpy(w->extra, w->block + x->plan->input_offset, x->kept_input * sizeof *w->extra);
     return adi_plan_run(x->plan, w->block, w->scratch);
 }
 
@@ -200,6 +208,16 @@ const float *adi_extractor_data(const adi_extractor *x, const adi_workspace *w, 
 const char *adi_extractor_layer(const adi_extractor *x, int32_t index)
 {
     return x->network->graph->taps[x->taps[index]].name;
+}
+
+ad_status adi_extractor_check_finite(const adi_extractor *x, const adi_workspace *w, int32_t index)
+{
+    const adi_shape *s = adi_extractor_shape(x, index);
+    const float *data = adi_extractor_data(x, w, index);
+    for (int64_t i = 0; i < s->h * s->w * s->c; i++)
+        if (!isfinite(data[i]))
+            return adi_extractor_not_finite(x, index);
+    return AD_OK;
 }
 
 ad_status adi_extractor_not_finite(const adi_extractor *x, int32_t index)

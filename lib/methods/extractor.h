@@ -28,6 +28,7 @@ typedef struct adi_extractor {
     int32_t tap_count;
     adi_plan *plan;
     size_t scratch_bytes, extra_floats, map_floats;
+    size_t kept_input; /* floats of the input that run leaves in front of extra; 0: none */
     pthread_mutex_t lock; /* of idle */
     adi_workspace *idle;
 } adi_extractor;
@@ -47,6 +48,10 @@ void adi_extractor_destroy(adi_extractor *x);
 void adi_extractor_reserve(adi_extractor *x, size_t kernel_scratch_bytes, size_t extra_floats,
                            size_t map_floats);
 
+/* Before the first borrow: every run leaves a copy of the network's input in front of the method's own floats,
+ * since the plan may overwrite it. */
+void adi_extractor_keep_input(adi_extractor *x);
+
 /* Bytes of the extractor, its plan and one workspace, as far as frames have shown what resizing needs. */
 size_t adi_extractor_bytes(adi_extractor *x);
 
@@ -60,6 +65,7 @@ const adi_shape *adi_extractor_shape(const adi_extractor *x, int32_t index);
 const float *adi_extractor_data(const adi_extractor *x, const adi_workspace *w, int32_t index);
 const char *adi_extractor_layer(const adi_extractor *x, int32_t index);
 /* The failure of a layer whose features hold NaN or infinity: AD_ERR_NUMERIC. */
+ad_status adi_extractor_check_finite(const adi_extractor *x, const adi_workspace *w, int32_t index);
 ad_status adi_extractor_not_finite(const adi_extractor *x, int32_t index);
 
 #endif

@@ -51,7 +51,7 @@ void adi_gaussian_model_destroy(void *model);
 /* The Gaussian that gives a layer's map. */
 const adi_mvg *adi_gaussian_pixel_mvg(const adi_gaussian_model *model, int32_t layer);
 
-ad_status adi_gaussian_save(const void *model, adi_st_writer *writer);
+ad_status adi_gaussian_save(const void *model, adi_st_writer *writer, adi_kept *keep);
 ad_status adi_gaussian_load(ad_context *context, const adi_graph *graph, const adi_safetensors *file,
                             void **out_model);
 

@@ -70,8 +70,9 @@ static ad_status save_mvg(adi_st_writer *writer, const char *kind, const char *l
     return adi_st_writer_tensor(writer, name, ADI_F64, 1, stats_shape, g->stats);
 }
 
-ad_status adi_gaussian_save(const void *model, adi_st_writer *writer)
+ad_status adi_gaussian_save(const void *model, adi_st_writer *writer, adi_kept *keep)
 {
+    (void)keep;
     const adi_gaussian_model *m = model;
     for (int32_t i = 0; i < m->config.tap_count; i++) {
         const char *layer = m->graph->taps[m->config.taps[i]].name;

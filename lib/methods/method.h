@@ -5,6 +5,8 @@
 #include "core/safetensors.h"
 #include "methods/option_text.h"
 
+struct adi_fit_control; /* train/fit_loop.h */
+
 struct ad_backbone {
     atomic_int refs;
     ad_context *context;
@@ -27,6 +29,8 @@ typedef struct adi_method {
     /* Fitting. The workspace holds the image's features; on failure the state is as before. */
     ad_status (*add)(void *state, const adi_extractor *x, adi_workspace *w);
     ad_status (*merge)(void *state, const void *other); /* AD_ERR_MISMATCH where options differ */
+    /* Methods with a student: train it on what was added, from where the last call stopped; NULL for others. */
+    ad_status (*train)(void *state, adi_extractor *x, const struct adi_fit_control *control);
     ad_status (*finish)(const void *state, void **out_model);
     size_t (*memory)(const void *state);
     int64_t (*count)(const void *state);
@@ -39,7 +43,8 @@ typedef struct adi_method {
     ad_status (*infer)(const void *model, const adi_extractor *x, adi_workspace *w, double *out_score,
                        float *map);
     void (*info)(const void *model, adi_model_info *out_info);
-    ad_status (*save)(const void *model, adi_st_writer *writer);
+    /* Blocks that must live until the file is written are put in *keep. */
+    ad_status (*save)(const void *model, adi_st_writer *writer, adi_kept *keep);
     /* `graph` has the model's layers; option values come from the file's metadata. */
     ad_status (*load)(ad_context *context, const adi_graph *graph, const adi_safetensors *file,
                       void **out_model);
@@ -53,6 +58,8 @@ typedef struct adi_method {
 
 extern const adi_method adi_method_gaussian;
 extern const adi_method adi_method_padim;
+extern const adi_method adi_method_stfpm;
+extern const adi_method adi_method_stfpm_unet;
 
 /* method_list.c: by the name in a scorer file; NULL where there is none. */
 const adi_method *adi_method_find(const char *name);

@@ -6,6 +6,8 @@
 static const adi_method *const methods[] = {
     &adi_method_gaussian,
     &adi_method_padim,
+    &adi_method_stfpm,
+    &adi_method_stfpm_unet,
 };
 
 const adi_method *adi_method_find(const char *name)

@@ -65,7 +65,7 @@ ad_status adi_padim_model_create(ad_context *context, const adi_graph *graph,
 size_t adi_padim_model_bytes(const adi_position_dims *d);
 void adi_padim_model_destroy(void *model);
 
-ad_status adi_padim_save(const void *model, adi_st_writer *writer);
+ad_status adi_padim_save(const void *model, adi_st_writer *writer, adi_kept *keep);
 ad_status adi_padim_load(ad_context *context, const adi_graph *graph, const adi_safetensors *file,
                          void **out_model);
 

@@ -54,8 +54,9 @@ void adi_padim_model_destroy(void *model)
     adi_free(a, m);
 }
 
-ad_status adi_padim_save(const void *model, adi_st_writer *writer)
+ad_status adi_padim_save(const void *model, adi_st_writer *writer, adi_kept *keep)
 {
+    (void)keep;
     const adi_padim_model *m = model;
     const int64_t d = m->config.dimensions, h = m->embedding.h, w = m->embedding.w;
     const int64_t subset[1] = {d}, mean[3] = {h, w, d}, factor[2] = {h * w, adi_triangle(d)};

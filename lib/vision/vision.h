@@ -91,6 +91,10 @@ void adi_preprocess_resized(const adi_preprocess *p, int64_t width, int64_t heig
 ad_status adi_preprocess_run(const adi_preprocess *p, float *dst, const ad_image *image,
                              adi_resize_scratch *scratch);
 
+/* Between a network's input and the 8-bit pixels that it was made from, exactly: n pixels of three values. */
+void adi_preprocess_to_bytes(const adi_preprocess *p, uint8_t *rgb, const float *input, int64_t n);
+void adi_preprocess_from_bytes(const adi_preprocess *p, float *input, const uint8_t *rgb, int64_t n);
+
 /* Separable Gaussian blur in place, scipy's definition: radius int(4 sigma + 0.5), symmetric border
  * with the edge sample repeated. tmp: h * w floats. Double accumulation. sigma <= ADI_BLUR_MAX_SIGMA. */
 void adi_blur(float *map, int64_t h, int64_t w, double sigma, float *tmp);

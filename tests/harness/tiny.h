@@ -50,6 +50,20 @@ static inline char *tiny_path(const char *name)
     return path;
 }
 
+/* The same in memory, where there is such a folder: for tests that save so often that waiting for the disk is most
+ * of what they do. */
+static inline char *tiny_fast_path(const char *name)
+{
+    static const char memory[] = "/dev/shm";
+    char *path = tiny_path(name);
+    if (access(memory, W_OK) == 0) {
+        char end[256];
+        snprintf(end, sizeof end, "%s", strrchr(path, '/'));
+        snprintf(path, 512, "%s%s", memory, end);
+    }
+    return path;
+}
+
 /* Write the tiny network's weights; `seed` tells networks apart. 0 on success. */
 static inline int tiny_weights(const char *path, const char *seed)
 {
@@ -140,6 +154,41 @@ static inline ad_status tiny_padim_options(ad_padim_options *o, const char *cova
     o->preprocess.aspect = AD_ASPECT_SQUARE;
     o->blur_sigma = 1.0;
     return ad_padim_options_set(o, "covariance", covariance);
+}
+
+/* Of the one layer of the tiny network that can be trained; kind: an ad_student_kind. */
+static inline ad_status tiny_student(ad_backbone *net, int32_t kind, ad_student **out)
+{
+    ad_student_options o;
+    ad_student_options_init(&o, sizeof o);
+    o.kind = kind;
+    o.layers = "shallow";
+    o.unet_depth = 1;
+    return ad_student_create(net, &o, out);
+}
+
+/* Short trainings of small batches. */
+static inline ad_status tiny_stfpm(ad_student *student, const char *size, ad_fitter **out)
+{
+    ad_stfpm_options o;
+    ad_stfpm_options_init(&o, sizeof o);
+    o.epochs = 2;
+    o.pretrain_epochs = 1;
+    o.batch = 2;
+    o.lr = 0.05;
+    const ad_status status = ad_stfpm_options_set(&o, "size", size);
+    return status ? status : ad_stfpm_fitter_create(student, &o, out);
+}
+
+/* A fitter that is its student's only owner. */
+static inline ad_status tiny_stfpm_fitter(ad_backbone *net, int32_t kind, const char *size, ad_fitter **out)
+{
+    ad_student *student = NULL;
+    ad_status status = tiny_student(net, kind, &student);
+    if (status == AD_OK)
+        status = tiny_stfpm(student, size, out);
+    ad_student_destroy(student);
+    return status;
 }
 
 #endif

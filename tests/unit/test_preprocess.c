@@ -57,6 +57,31 @@ static uint8_t *seeded_pixels(size_t bytes)
     return p;
 }
 
+/* What a network was given comes back from bytes to the bit, however odd mean and std are. */
+static void back_from_bytes(void **state)
+{
+    (void)state;
+    static const adi_preprocess cases[] = {
+        {0, 0, 16, 16, IMAGENET},
+        {0, 0, 16, 16, NONE},
+        {0, 0, 16, 16, {1e6f, -1e6f, 1e3f}, {1.0f, 1e-6f, 1e6f}}, /* several bytes have one value */
+        {0, 0, 16, 16, {0.5f, 1e5f, -3.0f}, {1e-6f, 1e3f, 1e-3f}},
+        {0, 0, 16, 16, {65000.3f, 0.999f, -1e4f}, {0.01f, 7e5f, 1e6f}},
+    };
+    uint8_t rgb[3 * 256], back[3 * 256];
+    float first[3 * 256], second[3 * 256];
+    for (int i = 0; i < 3 * 256; i++)
+        rgb[i] = (uint8_t)(i / 3);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        adi_preprocess_from_bytes(&cases[i], first, rgb, 256);
+        adi_preprocess_to_bytes(&cases[i], back, first, 256);
+        adi_preprocess_from_bytes(&cases[i], second, back, 256);
+        assert_memory_equal(first, second, sizeof first);
+        if (i < 2)
+            assert_memory_equal(rgb, back, sizeof rgb);
+    }
+}
+
 /* Against a whole resize, a crop and a division in double. */
 static void expect_input(const adi_preprocess *p, const ad_image *image, int64_t x0, int64_t y0)
 {
@@ -176,6 +201,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(follows_torchvision),
+        cmocka_unit_test(back_from_bytes),
         cmocka_unit_test(crops_and_normalises),
         cmocka_unit_test(equals_torch),
         cmocka_unit_test(stays_small_for_strips),

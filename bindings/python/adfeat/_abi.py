@@ -91,6 +91,41 @@ class ad_padim_covariance(IntEnum):
     AD_PADIM_LEDOIT_WOLF = 1
 
 
+class ad_student_kind(IntEnum):
+    AD_STUDENT_STFPM = 0
+    AD_STUDENT_STFPM_UNET = 1
+
+
+class ad_unet_head(IntEnum):
+    AD_UNET_HEAD_NONE = 0
+    AD_UNET_HEAD_CONV1X1 = 1
+
+
+class ad_optimizer(IntEnum):
+    AD_OPTIMIZER_SGD = 0
+    AD_OPTIMIZER_ADAM = 1
+
+
+class ad_loss_batch(IntEnum):
+    AD_LOSS_BATCH_MEAN = 0
+    AD_LOSS_BATCH_SUM = 1
+
+
+class ad_validation(IntEnum):
+    AD_VALIDATION_DISTANCE = 0
+    AD_VALIDATION_PRODUCT = 1
+
+
+class ad_combine(IntEnum):
+    AD_COMBINE_PRODUCT = 0
+    AD_COMBINE_SUM = 1
+
+
+class ad_rec_target(IntEnum):
+    AD_REC_TARGET_STUDENT = 0
+    AD_REC_TARGET_TEACHER = 1
+
+
 # ---- Callbacks: keep the object alive for as long as C may call it ------------------------------
 
 ad_log_callback = ctypes.CFUNCTYPE(None, c_void_p, c_int, c_char_p)
@@ -98,7 +133,7 @@ ad_alloc_callback = ctypes.CFUNCTYPE(c_void_p, c_void_p, c_size_t, c_size_t)
 ad_free_callback = ctypes.CFUNCTYPE(None, c_void_p, c_void_p)
 ad_progress_callback = ctypes.CFUNCTYPE(c_int, c_void_p, c_double)
 ad_metadata_callback = ctypes.CFUNCTYPE(c_int, c_void_p, c_char_p, c_char_p)
-# ad_image_callback follows ad_image
+# ad_image_callback follows ad_image, ad_train_callback ad_train_progress
 
 # ---- Structs -------------------------------------------------------------------------------
 
@@ -157,9 +192,21 @@ class ad_features(Structure):
                 ("capacity", c_int64), ("height", c_int64), ("width", c_int64), ("channels", c_int64)]
 
 
+class ad_train_progress(Structure):
+    _fields_ = [("struct_size", c_uint32), ("epoch_done", c_int32), ("phase", c_char_p),
+                ("phase_index", c_int32), ("phases", c_int32), ("epoch", c_int32), ("epochs", c_int32),
+                ("batch", c_int32), ("batches", c_int32), ("loss", c_double), ("similarity", c_double),
+                ("reconstruction", c_double), ("validation", c_double), ("best_validation", c_double),
+                ("best_epoch", c_int32), ("resumed", c_int32), ("seconds", c_double),
+                ("seconds_left", c_double)]
+
+
+ad_train_callback = ctypes.CFUNCTYPE(c_int, c_void_p, POINTER(ad_train_progress))
+
+
 class ad_fit_options(Structure):
-    _fields_ = [("struct_size", c_uint32), ("reserved", c_uint32), ("progress", ad_progress_callback),
-                ("user", c_void_p)]
+    _fields_ = [("struct_size", c_uint32), ("resume", c_uint32), ("progress", ad_progress_callback),
+                ("user", c_void_p), ("train", ad_train_callback), ("checkpoint_dir", c_char_p)]
 
 
 class ad_scorer_info(Structure):
@@ -182,6 +229,29 @@ class ad_padim_options(Structure):
     _fields_ = [("struct_size", c_uint32), ("dimensions", c_int32), ("layers", c_char_p),
                 ("preprocess", ad_preprocess), ("seed", c_uint64), ("covariance", c_int32), ("reserved", c_int32),
                 ("ridge", c_double), ("blur_sigma", c_double), ("memory_limit", c_uint64)]
+
+
+class ad_student_options(Structure):
+    _fields_ = [("struct_size", c_uint32), ("kind", c_int32), ("layers", c_char_p), ("seed", c_uint64),
+                ("unet_head", c_int32), ("unet_depth", c_int32), ("unet_convs", c_int32), ("reserved", c_int32)]
+
+
+class ad_student_info(Structure):
+    _fields_ = [("struct_size", c_uint32), ("kind", c_int32), ("architecture", c_char_p),
+                ("teacher_digest", c_char_p), ("layers", c_char_p), ("parameter_count", c_int64),
+                ("epochs_trained", c_int64), ("seed", c_uint64)]
+
+
+class ad_stfpm_options(Structure):
+    _fields_ = [("struct_size", c_uint32), ("epochs", c_int32), ("batch", c_int32), ("optimizer", c_int32),
+                ("lr", c_double), ("momentum", c_double), ("weight_decay", c_double), ("seed", c_uint64),
+                ("loss_half", c_int32), ("loss_batch", c_int32), ("validation", c_int32), ("patience", c_int32),
+                ("validation_share", c_double), ("split_seed", c_uint64), ("clip_norm", c_double),
+                ("layer_weights", c_char_p), ("combine", c_int32), ("combine_at", c_int32),
+                ("feature_cache", c_uint64), ("memory_limit", c_uint64), ("preprocess", ad_preprocess),
+                ("pretrain_epochs", c_int32), ("rec_target", c_int32), ("rec_stopgrad", c_int32),
+                ("reserved2", c_int32), ("pretrain_lr", c_double), ("unet_lr", c_double),
+                ("unet_weight_decay", c_double), ("rec_weight", c_double), ("sim_weight", c_double)]
 
 
 class ad_aupro_options(Structure):
@@ -272,6 +342,17 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ad_padim_options_init": (None, [POINTER(ad_padim_options), c_size_t]),
     "ad_padim_options_set": (_status, [POINTER(ad_padim_options), c_char_p, c_char_p]),
     "ad_padim_fitter_create": (_status, [_handle, POINTER(ad_padim_options), _out_handle]),
+    # students
+    "ad_student_options_init": (None, [POINTER(ad_student_options), c_size_t]),
+    "ad_student_options_set": (_status, [POINTER(ad_student_options), c_char_p, c_char_p]),
+    "ad_student_create": (_status, [_handle, POINTER(ad_student_options), _out_handle]),
+    "ad_student_load": (_status, [_handle, c_char_p, POINTER(ad_student_options), _out_handle]),
+    "ad_student_save": (_status, [_handle, c_char_p]),
+    "ad_student_get_info": (_status, [_handle, POINTER(ad_student_info)]),
+    "ad_student_destroy": (None, [_handle]),
+    "ad_stfpm_options_init": (None, [POINTER(ad_stfpm_options), c_size_t]),
+    "ad_stfpm_options_set": (_status, [POINTER(ad_stfpm_options), c_char_p, c_char_p]),
+    "ad_stfpm_fitter_create": (_status, [_handle, POINTER(ad_stfpm_options), _out_handle]),
     # metrics
     "ad_auroc": (_status, [c_void_p, c_void_p, c_size_t, POINTER(c_double)]),
     "ad_average_precision": (_status, [c_void_p, c_void_p, c_size_t, POINTER(c_double)]),

@@ -1,0 +1,214 @@
+/* The fitter of STFPM: images are kept as they come, and the student is trained when the fit is finished. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/digest.h"
+#include "core/options.h"
+#include "methods/stfpm.h"
+#include "train/split.h"
+
+typedef struct stfpm_fit {
+    ad_student *student; /* owned reference */
+    adi_stfpm_config config;
+    adi_stfpm_data data;
+    adi_stfpm_training *training; /* NULL until one begins */
+    adi_fit_loop loop;
+    int32_t trained_images;       /* of the training that is there */
+    double normal_score, normal_map;
+} stfpm_fit;
+
+static void end_training(stfpm_fit *f)
+{
+    adi_fit_loop_free(&f->loop);
+    adi_stfpm_training_destroy(f->training);
+    f->training = NULL;
+}
+
+static void destroy_state(void *state)
+{
+    stfpm_fit *f = state;
+    if (!f)
+        return;
+    end_training(f);
+    adi_stfpm_data_free(&f->data);
+    ad_student *student = f->student;
+    adi_free(&student->teacher->context->allocator, f);
+    adi_student_release(student);
+}
+
+/* The extractor leaves the input in front of a workspace's own floats. */
+static ad_status add(void *state, const adi_extractor *x, adi_workspace *w)
+{
+    stfpm_fit *f = state;
+    const float *layers[ADI_STFPM_MAX_LAYERS];
+    adi_shape shapes[ADI_STFPM_MAX_LAYERS];
+    ADI_CHECK_ARG(f->data.count < INT32_MAX / 2, "%d images are too many", f->data.count);
+    for (int32_t i = 0; i < x->tap_count; i++) {
+        layers[i] = adi_extractor_data(x, w, i);
+        shapes[i] = *adi_extractor_shape(x, i);
+        ADI_TRY(adi_extractor_check_finite(x, w, i));
+    }
+    return adi_stfpm_data_add(&f->data, w->extra, layers, shapes, x->tap_count);
+}
+
+static ad_status merge(void *state, const void *other)
+{
+    (void)state;
+    (void)other;
+    return adi_fail(AD_ERR_UNSUPPORTED, "fits that train a student cannot be merged: add all images to one");
+}
+
+/* The plan of a batch that is never full would be memory for nothing. */
+static ad_status begin_training(stfpm_fit *f)
+{
+    const ad_stfpm_options *o = &f->config.o;
+    const adi_allocator *a = &f->student->teacher->context->allocator;
+    const int32_t held_out = adi_held_out_count(f->data.count, o->validation_share);
+    const int32_t images = f->data.count - held_out, batch = images < o->batch ? images : o->batch;
+    end_training(f);
+    if (images < 2)
+        return adi_fail(AD_ERR_STATE, "%d images leave %d to train on beside %d held out, at least 2 are needed",
+                        f->data.count, images < 0 ? 0 : images, held_out);
+    ADI_TRY(adi_stfpm_training_create(f->student, &f->config, &f->data, batch, &f->training));
+    const ad_status status = adi_fit_loop_init(&f->loop, a, &f->training->trainee, f->data.count,
+                                               o->validation_share, o->split_seed);
+    if (status != AD_OK) {
+        end_training(f);
+        return status;
+    }
+    f->loop.batch = batch;
+    f->loop.patience = o->patience;
+    f->loop.seed = o->seed;
+    f->trained_images = f->data.count;
+    return AD_OK;
+}
+
+/* What images score that were not trained on; where none were held out, those that were. */
+static ad_status find_normal(stfpm_fit *f)
+{
+    const adi_fit_loop *l = &f->loop;
+    return adi_stfpm_training_scores(f->training, l->held_out_count ? l->held_out : l->train,
+                                     l->held_out_count ? l->held_out_count : l->train_count, &f->normal_score,
+                                     &f->normal_map);
+}
+
+static ad_status train(void *state, adi_extractor *x, const adi_fit_control *control)
+{
+    stfpm_fit *f = state;
+    if (!f->training || f->trained_images != f->data.count)
+        ADI_TRY(begin_training(f));
+    if (f->loop.finished)
+        return AD_OK;
+    adi_workspace *w = NULL;
+    ADI_TRY(adi_extractor_borrow(x, &w));
+    f->training->extractor = x;
+    f->training->workspace = w;
+    f->training->latest = -1;
+    ad_status status = adi_fit_loop_run(&f->loop, control);
+    if (status == AD_OK)
+        status = find_normal(f);
+    if (status != AD_OK)
+        f->loop.finished = 0;
+    adi_extractor_give_back(x, w);
+    return status;
+}
+
+static ad_status finish(const void *state, void **out_model)
+{
+    const stfpm_fit *f = state;
+    const ad_student *s = f->student;
+    ad_context *context = s->teacher->context;
+    adi_network *net = NULL, *unets[ADI_STFPM_MAX_LAYERS] = {NULL};
+    ad_status status = adi_module_freeze(s->net, &net);
+    for (int32_t i = 0; status == AD_OK && i < ADI_STFPM_MAX_LAYERS && s->unets[i]; i++)
+        status = adi_module_freeze(s->unets[i], &unets[i]);
+    adi_stfpm_model *model = NULL;
+    if (status == AD_OK) {
+        status = adi_stfpm_model_create(context, s->teacher->network->graph, &f->config, net, unets, &model);
+    } else {
+        adi_network_destroy(net);
+        for (int32_t i = 0; i < ADI_STFPM_MAX_LAYERS; i++)
+            adi_network_destroy(unets[i]);
+    }
+    if (status != AD_OK)
+        return status;
+    model->images = f->data.count;
+    model->normal_score = f->normal_score;
+    model->normal_map = f->normal_map;
+    *out_model = model;
+    return AD_OK;
+}
+
+static size_t memory(const void *state)
+{
+    const stfpm_fit *f = state;
+    return sizeof *f + f->data.others + adi_stfpm_data_bytes(&f->data);
+}
+
+static int64_t count(const void *state)
+{
+    return ((const stfpm_fit *)state)->data.count;
+}
+
+/* The same for both kinds of student: only the name tells them apart. */
+#define METHOD(NAME)                                                                                         \
+    {                                                                                                        \
+        .name = (NAME), .add = add, .merge = merge, .train = train, .finish = finish, .memory = memory,      \
+        .count = count, .destroy_state = destroy_state, .reserve = adi_stfpm_reserve,                        \
+        .infer = adi_stfpm_infer, .info = adi_stfpm_info, .save = adi_stfpm_save, .load = adi_stfpm_load,    \
+        .destroy_model = adi_stfpm_model_destroy, .preprocess = adi_stfpm_preprocess,                        \
+        .taps = adi_stfpm_taps, .option = adi_stfpm_model_option,                                            \
+    }
+const adi_method adi_method_stfpm = METHOD("stfpm");
+const adi_method adi_method_stfpm_unet = METHOD("stfpm_unet");
+
+static ad_status create_state(ad_student *student, const adi_stfpm_config *config, stfpm_fit **out_fit)
+{
+    const adi_allocator *a = &student->teacher->context->allocator;
+    const adi_graph *g = student->teacher->network->graph;
+    const int64_t side = config->preprocess.crop;
+    size_t bytes = 0, features = 0;
+    ADI_TRY(adi_stfpm_training_bytes(student, config, &bytes));
+    if (bytes > config->o.memory_limit)
+        return adi_fail(AD_ERR_OUT_OF_MEMORY,
+                        "training batches of %d images of %" PRId64 "x%" PRId64 " takes %zu bytes, memory_limit is %" PRIu64
+                        ": raise it or lower batch or size",
+                        config->o.batch, side, side, bytes, config->o.memory_limit);
+    for (int32_t l = 0; l < config->tap_count; l++) {
+        adi_shape s;
+        ADI_TRY(adi_plan_tap_shape(a, g, config->taps[l], side, side, &s));
+        features += (size_t)(s.h * s.w * s.c);
+    }
+    stfpm_fit *f = adi_calloc(a, 1, sizeof *f);
+    if (!f)
+        return adi_fail_memory();
+    f->student = adi_student_retain(student);
+    f->config = *config;
+    f->data = (adi_stfpm_data){.allocator = a, .preprocess = &f->config.preprocess,
+                               .pixels = 3 * (size_t)(side * side), .features = features,
+                               .cache_limit = (size_t)config->o.feature_cache,
+                               .memory_limit = (size_t)config->o.memory_limit, .others = bytes,
+                               .digest = ADI_DIGEST_START};
+    *out_fit = f;
+    return AD_OK;
+}
+
+ad_status ad_stfpm_fitter_create(ad_student *student, const ad_stfpm_options *options, ad_fitter **out_fitter)
+{
+    ADI_CHECK_ARG(student && out_fitter, "ad_stfpm_fitter_create: an argument is NULL");
+    *out_fitter = NULL;
+    ad_stfpm_options full;
+    ad_stfpm_options_init(&full, sizeof full);
+    ADI_TRY(adi_options_take(&full, sizeof full, options, "ad_stfpm_options"));
+    adi_stfpm_config config;
+    const int32_t unets = student->options.kind == AD_STUDENT_STFPM_UNET;
+    ADI_TRY(adi_stfpm_resolve(&full, student->teacher->network->graph, student->taps, student->tap_count, unets,
+                              &config));
+    stfpm_fit *fit = NULL;
+    ADI_TRY(create_state(student, &config, &fit));
+    ADI_TRY(adi_fitter_wrap(student->teacher, unets ? &adi_method_stfpm_unet : &adi_method_stfpm, fit,
+                            &config.preprocess, config.taps, config.tap_count, out_fitter));
+    adi_extractor_keep_input((*out_fitter)->extractor);
+    return AD_OK;
+}

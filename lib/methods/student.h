@@ -1,0 +1,45 @@
+/* A student: a network like its teacher, randomly initialised, and for some methods a U-Net for every layer
+ * (student_networks.c); as a file (student_file.c). */
+#ifndef ADI_METHODS_STUDENT_H
+#define ADI_METHODS_STUDENT_H
+
+#include "methods/method.h"
+#include "nn/arch_unet.h"
+#include "nn/module.h"
+
+enum { ADI_STUDENT_MAX_LAYERS = 8 };
+
+struct ad_student {
+    atomic_int refs;
+    ad_backbone *teacher; /* owned reference */
+    ad_student_options options; /* nothing left to default; layers points to `layers` */
+    char *layers;
+    char digest[17];      /* of the teacher up to these layers */
+    int32_t taps[ADI_STUDENT_MAX_LAYERS], tap_count;
+    adi_module *net;
+    adi_module *unets[ADI_STUDENT_MAX_LAYERS]; /* one a layer, or all NULL */
+    int64_t epochs_trained;
+};
+
+/* ad_student_options_set() of a full struct. */
+ad_status adi_student_set(void *full, const char *key, const char *value);
+/* A student with zeros as parameters; `options` in full. */
+ad_status adi_student_make(ad_backbone *teacher, const ad_student_options *options, ad_student **out_student);
+/* Option `index` as text; its key, or NULL past the last. value holds ADI_OPTION_TEXT bytes. */
+const char *adi_student_option(const ad_student *student, int32_t index, char *value);
+ad_student *adi_student_retain(ad_student *student);
+void adi_student_release(ad_student *student);
+
+/* What the U-Net of a layer is, or would be. */
+adi_unet_options adi_student_unet_options(const ad_student *s, int32_t layer);
+/* The modules one after the other: the network, then the U-Nets; NULL past the last. */
+adi_module *adi_student_module(const ad_student *student, int32_t index);
+/* What stands before the names of a module's tensors in a file: "student.", "ae.1.", ... */
+void adi_student_prefix(int32_t index, char *out, size_t size);
+
+/* student_file.c */
+ad_status adi_student_read(ad_backbone *teacher, const adi_safetensors *file,
+                           const ad_student_options *options, ad_student **out_student);
+ad_status adi_student_write(const ad_student *student, const char *path);
+
+#endif

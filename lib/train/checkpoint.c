@@ -1,0 +1,243 @@
+/* A training in a file. */
+#include "train/checkpoint.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FILE_NAME  "checkpoint.safetensors"
+#define FORMAT     "1"
+#define META       "adfeat.train."
+enum { POSITION = sizeof(adi_train_position) / sizeof(double), TEXT = 8192 };
+
+ad_status adi_checkpoint_folder(const char *dir)
+{
+    struct stat there;
+    char text[128];
+    if (stat(dir, &there) != 0)
+        return adi_fail(AD_ERR_IO, "checkpoint_dir '%s': %s", dir, strerror_r(errno, text, sizeof text));
+    if (!S_ISDIR(there.st_mode))
+        return adi_fail(AD_ERR_IO, "checkpoint_dir '%s' is no folder", dir);
+    if (access(dir, W_OK | X_OK) != 0)
+        return adi_fail(AD_ERR_IO, "checkpoint_dir '%s' cannot be written: %s", dir,
+                        strerror_r(errno, text, sizeof text));
+    return AD_OK;
+}
+
+static ad_status path_of(const adi_allocator *a, const char *dir, char **out_path)
+{
+    const size_t size = strlen(dir) + sizeof "/" FILE_NAME;
+    char *path = adi_alloc(a, size);
+    if (!path)
+        return adi_fail_memory();
+    snprintf(path, size, "%s/%s", dir, FILE_NAME);
+    *out_path = path;
+    return AD_OK;
+}
+
+/* NaN has no place in a file that is checked for it: infinity neither. A validation error is never negative. */
+static void position_to_file(const adi_train_position *p, double *out)
+{
+    memcpy(out, p, sizeof *p);
+    for (int i = 0; i < POSITION; i++)
+        if (isnan(out[i]))
+            out[i] = -1.0;
+}
+
+static void position_from_file(const double *in, adi_train_position *p)
+{
+    memcpy(p, in, sizeof *p);
+    if (p->validation < 0.0)
+        p->validation = NAN;
+    if (p->best_validation < 0.0)
+        p->best_validation = NAN;
+}
+
+static ad_status put_arrays(adi_st_writer *w, const adi_trainee *t)
+{
+    char name[128];
+    for (int32_t i = 0; i < t->array_count; i++) {
+        const adi_train_array *x = &t->arrays[i];
+        const int64_t count = (int64_t)x->count;
+        ADI_TRY(adi_st_writer_tensor(w, x->name, ADI_F32, 1, &count, x->values));
+        if (!x->best)
+            continue;
+        snprintf(name, sizeof name, "best.%s", x->name);
+        ADI_TRY(adi_st_writer_tensor(w, name, ADI_F32, 1, &count, x->best));
+    }
+    return AD_OK;
+}
+
+static ad_status put_description(adi_st_writer *w, const adi_trainee *t)
+{
+    char value[TEXT], key[128];
+    int32_t may_differ;
+    ADI_TRY(adi_st_writer_meta(w, "adfeat.format", FORMAT));
+    ADI_TRY(adi_st_writer_meta(w, "adfeat.kind", "checkpoint"));
+    for (int32_t i = 0;; i++) {
+        const char *name = t->describe(t->self, i, value, sizeof value, &may_differ);
+        if (!name)
+            return AD_OK;
+        snprintf(key, sizeof key, META "%s", name);
+        ADI_TRY(adi_st_writer_meta(w, key, value));
+    }
+}
+
+ad_status adi_checkpoint_save(const adi_allocator *a, const char *dir, const adi_trainee *t,
+                              const adi_train_position *position)
+{
+    adi_st_writer *w = NULL;
+    char *path = NULL;
+    double numbers[POSITION], counters[ADI_TRAIN_MAX_COUNTERS];
+    const int64_t position_count = POSITION, counter_count = t->counter_count;
+    ad_status status = AD_OK;
+    ADI_TRY_CLEANUP(path_of(a, dir, &path));
+    ADI_TRY_CLEANUP(adi_st_writer_create(a, &w));
+    ADI_TRY_CLEANUP(put_description(w, t));
+    ADI_TRY_CLEANUP(put_arrays(w, t));
+    position_to_file(position, numbers);
+    for (int32_t i = 0; i < t->counter_count; i++)
+        counters[i] = (double)*t->counters[i].value;
+    ADI_TRY_CLEANUP(adi_st_writer_tensor(w, "position", ADI_F64, 1, &position_count, numbers));
+    ADI_TRY_CLEANUP(adi_st_writer_tensor(w, "counters", ADI_F64, 1, &counter_count, counters));
+    status = adi_st_writer_save(w, path);
+    if (status != AD_OK)
+        status = adi_fail_prefix(status, "the checkpoint could not be written, the training stands: ");
+cleanup:
+    adi_st_writer_destroy(w);
+    adi_free(a, path);
+    return status;
+}
+
+static ad_status find(const adi_safetensors *file, const char *name, adi_dtype dtype, size_t count,
+                      const adi_st_tensor **out)
+{
+    const adi_st_tensor *t = adi_st_find(file, name);
+    if (!t || t->dtype != dtype || t->ndim != 1 || (size_t)t->count != count)
+        return adi_fail(AD_ERR_MISMATCH, "the checkpoint has no tensor '%s' of %zu values: it is of another training",
+                        name, count);
+    *out = t;
+    return AD_OK;
+}
+
+static ad_status check_description(const adi_safetensors *file, const adi_trainee *t)
+{
+    char value[TEXT], key[128];
+    int32_t may_differ;
+    const char *kind = adi_st_meta(file, "adfeat.kind"), *format = adi_st_meta(file, "adfeat.format");
+    if (!kind || strcmp(kind, "checkpoint") != 0)
+        return adi_fail(AD_ERR_FORMAT, "this is no checkpoint but %s", kind ? kind : "some other file");
+    if (!format || strcmp(format, FORMAT) != 0)
+        return adi_fail(AD_ERR_UNSUPPORTED, "the checkpoint's format is %.20s, this version reads %s",
+                        format ? format : "missing", FORMAT);
+    for (int32_t i = 0;; i++) {
+        const char *name = t->describe(t->self, i, value, sizeof value, &may_differ);
+        if (!name)
+            return AD_OK;
+        snprintf(key, sizeof key, META "%s", name);
+        const char *there = adi_st_meta(file, key);
+        if (!may_differ && (!there || strcmp(there, value) != 0))
+            return adi_fail(AD_ERR_MISMATCH, "%s is %.100s in the checkpoint and %.100s now", name,
+                            there ? there : "missing", value);
+    }
+}
+
+static ad_status check_finite(const adi_st_tensor *x)
+{
+    float v;
+    for (int64_t i = 0; i < x->count; i++) {
+        memcpy(&v, x->data + (size_t)i * sizeof v, sizeof v);
+        if (!isfinite(v))
+            return adi_fail(AD_ERR_NUMERIC, "tensor '%s': value %lld is %g", x->name, (long long)i, v);
+    }
+    return AD_OK;
+}
+
+/* All arrays, best values behind current ones: checked first and then taken, so that nothing is needed to hold
+ * them in between. */
+static ad_status each_array(const adi_safetensors *file, const adi_trainee *t, int32_t taking)
+{
+    char name[128];
+    const adi_st_tensor *x = NULL;
+    for (int32_t i = 0; i < t->array_count; i++) {
+        const adi_train_array *array = &t->arrays[i];
+        for (int best = 0; best < (array->best ? 2 : 1); best++) {
+            snprintf(name, sizeof name, "%s%s", best ? "best." : "", array->name);
+            ADI_TRY(find(file, name, ADI_F32, array->count, &x));
+            ADI_TRY(taking ? adi_st_read_f32(file, x, best ? array->best : array->values) : check_finite(x));
+        }
+    }
+    return AD_OK;
+}
+
+static int is_count(double v, double most)
+{
+    return v >= 0.0 && v <= most && v == floor(v);
+}
+
+/* The file may say anything: what counts must count, up to what this training has. */
+static ad_status check_position(const adi_train_position *p, const adi_trainee *t)
+{
+    const int phase = is_count(p->phase, t->phase_count - 1);
+    const double epochs = phase ? t->phases[(int32_t)p->phase].epochs : 0.0;
+    if (!phase || !is_count(p->epoch, epochs))
+        return adi_fail(AD_ERR_MISMATCH, "the checkpoint is at epoch %g of phase %g, this training has %g epochs there",
+                        p->epoch, p->phase, epochs);
+    if (!is_count(p->batch, INT32_MAX) || !is_count(p->images, INT32_MAX) || !is_count(p->best_epoch, p->epoch)
+        || !is_count(p->stale, p->epoch))
+        return adi_fail(AD_ERR_FORMAT, "the checkpoint's position is impossible: batch %g, best epoch %g of %g", p->batch,
+                        p->best_epoch, p->epoch);
+    return AD_OK;
+}
+
+ad_status adi_checkpoint_read(const adi_safetensors *file, const adi_trainee *t, adi_train_position *position)
+{
+    double numbers[POSITION], counters[ADI_TRAIN_MAX_COUNTERS];
+    adi_train_position there;
+    const adi_st_tensor *x = NULL;
+    ADI_TRY(adi_st_verify(file));
+    ADI_TRY(check_description(file, t));
+    ADI_TRY(find(file, "position", ADI_F64, POSITION, &x));
+    ADI_TRY(adi_st_read_f64(file, x, numbers));
+    position_from_file(numbers, &there);
+    ADI_TRY(check_position(&there, t));
+    ADI_TRY(find(file, "counters", ADI_F64, (size_t)t->counter_count, &x));
+    ADI_TRY(adi_st_read_f64(file, x, counters));
+    for (int32_t i = 0; i < t->counter_count; i++)
+        if (!(counters[i] >= 0.0 && counters[i] < 9e15))
+            return adi_fail(AD_ERR_FORMAT, "the checkpoint's counter '%s' is %g", t->counters[i].name, counters[i]);
+    ADI_TRY(each_array(file, t, 0));
+    t->begin_phase(t->self, (int32_t)there.phase); /* whatever else depends on the phase */
+    ADI_TRY(each_array(file, t, 1));
+    for (int32_t i = 0; i < t->counter_count; i++)
+        *t->counters[i].value = (int64_t)counters[i];
+    *position = there;
+    return AD_OK;
+}
+
+ad_status adi_checkpoint_load(const adi_allocator *a, const char *dir, const adi_trainee *t,
+                              adi_train_position *position, int32_t *out_found)
+{
+    char *path = NULL;
+    adi_safetensors *file = NULL;
+    struct stat there;
+    *out_found = 0;
+    ADI_TRY(path_of(a, dir, &path));
+    if (stat(path, &there) != 0 && errno == ENOENT) {
+        adi_free(a, path);
+        return AD_OK;
+    }
+    ad_status status = adi_st_open(a, path, &file);
+    if (status == AD_OK)
+        status = adi_checkpoint_read(file, t, position);
+    if (status == AD_OK)
+        *out_found = 1;
+    else
+        status = adi_fail_in_file(status, "checkpoint", path);
+    adi_st_close(file);
+    adi_free(a, path);
+    return status;
+}

@@ -1,0 +1,333 @@
+/* The training loop. */
+#include "train/fit_loop.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "train/split.h"
+
+/* One call of adi_fit_loop_run(). */
+typedef struct running {
+    adi_fit_loop *loop;
+    const adi_fit_control *control;
+    double began;   /* seconds */
+    double done;    /* cost of the batches that this call has run */
+    int32_t resumed;
+    adi_batch_loss latest;
+} running;
+
+static double seconds_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int32_t batches_of(const adi_fit_loop *loop)
+{
+    return (loop->train_count + loop->batch - 1) / loop->batch;
+}
+
+static const adi_phase *phase_of(const adi_fit_loop *loop)
+{
+    return &loop->trainee->phases[(int32_t)loop->position.phase];
+}
+
+/* ---- Best values ---- */
+
+static void keep_best(const adi_trainee *t)
+{
+    for (int32_t i = 0; i < t->array_count; i++)
+        if (t->arrays[i].best)
+            memcpy(t->arrays[i].best, t->arrays[i].values, t->arrays[i].count * sizeof(float));
+}
+
+static void take_best(const adi_trainee *t)
+{
+    for (int32_t i = 0; i < t->array_count; i++)
+        if (t->arrays[i].best)
+            memcpy(t->arrays[i].values, t->arrays[i].best, t->arrays[i].count * sizeof(float));
+}
+
+static void begin_phase(adi_fit_loop *loop, int32_t phase)
+{
+    loop->position = (adi_train_position){.phase = phase, .validation = NAN, .best_validation = NAN};
+    keep_best(loop->trainee);
+    loop->trainee->begin_phase(loop->trainee->self, phase);
+}
+
+/* ---- Life ---- */
+
+ad_status adi_fit_loop_init(adi_fit_loop *loop, const adi_allocator *a, adi_trainee *trainee, int32_t images,
+                            double validation_share, uint64_t split_seed)
+{
+    *loop = (adi_fit_loop){.allocator = a, .trainee = trainee};
+    loop->held_out = adi_calloc(a, 2 * (size_t)images, sizeof *loop->held_out);
+    if (!loop->held_out)
+        return adi_fail_memory();
+    const ad_status status = adi_train_test_split(images, validation_share, (uint32_t)split_seed, loop->held_out,
+                                                  &loop->held_out_count);
+    if (status != AD_OK) {
+        adi_fit_loop_free(loop);
+        return status;
+    }
+    loop->train = loop->held_out + loop->held_out_count;
+    loop->train_count = images - loop->held_out_count;
+    loop->order = loop->held_out + images;
+    begin_phase(loop, 0);
+    return AD_OK;
+}
+
+void adi_fit_loop_free(adi_fit_loop *loop)
+{
+    if (!loop->allocator)
+        return;
+    adi_free(loop->allocator, loop->held_out);
+    *loop = (adi_fit_loop){0};
+}
+
+/* ---- Progress ---- */
+
+static double cost_left(const adi_fit_loop *loop)
+{
+    const adi_trainee *t = loop->trainee;
+    const adi_train_position *p = &loop->position;
+    double left = 0.0;
+    for (int32_t i = (int32_t)p->phase; i < t->phase_count; i++) {
+        const double behind = i == (int32_t)p->phase ? p->epoch * batches_of(loop) + p->batch : 0.0;
+        left += t->phases[i].cost * ((double)t->phases[i].epochs * batches_of(loop) - behind);
+    }
+    return left > 0.0 ? left : 0.0;
+}
+
+static double fraction(const running *r)
+{
+    double total = 0.0;
+    for (int32_t i = 0; i < r->loop->trainee->phase_count; i++)
+        total += r->loop->trainee->phases[i].cost * r->loop->trainee->phases[i].epochs * batches_of(r->loop);
+    const double from = r->control->from;
+    return total > 0.0 ? from + (1.0 - from) * (1.0 - cost_left(r->loop) / total) : from;
+}
+
+static int asked(void *user)
+{
+    const running *r = user;
+    const ad_fit_options *o = r->control->options;
+    return o->progress && o->progress(o->user, fraction(r));
+}
+
+static int tell(const running *r, int32_t epoch_done)
+{
+    const adi_fit_loop *loop = r->loop;
+    const adi_train_position *p = &loop->position;
+    const ad_fit_options *o = r->control->options;
+    if (!o->train)
+        return 0;
+    const double seconds = seconds_now() - r->began, images = p->images > 0.0 ? p->images : 1.0;
+    const ad_train_progress progress = {
+        .struct_size = sizeof progress,
+        .epoch_done = epoch_done,
+        .phase = phase_of(loop)->name,
+        .phase_index = (int32_t)p->phase,
+        .phases = loop->trainee->phase_count,
+        .epoch = (int32_t)p->epoch + !epoch_done,
+        .epochs = phase_of(loop)->epochs,
+        .batch = epoch_done ? batches_of(loop) : (int32_t)p->batch,
+        .batches = batches_of(loop),
+        .loss = epoch_done ? p->loss / images : r->latest.loss,
+        .similarity = epoch_done ? p->similarity / images : r->latest.similarity,
+        .reconstruction = epoch_done ? p->reconstruction / images : r->latest.reconstruction,
+        .validation = p->validation,
+        .best_validation = p->best_validation,
+        .best_epoch = (int32_t)p->best_epoch,
+        .resumed = r->resumed,
+        .seconds = seconds,
+        .seconds_left = r->done > 0.0 ? seconds / r->done * cost_left(loop) : 0.0,
+    };
+    return o->train(o->user, &progress);
+}
+
+/* ---- An epoch ---- */
+
+/* The permutation of an epoch, counted over all phases, depends on the seed and its number alone. */
+static ad_status find_order(adi_fit_loop *loop)
+{
+    int32_t number = (int32_t)loop->position.epoch;
+    for (int32_t i = 0; i < (int32_t)loop->position.phase; i++)
+        number += loop->trainee->phases[i].epochs;
+    if (!loop->drawn || number < loop->drawn - 1) {
+        adi_mt19937_seed_numpy(&loop->mt, (uint32_t)loop->seed);
+        loop->drawn = 0;
+    }
+    for (; loop->drawn <= number; loop->drawn++)
+        adi_mt19937_permutation(&loop->mt, loop->train_count, loop->order);
+    return AD_OK;
+}
+
+/* `what` went wrong: the best values again, and a next run begins with them. */
+static ad_status not_finite(adi_fit_loop *loop, const char *what)
+{
+    const adi_train_position *p = &loop->position;
+    const ad_status status =
+        adi_fail(AD_ERR_NUMERIC, "%s: a lower learning rate may help; the student has the parameters of %s %d again", what,
+                 p->best_epoch > 0.0 ? "epoch" : "its start, epoch", (int)p->best_epoch);
+    take_best(loop->trainee);
+    begin_phase(loop, 0);
+    return status;
+}
+
+static ad_status bad_loss(adi_fit_loop *loop, double loss)
+{
+    char what[100];
+    snprintf(what, sizeof what, "the loss is %g at epoch %d, batch %d", isnan(loss) ? NAN : loss, (int)loop->position.epoch + 1,
+             (int)loop->position.batch + 1);
+    return not_finite(loop, what);
+}
+
+static ad_status bad_validation(adi_fit_loop *loop, double error)
+{
+    char what[100];
+    snprintf(what, sizeof what, "the validation error is %g after epoch %d", isnan(error) ? NAN : error, (int)loop->position.epoch + 1);
+    return not_finite(loop, what);
+}
+
+/* No loss tells what the latest step has done, and not every one what a step did: a ReLU makes 0 of much. */
+static ad_status check_values(adi_fit_loop *loop)
+{
+    const adi_trainee *t = loop->trainee;
+    char what[100];
+    for (int32_t i = 0; i < t->array_count; i++)
+        for (size_t k = 0; k < t->arrays[i].count; k++)
+            if (!isfinite(t->arrays[i].values[k])) {
+                snprintf(what, sizeof what, "'%.40s' is not finite after epoch %d, batch %d", t->arrays[i].name,
+                         (int)loop->position.epoch + 1, (int)loop->position.batch);
+                return not_finite(loop, what);
+            }
+    return AD_OK;
+}
+
+static ad_status run_batch(running *r)
+{
+    adi_fit_loop *loop = r->loop;
+    adi_trainee *t = loop->trainee;
+    adi_train_position *p = &loop->position;
+    const adi_cancel cancel = {asked, r};
+    const int32_t phase = (int32_t)p->phase, first = (int32_t)p->batch * loop->batch;
+    const int32_t count = loop->train_count - first < loop->batch ? loop->train_count - first : loop->batch;
+    int32_t images[1024];
+    for (int32_t i = 0; i < count; i++)
+        images[i] = loop->train[loop->order[first + i]];
+    adi_batch_loss loss = {0};
+    ADI_TRY(t->gradients(t->self, phase, images, count, &cancel, &loss));
+    if (!isfinite(loss.loss))
+        return bad_loss(loop, loss.loss);
+    ADI_TRY(t->update(t->self, phase));
+    p->batch++;
+    p->images += count;
+    p->loss += count * loss.loss;
+    p->similarity += count * loss.similarity;
+    p->reconstruction += count * loss.reconstruction;
+    r->latest = loss;
+    r->done += t->phases[phase].cost;
+    return tell(r, 0) ? adi_fail(AD_ERR_CANCELLED, "the training was cancelled in epoch %d after batch %d of %d",
+                                 (int)p->epoch + 1, (int)p->batch, batches_of(loop))
+                      : AD_OK;
+}
+
+static ad_status end_epoch(running *r)
+{
+    adi_fit_loop *loop = r->loop;
+    adi_trainee *t = loop->trainee;
+    adi_train_position *p = &loop->position;
+    const adi_cancel cancel = {asked, r};
+    double error = NAN;
+    if (loop->held_out_count) {
+        ADI_TRY(t->validate(t->self, (int32_t)p->phase, loop->held_out, loop->held_out_count, &cancel, &error));
+        if (!isfinite(error))
+            return bad_validation(loop, error);
+    }
+    ADI_TRY(check_values(loop));
+    p->epoch++;
+    p->validation = error;
+    t->epoch_done(t->self, (int32_t)p->phase);
+    if (!loop->held_out_count || !(p->best_validation <= error)) {
+        keep_best(t);
+        p->best_validation = error;
+        p->best_epoch = p->epoch;
+        p->stale = 0.0;
+    } else {
+        p->stale++;
+    }
+    return AD_OK;
+}
+
+static ad_status save(const adi_fit_loop *loop, const running *r)
+{
+    const char *dir = r->control->options->checkpoint_dir;
+    return dir ? adi_checkpoint_save(loop->allocator, dir, loop->trainee, &loop->position) : AD_OK;
+}
+
+static ad_status run_epoch(running *r)
+{
+    adi_fit_loop *loop = r->loop;
+    adi_train_position *p = &loop->position;
+    ADI_TRY(find_order(loop));
+    while ((int32_t)p->batch < batches_of(loop))
+        ADI_TRY(run_batch(r));
+    ADI_TRY(end_epoch(r));
+    p->batch = 0.0;
+    const int stop = tell(r, 1);
+    p->images = p->loss = p->similarity = p->reconstruction = 0.0;
+    ADI_TRY(save(loop, r));
+    return stop ? adi_fail(AD_ERR_CANCELLED, "the training was cancelled after epoch %d of %d", (int)p->epoch,
+                           phase_of(loop)->epochs)
+                : AD_OK;
+}
+
+/* ---- The whole ---- */
+
+static int phase_is_over(const adi_fit_loop *loop)
+{
+    const adi_train_position *p = &loop->position;
+    return p->epoch >= phase_of(loop)->epochs || (loop->patience > 0 && p->stale >= loop->patience);
+}
+
+static ad_status run_phases(running *r)
+{
+    adi_fit_loop *loop = r->loop;
+    const int32_t last = loop->trainee->phase_count - 1;
+    while (!phase_is_over(loop) || (int32_t)loop->position.phase < last) {
+        if (!phase_is_over(loop)) {
+            ADI_TRY(run_epoch(r));
+            continue;
+        }
+        take_best(loop->trainee);
+        begin_phase(loop, (int32_t)loop->position.phase + 1);
+    }
+    return AD_OK;
+}
+
+ad_status adi_fit_loop_run(adi_fit_loop *loop, const adi_fit_control *control)
+{
+    if (loop->finished)
+        return AD_OK;
+    running r = {.loop = loop, .control = control, .began = seconds_now()};
+    const ad_fit_options *o = control->options;
+    if (o->checkpoint_dir && o->resume)
+        ADI_TRY(adi_checkpoint_load(loop->allocator, o->checkpoint_dir, loop->trainee, &loop->position, &r.resumed));
+    const ad_status status = run_phases(&r);
+    if (status == AD_ERR_CANCELLED && o->checkpoint_dir) {
+        char sentence[512]; /* what was cancelled is more worth saying than that a checkpoint was written */
+        snprintf(sentence, sizeof sentence, "%s", ad_last_error_message());
+        ADI_TRY(check_values(loop)); /* rather the checkpoint before than one that cannot be loaded */
+        ADI_TRY(save(loop, &r));
+        return adi_fail(AD_ERR_CANCELLED, "%s", sentence);
+    }
+    if (status == AD_OK) {
+        take_best(loop->trainee);
+        loop->finished = 1;
+    }
+    return status;
+}

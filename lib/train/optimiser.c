@@ -1,0 +1,55 @@
+/* SGD and Adam. */
+#include "train/optimiser.h"
+
+#include <string.h>
+
+ad_status adi_optimiser_init(adi_optimiser *o, const adi_allocator *a, const adi_optimiser_options *options,
+                             size_t count)
+{
+    *o = (adi_optimiser){.allocator = a, .options = *options, .count = count};
+    const int32_t states = options->kind == AD_OPTIMIZER_ADAM ? 2 : options->momentum > 0.0 ? 1 : 0;
+    for (int32_t i = 0; i < states; i++) {
+        o->state[i] = adi_calloc(a, count, sizeof *o->state[i]);
+        if (!o->state[i]) {
+            adi_optimiser_free(o);
+            return adi_fail_memory();
+        }
+    }
+    return AD_OK;
+}
+
+void adi_optimiser_free(adi_optimiser *o)
+{
+    for (int i = 0; i < 2 && o->allocator; i++) {
+        adi_free(o->allocator, o->state[i]);
+        o->state[i] = NULL;
+    }
+}
+
+void adi_optimiser_reset(adi_optimiser *o)
+{
+    for (int i = 0; i < 2; i++)
+        if (o->state[i])
+            memset(o->state[i], 0, o->count * sizeof *o->state[i]);
+    o->steps = 0;
+}
+
+ad_status adi_optimiser_step(adi_optimiser *o, const adi_kernels *kernels, int32_t num_threads, float *values,
+                             const float *gradients, double grad_scale)
+{
+    const adi_exec ex = {num_threads, NULL};
+    const adi_optimiser_options *p = &o->options;
+    const int64_t n = (int64_t)o->count;
+    ad_status status;
+    if (p->kind == AD_OPTIMIZER_ADAM) {
+        const adi_adam adam = {p->lr, 0.9, 0.999, 1e-8, p->weight_decay, grad_scale, o->steps + 1};
+        status = kernels->adam_step(&ex, values, o->state[0], o->state[1], gradients, &adam, n);
+    } else {
+        const adi_sgd sgd = {p->lr, p->momentum, p->weight_decay, grad_scale, o->steps == 0, 0};
+        status = kernels->sgd_step(&ex, values, o->state[0], gradients, &sgd, n);
+    }
+    if (status != AD_OK)
+        return adi_fail(status, "the optimiser's step %lld failed in the backend", (long long)o->steps + 1);
+    o->steps++;
+    return AD_OK;
+}
