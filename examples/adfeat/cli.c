@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { SENTENCE = 2048, MAX_NOTES = 8 };
 
@@ -50,6 +52,16 @@ int cli_usage(const char *format, ...)
 int cli_fail_library(void)
 {
     return cli_fail("%s", ad_last_error_message());
+}
+
+void cli_note(const char *format, ...)
+{
+    char text[SENTENCE];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    say("note: ", text);
 }
 
 static void keep_note(void *user, ad_log_level level, const char *text)
@@ -106,6 +118,23 @@ int cli_load_scorer(ad_context *context, const char *file, const char *weights,
     if (status == AD_ERR_INVALID_ARGUMENT && !weights) /* the sentence names network and digest */
         return cli_fail("%s; give them with --weights", ad_last_error_message());
     return status ? cli_fail_library() : CLI_OK;
+}
+
+int cli_check_output(const char *path)
+{
+    char folder[4096];
+    struct stat info;
+    const char *slash = strrchr(path, '/');
+    const size_t n = slash ? (size_t)(slash - path) + 1 : 2;
+    if (n >= sizeof folder)
+        return cli_fail("cannot write '%s': %s", path, strerror(ENAMETOOLONG));
+    memcpy(folder, slash ? path : "./", n);
+    folder[n] = '\0';
+    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
+        return cli_fail("cannot write '%s': %s", path, strerror(EISDIR));
+    if (access(folder, W_OK | X_OK) != 0)
+        return cli_fail("cannot write '%s': %s", path, strerror(errno));
+    return CLI_OK;
 }
 
 int cli_finish_output(void)

@@ -19,6 +19,8 @@ int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The library's sentence about what just failed on this thread. */
 int cli_fail_library(void);
+/* Something worth knowing that is no failure: a line on stderr that begins with "adfeat: note: ". */
+void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* A context, or NULL after saying why not. What the library logs is kept for cli_say_notes(), since
  * a failure is to be one sentence and no more. */
@@ -36,6 +38,9 @@ int cli_open_backbone(ad_context *context, const network_request *request, const
 /* Load a scorer, or say why not and return the exit code. @param weights NULL: not given */
 int cli_load_scorer(ad_context *context, const char *file, const char *weights,
                     ad_scorer **out_scorer);
+
+/* A wrong output path is better said before the work than after it. */
+int cli_check_output(const char *path);
 
 /* CLI_OK when all of the standard output has been written, otherwise says so. */
 int cli_finish_output(void);

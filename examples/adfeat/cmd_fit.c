@@ -1,27 +1,29 @@
 /* adfeat fit: learn from good images, write a scorer file. */
-#include <errno.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "args.h"
 #include "cli.h"
 #include "progress.h"
+#include "training.h"
 
 static const char help[] =
     "usage: adfeat fit METHOD --weights W --data DIR -o FILE [options]\n"
     "\n"
     "Learns what is normal from images of good parts and writes a scorer file. DIR is a category in\n"
     "MVTec AD layout, of which train/good is used, or a flat folder of PNG and JPEG images, all of\n"
-    "them good. METHOD is one of these; both fit in one pass and in memory that does not grow with the\n"
-    "number of images:\n"
+    "them good. METHOD is one of these; the first two fit in one pass and in memory that does not grow\n"
+    "with the number of images, the others train a network for many epochs:\n"
     "\n"
     "  gaussian    one Gaussian of deep features for each layer; parts may lie anywhere\n"
     "  padim       a Gaussian at every position; made for parts that always lie alike, localises\n"
     "              better, and needs memory: 0.2 GB with ResNet-18, 5.8 GB with 550 dimensions, known\n"
     "              beforehand\n"
+    "  stfpm       a student learns a ResNet's features of good images; what it cannot follow is a defect\n"
+    "  stfpm_unet  the same, and a small U-Net at every layer\n"
     "\n"
     "  --weights W         the network's weights, a safetensors file\n"
     "  --data DIR          the good images\n"
@@ -31,7 +33,9 @@ static const char help[] =
     "                      maps; rippel2020: the same network, levels 0 to 8, no reduction, no heat\n"
     "                      maps; resnet18: ResNet-18 at 224, maxpool to layer3, no reduction; all\n"
     "                      three resize by OpenCV's filter (cv_linear). padim has defard2020: shorter\n"
-    "                      side to 256 by Lanczos (pil_lanczos), centre crop 224\n"
+    "                      side to 256 by Lanczos (pil_lanczos), centre crop 224. stfpm has stfpm (the\n"
+    "                      paper's text, the default) and stfpm_official (the authors' code), stfpm_unet\n"
+    "                      has stfpm_unet\n"
     "  --backbone B        the network, such as resnet18 or efficientnet_b4; default: what the weights\n"
     "                      file says it is, or what its tensors fit\n"
     "  --padding P         of an EfficientNet: same_dynamic, same_static, same_static_v063 or\n"
@@ -39,26 +43,47 @@ static const char help[] =
     "  --batchnorm-eps E   of an EfficientNet, 1e-3 or 1e-5; default: likewise\n"
     "  --layers A,B,...    where features are taken; default: the network's own choice\n"
     "                      ('adfeat info W' lists them)\n"
-    "  --size N            images are resized to N x N; default: what the network was trained at\n"
+    "  --size N            images are resized to N x N; default: what the network was trained at, for\n"
+    "                      stfpm and stfpm_unet 256\n"
     "  --reduce R          gaussian: none, pca:T, npca:T (T from 0 to 1 of the variance) or auto; default\n"
     "                      auto: none for ResNets, npca:0.95 for EfficientNets\n"
     "  --pixel P           gaussian: heat maps dense (default, statistics of their own), gap (the image's\n"
     "                      statistics at every position) or none\n"
+    "  --epochs N          stfpm: passes over the images; default 100\n"
+    "  --batch N           stfpm: images of a training step; default 32\n"
+    "  --student FILE      stfpm: train this student further: of --save-student, or the authors' checkpoint\n"
+    "                      as 'adfeat convert' writes it; default: a new one\n"
+    "  --save-student FILE stfpm: write the student too, to train it further another day\n"
+    "  --checkpoint-dir D  stfpm: keep a checkpoint in folder D, which is made if it is not there: written\n"
+    "                      after every epoch and on Ctrl-C\n"
+    "  --resume            stfpm: go on from the checkpoint; the result is that of one long run\n"
+    "  --loss-csv FILE     stfpm: write a line for every epoch as it ends: phase, epoch, loss, similarity,\n"
+    "                      reconstruction, validation, best, seconds; --resume adds to it\n"
     "  --set KEY=VALUE     any other option; may be given more than once:\n"
     "                      crop=N (centre), resize=pil_bilinear (default), pil_lanczos or cv_linear,\n"
     "                      aspect=square (default) or shorter (side, then crop), mean=R,G,B,\n"
     "                      std=R,G,B, blur_sigma=0..64; gaussian: ddof=0 or 1, squared=0 or 1,\n"
     "                      samples=256..1048576; padim: dimensions=N or all, covariance=ridge\n"
-    "                      or ledoit_wolf, ridge=R, seed=N, memory_limit=BYTES\n"
+    "                      or ledoit_wolf, ridge=R, seed=N, memory_limit=BYTES; stfpm: seed=N (of new\n"
+    "                      students and of the order), lr=R, optimizer=sgd or adam, momentum=R,\n"
+    "                      weight_decay=R, loss_half=0 or 1, loss_batch=mean or sum, val=distance or\n"
+    "                      product, patience=N, validation_share=R, split_seed=N, clip_norm=R,\n"
+    "                      layer_weights=R,R,..., combine=product or sum, combine_at=N,\n"
+    "                      feature_cache=BYTES, memory_limit=BYTES; stfpm_unet: also unet_head=none or\n"
+    "                      conv1x1, unet_depth=1 or 2, unet_convs=1 or 2, pretrain_epochs=N,\n"
+    "                      pretrain_lr=R, unet_lr=R, unet_weight_decay=R, rec_weight=R, sim_weight=R,\n"
+    "                      rec_target=student or teacher, rec_stopgrad=0 or 1\n"
     "  --embed             put the weights into FILE too, so that scoring needs no other file\n"
     "  --threads N         default 0: as many as there are cores\n"
     "  --device D          auto (default), cpu, or ref: the slow reference\n"
-    "  --quiet             no progress bar and no summary\n"
+    "  --quiet             no progress and no summary\n"
     "\n"
     "examples:\n"
     "  adfeat fit gaussian --weights resnet18.safetensors --data screws -o screws.safetensors\n"
     "  adfeat fit gaussian --weights w.safetensors --backbone resnet50 --layers layer2,layer3 \\\n"
-    "      --size 320 --set blur_sigma=4 --embed --data good_parts -o parts.safetensors\n";
+    "      --size 320 --set blur_sigma=4 --embed --data good_parts -o parts.safetensors\n"
+    "  adfeat fit stfpm --weights resnet18.safetensors --data screws -o screws.safetensors \\\n"
+    "      --checkpoint-dir training --resume --loss-csv losses.csv\n";
 
 typedef struct request {
     const char *weights, *data, *output, *preset, *device;
@@ -67,14 +92,25 @@ typedef struct request {
     settings set;
 } request;
 
+struct fit_state;
+
+typedef struct method {
+    const char *name;
+    int (*make)(struct fit_state *s); /* opens the backbone and creates the fitter */
+    int trains;                       /* a student, for many epochs */
+} method;
+
 typedef struct fit_state {
     request r;
+    const method *method;
     ad_context *context;
     ad_backbone *backbone;
+    ad_student *student;
     ad_dataset *data;
     ad_fitter *fitter;
     ad_scorer *scorer;
     progress bar;
+    training train;
 } fit_state;
 
 /* ---- Methods ---- */
@@ -113,13 +149,99 @@ static int make_padim(fit_state *s)
     return made(s, ad_padim_fitter_create(s->backbone, &options, &s->fitter));
 }
 
-/* Opens the backbone and creates the fitter. */
-static const struct {
-    const char *name;
-    int (*make)(fit_state *s);
-} methods[] = {{"gaussian", make_gaussian}, {"padim", make_padim}};
+/* Which of the settings say what a student is; the others say how it is trained, and the seed does both. */
+static int is_of_student(const char *key)
+{
+    static const char *const keys[] = {"layers", "unet_head", "unet_depth", "unet_convs", "seed"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (strcmp(key, keys[i]) == 0)
+            return 1;
+    return 0;
+}
 
-/* ---- Interruption: the progress callback cancels, so nothing half-done is left ---- */
+static int not_of(const fit_state *s, const char *kind)
+{
+    return cli_fail("'%s' is a student of %s, not of %s", s->train.student, kind, s->method->name);
+}
+
+/* What a student's file says of itself; empty where it does not. */
+typedef struct student_file {
+    char kind[32], teacher[32];
+} student_file;
+
+static int keep_word(void *user, const char *key, const char *value)
+{
+    student_file *said = user;
+    if (strcmp(key, "adfeat.student.kind") == 0)
+        snprintf(said->kind, sizeof said->kind, "%s", value);
+    if (strcmp(key, "adfeat.backbone") == 0)
+        snprintf(said->teacher, sizeof said->teacher, "%s", value);
+    return 0;
+}
+
+static int make_student(fit_state *s, const ad_student_options *options, int given)
+{
+    student_file said = {0};
+    const char *const file = s->train.student;
+    if (!file)
+        return made(s, ad_student_create(s->backbone, options, &s->student));
+    if (ad_file_metadata(s->context, file, keep_word, &said))
+        return cli_fail_library();
+    if (*said.kind && strcmp(said.kind, s->method->name) != 0)
+        return not_of(s, said.kind);
+    /* Without a word from the user it is what the file says, and not what options say by default. */
+    if (ad_student_load(s->backbone, file, given ? options : NULL, &s->student))
+        return cli_fail_library();
+    ad_student_info info = {.struct_size = sizeof info};
+    if (ad_student_get_info(s->student, &info))
+        return cli_fail_library();
+    if (info.kind != options->kind) /* a file that does not say it */
+        return not_of(s, "stfpm");
+    if (*said.teacher && strcmp(said.teacher, info.teacher_digest) != 0 && !s->r.quiet)
+        cli_note("'%s' learned from other layers or weights than these: digest %s, these have %s", file, said.teacher,
+                 info.teacher_digest);
+    return CLI_OK;
+}
+
+static int make_stfpm(fit_state *s)
+{
+    ad_stfpm_options options;
+    ad_student_options student;
+    int given = 0;
+    ad_stfpm_options_init(&options, sizeof options);
+    ad_student_options_init(&student, sizeof student);
+    if (ad_student_options_set(&student, "kind", s->method->name))
+        return cli_usage("%s", ad_last_error_message());
+    for (int i = 0; i < s->r.set.count; i++) {
+        const char *const key = s->r.set.items[i].key, *const value = s->r.set.items[i].value;
+        const int seed = strcmp(key, "seed") == 0;
+        if (strncmp(key, "unet_", 5) == 0 && is_of_student(key) && student.kind == AD_STUDENT_STFPM)
+            return cli_usage("option %s: stfpm has no U-Nets; stfpm_unet has", key);
+        if ((is_of_student(key) && ad_student_options_set(&student, key, value))
+            || ((seed || !is_of_student(key)) && ad_stfpm_options_set(&options, key, value)))
+            return cli_usage("%s", ad_last_error_message());
+        given |= is_of_student(key) && !seed; /* a student that was loaded is not made of a seed */
+    }
+    int code = cli_open_backbone(s->context, &s->r.network, s->r.weights, &s->backbone);
+    if (code == CLI_OK)
+        code = make_student(s, &student, given);
+    return code == CLI_OK ? made(s, ad_stfpm_fitter_create(s->student, &options, &s->fitter)) : code;
+}
+
+static const method methods[] = {{"gaussian", make_gaussian, 0},
+                                 {"padim", make_padim, 0},
+                                 {"stfpm", make_stfpm, 1},
+                                 {"stfpm_unet", make_stfpm, 1}};
+
+static const method *find_method(const char *name)
+{
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
+        if (strcmp(methods[i].name, name) == 0)
+            return &methods[i];
+    return NULL;
+}
+
+/* ---- Interruption: the callbacks cancel, so nothing half-done is left; a second signal kills ---- */
 
 static volatile sig_atomic_t caught;
 
@@ -130,7 +252,7 @@ static void on_signal(int number)
 
 static void catch_interrupt(void)
 {
-    struct sigaction old, action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    struct sigaction old, action = {.sa_handler = on_signal, .sa_flags = SA_RESTART | (int)SA_RESETHAND};
     sigemptyset(&action.sa_mask);
     /* What a shell's '&' ignores stays ignored. */
     if (sigaction(SIGINT, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
@@ -147,29 +269,20 @@ static void ignore_signals(void)
 
 static int on_progress(void *user, double fraction)
 {
-    progress_update(user, fraction);
+    fit_state *s = user;
+    if (!s->train.begun)
+        progress_update(&s->bar, fraction);
+    return caught != 0;
+}
+
+static int on_train(void *user, const ad_train_progress *p)
+{
+    fit_state *s = user;
+    training_show(&s->train, &s->bar, p);
     return caught != 0;
 }
 
 /* ---- The command ---- */
-
-/* A wrong output path is better said before the fit than after it. */
-static int check_output(const char *path)
-{
-    char folder[4096];
-    struct stat info;
-    const char *slash = strrchr(path, '/');
-    const size_t n = slash ? (size_t)(slash - path) + 1 : 2;
-    if (n >= sizeof folder)
-        return cli_fail("cannot write '%s': %s", path, strerror(ENAMETOOLONG));
-    memcpy(folder, slash ? path : "./", n);
-    folder[n] = '\0';
-    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
-        return cli_fail("cannot write '%s': %s", path, strerror(EISDIR));
-    if (access(folder, W_OK | X_OK) != 0)
-        return cli_fail("cannot write '%s': %s", path, strerror(errno));
-    return CLI_OK;
-}
 
 static const char *option_of(const ad_scorer *scorer, int32_t count, const char *wanted)
 {
@@ -193,12 +306,44 @@ static int say_summary(const fit_state *s, double seconds)
     return cli_finish_output();
 }
 
+/* What the summary of a scorer does not say of a student. */
+static int say_student(const fit_state *s)
+{
+    const training *t = &s->train;
+    ad_student_info info = {.struct_size = sizeof info};
+    if (ad_student_get_info(s->student, &info))
+        return cli_fail_library();
+    if (!t->begun)
+        printf("nothing was left to train: the checkpoint is of a complete training\n");
+    else if (!isnan(t->best_validation)) /* some images were held out */
+        printf("kept epoch %d of %d: validation error %.4g\n", t->best_epoch, t->epoch, t->best_validation);
+    if (t->save_student)
+        printf("wrote %s: the student, %lld epochs old\n", t->save_student, (long long)info.epochs_trained);
+    return cli_finish_output();
+}
+
 static int save(const fit_state *s)
 {
     ad_scorer_save_options options;
     ad_scorer_save_options_init(&options, sizeof options);
     options.embed_backbone = s->r.embed;
-    return ad_scorer_save(s->scorer, s->r.output, &options) ? cli_fail_library() : CLI_OK;
+    if (ad_scorer_save(s->scorer, s->r.output, &options))
+        return cli_fail_library();
+    if (s->train.save_student && ad_student_save(s->student, s->train.save_student))
+        return cli_fail_library();
+    return CLI_OK;
+}
+
+static int finish(fit_state *s, double start)
+{
+    int code = save(s);
+    if (code == CLI_OK)
+        code = loss_csv_end(&s->train.csv);
+    if (code != CLI_OK || s->r.quiet)
+        return code;
+    cli_say_notes();
+    code = say_summary(s, cli_seconds() - start);
+    return code == CLI_OK && s->method->trains ? say_student(s) : code;
 }
 
 static int fit(fit_state *s)
@@ -206,48 +351,45 @@ static int fit(fit_state *s)
     ad_fit_options options;
     ad_fit_options_init(&options, sizeof options);
     options.progress = on_progress;
-    options.user = &s->bar;
+    options.train = on_train;
+    options.user = s;
+    options.checkpoint_dir = s->train.checkpoint_dir;
+    options.resume = (uint32_t)s->train.resume;
     const double start = cli_seconds();
     progress_start(&s->bar, "fitting", s->r.quiet);
+    s->bar.uneven = s->method->trains; /* until the first batch, when there is more to show */
     const ad_status status = ad_fit(s->fitter, s->data, &options, &s->scorer);
     progress_end(&s->bar);
     ignore_signals();
-    if (caught) {
-        cli_fail("interrupted, nothing was written");
+    if (caught && (status == AD_OK || status == AD_ERR_CANCELLED)) {
+        training_interrupted(&s->train);
         return CLI_SIGNAL + caught;
     }
-    if (status)
-        return cli_fail_library();
-    const int code = save(s);
-    if (code != CLI_OK)
-        return code;
-    if (s->r.quiet)
-        return CLI_OK;
-    cli_say_notes();
-    return say_summary(s, cli_seconds() - start);
+    return status ? cli_fail_library() : finish(s, start);
 }
 
-static int run(fit_state *s, const char *method)
+static int run(fit_state *s, const char *name)
 {
-    size_t m = 0;
-    const size_t method_count = sizeof methods / sizeof methods[0];
-    while (m < method_count && strcmp(methods[m].name, method) != 0)
-        m++;
-    if (m == method_count)
-        return cli_usage("unknown method '%s': there are gaussian, padim", method);
-    int code = check_output(s->r.output);
+    s->method = find_method(name);
+    if (!s->method)
+        return cli_usage("unknown method '%s': there are gaussian, padim, stfpm, stfpm_unet", name);
+    s->train.quiet = s->r.quiet;
+    int code = training_check(&s->train, name, s->method->trains);
+    if (code == CLI_OK)
+        code = cli_check_output(s->r.output);
     if (code != CLI_OK)
         return code;
     catch_interrupt();
     s->context = cli_context(s->r.threads, s->r.device);
     if (!s->context)
         return CLI_FAILED;
-    code = methods[m].make(s);
+    code = s->method->make(s);
     if (code != CLI_OK)
         return code;
     if (ad_dataset_open_folder(s->context, s->r.data, NULL, &s->data))
         return cli_fail_library();
-    return fit(s);
+    code = training_prepare(&s->train);
+    return code == CLI_OK ? fit(s) : code;
 }
 
 /* A preset comes before what changes it, wherever it stood. */
@@ -276,6 +418,13 @@ int cmd_fit(int argc, char **argv)
                               {"--size", NULL, ARG_SETTING, &s.r.set, 0, 0},
                               {"--reduce", NULL, ARG_SETTING, &s.r.set, 0, 0},
                               {"--pixel", NULL, ARG_SETTING, &s.r.set, 0, 0},
+                              {"--epochs", NULL, ARG_SETTING, &s.r.set, 0, 0},
+                              {"--batch", NULL, ARG_SETTING, &s.r.set, 0, 0},
+                              {"--student", NULL, ARG_TEXT, &s.train.student, 0, 0},
+                              {"--save-student", NULL, ARG_TEXT, &s.train.save_student, 0, 0},
+                              {"--checkpoint-dir", NULL, ARG_TEXT, &s.train.checkpoint_dir, 0, 0},
+                              {"--resume", NULL, ARG_FLAG, &s.train.resume, 0, 0},
+                              {"--loss-csv", NULL, ARG_TEXT, &s.train.csv.path, 0, 0},
                               {"--set", NULL, ARG_SET, &s.r.set, 0, 0},
                               {"--embed", NULL, ARG_FLAG, &s.r.embed, 0, 0},
                               {"--threads", NULL, ARG_NUMBER, &s.r.threads, 0, 256},
@@ -293,8 +442,11 @@ int cmd_fit(int argc, char **argv)
     code = s.r.preset ? put_first(&s.r.set, s.r.preset) : CLI_OK;
     if (code == CLI_OK)
         code = run(&s, argv[1]);
+    if (s.train.csv.file)
+        fclose(s.train.csv.file);
     ad_scorer_destroy(s.scorer);
     ad_fitter_destroy(s.fitter);
+    ad_student_destroy(s.student);
     ad_dataset_destroy(s.data);
     ad_backbone_destroy(s.backbone);
     ad_context_destroy(s.context);

@@ -1,4 +1,4 @@
-/* adfeat info: what a scorer file or a weights file holds. */
+/* adfeat info: what a scorer, a student or a weights file holds. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,10 +11,11 @@ static const char help[] =
     "\n"
     "Says what FILE holds. Of a scorer that 'adfeat fit' wrote: method, network, how many images\n"
     "it was fitted on, what those very images score (root mean square; other good images score\n"
-    "higher), and every option in force. Of a weights file: network, digest, where it came from and\n"
-    "the layers that features can be taken from, with their shapes (rows x columns x channels).\n"
+    "higher), and every option in force. Of a student: method, network, layers and epochs. Of a\n"
+    "checkpoint: what was asked of the training. Of a weights file: network, digest, where it came from\n"
+    "and the layers that features can be taken from, with their shapes (rows x columns x channels).\n"
     "\n"
-    "  --weights W    check that a scorer was fitted with these weights\n"
+    "  --weights W    check that a scorer or a student was fitted with these weights\n"
     "  --backbone B   the network of a weights file that does not say it\n"
     "  --padding P, --batchnorm-eps E   of an EfficientNet's weights, as in 'adfeat fit --help'\n"
     "\n"
@@ -27,6 +28,7 @@ typedef struct info_state {
     network_request network;
     ad_context *context;
     ad_backbone *backbone;
+    ad_student *student;
     ad_scorer *scorer;
 } info_state;
 
@@ -82,16 +84,22 @@ static int print_weights(info_state *s)
 
 /* What the file is, from its metadata. */
 typedef struct file_kind {
-    int scorer, embedded;
+    int scorer, student, checkpoint, embedded;
+    char backbone[32]; /* digest */
 } file_kind;
 
 static int look_at(void *user, const char *key, const char *value)
 {
     file_kind *kind = user;
-    if (strcmp(key, "adfeat.kind") == 0)
+    if (strcmp(key, "adfeat.kind") == 0 || strcmp(key, "kind") == 0) { /* of this program; of 'adfeat convert' */
         kind->scorer = strcmp(value, "scorer") == 0;
-    else if (strcmp(key, "adfeat.embedded") == 0)
+        kind->student = strcmp(value, "student") == 0;
+        kind->checkpoint = strcmp(value, "checkpoint") == 0;
+    } else if (strcmp(key, "adfeat.embedded") == 0) {
         kind->embedded = strcmp(value, "1") == 0;
+    } else if (strcmp(key, "adfeat.backbone") == 0) {
+        snprintf(kind->backbone, sizeof kind->backbone, "%s", value);
+    }
     return 0;
 }
 
@@ -138,6 +146,60 @@ static int print_scorer(const info_state *s, int embedded)
     return cli_finish_output();
 }
 
+/* A line of what a student says of itself: what is this program's has a prefix, what 'adfeat convert' says has none. */
+static int print_student_entry(void *user, const char *key, const char *value)
+{
+    static const char *const lines[][2] = {{"adfeat.architecture", "architecture"},
+                                           {"adfeat.backbone", "backbone_digest"},
+                                           {"adfeat.version", "version"},
+                                           {"architecture", "architecture"},
+                                           {"adfeat.student.kind", "method"}};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        if (strcmp(key, lines[i][0]) == 0)
+            printf("%-16s %s\n", lines[i][1], value);
+    if (strncmp(key, "adfeat.student.", 15) == 0 && strcmp(key + 15, "kind") != 0)
+        printf("%-16s %s\n", key + 15, value);
+    return print_origin(user, key, value);
+}
+
+static int print_student(info_state *s, const char *teacher)
+{
+    ad_student_info info = {.struct_size = sizeof info};
+    if (s->weights) {
+        const int code = cli_open_backbone(s->context, &s->network, s->weights, &s->backbone);
+        if (code != CLI_OK)
+            return code;
+        if (ad_student_load(s->backbone, s->file, NULL, &s->student) || ad_student_get_info(s->student, &info))
+            return cli_fail_library();
+        if (*teacher && strcmp(teacher, info.teacher_digest) != 0)
+            return cli_fail("'%s' learned from other weights than '%s': digest %s, not %s", s->file, s->weights,
+                            teacher, info.teacher_digest);
+    }
+    printf("kind             student\n");
+    if (ad_file_metadata(s->context, s->file, print_student_entry, NULL))
+        return cli_fail_library();
+    if (s->weights)
+        printf("parameters       %lld\n", (long long)info.parameter_count);
+    return cli_finish_output();
+}
+
+/* A line of what a training in a checkpoint was begun with. */
+static int print_checkpoint_entry(void *user, const char *key, const char *value)
+{
+    (void)user;
+    if (strncmp(key, "adfeat.train.", 13) == 0)
+        printf("%-16s %s\n", key + 13, value);
+    return 0;
+}
+
+static int print_checkpoint(const info_state *s)
+{
+    printf("kind             checkpoint\n");
+    if (ad_file_metadata(s->context, s->file, print_checkpoint_entry, NULL))
+        return cli_fail_library();
+    return cli_finish_output();
+}
+
 static int run(info_state *s)
 {
     file_kind kind = {0};
@@ -146,6 +208,10 @@ static int run(info_state *s)
         return CLI_FAILED;
     if (ad_file_metadata(s->context, s->file, look_at, &kind))
         return cli_fail_library();
+    if (kind.student)
+        return print_student(s, kind.backbone);
+    if (kind.checkpoint)
+        return print_checkpoint(s);
     if (!kind.scorer)
         return print_weights(s);
     const int code = kind.embedded || s->weights
@@ -171,6 +237,7 @@ int cmd_info(int argc, char **argv)
     s.file = argv[1];
     code = run(&s);
     ad_scorer_destroy(s.scorer);
+    ad_student_destroy(s.student);
     ad_backbone_destroy(s.backbone);
     ad_context_destroy(s.context);
     return code;

@@ -95,7 +95,8 @@ class OutputTest(ConvertTest):
         self.assertEqual(sorted(os.listdir(self.folder.name)), ["net.pth", "net.safetensors"])
 
     def test_not_over_its_input(self):
-        self.store(zip_bytes(sample_state()))
+        content = zip_bytes(sample_state())
+        self.store(content)
         link = os.path.join(self.folder.name, "link")
         os.symlink(self.input, link)
         for output in (self.input, link):
@@ -103,7 +104,7 @@ class OutputTest(ConvertTest):
             self.assertEqual(result.returncode, 1)
             self.assertIn("is also the file to write", result.stderr)
             with open(self.input, "rb") as f:
-                self.assertEqual(f.read(), zip_bytes(sample_state()))
+                self.assertEqual(f.read(), content)
 
     def test_same_content_same_bytes(self):
         content = zip_bytes(sample_state())

@@ -118,6 +118,32 @@ check_fit_gaussian() {
     [ -e x.safetensors ] && wrong "a failed fit left a file"
 }
 
+check_fit_stfpm() {
+    local tiny=(layers=layer1,layer2 size=64 batch=5 lr=0.1)
+    mkdir checkpoints more
+    gives 0 w.safetensors set checkpoints s.safetensors t.safetensors "${tiny[@]}" epochs=2
+    says '^student 1 of 2: loss [0-9.]+, validation error ([0-9.]+), lowest \1 after 1; [0-9]+ s left$'
+    says '^student 2 of 2: '
+    says '^wrote t.safetensors: a resnet18 that learned layer1,layer2 for 2 epochs$'
+    cp s.safetensors first.safetensors
+    # Once more with the checkpoint there: nothing is left to do, and the result is the same.
+    gives 0 w.safetensors set checkpoints s.safetensors t.safetensors "${tiny[@]}" epochs=2
+    [ "$(wc -l <stdout)" -eq 1 ] || wrong "a finished training was done again"
+    cmp -s s.safetensors first.safetensors || wrong "another scorer from a finished training's checkpoint"
+    "$adfeat" fit stfpm --weights w.safetensors --data set --layers layer1,layer2 --size 64 --batch 5 --set lr=0.1 \
+        --epochs 2 -o same.safetensors --quiet || wrong "adfeat fit stfpm"
+    cmp -s s.safetensors same.safetensors || wrong "not the file that adfeat fit writes"
+    scores s.safetensors --weights w.safetensors $good $spot
+    awk 'NR == 1 { good = $1 } NR == 2 { exit !($1 > good) }' expected || wrong "the defect scores no higher"
+    gives 1 w.safetensors set absent x.safetensors t.safetensors "${tiny[@]}"
+    complains absent
+    gives 1 w.safetensors set more x.safetensors t.safetensors layers=layer9
+    complains layer9
+    gives 1 w.safetensors set more x.safetensors t.safetensors epochs=many
+    complains epochs
+    [ -e x.safetensors ] && wrong "a failed fit left a file"
+}
+
 check_score_image() {
     fits s.safetensors
     scores s.safetensors --weights w.safetensors $good $spot

@@ -31,22 +31,26 @@ def _held_interrupts() -> Iterator[List[Any]]:
             signal.default_int_handler(*pending[0])
 
 
-def watched(progress: Optional[Progress], call: Callable[[Any], Result]) -> Result:
+def watched(progress: Optional[Progress], call: Callable[..., Result],
+            train: Optional[Callable[[Any], Any]] = None) -> Result:
     """call(callback), where C calls the callback between images. An exception that progress(fraction) raises ends the
-    call and comes out as it is; a true value ends it with Cancelled; Ctrl-C ends it with KeyboardInterrupt."""
+    call and comes out as it is; a true value ends it with Cancelled; Ctrl-C ends it with KeyboardInterrupt. With
+    train, which is given the struct of a training's progress, call(callback, its callback)."""
     raised: List[BaseException] = []
     with _held_interrupts() as pending:
 
-        @_abi.ad_progress_callback
-        def step(user: Any, fraction: float) -> int:
+        def stops(function: Optional[Callable[[Any], Any]], value: Any) -> int:
             try:
-                return 1 if pending or (progress is not None and progress(fraction)) else 0
+                return 1 if pending or (function is not None and function(value)) else 0
             except BaseException as error:
                 raised.append(error)
                 return 1
 
+        callbacks = [_abi.ad_progress_callback(lambda user, fraction: stops(progress, fraction))]
+        if train is not None:
+            callbacks.append(_abi.ad_train_callback(lambda user, state: stops(train, state.contents)))
         try:
-            result = call(step)
+            result = call(*callbacks)
         except Error:
             if not raised:
                 raise

@@ -16,7 +16,7 @@ from .dataset import Dataset
 from .image import ImageLike, image_view
 from .scorer import Scorer
 
-__all__ = ["Fitter", "Gaussian", "Padim", "fit"]
+__all__ = ["Fitter", "Gaussian", "Padim"]
 
 lib = _abi.lib
 Images = Union[Path, Dataset, Iterable[ImageLike]]
@@ -41,7 +41,8 @@ def as_dataset(images: Any, split: str) -> Optional[Dataset]:
 
 
 class Fitter(Handle):
-    """A method being fitted: Gaussian or Padim. Memory does not grow with the number of images beyond `memory`.
+    """A method being fitted: Gaussian, Padim, Stfpm or StfpmUnet. Memory does not grow with the number of images beyond
+    `memory`, but for those that train a student, Stfpm and StfpmUnet.
 
     Threads: one at a time; others wait. Fit parts in several threads with a fitter each, then merge()."""
 
@@ -58,14 +59,17 @@ class Fitter(Handle):
             raise TypeError("backbone is of type %s, a Backbone is needed" % type(backbone).__name__)
         struct = _abi.defaults(self._kind)
         texts = set_all(self._set, struct, options)
+        self._open(backbone, struct, backbone)
+        del texts  # the struct has pointed to them until now
+
+    def _open(self, parent: Handle, struct: Any, backbone: Backbone) -> None:
         out = _abi.c_void_p()
-        pointer = backbone._borrow()
+        pointer = parent._borrow()
         try:
             check(self._create(pointer, _abi.byref(struct), _abi.byref(out)))
         finally:
-            backbone._give_back()
-        del texts  # the struct has pointed to them until now
-        super().__init__(out.value, backbone._parallel)
+            parent._give_back()
+        Handle.__init__(self, out.value, backbone._parallel)
         self._backbone = backbone
 
     def _new_locks(self) -> None:
@@ -225,21 +229,3 @@ class Padim(Fitter):
     _kind = _abi.ad_padim_options
     _set = lib.ad_padim_options_set
     _create = lib.ad_padim_fitter_create
-
-
-_METHODS = {"gaussian": Gaussian, "padim": Padim}
-
-
-def fit(backbone: Union[Backbone, Path], images: Images, method: str = "gaussian", *,
-        progress: Optional[Progress] = None, format: str = "rgb", **options: Any) -> Scorer:
-    """Fit a method on good images: Gaussian(backbone, **options).fit(images) in one call.
-
-    backbone is a Backbone or the path of its weights; method is "gaussian" or "padim"."""
-    if not isinstance(method, str):
-        raise TypeError("method is a name, %s; a fitter of one's own has fit(images)" % " or ".join(map(repr, _METHODS)))
-    if method not in _METHODS:
-        raise ValueError("no method %r: there are %s" % (method, ", ".join(_METHODS)))
-    if not isinstance(backbone, Backbone):
-        backbone = Backbone(backbone)
-    with _METHODS[method](backbone, **options) as fitter:
-        return fitter.fit(images, progress, format)

@@ -10,6 +10,7 @@ import math
 import typing
 
 EFFICIENTNET_PYTORCH, TORCHVISION, TIMM = "efficientnet_pytorch", "torchvision", "timm"
+STFPM = "stfpm"  # its authors' students
 NORM_PARTS = ("weight", "bias", "running_mean", "running_var")
 
 
@@ -38,7 +39,17 @@ class Network(typing.NamedTuple):
         return self.name.startswith("efficientnet")
 
 
-# ---- ResNets: the names of torchvision, which timm shares --------------------------------------------
+# ---- ResNets: the names of torchvision, which timm shares, and of a student --------------------------
+
+# The authors of STFPM put torchvision's children into a sequence, and so number them (github.com/gdwang08/STFPM,
+# main.py at 3bc63bb): 2 and 3 are the ReLU and the pooling.
+SEQUENCE = {"conv1": "0", "bn1": "1", "layer1": "4", "layer2": "5", "layer3": "6", "layer4": "7"}
+
+
+def in_sequence(name: str) -> str:
+    root, dot, rest = name.partition(".")
+    return SEQUENCE[root] + dot + rest
+
 
 def resnet(name: str, counts: tuple[int, ...], bottleneck: bool, inner: int = 1) -> Network:
     layers = [Layer(0, "conv1", (64, 3, 7, 7), "bn1")]
@@ -60,7 +71,9 @@ def resnet(name: str, counts: tuple[int, ...], bottleneck: bool, inner: int = 1)
                                     prefix + "downsample.1"))
             channels = out
     stages = ("stem",) + tuple("layer%d" % (i + 1) for i in range(len(counts)))
-    return Network(name, stages, {TORCHVISION: layers}, {TORCHVISION: ("conv1", "bn1") + stages[1:]})
+    student = [Layer(stage, in_sequence(conv), shape, in_sequence(norm)) for stage, conv, shape, norm in layers]
+    return Network(name, stages, {TORCHVISION: layers, STFPM: student},
+                   {TORCHVISION: ("conv1", "bn1") + stages[1:], STFPM: tuple(SEQUENCE.values())})
 
 
 # ---- EfficientNets -----------------------------------------------------------------------------------

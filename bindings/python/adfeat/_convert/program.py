@@ -21,7 +21,8 @@ uses, under the names of its own graphs, and metadata that says what they are.
 
 IN is a PyTorch checkpoint (zip or legacy format), a safetensors file or a NumPy archive (.npz);
 its first bytes tell which. PyTorch is not needed, and no code in a file is run: one that asks for
-more than plain tensors is refused. The network is recognised from names and shapes."""
+more than plain tensors is refused. The network is recognised from names and shapes; so are the
+students that the authors of STFPM trained, which keep their names."""
 
 EPILOG = """\
 How an EfficientNet is padded, its batch-norm eps and the mean and std of its images are in no
@@ -197,10 +198,13 @@ class Report:
 
 
 def select(source: Source, fit: Fit, keep_names: bool) -> dict[str, Tensor]:
-    tensors = {new: source.tensors[old] for old, new in fit.names.items()}
+    tensors = {}
     for old, new in fit.names.items():
-        if tensors[new].dtype not in FLOATS:
-            raise Refused("has a tensor '%s' of %s, no type of weights" % (old, tensors[new].dtype))
+        tensor = source.tensors[old]
+        if tensor.dtype not in FLOATS:
+            raise Refused("has a tensor '%s' of %s, no type of weights" % (old, tensor.dtype))
+        # A student keeps the names that tell it from weights, as its authors' program writes them.
+        tensors["model." + old[len(fit.prefix):] if fit.is_student else new] = tensor
     return dict(source.tensors) if keep_names else tensors
 
 
@@ -221,8 +225,12 @@ def half(name: str, tensor: Tensor, rounding: Rounding) -> Tensor:
 
 def describe_fit(report: Report, source: Source, fit: Fit) -> None:
     network = fit.network
-    names = "%s, which timm shares" % fit.dialect if not network.is_efficientnet else fit.dialect
-    report.add("names", names + (", prefix '%s' removed" % fit.prefix if fit.prefix else ""))
+    if fit.is_student:
+        report.add("kind", "student, as the authors of STFPM have it")
+        report.add("names", "of a sequence behind '%s'" % fit.prefix)
+    else:
+        names = "%s, which timm shares" % fit.dialect if not network.is_efficientnet else fit.dialect
+        report.add("names", names + (", prefix '%s' removed" % fit.prefix if fit.prefix else ""))
     report.add("architecture", network.name)
     parameters = sum(source.tensors[old].count for old, new in fit.names.items() if ".running_" not in new)
     report.add("tensors", "%d mapped, %d parameters%s" % (
@@ -257,6 +265,8 @@ def metadata_of(fit: Fit, source: Source, wanted: Wanted, path: str, report: Rep
                                                provenance.model_of_file(path))
     report.notes += notes
     metadata = {"architecture": fit.network.name, "origin_names": fit.dialect}
+    if fit.is_student:
+        metadata["kind"] = "student"
     for key, value in values.items():
         if value != defaults.get(key):
             metadata[key] = provenance.show(value)

@@ -4,14 +4,15 @@ from __future__ import annotations
 import re
 import typing
 
-from .networks import NORM_PARTS, STEM, TIMM, TORCHVISION, EFFICIENTNET_PYTORCH, Layer, Network, networks
+from .networks import (EFFICIENTNET_PYTORCH, NORM_PARTS, SEQUENCE, STEM, STFPM, TIMM, TORCHVISION, Layer, Network,
+                       networks)
 from .tensors import Refused
 
 # Put before all names by whatever held the network when it was saved
 USUAL_PREFIXES = re.compile(r"((module|model|backbone|encoder|feature_extractor)\.)*")
 
 # The tensor that a state dict begins with, and so whose names these are; ResNets are torchvision's in both
-FIRST = {"conv1.weight": (TORCHVISION, False),
+FIRST = {"conv1.weight": (TORCHVISION, False), SEQUENCE["conv1"] + ".weight": (STFPM, False),
          **{STEM[d][0] + ".weight": (d, True) for d in (EFFICIENTNET_PYTORCH, TORCHVISION, TIMM)}}
 
 Shapes = typing.Mapping[str, tuple]
@@ -26,6 +27,10 @@ class Fit(typing.NamedTuple):
     absent: dict[str, int]           # stage -> tensors that are not there
     folded: int                      # batch norms that are in the convolution before
     problem: typing.Optional[str]
+
+    @property
+    def is_student(self) -> bool:
+        return self.dialect == STFPM
 
 
 def wanted(layer: Layer, shapes: Shapes) -> tuple[list[tuple[str, tuple]], list[tuple[str, tuple]]]:

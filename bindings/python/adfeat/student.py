@@ -1,0 +1,124 @@
+"""Students: the trainable networks of a student-teacher method."""
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Any, Dict, Optional, Sequence, Tuple, Union
+
+from . import _abi
+from ._handle import Handle, Path, check, path_bytes, text
+from ._options import set_all
+from .backbone import Backbone
+
+__all__ = ["Student", "StudentInfo"]
+
+lib = _abi.lib
+_KINDS = {_abi.ad_student_kind.AD_STUDENT_STFPM: "stfpm", _abi.ad_student_kind.AD_STUDENT_STFPM_UNET: "stfpm_unet"}
+
+
+@dataclass(frozen=True)
+class StudentInfo:
+    """What a student is."""
+
+    kind: str  #: "stfpm" or "stfpm_unet"
+    architecture: str  #: of teacher and student
+    teacher_digest: str  #: identity of the teacher
+    layers: Tuple[str, ...]  #: that it learns, shallow to deep
+    parameter_count: int  #: trainable ones
+    epochs_trained: int  #: over its whole life, also before it was saved and loaded
+    seed: int  #: of its first parameters
+
+
+class Student(Handle):
+    """A network that learns to give its teacher's features on good images, for Stfpm ("stfpm"), or the same with a
+    small U-Net at every layer, for StfpmUnet ("stfpm_unet"). A new one has seeded random parameters; a fitter trains
+    it.
+
+    Args:
+        teacher: the Backbone; kept.
+        kind: "stfpm" or "stfpm_unet".
+        layers: "layer1,layer2,layer3" or a list; None: the teacher's own choice.
+        seed: of the parameters, default 0.
+        unet_head: "none" or "conv1x1".  unet_depth: 1 or 2.  unet_convs: 1 or 2.
+
+    Threads: one at a time; others wait, also for a fitter that trains it. Raises InvalidArgumentError,
+    UnsupportedError (a layer that cannot be trained)."""
+
+    __slots__ = ("_teacher", "_turn")
+    _destroy = lib.ad_student_destroy
+
+    def __init__(self, teacher: Backbone, kind: str = "stfpm", *, layers: Union[str, Sequence[str], None] = None,
+                 seed: Optional[int] = None, unet_head: Optional[str] = None, unet_depth: Optional[int] = None,
+                 unet_convs: Optional[int] = None) -> None:
+        settings = {"kind": kind, "layers": layers, "seed": seed, "unet_head": unet_head, "unet_depth": unet_depth,
+                    "unet_convs": unet_convs}
+        self._open(lib.ad_student_create, teacher, (), settings)
+
+    @classmethod
+    def load(cls, path: Path, teacher: Backbone, **options: Any) -> "Student":
+        """Load a student that save() wrote, or the authors' own STFPM checkpoint as `adfeat convert` writes it.
+        Options, as of a new student, say what it is where the file does not. Raises FileError, FormatError,
+        MismatchError (of another architecture), NumericError."""
+        self = cls.__new__(cls)
+        self._open(lib.ad_student_load, teacher, (path_bytes(path),), options)
+        return self
+
+    def _open(self, function: Any, teacher: Backbone, source: Tuple[Any, ...], settings: Dict[str, Any]) -> None:
+        if not isinstance(teacher, Backbone):
+            raise TypeError("teacher is of type %s, a Backbone is needed" % type(teacher).__name__)
+        options = _abi.defaults(_abi.ad_student_options)
+        texts = set_all(lib.ad_student_options_set, options, settings)
+        out = _abi.c_void_p()
+        pointer = teacher._borrow()
+        try:
+            # No options are not the same as defaults: then a file says what it holds.
+            check(function(pointer, *source, _abi.byref(options) if texts else None, _abi.byref(out)))
+        finally:
+            teacher._give_back()
+        del texts  # the struct has pointed to them until now
+        Handle.__init__(self, out.value, teacher._parallel)
+        self._teacher = teacher
+
+    def _new_locks(self) -> None:
+        super()._new_locks()
+        self._turn = threading.RLock()  # held during C calls, the fitter's too; reentrant for their callbacks
+
+    def save(self, path: Path) -> None:
+        """Save all parameters and running statistics as one safetensors file, atomically; load() and go on training
+        another day."""
+        pointer = self._borrow()
+        try:
+            with self._turn:
+                check(lib.ad_student_save(pointer, path_bytes(path)))
+        finally:
+            self._give_back()
+
+    @property
+    def teacher(self) -> Backbone:
+        """The backbone that it learns from."""
+        return self._teacher
+
+    @property
+    def info(self) -> StudentInfo:
+        """What the library says of it, in one go."""
+        info = _abi.sized(_abi.ad_student_info)
+        pointer = self._borrow()
+        try:
+            with self._turn:
+                check(lib.ad_student_get_info(pointer, _abi.byref(info)))
+                return StudentInfo(_KINDS[info.kind], text(info.architecture), text(info.teacher_digest),
+                                   tuple(text(info.layers).split(",")), info.parameter_count, info.epochs_trained,
+                                   info.seed)
+        finally:
+            self._give_back()
+
+    @property
+    def kind(self) -> str:
+        """ "stfpm" or "stfpm_unet"."""
+        return self.info.kind
+
+    def __repr__(self) -> str:
+        if self.closed:
+            return "<Student, closed>"
+        info = self.info
+        return "<Student %s of %s, %d epochs>" % (info.kind, info.architecture, info.epochs_trained)

@@ -1,0 +1,134 @@
+/* Training as the command line has it; see training.h. */
+#include "training.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+enum { LINE = 256 };
+
+/* ---- What was asked for ---- */
+
+int training_check(const training *t, const char *method, int trains)
+{
+    const struct {
+        const char *name;
+        int given;
+    } options[] = {{"--student", t->student != NULL},
+                   {"--save-student", t->save_student != NULL},
+                   {"--checkpoint-dir", t->checkpoint_dir != NULL},
+                   {"--resume", t->resume},
+                   {"--loss-csv", t->csv.path != NULL}};
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        if (options[i].given && !trains)
+            return cli_usage("option %s: %s trains no student; stfpm and stfpm_unet do", options[i].name,
+                             method);
+    if (t->resume && !t->checkpoint_dir)
+        return cli_usage("option --resume needs --checkpoint-dir: where the checkpoint is");
+    const int code = t->save_student ? cli_check_output(t->save_student) : CLI_OK;
+    return code == CLI_OK ? loss_csv_check(&t->csv, t->resume) : code;
+}
+
+/* The library's name for it; 0 where that is too long. */
+static int checkpoint_path(const training *t, char path[4096])
+{
+    const int n = snprintf(path, 4096, "%s/checkpoint.safetensors", t->checkpoint_dir);
+    return n > 0 && n < 4096;
+}
+
+int training_prepare(training *t)
+{
+    char path[4096];
+    if (!t->checkpoint_dir)
+        return CLI_OK;
+    if (mkdir(t->checkpoint_dir, 0777) != 0 && errno != EEXIST)
+        return cli_fail("cannot make folder '%s': %s", t->checkpoint_dir, strerror(errno));
+    if (access(t->checkpoint_dir, W_OK | X_OK) != 0)
+        return cli_fail("cannot write in folder '%s': %s", t->checkpoint_dir, strerror(errno));
+    t->was_there = checkpoint_path(t, path) && access(path, F_OK) == 0;
+    if (t->was_there && !t->resume)
+        return cli_fail("'%s' is of an earlier training: --resume goes on with it; to begin anew, delete it",
+                        path);
+    if (!t->was_there && t->resume && !t->quiet)
+        cli_note("there is no '%s' yet: the training begins anew", path);
+    return CLI_OK;
+}
+
+/* ---- What is shown ---- */
+
+static int append(char line[LINE], int n, const char *format, double value)
+{
+    return n + snprintf(line + n, LINE - (size_t)n, format, value);
+}
+
+static int append_time(char line[LINE], int n, double seconds)
+{
+    if (!(seconds > 0.0 && seconds < 1e7)) /* also what is no number */
+        return n;
+    if (seconds < 100.0)
+        return append(line, n, ", %.0f s left", ceil(seconds));
+    if (seconds < 6000.0)
+        return append(line, n, ", %.0f min left", seconds / 60.0);
+    return append(line, n, ", %.1f h left", seconds / 3600.0);
+}
+
+/* "student 12/100 batch 3/8 loss 0.1234 val 0.1301 best 0.1288 @ 10, 24 min left" */
+static void describe(char line[LINE], const ad_train_progress *p)
+{
+    int n = snprintf(line, LINE, "%.40s %d/%d", p->phase, p->epoch, p->epochs);
+    if (!p->epoch_done)
+        n += snprintf(line + n, LINE - (size_t)n, " batch %d/%d", p->batch, p->batches);
+    n = append(line, n, " loss %.4g", p->loss);
+    if (!isnan(p->validation))
+        n = append(line, n, " val %.4g", p->validation);
+    if (!isnan(p->best_validation)) {
+        n = append(line, n, " best %.4g", p->best_validation);
+        n += snprintf(line + n, LINE - (size_t)n, " @ %d", p->best_epoch);
+    }
+    append_time(line, n, p->seconds_left);
+}
+
+static void begin(training *t, progress *bar, const ad_train_progress *p)
+{
+    t->begun = 1;
+    progress_wipe(bar);
+    if (p->resumed && !t->quiet)
+        cli_note("going on from the checkpoint in '%s'", t->checkpoint_dir);
+}
+
+void training_show(training *t, progress *bar, const ad_train_progress *p)
+{
+    char line[LINE];
+    if (!t->begun)
+        begin(t, bar, p);
+    snprintf(t->phase, sizeof t->phase, "%s", p->phase);
+    t->epoch = p->epoch;
+    t->epochs = p->epochs;
+    t->best_epoch = p->best_epoch;
+    t->best_validation = p->best_validation;
+    if (p->epoch_done)
+        loss_csv_add(&t->csv, p);
+    if (t->quiet)
+        return;
+    describe(line, p);
+    if (bar->shown)
+        progress_text(bar, line, p->epoch_done);
+    else if (p->epoch_done)
+        fprintf(stderr, "%s\n", line);
+}
+
+void training_interrupted(const training *t)
+{
+    char path[4096], where[80] = "";
+    if (t->begun)
+        snprintf(where, sizeof where, " in %s %d/%d", t->phase, t->epoch, t->epochs);
+    if (t->checkpoint_dir && (t->begun || t->was_there) && checkpoint_path(t, path) && access(path, F_OK) == 0)
+        cli_fail("interrupted%s; the same command%s goes on from '%s'", where,
+                 t->resume ? "" : " with --resume", path);
+    else
+        cli_fail("interrupted%s, nothing was written", where);
+}
