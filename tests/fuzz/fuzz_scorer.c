@@ -3,7 +3,7 @@
 #include <math.h>
 
 #include "fuzz.h"
-#include "methods/method.h"
+#include "methods/stfpm.h"
 #include "mutate.h"
 #include "repair.h"
 
@@ -18,16 +18,36 @@ enum {
     MAX_WORK = 1 << 19
 };
 
-/* Multiplications of a plan and elements of its resize, roughly. */
-static double work_of(const adi_extractor *x)
+static int is_stfpm(const char *method)
+{
+    return strcmp(method, "stfpm") == 0 || strcmp(method, "stfpm_unet") == 0;
+}
+
+/* Multiplications, roughly. */
+static double work_of_plan(const adi_plan *plan)
 {
     double sum = 0.0;
-    for (int32_t i = 0; i < x->plan->step_count; i++) {
-        const adi_op_call *c = &x->plan->steps[i].call;
+    for (int32_t i = 0; plan && i < plan->step_count; i++) {
+        const adi_op_call *c = &plan->steps[i].call;
         const double window = (double)(c->attrs.kernel + 1) * (double)(c->attrs.kernel + 1);
-        const int deep = x->plan->steps[i].node->op == &adi_op_conv2d;
+        const int deep = plan->steps[i].node->op == &adi_op_conv2d || plan->steps[i].node->op == &adi_op_deconv2d;
         sum += (double)c->out.h * (double)c->out.w * (double)c->out.c * window *
                (deep ? (double)c->in.c : 1.0);
+    }
+    return sum;
+}
+
+/* Of all networks, and elements of what is resized. */
+static double work_of(const ad_scorer *scorer)
+{
+    const adi_extractor *x = scorer->extractor;
+    double sum = work_of_plan(x->plan);
+    if (is_stfpm(scorer->method->name)) {
+        const adi_stfpm_model *m = scorer->model;
+        const double at = (double)adi_stfpm_combine_side(&m->config);
+        sum += work_of_plan(m->plan) + 16.0 * at * at * m->config.tap_count;
+        for (int32_t l = 0; l < m->config.tap_count; l++)
+            sum += work_of_plan(m->unet_plans[l]);
     }
     for (int32_t i = 0; i < x->tap_count; i++) {
         const adi_shape *s = adi_extractor_shape(x, i);
@@ -40,7 +60,7 @@ static void check_info(const ad_scorer *s, uint64_t *seen)
 {
     ad_scorer_info info = {.struct_size = sizeof info};
     FUZZ_CHECK(ad_scorer_get_info(s, &info) == AD_OK);
-    FUZZ_CHECK(strcmp(info.method, "gaussian") == 0 || strcmp(info.method, "padim") == 0);
+    FUZZ_CHECK(strcmp(info.method, "gaussian") == 0 || strcmp(info.method, "padim") == 0 || is_stfpm(info.method));
     FUZZ_CHECK(info.architecture[0]);
     FUZZ_CHECK(info.input_size >= 1 && info.input_size <= 4096);
     FUZZ_CHECK(info.image_count >= 0 && isfinite(info.normal_score) && isfinite(info.normal_map));
@@ -100,7 +120,7 @@ static void use(ad_scorer *s, uint64_t *seen, const fuzz_heap *heap)
         pixels[i] = (uint8_t)(i * i + 11 * i);
     const ad_image image = AD_IMAGE_INIT(AD_PIXEL_RGB8, pixels, IMAGE_W, IMAGE_H, 3 * IMAGE_W);
     check_info(s, seen);
-    if (work_of(s->extractor) > MAX_WORK)
+    if (work_of(s) > MAX_WORK)
         return;
     check_score(s, &image, seen, heap);
     check_map(s, &image, IMAGE_W, IMAGE_H, seen, heap);

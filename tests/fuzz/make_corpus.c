@@ -40,7 +40,7 @@ void put_broken(const char *target, const char *name, int flags, const void *byt
     free(copy);
 }
 
-static uint8_t *take_file(const char *path, size_t *out_size)
+uint8_t *take_file(const char *path, size_t *out_size)
 {
     FILE *f = fopen(path, "rb");
     MUST(!f || fseek(f, 0, SEEK_END) != 0);
@@ -190,7 +190,26 @@ static const char squeeze_graph[] = "network squeeze\n"
                                     "batchnorm _blocks.0._bn2 <- _blocks.0._project_conv\n"
                                     "tap level2 <- _blocks.0._bn2\n";
 
-/* The graph above with one of the paddings; a text of its own each. */
+/* What enlarges and what joins; from `input image` on it is a network of features too. */
+static const char decoder_graph[] = "input_size 16\n"
+                                    "mean 0 0 0\n"
+                                    "std 1 1 1\n"
+                                    "hint gaussian.layers t\n"
+                                    "network decoder\n"
+                                    "input image : channels=3\n"
+                                    "conv2d e <- image : out=4 kernel=3 stride=2 pad=1\n"
+                                    "batchnorm n <- e\n"
+                                    "relu r <- n\n"
+                                    "deconv2d u <- r : out=3 kernel=4 stride=2 pad=1 bias=1\n"
+                                    "deconv2d v <- r : out=2 kernel=2 stride=2\n"
+                                    "relu w <- v\n"
+                                    "concat j <- u w\n"
+                                    "tap t <- j\n"
+                                    "l2norm l <- j\n"
+                                    "resize2d z <- l : scale=2\n"
+                                    "tap top <- z\n";
+
+/* squeeze_graph with one of the paddings; a text of its own each. */
 static const char *squeeze_with(const char *padding)
 {
     static char texts[4][sizeof squeeze_graph + 32];
@@ -208,6 +227,10 @@ static void make_graphs(void)
     put("graph", "tiny_first_tap", 1, tiny_graph, sizeof tiny_graph - 1);
     put("graph", "plain", 0, plain_graph, sizeof plain_graph - 1);
     put_broken("graph", "tiny", 0, tiny_graph, sizeof tiny_graph - 1);
+    const char *features = strstr(decoder_graph, "network");
+    put("graph", "decoder", 0, decoder_graph, sizeof decoder_graph - 1);
+    put("graph", "decoder_features", 0, features, strlen(features));
+    put_broken("graph", "decoder", 0, decoder_graph, sizeof decoder_graph - 1);
     for (int32_t i = 0; i < adi_builtin_graph_count(); i++) {
         const char *text = adi_builtin_graph_text(adi_builtin_graph_name(i));
         put("graph", adi_builtin_graph_name(i), 1, text, strlen(text));
@@ -448,6 +471,7 @@ int main(int argc, char **argv)
     make_safetensors();
     make_graphs();
     make_scorers();
+    make_students(root);
     make_pictures();
     make_views();
     return 0;

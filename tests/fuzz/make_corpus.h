@@ -1,5 +1,5 @@
-/* The two halves of make_corpus: files and texts in make_corpus.c, pictures in make_corpus_image.c.
- */
+/* The parts of make_corpus: files and texts in make_corpus.c, pictures in make_corpus_image.c, students in
+ * make_corpus_student.c. */
 #ifndef ADFEAT_TESTS_FUZZ_MAKE_CORPUS_H
 #define ADFEAT_TESTS_FUZZ_MAKE_CORPUS_H
 
@@ -19,6 +19,11 @@ void put(const char *target, const char *name, int flags, const void *bytes, siz
 /* The same with its last third missing, and with one bit turned over in the middle. */
 void put_broken(const char *target, const char *name, int flags, const void *bytes, size_t size);
 
+/* A file's bytes, released with free(); the file is removed. */
+uint8_t *take_file(const char *path, size_t *out_size);
+
+/* Of the target student, and scorers; `root` as main()'s argument. */
+void make_students(const char *root);
 /* Of the targets decode and image. */
 void make_pictures(void);
 void make_views(void);

@@ -9,13 +9,16 @@
 #include "harness/fault_alloc.h"
 #include "harness/tiny.h"
 
-static char *weights, *file, *picture;
+#include <sys/stat.h>
+
+static char *weights, *file, *picture, *student_file, *folder;
 
 typedef struct objects {
     ad_context *context;
     ad_backbone *net;
     ad_dataset *good, *list;
     ad_fitter *fit, *other;
+    ad_student *student, *read;
     ad_scorer *scorer, *loaded, *onto;
     ad_image image;
 } objects;
@@ -85,8 +88,69 @@ static ad_status run(objects *o, fault_alloc *faults, const char *kind)
     return s;
 }
 
+/* Cancels in the second epoch. */
+static int stop(void *user, const ad_train_progress *p)
+{
+    (void)user;
+    return p->epoch == 2 && !p->epoch_done;
+}
+
+/* The way of a student: trained until it is cancelled, saved, loaded, and trained to the end from the checkpoint. */
+static ad_status run_student(objects *o, fault_alloc *faults, int32_t kind)
+{
+    static float heat[TINY_SIDE * TINY_SIDE];
+    static uint8_t pixels[TINY_PIXELS];
+    ad_context_options co;
+    ad_context_options_init(&co, sizeof co);
+    co.alloc = fault_alloc_get;
+    co.free = fault_alloc_put;
+    co.alloc_user = faults;
+    const ad_map map = AD_MAP_INIT(heat, TINY_SIDE, TINY_SIDE, TINY_SIDE * sizeof(float));
+    float score;
+    ad_fit_options fit;
+    ad_fit_options_init(&fit, sizeof fit);
+    fit.checkpoint_dir = folder;
+    fit.train = stop;
+    ad_scorer_save_options embed;
+    ad_scorer_save_options_init(&embed, sizeof embed);
+    embed.embed_backbone = 1;
+    ad_status s = AD_OK;
+    ad_image view;
+    tiny_callback(pixels, 3, &view);
+#define TRY(call)                                                                                  \
+    do {                                                                                           \
+        if (s == AD_OK)                                                                            \
+            s = call;                                                                              \
+    } while (0)
+    TRY(ad_context_create(&co, &o->context));
+    TRY(tiny_open(o->context, weights, &o->net));
+    TRY(ad_dataset_from_callback(o->context, tiny_callback, pixels, 5, &o->good));
+    TRY(tiny_student(o->net, kind, &o->student));
+    TRY(tiny_stfpm(o->student, "8", &o->fit));
+    TRY(ad_fit(o->fit, o->good, &fit, &o->scorer));
+    assert_int_not_equal(s, AD_OK);
+    if (s == AD_ERR_CANCELLED)
+        s = AD_OK;
+    TRY(ad_student_save(o->student, student_file));
+    TRY(ad_student_load(o->net, student_file, NULL, &o->read));
+    TRY(tiny_stfpm(o->read, "8", &o->other));
+    fit.train = NULL;
+    fit.resume = 1;
+    TRY(ad_fit(o->other, o->good, &fit, &o->scorer));
+    TRY(ad_fitter_add(o->other, &view));
+    TRY(ad_anomaly_map(o->scorer, &view, &map, &score));
+    TRY(ad_scorer_save(o->scorer, student_file, &embed));
+    TRY(ad_scorer_load(o->context, student_file, NULL, &o->loaded));
+    TRY(ad_scorer_load_onto(o->net, student_file, &o->onto));
+    TRY(ad_score_image(o->onto, &view, &score));
+#undef TRY
+    return s;
+}
+
 static void release(objects *o)
 {
+    ad_student_destroy(o->student);
+    ad_student_destroy(o->read);
     ad_image_release(&o->image);
     ad_context_destroy(o->context); /* parents first: the children keep them */
     ad_backbone_destroy(o->net);
@@ -102,13 +166,14 @@ static void release(objects *o)
 static void every_allocation_can_fail(void **state)
 {
     (void)state;
-    static const char *const kinds[] = {"none", "npca:0.8", "padim"};
-    for (int r = 0; r < 3; r++) {
+    static const char *const kinds[] = {"none", "npca:0.8", "padim", "stfpm", "stfpm_unet"};
+    for (int r = 0; r < 5; r++) {
         long failures = 0;
         for (long n = 1;; n++) {
             fault_alloc faults = {.fail_at = n};
             objects o = {0};
-            const ad_status status = run(&o, &faults, kinds[r]);
+            const ad_status status =
+                r < 3 ? run(&o, &faults, kinds[r]) : run_student(&o, &faults, r == 3 ? AD_STUDENT_STFPM : AD_STUDENT_STFPM_UNET);
             if (status != AD_OK) {
                 if (status != AD_ERR_OUT_OF_MEMORY || !strstr(ad_last_error_message(), "out of memory"))
                     fail_msg("allocation %ld: %s, '%s'", n, ad_status_name(status),
@@ -133,7 +198,9 @@ static int set_up(void **state)
     weights = tiny_path("weights");
     file = tiny_path("scorer");
     picture = tiny_path("picture");
-    return tiny_weights(weights, "");
+    student_file = tiny_fast_path("student");
+    folder = tiny_fast_path("checkpoints");
+    return tiny_weights(weights, "") || mkdir(folder, 0700);
 }
 
 static int tear_down(void **state)
@@ -142,10 +209,17 @@ static int tear_down(void **state)
     unlink(weights);
     unlink(file);
     unlink(picture);
+    unlink(student_file);
+    char checkpoint[600];
+    snprintf(checkpoint, sizeof checkpoint, "%s/checkpoint.safetensors", folder);
+    unlink(checkpoint);
+    const int left = rmdir(folder); /* not empty where a failure left half a file */
     free(weights);
     free(file);
     free(picture);
-    return 0;
+    free(student_file);
+    free(folder);
+    return left;
 }
 
 int main(void)

@@ -64,12 +64,12 @@ int posix_memalign(void **p, size_t alignment, size_t n)
 static void scoring_allocates_nothing(void **state)
 {
     (void)state;
-    static const char *const kinds[] = {"none", "npca:0.8", "padim"};
-    static const char *const crops[] = {"0", "24", "24"};
+    static const char *const kinds[] = {"none", "npca:0.8", "padim", "stfpm", "stfpm_unet"};
+    static const char *const crops[] = {"0", "24", "24", "0", "0"};
     static float heat[TINY_SIDE * TINY_SIDE];
     char *weights = tiny_path("weights");
     assert_int_equal(tiny_weights(weights, ""), 0);
-    for (int r = 0; r < 3; r++) {
+    for (int r = 0; r < 5; r++) {
         fault_alloc counter = {0};
         ad_context_options co;
         ad_context_options_init(&co, sizeof co);
@@ -88,15 +88,16 @@ static void scoring_allocates_nothing(void **state)
         const int padim = strcmp(kinds[r], "padim") == 0;
         assert_int_equal(tiny_padim_options(&p, "ridge"), AD_OK);
         assert_int_equal(ad_padim_options_set(&p, "crop", crops[r]), AD_OK);
-        if (!padim)
+        if (r < 2)
             assert_int_equal(ad_gaussian_options_set(&o, "reduce", kinds[r]), AD_OK);
         assert_int_equal(ad_gaussian_options_set(&o, "crop", crops[r]), AD_OK);
         assert_int_equal(ad_gaussian_options_set(&o, "blur_sigma", "2"), AD_OK);
         assert_int_equal(ad_context_create(&co, &context), AD_OK);
         assert_int_equal(tiny_open(context, weights, &net), AD_OK);
         assert_int_equal(ad_dataset_from_callback(context, tiny_callback, pixels, 20, &good), AD_OK);
-        assert_int_equal(padim ? ad_padim_fitter_create(net, &p, &fit)
-                               : ad_gaussian_fitter_create(net, &o, &fit), AD_OK);
+        assert_int_equal(r > 2   ? tiny_stfpm_fitter(net, r == 3 ? AD_STUDENT_STFPM : AD_STUDENT_STFPM_UNET, "16", &fit)
+                         : padim ? ad_padim_fitter_create(net, &p, &fit)
+                                 : ad_gaussian_fitter_create(net, &o, &fit), AD_OK);
         assert_int_equal(ad_fit(fit, good, NULL, &scorer), AD_OK);
         const ad_map map = AD_MAP_INIT(heat, TINY_SIDE, TINY_SIDE, TINY_SIDE * sizeof(float));
         long ours = 0, theirs = 0;

@@ -21,10 +21,23 @@ typedef struct fixture {
     ad_context *context;
     ad_backbone *net;
     ad_scorer *scorer;
-    int padim;
+    const char *method;
 } fixture;
 
-static ad_scorer *fit_with(int padim, int32_t num_threads, const char *weights, ad_context **out_context,
+static ad_status make_fitter(ad_backbone *net, const char *method, ad_fitter **out)
+{
+    if (strcmp(method, "stfpm") == 0)
+        return tiny_stfpm_fitter(net, AD_STUDENT_STFPM, "32", out);
+    if (strcmp(method, "stfpm_unet") == 0)
+        return tiny_stfpm_fitter(net, AD_STUDENT_STFPM_UNET, "32", out);
+    if (strcmp(method, "gaussian") == 0)
+        return ad_gaussian_fitter_create(net, NULL, out);
+    ad_padim_options p;
+    const ad_status status = tiny_padim_options(&p, "ledoit_wolf");
+    return status ? status : ad_padim_fitter_create(net, &p, out);
+}
+
+static ad_scorer *fit_with(const char *method, int32_t num_threads, const char *weights, ad_context **out_context,
                            ad_backbone **out_net)
 {
     static uint8_t pixels[TINY_PIXELS];
@@ -37,36 +50,43 @@ static ad_scorer *fit_with(int padim, int32_t num_threads, const char *weights, 
     assert_int_equal(ad_context_create(&o, out_context), AD_OK);
     assert_int_equal(tiny_open(*out_context, weights, out_net), AD_OK);
     assert_int_equal(ad_dataset_from_callback(*out_context, tiny_callback, pixels, 30, &good), AD_OK);
-    ad_padim_options p;
-    assert_int_equal(tiny_padim_options(&p, "ledoit_wolf"), AD_OK);
-    assert_int_equal(padim ? ad_padim_fitter_create(*out_net, &p, &fit)
-                           : ad_gaussian_fitter_create(*out_net, NULL, &fit), AD_OK);
+    assert_int_equal(make_fitter(*out_net, method, &fit), AD_OK);
     assert_int_equal(ad_fit(fit, good, NULL, &scorer), AD_OK);
     ad_fitter_destroy(fit);
     ad_dataset_destroy(good);
     return scorer;
 }
 
-static int set_up_method(void **state, int padim)
+static int set_up_method(void **state, const char *method)
 {
     fixture *f = calloc(1, sizeof *f);
-    f->padim = padim;
+    f->method = method;
     f->weights = tiny_path("weights");
     *state = f;
     if (tiny_weights(f->weights, ""))
         return 1;
-    f->scorer = fit_with(padim, 2, f->weights, &f->context, &f->net);
+    f->scorer = fit_with(method, 2, f->weights, &f->context, &f->net);
     return 0;
 }
 
 static int set_up(void **state)
 {
-    return set_up_method(state, 0);
+    return set_up_method(state, "gaussian");
 }
 
 static int set_up_padim(void **state)
 {
-    return set_up_method(state, 1);
+    return set_up_method(state, "padim");
+}
+
+static int set_up_stfpm(void **state)
+{
+    return set_up_method(state, "stfpm");
+}
+
+static int set_up_stfpm_unet(void **state)
+{
+    return set_up_method(state, "stfpm_unet");
 }
 
 static int tear_down(void **state)
@@ -178,7 +198,7 @@ static void any_thread_count(void **state)
     for (int c = 0; c < 3; c++) {
         ad_context *context = NULL;
         ad_backbone *net = NULL;
-        ad_scorer *scorer = fit_with(f->padim, counts[c], f->weights, &context, &net);
+        ad_scorer *scorer = fit_with(f->method, counts[c], f->weights, &context, &net);
         ad_context_destroy(context); /* children keep it alive */
         ad_backbone_destroy(net);
         for (int i = 0; i < IMAGES; i++)
@@ -218,8 +238,10 @@ int main(void)
         cmocka_unit_test(one_scorer_many_threads), cmocka_unit_test(features_from_many_threads),
         cmocka_unit_test(any_thread_count),        cmocka_unit_test(messages_are_per_thread),
     };
-    const struct CMUnitTest padim_tests[] = {cmocka_unit_test(one_scorer_many_threads),
-                                             cmocka_unit_test(any_thread_count)};
+    const struct CMUnitTest scorer_tests[] = {cmocka_unit_test(one_scorer_many_threads),
+                                              cmocka_unit_test(any_thread_count)};
     return cmocka_run_group_tests_name("threads", tests, set_up, tear_down)
-           + cmocka_run_group_tests_name("threads with padim", padim_tests, set_up_padim, tear_down);
+           + cmocka_run_group_tests_name("threads with padim", scorer_tests, set_up_padim, tear_down)
+           + cmocka_run_group_tests_name("threads with stfpm", scorer_tests, set_up_stfpm, tear_down)
+           + cmocka_run_group_tests_name("threads with stfpm_unet", scorer_tests, set_up_stfpm_unet, tear_down);
 }
