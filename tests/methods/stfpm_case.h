@@ -79,7 +79,8 @@ typedef struct listener {
     float *values;           /* of the student after the latest batch */
     size_t count;
     long calls, cancel_at;
-    int32_t in_progress;     /* 1: the latest call came from within a batch */
+    int32_t steps;           /* questions since the latest batch or epoch */
+    int32_t cancel_batch, cancel_step; /* behind so many batches, at this of the questions; step 0: never */
     double first_loss, last_loss, validation;
     int32_t batches, epochs, resumed;
 } listener;
@@ -87,9 +88,9 @@ typedef struct listener {
 static inline int on_progress(void *user, double fraction)
 {
     listener *l = user;
-    l->in_progress = 1;
     assert_true(fraction >= 0.0 && fraction <= 1.0);
-    return ++l->calls == l->cancel_at;
+    l->steps++;
+    return ++l->calls == l->cancel_at || (l->steps == l->cancel_step && l->batches == l->cancel_batch);
 }
 
 static inline int on_train(void *user, const ad_train_progress *p)
@@ -97,7 +98,7 @@ static inline int on_train(void *user, const ad_train_progress *p)
     listener *l = user;
     if (!p->epoch_done && !l->batches++)
         l->first_loss = p->loss;
-    l->in_progress = 0;
+    l->steps = 0;
     l->last_loss = p->loss;
     l->resumed = p->resumed;
     if (p->epoch_done) {

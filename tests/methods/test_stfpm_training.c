@@ -117,6 +117,52 @@ static void cancelled_while_adding(void **state)
     ad_student_destroy(s);
 }
 
+/* An image that is refused in between leaves the training as it was, though the teacher has looked at it: also
+ * where the batch is of one image, whose features may still be there when it begins anew. */
+static void refused_while_cancelled(void **state)
+{
+    const fixture *f = *state;
+    static const char settings[] = "epochs=1 feature_cache=0 validation_share=0.3"; /* 2, 2 and 1 to learn from */
+    ad_student *want = mini_student(f->net, 0, 3);
+    ad_scorer_destroy(train_few(want, settings, FEW));
+    for (int32_t step = 1;; step++) {
+        ad_student *s = mini_student(f->net, 0, 3);
+        ad_fitter *fit = NULL;
+        ad_scorer *scorer = NULL;
+        ad_stfpm_options o = mini_options(settings);
+        uint64_t needed = 0;
+        listener l;
+        o.memory_limit = 1;
+        refused(ad_stfpm_fitter_create(s, &o, &fit), AD_ERR_OUT_OF_MEMORY, "memory_limit is 1");
+        assert_int_equal(sscanf(strstr(ad_last_error_message(), "takes "), "takes %" SCNu64, &needed), 1);
+        o.memory_limit = needed + 26000; /* eight images */
+        assert_int_equal(ad_stfpm_fitter_create(s, &o, &fit), AD_OK);
+        add_range(fit, 0, FEW);
+        ad_fit_options fo = listen(&l, s, NULL);
+        l.cancel_batch = 2;
+        l.cancel_step = step;
+        const ad_status status = ad_fit(fit, NULL, &fo, &scorer);
+        const int batches = l.batches;
+        free(l.values);
+        if (status == AD_ERR_CANCELLED && batches == 2) {
+            uint8_t pixels[TINY_PIXELS];
+            tiny_image(pixels, 500, 1);
+            const ad_image image = AD_IMAGE_INIT(AD_PIXEL_RGB8, pixels, TINY_SIDE, TINY_SIDE, TINY_SIDE * 3);
+            refused(ad_fitter_add(fit, &image), AD_ERR_OUT_OF_MEMORY, "image 9 brings the fit to");
+            assert_int_equal(ad_fitter_finish(fit, &scorer), AD_OK);
+            assert_true(same_student(s, want));
+        }
+        ad_scorer_destroy(scorer);
+        ad_fitter_destroy(fit);
+        ad_student_destroy(s);
+        if (status == AD_OK) { /* the batch does not ask so often */
+            assert_true(step > 20);
+            break;
+        }
+    }
+    ad_student_destroy(want);
+}
+
 /* ---- Finished, and more ---- */
 
 static void goes_on_with_more_images(void **state)
@@ -460,14 +506,14 @@ static void memory_is_known(void **state)
             refused(ad_stfpm_fitter_create(s, &o, &fit), AD_ERR_OUT_OF_MEMORY, "memory_limit");
             assert_null(fit);
             assert_int_equal(atomic_load(&counter.bytes), before);
-            o.memory_limit = needed + 4300; /* room for an image of 3072 bytes, not for its features */
+            o.memory_limit = needed + 7400; /* room for two images of 3072 bytes, but not for one with its features */
             assert_int_equal(ad_stfpm_fitter_create(s, &o, &fit), AD_OK);
-            add_range(fit, 0, 1);
+            add_range(fit, 0, 2);
             uint8_t pixels[TINY_PIXELS];
             ad_image image;
             tiny_callback(pixels, 1, &image);
-            refused(ad_fitter_add(fit, &image), AD_ERR_OUT_OF_MEMORY, "image 2 brings the fit to ");
-            assert_int_equal(ad_fitter_count(fit), 1);
+            refused(ad_fitter_add(fit, &image), AD_ERR_OUT_OF_MEMORY, "image 3 brings the fit to ");
+            assert_int_equal(ad_fitter_count(fit), 2);
             ad_fitter_destroy(fit);
             forget();
             for (int resume = 0; resume < 2; resume++) {
@@ -516,6 +562,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cancelled_and_resumed), cmocka_unit_test(cancelled_while_adding),
+        cmocka_unit_test(refused_while_cancelled),
         cmocka_unit_test(goes_on_with_more_images), cmocka_unit_test(lifetimes),
         cmocka_unit_test(too_few_images),        cmocka_unit_test(one_value_left_over),
         cmocka_unit_test(bad_options),           cmocka_unit_test(diverges),

@@ -529,6 +529,31 @@ static void bits_of_threads(void **state)
     }
 }
 
+/* Kernels choose their way by the shape: here three images may need more than four. */
+static void scratch_of_smaller_batches(void **state)
+{
+    (void)state;
+    adi_module *m = module_of(heap, HEAD "conv2d a <- image : out=64 kernel=3 pad=1\ntap t <- a\n");
+    float *file = calloc(m->total, sizeof *file);
+    randomise(m, file);
+    for (int64_t most = 1; most <= 8; most++) {
+        adi_train_plan *p = NULL;
+        const adi_shape input = {most, 4, 4, 3};
+        assert_int_equal(adi_train_plan_create(m, adi_backend_cpu.kernels, 2, &input, 1, &p), AD_OK);
+        check_scratch(p);
+        for (int64_t n = 1; n <= most; n++) {
+            trained t = trained_new(p, n);
+            assert_int_equal(adi_train_forward(p, &t.run, 1), AD_OK);
+            memset(adi_train_tap_grad(p, &t.run, 0), 0, (size_t)tap_count(&t, 0) * sizeof(float));
+            assert_int_equal(adi_train_backward(p, &t.run), AD_OK);
+            trained_free(&t);
+        }
+        adi_train_plan_destroy(p);
+    }
+    free(file);
+    adi_module_destroy(m);
+}
+
 /* ---- What goes wrong ---- */
 
 typedef struct countdown {
@@ -678,7 +703,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(special_graphs),          cmocka_unit_test(random_graphs),
-        cmocka_unit_test(bits_of_threads),         cmocka_unit_test(cancelled_between_steps),
+        cmocka_unit_test(bits_of_threads),         cmocka_unit_test(scratch_of_smaller_batches),
+        cmocka_unit_test(cancelled_between_steps),
         cmocka_unit_test(impossible_shapes),       cmocka_unit_test(one_value_a_channel),
         cmocka_unit_test(every_allocation_can_fail), cmocka_unit_test(not_trainable),
     };
