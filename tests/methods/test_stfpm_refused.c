@@ -1,0 +1,288 @@
+/* Training STFPM through the public calls: what is refused, and what is left of the student then; memory as told. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "stfpm_folder.h"
+
+/* ---- Refused ---- */
+
+static void too_few_images(void **state)
+{
+    const fixture *f = *state;
+    ad_student *s = mini_student(f->net, 0, 3);
+    ad_fitter *fit = mini_fitter(s, "validation_share=0.2");
+    ad_scorer *scorer = NULL;
+    refused(ad_fitter_finish(fit, &scorer), AD_ERR_STATE, "0 images leave 0 to train on beside 0 held out");
+    add_range(fit, 0, 1);
+    refused(ad_fitter_finish(fit, &scorer), AD_ERR_STATE, "1 images leave 0 to train on beside 1 held out");
+    add_range(fit, 1, 2);
+    refused(ad_fitter_finish(fit, &scorer), AD_ERR_STATE,
+            "2 images leave 1 to train on beside 1 held out, at least 2 are needed");
+    assert_null(scorer);
+    ad_student *untouched = mini_student(f->net, 0, 3);
+    assert_true(same_student(s, untouched));
+    add_range(fit, 2, 3);
+    assert_int_equal(ad_fitter_finish(fit, &scorer), AD_OK); /* two to train on, one held out */
+    ad_scorer_destroy(scorer);
+    ad_fitter *other = mini_fitter(s, "");
+    refused(ad_fitter_merge(fit, other), AD_ERR_UNSUPPORTED, "cannot be merged: add all images to one");
+    ad_fitter_destroy(other);
+    ad_fitter_destroy(fit);
+    ad_student_destroy(untouched);
+    ad_student_destroy(s);
+}
+
+/* The last batch of an epoch has a single image, whose lowest map has one position: it cannot be trained on. */
+static void one_value_left_over(void **state)
+{
+    const fixture *f = *state;
+    ad_student_options so;
+    ad_student *s = NULL;
+    ad_scorer *scorer = NULL;
+    ad_student_options_init(&so, sizeof so);
+    so.kind = AD_STUDENT_STFPM_UNET; /* of two poolings: 4 x 4 becomes 1 x 1 */
+    assert_int_equal(ad_student_create(f->net, &so, &s), AD_OK);
+    ad_fitter *fit = mini_fitter(s, "validation_share=0 batch=3");
+    add_range(fit, 0, 7);
+    refused(ad_fitter_finish(fit, &scorer), AD_ERR_SHAPE, "has one value a channel in a batch of 1: more are needed");
+    assert_null(scorer);
+    add_range(fit, 7, FEW);
+    assert_int_equal(ad_fitter_finish(fit, &scorer), AD_OK);
+    ad_scorer_destroy(scorer);
+    ad_fitter_destroy(fit);
+    const ad_stfpm_options o = mini_options("size=24"); /* 3 x 3 cannot be halved */
+    refused(ad_stfpm_fitter_create(s, &o, &fit), AD_ERR_SHAPE, "has maps of 6x6, a U-Net of depth 2 needs multiples of 4");
+    assert_null(fit);
+    ad_student_destroy(s);
+}
+
+static void bad_options(void **state)
+{
+    const fixture *f = *state;
+    static const struct {
+        const char *key, *value, *part;
+    } texts[] = {
+        {"batch", "1", "option batch: '1' is not a whole number from 2 to 1024"},
+        {"batch", "1025", "batch"},
+        {"epochs", "-1", "epochs"},
+        {"lr", "0", "lr"},
+        {"lr", "nan", "lr"},
+        {"momentum", "1", "momentum"},
+        {"optimizer", "rmsprop", "option optimizer: 'rmsprop' is none of sgd, adam"},
+        {"loss_batch", "median", "mean, sum"},
+        {"val", "loss", "distance, product"},
+        {"validation_share", "1", "validation_share"},
+        {"seed", "4294967296", "seed"},
+        {"rec_stopgrad", "2", "rec_stopgrad"},
+        {"rec_target", "x", "student, teacher"},
+        {"memory_limit", "-1", "memory_limit"},
+        {"preset", "stfpm_unofficial", "stfpm_official"},
+        {"learning_rate", "0.1", "no option 'learning_rate': there are preset, epochs, batch, optimizer, lr"},
+    };
+    ad_stfpm_options o = mini_options("");
+    ad_student *s = mini_student(f->net, 0, 3);
+    ad_fitter *fit = NULL;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        const ad_stfpm_options before = o;
+        refused(ad_stfpm_options_set(&o, texts[i].key, texts[i].value), AD_ERR_INVALID_ARGUMENT, texts[i].part);
+        assert_memory_equal(&o, &before, sizeof o);
+    }
+#define REFUSED(field, value, part)                                                                    \
+    do {                                                                                               \
+        o = mini_options("");                                                                          \
+        o.field = value;                                                                               \
+        refused(ad_stfpm_fitter_create(s, &o, &fit), AD_ERR_INVALID_ARGUMENT, part);                   \
+        assert_null(fit);                                                                              \
+    } while (0)
+    REFUSED(batch, 1, "batch is 1, 2 to 1024 is possible");
+    REFUSED(epochs, -5, "epochs is -5");
+    REFUSED(optimizer, 2, "optimizer is 2");
+    REFUSED(combine, -1, "combine is -1");
+    REFUSED(validation, 7, "val is 7");
+    REFUSED(lr, NAN, "lr is nan");
+    REFUSED(lr, -0.4, "lr is -0.4");
+    REFUSED(momentum, INFINITY, "momentum is inf");
+    REFUSED(weight_decay, -1e-9, "weight_decay is -1e-09");
+    REFUSED(clip_norm, -0.5, "clip_norm is -0.5, -1, 0 or more is possible");
+    REFUSED(validation_share, 1.0, "validation_share is 1");
+    REFUSED(seed, UINT64_C(1) << 32, "seed is 4.29497e+09");
+    REFUSED(combine_at, 5000, "combine_at is 5000");
+    REFUSED(layer_weights, "1,1", "layer_weights: '1,1' is not a number for each of 3 layers");
+    REFUSED(layer_weights, "1,1,1,1", "layer_weights");
+    REFUSED(layer_weights, "1,1,x", "layer_weights");
+    REFUSED(layer_weights, "1,-1,1", "layer_weights");
+    REFUSED(layer_weights, "1,1,1,", "layer_weights");
+    REFUSED(layer_weights, "", "layer_weights");
+    REFUSED(rec_weight, -1.0, "rec_weight is -1");
+    REFUSED(pretrain_epochs, -1, "pretrain_epochs is -1");
+#undef REFUSED
+    ad_student_destroy(s);
+    assert_int_equal(ad_stfpm_fitter_create(NULL, &o, &fit), AD_ERR_INVALID_ARGUMENT);
+}
+
+/* ---- Checkpoints of others ---- */
+
+static void checkpoint_for(const fixture *f, int32_t kind, const char *settings)
+{
+    ad_student *s = mini_student(f->net, kind, 3);
+    ad_fitter *fit = mini_fitter(s, settings);
+    ad_scorer *scorer = NULL;
+    listener l;
+    const ad_fit_options o = listen(&l, s, folder);
+    forget();
+    l.cancel_at = 40;
+    add_range(fit, 0, FEW);
+    refused(ad_fit(fit, NULL, &o, &scorer), AD_ERR_CANCELLED, "");
+    free(l.values);
+    ad_fitter_destroy(fit);
+    ad_student_destroy(s);
+}
+
+static void resume_from(const fixture *f, int32_t kind, const char *settings, int64_t first, int64_t count, ad_status want,
+                        const char *part)
+{
+    ad_student *s = mini_student(f->net, kind, 3), *untouched = mini_student(f->net, kind, 3);
+    ad_fitter *fit = mini_fitter(s, settings);
+    ad_scorer *scorer = NULL;
+    listener l;
+    const ad_fit_options o = listen(&l, s, folder);
+    add_range(fit, first, first + count);
+    const ad_status got = ad_fit(fit, NULL, &o, &scorer);
+    refused(got, want, part);
+    if (want) {
+        assert_true(same_student(s, untouched));
+        assert_int_equal(l.batches, 0);
+    }
+    free(l.values);
+    ad_scorer_destroy(scorer);
+    ad_fitter_destroy(fit);
+    ad_student_destroy(untouched);
+    ad_student_destroy(s);
+}
+
+static void checkpoints_of_others(void **state)
+{
+    const fixture *f = *state;
+    checkpoint_for(f, 0, "");
+    resume_from(f, 0, "lr=0.3", 0, FEW, AD_ERR_MISMATCH, "lr is 0.4 in the checkpoint and 0.3 now");
+    resume_from(f, 0, "seed=1", 0, FEW, AD_ERR_MISMATCH, "seed is 0 in the checkpoint and 1 now");
+    resume_from(f, 0, "", 1, FEW, AD_ERR_MISMATCH, "images is ");
+    resume_from(f, 0, "", 0, FEW + 1, AD_ERR_MISMATCH, "images is ");
+    resume_from(f, 0, "layer_weights=1,1,0.5", 0, FEW, AD_ERR_MISMATCH, "layer_weights is 1,1,1 in the");
+    resume_from(f, 1, "", 0, FEW, AD_ERR_MISMATCH, "kind is stfpm in the checkpoint and stfpm_unet now");
+    resume_from(f, 0, "size=40", 0, FEW, AD_ERR_MISMATCH, "images is ");
+    resume_from(f, 0, "epochs=7 patience=5 feature_cache=0 memory_limit=100000000", 0, FEW, AD_OK, "");
+    checkpoint_for(f, 1, "");
+    resume_from(f, 0, "", 0, FEW, AD_ERR_MISMATCH, "kind is stfpm_unet in the checkpoint and stfpm now");
+    resume_from(f, 1, "pretrain_epochs=2", 0, FEW, AD_ERR_MISMATCH, "pretrain_epochs is 1");
+    resume_from(f, 1, "", 0, FEW, AD_OK, "");
+    put_file(checkpoint, "no checkpoint", 13);
+    resume_from(f, 0, "", 0, FEW, AD_ERR_FORMAT, checkpoint);
+    forget();
+}
+
+static void folders(void **state)
+{
+    const fixture *f = *state;
+    ad_student *s = mini_student(f->net, 0, 3), *untouched = mini_student(f->net, 0, 3);
+    ad_fitter *fit = mini_fitter(s, "");
+    ad_scorer *scorer = NULL;
+    ad_fit_options o;
+    ad_fit_options_init(&o, sizeof o);
+    o.resume = 1;
+    refused(ad_fit(fit, f->good, &o, &scorer), AD_ERR_INVALID_ARGUMENT, "to resume, checkpoint_dir says from where");
+    o.checkpoint_dir = "no/such/folder";
+    refused(ad_fit(fit, f->good, &o, &scorer), AD_ERR_IO, "checkpoint_dir 'no/such/folder': No such file or directory");
+    o.checkpoint_dir = f->weights;
+    refused(ad_fit(fit, f->good, &o, &scorer), AD_ERR_IO, "is no folder");
+    assert_int_equal(ad_fitter_count(fit), 0); /* said before anything is read */
+    assert_true(same_student(s, untouched));
+    ad_fitter_destroy(fit);
+    ad_student_destroy(untouched);
+    ad_student_destroy(s);
+}
+
+/* ---- Memory ---- */
+
+static void memory_is_known(void **state)
+{
+    (void)state;
+    static const char *const settings[] = {"", "batch=4 feature_cache=0", "optimizer=adam lr=0.01 feature_cache=13000"};
+    forget();
+    for (int32_t kind = 0; kind < 2; kind++)
+        for (int i = 0; i < 3; i++) {
+            fault_alloc counter = {0};
+            ad_context_options co;
+            ad_context_options_init(&co, sizeof co);
+            co.alloc = fault_alloc_get;
+            co.free = fault_alloc_put;
+            co.alloc_user = &counter;
+            ad_context *context = NULL;
+            ad_scorer *scorer = NULL;
+            ad_fitter *fit = NULL;
+            assert_int_equal(ad_context_create(&co, &context), AD_OK);
+            ad_backbone *net = mini_teacher(context);
+            ad_student *s = mini_student(net, kind, 3);
+            const long before = atomic_load(&counter.bytes);
+            ad_stfpm_options o = mini_options(settings[i]);
+            o.memory_limit = 1000;
+            refused(ad_stfpm_fitter_create(s, &o, &fit), AD_ERR_OUT_OF_MEMORY, "bytes, memory_limit is 1000: raise it or lower");
+            uint64_t needed = 0;
+            int32_t batch = 0;
+            assert_int_equal(sscanf(ad_last_error_message(), "training batches of %d images of 32x32 takes %" SCNu64, &batch,
+                                    &needed), 2);
+            assert_int_equal(batch, o.batch);
+            o.memory_limit = needed - 1;
+            refused(ad_stfpm_fitter_create(s, &o, &fit), AD_ERR_OUT_OF_MEMORY, "memory_limit");
+            assert_null(fit);
+            assert_int_equal(atomic_load(&counter.bytes), before);
+            o.memory_limit = needed + 7400; /* room for two images of 3072 bytes, but not for one with its features */
+            assert_int_equal(ad_stfpm_fitter_create(s, &o, &fit), AD_OK);
+            add_range(fit, 0, 2);
+            uint8_t pixels[TINY_PIXELS];
+            ad_image image;
+            tiny_callback(pixels, 1, &image);
+            refused(ad_fitter_add(fit, &image), AD_ERR_OUT_OF_MEMORY, "image 3 brings the fit to ");
+            assert_int_equal(ad_fitter_count(fit), 2);
+            ad_fitter_destroy(fit);
+            forget();
+            for (int resume = 0; resume < 2; resume++) {
+                fit = mini_fitter(s, settings[i]);
+                atomic_store(&counter.peak, before);
+                add_range(fit, 0, FEW);
+                const size_t told = ad_fitter_memory(fit);
+                ad_fit_options fo;
+                ad_fit_options_init(&fo, sizeof fo);
+                fo.checkpoint_dir = folder;
+                fo.resume = (uint32_t)resume;
+                assert_int_equal(ad_fit(fit, NULL, &fo, &scorer), AD_OK);
+                const size_t held = (size_t)(atomic_load(&counter.peak) - before);
+                if (held > told)
+                    fail_msg("kind %d '%s': the fit says %zu bytes and holds %zu", kind, settings[i], told, held);
+                assert_true(told < held + held / 4);
+                ad_scorer_destroy(scorer);
+                scorer = NULL;
+                ad_fitter_destroy(fit);
+                assert_int_equal(atomic_load(&counter.bytes), before);
+            }
+            ad_student_destroy(s);
+            ad_backbone_destroy(net);
+            ad_context_destroy(context);
+            assert_int_equal(atomic_load(&counter.live), 0);
+        }
+    forget();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(too_few_images), cmocka_unit_test(one_value_left_over),
+        cmocka_unit_test(bad_options), cmocka_unit_test(checkpoints_of_others),
+        cmocka_unit_test(folders), cmocka_unit_test(memory_is_known),
+    };
+    return cmocka_run_group_tests_name("stfpm_refused", tests, set_up_folder, tear_down_folder);
+}

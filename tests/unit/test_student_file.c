@@ -1,0 +1,311 @@
+/* Student files: saved and loaded to the bit, read under every name that other people's files have; and what is said
+ * of files that do not fit. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "harness/student_fixture.h"
+
+static void saved_and_loaded(void **state)
+{
+    const fixture *f = *state;
+    for (int32_t kind = 0; kind < 2; kind++) {
+        ad_student *a = mini_student(f->teacher, kind, 5), *b = NULL;
+        stir(a);
+        assert_int_equal(ad_student_save(a, f->path), AD_OK);
+        if (ad_student_load(f->teacher, f->path, NULL, &b) != AD_OK)
+            fail_msg("%s", ad_last_error_message());
+        assert_true(same_student(a, b));
+        ad_student_info x = {.struct_size = sizeof x}, y = {.struct_size = sizeof y};
+        assert_int_equal(ad_student_get_info(a, &x), AD_OK);
+        assert_int_equal(ad_student_get_info(b, &y), AD_OK);
+        assert_int_equal(x.kind, y.kind);
+        assert_string_equal(x.layers, y.layers);
+        assert_string_equal(x.teacher_digest, y.teacher_digest);
+        assert_int_equal(y.epochs_trained, 12345678901);
+        assert_int_equal(y.seed, 5);
+        assert_int_equal(x.parameter_count, y.parameter_count);
+        assert_int_equal(b->options.unet_depth, kind ? 1 : 2); /* which a plain student has none of */
+        assert_int_equal(ad_student_save(b, f->other), AD_OK);
+        size_t n, m;
+        uint8_t *one = file_bytes(f->path, &n), *two = file_bytes(f->other, &m);
+        assert_int_equal(n, m);
+        assert_memory_equal(one, two, n);
+        free(one);
+        free(two);
+        ad_student_destroy(a);
+        ad_student_destroy(b);
+    }
+}
+
+/* A saved student as tensors that can be changed, without metadata unless it is kept. */
+static st_memory tensors_of(const fixture *f, const ad_student *s)
+{
+    adi_safetensors *file = NULL;
+    st_memory m = {0};
+    assert_int_equal(ad_student_save(s, f->path), AD_OK);
+    assert_int_equal(adi_st_open(&adi_default_allocator, f->path, &file), AD_OK);
+    for (int32_t i = 0; i < adi_st_count(file); i++) {
+        const adi_st_tensor *t = adi_st_at(file, i);
+        memcpy(st_memory_add(&m, t->name, t->dtype, t->ndim, t->shape), t->data,
+               (size_t)t->count * adi_dtype_bytes(t->dtype));
+    }
+    adi_st_close(file);
+    return m;
+}
+
+static ad_status load(const fixture *f, st_memory *m, const ad_student_options *o, ad_student **out)
+{
+    adi_st_close(st_memory_open(m, &adi_default_allocator));
+    put_file(f->path, m->bytes, m->size);
+    *out = (ad_student *)(void *)m; /* must become NULL */
+    const ad_status status = ad_student_load(f->teacher, f->path, o, out);
+    assert_true((status == AD_OK) == (*out != NULL));
+    return status;
+}
+
+static void not_taken(const fixture *f, st_memory *m, const ad_student_options *o, ad_status status, const char *part)
+{
+    ad_student *s;
+    const ad_status got = load(f, m, o, &s);
+    says(got, status, part);
+    assert_non_null(strstr(ad_last_error_message(), f->path)); /* and which file it was */
+}
+
+/* "student.layer2.0.conv1.weight" to "model.5.0.conv1.weight". */
+static void as_sequence(st_memory *m, const char *prefix)
+{
+    for (int32_t i = 0; i < m->count; i++) {
+        char name[160];
+        const char *own = m->entries[i].name + strlen("student.");
+        if (strncmp(own, "conv1.", 6) == 0)
+            snprintf(name, sizeof name, "%smodel.0.%s", prefix, own + 6);
+        else if (strncmp(own, "bn1.", 4) == 0)
+            snprintf(name, sizeof name, "%smodel.1.%s", prefix, own + 4);
+        else
+            snprintf(name, sizeof name, "%smodel.%d.%s", prefix, own[5] - '0' + 3, own + 7);
+        memcpy(m->entries[i].name, name, sizeof name);
+    }
+}
+
+static void names_of_others(void **state)
+{
+    const fixture *f = *state;
+    ad_student *s = mini_student(f->teacher, AD_STUDENT_STFPM, 2), *loaded;
+    static const char *const prefixes[] = {"", "student.", "module."};
+    static const int64_t two[] = {2, 5}, none[] = {0};
+    stir(s);
+    for (int i = 0; i < 6; i++) {
+        st_memory m = tensors_of(f, s);
+        if (i < 3)
+            as_sequence(&m, prefixes[i]);
+        else
+            for (int32_t k = 0; k < m.count; k++) {
+                char name[160];
+                snprintf(name, sizeof name, "%s%s", prefixes[i - 3], m.entries[k].name + strlen("student."));
+                memcpy(m.entries[k].name, name, sizeof name);
+            }
+        st_memory_add(&m, "fc.weight", ADI_F32, 2, two); /* what is more than needed does not matter */
+        st_memory_add(&m, "bn1.num_batches_tracked.x", ADI_I64, 1, none);
+        if (load(f, &m, NULL, &loaded) != AD_OK)
+            fail_msg("%d: %s", i, ad_last_error_message());
+        assert_true(same_student(s, loaded));
+        ad_student_info info = {.struct_size = sizeof info};
+        assert_int_equal(ad_student_get_info(loaded, &info), AD_OK);
+        assert_int_equal(info.epochs_trained, 0);
+        ad_student_destroy(loaded);
+        st_memory_remove_all(&m, i < 3 ? (i == 0 ? "model.5." : i == 1 ? "student.model.5." : "module.model.5.")
+                                       : (i == 3 ? "layer2." : i == 4 ? "student.layer2." : "module.layer2."));
+        not_taken(f, &m, NULL, AD_ERR_MISMATCH, "holds no tensor for 'layer2.0.conv1.weight' of the student's mini");
+        st_memory_free(&m);
+    }
+    ad_student_destroy(s);
+}
+
+static void every_tensor_is_needed(void **state)
+{
+    const fixture *f = *state;
+    for (int32_t kind = 0; kind < 2; kind++) {
+        ad_student *s = mini_student(f->teacher, kind, 2);
+        st_memory all = tensors_of(f, s);
+        ad_student_options o;
+        ad_student_options_init(&o, sizeof o);
+        o.kind = kind;
+        o.unet_depth = 1;
+        for (int32_t i = 0; i < all.count; i++) {
+            const st_entry *e = &all.entries[i];
+            st_memory m = st_memory_copy(&all);
+            const int unet = strncmp(e->name, "ae.", 3) == 0;
+            const char *own = strchr(unet ? e->name + 3 : e->name, '.') + 1;
+            char part[250];
+            st_memory_remove(&m, e->name);
+            snprintf(part, sizeof part, "holds no tensor for '%s' of the student's", own);
+            not_taken(f, &m, &o, AD_ERR_MISMATCH, part);
+            int64_t shape[5] = {1, 1, 1, 1, 1};
+            shape[0] = e->count; /* as many values, in one row or one dimension more */
+            st_memory_add(&m, e->name, ADI_F32, e->ndim == 1 ? 2 : 1, shape);
+            snprintf(part, sizeof part, "tensor '%s' is [%lld%s], the student's", e->name, (long long)e->count,
+                     e->ndim == 1 ? ",1" : "");
+            not_taken(f, &m, &o, AD_ERR_MISMATCH, part);
+            st_memory_free(&m);
+        }
+        st_memory_free(&all);
+        ad_student_destroy(s);
+    }
+}
+
+static void values_that_are_none(void **state)
+{
+    const fixture *f = *state;
+    ad_student *s = mini_student(f->teacher, AD_STUDENT_STFPM, 2), *loaded;
+    st_memory m = tensors_of(f, s);
+    float *weight = st_memory_find(&m, "student.layer2.0.conv2.weight")->data;
+    float *var = st_memory_find(&m, "student.layer3.0.bn1.running_var")->data;
+    float *mean = st_memory_find(&m, "student.layer3.0.bn1.running_mean")->data;
+    static const float odd[] = {NAN, INFINITY, -INFINITY};
+    for (int i = 0; i < 3; i++) {
+        const float old = weight[17];
+        weight[17] = odd[i];
+        not_taken(f, &m, NULL, AD_ERR_NUMERIC, "tensor 'student.layer2.0.conv2.weight'");
+        weight[17] = old;
+    }
+    var[3] = -1e-9f;
+    not_taken(f, &m, NULL, AD_ERR_NUMERIC, "tensor 'student.layer3.0.bn1.running_var': a running variance is -1e-09");
+    var[3] = 0.0f;
+    mean[3] = -5.0f;
+    assert_int_equal(load(f, &m, NULL, &loaded), AD_OK);
+    ad_student_destroy(loaded);
+    const int64_t shape[] = {8};
+    st_memory_remove(&m, "student.layer3.0.bn1.bias");
+    st_memory_add(&m, "student.layer3.0.bn1.bias", ADI_I64, 1, shape);
+    not_taken(f, &m, NULL, AD_ERR_FORMAT, "student.layer3.0.bn1.bias");
+    st_memory_remove(&m, "student.layer3.0.bn1.bias");
+    uint16_t *halves = st_memory_add(&m, "student.layer3.0.bn1.bias", ADI_F16, 1, shape);
+    halves[5] = 0x3e00; /* 1.5 */
+    assert_int_equal(load(f, &m, NULL, &loaded), AD_OK);
+    const adi_module_param *p = adi_module_find(loaded->net, adi_graph_find_node(loaded->net->graph, "layer3.0.bn1"), 1);
+    assert_true(loaded->net->values[p->offset + 5] == 1.5f && loaded->net->values[p->offset + 4] == 0.0f);
+    ad_student_destroy(loaded);
+    st_memory_free(&m);
+    ad_student_destroy(s);
+}
+
+/* Metadata of a student file, written anew with `key` as `value` (NULL: without it). */
+static void with_metadata(const fixture *f, const ad_student *s, const char *key, const char *value)
+{
+    adi_safetensors *file = NULL;
+    adi_st_writer *w = NULL;
+    const char *k, *v;
+    assert_int_equal(ad_student_save(s, f->other), AD_OK);
+    assert_int_equal(adi_st_open(&adi_default_allocator, f->other, &file), AD_OK);
+    assert_int_equal(adi_st_writer_create(&adi_default_allocator, &w), AD_OK);
+    for (size_t i = 0; adi_st_meta_at(file, i, &k, &v); i++)
+        if (strncmp(k, "adfeat.crc32", 12) != 0 && strcmp(k, key) != 0)
+            assert_int_equal(adi_st_writer_meta(w, k, v), AD_OK);
+    if (value)
+        assert_int_equal(adi_st_writer_meta(w, key, value), AD_OK);
+    for (int32_t i = 0; i < adi_st_count(file); i++) {
+        const adi_st_tensor *t = adi_st_at(file, i);
+        assert_int_equal(adi_st_writer_tensor(w, t->name, t->dtype, t->ndim, t->shape, t->data), AD_OK);
+    }
+    assert_int_equal(adi_st_writer_save(w, f->path), AD_OK);
+    adi_st_writer_destroy(w);
+    adi_st_close(file);
+}
+
+static void what_the_file_says(void **state)
+{
+    const fixture *f = *state;
+    static const struct {
+        const char *key, *value;
+        ad_status status;
+        const char *part;
+    } cases[] = {
+        {"adfeat.kind", "scorer", AD_ERR_FORMAT, "this is no student but a scorer"},
+        {"adfeat.kind", "checkpoint", AD_ERR_FORMAT, "this is no student but a checkpoint"},
+        {"adfeat.format", "2", AD_ERR_UNSUPPORTED, "the student's format is 2, this version reads 1"},
+        {"adfeat.format", NULL, AD_ERR_UNSUPPORTED, "the student's format is missing"},
+        {"adfeat.architecture", "resnet18", AD_ERR_MISMATCH, "the student is a resnet18, its teacher here a mini"},
+        {"adfeat.student.kind", "ast", AD_ERR_FORMAT, "the student's metadata: option kind: 'ast' is none"},
+        {"adfeat.student.layers", "layer1,layer9", AD_ERR_MISMATCH, "the student's metadata: mini has no layer 'layer9'"},
+        {"adfeat.student.unet_depth", "7", AD_ERR_FORMAT, "the student's metadata: option unet_depth"},
+        {"adfeat.student.unet_depth", "2", AD_ERR_MISMATCH, "of the student's"},
+        {"adfeat.student.seed", "-1", AD_ERR_FORMAT, "the student's metadata: option seed"},
+        {"adfeat.student.epochs", "-1", AD_ERR_FORMAT, "the student's metadata: option epochs"},
+        {"adfeat.student.epochs", "many", AD_ERR_FORMAT, "the student's metadata: option epochs"},
+        {"adfeat.student.epochs", "9223372036854775807", AD_ERR_FORMAT, "the student's metadata: option epochs"},
+    };
+    ad_student *s = mini_student(f->teacher, AD_STUDENT_STFPM_UNET, 2), *loaded = NULL;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        with_metadata(f, s, cases[i].key, cases[i].value);
+        says(ad_student_load(f->teacher, f->path, NULL, &loaded), cases[i].status, cases[i].part);
+        assert_null(loaded);
+    }
+    with_metadata(f, s, "adfeat.student.epochs", NULL);
+    assert_int_equal(ad_student_load(f->teacher, f->path, NULL, &loaded), AD_OK);
+    assert_true(same_student(s, loaded));
+    ad_student_destroy(loaded);
+    ad_student_destroy(s);
+}
+
+static void damaged(void **state)
+{
+    const fixture *f = *state;
+    ad_student *s = mini_student(f->teacher, AD_STUDENT_STFPM, 2), *loaded = NULL;
+    size_t size;
+    assert_int_equal(ad_student_save(s, f->path), AD_OK);
+    uint8_t *bytes = file_bytes(f->path, &size);
+    for (size_t i = 0; i < size; i += 97) {
+        bytes[i] ^= 4;
+        put_file(f->path, bytes, size);
+        assert_int_not_equal(ad_student_load(f->teacher, f->path, NULL, &loaded), AD_OK);
+        assert_null(loaded);
+        bytes[i] ^= 4;
+        put_file(f->path, bytes, i);
+        says(ad_student_load(f->teacher, f->path, NULL, &loaded), AD_ERR_FORMAT, f->path);
+    }
+    unlink(f->path);
+    says(ad_student_load(f->teacher, f->path, NULL, &loaded), AD_ERR_IO, f->path);
+    says(ad_student_save(s, "no/such/folder/s"), AD_ERR_IO, "no/such/folder/s");
+    free(bytes);
+    ad_student_destroy(s);
+}
+
+/* The caller's options are what counts, where there are any. */
+static void with_options(void **state)
+{
+    const fixture *f = *state;
+    ad_student *s = mini_student(f->teacher, AD_STUDENT_STFPM_UNET, 2), *loaded = NULL;
+    ad_student_options o;
+    assert_int_equal(ad_student_save(s, f->path), AD_OK);
+    ad_student_options_init(&o, sizeof o);
+    o.layers = "layer1,layer2";
+    assert_int_equal(ad_student_load(f->teacher, f->path, &o, &loaded), AD_OK);
+    ad_student_info info = {.struct_size = sizeof info};
+    assert_int_equal(ad_student_get_info(loaded, &info), AD_OK);
+    assert_string_equal(info.layers, "layer1,layer2");
+    assert_int_equal(info.kind, AD_STUDENT_STFPM);
+    assert_true(loaded->net->total < s->net->total);
+    ad_student_destroy(loaded);
+    ad_student *plain = mini_student(f->teacher, AD_STUDENT_STFPM, 2);
+    assert_int_equal(ad_student_save(plain, f->path), AD_OK);
+    ad_student_options_init(&o, sizeof o);
+    o.kind = AD_STUDENT_STFPM_UNET;
+    says(ad_student_load(f->teacher, f->path, &o, &loaded), AD_ERR_MISMATCH, "holds no tensor for 'e1.0.conv.weight' of the");
+    ad_student_destroy(plain);
+    ad_student_destroy(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(saved_and_loaded), cmocka_unit_test(names_of_others),
+        cmocka_unit_test(every_tensor_is_needed), cmocka_unit_test(values_that_are_none),
+        cmocka_unit_test(what_the_file_says), cmocka_unit_test(damaged),
+        cmocka_unit_test(with_options),
+    };
+    return cmocka_run_group_tests_name("student_file", tests, set_up, tear_down);
+}
