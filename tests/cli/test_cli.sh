@@ -193,9 +193,10 @@ one_sentence "cannot write 'embedded.safetensors'" 'full disk'
 cmp -s kept embedded.safetensors || wrong "full disk: the old file changed"
 rm kept
 
-# Interrupted: the slow reference kernels take minutes for this, so the signal comes amid the fit.
+# Interrupted: the slow reference kernels take minutes for this, so the signal comes amid the fit. --foreground, since
+# timeout otherwise signals its whole group too, and a second signal kills at once.
 if [ -z "$(trap -p INT)" ]; then
-    timeout --preserve-status -k 60 -s INT 2 "$adfeat" fit gaussian --weights w.safetensors \
+    timeout --foreground --preserve-status -k 60 -s INT 2 "$adfeat" fit gaussian --weights w.safetensors \
         --layers layer2 --size 320 --device ref --data set -o x >stdout 2>stderr
     code=$?
     [ $code -eq 130 ] || wrong "interrupted fit: exit code $code, not 130"
