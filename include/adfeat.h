@@ -444,7 +444,8 @@ AD_API void ad_fit_options_init(ad_fit_options *options, size_t struct_size);
 /** Fit on every image of a dataset and finish: ad_fitter_add() for each, then
  *  ad_fitter_finish().
  *  @param good NULL: on what was added so far; so a cancelled training goes on with callbacks
- *  @return AD_OK; AD_ERR_CANCELLED; what reading an image or a numeric failure gives. After a
+ *  @return AD_OK; AD_ERR_CANCELLED; what reading an image or a numeric failure gives; of
+ *         checkpoints, AD_ERR_IO, AD_ERR_FORMAT, AD_ERR_MISMATCH (of another training). After a
  *         failure the fitter holds the images added before it and may be used again or
  *         destroyed.
  *  @note Memory is known beforehand: ad_fitter_memory(). For methods that train nothing it does not
@@ -460,14 +461,16 @@ AD_NODISCARD AD_API ad_status ad_fitter_add(ad_fitter *fitter, const ad_image *i
 AD_NODISCARD AD_API ad_status ad_fitter_merge(ad_fitter *fitter, const ad_fitter *other);
 /** Make a scorer of what was added so far; the fitter can go on. A method that trains a student
  *  trains it here, for as long as its options say; after a failure or a cancelled ad_fit() the next
- *  call goes on where that one stopped.
+ *  call goes on where that one stopped, or after AD_ERR_NUMERIC begins anew with the parameters that
+ *  were best. Images added in between begin a new training, of the student as it is.
  *  @return AD_OK, AD_ERR_STATE (too few images), AD_ERR_NUMERIC (images without any variation; a loss
  *         that is not finite: the student keeps its best parameters), AD_ERR_OUT_OF_MEMORY */
 AD_NODISCARD AD_API ad_status ad_fitter_finish(ad_fitter *fitter, ad_scorer **out_scorer);
 /** Images added so far, merged ones included. */
 AD_API int64_t ad_fitter_count(const ad_fitter *fitter);
 /** Upper limit, in bytes, of what the fitter holds while it grows, however many images are
- *  added. What resizing a frame needs is included once a frame of that size has been added. */
+ *  added; for a method that trains a student, with those added so far. What resizing a frame needs
+ *  is included once a frame of that size has been added. */
 AD_API size_t ad_fitter_memory(const ad_fitter *fitter);
 AD_API void ad_fitter_destroy(ad_fitter *fitter);
 

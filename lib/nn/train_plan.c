@@ -44,7 +44,8 @@ static void touch(adi_train_plan *p, int32_t value, int32_t time)
 static ad_status too_large(const adi_train_plan *p)
 {
     return adi_fail(AD_ERR_SHAPE, "%s: the activations of %lld inputs of %lldx%lld are too large",
-                    p->module->graph->name, (long long)p->input.n, (long long)p->input.w, (long long)p->input.h);
+                    p->module->graph->name, (long long)p->input.n, (long long)p->input.w,
+                    (long long)p->input.h);
 }
 
 /* ---- Forward ---- */

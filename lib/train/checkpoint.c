@@ -117,8 +117,9 @@ static ad_status find(const adi_safetensors *file, const char *name, adi_dtype d
 {
     const adi_st_tensor *t = adi_st_find(file, name);
     if (!t || t->dtype != dtype || t->ndim != 1 || (size_t)t->count != count)
-        return adi_fail(AD_ERR_MISMATCH, "the checkpoint has no tensor '%s' of %zu values: it is of another training",
-                        name, count);
+        return adi_fail(AD_ERR_MISMATCH,
+                        "the checkpoint has no tensor '%s' of %zu values: it is of another training", name,
+                        count);
     *out = t;
     return AD_OK;
 }
@@ -184,12 +185,13 @@ static ad_status check_position(const adi_train_position *p, const adi_trainee *
     const int phase = is_count(p->phase, t->phase_count - 1);
     const double epochs = phase ? t->phases[(int32_t)p->phase].epochs : 0.0;
     if (!phase || !is_count(p->epoch, epochs))
-        return adi_fail(AD_ERR_MISMATCH, "the checkpoint is at epoch %g of phase %g, this training has %g epochs there",
+        return adi_fail(AD_ERR_MISMATCH,
+                        "the checkpoint is at epoch %g of phase %g, this training has %g epochs there",
                         p->epoch, p->phase, epochs);
     if (!is_count(p->batch, INT32_MAX) || !is_count(p->images, INT32_MAX) || !is_count(p->best_epoch, p->epoch)
         || !is_count(p->stale, p->epoch))
-        return adi_fail(AD_ERR_FORMAT, "the checkpoint's position is impossible: batch %g, best epoch %g of %g", p->batch,
-                        p->best_epoch, p->epoch);
+        return adi_fail(AD_ERR_FORMAT, "the checkpoint's position is impossible: batch %g, best epoch %g of %g",
+                        p->batch, p->best_epoch, p->epoch);
     return AD_OK;
 }
 
@@ -208,7 +210,8 @@ ad_status adi_checkpoint_read(const adi_safetensors *file, const adi_trainee *t,
     ADI_TRY(adi_st_read_f64(file, x, counters));
     for (int32_t i = 0; i < t->counter_count; i++)
         if (!(counters[i] >= 0.0 && counters[i] < 9e15))
-            return adi_fail(AD_ERR_FORMAT, "the checkpoint's counter '%s' is %g", t->counters[i].name, counters[i]);
+            return adi_fail(AD_ERR_FORMAT, "the checkpoint's counter '%s' is %g", t->counters[i].name,
+                            counters[i]);
     ADI_TRY(each_array(file, t, 0));
     t->begin_phase(t->self, (int32_t)there.phase); /* whatever else depends on the phase */
     ADI_TRY(each_array(file, t, 1));

@@ -67,8 +67,8 @@ ad_status adi_fit_loop_init(adi_fit_loop *loop, const adi_allocator *a, adi_trai
     loop->held_out = adi_calloc(a, 2 * (size_t)images, sizeof *loop->held_out);
     if (!loop->held_out)
         return adi_fail_memory();
-    const ad_status status = adi_train_test_split(images, validation_share, (uint32_t)split_seed, loop->held_out,
-                                                  &loop->held_out_count);
+    const ad_status status = adi_train_test_split(images, validation_share, (uint32_t)split_seed,
+                                                  loop->held_out, &loop->held_out_count);
     if (status != AD_OK) {
         adi_fit_loop_free(loop);
         return status;
@@ -170,9 +170,9 @@ static ad_status find_order(adi_fit_loop *loop)
 static ad_status not_finite(adi_fit_loop *loop, const char *what)
 {
     const adi_train_position *p = &loop->position;
-    const ad_status status =
-        adi_fail(AD_ERR_NUMERIC, "%s: a lower learning rate may help; the student has the parameters of %s %d again", what,
-                 p->best_epoch > 0.0 ? "epoch" : "its start, epoch", (int)p->best_epoch);
+    const ad_status status = adi_fail(
+        AD_ERR_NUMERIC, "%s: a lower learning rate may help; the student has the parameters of %s %d again",
+        what, p->best_epoch > 0.0 ? "epoch" : "its start, epoch", (int)p->best_epoch);
     take_best(loop->trainee);
     begin_phase(loop, 0);
     return status;
@@ -181,15 +181,16 @@ static ad_status not_finite(adi_fit_loop *loop, const char *what)
 static ad_status bad_loss(adi_fit_loop *loop, double loss)
 {
     char what[100];
-    snprintf(what, sizeof what, "the loss is %g at epoch %d, batch %d", isnan(loss) ? NAN : loss, (int)loop->position.epoch + 1,
-             (int)loop->position.batch + 1);
+    snprintf(what, sizeof what, "the loss is %g at epoch %d, batch %d", isnan(loss) ? NAN : loss,
+             (int)loop->position.epoch + 1, (int)loop->position.batch + 1);
     return not_finite(loop, what);
 }
 
 static ad_status bad_validation(adi_fit_loop *loop, double error)
 {
     char what[100];
-    snprintf(what, sizeof what, "the validation error is %g after epoch %d", isnan(error) ? NAN : error, (int)loop->position.epoch + 1);
+    snprintf(what, sizeof what, "the validation error is %g after epoch %d", isnan(error) ? NAN : error,
+             (int)loop->position.epoch + 1);
     return not_finite(loop, what);
 }
 
@@ -231,9 +232,10 @@ static ad_status run_batch(running *r)
     p->reconstruction += count * loss.reconstruction;
     r->latest = loss;
     r->done += t->phases[phase].cost;
-    return tell(r, 0) ? adi_fail(AD_ERR_CANCELLED, "the training was cancelled in epoch %d after batch %d of %d",
-                                 (int)p->epoch + 1, (int)p->batch, batches_of(loop))
-                      : AD_OK;
+    return tell(r, 0)
+               ? adi_fail(AD_ERR_CANCELLED, "the training was cancelled in epoch %d after batch %d of %d",
+                          (int)p->epoch + 1, (int)p->batch, batches_of(loop))
+               : AD_OK;
 }
 
 static ad_status end_epoch(running *r)
@@ -316,7 +318,8 @@ ad_status adi_fit_loop_run(adi_fit_loop *loop, const adi_fit_control *control)
     running r = {.loop = loop, .control = control, .began = seconds_now()};
     const ad_fit_options *o = control->options;
     if (o->checkpoint_dir && o->resume)
-        ADI_TRY(adi_checkpoint_load(loop->allocator, o->checkpoint_dir, loop->trainee, &loop->position, &r.resumed));
+        ADI_TRY(adi_checkpoint_load(loop->allocator, o->checkpoint_dir, loop->trainee, &loop->position,
+                                    &r.resumed));
     const ad_status status = run_phases(&r);
     if (status == AD_ERR_CANCELLED && o->checkpoint_dir) {
         char sentence[512]; /* what was cancelled is more worth saying than that a checkpoint was written */

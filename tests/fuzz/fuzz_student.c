@@ -108,7 +108,8 @@ static uint64_t read_checkpoint(const fuzz_input *in, fuzz_heap *heap)
     if (status == AD_OK) {
         status = adi_checkpoint_read(file, &f.trainee, &loop.position);
         if (status != AD_OK)
-            FUZZ_CHECK(memcmp(&f, &before, sizeof f) == 0 && memcmp(&position, &loop.position, sizeof position) == 0);
+            FUZZ_CHECK(memcmp(&f, &before, sizeof f) == 0 &&
+                       memcmp(&position, &loop.position, sizeof position) == 0);
     }
     adi_st_close(file);
     fuzz_check_status(status, 0, heap);
@@ -123,7 +124,8 @@ static uint64_t read_checkpoint(const fuzz_input *in, fuzz_heap *heap)
         fuzz_forget_message();
         status = adi_fit_loop_run(&loop, &control);
         fuzz_check_status(status, 0, heap);
-        FUZZ_CHECK(status == AD_OK || status == AD_ERR_NUMERIC); /* values near the largest may grow beyond it */
+        FUZZ_CHECK(status == AD_OK ||
+                   status == AD_ERR_NUMERIC); /* values near the largest may grow beyond it */
         for (int i = 0; i < 3; i++)
             FUZZ_CHECK(isfinite(f.values[i]));
         fuzz_digest(&seen, f.values, sizeof f.values);

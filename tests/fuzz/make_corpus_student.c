@@ -40,7 +40,8 @@ static void save_student(const ad_student *s, const char *name, int flags)
     free(bytes);
 }
 
-/* The network alone under other people's names: `sequence` as in STFPM's official checkpoints, without metadata. */
+/* The network alone under other people's names: `sequence` as in STFPM's official checkpoints, without
+ * metadata. */
 static void save_as_others(const ad_student *s, const char *name, int sequence)
 {
     char path[4096], longer[160];

@@ -1,5 +1,5 @@
-/* What fuzz_student.c reads its inputs against and make_corpus_student.c makes them for: a teacher, and a training
- * of a few floats. */
+/* What fuzz_student.c reads its inputs against and make_corpus_student.c makes them for: a teacher, and a
+ * training of a few floats. */
 #ifndef ADFEAT_TESTS_FUZZ_STUDENT_INPUTS_H
 #define ADFEAT_TESTS_FUZZ_STUDENT_INPUTS_H
 
@@ -135,7 +135,8 @@ static inline void floats_epoch_done(void *self, int32_t phase)
     (void)phase;
 }
 
-static inline const char *floats_describe(void *self, int32_t index, char *value, size_t size, int32_t *out_may_differ)
+static inline const char *floats_describe(void *self, int32_t index, char *value, size_t size,
+                                          int32_t *out_may_differ)
 {
     static const char *const names[] = {"images", "epochs", "lr"};
     (void)self;
@@ -147,12 +148,19 @@ static inline const char *floats_describe(void *self, int32_t index, char *value
 static inline void floats_init(floats *f)
 {
     *f = (floats){.values = {1.0f, -2.0f, 3.0f}};
-    f->trainee = (adi_trainee){.self = f, .phases = {{"first", 3, 0, 1.0}, {"second", 2, 0, 2.0}}, .phase_count = 2,
-                               .array_count = 2, .counter_count = 1,
+    f->trainee = (adi_trainee){.self = f,
+                               .phases = {{"first", 3, 0, 1.0}, {"second", 2, 0, 2.0}},
+                               .phase_count = 2,
+                               .array_count = 2,
+                               .counter_count = 1,
                                .arrays = {{"values", f->values, f->best, 3}, {"state", f->state, NULL, 2}},
-                               .counters = {{"steps", &f->steps}}, .begin_phase = floats_begin,
-                               .gradients = floats_gradients, .update = floats_update, .validate = floats_validate,
-                               .epoch_done = floats_epoch_done, .describe = floats_describe};
+                               .counters = {{"steps", &f->steps}},
+                               .begin_phase = floats_begin,
+                               .gradients = floats_gradients,
+                               .update = floats_update,
+                               .validate = floats_validate,
+                               .epoch_done = floats_epoch_done,
+                               .describe = floats_describe};
 }
 
 /* Ten images, two held out, batches of three; what it allocates is the allocator's. */

@@ -118,7 +118,8 @@ static inline void dual_deconv(dual_network *d, int32_t node, const dual_map *in
                                     continue;
                                 dual *to = &out->x[((n * out->s.h + y) * out->s.w + x) * out->s.c + o];
                                 *to = dual_add(*to, dual_mul(dual_at(in, n, i, j, c),
-                                                             dual_param(d, node, 0, ((c * out->s.c + o) * k + u) * k + v)));
+                                                             dual_param(d, node, 0,
+                                                                        ((c * out->s.c + o) * k + u) * k + v)));
                             }
 }
 
@@ -207,11 +208,13 @@ static inline void dual_l2norm(const dual_map *in, dual_map *out)
         for (int64_t c = 0; c < in->s.c; c++)
             sum = dual_add(sum, dual_mul(in->x[p + c], in->x[p + c]));
         for (int64_t c = 0; c < in->s.c; c++)
-            out->x[p + c] = sum.v > 1e-24 ? dual_mul(in->x[p + c], dual_rsqrt(sum)) : dual_scale(1e12, in->x[p + c]);
+            out->x[p + c] =
+                sum.v > 1e-24 ? dual_mul(in->x[p + c], dual_rsqrt(sum)) : dual_scale(1e12, in->x[p + c]);
     }
 }
 
-static inline void dual_each(dual_network *d, const adi_op *op, const dual_map *a, const dual_map *b, dual_map *out)
+static inline void dual_each(dual_network *d, const adi_op *op, const dual_map *a, const dual_map *b,
+                             dual_map *out)
 {
     for (int64_t i = 0; i < dual_count(&out->s); i++) {
         const dual x = a->x[i];

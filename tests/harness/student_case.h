@@ -132,8 +132,8 @@ static inline void put_file(const char *path, const void *bytes, size_t size)
 static inline void says(ad_status got, ad_status want, const char *part)
 {
     if (got != want || !strstr(ad_last_error_message(), part))
-        fail_msg("%s, '%s': not %s, '%s'", ad_status_name(got), got ? ad_last_error_message() : "", ad_status_name(want),
-                 part);
+        fail_msg("%s, '%s': not %s, '%s'", ad_status_name(got), got ? ad_last_error_message() : "",
+                 ad_status_name(want), part);
 }
 
 #endif

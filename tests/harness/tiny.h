@@ -50,8 +50,8 @@ static inline char *tiny_path(const char *name)
     return path;
 }
 
-/* The same in memory, where there is such a folder: for tests that save so often that waiting for the disk is most
- * of what they do. */
+/* The same in memory, where there is such a folder: for tests that save so often that waiting for the disk is
+ * most of what they do. */
 static inline char *tiny_fast_path(const char *name)
 {
     static const char memory[] = "/dev/shm";

@@ -2,6 +2,8 @@
 #ifndef ADFEAT_TESTS_STFPM_CASE_H
 #define ADFEAT_TESTS_STFPM_CASE_H
 
+#include <sys/stat.h>
+
 #include "harness/method_case.h"
 #include "harness/student_case.h"
 #include "methods/stfpm.h"
@@ -29,8 +31,8 @@ static inline void set(ad_stfpm_options *o, const char *key, const char *value)
         fail_msg("%s=%s: %s", key, value, ad_last_error_message());
 }
 
-/* Two epochs (with U-Nets one before them) of three steps: eight images, two held out, batches of two. `settings`:
- * "key=value key=value". */
+/* Two epochs (with U-Nets one before them) of three steps: eight images, two held out, batches of two.
+ * `settings`: "key=value key=value". */
 static inline ad_stfpm_options mini_options(const char *settings)
 {
     static char texts[8][256]; /* strings are not copied */
@@ -122,6 +124,30 @@ static inline ad_fit_options listen(listener *l, const ad_student *s, const char
     o.checkpoint_dir = folder;
     o.resume = folder != NULL;
     return o;
+}
+
+/* ---- A folder for checkpoints ---- */
+
+static char folder[560], checkpoint[600];
+
+static inline void forget(void)
+{
+    unlink(checkpoint);
+}
+
+static inline int set_up_folder(void **state)
+{
+    char *path = tiny_fast_path("stfpm");
+    snprintf(folder, sizeof folder, "%s", path);
+    snprintf(checkpoint, sizeof checkpoint, "%s/checkpoint.safetensors", folder);
+    free(path);
+    return mkdir(folder, 0700) || set_up_resnet(state);
+}
+
+static inline int tear_down_folder(void **state)
+{
+    forget();
+    return rmdir(folder) || tear_down(state);
 }
 
 #endif

@@ -95,7 +95,8 @@ static int stop(void *user, const ad_train_progress *p)
     return p->epoch == 2 && !p->epoch_done;
 }
 
-/* The way of a student: trained until it is cancelled, saved, loaded, and trained to the end from the checkpoint. */
+/* The way of a student: trained until it is cancelled, saved, loaded, and trained to the end from the
+ * checkpoint. */
 static ad_status run_student(objects *o, fault_alloc *faults, int32_t kind)
 {
     static float heat[TINY_SIDE * TINY_SIDE];
@@ -173,7 +174,8 @@ static void every_allocation_can_fail(void **state)
             fault_alloc faults = {.fail_at = n};
             objects o = {0};
             const ad_status status =
-                r < 3 ? run(&o, &faults, kinds[r]) : run_student(&o, &faults, r == 3 ? AD_STUDENT_STFPM : AD_STUDENT_STFPM_UNET);
+                r < 3 ? run(&o, &faults, kinds[r])
+                      : run_student(&o, &faults, r == 3 ? AD_STUDENT_STFPM : AD_STUDENT_STFPM_UNET);
             if (status != AD_OK) {
                 if (status != AD_ERR_OUT_OF_MEMORY || !strstr(ad_last_error_message(), "out of memory"))
                     fail_msg("allocation %ld: %s, '%s'", n, ad_status_name(status),

@@ -95,9 +95,11 @@ static void scoring_allocates_nothing(void **state)
         assert_int_equal(ad_context_create(&co, &context), AD_OK);
         assert_int_equal(tiny_open(context, weights, &net), AD_OK);
         assert_int_equal(ad_dataset_from_callback(context, tiny_callback, pixels, 20, &good), AD_OK);
-        assert_int_equal(r > 2   ? tiny_stfpm_fitter(net, r == 3 ? AD_STUDENT_STFPM : AD_STUDENT_STFPM_UNET, "16", &fit)
-                         : padim ? ad_padim_fitter_create(net, &p, &fit)
-                                 : ad_gaussian_fitter_create(net, &o, &fit), AD_OK);
+        assert_int_equal(
+            r > 2   ? tiny_stfpm_fitter(net, r == 3 ? AD_STUDENT_STFPM : AD_STUDENT_STFPM_UNET, "16", &fit)
+            : padim ? ad_padim_fitter_create(net, &p, &fit)
+                    : ad_gaussian_fitter_create(net, &o, &fit),
+            AD_OK);
         assert_int_equal(ad_fit(fit, good, NULL, &scorer), AD_OK);
         const ad_map map = AD_MAP_INIT(heat, TINY_SIDE, TINY_SIDE, TINY_SIDE * sizeof(float));
         long ours = 0, theirs = 0;

@@ -1,5 +1,5 @@
-/* train/checkpoint.c and the loop's use of it, with a trainee of a few floats: the same bits wherever a training is
- * interrupted; a checkpoint that is damaged or of another training, a folder that cannot be written. */
+/* train/checkpoint.c and resuming: the same bits wherever a training is interrupted; checkpoints that are
+ * damaged or of another training; folders that cannot be written. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,11 +9,12 @@
 
 #include <sys/resource.h>
 
-#include "harness/fake_trainee.h"
+#include "fit_loop_case.h"
 
 /* ---- Interrupted anywhere ---- */
 
-static void interrupted_everywhere(int32_t epochs, int32_t second, double share, int32_t patience, const double *errors)
+static void interrupted_everywhere(int32_t epochs, int32_t second, double share, int32_t patience,
+                                   const double *errors)
 {
     watched *w = watch(fake_new(epochs, second), share, NULL);
     if (errors)
@@ -96,14 +97,6 @@ static void cancelled_again_and_again(void **state)
 }
 
 /* ---- A checkpoint after every epoch: what a process that died leaves behind ---- */
-
-static void write_checkpoint(const uint8_t *bytes, size_t size)
-{
-    FILE *f = fopen(checkpoint, "wb");
-    assert_non_null(f);
-    assert_int_equal(fwrite(bytes, 1, size, f), size);
-    assert_int_equal(fclose(f), 0);
-}
 
 static void from_every_epoch(void **state)
 {
@@ -240,7 +233,8 @@ static void damaged(void **state)
     static const float nothing[1] = {1.0f};
     static const int64_t one = 1;
     static const char *const kinds[] = {NULL, "student", "checkpoint"};
-    static const char *const says[] = {"this is no checkpoint but some other file", "this is no checkpoint but student",
+    static const char *const says[] = {"this is no checkpoint but some other file",
+                                       "this is no checkpoint but student",
                                        "format is missing, this version reads 1"};
     for (int i = 0; i < 3; i++) {
         assert_int_equal(adi_st_writer_create(&adi_default_allocator, &w), AD_OK);
@@ -260,9 +254,9 @@ static void impossible_positions(void **state)
     static const struct {
         int at;
         double value;
-    } cases[] = {{0, 2.0}, {0, -1.0}, {0, 0.5}, {0, 1e300}, {1, 4.0}, {1, 0.25}, {1, -1.0}, {2, 1.5}, {2, -1.0},
-                 {2, 1e300}, {3, -0.5}, {3, 1e300}, {9, 0.5}, {9, 1e300}, {9, 4.0}, {9, -1.0}, {10, 0.5}, {10, 1e300},
-                 {10, -1.0}};
+    } cases[] = {{0, 2.0}, {0, -1.0}, {0, 0.5},   {0, 1e300},  {1, 4.0},   {1, 0.25}, {1, -1.0},
+                 {2, 1.5}, {2, -1.0}, {2, 1e300}, {3, -0.5},   {3, 1e300}, {9, 0.5},  {9, 1e300},
+                 {9, 4.0}, {9, -1.0}, {10, 0.5},  {10, 1e300}, {10, -1.0}};
     make_checkpoint(20);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         adi_safetensors *file = NULL;
@@ -378,11 +372,16 @@ static void full_disk(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(same_bits_wherever_cancelled), cmocka_unit_test(cancelled_again_and_again),
-        cmocka_unit_test(from_every_epoch), cmocka_unit_test(more_epochs),
-        cmocka_unit_test(nothing_to_resume), cmocka_unit_test(of_another_training),
-        cmocka_unit_test(damaged), cmocka_unit_test(impossible_positions),
-        cmocka_unit_test(folder_goes_away), cmocka_unit_test(full_disk),
+        cmocka_unit_test(same_bits_wherever_cancelled),
+        cmocka_unit_test(cancelled_again_and_again),
+        cmocka_unit_test(from_every_epoch),
+        cmocka_unit_test(more_epochs),
+        cmocka_unit_test(nothing_to_resume),
+        cmocka_unit_test(of_another_training),
+        cmocka_unit_test(damaged),
+        cmocka_unit_test(impossible_positions),
+        cmocka_unit_test(folder_goes_away),
+        cmocka_unit_test(full_disk),
     };
     return cmocka_run_group_tests_name("checkpoint", tests, set_up, tear_down);
 }

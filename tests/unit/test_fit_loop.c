@@ -1,5 +1,5 @@
-/* train/fit_loop.c, with a trainee of a few floats: order, best epoch, patience and progress as they are promised, and
- * what becomes of a loss that is not finite. */
+/* train/fit_loop.c, with a trainee of a few floats: order, best epoch, patience and progress as they are
+ * promised, and what becomes of a training that is not finite. Interruptions are for test_checkpoint.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,8 +7,7 @@
 
 #include <cmocka.h>
 
-#include "harness/fake_trainee.h"
-#include "harness/fault_alloc.h"
+#include "fit_loop_case.h"
 
 /* ---- Order ---- */
 
@@ -125,8 +124,8 @@ static void not_finite(void **state)
     unwatch(w);
 }
 
-/* A parameter that a step made infinite, where no loss came after it to tell; validation does not see it either.
- * What is best, and what is on the disk, stays good. */
+/* A parameter that a step made infinite, where no loss came after it to tell; validation does not see it
+ * either. What is best, and what is on the disk, stays good. */
 static void infinite_parameters(void **state)
 {
     (void)state;
@@ -178,7 +177,8 @@ static void check_progress(watched *w, const ad_train_progress *p)
     static const double cost[2] = {1.0, 2.5};
     const int32_t total[2] = {3 * BATCHES, 2 * BATCHES};
     expected_batch += !p->epoch_done;
-    const int64_t done = expected_batch, phase = done > total[0] ? 1 : 0, within = done - (phase ? total[0] : 0);
+    const int64_t done = expected_batch, phase = done > total[0] ? 1 : 0,
+                  within = done - (phase ? total[0] : 0);
     assert_int_equal(p->phase_index, phase);
     assert_string_equal(p->phase, phase ? "second" : "first");
     assert_int_equal(p->phases, 2);
@@ -204,8 +204,8 @@ static void check_progress(watched *w, const ad_train_progress *p)
         *(b <= done ? &spent : &left) += cost[b > total[0]];
     assert_true(p->seconds > 0.0);
     if (fabs(p->seconds_left - p->seconds * left / spent) > 1e-9 * p->seconds * (1.0 + left / spent))
-        fail_msg("phase %d epoch %d batch %d done %d: %g seconds left after %g, not %g", (int)phase, p->epoch, p->batch,
-                 p->epoch_done, p->seconds_left, p->seconds, p->seconds * left / spent);
+        fail_msg("phase %d epoch %d batch %d done %d: %g seconds left after %g, not %g", (int)phase, p->epoch,
+                 p->batch, p->epoch_done, p->seconds_left, p->seconds, p->seconds * left / spent);
 }
 
 static void progress_numbers(void **state)
@@ -279,9 +279,12 @@ static void every_allocation_can_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(order_is_numpys), cmocka_unit_test(best_and_patience),
-        cmocka_unit_test(not_finite), cmocka_unit_test(infinite_parameters),
-        cmocka_unit_test(progress_numbers), cmocka_unit_test(resumed_is_told),
+        cmocka_unit_test(order_is_numpys),
+        cmocka_unit_test(best_and_patience),
+        cmocka_unit_test(not_finite),
+        cmocka_unit_test(infinite_parameters),
+        cmocka_unit_test(progress_numbers),
+        cmocka_unit_test(resumed_is_told),
         cmocka_unit_test(every_allocation_can_fail),
     };
     return cmocka_run_group_tests_name("fit_loop", tests, set_up, tear_down);

@@ -1,4 +1,5 @@
-/* train/optimiser.c: steps as PyTorch defines them, in double; a reset is a new beginning; state where there is any. */
+/* train/optimiser.c: steps as PyTorch defines them, in double; a reset is a new beginning; state where there is
+ * any. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -48,7 +49,8 @@ static void run(adi_optimiser *o, const adi_backend *be, float *w, reference *r,
         assert_int_equal(adi_optimiser_step(o, be->kernels, 2, w, gradients[step - 1], scale), AD_OK);
         assert_int_equal(o->steps, step);
         if (r)
-            (o->options.kind == AD_OPTIMIZER_ADAM ? adam : sgd)(r, gradients[step - 1], &o->options, scale, step);
+            (o->options.kind == AD_OPTIMIZER_ADAM ? adam : sgd)(r, gradients[step - 1], &o->options, scale,
+                                                                step);
     }
 }
 
@@ -108,6 +110,7 @@ static void every_allocation_can_fail(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(as_pytorch), cmocka_unit_test(every_allocation_can_fail)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(as_pytorch),
+                                       cmocka_unit_test(every_allocation_can_fail)};
     return cmocka_run_group_tests_name("optimiser", tests, NULL, NULL);
 }

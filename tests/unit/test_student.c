@@ -1,4 +1,5 @@
-/* Students as callers see them: what they consist of, seeded values, options, layers, lifetimes. */
+/* Students as callers see them: seeded, saved and loaded to the bit, made of the layers and options that are
+ * asked for. What is said of files that do not fit is for test_student_file.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "harness/student_fixture.h"
+#include "student_fixture.h"
 
 static void seeded(void **state)
 {
@@ -77,14 +78,51 @@ static void what_it_is(void **state)
     ad_student_destroy(s);
 }
 
+static void saved_and_loaded(void **state)
+{
+    const fixture *f = *state;
+    for (int32_t kind = 0; kind < 2; kind++) {
+        ad_student *a = mini_student(f->teacher, kind, 5), *b = NULL;
+        stir(a);
+        assert_int_equal(ad_student_save(a, f->path), AD_OK);
+        if (ad_student_load(f->teacher, f->path, NULL, &b) != AD_OK)
+            fail_msg("%s", ad_last_error_message());
+        assert_true(same_student(a, b));
+        ad_student_info x = {.struct_size = sizeof x}, y = {.struct_size = sizeof y};
+        assert_int_equal(ad_student_get_info(a, &x), AD_OK);
+        assert_int_equal(ad_student_get_info(b, &y), AD_OK);
+        assert_int_equal(x.kind, y.kind);
+        assert_string_equal(x.layers, y.layers);
+        assert_string_equal(x.teacher_digest, y.teacher_digest);
+        assert_int_equal(y.epochs_trained, 12345678901);
+        assert_int_equal(y.seed, 5);
+        assert_int_equal(x.parameter_count, y.parameter_count);
+        assert_int_equal(b->options.unet_depth, kind ? 1 : 2); /* which a plain student has none of */
+        assert_int_equal(ad_student_save(b, f->other), AD_OK);
+        size_t n, m;
+        uint8_t *one = file_bytes(f->path, &n), *two = file_bytes(f->other, &m);
+        assert_int_equal(n, m);
+        assert_memory_equal(one, two, n);
+        free(one);
+        free(two);
+        ad_student_destroy(a);
+        ad_student_destroy(b);
+    }
+}
+
 static void bad_options(void **state)
 {
     const fixture *f = *state;
     static const struct {
         const char *key, *value, *part;
-    } texts[] = {{"kind", "resnet", "kind"}, {"seed", "4294967296", "seed"}, {"seed", "1.5", "seed"},
-                 {"unet_head", "conv", "unet_head"}, {"unet_depth", "3", "unet_depth"}, {"unet_convs", "-1", "unet_convs"},
-                 {"depth", "1", "no option 'depth': there are kind, layers, seed, unet_head, unet_depth, unet_convs"}};
+    } texts[] = {
+        {"kind", "resnet", "kind"},
+        {"seed", "4294967296", "seed"},
+        {"seed", "1.5", "seed"},
+        {"unet_head", "conv", "unet_head"},
+        {"unet_depth", "3", "unet_depth"},
+        {"unet_convs", "-1", "unet_convs"},
+        {"depth", "1", "no option 'depth': there are kind, layers, seed, unet_head, unet_depth, unet_convs"}};
     ad_student_options o;
     ad_student *s = NULL;
     ad_student_options_init(&o, sizeof o);
@@ -115,19 +153,22 @@ static void bad_options(void **state)
 #undef REFUSED
 }
 
-/* Eight layers and no more; a hint of the teacher's; a layer that its weights do not reach; an op without a way back. */
+/* Eight layers and no more; a hint of the teacher's; a layer that its weights do not reach; an op without a way
+ * back. */
 static void layers(void **state)
 {
     const fixture *f = *state;
     char text[4096], list[64] = "";
-    int n = snprintf(text, sizeof text, "network many\ninput_size 32\nmean 0 0 0\nstd 1 1 1\nhint stfpm.layers t1,t0\n"
-                                        "input image : channels=3\n");
+    int n = snprintf(text, sizeof text,
+                     "network many\ninput_size 32\nmean 0 0 0\nstd 1 1 1\nhint stfpm.layers t1,t0\n"
+                     "input image : channels=3\n");
     for (int i = 0; i < 9; i++) {
-        n += snprintf(text + n, sizeof text - (size_t)n, "conv2d c%d <- %s%.0d : out=2 kernel=1\ntap t%d <- c%d\n", i,
-                      i ? "c" : "image", i - 1 > 0 ? i - 1 : 0, i, i);
+        n += snprintf(text + n, sizeof text - (size_t)n,
+                      "conv2d c%d <- %s%.0d : out=2 kernel=1\ntap t%d <- c%d\n", i, i ? "c" : "image",
+                      i - 1 > 0 ? i - 1 : 0, i, i);
         if (i == 1) /* "%.0d" writes nothing for 0 */
-            n = (int)(strstr(text, "conv2d c1") - text) + snprintf(strstr(text, "conv2d c1"), 200,
-                                                                   "conv2d c1 <- c0 : out=2 kernel=1\ntap t1 <- c1\n");
+            n = (int)(strstr(text, "conv2d c1") - text) +
+                snprintf(strstr(text, "conv2d c1"), 200, "conv2d c1 <- c0 : out=2 kernel=1\ntap t1 <- c1\n");
         snprintf(list + strlen(list), sizeof list - strlen(list), "%st%d", i ? "," : "", i);
     }
     st_memory m = mini_weights(text);
@@ -152,7 +193,8 @@ static void layers(void **state)
         st_memory_remove_all(&m, first);
     assert_int_equal(mini_open(f->context, text, &m, &net), AD_OK);
     o.layers = "t2,t3";
-    says(ad_student_create(net, &o, &s), AD_ERR_MISMATCH, "layer 't3' of many: the weights file ends before it");
+    says(ad_student_create(net, &o, &s), AD_ERR_MISMATCH,
+         "layer 't3' of many: the weights file ends before it");
     assert_null(s);
     ad_backbone_destroy(net);
     st_memory_free(&m);
@@ -212,9 +254,13 @@ static void null_arguments(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(seeded), cmocka_unit_test(initial_values),
-        cmocka_unit_test(what_it_is), cmocka_unit_test(bad_options),
-        cmocka_unit_test(layers), cmocka_unit_test(lifetimes),
+        cmocka_unit_test(seeded),
+        cmocka_unit_test(initial_values),
+        cmocka_unit_test(what_it_is),
+        cmocka_unit_test(saved_and_loaded),
+        cmocka_unit_test(bad_options),
+        cmocka_unit_test(layers),
+        cmocka_unit_test(lifetimes),
         cmocka_unit_test(null_arguments),
     };
     return cmocka_run_group_tests_name("student", tests, set_up, tear_down);

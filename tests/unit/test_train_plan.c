@@ -1,6 +1,6 @@
-/* nn/train_plan.c, nn/train_run.c: the gradient of a random linear functional of the taps, by every parameter and
- * by the input, against slopes that a second implementation carries along; that nothing is overwritten while
- * somebody still reads it; that a batch may be smaller than the plan's; that memory is what was told. */
+/* nn/train_plan.c, nn/train_run.c: the gradient of a random linear functional of the taps, by every parameter
+ * and by the input, against slopes that a second implementation carries along; that nothing is overwritten
+ * while somebody still reads it; that a batch may be smaller than the plan's; that memory is what was told. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "harness/random_module.h"
+#include "train_plan_case.h"
 
 /* ---- The gradient ---- */
 
@@ -34,7 +34,8 @@ static void close_to(const char *what, double got, double want, double unit, dou
 {
     const double error = fabs(got - want) / unit;
     if (!(error <= limit) && got != want)
-        fail_msg("%s is %.9g, should be %.9g: %.3g of its unit, limit %.3g\n%s", what, got, want, error, limit, text);
+        fail_msg("%s is %.9g, should be %.9g: %.3g of its unit, limit %.3g\n%s", what, got, want, error, limit,
+                 text);
     if (error > *worst && got != want)
         *worst = error;
 }
@@ -59,7 +60,8 @@ static void compare_gradients(dual_network *d, const trained *t, float *const *v
     const adi_module *m = d->module;
     const int64_t inputs = t->run.n * t->plan->input.h * t->plan->input.w * t->plan->input.c;
     double *along = calloc(m->total + (size_t)inputs, sizeof *along), *along_input = along + m->total;
-    double *got = calloc((size_t)m->param_count + 1, sizeof *got), *want = calloc((size_t)m->param_count + 1, sizeof *want);
+    double *got = calloc((size_t)m->param_count + 1, sizeof *got),
+           *want = calloc((size_t)m->param_count + 1, sizeof *want);
     double *unit = calloc((size_t)m->param_count + 1, sizeof *unit), largest = 1e-6;
     float *file = calloc(m->total + 1, sizeof *file);
     const adi_shape in = {t->run.n, t->plan->input.h, t->plan->input.w, t->plan->input.c};
@@ -89,9 +91,10 @@ static void compare_gradients(dual_network *d, const trained *t, float *const *v
     }
     dual_run(d, &in, t->run.input, along_input);
     want[last] = slope_of(d, t, v);
-    for (int32_t i = 0; i <= last; i++) /* a bias in front of a batch norm has a slope of 0 and its share of rounding */
-        close_to(i == last ? "the slope along the input" : m->graph->nodes[m->params[i].node].name, got[i], want[i],
-                 fmax(unit[i], 0.01 * largest), 2e-4, &worst_slope, text);
+    for (int32_t i = 0; i <= last;
+         i++) /* a bias in front of a batch norm has a slope of 0 and its share of rounding */
+        close_to(i == last ? "the slope along the input" : m->graph->nodes[m->params[i].node].name, got[i],
+                 want[i], fmax(unit[i], 0.01 * largest), 2e-4, &worst_slope, text);
     d->directions = NULL;
     free(along);
     free(got);
@@ -114,7 +117,8 @@ static void compare_statistics(const dual_network *d, const float *before, const
             }
             const size_t mean = adi_module_find(m, p->node, 2)->offset + k;
             const double batch = p->index == 2 ? d->batch_mean[mean] : d->batch_var[mean];
-            close_to("a running statistic", now, 0.9 * old + 0.1 * batch, fmax(1.0, fabs(batch)), 1e-5, &worst_value, text);
+            close_to("a running statistic", now, 0.9 * old + 0.1 * batch, fmax(1.0, fabs(batch)), 1e-5,
+                     &worst_value, text);
         }
     }
 }
@@ -179,7 +183,9 @@ static void special_graphs(void **state)
 {
     (void)state;
     op_seed();
-    const gradient_case cases[] = {{&adi_backend_ref, 1, 3, 3}, {&adi_backend_ref, 1, 3, 2}, {&adi_backend_cpu, 2, 5, 3},
+    const gradient_case cases[] = {{&adi_backend_ref, 1, 3, 3},
+                                   {&adi_backend_ref, 1, 3, 2},
+                                   {&adi_backend_cpu, 2, 5, 3},
                                    {&adi_backend_cpu, 1, 2, 2}};
     for (int32_t g = 0; g < SPECIAL; g++)
         for (size_t c = 0; c < sizeof cases / sizeof *cases; c++)
@@ -201,7 +207,8 @@ static void random_graphs(void **state)
     printf("worst value %.3g, worst slope %.3g\n", worst_value, worst_slope);
 }
 
-/* ---- The same bits whatever the threads; a batch's gradient does not depend on what the plan could hold ---- */
+/* ---- The same bits whatever the threads; a batch's gradient does not depend on what the plan could hold ----
+ */
 
 static void bits_of_threads(void **state)
 {
@@ -216,7 +223,8 @@ static void bits_of_threads(void **state)
         for (size_t i = 0; i < sizeof threads / sizeof *threads; i++) {
             adi_train_plan *p = NULL;
             const adi_shape input = {4, 8, 8, 3};
-            assert_int_equal(adi_train_plan_create(m, adi_backend_cpu.kernels, threads[i], &input, 0, &p), AD_OK);
+            assert_int_equal(adi_train_plan_create(m, adi_backend_cpu.kernels, threads[i], &input, 0, &p),
+                             AD_OK);
             op_state = begin;
             trained t = trained_new(p, 3);
             assert_int_equal(adi_train_forward(p, &t.run, 1), AD_OK);
@@ -261,11 +269,160 @@ static void scratch_of_smaller_batches(void **state)
     adi_module_destroy(m);
 }
 
+/* ---- What goes wrong ---- */
+
+typedef struct countdown {
+    long left, asked;
+} countdown;
+
+static int count_down(void *user)
+{
+    countdown *c = user;
+    c->asked++;
+    return c->left-- == 0;
+}
+
+static void cancelled_between_steps(void **state)
+{
+    (void)state;
+    adi_module *m = module_of(heap, special[1]);
+    adi_train_plan *p = NULL;
+    const adi_shape input = {2, 8, 8, 3};
+    float *file = calloc(m->total, sizeof *file), *before = calloc(m->total, sizeof *before);
+    randomise(m, file);
+    memcpy(before, m->values, m->total * sizeof *before);
+    assert_int_equal(adi_train_plan_create(m, adi_backend_ref.kernels, 1, &input, 0, &p), AD_OK);
+    trained t = trained_new(p, 2);
+    countdown c;
+    t.run.cancelled = count_down;
+    t.run.user = &c;
+    for (long i = 0; i < p->forward_count; i++) {
+        c = (countdown){.left = i};
+        assert_int_equal(adi_train_forward(p, &t.run, 1), AD_ERR_CANCELLED);
+        assert_int_equal(c.asked, i + 1);
+        assert_string_equal(ad_last_error_message(), "the training was cancelled within a batch");
+    }
+    c = (countdown){.left = 1000};
+    assert_int_equal(adi_train_forward(p, &t.run, 1), AD_OK);
+    assert_int_equal(c.asked, p->forward_count);
+    memset(adi_train_tap_grad(p, &t.run, 0), 0, (size_t)tap_count(&t, 0) * sizeof(float));
+    c = (countdown){.left = p->step_count - p->forward_count - 1};
+    assert_int_equal(adi_train_backward(p, &t.run), AD_ERR_CANCELLED);
+    assert_memory_equal(before, m->values, m->total * sizeof *before);
+    trained_free(&t);
+    adi_train_plan_destroy(p);
+    adi_module_destroy(m);
+    free(file);
+    free(before);
+}
+
+static void refused(const char *text, adi_shape input, ad_status want, const char *sentence)
+{
+    adi_module *m = module_of(heap, text);
+    adi_train_plan *p = (adi_train_plan *)(void *)m; /* must become NULL */
+    assert_int_equal(adi_train_plan_create(m, adi_backend_ref.kernels, 1, &input, 1, &p), want);
+    assert_null(p);
+    assert_string_equal(ad_last_error_message(), sentence);
+    adi_module_destroy(m);
+}
+
+static void impossible_shapes(void **state)
+{
+    (void)state;
+    refused(HEAD "conv2d a <- image : out=2 kernel=3\ntap t <- a\n", (adi_shape){2, 2, 2, 3}, AD_ERR_SHAPE,
+            "input of 2x2 does not fit g: conv2d 'a': input of 2x2 is smaller than its 3x3 window");
+    refused(HEAD "conv2d a <- image : out=512 kernel=3\ntap t <- a\n", (adi_shape){1024, 4096, 4096, 3},
+            AD_ERR_SHAPE, "g: the activations of 1024 inputs of 4096x4096 are too large");
+    /* the input alone is too much, of which nothing is left after the first step */
+    refused(HEAD "conv2d a <- image : out=1 kernel=1 stride=64\ntap t <- a\n", (adi_shape){1024, 4096, 4096, 3},
+            AD_ERR_SHAPE, "g: the activations of 1024 inputs of 4096x4096 are too large");
+}
+
+/* One value a channel has no variance. */
+static void one_value_a_channel(void **state)
+{
+    (void)state;
+    adi_module *m = module_of(heap, HEAD "conv2d a <- image : out=2 kernel=8\nbatchnorm b <- a\ntap t <- b\n");
+    adi_train_plan *p = NULL;
+    const adi_shape input = {4, 8, 8, 3};
+    float *file = calloc(m->total, sizeof *file);
+    randomise(m, file);
+    assert_int_equal(adi_train_plan_create(m, adi_backend_ref.kernels, 1, &input, 0, &p), AD_OK);
+    trained t = trained_new(p, 2);
+    t.run.n = 1;
+    assert_int_equal(adi_train_forward(p, &t.run, 1), AD_ERR_SHAPE);
+    assert_string_equal(ad_last_error_message(),
+                        "batch norm 'b' has one value a channel in a batch of 1: more are needed to train it");
+    assert_int_equal(adi_train_forward(p, &t.run, 0), AD_OK); /* with the running statistics it has enough */
+    t.run.n = 2;
+    assert_int_equal(adi_train_forward(p, &t.run, 1), AD_OK);
+    trained_free(&t);
+    adi_train_plan_destroy(p);
+    adi_module_destroy(m);
+    free(file);
+}
+
+static void every_allocation_can_fail(void **state)
+{
+    (void)state;
+    for (long n = 1;; n++) {
+        fault_alloc faults = {.fail_at = 0};
+        const adi_allocator a = {fault_alloc_get, fault_alloc_put, &faults};
+        adi_graph *g = graph_of(&a, special[11]);
+        adi_module *m = NULL;
+        adi_train_plan *p = NULL;
+        const adi_shape input = {2, 8, 8, 3};
+        const int32_t tap = 0;
+        adi_mt19937 mt;
+        adi_mt19937_seed_numpy(&mt, 0);
+        const long before = atomic_load(&faults.calls);
+        faults.fail_at = before + n;
+        ad_status status = adi_module_create(g, &tap, 1, &m);
+        if (status == AD_OK)
+            status = adi_module_init(m, &mt);
+        if (status == AD_OK)
+            status = adi_train_plan_create(m, adi_backend_ref.kernels, 1, &input, 1, &p);
+        assert_true((status == AD_OK) == (p != NULL));
+        if (status != AD_OK)
+            assert_int_equal(status, AD_ERR_OUT_OF_MEMORY);
+        const long calls = atomic_load(&faults.calls);
+        adi_train_plan_destroy(p);
+        adi_module_destroy(m);
+        assert_int_equal(atomic_load(&faults.live), 0);
+        if (calls < before + n) {
+            assert_int_equal(status, AD_OK);
+            assert_true(n > 12);
+            return;
+        }
+    }
+}
+
+/* What no backward leads through is refused when the module is made. */
+static void not_trainable(void **state)
+{
+    (void)state;
+    adi_graph *g =
+        graph_of(heap, HEAD "conv2d a <- image : out=2 kernel=1\nsilu b <- a\nconv2d c <- b : out=2 kernel=1\n"
+                            "tap t <- a\ntap u <- c\n");
+    adi_graph *again = graph_of(heap, g->text);
+    const int32_t both[] = {0, 1};
+    adi_module *m = (adi_module *)(void *)g;
+    assert_int_equal(adi_module_create(g, both, 2, &m), AD_ERR_UNSUPPORTED);
+    assert_null(m);
+    assert_string_equal(ad_last_error_message(), "silu 'b' of g cannot be trained");
+    assert_int_equal(adi_module_create(again, both, 1, &m), AD_OK); /* in front of it all is well */
+    assert_int_equal(m->param_count, 1);
+    adi_module_destroy(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(special_graphs), cmocka_unit_test(random_graphs),
-        cmocka_unit_test(bits_of_threads), cmocka_unit_test(scratch_of_smaller_batches),
+        cmocka_unit_test(special_graphs),          cmocka_unit_test(random_graphs),
+        cmocka_unit_test(bits_of_threads),         cmocka_unit_test(scratch_of_smaller_batches),
+        cmocka_unit_test(cancelled_between_steps),
+        cmocka_unit_test(impossible_shapes),       cmocka_unit_test(one_value_a_channel),
+        cmocka_unit_test(every_allocation_can_fail), cmocka_unit_test(not_trainable),
     };
     return cmocka_run_group_tests_name("train_plan", tests, NULL, NULL);
 }

@@ -1,9 +1,10 @@
-/* A module with random parameters on a random graph, a run of its training plan in memory with guards around it, and a
- * look at the lifetimes of its values. */
-#ifndef ADFEAT_TESTS_RANDOM_MODULE_H
-#define ADFEAT_TESTS_RANDOM_MODULE_H
+/* Graphs of every kind, modules with random parameters, runs with guards around them, and what must hold of the
+ * memory of any training plan. */
+#ifndef ADFEAT_TESTS_TRAIN_PLAN_CASE_H
+#define ADFEAT_TESTS_TRAIN_PLAN_CASE_H
 
 #include "harness/dual_network.h"
+#include "harness/fault_alloc.h"
 #include "harness/op_case.h"
 #include "harness/seeded_network.h"
 #include "nn/train_plan.h"
@@ -24,25 +25,33 @@ static const char *const special[] = {
     /* x + x, with and without a ReLU in it */
     HEAD "conv2d a <- image : out=3 kernel=1\nadd b <- a a\nrelu c <- b\nadd d <- c c\ntap t <- d\n",
     /* tapped in the middle: the ReLU cannot become part of the batch norm */
-    HEAD "conv2d a <- image : out=4 kernel=3\nbatchnorm b <- a : eps=0.1\nrelu c <- b\nconv2d d <- c : out=2 kernel=1\n"
+    HEAD "conv2d a <- image : out=4 kernel=3\nbatchnorm b <- a : eps=0.1\nrelu c <- b\nconv2d d <- c : out=2 "
+         "kernel=1\n"
          "tap t <- b\ntap u <- d\n",
     /* read by two, one of them a ReLU */
-    HEAD "conv2d a <- image : out=4 kernel=1\nbatchnorm b <- a : eps=0.1\nrelu c <- b\nadd d <- b c\ntap t <- d\n",
+    HEAD
+    "conv2d a <- image : out=4 kernel=1\nbatchnorm b <- a : eps=0.1\nrelu c <- b\nadd d <- b c\ntap t <- d\n",
     /* two taps of one node, a third of what is made from it */
-    HEAD "conv2d a <- image : out=4 kernel=1\nbatchnorm b <- a : eps=0.1\nrelu c <- b\nconv2d d <- c : out=4 kernel=1\n"
+    HEAD "conv2d a <- image : out=4 kernel=1\nbatchnorm b <- a : eps=0.1\nrelu c <- b\nconv2d d <- c : out=4 "
+         "kernel=1\n"
          "tap t <- c\ntap u <- c\ntap v <- d\n",
     /* two taps of one batch norm that a convolution and an addition read */
-    HEAD "conv2d a <- image : out=4 kernel=1\nbatchnorm b <- a : eps=0.1\nconv2d c <- b : out=4 kernel=1\nadd d <- b c\n"
+    HEAD "conv2d a <- image : out=4 kernel=1\nbatchnorm b <- a : eps=0.1\nconv2d c <- b : out=4 kernel=1\nadd "
+         "d <- b c\n"
          "tap t <- b\ntap u <- b\ntap v <- d\n",
     /* batch norms and ReLUs in a row */
-    HEAD "conv2d a <- image : out=4 kernel=3 pad=1\nbatchnorm b <- a : eps=0.1\nbatchnorm c <- b : eps=0.1\nrelu d <- c\n"
+    HEAD "conv2d a <- image : out=4 kernel=3 pad=1\nbatchnorm b <- a : eps=0.1\nbatchnorm c <- b : "
+         "eps=0.1\nrelu d <- c\n"
          "relu e <- d\nbatchnorm f <- e : eps=0.1\nconv2d g <- f : out=2 kernel=1\ntap t <- g\n",
     /* of the input: a batch norm, a pool, a sum, both ways of a concatenation */
-    HEAD "batchnorm a <- image : eps=0.1\nrelu b <- a\nadd c <- b image\nconcat d <- c image\nmaxpool2d e <- image : kernel=2 "
+    HEAD "batchnorm a <- image : eps=0.1\nrelu b <- a\nadd c <- b image\nconcat d <- c image\nmaxpool2d e <- "
+         "image : kernel=2 "
          "stride=1\nconv2d f <- d : out=2 kernel=2\nconcat g <- f e\ntap t <- g\n",
-    HEAD "relu a <- image\nconv2d b <- a : out=3 kernel=1 bias=1\nadd c <- b image\nrelu d <- c\ntap t <- d\ntap u <- c\n",
+    HEAD "relu a <- image\nconv2d b <- a : out=3 kernel=1 bias=1\nadd c <- b image\nrelu d <- c\ntap t <- "
+         "d\ntap u <- c\n",
     /* a concatenation of one result with itself, pooled with overlap, enlarged in two ways */
-    HEAD "conv2d a <- image : out=3 kernel=3 pad=1 bias=1\nconcat b <- a a\nmaxpool2d c <- b : kernel=3 stride=2 pad=1\n"
+    HEAD "conv2d a <- image : out=3 kernel=3 pad=1 bias=1\nconcat b <- a a\nmaxpool2d c <- b : kernel=3 "
+         "stride=2 pad=1\n"
          "deconv2d d <- c : out=3 kernel=2 stride=2 bias=1\nresize2d e <- c : scale=2\nconcat f <- d e\n"
          "conv2d g <- f : out=2 kernel=3 pad=1\nl2norm h <- g\ntap t <- h\ntap u <- c\n",
     /* a U-Net's way back, and its skip read before and after */
@@ -52,10 +61,12 @@ static const char *const special[] = {
          "sigmoid j <- i\nadd k <- j c\ntap t <- k\n",
     /* gradients given on by reference through additions, with in-place readers behind them */
     HEAD "conv2d a <- image : out=4 kernel=1\nbatchnorm b <- a : eps=0.1\nconv2d c <- image : out=4 kernel=1\n"
-         "batchnorm d <- c : eps=0.1\nadd e <- b d\nadd f <- e b\nrelu6 g <- f\nadd h <- g e\ntap t <- h\ntap u <- e\n",
+         "batchnorm d <- c : eps=0.1\nadd e <- b d\nadd f <- e b\nrelu6 g <- f\nadd h <- g e\ntap t <- h\ntap "
+         "u <- e\n",
     /* a tap that nothing trained leads to, and nodes that no tap needs */
-    HEAD "maxpool2d a <- image : kernel=2 stride=2\nconv2d b <- image : out=2 kernel=1\nconv2d unused <- b : out=9 "
-         "kernel=1\ntap t <- a\ntap u <- b\n",
+    HEAD
+    "maxpool2d a <- image : kernel=2 stride=2\nconv2d b <- image : out=2 kernel=1\nconv2d unused <- b : out=9 "
+    "kernel=1\ntap t <- a\ntap u <- b\n",
 };
 enum { SPECIAL = sizeof special / sizeof *special, NODES = 14 };
 
@@ -70,7 +81,8 @@ static inline void random_graph(char *text, size_t size)
     size_t n = (size_t)snprintf(text, size, "%s", HEAD);
     int32_t count = 1;
     while (count <= NODES) {
-        const int32_t from = (int32_t)op_int(count > 4 ? count - 4 : 0, count - 1), other = (int32_t)op_int(0, count - 1);
+        const int32_t from = (int32_t)op_int(count > 4 ? count - 4 : 0, count - 1),
+                      other = (int32_t)op_int(0, count - 1);
         const live in = all[from], second = all[other];
         live out = in;
         char name[2][16], line[160] = "";
@@ -80,14 +92,15 @@ static inline void random_graph(char *text, size_t size)
         case 0:
         case 1:
             out.c = op_int(1, 5);
-            snprintf(line, sizeof line, "conv2d n%d <- %s : out=%lld kernel=3 pad=1%s", count, name[0], (long long)out.c,
-                     op_int(0, 1) ? " bias=1" : "");
+            snprintf(line, sizeof line, "conv2d n%d <- %s : out=%lld kernel=3 pad=1%s", count, name[0],
+                     (long long)out.c, op_int(0, 1) ? " bias=1" : "");
             break;
         case 2:
             if (in.h < 4)
                 continue;
             out = (live){op_int(1, 5), (in.h - 2) / 2 + 1};
-            snprintf(line, sizeof line, "conv2d n%d <- %s : out=%lld kernel=2 stride=2", count, name[0], (long long)out.c);
+            snprintf(line, sizeof line, "conv2d n%d <- %s : out=%lld kernel=2 stride=2", count, name[0],
+                     (long long)out.c);
             break;
         case 3:
         case 4:
@@ -118,8 +131,8 @@ static inline void random_graph(char *text, size_t size)
             if (in.h > 4)
                 continue;
             out = (live){op_int(1, 4), 2 * in.h};
-            snprintf(line, sizeof line, "deconv2d n%d <- %s : out=%lld kernel=2 stride=2 bias=1", count, name[0],
-                     (long long)out.c);
+            snprintf(line, sizeof line, "deconv2d n%d <- %s : out=%lld kernel=2 stride=2 bias=1", count,
+                     name[0], (long long)out.c);
             break;
         default:
             if (in.h > 4)
@@ -133,7 +146,8 @@ static inline void random_graph(char *text, size_t size)
     }
     n += (size_t)snprintf(text + n, size - n, "tap last <- n%d\n", NODES);
     for (int64_t i = op_int(0, 3); i > 0; i--)
-        n += (size_t)snprintf(text + n, size - n, "tap t%lld <- n%lld\n", (long long)i, (long long)op_int(1, NODES));
+        n += (size_t)snprintf(text + n, size - n, "tap t%lld <- n%lld\n", (long long)i,
+                              (long long)op_int(1, NODES));
     assert_true(n < size);
 }
 
@@ -221,7 +235,8 @@ static inline void owners_read(const owners *o, int32_t value, int32_t step)
     const adi_lifetime *v = &o->plan->values[value];
     for (size_t i = 0; i < v->floats; i++)
         if (o->of[v->offset + i] != value)
-            fail_msg("step %d reads value %d where value %d is\n%s", step, value, o->of[v->offset + i], o->text);
+            fail_msg("step %d reads value %d where value %d is\n%s", step, value, o->of[v->offset + i],
+                     o->text);
 }
 
 /* What a step reads, while it writes: only a result that takes an operand's very place may be there as well. */
@@ -276,8 +291,8 @@ static inline void check_lifetimes(const adi_train_plan *p, const char *text)
         }
     }
     assert_int_equal(top, p->block_floats); /* no float too many */
-    assert_int_equal(adi_train_plan_bytes(p),
-                     p->block_floats * sizeof(float) + p->scratch_bytes + p->statistics_doubles * sizeof(double));
+    assert_int_equal(adi_train_plan_bytes(p), p->block_floats * sizeof(float) + p->scratch_bytes +
+                                                  p->statistics_doubles * sizeof(double));
 }
 
 /* No step needs more scratch than there is, however many images the batch has. */

@@ -1,4 +1,4 @@
-/* A context, a small teacher and two paths, and a student whose every value has been changed. */
+/* What tests of students and of their files share. */
 #ifndef ADFEAT_TESTS_STUDENT_FIXTURE_H
 #define ADFEAT_TESTS_STUDENT_FIXTURE_H
 

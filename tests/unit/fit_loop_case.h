@@ -1,7 +1,7 @@
-/* A trainee of a few floats, and a loop around it that is watched: what the tests of the training loop and of its
- * checkpoints share. */
-#ifndef ADFEAT_TESTS_FAKE_TRAINEE_H
-#define ADFEAT_TESTS_FAKE_TRAINEE_H
+/* A trainee of a few floats, a loop around it that is watched, and a folder for its checkpoints: what tests of
+ * the training loop and of its checkpoints share. */
+#ifndef ADFEAT_TESTS_FIT_LOOP_CASE_H
+#define ADFEAT_TESTS_FIT_LOOP_CASE_H
 
 #include <dirent.h>
 #include <math.h>
@@ -12,13 +12,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "harness/fault_alloc.h"
 #include "harness/tiny.h"
 #include "train/fit_loop.h"
 
 /* ---- A trainee: w learns to be the mean of what images say, with a momentum ---- */
 
-enum { WEIGHTS = 5, IMAGES = 9, HELD_OUT = 2, TRAIN = IMAGES - HELD_OUT, BATCH = 3, BATCHES = 3, MOST_LOG = 1024,
-       MOST_EPOCHS = 16 };
+enum {
+    WEIGHTS = 5,
+    IMAGES = 9,
+    HELD_OUT = 2,
+    TRAIN = IMAGES - HELD_OUT,
+    BATCH = 3,
+    BATCHES = 3,
+    MOST_LOG = 1024,
+    MOST_EPOCHS = 16
+};
 
 typedef struct fake {
     adi_trainee trainee;
@@ -113,7 +122,8 @@ static inline void fake_epoch_done(void *self, int32_t phase)
     ((fake *)self)->epochs_done++;
 }
 
-static const char *fake_describe(void *self, int32_t index, char *value, size_t size, int32_t *out_may_differ)
+static inline const char *fake_describe(void *self, int32_t index, char *value, size_t size,
+                                        int32_t *out_may_differ)
 {
     const fake *f = self;
     *out_may_differ = index == 1;
@@ -132,12 +142,20 @@ static inline fake *fake_new(int32_t epochs, int32_t second)
     f->bad_step = f->poison_step = -1;
     for (int32_t k = 0; k < WEIGHTS; k++)
         f->w[k] = (float)(3.0 * seeded_signed("fit_loop", (uint64_t)k));
-    f->trainee = (adi_trainee){.self = f, .phases = {{"first", epochs, 0, 1.0}, {"second", second, 0, 2.5}},
-                               .phase_count = second ? 2 : 1, .array_count = 2, .counter_count = 2,
-                               .arrays = {{"w", f->w, f->best, WEIGHTS}, {"velocity", f->velocity, NULL, WEIGHTS}},
-                               .counters = {{"steps", &f->steps}, {"epochs", &f->epochs_done}},
-                               .begin_phase = fake_begin_phase, .gradients = fake_gradients, .update = fake_update,
-                               .validate = fake_validate, .epoch_done = fake_epoch_done, .describe = fake_describe};
+    f->trainee =
+        (adi_trainee){.self = f,
+                      .phases = {{"first", epochs, 0, 1.0}, {"second", second, 0, 2.5}},
+                      .phase_count = second ? 2 : 1,
+                      .array_count = 2,
+                      .counter_count = 2,
+                      .arrays = {{"w", f->w, f->best, WEIGHTS}, {"velocity", f->velocity, NULL, WEIGHTS}},
+                      .counters = {{"steps", &f->steps}, {"epochs", &f->epochs_done}},
+                      .begin_phase = fake_begin_phase,
+                      .gradients = fake_gradients,
+                      .update = fake_update,
+                      .validate = fake_validate,
+                      .epoch_done = fake_epoch_done,
+                      .describe = fake_describe};
     return f;
 }
 
@@ -176,8 +194,9 @@ static inline watched *watch(fake *f, double share, const char *folder)
     watched *w = calloc(1, sizeof *w);
     assert_non_null(w);
     w->f = f;
-    assert_int_equal(adi_fit_loop_init(&w->loop, &adi_default_allocator, &f->trainee, share > 0.0 ? IMAGES : TRAIN, share,
-                                       11), AD_OK);
+    assert_int_equal(adi_fit_loop_init(&w->loop, &adi_default_allocator, &f->trainee,
+                                       share > 0.0 ? IMAGES : TRAIN, share, 11),
+                     AD_OK);
     w->loop.batch = BATCH;
     w->loop.seed = 5;
     ad_fit_options_init(&w->options, sizeof w->options);
@@ -223,8 +242,8 @@ static inline int files_in_folder(void)
 static inline void went(ad_status got, ad_status want, const char *part)
 {
     if (got != want || (want && !strstr(ad_last_error_message(), part)))
-        fail_msg("%s, '%s': not %s, '%s'", ad_status_name(got), got ? ad_last_error_message() : "", ad_status_name(want),
-                 part);
+        fail_msg("%s, '%s': not %s, '%s'", ad_status_name(got), got ? ad_last_error_message() : "",
+                 ad_status_name(want), part);
 }
 
 /* An uninterrupted training. */
@@ -248,8 +267,6 @@ static inline void same_result(const fake *a, const fake *b)
     assert_int_equal(a->epochs_done, b->epochs_done);
 }
 
-/* ---- Checkpoints ---- */
-
 static uint8_t saved[16][8192];
 static size_t saved_size[16];
 static int saved_count;
@@ -263,6 +280,14 @@ static inline size_t read_checkpoint(uint8_t *into)
     fclose(f);
     assert_true(n < sizeof saved[0]);
     return n;
+}
+
+static inline void write_checkpoint(const uint8_t *bytes, size_t size)
+{
+    FILE *f = fopen(checkpoint, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(bytes, 1, size, f), size);
+    assert_int_equal(fclose(f), 0);
 }
 
 /* The file that is there in the middle of an epoch is the last epoch's. */
@@ -289,7 +314,7 @@ static inline void make_checkpoint(long cancel_at)
 static inline int set_up(void **state)
 {
     (void)state;
-    char *path = tiny_fast_path("training");
+    char *path = tiny_fast_path("fit_loop");
     snprintf(folder, sizeof folder, "%s", path);
     snprintf(checkpoint, sizeof checkpoint, "%s/checkpoint.safetensors", folder);
     free(path);

@@ -1,0 +1,254 @@
+/* STFPM trainings that are cancelled anywhere and go on, in this process or from a checkpoint in another, end
+ * with the same bits; checkpoints of other trainings are refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <inttypes.h>
+
+#include "stfpm_case.h"
+
+/* ---- Interrupted ---- */
+
+/* A training that is cancelled at one call after the other, and goes on in this process or, with `resume`, from
+ * the folder in another. In either case parameters are as after the latest complete batch. */
+static void interrupted(const fixture *f, int32_t kind, const char *settings, int resume)
+{
+    ad_student *want = mini_student(f->net, kind, 3);
+    ad_fitter *fit = mini_fitter(want, settings);
+    ad_scorer *whole = NULL, *scorer = NULL;
+    listener l;
+    ad_fit_options o = listen(&l, want, NULL);
+    add_range(fit, 0, FEW);
+    assert_int_equal(ad_fit(fit, NULL, &o, &whole), AD_OK);
+    const long calls = l.calls;
+    free(l.values);
+    ad_fitter_destroy(fit);
+    const long stride = calls / 23 + 1;
+    for (long at = 1; at <= calls; at += at > calls - 6 ? 1 : stride) {
+        forget();
+        ad_student *s = mini_student(f->net, kind, 3);
+        fit = mini_fitter(s, settings);
+        add_range(fit, 0, FEW);
+        o = listen(&l, s, folder);
+        l.cancel_at = at;
+        refused(ad_fit(fit, NULL, &o, &scorer), AD_ERR_CANCELLED, "cancelled");
+        assert_null(scorer);
+        assert_int_equal(l.calls, at);
+        size_t count;
+        float *now = student_values(s, &count);
+        if (at < calls) { /* the very last call comes behind the training, whose best is in place */
+            assert_int_equal(count, l.count);
+            assert_memory_equal(now, l.values, count * sizeof *now);
+        }
+        free(now);
+        free(l.values);
+        if (resume) {
+            ad_fitter_destroy(fit);
+            ad_student_destroy(s);
+            s = mini_student(f->net, kind, 99); /* other beginnings are of no consequence */
+            fit = mini_fitter(s, settings);
+            add_range(fit, 0, FEW);
+        }
+        o = listen(&l, s, resume ? folder : NULL);
+        if (ad_fit(fit, NULL, &o, &scorer) != AD_OK)
+            fail_msg("%s", ad_last_error_message());
+        assert_int_equal(l.resumed, resume && l.batches + l.epochs > 0);
+        if (!same_student(s, want))
+            fail_msg("kind %d '%s': cancelled at call %ld of %ld, and another student", kind, settings, at,
+                     calls);
+        check_same(scorer, whole, 0.0);
+        ad_scorer_info x = {.struct_size = sizeof x}, y = {.struct_size = sizeof y};
+        assert_int_equal(ad_scorer_get_info(scorer, &x), AD_OK);
+        assert_int_equal(ad_scorer_get_info(whole, &y), AD_OK);
+        assert_true(x.normal_score == y.normal_score && x.normal_map == y.normal_map);
+        assert_int_equal(s->epochs_trained, want->epochs_trained);
+        free(l.values);
+        ad_scorer_destroy(scorer);
+        scorer = NULL;
+        ad_fitter_destroy(fit);
+        ad_student_destroy(s);
+    }
+    ad_scorer_destroy(whole);
+    ad_student_destroy(want);
+}
+
+static void cancelled_and_resumed(void **state)
+{
+    for (int resume = 0; resume < 2; resume++) {
+        interrupted(*state, AD_STUDENT_STFPM, "", resume);
+        interrupted(*state, AD_STUDENT_STFPM,
+                    "optimizer=adam lr=0.01 feature_cache=0 patience=1 validation_share=0.3", resume);
+        interrupted(*state, AD_STUDENT_STFPM_UNET, "pretrain_lr=1e-2 feature_cache=9000", resume);
+        interrupted(*state, AD_STUDENT_STFPM_UNET, "validation_share=0 rec_target=teacher momentum=0", resume);
+    }
+}
+
+/* Cancelled while images are read: what was added stays, and the fit goes on with the rest. */
+static void cancelled_while_adding(void **state)
+{
+    const fixture *f = *state;
+    ad_student *s = mini_student(f->net, 0, 3);
+    ad_fitter *fit = mini_fitter(s, "epochs=1 batch=8");
+    ad_scorer *scorer = NULL;
+    listener l;
+    ad_fit_options o = listen(&l, s, NULL);
+    l.cancel_at = 6;
+    refused(ad_fit(fit, f->good, &o, &scorer), AD_ERR_CANCELLED, "the fit was cancelled after 5 of 40 images");
+    assert_int_equal(ad_fitter_count(fit), 5);
+    add_range(fit, 5, FEW);
+    assert_int_equal(ad_fitter_finish(fit, &scorer), AD_OK);
+    ad_student *other = mini_student(f->net, 0, 3);
+    ad_scorer_destroy(train_few(other, "epochs=1 batch=8", FEW));
+    assert_true(same_student(s, other));
+    free(l.values);
+    ad_scorer_destroy(scorer);
+    ad_fitter_destroy(fit);
+    ad_student_destroy(other);
+    ad_student_destroy(s);
+}
+
+/* An image that is refused in between leaves the training as it was, though the teacher has looked at it: also
+ * where the batch is of one image, whose features may still be there when it begins anew. */
+static void refused_while_cancelled(void **state)
+{
+    const fixture *f = *state;
+    static const char settings[] =
+        "epochs=1 feature_cache=0 validation_share=0.3"; /* 2, 2 and 1 to learn from */
+    ad_student *want = mini_student(f->net, 0, 3);
+    ad_scorer_destroy(train_few(want, settings, FEW));
+    for (int32_t step = 1;; step++) {
+        ad_student *s = mini_student(f->net, 0, 3);
+        ad_fitter *fit = NULL;
+        ad_scorer *scorer = NULL;
+        ad_stfpm_options o = mini_options(settings);
+        uint64_t needed = 0;
+        listener l;
+        o.memory_limit = 1;
+        refused(ad_stfpm_fitter_create(s, &o, &fit), AD_ERR_OUT_OF_MEMORY, "memory_limit is 1");
+        assert_int_equal(sscanf(strstr(ad_last_error_message(), "takes "), "takes %" SCNu64, &needed), 1);
+        o.memory_limit = needed + 26000; /* eight images */
+        assert_int_equal(ad_stfpm_fitter_create(s, &o, &fit), AD_OK);
+        add_range(fit, 0, FEW);
+        ad_fit_options fo = listen(&l, s, NULL);
+        l.cancel_batch = 2;
+        l.cancel_step = step;
+        const ad_status status = ad_fit(fit, NULL, &fo, &scorer);
+        const int batches = l.batches;
+        free(l.values);
+        if (status == AD_ERR_CANCELLED && batches == 2) {
+            uint8_t pixels[TINY_PIXELS];
+            tiny_image(pixels, 500, 1);
+            const ad_image image = AD_IMAGE_INIT(AD_PIXEL_RGB8, pixels, TINY_SIDE, TINY_SIDE, TINY_SIDE * 3);
+            refused(ad_fitter_add(fit, &image), AD_ERR_OUT_OF_MEMORY, "image 9 brings the fit to");
+            assert_int_equal(ad_fitter_finish(fit, &scorer), AD_OK);
+            assert_true(same_student(s, want));
+        }
+        ad_scorer_destroy(scorer);
+        ad_fitter_destroy(fit);
+        ad_student_destroy(s);
+        if (status == AD_OK) { /* the batch does not ask so often */
+            assert_true(step > 20);
+            break;
+        }
+    }
+    ad_student_destroy(want);
+}
+
+/* ---- Checkpoints of others ---- */
+
+static void checkpoint_for(const fixture *f, int32_t kind, const char *settings)
+{
+    ad_student *s = mini_student(f->net, kind, 3);
+    ad_fitter *fit = mini_fitter(s, settings);
+    ad_scorer *scorer = NULL;
+    listener l;
+    const ad_fit_options o = listen(&l, s, folder);
+    forget();
+    l.cancel_at = 40;
+    add_range(fit, 0, FEW);
+    refused(ad_fit(fit, NULL, &o, &scorer), AD_ERR_CANCELLED, "");
+    free(l.values);
+    ad_fitter_destroy(fit);
+    ad_student_destroy(s);
+}
+
+static void resume_from(const fixture *f, int32_t kind, const char *settings, int64_t first, int64_t count,
+                        ad_status want, const char *part)
+{
+    ad_student *s = mini_student(f->net, kind, 3), *untouched = mini_student(f->net, kind, 3);
+    ad_fitter *fit = mini_fitter(s, settings);
+    ad_scorer *scorer = NULL;
+    listener l;
+    const ad_fit_options o = listen(&l, s, folder);
+    add_range(fit, first, first + count);
+    const ad_status got = ad_fit(fit, NULL, &o, &scorer);
+    refused(got, want, part);
+    if (want) {
+        assert_true(same_student(s, untouched));
+        assert_int_equal(l.batches, 0);
+    }
+    free(l.values);
+    ad_scorer_destroy(scorer);
+    ad_fitter_destroy(fit);
+    ad_student_destroy(untouched);
+    ad_student_destroy(s);
+}
+
+static void checkpoints_of_others(void **state)
+{
+    const fixture *f = *state;
+    checkpoint_for(f, 0, "");
+    resume_from(f, 0, "lr=0.3", 0, FEW, AD_ERR_MISMATCH, "lr is 0.4 in the checkpoint and 0.3 now");
+    resume_from(f, 0, "seed=1", 0, FEW, AD_ERR_MISMATCH, "seed is 0 in the checkpoint and 1 now");
+    resume_from(f, 0, "", 1, FEW, AD_ERR_MISMATCH, "images is ");
+    resume_from(f, 0, "", 0, FEW + 1, AD_ERR_MISMATCH, "images is ");
+    resume_from(f, 0, "layer_weights=1,1,0.5", 0, FEW, AD_ERR_MISMATCH, "layer_weights is 1,1,1 in the");
+    resume_from(f, 1, "", 0, FEW, AD_ERR_MISMATCH, "kind is stfpm in the checkpoint and stfpm_unet now");
+    resume_from(f, 0, "size=40", 0, FEW, AD_ERR_MISMATCH, "images is ");
+    resume_from(f, 0, "epochs=7 patience=5 feature_cache=0 memory_limit=100000000", 0, FEW, AD_OK, "");
+    checkpoint_for(f, 1, "");
+    resume_from(f, 0, "", 0, FEW, AD_ERR_MISMATCH, "kind is stfpm_unet in the checkpoint and stfpm now");
+    resume_from(f, 1, "pretrain_epochs=2", 0, FEW, AD_ERR_MISMATCH, "pretrain_epochs is 1");
+    resume_from(f, 1, "", 0, FEW, AD_OK, "");
+    put_file(checkpoint, "no checkpoint", 13);
+    resume_from(f, 0, "", 0, FEW, AD_ERR_FORMAT, checkpoint);
+    forget();
+}
+
+static void folders(void **state)
+{
+    const fixture *f = *state;
+    ad_student *s = mini_student(f->net, 0, 3), *untouched = mini_student(f->net, 0, 3);
+    ad_fitter *fit = mini_fitter(s, "");
+    ad_scorer *scorer = NULL;
+    ad_fit_options o;
+    ad_fit_options_init(&o, sizeof o);
+    o.resume = 1;
+    refused(ad_fit(fit, f->good, &o, &scorer), AD_ERR_INVALID_ARGUMENT,
+            "to resume, checkpoint_dir says from where");
+    o.checkpoint_dir = "no/such/folder";
+    refused(ad_fit(fit, f->good, &o, &scorer), AD_ERR_IO,
+            "checkpoint_dir 'no/such/folder': No such file or directory");
+    o.checkpoint_dir = f->weights;
+    refused(ad_fit(fit, f->good, &o, &scorer), AD_ERR_IO, "is no folder");
+    assert_int_equal(ad_fitter_count(fit), 0); /* said before anything is read */
+    assert_true(same_student(s, untouched));
+    ad_fitter_destroy(fit);
+    ad_student_destroy(untouched);
+    ad_student_destroy(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cancelled_and_resumed),
+        cmocka_unit_test(cancelled_while_adding),
+        cmocka_unit_test(refused_while_cancelled),
+        cmocka_unit_test(checkpoints_of_others),
+        cmocka_unit_test(folders),
+    };
+    return cmocka_run_group_tests_name("stfpm_resume", tests, set_up_folder, tear_down_folder);
+}
