@@ -76,7 +76,7 @@ static int append_time(char line[LINE], int n, double seconds)
     return append(line, n, ", %.1f h left", seconds / 3600.0);
 }
 
-/* "student 12/100 batch 3/8 loss 0.1234 val 0.1301 best 0.1288 @ 10, 24 min left" */
+/* Phase, epoch, batch, losses, the best epoch and the time left, in one line. */
 static void describe(char line[LINE], const ad_train_progress *p)
 {
     int n = snprintf(line, LINE, "%.40s %d/%d", p->phase, p->epoch, p->epochs);
