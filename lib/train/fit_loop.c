@@ -152,7 +152,7 @@ static int tell(const running *r, int32_t epoch_done)
 /* ---- An epoch ---- */
 
 /* The permutation of an epoch, counted over all phases, depends on the seed and its number alone. */
-static ad_status find_order(adi_fit_loop *loop)
+static void find_order(adi_fit_loop *loop)
 {
     int32_t number = (int32_t)loop->position.epoch;
     for (int32_t i = 0; i < (int32_t)loop->position.phase; i++)
@@ -161,9 +161,12 @@ static ad_status find_order(adi_fit_loop *loop)
         adi_mt19937_seed_numpy(&loop->mt, (uint32_t)loop->seed);
         loop->drawn = 0;
     }
+    if (loop->drawn > number)
+        return; /* it is there */
     for (; loop->drawn <= number; loop->drawn++)
         adi_mt19937_permutation(&loop->mt, loop->train_count, loop->order);
-    return AD_OK;
+    for (int32_t i = 0; i < loop->train_count; i++)
+        loop->order[i] = loop->train[loop->order[i]];
 }
 
 /* `what` went wrong: the best values again, and a next run begins with them. */
@@ -217,11 +220,8 @@ static ad_status run_batch(running *r)
     const adi_cancel cancel = {asked, r};
     const int32_t phase = (int32_t)p->phase, first = (int32_t)p->batch * loop->batch;
     const int32_t count = loop->train_count - first < loop->batch ? loop->train_count - first : loop->batch;
-    int32_t images[1024];
-    for (int32_t i = 0; i < count; i++)
-        images[i] = loop->train[loop->order[first + i]];
     adi_batch_loss loss = {0};
-    ADI_TRY(t->gradients(t->self, phase, images, count, &cancel, &loss));
+    ADI_TRY(t->gradients(t->self, phase, loop->order + first, count, &cancel, &loss));
     if (!isfinite(loss.loss))
         return bad_loss(loop, loss.loss);
     ADI_TRY(t->update(t->self, phase));
@@ -275,7 +275,7 @@ static ad_status run_epoch(running *r)
 {
     adi_fit_loop *loop = r->loop;
     adi_train_position *p = &loop->position;
-    ADI_TRY(find_order(loop));
+    find_order(loop);
     while ((int32_t)p->batch < batches_of(loop))
         ADI_TRY(run_batch(r));
     ADI_TRY(end_epoch(r));

@@ -10,7 +10,7 @@ typedef struct adi_fit_loop {
     const adi_allocator *allocator;
     adi_trainee *trainee;         /* the owner's */
     int32_t *held_out;            /* images; owned, and behind it: */
-    int32_t *train, *order;       /* the others, and the order of them in this epoch */
+    int32_t *train, *order;       /* the others, and they again in the order of this epoch */
     int32_t train_count, held_out_count;
     int32_t batch, patience;
     uint64_t seed;                /* of the order */
