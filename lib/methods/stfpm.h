@@ -115,7 +115,6 @@ typedef struct adi_stfpm_training {
     float *teacher;        /* a batch of one layer's features, where U-Nets learn them */
     float *distances;      /* of a batch, one layer after the other within each image */
     float *maps;           /* one image's, for combining: three times the larger side squared */
-    size_t bytes;
     adi_trainee trainee;
 } adi_stfpm_training;
 
@@ -125,6 +124,9 @@ ad_status adi_stfpm_training_create(ad_student *student, const adi_stfpm_config 
                                     const adi_stfpm_data *data, int32_t batch,
                                     adi_stfpm_training **out_training);
 void adi_stfpm_training_destroy(adi_stfpm_training *t);
+/* Of the student's module `module`, as adi_student_module() counts them. */
+const adi_train_plan *adi_stfpm_training_plan(const adi_stfpm_training *t, int32_t module);
+adi_train_run *adi_stfpm_training_run(adi_stfpm_training *t, int32_t module);
 /* stfpm_train.c: the loop's way in, with neither self nor phases nor arrays. */
 extern const adi_trainee adi_stfpm_trainee;
 /* Root mean square over images of the image score, and of the map's values, as the student is now. */

@@ -32,7 +32,7 @@ static ad_status backend_failed(ad_status status, const char *what)
     return status == AD_OK ? AD_OK : adi_fail(status, "%s failed in the backend", what);
 }
 
-static void take_batch(adi_stfpm_training *t, const int32_t *images, int32_t count, const adi_cancel *cancel)
+static void take_batch(adi_stfpm_training *t, int32_t count, const adi_cancel *cancel)
 {
     t->run.n = count;
     t->run.cancelled = cancel ? cancel->asked : NULL;
@@ -42,8 +42,14 @@ static void take_batch(adi_stfpm_training *t, const int32_t *images, int32_t cou
         t->unet_runs[i].cancelled = t->run.cancelled;
         t->unet_runs[i].user = t->run.user;
     }
+}
+
+/* The student on a batch of images. */
+static ad_status run_student(adi_stfpm_training *t, const int32_t *images, int32_t count, int32_t training)
+{
     for (int32_t i = 0; i < count; i++)
         adi_stfpm_data_input(t->data, images[i], t->input + i * (int64_t)t->data->pixels);
+    return adi_train_forward(t->plan, &t->run, training);
 }
 
 /* Where the teacher has to be run again, its last image is still there. */
@@ -203,13 +209,13 @@ static ad_status gradients(void *self, int32_t phase, const int32_t *images, int
 {
     adi_stfpm_training *t = self;
     const ad_stfpm_options *o = &t->config->o;
-    take_batch(t, images, count, cancel);
+    take_batch(t, count, cancel);
     if (is_unet_phase(t, phase)) {
         ADI_TRY(unets_alone(t, images, count, 1, &out_loss->reconstruction));
         out_loss->loss = out_loss->reconstruction;
         return AD_OK;
     }
-    ADI_TRY(adi_train_forward(t->plan, &t->run, 1));
+    ADI_TRY(run_student(t, images, count, 1));
     if (t->config->unets) {
         for (int32_t l = 0; l < t->config->tap_count; l++)
             ADI_TRY(through_unet(t, images, count, l, out_loss));
@@ -229,12 +235,7 @@ static int32_t first_module(const adi_stfpm_training *t, int32_t phase)
     return is_unet_phase(t, phase) ? 1 : 0;
 }
 
-static const adi_train_run *run_of(const adi_stfpm_training *t, int32_t module)
-{
-    return module ? &t->unet_runs[module - 1] : &t->run;
-}
-
-static double clip_scale(const adi_stfpm_training *t, int32_t phase)
+static double clip_scale(adi_stfpm_training *t, int32_t phase)
 {
     const adi_exec ex = exec_of(t);
     if (is_unet_phase(t, phase) || t->config->o.clip_norm == 0.0)
@@ -242,30 +243,27 @@ static double clip_scale(const adi_stfpm_training *t, int32_t phase)
     double squares = 0.0;
     for (int32_t i = 0; adi_student_module(t->student, i); i++)
         squares += t->context->backend->kernels->sum_squares(
-            &ex, run_of(t, i)->gradients, (int64_t)adi_student_module(t->student, i)->trainable);
+            &ex, adi_stfpm_training_run(t, i)->gradients, (int64_t)adi_student_module(t->student, i)->trainable);
     return fmin(1.0, t->config->o.clip_norm / (sqrt(squares) + 1e-6)); /* as clip_grad_norm_() */
 }
 
 static ad_status update(void *self, int32_t phase)
 {
     adi_stfpm_training *t = self;
-    const ad_stfpm_options *o = &t->config->o;
     const double scale = clip_scale(t, phase);
     for (int32_t i = first_module(t, phase); adi_student_module(t->student, i); i++) {
-        const adi_train_run *run = run_of(t, i);
-        if (i) /* here and not where the phase begins: a resumed training may never have been there */
-            t->optimisers[i].options.lr = is_unet_phase(t, phase) ? o->pretrain_lr : o->unet_lr;
+        const adi_train_run *run = adi_stfpm_training_run(t, i);
         ADI_TRY(adi_optimiser_step(&t->optimisers[i], t->context->backend->kernels, t->context->num_threads,
                                    adi_student_module(t->student, i)->values, run->gradients, scale));
-        adi_train_update_statistics(i ? t->unet_plans[i - 1] : t->plan, run);
+        adi_train_update_statistics(adi_stfpm_training_plan(t, i), run);
     }
     return AD_OK;
 }
 
 static ad_status forward_all(adi_stfpm_training *t, const int32_t *images, int32_t count, const adi_cancel *cancel)
 {
-    take_batch(t, images, count, cancel);
-    ADI_TRY(adi_train_forward(t->plan, &t->run, 0));
+    take_batch(t, count, cancel);
+    ADI_TRY(run_student(t, images, count, 0));
     for (int32_t l = 0; t->config->unets && l < t->config->tap_count; l++) {
         t->unet_runs[l].input = adi_train_tap(t->plan, &t->run, l);
         ADI_TRY(adi_train_forward(t->unet_plans[l], &t->unet_runs[l], 0));
@@ -302,7 +300,7 @@ static ad_status validate(void *self, int32_t phase, const int32_t *images, int3
         const int32_t n = left < (int32_t)t->plan->input.n ? left : (int32_t)t->plan->input.n;
         if (is_unet_phase(t, phase)) {
             double error = 0.0;
-            take_batch(t, images + first, n, cancel);
+            take_batch(t, n, cancel);
             ADI_TRY(unets_alone(t, images + first, n, 0, &error));
             sum += n * error;
             continue;
@@ -343,12 +341,16 @@ ad_status adi_stfpm_training_scores(adi_stfpm_training *t, const int32_t *images
     return AD_OK;
 }
 
+/* Also for the phase that a checkpoint is of, so all that depends on the phase belongs here. */
 static void begin_phase(void *self, int32_t phase)
 {
     adi_stfpm_training *t = self;
-    (void)phase;
-    for (int32_t i = 0; adi_student_module(t->student, i); i++)
+    const ad_stfpm_options *o = &t->config->o;
+    for (int32_t i = 0; adi_student_module(t->student, i); i++) {
         adi_optimiser_reset(&t->optimisers[i]);
+        if (i)
+            t->optimisers[i].options.lr = is_unet_phase(t, phase) ? o->pretrain_lr : o->unet_lr;
+    }
 }
 
 static void epoch_done(void *self, int32_t phase)
@@ -377,14 +379,13 @@ static const char *describe(void *self, int32_t index, char *value, size_t size,
     default:
         break;
     }
-    char *text = value;
-    const char *key = adi_student_option(t->student, index - 3, text);
+    const char *key = adi_student_option(t->student, index - 3, value);
     if (key)
         return strcmp(key, "layers") == 0 ? "student.layers" : key;
     int32_t count = 0;
-    while (adi_student_option(t->student, count, text))
+    while (adi_student_option(t->student, count, value))
         count++;
-    key = adi_stfpm_option(t->config, g, index - 3 - count, text);
+    key = adi_stfpm_option(t->config, g, index - 3 - count, value);
     for (size_t i = 0; key && i < sizeof free_keys / sizeof *free_keys; i++)
         *out_may_differ |= strcmp(key, free_keys[i]) == 0;
     return key;

@@ -4,16 +4,6 @@
 
 #include "methods/stfpm.h"
 
-/* Names of the arrays in a checkpoint, which outlive it. */
-static const char *const value_names[] = {"student", "ae.1", "ae.2", "ae.3", "ae.4", "ae.5", "ae.6", "ae.7", "ae.8"};
-static const char *const state_names[2][1 + ADI_STFPM_MAX_LAYERS] = {
-    {"student.optimiser.0", "ae.1.optimiser.0", "ae.2.optimiser.0", "ae.3.optimiser.0", "ae.4.optimiser.0",
-     "ae.5.optimiser.0", "ae.6.optimiser.0", "ae.7.optimiser.0", "ae.8.optimiser.0"},
-    {"student.optimiser.1", "ae.1.optimiser.1", "ae.2.optimiser.1", "ae.3.optimiser.1", "ae.4.optimiser.1",
-     "ae.5.optimiser.1", "ae.6.optimiser.1", "ae.7.optimiser.1", "ae.8.optimiser.1"}};
-static const char *const step_names[] = {"student.steps", "ae.1.steps", "ae.2.steps", "ae.3.steps", "ae.4.steps",
-                                         "ae.5.steps", "ae.6.steps", "ae.7.steps", "ae.8.steps"};
-
 static ad_status make_plans(adi_stfpm_training *t, int64_t batch)
 {
     const ad_context *c = t->context;
@@ -30,12 +20,12 @@ static ad_status make_plans(adi_stfpm_training *t, int64_t batch)
     return AD_OK;
 }
 
-static const adi_train_plan *plan_of(const adi_stfpm_training *t, int32_t module)
+const adi_train_plan *adi_stfpm_training_plan(const adi_stfpm_training *t, int32_t module)
 {
     return module ? t->unet_plans[module - 1] : t->plan;
 }
 
-static adi_train_run *run_of(adi_stfpm_training *t, int32_t module)
+adi_train_run *adi_stfpm_training_run(adi_stfpm_training *t, int32_t module)
 {
     return module ? &t->unet_runs[module - 1] : &t->run;
 }
@@ -53,7 +43,7 @@ static size_t scratch_bytes(const adi_stfpm_training *t)
     const ad_context *c = t->context;
     size_t bytes = 0, largest = 0;
     for (int32_t i = 0; adi_student_module(t->student, i); i++) {
-        bytes = larger(bytes, plan_of(t, i)->scratch_bytes);
+        bytes = larger(bytes, adi_stfpm_training_plan(t, i)->scratch_bytes);
         largest = larger(largest, adi_student_module(t->student, i)->trainable);
     }
     for (int32_t l = 0; l < t->config->tap_count; l++)
@@ -85,11 +75,6 @@ static size_t map_floats(const adi_stfpm_training *t)
     return 3 * side * side;
 }
 
-static int32_t optimiser_states(const adi_optimiser_options *o)
-{
-    return o->kind == AD_OPTIMIZER_ADAM ? 2 : o->momentum > 0.0;
-}
-
 static adi_optimiser_options optimiser_of(const adi_stfpm_config *config, int32_t module)
 {
     const ad_stfpm_options *o = &config->o;
@@ -105,7 +90,7 @@ static size_t passing_bytes(const adi_stfpm_training *t)
     for (int32_t i = 0; adi_student_module(t->student, i); i++) {
         const adi_module *m = adi_student_module(t->student, i);
         const adi_optimiser_options o = optimiser_of(t->config, i);
-        arrays += 2 * m->total + m->trainable * (size_t)optimiser_states(&o);
+        arrays += 2 * m->total + m->trainable * (size_t)adi_optimiser_states(&o);
         networks += m->total;
         largest = larger(largest, m->total);
         nodes += (size_t)m->graph->node_count;
@@ -119,11 +104,11 @@ static size_t count_bytes(const adi_stfpm_training *t)
                    + (adi_arena_floats(&t->plan->input) + teacher_floats(t) + distance_floats(t) + map_floats(t))
                          * sizeof(float);
     for (int32_t i = 0; adi_student_module(t->student, i); i++) {
-        const adi_train_plan *p = plan_of(t, i);
+        const adi_train_plan *p = adi_stfpm_training_plan(t, i);
         const adi_module *m = adi_student_module(t->student, i);
         const adi_optimiser_options o = optimiser_of(t->config, i);
         bytes += p->own_bytes + p->block_floats * sizeof(float) + p->statistics_doubles * sizeof(double)
-                 + (m->trainable * (size_t)(1 + optimiser_states(&o)) + 2 * m->total) * sizeof(float);
+                 + (m->trainable * (size_t)(1 + adi_optimiser_states(&o)) + 2 * m->total) * sizeof(float);
     }
     return bytes;
 }
@@ -145,9 +130,9 @@ ad_status adi_stfpm_training_bytes(ad_student *student, const adi_stfpm_config *
 static ad_status make_run(adi_stfpm_training *t, int32_t module)
 {
     const adi_allocator *a = &t->context->allocator;
-    const adi_train_plan *p = plan_of(t, module);
+    const adi_train_plan *p = adi_stfpm_training_plan(t, module);
     const adi_module *m = adi_student_module(t->student, module);
-    adi_train_run *run = run_of(t, module);
+    adi_train_run *run = adi_stfpm_training_run(t, module);
     const adi_optimiser_options o = optimiser_of(t->config, module);
     *run = (adi_train_run){.scratch = t->run.scratch, .input = t->input};
     run->block = adi_alloc(a, p->block_floats * sizeof *run->block);
@@ -159,16 +144,32 @@ static ad_status make_run(adi_stfpm_training *t, int32_t module)
     return adi_optimiser_init(&t->optimisers[module], a, &o, m->trainable);
 }
 
+/* "student" or "ae.1", and what of it. */
+static void name_part(char *name, int32_t module, const char *part)
+{
+    adi_student_prefix(module, name, ADI_TRAIN_MAX_NAME);
+    name[strlen(name) - 1] = '\0'; /* the dot before names of tensors */
+    snprintf(name + strlen(name), ADI_TRAIN_MAX_NAME - strlen(name), "%s", part);
+}
+
 static void list_state(adi_stfpm_training *t)
 {
+    static const char *const states[2] = {".optimiser.0", ".optimiser.1"};
     adi_trainee *e = &t->trainee;
     for (int32_t i = 0; adi_student_module(t->student, i); i++) {
         const adi_module *m = adi_student_module(t->student, i);
         adi_optimiser *o = &t->optimisers[i];
-        e->arrays[e->array_count++] = (adi_train_array){value_names[i], m->values, t->best[i], m->total};
-        for (int32_t j = 0; j < 2 && o->state[j]; j++)
-            e->arrays[e->array_count++] = (adi_train_array){state_names[j][i], o->state[j], NULL, o->count};
-        e->counters[e->counter_count++] = (adi_train_counter){step_names[i], &o->steps};
+        adi_train_array *x = &e->arrays[e->array_count++];
+        *x = (adi_train_array){.values = m->values, .best = t->best[i], .count = m->total};
+        name_part(x->name, i, "");
+        for (int32_t j = 0; j < 2 && o->state[j]; j++) {
+            x = &e->arrays[e->array_count++];
+            *x = (adi_train_array){.values = o->state[j], .count = o->count};
+            name_part(x->name, i, states[j]);
+        }
+        adi_train_counter *c = &e->counters[e->counter_count++];
+        c->value = &o->steps;
+        name_part(c->name, i, ".steps");
     }
     e->counters[e->counter_count++] = (adi_train_counter){"student.epochs", &t->student->epochs_trained};
 }
@@ -187,7 +188,6 @@ static ad_status fill(adi_stfpm_training *t, int32_t batch)
 {
     const adi_allocator *a = &t->context->allocator;
     ADI_TRY(make_plans(t, batch));
-    t->bytes = count_bytes(t);
     t->input = adi_alloc(a, adi_arena_floats(&t->plan->input) * sizeof *t->input);
     t->teacher = adi_alloc(a, teacher_floats(t) * sizeof *t->teacher);
     t->distances = adi_alloc(a, distance_floats(t) * sizeof *t->distances);
@@ -228,7 +228,7 @@ void adi_stfpm_training_destroy(adi_stfpm_training *t)
         return;
     const adi_allocator *a = &t->context->allocator;
     for (int32_t i = 0; i <= ADI_STFPM_MAX_LAYERS; i++) {
-        adi_train_run *run = run_of(t, i);
+        adi_train_run *run = adi_stfpm_training_run(t, i);
         adi_free(a, run->block);
         adi_free(a, run->statistics);
         adi_free(a, run->gradients);

@@ -3,12 +3,16 @@
 
 #include <string.h>
 
+int32_t adi_optimiser_states(const adi_optimiser_options *options)
+{
+    return options->kind == AD_OPTIMIZER_ADAM ? 2 : options->momentum > 0.0;
+}
+
 ad_status adi_optimiser_init(adi_optimiser *o, const adi_allocator *a, const adi_optimiser_options *options,
                              size_t count)
 {
     *o = (adi_optimiser){.allocator = a, .options = *options, .count = count};
-    const int32_t states = options->kind == AD_OPTIMIZER_ADAM ? 2 : options->momentum > 0.0 ? 1 : 0;
-    for (int32_t i = 0; i < states; i++) {
+    for (int32_t i = 0; i < adi_optimiser_states(options); i++) {
         o->state[i] = adi_calloc(a, count, sizeof *o->state[i]);
         if (!o->state[i]) {
             adi_optimiser_free(o);

@@ -20,6 +20,8 @@ typedef struct adi_optimiser {
     int64_t steps;
 } adi_optimiser;
 
+/* Arrays of state that such an optimiser keeps beside the parameters. */
+int32_t adi_optimiser_states(const adi_optimiser_options *options);
 ad_status adi_optimiser_init(adi_optimiser *o, const adi_allocator *a, const adi_optimiser_options *options,
                              size_t count);
 void adi_optimiser_free(adi_optimiser *o);

@@ -21,15 +21,17 @@ typedef struct adi_phase {
     double cost; /* of a batch, in proportion to the other phases' */
 } adi_phase;
 
+enum { ADI_TRAIN_MAX_NAME = 32 };
+
 /* Part of the state. `best` (NULL: it is no part of the result) is what an epoch is remembered by. */
 typedef struct adi_train_array {
-    const char *name;
+    char name[ADI_TRAIN_MAX_NAME];
     float *values, *best;
     size_t count;
 } adi_train_array;
 
 typedef struct adi_train_counter {
-    const char *name;
+    char name[ADI_TRAIN_MAX_NAME];
     int64_t *value;
 } adi_train_counter;
 

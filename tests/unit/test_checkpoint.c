@@ -194,7 +194,7 @@ static void of_another_training(void **state)
     f->trainee.arrays[0].count--;
     refused_by(f, AD_ERR_MISMATCH, "has no tensor 'w' of 4 values: it is of another training");
     f = fake_new(3, 2);
-    f->trainee.arrays[1].name = "moment";
+    snprintf(f->trainee.arrays[1].name, sizeof f->trainee.arrays[1].name, "moment");
     refused_by(f, AD_ERR_MISMATCH, "has no tensor 'moment' of 5 values");
     f = fake_new(3, 2);
     f->trainee.counter_count = 1;
