@@ -2,7 +2,7 @@
 # The figures of STFPM in the README, measured again. Hours of work on two cores, so no part of the tests; it may be
 # stopped and started again, since every training keeps a checkpoint.
 #
-#   [READING=R] [SEEDS="0 1 2"] [EPOCHS="100"] [WORK=DIR] tests/accuracy/stfpm.sh PROGRAM SHARED [SET...]
+#   [READING=R] [SEEDS="0 1 2"] [EPOCHS="100"] [THREADS=0] [WORK=DIR] tests/accuracy/stfpm.sh PROGRAM SHARED [SET...]
 #
 # PROGRAM is the built adfeat, SHARED the folder that holds weights/ and data/; SETs default to mvtec_screw.
 # READING is what is trained:
@@ -12,9 +12,9 @@
 #   sum        half, summed over the batch, as other implementations have it
 #   unet       STFPM + U-Net with its defaults
 # EPOCHS may be several, ascending: the training goes on from one to the next, with the best epoch so far evaluated
-# at each. WORK (default: a folder stfpm_runs here) keeps checkpoints, students, losses and scorers. With the
-# default reading after 100 epochs on mvtec_screw, image_auroc must be within 0.03 of a PyTorch run's 0.762 and
-# pixel_auroc within 0.005 of 0.974.
+# at each. THREADS=0 takes as many as there are cores; any number gives the same figures. WORK (default: a folder
+# stfpm_runs here) keeps checkpoints, students, losses and scorers. With the default reading after 100 epochs on
+# mvtec_screw, image_auroc must be within 0.03 of a PyTorch run's 0.762 and pixel_auroc within 0.005 of 0.974.
 set -euo pipefail
 program=$1 shared=$2
 shift 2
@@ -53,7 +53,7 @@ for set in "$@"; do
             "$program" fit "$method" --weights "$weights" --data "$shared/data/$set" --quiet \
                 -o "$work/$name/epochs$epochs.safetensors" --save-student "$work/$name/student$epochs.safetensors" \
                 --checkpoint-dir "$work/$name" --resume --loss-csv "$work/$name/loss.csv" \
-                --set "seed=$seed" --epochs "$epochs" "${options[@]}"
+                --set "seed=$seed" --epochs "$epochs" --threads "${THREADS:-0}" "${options[@]}"
             echo "$name: $epochs epochs, $SECONDS s of it in this run"
             "$program" eval "$work/$name/epochs$epochs.safetensors" --weights "$weights" --data "$shared/data/$set" |
                 tee "$work/$name/epochs$epochs.txt"
