@@ -98,6 +98,7 @@ static void free_workspace(const adi_allocator *a, adi_workspace *w)
     adi_free(a, w->scratch);
     adi_free(a, w->extra);
     adi_free(a, w->map);
+    adi_free(a, w->rgb);
     adi_free(a, w);
 }
 
@@ -126,21 +127,20 @@ void adi_extractor_reserve(adi_extractor *x, size_t kernel_scratch_bytes, size_t
         x->extra_floats = extra_floats;
 }
 
-void adi_extractor_keep_input(adi_extractor *x)
+void adi_extractor_keep_rgb(adi_extractor *x)
 {
     const size_t crop = (size_t)x->preprocess.crop;
-    x->kept_input = 3 * crop * crop;
-    adi_extractor_reserve(x, 0, x->kept_input, x->map_floats);
+    x->rgb_bytes = 3 * crop * crop;
 }
 
 size_t adi_extractor_bytes(adi_extractor *x)
 {
     const size_t steps = (size_t)x->network->graph->node_count * sizeof(adi_step);
-    const size_t padding = 8 * ADI_ALIGNMENT; /* eight blocks, each rounded up */
+    const size_t padding = 10 * ADI_ALIGNMENT; /* ten blocks, each rounded up */
     size_t bytes = padding + sizeof *x + sizeof *x->plan + steps
                    + (size_t)x->tap_count * sizeof *x->plan->taps + sizeof(adi_workspace)
                    + (x->plan->block_floats + x->extra_floats + x->map_floats) * sizeof(float)
-                   + x->scratch_bytes;
+                   + x->scratch_bytes + x->rgb_bytes;
     pthread_mutex_lock(&x->lock);
     if (x->idle)
         bytes += x->idle->resize.bytes;
@@ -159,7 +159,8 @@ static ad_status new_workspace(const adi_extractor *x, adi_workspace **out_works
     w->scratch = adi_alloc(a, x->scratch_bytes);
     w->extra = adi_alloc(a, x->extra_floats * sizeof *w->extra);
     w->map = adi_alloc(a, x->map_floats * sizeof *w->map);
-    if (!w->block || !w->scratch || !w->extra || !w->map) {
+    w->rgb = x->rgb_bytes ? adi_alloc(a, x->rgb_bytes) : NULL;
+    if (!w->block || !w->scratch || !w->extra || !w->map || (x->rgb_bytes && !w->rgb)) {
         free_workspace(a, w);
         return adi_fail_memory();
     }
@@ -190,8 +191,7 @@ void adi_extractor_give_back(adi_extractor *x, adi_workspace *w)
 
 ad_status adi_extractor_run(const adi_extractor *x, adi_workspace *w, const ad_image *image)
 {
-    ADI_TRY(adi_preprocess_run(&x->preprocess, w->block + x->plan->input_offset, image, &w->resize));
-    memcpy(w->extra, w->block + x->plan->input_offset, x->kept_input * sizeof *w->extra);
+    ADI_TRY(adi_preprocess_run(&x->preprocess, w->block + x->plan->input_offset, w->rgb, image, &w->resize));
     return adi_plan_run(x->plan, w->block, w->scratch);
 }
 

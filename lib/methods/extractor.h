@@ -17,6 +17,7 @@ typedef struct adi_workspace {
     void *scratch; /* kernels */
     float *extra;  /* the method's own */
     float *map;    /* crop x crop, for methods that say where */
+    uint8_t *rgb;  /* crop x crop x 3, for methods that keep or need the image itself */
     adi_resize_scratch resize;
 } adi_workspace;
 
@@ -28,7 +29,7 @@ typedef struct adi_extractor {
     int32_t tap_count;
     adi_plan *plan;
     size_t scratch_bytes, extra_floats, map_floats;
-    size_t kept_input; /* floats of the input that run leaves in front of extra; 0: none */
+    size_t rgb_bytes; /* 0: not kept */
     pthread_mutex_t lock; /* of idle */
     adi_workspace *idle;
 } adi_extractor;
@@ -48,9 +49,9 @@ void adi_extractor_destroy(adi_extractor *x);
 void adi_extractor_reserve(adi_extractor *x, size_t kernel_scratch_bytes, size_t extra_floats,
                            size_t map_floats);
 
-/* Before the first borrow: every run leaves a copy of the network's input in front of the method's own floats,
- * since the plan may overwrite it. */
-void adi_extractor_keep_input(adi_extractor *x);
+/* Before the first borrow: every run leaves the 8-bit pixels that the network's input was made from, which the
+ * plan may overwrite. */
+void adi_extractor_keep_rgb(adi_extractor *x);
 
 /* Bytes of the extractor, its plan and one workspace, as far as frames have shown what resizing needs. */
 size_t adi_extractor_bytes(adi_extractor *x);
@@ -64,8 +65,9 @@ ad_status adi_extractor_run(const adi_extractor *x, adi_workspace *w, const ad_i
 const adi_shape *adi_extractor_shape(const adi_extractor *x, int32_t index);
 const float *adi_extractor_data(const adi_extractor *x, const adi_workspace *w, int32_t index);
 const char *adi_extractor_layer(const adi_extractor *x, int32_t index);
-/* The failure of a layer whose features hold NaN or infinity: AD_ERR_NUMERIC. */
+/* AD_ERR_NUMERIC where the layer's features hold NaN or infinity. */
 ad_status adi_extractor_check_finite(const adi_extractor *x, const adi_workspace *w, int32_t index);
+/* That failure, for who found it. */
 ad_status adi_extractor_not_finite(const adi_extractor *x, int32_t index);
 
 #endif

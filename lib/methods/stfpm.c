@@ -125,18 +125,16 @@ void adi_stfpm_model_destroy(void *model)
 
 /* ---- Scoring ---- */
 
-/* A workspace's own floats: the input, the student's block, a U-Net's block, the distances, three maps of which
+/* A workspace's own floats: the student's block, a U-Net's block, the distances, three maps of which
  * two hold the larger of both sides. */
 typedef struct layout {
-    size_t input, block, unet_block, distances, maps;
+    size_t block, unet_block, distances, maps;
 } layout;
-
-enum { LINE_FLOATS = ADI_ALIGNMENT / sizeof(float) }; /* plans want their blocks aligned */
 
 static layout layout_of(const adi_stfpm_model *m)
 {
     const size_t crop = (size_t)m->config.preprocess.crop, at = (size_t)adi_stfpm_combine_side(&m->config);
-    layout l = {.input = (3 * crop * crop + LINE_FLOATS - 1) / LINE_FLOATS * LINE_FLOATS, .block = m->plan->block_floats, .distances = (size_t)positions_of(m),
+    layout l = {.block = m->plan->block_floats, .distances = (size_t)positions_of(m),
                 .maps = 2 * (at > crop ? at * at : crop * crop)};
     for (int32_t i = 0; m->config.unets && i < m->config.tap_count; i++)
         if (m->unet_plans[i]->block_floats > l.unet_block)
@@ -153,15 +151,15 @@ void adi_stfpm_reserve(const void *model, adi_extractor *x)
     for (int32_t i = 0; m->config.unets && i < m->config.tap_count; i++)
         if (m->unet_plans[i]->scratch_bytes > scratch)
             scratch = m->unet_plans[i]->scratch_bytes;
-    adi_extractor_keep_input(x);
-    adi_extractor_reserve(x, scratch, l.input + l.block + l.unet_block + l.distances + l.maps, crop * crop);
+    adi_extractor_keep_rgb(x);
+    adi_extractor_reserve(x, scratch, l.block + l.unet_block + l.distances + l.maps, crop * crop);
 }
 
 static ad_status find_distances(const adi_stfpm_model *m, const adi_extractor *x, adi_workspace *w, const layout *at)
 {
     const adi_exec ex = {x->context->num_threads, w->scratch};
-    float *block = w->extra + at->input, *unet_block = block + at->block, *out = unet_block + at->unet_block;
-    memcpy(block + m->plan->input_offset, w->extra, x->kept_input * sizeof *block);
+    float *block = w->extra, *unet_block = block + at->block, *out = unet_block + at->unet_block;
+    adi_preprocess_from_bytes(&x->preprocess, block + m->plan->input_offset, w->rgb, (int64_t)x->rgb_bytes / 3);
     ADI_TRY(adi_plan_run(m->plan, block, w->scratch));
     for (int32_t l = 0; l < m->config.tap_count; l++) {
         const adi_shape *s = &m->shapes[l];
@@ -190,10 +188,10 @@ ad_status adi_stfpm_infer(const void *model, const adi_extractor *x, adi_workspa
 {
     const adi_stfpm_model *m = model;
     const layout at = layout_of(m);
-    const float *distances = w->extra + at.input + at.block + at.unet_block;
+    const float *distances = w->extra + at.block + at.unet_block;
     ADI_TRY(find_distances(m, x, w, &at));
     return adi_stfpm_map(&m->config, x->context, m->shapes, distances,
-                         w->extra + at.input + at.block + at.unet_block + at.distances, map ? map : w->map, out_score);
+                         w->extra + at.block + at.unet_block + at.distances, map ? map : w->map, out_score);
 }
 
 void adi_stfpm_info(const void *model, adi_model_info *out_info)

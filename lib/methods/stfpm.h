@@ -85,8 +85,8 @@ typedef struct adi_stfpm_data {
 } adi_stfpm_data;
 
 void adi_stfpm_data_free(adi_stfpm_data *d);
-/* `input` as the network takes it; layer i has layers[i], of shapes[i]. On failure as before. */
-ad_status adi_stfpm_data_add(adi_stfpm_data *d, const float *input, const float *const *layers,
+/* Resized pixels, and layer i of the teacher's features in layers[i], of shapes[i]. On failure as before. */
+ad_status adi_stfpm_data_add(adi_stfpm_data *d, const uint8_t *rgb, const float *const *layers,
                              const adi_shape *shapes, int32_t layer_count);
 size_t adi_stfpm_data_bytes(const adi_stfpm_data *d);
 /* Image `index` as the network takes it. */
@@ -105,14 +105,12 @@ typedef struct adi_stfpm_training {
     const ad_context *context;
     adi_extractor *extractor; /* the teacher's, for features that are not cached; of the call that runs */
     adi_workspace *workspace;
-    int32_t latest, unused; /* the image whose features latest_layers points to; -1: none */
-    const float *latest_layers[ADI_STFPM_MAX_LAYERS];
     adi_train_plan *plan, *unet_plans[ADI_STFPM_MAX_LAYERS];
     adi_train_run run, unet_runs[ADI_STFPM_MAX_LAYERS];
     adi_optimiser optimisers[1 + ADI_STFPM_MAX_LAYERS];
     float *best[1 + ADI_STFPM_MAX_LAYERS];
     float *input;          /* a batch of images */
-    float *teacher;        /* a batch of one layer's features, where U-Nets learn them */
+    float *teacher;        /* a batch's features, one layer after the other; only with U-Nets */
     float *distances;      /* of a batch, one layer after the other within each image */
     float *maps;           /* one image's, for combining: three times the larger side squared */
     adi_trainee trainee;

@@ -60,7 +60,7 @@ static ad_status add_features(adi_stfpm_data *d, const float *const *layers, con
     return AD_OK;
 }
 
-ad_status adi_stfpm_data_add(adi_stfpm_data *d, const float *input, const float *const *layers,
+ad_status adi_stfpm_data_add(adi_stfpm_data *d, const uint8_t *rgb, const float *const *layers,
                              const adi_shape *shapes, int32_t layer_count)
 {
     ADI_TRY(check_memory(d));
@@ -76,7 +76,7 @@ ad_status adi_stfpm_data_add(adi_stfpm_data *d, const float *input, const float 
         adi_free(d->allocator, pixels);
         return status;
     }
-    adi_preprocess_to_bytes(d->preprocess, pixels, input, (int64_t)d->pixels / 3);
+    memcpy(pixels, rgb, d->pixels);
     adi_digest_bytes(&d->digest, pixels, d->pixels);
     d->images[d->count++] = pixels;
     return AD_OK;

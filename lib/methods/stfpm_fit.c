@@ -37,7 +37,6 @@ static void destroy_state(void *state)
     adi_student_release(student);
 }
 
-/* The extractor leaves the input in front of a workspace's own floats. */
 static ad_status add(void *state, const adi_extractor *x, adi_workspace *w)
 {
     stfpm_fit *f = state;
@@ -49,7 +48,7 @@ static ad_status add(void *state, const adi_extractor *x, adi_workspace *w)
         shapes[i] = *adi_extractor_shape(x, i);
         ADI_TRY(adi_extractor_check_finite(x, w, i));
     }
-    return adi_stfpm_data_add(&f->data, w->extra, layers, shapes, x->tap_count);
+    return adi_stfpm_data_add(&f->data, w->rgb, layers, shapes, x->tap_count);
 }
 
 static ad_status merge(void *state, const void *other)
@@ -104,7 +103,6 @@ static ad_status train(void *state, adi_extractor *x, const adi_fit_control *con
     ADI_TRY(adi_extractor_borrow(x, &w));
     f->training->extractor = x;
     f->training->workspace = w;
-    f->training->latest = -1;
     ad_status status = adi_fit_loop_run(&f->loop, control);
     if (status == AD_OK)
         status = find_normal(f);
@@ -209,6 +207,6 @@ ad_status ad_stfpm_fitter_create(ad_student *student, const ad_stfpm_options *op
     ADI_TRY(create_state(student, &config, &fit));
     ADI_TRY(adi_fitter_wrap(student->teacher, unets ? &adi_method_stfpm_unet : &adi_method_stfpm, fit,
                             &config.preprocess, config.taps, config.tap_count, out_fitter));
-    adi_extractor_keep_input((*out_fitter)->extractor);
+    adi_extractor_keep_rgb((*out_fitter)->extractor);
     return AD_OK;
 }

@@ -52,16 +52,36 @@ static ad_status run_student(adi_stfpm_training *t, const int32_t *images, int32
     return adi_train_forward(t->plan, &t->run, training);
 }
 
-/* Where the teacher has to be run again, its last image is still there. */
-static ad_status features_of(adi_stfpm_training *t, int32_t image, const float **layers)
+/* With U-Nets a layer's features are wanted apart from the other layers' and more than once, so all of a batch's
+ * are kept, a layer after the other. */
+static float *kept_teacher(const adi_stfpm_training *t, int32_t layer)
 {
-    if (image != t->latest || image < t->data->cached_count) {
-        t->latest = -1;
-        ADI_TRY(adi_stfpm_data_features(t->data, t->extractor, t->workspace, image, layers));
-        memcpy(t->latest_layers, layers, sizeof t->latest_layers);
-        t->latest = image;
+    float *kept = t->teacher;
+    for (int32_t l = 0; l < layer; l++)
+        kept += adi_arena_floats(layer_shape(t, l));
+    return kept;
+}
+
+static ad_status keep_teacher(adi_stfpm_training *t, const int32_t *images, int32_t count)
+{
+    const float *layers[ADI_STFPM_MAX_LAYERS] = {NULL};
+    for (int32_t i = 0; i < count; i++) {
+        ADI_TRY(adi_stfpm_data_features(t->data, t->extractor, t->workspace, images[i], layers));
+        for (int32_t l = 0; l < t->config->tap_count; l++) {
+            const int64_t n = values_of(layer_shape(t, l));
+            memcpy(kept_teacher(t, l) + i * n, layers[l], (size_t)n * sizeof(float));
+        }
     }
-    memcpy(layers, t->latest_layers, sizeof t->latest_layers);
+    return AD_OK;
+}
+
+/* The teacher's features of image `i` of the batch, of all layers. */
+static ad_status teacher_of(adi_stfpm_training *t, int32_t i, int32_t image, const float **layers)
+{
+    if (!t->config->unets)
+        return adi_stfpm_data_features(t->data, t->extractor, t->workspace, image, layers);
+    for (int32_t l = 0; l < t->config->tap_count; l++)
+        layers[l] = kept_teacher(t, l) + i * values_of(layer_shape(t, l));
     return AD_OK;
 }
 
@@ -92,13 +112,11 @@ static const float *compared(const adi_stfpm_training *t, int32_t layer)
 
 /* Distances of image `i` of the batch in one layer, whose mean is added to *io_sum: as it is, or with `gradients`,
  * which are those by the compared vectors, as it counts in the loss. */
-static ad_status compare_image(adi_stfpm_training *t, int32_t i, int32_t image, int32_t layer,
-                               float *gradients, double *io_sum)
+static ad_status compare(adi_stfpm_training *t, int32_t i, int32_t layer, const float *teacher, float *gradients,
+                         double *io_sum)
 {
     const adi_kernels *k = t->context->backend->kernels;
     const adi_exec ex = exec_of(t);
-    const float *layers[ADI_STFPM_MAX_LAYERS] = {NULL};
-    ADI_TRY(features_of(t, image, layers));
     const adi_shape *s = layer_shape(t, layer);
     const adi_pc d = {s->h * s->w, s->c};
     const float *vectors = compared(t, layer) + i * values_of(s);
@@ -106,35 +124,27 @@ static ad_status compare_image(adi_stfpm_training *t, int32_t i, int32_t image, 
     for (int32_t l = 0; l < layer; l++)
         distances += layer_shape(t, l)->h * layer_shape(t, l)->w;
     const double weight = gradients ? t->config->weights[layer] * loss_scale(t) : 1.0;
-    ADI_TRY(backend_failed(k->cosdist_fwd(&ex, distances, vectors, layers[layer], d), "the distances"));
+    ADI_TRY(backend_failed(k->cosdist_fwd(&ex, distances, vectors, teacher, d), "the distances"));
     *io_sum += weight * k->sum(&ex, distances, d.p) / (double)d.p;
     if (!gradients)
         return AD_OK;
     const double scale = weight * t->config->o.sim_weight * image_share(t, t->run.n) / (double)d.p;
-    return backend_failed(k->cosdist_bwd(&ex, gradients + i * values_of(s), vectors, layers[layer],
-                                         (float)scale, d), "the gradient of the distances");
+    return backend_failed(k->cosdist_bwd(&ex, gradients + i * values_of(s), vectors, teacher, (float)scale, d),
+                          "the gradient of the distances");
 }
 
-static ad_status similarity(adi_stfpm_training *t, const int32_t *images, int32_t count, double *out_sum)
+/* All layers of image `i` of the batch. */
+static ad_status compare_image(adi_stfpm_training *t, int32_t i, int32_t image, int32_t with_gradients,
+                               double *io_sum)
 {
-    for (int32_t i = 0; i < count; i++)
-        for (int32_t l = 0; l < t->config->tap_count; l++)
-            ADI_TRY(compare_image(t, i, images[i], l, adi_train_tap_grad(t->plan, &t->run, l), out_sum));
+    const float *teacher[ADI_STFPM_MAX_LAYERS] = {NULL};
+    ADI_TRY(teacher_of(t, i, image, teacher));
+    for (int32_t l = 0; l < t->config->tap_count; l++)
+        ADI_TRY(compare(t, i, l, teacher[l], with_gradients ? adi_train_tap_grad(t->plan, &t->run, l) : NULL, io_sum));
     return AD_OK;
 }
 
 /* ---- U-Nets ---- */
-
-static ad_status gather_teacher(adi_stfpm_training *t, const int32_t *images, int32_t count, int32_t layer)
-{
-    const int64_t n = values_of(layer_shape(t, layer));
-    for (int32_t i = 0; i < count; i++) {
-        const float *layers[ADI_STFPM_MAX_LAYERS] = {NULL};
-        ADI_TRY(features_of(t, images[i], layers));
-        memcpy(t->teacher + i * n, layers[layer], (size_t)n * sizeof(float));
-    }
-    return AD_OK;
-}
 
 /* Mean squared error of a U-Net's result and `target`; with gradients, what it adds to the result's, which is
  * overwritten unless `accumulate`. */
@@ -158,12 +168,12 @@ static ad_status reconstruct(adi_stfpm_training *t, int32_t layer, const float *
 static ad_status unets_alone(adi_stfpm_training *t, const int32_t *images, int32_t count, int32_t training,
                              double *io_sum)
 {
+    ADI_TRY(keep_teacher(t, images, count));
     for (int32_t l = 0; l < t->config->tap_count; l++) {
         adi_train_run *run = &t->unet_runs[l];
-        ADI_TRY(gather_teacher(t, images, count, l));
-        run->input = t->teacher;
+        run->input = kept_teacher(t, l);
         ADI_TRY(adi_train_forward(t->unet_plans[l], run, training));
-        ADI_TRY(reconstruct(t, l, t->teacher, 1.0, training, 0, io_sum));
+        ADI_TRY(reconstruct(t, l, kept_teacher(t, l), 1.0, training, 0, io_sum));
         if (training)
             ADI_TRY(adi_train_backward(t->unet_plans[l], run));
     }
@@ -171,26 +181,22 @@ static ad_status unets_alone(adi_stfpm_training *t, const int32_t *images, int32
 }
 
 /* A layer's U-Net on the student's vectors: forward, both losses, backward, and the gradient of the vectors. */
-static ad_status through_unet(adi_stfpm_training *t, const int32_t *images, int32_t count, int32_t layer,
-                              adi_batch_loss *io_loss)
+static ad_status through_unet(adi_stfpm_training *t, int32_t layer, adi_batch_loss *io_loss)
 {
     const adi_kernels *k = t->context->backend->kernels;
     const ad_stfpm_options *o = &t->config->o;
     const adi_exec ex = exec_of(t);
     adi_train_run *run = &t->unet_runs[layer];
-    const float *s = adi_train_tap(t->plan, &t->run, layer), *target = s;
-    const int64_t n = count * values_of(layer_shape(t, layer));
+    const float *s = adi_train_tap(t->plan, &t->run, layer), *teacher = kept_teacher(t, layer);
+    const int64_t count = t->run.n, values = values_of(layer_shape(t, layer)), n = count * values;
     double similar = 0.0;
     run->input = s;
     ADI_TRY(adi_train_forward(t->unet_plans[layer], run, 1));
     float *dg = adi_train_tap_grad(t->unet_plans[layer], run, 0);
     for (int32_t i = 0; i < count; i++)
-        ADI_TRY(compare_image(t, i, images[i], layer, dg, &similar));
+        ADI_TRY(compare(t, i, layer, teacher + i * values, dg, &similar));
     io_loss->similarity += similar * image_share(t, count);
-    if (o->rec_target == AD_REC_TARGET_TEACHER) {
-        ADI_TRY(gather_teacher(t, images, count, layer));
-        target = t->teacher;
-    }
+    const float *target = o->rec_target == AD_REC_TARGET_TEACHER ? teacher : s;
     ADI_TRY(reconstruct(t, layer, target, o->rec_weight, 1, 1, &io_loss->reconstruction));
     float *ds = adi_train_tap_grad(t->plan, &t->run, layer);
     const float *g = adi_train_tap(t->unet_plans[layer], run, 0);
@@ -217,12 +223,14 @@ static ad_status gradients(void *self, int32_t phase, const int32_t *images, int
     }
     ADI_TRY(run_student(t, images, count, 1));
     if (t->config->unets) {
+        ADI_TRY(keep_teacher(t, images, count));
         for (int32_t l = 0; l < t->config->tap_count; l++)
-            ADI_TRY(through_unet(t, images, count, l, out_loss));
+            ADI_TRY(through_unet(t, l, out_loss));
         out_loss->loss = o->sim_weight * out_loss->similarity + o->rec_weight * out_loss->reconstruction;
     } else {
         double sum = 0.0;
-        ADI_TRY(similarity(t, images, count, &sum));
+        for (int32_t i = 0; i < count; i++)
+            ADI_TRY(compare_image(t, i, images[i], 1, &sum));
         out_loss->similarity = sum * image_share(t, count);
         out_loss->loss = o->sim_weight * out_loss->similarity;
     }
@@ -264,17 +272,12 @@ static ad_status forward_all(adi_stfpm_training *t, const int32_t *images, int32
 {
     take_batch(t, count, cancel);
     ADI_TRY(run_student(t, images, count, 0));
+    if (t->config->unets)
+        ADI_TRY(keep_teacher(t, images, count));
     for (int32_t l = 0; t->config->unets && l < t->config->tap_count; l++) {
         t->unet_runs[l].input = adi_train_tap(t->plan, &t->run, l);
         ADI_TRY(adi_train_forward(t->unet_plans[l], &t->unet_runs[l], 0));
     }
-    return AD_OK;
-}
-
-static ad_status distances_of(adi_stfpm_training *t, int32_t i, int32_t image, double *io_sum)
-{
-    for (int32_t l = 0; l < t->config->tap_count; l++)
-        ADI_TRY(compare_image(t, i, image, l, NULL, io_sum));
     return AD_OK;
 }
 
@@ -308,7 +311,7 @@ static ad_status validate(void *self, int32_t phase, const int32_t *images, int3
         ADI_TRY(forward_all(t, images + first, n, cancel));
         const int product = t->config->o.validation == AD_VALIDATION_PRODUCT;
         for (int32_t i = 0; i < n; i++) {
-            ADI_TRY(distances_of(t, i, images[first + i], product ? &distance : &sum));
+            ADI_TRY(compare_image(t, i, images[first + i], 0, product ? &distance : &sum));
             if (product)
                 ADI_TRY(product_of(t, &sum));
         }
@@ -329,7 +332,7 @@ ad_status adi_stfpm_training_scores(adi_stfpm_training *t, const int32_t *images
     for (int32_t i = 0; i < count; i++) {
         double score = 0.0;
         ADI_TRY(forward_all(t, images + i, 1, NULL));
-        ADI_TRY(distances_of(t, 0, images[i], &distances));
+        ADI_TRY(compare_image(t, 0, images[i], 0, &distances));
         ADI_TRY(adi_stfpm_map(t->config, t->context, shapes, t->distances, t->maps + n, t->maps, &score));
         scores += score * score;
         values += t->context->backend->kernels->sum_squares(&ex, t->maps, n) / (double)n;

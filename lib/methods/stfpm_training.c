@@ -57,7 +57,7 @@ static size_t teacher_floats(const adi_stfpm_training *t)
 {
     size_t floats = 0;
     for (int32_t l = 0; t->config->unets && l < t->config->tap_count; l++)
-        floats = larger(floats, adi_arena_floats(adi_train_tap_shape(t->plan, l)));
+        floats += adi_arena_floats(adi_train_tap_shape(t->plan, l));
     return floats;
 }
 
@@ -211,7 +211,7 @@ ad_status adi_stfpm_training_create(ad_student *student, const adi_stfpm_config 
     adi_stfpm_training *t = adi_calloc(&context->allocator, 1, sizeof *t);
     if (!t)
         return adi_fail_memory();
-    *t = (adi_stfpm_training){.student = student, .config = config, .data = data, .context = context, .latest = -1,
+    *t = (adi_stfpm_training){.student = student, .config = config, .data = data, .context = context,
                               .trainee = adi_stfpm_trainee};
     t->trainee.self = t;
     const ad_status status = fill(t, batch);

@@ -1,4 +1,6 @@
 /* From an image to a network's input: resize, centre crop, (rgb/255 - mean) / std. */
+#include <string.h>
+
 #include "vision/vision.h"
 
 void adi_preprocess_resized(const adi_preprocess *p, int64_t width, int64_t height, int64_t *out_w,
@@ -40,37 +42,14 @@ static void look_up(float value[3][256], float *dst, const uint8_t *rgb, int64_t
     }
 }
 
-void adi_preprocess_from_bytes(const adi_preprocess *p, float *input, const uint8_t *rgb, int64_t n)
+void adi_preprocess_from_bytes(const adi_preprocess *p, float *dst, const uint8_t *rgb, int64_t n)
 {
     float value[3][256];
     find_values(p, value);
-    look_up(value, input, rgb, n);
+    look_up(value, dst, rgb, n);
 }
 
-/* Where mean and std are as they usually are, values lie far apart and rounding finds them; where they are so odd
- * that it may not, it is looked for. Of several bytes with one value any will do. */
-static uint8_t find_byte(const float value[256], float v, double about)
-{
-    const int guess = about >= 0.0 && about <= 255.0 ? (int)(about + 0.5) : 0;
-    if (value[guess] == v)
-        return (uint8_t)guess;
-    int b = 0;
-    while (b < 255 && value[b] != v)
-        b++;
-    return (uint8_t)b;
-}
-
-void adi_preprocess_to_bytes(const adi_preprocess *p, uint8_t *rgb, const float *input, int64_t n)
-{
-    float value[3][256];
-    find_values(p, value);
-    for (int64_t i = 0; i < 3 * n; i++) {
-        const double about = ((double)input[i] * p->std[i % 3] + p->mean[i % 3]) * 255.0;
-        rgb[i] = find_byte(value[i % 3], input[i], about);
-    }
-}
-
-ad_status adi_preprocess_run(const adi_preprocess *p, float *dst, const ad_image *image,
+ad_status adi_preprocess_run(const adi_preprocess *p, float *dst, uint8_t *rgb, const ad_image *image,
                              adi_resize_scratch *scratch)
 {
     const int64_t crop = p->crop;
@@ -80,7 +59,11 @@ ad_status adi_preprocess_run(const adi_preprocess *p, float *dst, const ad_image
                              crop, p->resize));
     float value[3][256];
     find_values(p, value);
-    for (int64_t y = 0; y < crop; y++, dst += 3 * crop)
-        look_up(value, dst, adi_resize_row(scratch, image, y), crop);
+    for (int64_t y = 0; y < crop; y++, dst += 3 * crop) {
+        const uint8_t *row = adi_resize_row(scratch, image, y);
+        look_up(value, dst, row, crop);
+        if (rgb)
+            memcpy(rgb + 3 * crop * y, row, (size_t)(3 * crop));
+    }
     return AD_OK;
 }

@@ -87,13 +87,12 @@ void adi_preprocess_resized(const adi_preprocess *p, int64_t width, int64_t heig
                             int64_t *out_h);
 
 /* Image to network input: dst is crop x crop x 3 float32 NHWC, (rgb/255 - mean) / std.
- * The crop starts at round((resized - crop) / 2), ties to even as Python rounds. */
-ad_status adi_preprocess_run(const adi_preprocess *p, float *dst, const ad_image *image,
+ * The crop starts at round((resized - crop) / 2), ties to even as Python rounds. rgb, unless NULL, is left with
+ * the 8-bit pixels that dst is made from, for adi_preprocess_from_bytes(). */
+ad_status adi_preprocess_run(const adi_preprocess *p, float *dst, uint8_t *rgb, const ad_image *image,
                              adi_resize_scratch *scratch);
-
-/* Between a network's input and the 8-bit pixels that it was made from, exactly: n pixels of three values. */
-void adi_preprocess_to_bytes(const adi_preprocess *p, uint8_t *rgb, const float *input, int64_t n);
-void adi_preprocess_from_bytes(const adi_preprocess *p, float *input, const uint8_t *rgb, int64_t n);
+/* The same input again, to the bit, of n such pixels. */
+void adi_preprocess_from_bytes(const adi_preprocess *p, float *dst, const uint8_t *rgb, int64_t n);
 
 /* Separable Gaussian blur in place, scipy's definition: radius int(4 sigma + 0.5), symmetric border
  * with the edge sample repeated. tmp: h * w floats. Double accumulation. sigma <= ADI_BLUR_MAX_SIGMA. */

@@ -79,16 +79,21 @@ static ad_status preprocess(const adi_preprocess *p, const ad_image *image,
 {
     const size_t n = 3 * (size_t)p->crop * (size_t)p->crop;
     const long refused = heap->refused;
+    static uint8_t rgb[3 * MAX_CROP * MAX_CROP];
+    static float again[3 * MAX_CROP * MAX_CROP];
     for (size_t i = 0; i < n; i++)
         dst[i] = NAN;
     fuzz_forget_message();
-    const ad_status status = adi_preprocess_run(p, dst, image, scratch);
+    const ad_status status = adi_preprocess_run(p, dst, rgb, image, scratch);
     fuzz_check_status(status, refused, heap);
     fuzz_digest_status(seen, status);
     for (size_t i = 0; i < n && status == AD_OK; i++)
         FUZZ_CHECK(isfinite(dst[i]));
-    if (status == AD_OK)
+    if (status == AD_OK) {
+        adi_preprocess_from_bytes(p, again, rgb, p->crop * p->crop);
+        FUZZ_CHECK(memcmp(again, dst, n * sizeof *dst) == 0);
         fuzz_digest(seen, dst, n * sizeof *dst);
+    }
     return status;
 }
 

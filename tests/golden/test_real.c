@@ -55,7 +55,7 @@ static float *network_input(const char *path, const adi_graph *g, int64_t want_c
     memcpy(p.mean, g->mean, sizeof p.mean);
     memcpy(p.std, g->std, sizeof p.std);
     float *x = guarded_floats(224 * 224 * 3);
-    assert_int_equal(adi_preprocess_run(&p, x, &image, &scratch), AD_OK);
+    assert_int_equal(adi_preprocess_run(&p, x, NULL, &image, &scratch), AD_OK);
     guarded_free(rgb, "resized");
     adi_resize_scratch_free(&scratch);
     adi_image_free(&image);

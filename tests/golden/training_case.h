@@ -103,7 +103,7 @@ static inline void training_add_images(training_case *c, int32_t count)
             shapes[l] = *adi_extractor_shape(c->extractor, l);
         }
         training_ok(
-            adi_stfpm_data_add(&c->data, c->workspace->extra, layers, shapes, c->config.tap_count));
+            adi_stfpm_data_add(&c->data, c->workspace->rgb, layers, shapes, c->config.tap_count));
     }
     free(rgb);
 }
@@ -153,7 +153,7 @@ static inline void training_begin(training_case *c)
     const int64_t side = c->config.preprocess.crop;
     training_ok(adi_extractor_create(c->context, c->teacher->network, &c->config.preprocess,
                                      c->config.taps, c->config.tap_count, &c->extractor));
-    adi_extractor_keep_input(c->extractor);
+    adi_extractor_keep_rgb(c->extractor);
     training_ok(adi_extractor_borrow(c->extractor, &c->workspace));
     c->data.allocator = &c->context->allocator;
     c->data.preprocess = &c->config.preprocess;
@@ -168,7 +168,6 @@ static inline void training_begin(training_case *c)
         adi_stfpm_training_create(c->student, &c->config, &c->data, c->images, &c->training));
     c->training->extractor = c->extractor;
     c->training->workspace = c->workspace;
-    c->training->latest = -1;
     c->training->trainee.begin_phase(c->training->trainee.self, 0);
 }
 
