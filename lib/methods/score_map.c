@@ -3,16 +3,23 @@
 
 #include <math.h>
 
+ad_status adi_score_map_resize(const ad_context *context, float *out, int64_t oh, int64_t ow, int64_t stride,
+                               const float *in, int64_t h, int64_t w)
+{
+    const adi_exec ex = {context->num_threads, NULL};
+    const adi_resize_dims d = {.h = h, .w = w, .c = 1, .oh = oh, .ow = ow, .y_stride = stride};
+    const ad_status status = context->backend->kernels->resize_fwd(&ex, out, in, &d);
+    if (status != AD_OK)
+        return adi_fail(status, "resizing a %lldx%lld map to %lldx%lld failed in the backend", (long long)w,
+                        (long long)h, (long long)ow, (long long)oh);
+    return AD_OK;
+}
+
 ad_status adi_score_map_add(const adi_extractor *x, float *map, float *tmp, const float *layer, int64_t h,
                             int64_t w, float weight, int first)
 {
     const int64_t side = x->preprocess.crop;
-    const adi_exec ex = {x->context->num_threads, NULL};
-    const adi_resize_dims d = {.h = h, .w = w, .c = 1, .oh = side, .ow = side, .y_stride = side};
-    const ad_status status = x->context->backend->kernels->resize_fwd(&ex, tmp, layer, &d);
-    if (status != AD_OK)
-        return adi_fail(status, "resizing a %lldx%lld map failed in the backend", (long long)w,
-                        (long long)h);
+    ADI_TRY(adi_score_map_resize(x->context, tmp, side, side, side, layer, h, w));
     for (int64_t i = 0; i < side * side; i++)
         map[i] = (first ? 0.0f : map[i]) + weight * tmp[i];
     return AD_OK;
@@ -63,12 +70,6 @@ ad_status adi_score_map_write(const adi_extractor *x, const float *map, const ad
         write_cropped(x, map, out, rw, rh);
         return AD_OK;
     }
-    const adi_exec ex = {x->context->num_threads, NULL};
-    const adi_resize_dims d = {.h = side, .w = side, .c = 1, .oh = out->height, .ow = out->width,
-                               .y_stride = out->row_bytes / (int64_t)sizeof(float)};
-    const ad_status status = x->context->backend->kernels->resize_fwd(&ex, out->data, map, &d);
-    if (status != AD_OK)
-        return adi_fail(status, "resizing the map to %lldx%lld failed in the backend",
-                        (long long)out->width, (long long)out->height);
-    return AD_OK;
+    return adi_score_map_resize(x->context, out->data, out->height, out->width,
+                                out->row_bytes / (int64_t)sizeof(float), map, side, side);
 }

@@ -5,6 +5,10 @@
 
 #include "methods/extractor.h"
 
+/* in[h, w] to out[oh, ow], bilinear, whose rows are `stride` floats apart. */
+ad_status adi_score_map_resize(const ad_context *context, float *out, int64_t oh, int64_t ow, int64_t stride,
+                               const float *in, int64_t h, int64_t w);
+
 /* map[side, side] (+)= weight * bilinear(layer[h, w]); `first` overwrites. tmp: side * side floats. */
 ad_status adi_score_map_add(const adi_extractor *x, float *map, float *tmp, const float *layer, int64_t h,
                             int64_t w, float weight, int first);

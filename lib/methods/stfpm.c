@@ -16,21 +16,12 @@ int64_t adi_stfpm_combine_side(const adi_stfpm_config *config)
     return config->o.combine_at ? config->o.combine_at : config->preprocess.crop;
 }
 
-static ad_status resize(const ad_context *context, float *out, int64_t side, const float *in, int64_t h, int64_t w)
-{
-    const adi_exec ex = {context->num_threads, NULL};
-    const adi_resize_dims d = {.h = h, .w = w, .c = 1, .oh = side, .ow = side, .y_stride = side};
-    const ad_status status = context->backend->kernels->resize_fwd(&ex, out, in, &d);
-    return status == AD_OK ? AD_OK
-                           : adi_fail(status, "resizing a %lldx%lld map failed in the backend", (long long)w, (long long)h);
-}
-
 ad_status adi_stfpm_combine(const adi_stfpm_config *config, const ad_context *context, const adi_shape *shapes,
                             const float *distances, float *tmp, float *map)
 {
     const int64_t side = adi_stfpm_combine_side(config), n = side * side;
     for (int32_t l = 0; l < config->tap_count; l++) {
-        ADI_TRY(resize(context, l ? tmp : map, side, distances, shapes[l].h, shapes[l].w));
+        ADI_TRY(adi_score_map_resize(context, l ? tmp : map, side, side, side, distances, shapes[l].h, shapes[l].w));
         for (int64_t i = 0; l && i < n; i++)
             map[i] = config->o.combine == AD_COMBINE_SUM ? map[i] + tmp[i] : map[i] * tmp[i];
         distances += shapes[l].h * shapes[l].w;
@@ -47,7 +38,7 @@ ad_status adi_stfpm_map(const adi_stfpm_config *config, const ad_context *contex
     } else {
         float *combined = tmp + at * at;
         ADI_TRY(adi_stfpm_combine(config, context, shapes, distances, tmp, combined));
-        ADI_TRY(resize(context, map, side, combined, at, at));
+        ADI_TRY(adi_score_map_resize(context, map, side, side, side, combined, at, at));
     }
     float score = map[0];
     for (int64_t i = 1; i < side * side; i++)
