@@ -1,5 +1,6 @@
-/* Element types of safetensors: sizes, names, and reading any float type as float or double. */
+/* Elements of safetensors: types, shapes, and reading any float type as float or double. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/safetensors.h"
@@ -124,4 +125,27 @@ ad_status adi_st_read_f64(const adi_safetensors *file, const adi_st_tensor *tens
     default:
         return refuse_dtype(file, tensor);
     }
+}
+
+enum { SHAPE_TEXT = 21 * ADI_ST_MAX_DIMS }; /* 64 bits and a comma each */
+
+static void shape_text(char text[SHAPE_TEXT], const int64_t *shape, int32_t ndim)
+{
+    int n = 0;
+    text[0] = '\0';
+    for (int32_t i = 0; i < ndim; i++)
+        n += snprintf(text + n, SHAPE_TEXT - (size_t)n, "%s%lld", i ? "," : "", (long long)shape[i]);
+}
+
+ad_status adi_st_check_shape(const adi_st_tensor *tensor, const int64_t *want, int32_t ndim, const char *who)
+{
+    int same = tensor->ndim == ndim;
+    for (int32_t i = 0; same && i < ndim; i++)
+        same = tensor->shape[i] == want[i];
+    if (same)
+        return AD_OK;
+    char got[SHAPE_TEXT], expected[SHAPE_TEXT];
+    shape_text(got, tensor->shape, tensor->ndim);
+    shape_text(expected, want, ndim);
+    return adi_fail(AD_ERR_MISMATCH, "tensor '%s' is [%s], %s expects [%s]", tensor->name, got, who, expected);
 }

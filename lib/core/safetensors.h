@@ -46,6 +46,8 @@ const char *adi_st_meta(const adi_safetensors *file, const char *key);
 /* Entry `index` in the order of keys; 0 past the last. */
 int32_t adi_st_meta_at(const adi_safetensors *file, size_t index, const char **out_key,
                        const char **out_value);
+/* AD_ERR_MISMATCH "tensor ... is [...], WHO expects [...]" where the shape is another. */
+ad_status adi_st_check_shape(const adi_st_tensor *tensor, const int64_t *want, int32_t ndim, const char *who);
 /* Copy as float32, converting F32, F16, BF16 or F64. NaN or infinity is AD_ERR_NUMERIC, another type
  * AD_ERR_FORMAT; both name the tensor. */
 ad_status adi_st_read_f32(const adi_safetensors *file, const adi_st_tensor *tensor, float *out);

@@ -11,22 +11,6 @@ static int32_t plain_name(const void *user, const char *node, const char *suffix
     return n > 0 && (size_t)n < size;
 }
 
-static ad_status check_shape(const adi_module *m, const adi_module_param *p, const adi_st_tensor *t)
-{
-    int same = t->ndim == p->ndim;
-    for (int32_t i = 0; same && i < p->ndim; i++)
-        same = t->shape[i] == p->shape[i];
-    if (same)
-        return AD_OK;
-    char got[100] = "", want[100] = "";
-    for (int32_t i = 0, n = 0; i < t->ndim && n < 76; i++)
-        n += snprintf(got + n, sizeof got - (size_t)n, "%s%lld", i ? "," : "", (long long)t->shape[i]);
-    for (int32_t i = 0, n = 0; i < p->ndim; i++)
-        n += snprintf(want + n, sizeof want - (size_t)n, "%s%lld", i ? "," : "", (long long)p->shape[i]);
-    return adi_fail(AD_ERR_MISMATCH, "tensor '%s' is [%s], the student's %s expects [%s]", t->name, got,
-                    m->graph->name, want);
-}
-
 static ad_status read_param(const adi_module *m, const adi_module_param *p, const adi_safetensors *file,
                             adi_module_namer namer, const void *user, float *buffer, float *values)
 {
@@ -37,7 +21,9 @@ static ad_status read_param(const adi_module *m, const adi_module_param *p, cons
     if (!t)
         return adi_fail(AD_ERR_MISMATCH, "%s holds no tensor for '%s.%s' of the student's %s",
                         adi_st_what(file), node->name, suffix, m->graph->name);
-    ADI_TRY(check_shape(m, p, t));
+    char who[ADI_GRAPH_MAX_NAME + 32];
+    snprintf(who, sizeof who, "the student's %s", m->graph->name);
+    ADI_TRY(adi_st_check_shape(t, p->shape, p->ndim, who));
     ADI_TRY(adi_st_read_f32(file, t, buffer));
     for (size_t i = 0; node->op == &adi_op_batchnorm && p->index == 3 && i < p->count; i++)
         if (buffer[i] < 0.0f)

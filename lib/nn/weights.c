@@ -123,19 +123,7 @@ static ad_status check_shape(const loader *l, const adi_node *node, int32_t inde
 {
     int64_t want[ADI_ST_MAX_DIMS];
     const int32_t dims = node->op->param_shape(&node->attrs, node->in_channels, index, want);
-    int same = dims == t->ndim;
-    for (int32_t i = 0; same && i < dims; i++)
-        same = want[i] == t->shape[i];
-    if (same)
-        return AD_OK;
-    char got[128] = "", expected[128] = "";
-    for (int32_t i = 0, n = 0; i < t->ndim && n < 100; i++)
-        n += snprintf(got + n, sizeof got - (size_t)n, "%s%lld", i ? "," : "", (long long)t->shape[i]);
-    for (int32_t i = 0, n = 0; i < dims; i++)
-        n += snprintf(expected + n, sizeof expected - (size_t)n, "%s%lld", i ? "," : "",
-                      (long long)want[i]);
-    return adi_fail(AD_ERR_MISMATCH, "tensor '%s' is [%s], %s expects [%s]", t->name, got,
-                    l->net->graph->name, expected);
+    return adi_st_check_shape(t, want, dims, l->net->graph->name);
 }
 
 static void digest_node(const adi_node *node, uint64_t *digest)
