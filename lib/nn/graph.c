@@ -1,4 +1,4 @@
-/* Looking things up in a graph. */
+/* Looking things up in a graph, and the shapes of its values. */
 #include "nn/graph.h"
 
 #include <string.h>
@@ -38,4 +38,22 @@ const char *adi_graph_hint(const adi_graph *graph, const char *key)
         if (strcmp(graph->hints[i].key, key) == 0)
             return graph->hints[i].value;
     return NULL;
+}
+
+ad_status adi_graph_shapes(const adi_graph *graph, const uint8_t *needed, const adi_shape *input,
+                           adi_shape *out_shapes)
+{
+    for (int32_t i = 0; i < graph->node_count; i++) {
+        const adi_node *node = &graph->nodes[i];
+        if (!needed[i])
+            continue;
+        adi_shape in[ADI_OP_MAX_INPUTS] = {*input};
+        for (int32_t j = 0; j < node->op->inputs; j++)
+            in[j] = out_shapes[node->input[j]];
+        const ad_status status = node->op->shape(node->name, &node->attrs, in, &out_shapes[i]);
+        if (status != AD_OK)
+            return adi_fail_prefix(status, "input of %lldx%lld does not fit %s: ", (long long)input->w,
+                                   (long long)input->h, graph->name);
+    }
+    return AD_OK;
 }

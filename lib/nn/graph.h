@@ -61,6 +61,9 @@ void adi_graph_destroy(adi_graph *graph);
 
 int32_t adi_graph_find_node(const adi_graph *graph, const char *name); /* -1 where absent */
 int32_t adi_graph_find_tap(const adi_graph *graph, const char *name);  /* -1 where absent */
+/* Shapes of all values of the needed nodes for such an input; AD_ERR_SHAPE names the node that it does not fit. */
+ad_status adi_graph_shapes(const adi_graph *graph, const uint8_t *needed, const adi_shape *input,
+                           adi_shape *out_shapes);
 const char *adi_graph_hint(const adi_graph *graph, const char *key);   /* NULL where absent */
 
 /* padding.c: "same_dynamic" and so on; the word of an ad_padding, and -1 or an ad_padding of a

@@ -14,26 +14,6 @@ typedef struct planner {
     adi_shape *shape;  /* per node */
 } planner;
 
-/* Shapes of all needed nodes. */
-static ad_status find_shapes(const adi_graph *g, const uint8_t *needed, int64_t height, int64_t width,
-                             adi_shape *shape)
-{
-    for (int32_t i = 0; i < g->node_count; i++) {
-        const adi_node *node = &g->nodes[i];
-        if (!needed[i])
-            continue;
-        adi_shape in[ADI_OP_MAX_INPUTS] = {{1, height, width, g->nodes[0].out_channels},
-                                           {0, 0, 0, 0}};
-        for (int32_t j = 0; j < node->op->inputs; j++)
-            in[j] = shape[node->input[j]];
-        const ad_status status = node->op->shape(node->name, &node->attrs, in, &shape[i]);
-        if (status != AD_OK)
-            return adi_fail_prefix(status, "input of %lldx%lld does not fit %s: ", (long long)width,
-                                   (long long)height, g->name);
-    }
-    return AD_OK;
-}
-
 ad_status adi_plan_tap_shape(const adi_allocator *a, const adi_graph *graph, int32_t tap, int64_t height,
                              int64_t width, adi_shape *out_shape)
 {
@@ -43,7 +23,8 @@ ad_status adi_plan_tap_shape(const adi_allocator *a, const adi_graph *graph, int
         return adi_fail_memory();
     uint8_t *needed = (uint8_t *)(shape + nodes);
     adi_network_needed(graph, &tap, 1, needed);
-    const ad_status status = find_shapes(graph, needed, height, width, shape);
+    const adi_shape input = {1, height, width, graph->nodes[0].out_channels};
+    const ad_status status = adi_graph_shapes(graph, needed, &input, shape);
     if (status == AD_OK)
         *out_shape = shape[graph->taps[tap].node];
     adi_free(a, shape);
@@ -181,7 +162,7 @@ static ad_status fill(planner *pl, const int32_t *taps)
 {
     adi_plan *plan = pl->plan;
     const adi_graph *g = pl->graph;
-    ADI_TRY(find_shapes(g, pl->needed, plan->input.h, plan->input.w, pl->shape));
+    ADI_TRY(adi_graph_shapes(g, pl->needed, &plan->input, pl->shape));
     for (int32_t t = 0; t < plan->tap_count; t++)
         pl->tapped[g->taps[taps[t]].node] = 1;
     for (int32_t i = 0; i < g->node_count; i++)

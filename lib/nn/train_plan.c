@@ -55,20 +55,10 @@ static ad_status find_shapes(builder *b)
     const adi_shape *input = &b->plan->input;
     if (!adi_arena_floats(input))
         return too_large(b->plan);
-    for (int32_t i = 0; i < b->graph->node_count; i++) {
-        const adi_node *node = &b->graph->nodes[i];
-        if (!b->needed[i])
-            continue;
-        adi_shape in[ADI_OP_MAX_INPUTS] = {*input};
-        for (int32_t j = 0; j < node->op->inputs; j++)
-            in[j] = b->shape[node->input[j]];
-        const ad_status status = node->op->shape(node->name, &node->attrs, in, &b->shape[i]);
-        if (status != AD_OK)
-            return adi_fail_prefix(status, "input of %lldx%lld does not fit %s: ", (long long)input->w,
-                                   (long long)input->h, b->graph->name);
-        if (!adi_arena_floats(&b->shape[i]))
+    ADI_TRY(adi_graph_shapes(b->graph, b->needed, input, b->shape));
+    for (int32_t i = 0; i < b->graph->node_count; i++)
+        if (b->needed[i] && !adi_arena_floats(&b->shape[i]))
             return too_large(b->plan);
-    }
     return AD_OK;
 }
 
