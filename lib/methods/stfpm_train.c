@@ -201,8 +201,9 @@ static ad_status through_unet(adi_stfpm_training *t, int32_t layer, adi_batch_lo
     float *ds = adi_train_tap_grad(t->plan, &t->run, layer);
     const float *g = adi_train_tap(t->unet_plans[layer], run, 0);
     /* As a target the student's vectors have a gradient of their own, the opposite of the result's. */
-    const double own = o->rec_target == AD_REC_TARGET_STUDENT && !o->rec_stopgrad ? -2.0 * o->rec_weight / (double)n : 0.0;
-    ADI_TRY(backend_failed(k->scaled_difference(&ex, ds, g, s, (float)own, 0, n), "the target's gradient"));
+    const int32_t moves = o->rec_target == AD_REC_TARGET_STUDENT && !o->rec_stopgrad;
+    const float own = moves ? (float)(-2.0 * o->rec_weight / (double)n) : 0.0f;
+    ADI_TRY(backend_failed(k->scaled_difference(&ex, ds, g, s, own, 0, n), "the target's gradient"));
     ADI_TRY(adi_train_backward(t->unet_plans[layer], run));
     const float *dx = adi_train_input_grad(t->unet_plans[layer], run);
     return backend_failed(k->add_fwd(&ex, ds, ds, dx, ADI_ACT_NONE, (adi_pc){1, n}), "the sum of gradients");
@@ -281,12 +282,17 @@ static ad_status forward_all(adi_stfpm_training *t, const int32_t *images, int32
     return AD_OK;
 }
 
+static void list_shapes(const adi_stfpm_training *t, adi_shape shapes[ADI_STFPM_MAX_LAYERS])
+{
+    for (int32_t l = 0; l < t->config->tap_count; l++)
+        shapes[l] = *layer_shape(t, l);
+}
+
 static ad_status product_of(adi_stfpm_training *t, double *io_sum)
 {
     const adi_exec ex = exec_of(t);
     adi_shape shapes[ADI_STFPM_MAX_LAYERS];
-    for (int32_t l = 0; l < t->config->tap_count; l++)
-        shapes[l] = *layer_shape(t, l);
+    list_shapes(t, shapes);
     const int64_t side = adi_stfpm_combine_side(t->config), n = side * side;
     ADI_TRY(adi_stfpm_combine(t->config, t->context, shapes, t->distances, t->maps, t->maps + n));
     *io_sum += t->context->backend->kernels->sum(&ex, t->maps + n, n) / (double)n;
@@ -327,8 +333,7 @@ ad_status adi_stfpm_training_scores(adi_stfpm_training *t, const int32_t *images
     const int64_t side = t->config->preprocess.crop, n = side * side;
     adi_shape shapes[ADI_STFPM_MAX_LAYERS];
     double scores = 0.0, values = 0.0, distances = 0.0;
-    for (int32_t l = 0; l < t->config->tap_count; l++)
-        shapes[l] = *layer_shape(t, l);
+    list_shapes(t, shapes);
     for (int32_t i = 0; i < count; i++) {
         double score = 0.0;
         ADI_TRY(forward_all(t, images + i, 1, NULL));
