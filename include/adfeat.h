@@ -730,7 +730,7 @@ typedef enum ad_rec_target { AD_REC_TARGET_STUDENT = 0, AD_REC_TARGET_TEACHER = 
  *  score: the map's maximum. Fill with ad_stfpm_options_init(). Fields are only ever appended. */
 typedef struct ad_stfpm_options {
     uint32_t      struct_size;
-    int32_t       epochs;           /**< default 100; 0: the student is used as it is */
+    int32_t       epochs;           /**< default 100; 0: the student is used as it is, its U-Nets with pretrain_epochs 0 too */
     int32_t       batch;            /**< images of a step; default 32, 2 .. 1024 */
     int32_t       optimizer;        /**< of the student: an ad_optimizer; default AD_OPTIMIZER_SGD */
     double        lr;               /**< default 0.4, > 0 */

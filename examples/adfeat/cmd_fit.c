@@ -49,7 +49,7 @@ static const char help[] =
     "                      auto: none for ResNets, npca:0.95 for EfficientNets\n"
     "  --pixel P           gaussian: heat maps dense (default, statistics of their own), gap (the image's\n"
     "                      statistics at every position) or none\n"
-    "  --epochs N          stfpm: passes over the images; default 100\n"
+    "  --epochs N          stfpm: passes over the images; default 100; 0: --student as it is\n"
     "  --batch N           stfpm: images of a training step; default 32\n"
     "  --student FILE      stfpm: train this student further: of --save-student, or the authors' checkpoint\n"
     "                      as 'adfeat convert' writes it; default: a new one\n"
@@ -314,7 +314,8 @@ static int say_student(const fit_state *s)
     if (ad_student_get_info(s->student, &info))
         return cli_fail_library();
     if (!t->begun)
-        printf("nothing was left to train: the checkpoint is of a complete training\n");
+        printf(t->resume ? "nothing was left to train: the checkpoint is of a complete training\n"
+                         : "nothing was trained: the student was used as it is\n");
     else if (!isnan(t->best_validation)) /* some images were held out */
         printf("kept epoch %d of %d: validation error %.4g\n", t->best_epoch, t->epoch, t->best_validation);
     if (t->save_student)
