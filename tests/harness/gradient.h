@@ -78,6 +78,17 @@ static inline void gradient_check(const char *name, gradient_loss loss, const vo
     }
 }
 
+/* The same against a formula, everywhere. */
+static inline void gradient_close(const char *name, const float *got, const float *want, const float *unit,
+                                  int64_t count, double limit)
+{
+    const double worst = op_worst;
+    op_worst = 0.0;
+    op_close(name, got, want, unit, count, limit);
+    gradient_worst = fmax(gradient_worst, op_worst);
+    op_worst = worst;
+}
+
 static inline void gradient_report(const char *what, double ref_limit, double cpu_limit)
 {
     printf("%s: worst against the definition %.3g, limit %.3g\n", what, gradient_worst, ref_limit);

@@ -82,6 +82,15 @@ static inline void op_close(const char *what, const float *got, const float *wan
     }
 }
 
+/* The same of ref's result against the definition: what is reported is cpu's error alone. */
+static inline void op_close_ref(const char *what, const float *got, const float *want,
+                                const float *unit, int64_t count, double limit)
+{
+    const double worst = op_worst;
+    op_close(what, got, want, unit, count, limit);
+    op_worst = worst;
+}
+
 static inline void op_same_bits(const char *what, const void *got, const void *want, size_t bytes)
 {
     if (memcmp(got, want, bytes) != 0) {

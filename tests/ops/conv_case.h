@@ -110,9 +110,7 @@ static void conv_case_check(const conv_case *c, double ref_limit, double cpu_lim
         cpu_limit = 1.1 * cpu_limit + op_act_limit(c->e.act);
     }
     float *ref = conv_case_run(c, &adi_backend_ref, 1);
-    const double worst = op_worst; /* what is reported is cpu's */
-    op_close(c->name, ref, want, unit, c->outputs, ref_limit);
-    op_worst = worst;
+    op_close_ref(c->name, ref, want, unit, c->outputs, ref_limit);
     float *first = NULL;
     for (int t = 0; t < OP_THREADS; t++) {
         float *y = conv_case_run(c, &adi_backend_cpu, op_threads[t]);

@@ -164,9 +164,7 @@ static void check_data(const bwd_case *c, const sums *s, int exactly)
     }
     const double limit = steep ? 1.1 * cpu_limit + op_act_limit(c->e.act) : cpu_limit;
     float *ref = gradient_backends(c->name, run_data, c, unit, c->inputs, exactly ? 0.0 : limit);
-    const double worst = op_worst; /* what is reported is cpu's */
-    op_close(c->name, ref, want, unit, c->inputs, exactly ? 0.0 : 1.1 * ref_limit);
-    op_worst = worst;
+    op_close_ref(c->name, ref, want, unit, c->inputs, exactly ? 0.0 : 1.1 * ref_limit);
     guarded_free(ref, c->name);
     guarded_free(want, c->name);
     guarded_free(unit, c->name);
@@ -180,9 +178,7 @@ static void check_weight(const bwd_case *c, const sums *s, int exactly)
         unit[i] = (float)s->dw_size[i];
     }
     float *ref = gradient_backends(c->name, run_weight, c, unit, c->weights, exactly ? 0.0 : cpu_limit);
-    const double worst = op_worst;
-    op_close(c->name, ref, want, unit, c->weights, exactly ? 0.0 : ref_limit);
-    op_worst = worst;
+    op_close_ref(c->name, ref, want, unit, c->weights, exactly ? 0.0 : ref_limit);
     guarded_free(ref, c->name);
     guarded_free(want, c->name);
     guarded_free(unit, c->name);

@@ -74,9 +74,7 @@ static void md_case_check(const md_case *m)
         unit[p] = (float)size;
     }
     float *ref = md_case_run(m, &adi_backend_ref, 1), *first = NULL;
-    const double worst = op_worst;
-    op_close(m->name, ref, want, unit, m->d.p, ref_limit);
-    op_worst = worst;
+    op_close_ref(m->name, ref, want, unit, m->d.p, ref_limit);
     for (int t = 0; t < OP_THREADS; t++) {
         float *y = md_case_run(m, &adi_backend_cpu, op_threads[t]);
         op_close(m->name, y, ref, unit, m->d.p, cpu_limit);

@@ -120,9 +120,7 @@ static void check(const pool_case *c, int by_differences, double to_ref, double 
 {
     float *unit = guarded_floats(c->inputs), *want = formula(c, unit);
     float *ref = gradient_backends(c->name, run, c, unit, c->inputs, to_cpu);
-    const double worst = op_worst;
-    op_close(c->name, ref, want, unit, c->inputs, to_ref);
-    op_worst = worst;
+    gradient_close(c->name, ref, want, unit, c->inputs, to_ref);
     if (by_differences)
         gradient_check(c->name, loss, c, c->xd, ref, unit, c->inputs, 1e-3, to_ref);
     guarded_free(ref, c->name);

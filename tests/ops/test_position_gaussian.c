@@ -216,9 +216,7 @@ static void check_distances(const pg_case *c, const fitted *f)
         unit[p] = (float)size;
     }
     float *ref = distance_of(c, &adi_backend_ref, 1, c->x, f);
-    const double worst = op_worst;
-    op_close(c->name, ref, want, unit, c->d.p, ref_limit);
-    op_worst = worst;
+    op_close_ref(c->name, ref, want, unit, c->d.p, ref_limit);
     for (int t = 0; t < OP_THREADS; t++) {
         float *y = distance_of(c, &adi_backend_cpu, op_threads[t], c->x, f);
         op_close(c->name, y, ref, unit, c->d.p, cpu_limit);

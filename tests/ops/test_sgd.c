@@ -83,10 +83,7 @@ static void check(const sgd_case *c)
     float *want = guarded_floats(2 * c->n), *unit = guarded_floats(2 * c->n);
     formula(c, want, unit);
     float *ref = gradient_backends(c->name, run, c, unit, 2 * c->n, cpu_limit);
-    const double worst = op_worst;
-    op_close(c->name, ref, want, unit, 2 * c->n, ref_limit);
-    gradient_worst = fmax(gradient_worst, op_worst > worst ? op_worst : 0.0);
-    op_worst = worst;
+    gradient_close(c->name, ref, want, unit, 2 * c->n, ref_limit);
     guarded_free(ref, c->name);
     guarded_free(want, c->name);
     guarded_free(unit, c->name);
