@@ -55,7 +55,7 @@ static const char help[] =
     "                      as 'adfeat convert' writes it; default: a new one\n"
     "  --save-student FILE stfpm: write the student too, to train it further another day\n"
     "  --checkpoint-dir D  stfpm: keep a checkpoint in folder D, which is made if it is not there: written\n"
-    "                      after every epoch and on Ctrl-C\n"
+    "                      after every epoch and on Ctrl-C or SIGTERM\n"
     "  --resume            stfpm: go on from the checkpoint; the result is that of one long run\n"
     "  --loss-csv FILE     stfpm: write a line for every epoch as it ends: phase, epoch, loss, similarity,\n"
     "                      reconstruction, validation, best, seconds; --resume adds to it\n"
@@ -243,6 +243,7 @@ static const method *find_method(const char *name)
 
 /* ---- Interruption: the callbacks cancel, so nothing half-done is left; a second signal kills ---- */
 
+static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
 static volatile sig_atomic_t caught;
 
 static void on_signal(int number)
@@ -254,17 +255,17 @@ static void catch_interrupt(void)
 {
     struct sigaction old, action = {.sa_handler = on_signal, .sa_flags = SA_RESTART | (int)SA_RESETHAND};
     sigemptyset(&action.sa_mask);
-    /* What a shell's '&' ignores stays ignored. */
-    if (sigaction(SIGINT, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-        sigaction(SIGINT, &action, NULL);
+    /* What a shell's '&' or nohup ignores stays ignored. */
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+        if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+            sigaction(signals[i], &action, NULL);
 }
 
 /* Saving is short, and a signal amid it would leave a temporary file. */
 static void ignore_signals(void)
 {
-    signal(SIGINT, SIG_IGN);
-    signal(SIGTERM, SIG_IGN);
-    signal(SIGHUP, SIG_IGN);
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+        signal(signals[i], SIG_IGN);
 }
 
 static int on_progress(void *user, double fraction)

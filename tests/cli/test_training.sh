@@ -134,8 +134,8 @@ for lines in 4 6 8; do
         printf 'student,7,0.1' >>parts.csv
     fi
 done
-watches 130 80 parts.csv 9 INT -- "${go_on[@]}" --resume
-grep -q 'the same command goes on from' stdout || wrong "Ctrl-C after --resume: it does not say how to go on"
+watches 143 80 parts.csv 9 TERM -- "${go_on[@]}" --resume # as a service is stopped
+grep -q 'the same command goes on from' stdout || wrong "SIGTERM after --resume: it does not say how to go on"
 run "${go_on[@]}" --resume
 [ $code -eq 0 ] || wrong "the last run: exit code $code"
 grep -q "^adfeat: note: going on from the checkpoint in 'cp'\$" stderr || wrong "it does not say that it goes on"
