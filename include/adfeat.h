@@ -434,7 +434,8 @@ typedef struct ad_fit_options {
                                         too, so that a fit can be cancelled within a batch */
     void                *user;     /**< of both callbacks */
     ad_train_callback    train;    /**< default NULL; never called by methods that train nothing */
-    const char          *checkpoint_dir; /**< an existing folder; default NULL: no checkpoints. A training writes
+    const char          *checkpoint_dir; /**< an existing folder, for one training at a time (AD_ERR_STATE where
+                                              another has it); default NULL: no checkpoints. A training writes
                                               "checkpoint.safetensors" there after every epoch, and when it is
                                               cancelled. A resumed training ends with the same bits as one that
                                               was never interrupted */

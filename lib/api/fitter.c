@@ -177,11 +177,16 @@ ad_status ad_fit(ad_fitter *fitter, const ad_dataset *good, const ad_fit_options
     ADI_CHECK_ARG(!o.resume || o.checkpoint_dir, "ad_fit: to resume, checkpoint_dir says from where");
     ADI_CHECK_ARG(fitter->method->train || !o.checkpoint_dir, "ad_fit: %s trains nothing, so it has no checkpoints",
                   fitter->method->name);
-    if (o.checkpoint_dir)
-        ADI_TRY(adi_checkpoint_folder(o.checkpoint_dir));
-    ADI_TRY(add_all(fitter, good, &o));
+    int lock = -1;
     ad_scorer *scorer = NULL;
-    ADI_TRY(finish(fitter, &o, &scorer));
+    if (o.checkpoint_dir)
+        ADI_TRY(adi_checkpoint_enter(o.checkpoint_dir, &lock));
+    ad_status status = add_all(fitter, good, &o);
+    if (status == AD_OK)
+        status = finish(fitter, &o, &scorer);
+    adi_checkpoint_leave(lock);
+    if (status != AD_OK)
+        return status;
     if (o.progress && o.progress(o.user, 1.0)) {
         ad_scorer_destroy(scorer);
         return adi_fail(AD_ERR_CANCELLED, "the fit was cancelled at its end");

@@ -2,9 +2,11 @@
 #include "train/checkpoint.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,7 +15,7 @@
 #define META       "adfeat.train."
 enum { POSITION = sizeof(adi_train_position) / sizeof(double), TEXT = 8192 };
 
-ad_status adi_checkpoint_folder(const char *dir)
+static ad_status check_folder(const char *dir)
 {
     struct stat there;
     char text[128];
@@ -25,6 +27,27 @@ ad_status adi_checkpoint_folder(const char *dir)
         return adi_fail(AD_ERR_IO, "checkpoint_dir '%s' cannot be written: %s", dir,
                         strerror_r(errno, text, sizeof text));
     return AD_OK;
+}
+
+/* Where the file system knows no locks, or the folder may not be read, it goes without. The lock is the open
+ * folder's own, so nothing stays behind when a process dies. */
+ad_status adi_checkpoint_enter(const char *dir, int *out_lock)
+{
+    *out_lock = -1;
+    ADI_TRY(check_folder(dir));
+    const int lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        close(lock);
+        return adi_fail(AD_ERR_STATE, "checkpoint_dir '%s' is in use by another training", dir);
+    }
+    *out_lock = lock;
+    return AD_OK;
+}
+
+void adi_checkpoint_leave(int lock)
+{
+    if (lock >= 0)
+        close(lock);
 }
 
 static ad_status path_of(const adi_allocator *a, const char *dir, char **out_path)

@@ -16,8 +16,11 @@ typedef struct adi_train_position {
     double stale;                            /* epochs since the best */
 } adi_train_position;
 
-/* AD_ERR_IO where no checkpoint can be written: better said before a long training than behind its first epoch. */
-ad_status adi_checkpoint_folder(const char *dir);
+/* Take a folder for one training, until adi_checkpoint_leave(). AD_ERR_IO where no checkpoint can be written, which
+ * is better said before a long training than behind its first epoch; AD_ERR_STATE where another training, of this
+ * process or another, has it: each would overwrite what the other resumes from. */
+ad_status adi_checkpoint_enter(const char *dir, int *out_lock);
+void adi_checkpoint_leave(int lock);
 /* dir/checkpoint.safetensors. Arrays must be finite, which adi_checkpoint_load() asks for. */
 ad_status adi_checkpoint_save(const adi_allocator *a, const char *dir, const adi_trainee *t,
                               const adi_train_position *position);

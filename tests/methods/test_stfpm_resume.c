@@ -241,6 +241,57 @@ static void folders(void **state)
     ad_student_destroy(s);
 }
 
+/* ---- Two trainings, one folder ---- */
+
+typedef struct rival {
+    const fixture *f;
+    ad_student *student;
+    int asked;
+} rival;
+
+/* While one training is between two layers, another asks for its folder. */
+static int ask_too(void *user, double fraction)
+{
+    rival *r = user;
+    (void)fraction;
+    if (r->asked++)
+        return 0;
+    ad_fitter *fit = mini_fitter(r->student, "epochs=1");
+    ad_scorer *scorer = NULL;
+    ad_fit_options o;
+    ad_fit_options_init(&o, sizeof o);
+    o.checkpoint_dir = folder;
+    refused(ad_fit(fit, r->f->good, &o, &scorer), AD_ERR_STATE, "is in use by another training");
+    assert_int_equal(ad_fitter_count(fit), 0);
+    ad_fitter_destroy(fit);
+    return 0;
+}
+
+static void one_training_a_folder(void **state)
+{
+    const fixture *f = *state;
+    rival r = {f, mini_student(f->net, 0, 4), 0};
+    ad_student *s = mini_student(f->net, 0, 3);
+    ad_scorer *scorer = NULL;
+    ad_fit_options o;
+    ad_fit_options_init(&o, sizeof o);
+    o.checkpoint_dir = folder;
+    o.progress = ask_too;
+    o.user = &r;
+    for (int again = 0; again < 2; again++) { /* the folder is free when a training is over */
+        forget();
+        r.asked = 0;
+        ad_fitter *fit = mini_fitter(s, "epochs=1");
+        add_range(fit, 0, FEW);
+        assert_int_equal(ad_fit(fit, NULL, &o, &scorer), AD_OK);
+        assert_true(r.asked > 1);
+        ad_scorer_destroy(scorer);
+        ad_fitter_destroy(fit);
+    }
+    ad_student_destroy(s);
+    ad_student_destroy(r.student);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +300,7 @@ int main(void)
         cmocka_unit_test(refused_while_cancelled),
         cmocka_unit_test(checkpoints_of_others),
         cmocka_unit_test(folders),
+        cmocka_unit_test(one_training_a_folder),
     };
     return cmocka_run_group_tests_name("stfpm_resume", tests, set_up_folder, tear_down_folder);
 }
