@@ -312,7 +312,8 @@ typedef struct ad_backbone_info {
     int32_t     input_size;     /**< the side it was trained at, 224 for ResNet */
     const char *architecture;
     const char *digest;         /**< identity of architecture, weights, padding and eps: equal
-                                     files opened with equal options have equal digests */
+                                     files opened with equal options have equal digests. Scorers and
+                                     students have that of the part they use */
     int64_t     parameter_count;/**< parameters in use: heads and unused layers not counted */
     const char *dialect;        /**< whose names the file uses: "torchvision", "timm",
                                      "efficientnet_pytorch", or "graph" */
@@ -437,14 +438,15 @@ typedef struct ad_fit_options {
     const char          *checkpoint_dir; /**< an existing folder, for one training at a time (AD_ERR_STATE where
                                               another has it); default NULL: no checkpoints. A training writes
                                               "checkpoint.safetensors" there after every epoch, and when it is
-                                              cancelled. A resumed training ends with the same bits as one that
+                                              cancelled, over the one that was there. A resumed training ends with the same bits as one that
                                               was never interrupted */
 } ad_fit_options;
 AD_API void ad_fit_options_init(ad_fit_options *options, size_t struct_size);
 
 /** Fit on every image of a dataset and finish: ad_fitter_add() for each, then
  *  ad_fitter_finish().
- *  @param good NULL: on what was added so far; so a cancelled training goes on with callbacks
+ *  @param good NULL: on what was added so far; so a cancelled training goes on with callbacks. Images
+ *         stay in the fitter: the same dataset a second time is added a second time
  *  @return AD_OK; AD_ERR_CANCELLED; what reading an image or a numeric failure gives; of
  *         checkpoints, AD_ERR_IO, AD_ERR_FORMAT, AD_ERR_MISMATCH (of another training). After a
  *         failure the fitter holds the images added before it and may be used again or
@@ -464,8 +466,9 @@ AD_NODISCARD AD_API ad_status ad_fitter_merge(ad_fitter *fitter, const ad_fitter
  *  trains it here, for as long as its options say; after a failure or a cancelled ad_fit() the next
  *  call goes on where that one stopped, or after AD_ERR_NUMERIC begins anew with the parameters that
  *  were best. Images added in between begin a new training, of the student as it is.
- *  @return AD_OK, AD_ERR_STATE (too few images), AD_ERR_NUMERIC (images without any variation; a loss
- *         that is not finite: the student keeps its best parameters), AD_ERR_OUT_OF_MEMORY */
+ *  @return AD_OK, AD_ERR_STATE (too few images: a training needs two beside those held out),
+ *         AD_ERR_NUMERIC (images without any variation; a loss that is not finite: the student keeps
+ *         its best parameters), AD_ERR_OUT_OF_MEMORY */
 AD_NODISCARD AD_API ad_status ad_fitter_finish(ad_fitter *fitter, ad_scorer **out_scorer);
 /** Images added so far, merged ones included. */
 AD_API int64_t ad_fitter_count(const ad_fitter *fitter);
@@ -701,10 +704,11 @@ typedef struct ad_student_info {
     uint32_t    struct_size;
     int32_t     kind;            /**< an ad_student_kind */
     const char *architecture;    /**< of teacher and student */
-    const char *teacher_digest;
+    const char *teacher_digest;  /**< of the part of the backbone that its layers need */
     const char *layers;          /**< comma-separated */
     int64_t     parameter_count; /**< trainable ones */
-    int64_t     epochs_trained;  /**< over its whole life, also before it was saved and loaded */
+    int64_t     epochs_trained;  /**< over its whole life, also before it was saved and loaded; the
+                                      parameters are those of the best epoch of the last training */
     uint64_t    seed;
 } ad_student_info;
 AD_NODISCARD AD_API ad_status ad_student_get_info(const ad_student *student, ad_student_info *out_info);
@@ -725,13 +729,13 @@ typedef enum ad_combine { AD_COMBINE_PRODUCT = 0, AD_COMBINE_SUM = 1 } ad_combin
 typedef enum ad_rec_target { AD_REC_TARGET_STUDENT = 0, AD_REC_TARGET_TEACHER = 1 } ad_rec_target;
 
 /** Student-teacher feature pyramid matching (Wang et al., BMVC 2021, arXiv:2103.04257), and its
- *  extension with U-Net auto-encoders, which the student's kind chooses. The student learns to give the
- *  direction of the teacher's features on good images; half the squared distance of the directions at
- *  every position is a layer's map, and the layers' maps, resized to the input, are multiplied. Image
- *  score: the map's maximum. Fill with ad_stfpm_options_init(). Fields are only ever appended. */
+ *  extension with U-Net auto-encoders (a project without a paper), which the student's kind chooses. The
+ *  student learns to give the direction of the teacher's features on good images; half the squared
+ *  distance of the directions at every position is a layer's map, and the layers' maps, resized to the
+ *  input, are multiplied. Image score: the map's maximum. Fill with ad_stfpm_options_init(). Fields are only ever appended. */
 typedef struct ad_stfpm_options {
     uint32_t      struct_size;
-    int32_t       epochs;           /**< default 100; 0: the student is used as it is, its U-Nets with pretrain_epochs 0 too */
+    int32_t       epochs;           /**< default 100; 0: the student is used as it is, pretrain_epochs count for nothing */
     int32_t       batch;            /**< images of a step; default 32, 2 .. 1024 */
     int32_t       optimizer;        /**< of the student: an ad_optimizer; default AD_OPTIMIZER_SGD */
     double        lr;               /**< default 0.4, > 0 */
@@ -742,8 +746,8 @@ typedef struct ad_stfpm_options {
     int32_t       loss_batch;       /**< an ad_loss_batch; default AD_LOSS_BATCH_MEAN */
     int32_t       validation;       /**< an ad_validation; default AD_VALIDATION_DISTANCE */
     int32_t       patience;         /**< stop after so many epochs without a lower validation error; default 0: never */
-    double        validation_share; /**< of the images, held out: the epoch with their lowest error is kept;
-                                         default 0.2; 0: none, the last epoch is kept; < 1 */
+    double        validation_share; /**< of the images, held out, rounded up: the epoch with their lowest error
+                                         is kept; default 0.2; 0: none, the last epoch is kept; < 1 */
     uint64_t      split_seed;       /**< of scikit-learn's train_test_split; default 0; < 2^32 */
     double        clip_norm;        /**< largest L2 norm of all gradients; 0: any; default -1: any, with U-Nets 1 */
     const char   *layer_weights;    /**< comma-separated, one a layer; default NULL: all 1 */
@@ -754,8 +758,9 @@ typedef struct ad_stfpm_options {
     uint64_t      memory_limit;     /**< bytes that the fit may hold; default 16 GiB; more is refused, with
                                          both numbers */
     ad_preprocess preprocess;       /**< default: as ad_preprocess_init(), at size 256 */
-    /* With U-Nets: first they alone learn the teacher's features, then all learn together. */
-    int32_t       pretrain_epochs;  /**< default 50; 0: none */
+    /* With U-Nets: first they alone learn the teacher's features, then all learn together. Without, these
+     * count for nothing. */
+    int32_t       pretrain_epochs;  /**< default 50; 0: none, as for a student that had them already */
     int32_t       rec_target;       /**< of the reconstruction loss: an ad_rec_target; default AD_REC_TARGET_STUDENT */
     int32_t       rec_stopgrad;     /**< 1: no gradient into the student as target; default 0 */
     int32_t       reserved2;
@@ -773,11 +778,13 @@ AD_API void ad_stfpm_options_init(ad_stfpm_options *options, size_t struct_size)
  *  "unet_lr", "unet_weight_decay", "rec_weight", "sim_weight", "rec_target" ("student", "teacher"),
  *  "rec_stopgrad", those of ad_preprocess, and "preset": "stfpm" (the paper's text: the defaults),
  *  "stfpm_official" (the authors' code: no half, product of 64x64 maps, validation by the product),
- *  "stfpm_unet". Strings are not copied: `value` must outlive the options for "layer_weights".
+ *  "stfpm_sum" (the loss summed over the batch, as other implementations have it, and 200 epochs: the
+ *  most accurate here), "stfpm_unet". Strings are not copied: `value` must outlive the options for "layer_weights".
  *  @return AD_OK, AD_ERR_INVALID_ARGUMENT (the sentence lists what is possible) */
 AD_NODISCARD AD_API ad_status ad_stfpm_options_set(ad_stfpm_options *options, const char *key,
                                                    const char *value);
-/** The fitter trains `student`, which it keeps; save the student after the fit to continue another day.
+/** The fitter trains `student`, which it keeps; save the student after the fit to continue another day,
+ *  or from the train callback, as it is then. Nothing of `options` needs to live on.
  *  @return AD_OK, AD_ERR_INVALID_ARGUMENT (an option out of range), AD_ERR_SHAPE (an input that a U-Net
  *         cannot halve so often), AD_ERR_OUT_OF_MEMORY (also where memory_limit is too little) */
 AD_NODISCARD AD_API ad_status ad_stfpm_fitter_create(ad_student *student, const ad_stfpm_options *options,

@@ -89,6 +89,8 @@ static const adi_preset presets[] = {
      {{"epochs", "100"}, {"loss_half", "1"}, {"loss_batch", "mean"}, {"val", "distance"}, {"combine_at", "0"}}},
     {"stfpm_official",
      {{"epochs", "100"}, {"loss_half", "0"}, {"loss_batch", "mean"}, {"val", "product"}, {"combine_at", "64"}}},
+    {"stfpm_sum",
+     {{"epochs", "200"}, {"loss_half", "1"}, {"loss_batch", "sum"}, {"val", "distance"}, {"combine_at", "0"}}},
     {"stfpm_unet",
      {{"epochs", "100"}, {"pretrain_epochs", "50"}, {"loss_half", "1"}, {"loss_batch", "mean"},
       {"val", "distance"}, {"combine_at", "0"}, {"clip_norm", "1"}}},
@@ -188,6 +190,7 @@ static ad_status take_weights(const char *text, adi_stfpm_config *c)
     for (int32_t i = 0; i < c->tap_count; i++)
         c->weights[i] = 1.0;
     const char *at = text;
+    double sum = 0.0;
     for (int32_t i = 0; at; i++) {
         char *end = NULL;
         const double v = adi_strtod(at, &end);
@@ -195,8 +198,10 @@ static ad_status take_weights(const char *text, adi_stfpm_config *c)
                           && (*end == ',') == (i + 1 < c->tap_count),
                       "layer_weights: '%s' is not a number for each of %d layers", text, c->tap_count);
         c->weights[i] = v;
+        sum += v;
         at = *end ? end + 1 : NULL;
     }
+    ADI_CHECK_ARG(!text || sum > 0.0, "layer_weights: '%s' leaves nothing to learn", text);
     return AD_OK;
 }
 

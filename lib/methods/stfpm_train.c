@@ -367,33 +367,34 @@ static void epoch_done(void *self, int32_t phase)
     t->student->epochs_trained += !is_unet_phase(t, phase);
 }
 
-/* What may differ: how long to go on, and what changes no result. */
+/* What may differ: how long to go on, and what changes no result. What the user chose comes before the digests that
+ * follow from it, so that a mismatch is told in the user's words. */
 static const char *describe(void *self, int32_t index, char *value, size_t size, int32_t *out_may_differ)
 {
     static const char *const free_keys[] = {"epochs", "patience", "feature_cache", "memory_limit"};
     const adi_stfpm_training *t = self;
     const adi_graph *g = t->student->teacher->network->graph;
+    int32_t count = 0;
     *out_may_differ = 0;
-    switch (index) {
+    const char *key = adi_student_option(t->student, index, value);
+    if (key)
+        return strcmp(key, "layers") == 0 ? "student.layers" : key;
+    while (adi_student_option(t->student, count, value))
+        count++;
+    switch (index - count) {
     case 0:
         snprintf(value, size, "%s", t->student->digest);
         return "teacher";
     case 1:
-        snprintf(value, size, "%016" PRIx64, t->data->digest);
-        return "images";
-    case 2:
         snprintf(value, size, "%d", t->data->count);
         return "image_count";
+    case 2:
+        snprintf(value, size, "%016" PRIx64, t->data->digest);
+        return "images";
     default:
         break;
     }
-    const char *key = adi_student_option(t->student, index - 3, value);
-    if (key)
-        return strcmp(key, "layers") == 0 ? "student.layers" : key;
-    int32_t count = 0;
-    while (adi_student_option(t->student, count, value))
-        count++;
-    key = adi_stfpm_option(t->config, g, index - 3 - count, value);
+    key = adi_stfpm_option(t->config, g, index - count - 3, value);
     for (size_t i = 0; key && i < sizeof free_keys / sizeof *free_keys; i++)
         *out_may_differ |= strcmp(key, free_keys[i]) == 0;
     return key;

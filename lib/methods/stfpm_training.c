@@ -179,7 +179,7 @@ static void list_phases(adi_stfpm_training *t)
 {
     const ad_stfpm_options *o = &t->config->o;
     adi_trainee *e = &t->trainee;
-    if (t->config->unets && o->pretrain_epochs)
+    if (t->config->unets && o->pretrain_epochs && o->epochs) /* no epochs: the student as it is */
         e->phases[e->phase_count++] = (adi_phase){"autoencoders", o->pretrain_epochs, 0, 0.3};
     e->phases[e->phase_count++] = (adi_phase){"student", o->epochs, 0, 1.0};
 }

@@ -129,6 +129,21 @@ static ad_status check_architecture(const ad_backbone *teacher, const adi_safete
     return AD_OK;
 }
 
+/* A digest is that of the layers it learned from, of which fewer may be asked for now. */
+static void warn_of_other_teacher(const ad_student *s, const adi_safetensors *file)
+{
+    const char *digest = adi_st_meta(file, "adfeat.backbone"), *layers = adi_st_meta(file, META "layers");
+    const adi_network *net = s->teacher->network;
+    char mine[17];
+    int32_t taps[ADI_MAX_LAYERS], count = 0;
+    snprintf(mine, sizeof mine, "%s", s->digest);
+    if (layers && adi_layers_parse(net->graph, layers, taps, &count) == AD_OK)
+        adi_network_digest(net, taps, count, mine);
+    if (digest && strcmp(digest, mine) != 0)
+        adi_log(s->teacher->context, AD_LOG_WARNING,
+                "the student learned from a teacher with digest %.16s, this one has %s", digest, mine);
+}
+
 ad_status adi_student_read(ad_backbone *teacher, const adi_safetensors *file,
                            const ad_student_options *options, ad_student **out_student)
 {
@@ -145,10 +160,7 @@ ad_status adi_student_read(ad_backbone *teacher, const adi_safetensors *file,
     if (status == AD_ERR_INVALID_ARGUMENT && !options) /* a layer that this teacher does not have */
         status = adi_fail_prefix(AD_ERR_MISMATCH, "the student's metadata: ");
     ADI_TRY(status);
-    const char *digest = adi_st_meta(file, "adfeat.backbone");
-    if (digest && strcmp(digest, s->digest) != 0)
-        adi_log(teacher->context, AD_LOG_WARNING, "the student learned from a teacher with digest %.16s, this one has %s",
-                digest, s->digest);
+    warn_of_other_teacher(s, file);
     status = read_epochs(s, file);
     if (status == AD_OK)
         status = read_net(s, file);

@@ -94,6 +94,15 @@ static ad_status put_arrays(adi_st_writer *w, const adi_trainee *t)
     return AD_OK;
 }
 
+/* For people who look into the file; position and counters are what is read. */
+static ad_status put_progress(adi_st_writer *w, const adi_trainee *t, const adi_train_position *p)
+{
+    char value[128];
+    const adi_phase *phase = &t->phases[(int32_t)p->phase];
+    snprintf(value, sizeof value, "%s, %g of %d epochs and %g batches", phase->name, p->epoch, phase->epochs, p->batch);
+    return adi_st_writer_meta(w, "adfeat.progress", value);
+}
+
 static ad_status put_description(adi_st_writer *w, const adi_trainee *t)
 {
     char value[TEXT], key[128];
@@ -120,6 +129,7 @@ ad_status adi_checkpoint_save(const adi_allocator *a, const char *dir, const adi
     ADI_TRY_CLEANUP(path_of(a, dir, &path));
     ADI_TRY_CLEANUP(adi_st_writer_create(a, &w));
     ADI_TRY_CLEANUP(put_description(w, t));
+    ADI_TRY_CLEANUP(put_progress(w, t, position));
     ADI_TRY_CLEANUP(put_arrays(w, t));
     position_to_file(position, numbers);
     for (int32_t i = 0; i < t->counter_count; i++)
@@ -128,7 +138,7 @@ ad_status adi_checkpoint_save(const adi_allocator *a, const char *dir, const adi
     ADI_TRY_CLEANUP(adi_st_writer_tensor(w, "counters", ADI_F64, 1, &counter_count, counters));
     status = adi_st_writer_save(w, path);
     if (status != AD_OK)
-        status = adi_fail_prefix(status, "the checkpoint could not be written, the training stands: ");
+        status = adi_fail_prefix(status, "the checkpoint could not be written: ");
 cleanup:
     adi_st_writer_destroy(w);
     adi_free(a, path);
@@ -205,12 +215,13 @@ static int is_count(double v, double most)
 /* The file may say anything: what counts must count, up to what this training has. */
 static ad_status check_position(const adi_train_position *p, const adi_trainee *t)
 {
-    const int phase = is_count(p->phase, t->phase_count - 1);
-    const double epochs = phase ? t->phases[(int32_t)p->phase].epochs : 0.0;
-    if (!phase || !is_count(p->epoch, epochs))
-        return adi_fail(AD_ERR_MISMATCH,
-                        "the checkpoint is at epoch %g of phase %g, this training has %g epochs there",
-                        p->epoch, p->phase, epochs);
+    if (!is_count(p->phase, t->phase_count - 1))
+        return adi_fail(AD_ERR_MISMATCH, "the checkpoint is in phase %g, this training has %d", p->phase + 1.0,
+                        t->phase_count);
+    const adi_phase *phase = &t->phases[(int32_t)p->phase];
+    if (!is_count(p->epoch, phase->epochs))
+        return adi_fail(AD_ERR_MISMATCH, "the checkpoint is at epoch %g of the %s, this training has %d epochs there",
+                        p->epoch, phase->name, phase->epochs);
     if (!is_count(p->batch, INT32_MAX) || !is_count(p->images, INT32_MAX) || !is_count(p->best_epoch, p->epoch)
         || !is_count(p->stale, p->epoch))
         return adi_fail(AD_ERR_FORMAT, "the checkpoint's position is impossible: batch %g, best epoch %g of %g",

@@ -204,7 +204,7 @@ static void checkpoints_of_others(void **state)
     resume_from(f, 0, "lr=0.3", 0, FEW, AD_ERR_MISMATCH, "lr is 0.4 in the checkpoint and 0.3 now");
     resume_from(f, 0, "seed=1", 0, FEW, AD_ERR_MISMATCH, "seed is 0 in the checkpoint and 1 now");
     resume_from(f, 0, "", 1, FEW, AD_ERR_MISMATCH, "images is ");
-    resume_from(f, 0, "", 0, FEW + 1, AD_ERR_MISMATCH, "images is ");
+    resume_from(f, 0, "", 0, FEW + 1, AD_ERR_MISMATCH, "image_count is 8 in the checkpoint and 9 now");
     resume_from(f, 0, "layer_weights=1,1,0.5", 0, FEW, AD_ERR_MISMATCH, "layer_weights is 1,1,1 in the");
     resume_from(f, 1, "", 0, FEW, AD_ERR_MISMATCH, "kind is stfpm in the checkpoint and stfpm_unet now");
     resume_from(f, 0, "size=40", 0, FEW, AD_ERR_MISMATCH, "images is ");

@@ -184,6 +184,7 @@ static void bad_options(void **state)
     REFUSED(combine_at, 5000, "combine_at is 5000");
     REFUSED(layer_weights, "1,1", "layer_weights: '1,1' is not a number for each of 3 layers");
     REFUSED(layer_weights, "1,1,1,1", "layer_weights");
+    REFUSED(layer_weights, "0,0,0", "layer_weights: '0,0,0' leaves nothing to learn");
     REFUSED(layer_weights, "1,1,x", "layer_weights");
     REFUSED(layer_weights, "1,-1,1", "layer_weights");
     REFUSED(layer_weights, "1,1,1,", "layer_weights");

@@ -151,7 +151,7 @@ class Fitter(Handle):
                 the iterable has no len()). A true value cancels; an exception ends the fit and comes out unchanged.
             format: "rgb" or "bgr", of colour arrays.
 
-        After a failure the fitter holds the images added before it."""
+        After a failure the fitter holds the images added before it; called again it adds to them."""
         dataset = as_dataset(images, "train")
         if dataset is not None:
             return self._fit_dataset(dataset, progress)
