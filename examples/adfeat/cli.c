@@ -137,6 +137,38 @@ int cli_check_output(const char *path)
     return CLI_OK;
 }
 
+int cli_check_file(const char *path)
+{
+    struct stat info;
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode))
+        return cli_fail("cannot write '%s': it is no regular file", path);
+    return cli_check_output(path);
+}
+
+/* Of a file that is not there yet: its folder and its name. */
+static int split(const char *path, struct stat *folder, const char **name)
+{
+    char text[4096];
+    const char *slash = strrchr(path, '/');
+    const size_t n = slash ? (size_t)(slash - path) + 1 : 2;
+    if (n >= sizeof text)
+        return 0;
+    memcpy(text, slash ? path : "./", n);
+    text[n] = '\0';
+    *name = slash ? slash + 1 : path;
+    return stat(text, folder) == 0;
+}
+
+int cli_same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    const char *name = a, *other = b;
+    const int there = stat(a, &x) == 0, too = stat(b, &y) == 0;
+    if (there != too || (!there && (!split(a, &x, &name) || !split(b, &y, &other) || strcmp(name, other) != 0)))
+        return 0;
+    return x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 int cli_finish_output(void)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))

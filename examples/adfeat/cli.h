@@ -41,6 +41,10 @@ int cli_load_scorer(ad_context *context, const char *file, const char *weights,
 
 /* A wrong output path is better said before the work than after it. */
 int cli_check_output(const char *path);
+/* The same of a file that the library replaces as a whole, which a device cannot be. */
+int cli_check_file(const char *path);
+/* Whether two paths, of which none, one or both exist, name one file. */
+int cli_same_file(const char *a, const char *b);
 
 /* CLI_OK when all of the standard output has been written, otherwise says so. */
 int cli_finish_output(void);

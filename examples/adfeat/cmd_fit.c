@@ -23,19 +23,20 @@ static const char help[] =
     "              better, and needs memory: 0.2 GB with ResNet-18, 5.8 GB with 550 dimensions, known\n"
     "              beforehand\n"
     "  stfpm       a student learns a ResNet's features of good images; what it cannot follow is a defect\n"
-    "  stfpm_unet  the same, and a small U-Net at every layer\n"
+    "  stfpm_unet  the same, and a small U-Net at every layer; below, stfpm* is both\n"
     "\n"
     "  --weights W         the network's weights, a safetensors file\n"
     "  --data DIR          the good images\n"
-    "  -o, --output FILE   the scorer file to write; replaced only when all went well\n"
+    "  -o, --output FILE   the scorer file to write; replaced only when the fit went well\n"
     "  --preset P          what a publication did; other options change it, wherever they stand.\n"
     "                      wang2022: EfficientNet-B4 at 380, levels 3 to 7, npca:0.95, dense heat\n"
     "                      maps; rippel2020: the same network, levels 0 to 8, no reduction, no heat\n"
     "                      maps; resnet18: ResNet-18 at 224, maxpool to layer3, no reduction; all\n"
     "                      three resize by OpenCV's filter (cv_linear). padim has defard2020: shorter\n"
     "                      side to 256 by Lanczos (pil_lanczos), centre crop 224. stfpm has stfpm (the\n"
-    "                      paper's text, the default) and stfpm_official (the authors' code), stfpm_unet\n"
-    "                      has stfpm_unet\n"
+    "                      paper's text, the default), stfpm_official (the authors' code) and stfpm_sum\n"
+    "                      (the loss summed over the batch, as other implementations have it, and 200\n"
+    "                      epochs: the most accurate here), stfpm_unet has stfpm_unet\n"
     "  --backbone B        the network, such as resnet18 or efficientnet_b4; default: what the weights\n"
     "                      file says it is, or what its tensors fit\n"
     "  --padding P         of an EfficientNet: same_dynamic, same_static, same_static_v063 or\n"
@@ -49,23 +50,23 @@ static const char help[] =
     "                      auto: none for ResNets, npca:0.95 for EfficientNets\n"
     "  --pixel P           gaussian: heat maps dense (default, statistics of their own), gap (the image's\n"
     "                      statistics at every position) or none\n"
-    "  --epochs N          stfpm: passes over the images; default 100; 0: --student as it is\n"
-    "  --batch N           stfpm: images of a training step; default 32\n"
-    "  --student FILE      stfpm: train this student further: of --save-student, or the authors' checkpoint\n"
+    "  --epochs N          stfpm*: passes over the images; default 100; 0: --student as it is\n"
+    "  --batch N           stfpm*: images of a training step; default 32\n"
+    "  --student FILE      stfpm*: train this student further: of --save-student, or the authors' checkpoint\n"
     "                      as 'adfeat convert' writes it; default: a new one\n"
-    "  --save-student FILE stfpm: write the student too, to train it further another day\n"
-    "  --checkpoint-dir D  stfpm: keep a checkpoint in folder D, which is made if it is not there: written\n"
+    "  --save-student FILE stfpm*: write the student too, to train it further another day\n"
+    "  --checkpoint-dir D  stfpm*: keep a checkpoint in folder D, which is made if it is not there: written\n"
     "                      after every epoch and on Ctrl-C or SIGTERM\n"
-    "  --resume            stfpm: go on from the checkpoint; the result is that of one long run\n"
-    "  --loss-csv FILE     stfpm: write a line for every epoch as it ends: phase, epoch, loss, similarity,\n"
+    "  --resume            stfpm*: go on from the checkpoint; the result is that of one long run\n"
+    "  --loss-csv FILE     stfpm*: write a line for every epoch as it ends: phase, epoch, loss, similarity,\n"
     "                      reconstruction, validation, best, seconds; --resume adds to it\n"
     "  --set KEY=VALUE     any other option; may be given more than once:\n"
     "                      crop=N (centre), resize=pil_bilinear (default), pil_lanczos or cv_linear,\n"
     "                      aspect=square (default) or shorter (side, then crop), mean=R,G,B,\n"
-    "                      std=R,G,B, blur_sigma=0..64; gaussian: ddof=0 or 1, squared=0 or 1,\n"
-    "                      samples=256..1048576; padim: dimensions=N or all, covariance=ridge\n"
-    "                      or ledoit_wolf, ridge=R, seed=N, memory_limit=BYTES; stfpm: seed=N (of new\n"
-    "                      students and of the order), lr=R, optimizer=sgd or adam, momentum=R,\n"
+    "                      std=R,G,B; gaussian and padim: blur_sigma=0..64; gaussian: ddof=0 or 1,\n"
+    "                      squared=0 or 1, samples=256..1048576; padim: dimensions=N or all,\n"
+    "                      covariance=ridge or ledoit_wolf, ridge=R, seed=N, memory_limit=BYTES;\n"
+    "                      stfpm*: seed=N (of new students and of the order), lr=R, optimizer=sgd or adam, momentum=R,\n"
     "                      weight_decay=R, loss_half=0 or 1, loss_batch=mean or sum, val=distance or\n"
     "                      product, patience=N, validation_share=R, split_seed=N, clip_norm=R,\n"
     "                      layer_weights=R,R,..., combine=product or sum, combine_at=N,\n"
@@ -149,14 +150,37 @@ static int make_padim(fit_state *s)
     return made(s, ad_padim_fitter_create(s->backbone, &options, &s->fitter));
 }
 
+static int is_one_of(const char *word, const char *const *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(word, words[i]) == 0)
+            return 1;
+    return 0;
+}
+
 /* Which of the settings say what a student is; the others say how it is trained, and the seed does both. */
 static int is_of_student(const char *key)
 {
     static const char *const keys[] = {"layers", "unet_head", "unet_depth", "unet_convs", "seed"};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (strcmp(key, keys[i]) == 0)
-            return 1;
-    return 0;
+    return is_one_of(key, keys, sizeof keys / sizeof *keys);
+}
+
+/* Settings that would silently do nothing. */
+static int is_of_unets(const char *key, const char *value)
+{
+    static const char *const keys[] = {"unet_head", "unet_depth", "unet_convs", "pretrain_epochs", "pretrain_lr",
+                                       "unet_lr", "unet_weight_decay", "rec_weight", "sim_weight", "rec_target",
+                                       "rec_stopgrad"};
+    return is_one_of(key, keys, sizeof keys / sizeof *keys)
+           || (strcmp(key, "preset") == 0 && strcmp(value, "stfpm_unet") == 0);
+}
+
+static int bad_setting(const char *key)
+{
+    const char *const why = ad_last_error_message();
+    if (strncmp(why, "no option", 9) == 0 && !is_of_student(key))
+        return cli_usage("%s, layers; of U-Nets unet_head, unet_depth, unet_convs", why);
+    return cli_usage("%s", why);
 }
 
 static int not_of(const fit_state *s, const char *kind)
@@ -164,31 +188,25 @@ static int not_of(const fit_state *s, const char *kind)
     return cli_fail("'%s' is a student of %s, not of %s", s->train.student, kind, s->method->name);
 }
 
-/* What a student's file says of itself; empty where it does not. */
-typedef struct student_file {
-    char kind[32], teacher[32];
-} student_file;
+enum { KIND = 32 };
 
-static int keep_word(void *user, const char *key, const char *value)
+static int keep_kind(void *kind, const char *key, const char *value)
 {
-    student_file *said = user;
     if (strcmp(key, "adfeat.student.kind") == 0)
-        snprintf(said->kind, sizeof said->kind, "%s", value);
-    if (strcmp(key, "adfeat.backbone") == 0)
-        snprintf(said->teacher, sizeof said->teacher, "%s", value);
+        snprintf(kind, KIND, "%s", value);
     return 0;
 }
 
 static int make_student(fit_state *s, const ad_student_options *options, int given)
 {
-    student_file said = {0};
+    char kind[KIND] = ""; /* as the file says it, if it does */
     const char *const file = s->train.student;
     if (!file)
         return made(s, ad_student_create(s->backbone, options, &s->student));
-    if (ad_file_metadata(s->context, file, keep_word, &said))
+    if (ad_file_metadata(s->context, file, keep_kind, kind))
         return cli_fail_library();
-    if (*said.kind && strcmp(said.kind, s->method->name) != 0)
-        return not_of(s, said.kind);
+    if (*kind && strcmp(kind, s->method->name) != 0)
+        return not_of(s, kind);
     /* Without a word from the user it is what the file says, and not what options say by default. */
     if (ad_student_load(s->backbone, file, given ? options : NULL, &s->student))
         return cli_fail_library();
@@ -197,9 +215,6 @@ static int make_student(fit_state *s, const ad_student_options *options, int giv
         return cli_fail_library();
     if (info.kind != options->kind) /* a file that does not say it */
         return not_of(s, "stfpm");
-    if (*said.teacher && strcmp(said.teacher, info.teacher_digest) != 0 && !s->r.quiet)
-        cli_note("'%s' learned from other layers or weights than these: digest %s, these have %s", file, said.teacher,
-                 info.teacher_digest);
     return CLI_OK;
 }
 
@@ -215,13 +230,15 @@ static int make_stfpm(fit_state *s)
     for (int i = 0; i < s->r.set.count; i++) {
         const char *const key = s->r.set.items[i].key, *const value = s->r.set.items[i].value;
         const int seed = strcmp(key, "seed") == 0;
-        if (strncmp(key, "unet_", 5) == 0 && is_of_student(key) && student.kind == AD_STUDENT_STFPM)
+        if (student.kind == AD_STUDENT_STFPM && is_of_unets(key, value))
             return cli_usage("option %s: stfpm has no U-Nets; stfpm_unet has", key);
         if ((is_of_student(key) && ad_student_options_set(&student, key, value))
             || ((seed || !is_of_student(key)) && ad_stfpm_options_set(&options, key, value)))
-            return cli_usage("%s", ad_last_error_message());
+            return bad_setting(key);
         given |= is_of_student(key) && !seed; /* a student that was loaded is not made of a seed */
     }
+    if (!options.epochs && !s->train.student)
+        return cli_usage("option --epochs: 0 takes a student as it is, and there is no --student");
     int code = cli_open_backbone(s->context, &s->r.network, s->r.weights, &s->backbone);
     if (code == CLI_OK)
         code = make_student(s, &student, given);
@@ -320,32 +337,36 @@ static int say_student(const fit_state *s)
     else if (!isnan(t->best_validation)) /* some images were held out */
         printf("kept epoch %d of %d: validation error %.4g\n", t->best_epoch, t->epoch, t->best_validation);
     if (t->save_student)
-        printf("wrote %s: the student, %lld epochs old\n", t->save_student, (long long)info.epochs_trained);
+        printf("wrote %s: the student, trained for %lld epochs\n", t->save_student, (long long)info.epochs_trained);
     return cli_finish_output();
 }
 
-static int save(const fit_state *s)
+static int save_scorer(const fit_state *s, double start)
 {
     ad_scorer_save_options options;
     ad_scorer_save_options_init(&options, sizeof options);
     options.embed_backbone = s->r.embed;
     if (ad_scorer_save(s->scorer, s->r.output, &options))
         return cli_fail_library();
-    if (s->train.save_student && ad_student_save(s->student, s->train.save_student))
-        return cli_fail_library();
-    return CLI_OK;
+    return s->r.quiet ? CLI_OK : say_summary(s, cli_seconds() - start);
 }
 
+static int save_student(const fit_state *s)
+{
+    if (s->train.save_student && ad_student_save(s->student, s->train.save_student))
+        return cli_fail_library();
+    return s->r.quiet ? CLI_OK : say_student(s);
+}
+
+/* A training is long: what can be written of it is, and what cannot is said. */
 static int finish(fit_state *s, double start)
 {
-    int code = save(s);
-    if (code == CLI_OK)
-        code = loss_csv_end(&s->train.csv);
-    if (code != CLI_OK || s->r.quiet)
-        return code;
-    cli_say_notes();
-    code = say_summary(s, cli_seconds() - start);
-    return code == CLI_OK && s->method->trains ? say_student(s) : code;
+    if (!s->r.quiet)
+        cli_say_notes();
+    int code = save_scorer(s, start);
+    if (s->method->trains && save_student(s) != CLI_OK)
+        code = CLI_FAILED;
+    return loss_csv_end(&s->train.csv) == CLI_OK ? code : CLI_FAILED;
 }
 
 static int fit(fit_state *s)
@@ -378,7 +399,9 @@ static int run(fit_state *s, const char *name)
     s->train.quiet = s->r.quiet;
     int code = training_check(&s->train, name, s->method->trains);
     if (code == CLI_OK)
-        code = cli_check_output(s->r.output);
+        code = cli_check_file(s->r.output);
+    if (code == CLI_OK)
+        code = training_check_files(&s->train, s->r.output, s->r.weights);
     if (code != CLI_OK)
         return code;
     catch_interrupt();

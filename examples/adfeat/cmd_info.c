@@ -187,8 +187,10 @@ static int print_student(info_state *s, const char *teacher)
 static int print_checkpoint_entry(void *user, const char *key, const char *value)
 {
     (void)user;
+    if (strcmp(key, "adfeat.progress") == 0)
+        printf("%-16s %s\n", "progress", value);
     if (strncmp(key, "adfeat.train.", 13) == 0)
-        printf("%-16s %s\n", key + 13, value);
+        printf("%-16s %s\n", strcmp(key + 13, "kind") == 0 ? "method" : key + 13, value);
     return 0;
 }
 
@@ -210,6 +212,8 @@ static int run(info_state *s)
         return cli_fail_library();
     if (kind.student)
         return print_student(s, kind.backbone);
+    if (kind.checkpoint && s->weights)
+        return cli_usage("option --weights: '%s' is a checkpoint, which only its training can check", s->file);
     if (kind.checkpoint)
         return print_checkpoint(s);
     if (!kind.scorer)

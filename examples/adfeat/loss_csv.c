@@ -79,14 +79,14 @@ static const char *number(char text[32], double value)
     return text;
 }
 
-void loss_csv_add(loss_csv *csv, const ad_train_progress *p)
+int loss_csv_add(loss_csv *csv, const ad_train_progress *p)
 {
     if (!csv->path || csv->error)
-        return;
+        return CLI_OK;
     if (!csv->file)
         open_file(csv, p);
     if (csv->error)
-        return;
+        return CLI_FAILED;
     const double values[] = {p->loss, p->similarity, p->reconstruction, p->validation, p->best_validation};
     char text[32];
     fprintf(csv->file, "%s,%d", p->phase, p->epoch);
@@ -95,6 +95,7 @@ void loss_csv_add(loss_csv *csv, const ad_train_progress *p)
     fprintf(csv->file, ",%.3f\n", csv->before + p->seconds);
     if (fflush(csv->file) != 0 || ferror(csv->file))
         csv->error = errno;
+    return csv->error ? CLI_FAILED : CLI_OK;
 }
 
 int loss_csv_end(loss_csv *csv)

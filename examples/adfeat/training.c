@@ -29,7 +29,7 @@ int training_check(const training *t, const char *method, int trains)
                              method);
     if (t->resume && !t->checkpoint_dir)
         return cli_usage("option --resume needs --checkpoint-dir: where the checkpoint is");
-    const int code = t->save_student ? cli_check_output(t->save_student) : CLI_OK;
+    const int code = t->save_student ? cli_check_file(t->save_student) : CLI_OK;
     return code == CLI_OK ? loss_csv_check(&t->csv, t->resume) : code;
 }
 
@@ -40,13 +40,36 @@ static int checkpoint_path(const training *t, char path[4096])
     return n > 0 && n < 4096;
 }
 
+int training_check_files(const training *t, const char *output, const char *weights)
+{
+    char checkpoint[4096];
+    const struct {
+        const char *name, *path;
+    } files[] = {{"-o", output},
+                 {"--save-student", t->save_student},
+                 {"--loss-csv", t->csv.path},
+                 {"the checkpoint", t->checkpoint_dir && checkpoint_path(t, checkpoint) ? checkpoint : NULL},
+                 {"--weights", weights},
+                 {"--student", t->student}};
+    enum { WRITTEN = 4, FILES = sizeof files / sizeof files[0], SAVED = 1, LOADED = FILES - 1 };
+    for (int i = 0; i < WRITTEN; i++)
+        for (int j = i + 1; j < FILES; j++)
+            if (files[i].path && files[j].path && !(i == SAVED && j == LOADED)
+                && cli_same_file(files[i].path, files[j].path))
+                return cli_usage("%s and %s are one file, '%s'", files[i].name, files[j].name, files[j].path);
+    return CLI_OK;
+}
+
 int training_prepare(training *t)
 {
     char path[4096];
+    struct stat info;
     if (!t->checkpoint_dir)
         return CLI_OK;
     if (mkdir(t->checkpoint_dir, 0777) != 0 && errno != EEXIST)
         return cli_fail("cannot make folder '%s': %s", t->checkpoint_dir, strerror(errno));
+    if (stat(t->checkpoint_dir, &info) == 0 && !S_ISDIR(info.st_mode))
+        return cli_fail("cannot make folder '%s': %s", t->checkpoint_dir, strerror(EEXIST));
     if (access(t->checkpoint_dir, W_OK | X_OK) != 0)
         return cli_fail("cannot write in folder '%s': %s", t->checkpoint_dir, strerror(errno));
     t->was_there = checkpoint_path(t, path) && access(path, F_OK) == 0;
@@ -110,8 +133,10 @@ void training_show(training *t, progress *bar, const ad_train_progress *p)
     t->epochs = p->epochs;
     t->best_epoch = p->best_epoch;
     t->best_validation = p->best_validation;
-    if (p->epoch_done)
-        loss_csv_add(&t->csv, p);
+    if (p->epoch_done && loss_csv_add(&t->csv, p) != CLI_OK && !t->quiet) {
+        progress_wipe(bar);
+        cli_note("cannot write '%s': the training goes on without it", t->csv.path);
+    }
     if (t->quiet)
         return;
     describe(line, p);
@@ -130,5 +155,6 @@ void training_interrupted(const training *t)
         cli_fail("interrupted%s; the same command%s goes on from '%s'", where,
                  t->resume ? "" : " with --resume", path);
     else
-        cli_fail("interrupted%s, nothing was written", where);
+        cli_fail("interrupted%s, nothing was written%s", where,
+                 t->begun && !t->checkpoint_dir ? "; with --checkpoint-dir it can go on" : "");
 }

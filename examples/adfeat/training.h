@@ -23,6 +23,8 @@ typedef struct training {
 /* Whether what was asked for goes together, with this method, and can be written. CLI_OK, or says why not.
  * @param trains whether the method has a student at all */
 int training_check(const training *t, const char *method, int trains);
+/* Whether every output has a file of its own, which is none of what is read; a student may replace itself. */
+int training_check_files(const training *t, const char *output, const char *weights);
 /* Make the checkpoint folder; refuse to write over a checkpoint that is not gone on from. */
 int training_prepare(training *t);
 /* After every batch and epoch. */

@@ -37,7 +37,7 @@ run "${fit[@]}" --epochs 3 -o s.safetensors --save-student t.safetensors --loss-
 [ $code -eq 0 ] || wrong "fit stfpm: exit code $code"
 says '^wrote s.safetensors: stfpm on resnet18, layers layer1,layer2, 12 images in [0-9.]+ s, [0-9.]+ MB$'
 says "^kept epoch [123] of 3: validation error $number\$"
-says '^wrote t.safetensors: the student, 3 epochs old$'
+says '^wrote t.safetensors: the student, trained for 3 epochs$'
 [ "$(wc -l <stderr)" -eq 3 ] || wrong "not a line on stderr for each of three epochs"
 for epoch in 1 2 3; do
     grep -qE "^student $epoch/3 loss $number val $number best $number @ [1-$epoch](, [0-9]+ s left)?\$" stderr \
@@ -66,7 +66,7 @@ says '^parameters +683072$'
 fails 1 "learned from other weights than 'other.safetensors': digest" info t.safetensors --weights other.safetensors
 run "${fit[@]}" --weights other.safetensors --student t.safetensors -o otherwise.safetensors
 [ $code -eq 0 ] || wrong "another teacher: exit code $code"
-grep -q "^adfeat: note: 't.safetensors' learned from other" stderr || wrong "another teacher: it does not say so"
+[ "$(grep -c "^adfeat: note: the student learned from a teacher with digest" stderr)" -eq 1 ] || wrong "another teacher: it does not say so"
 
 # Without images held out there is no validation error, and the last epoch is kept.
 run "${fit[@]}" --epochs 2 --set validation_share=0 -o all.safetensors --loss-csv all.csv
@@ -87,7 +87,9 @@ works "${fit[@]}" --epochs 2 --student t.safetensors --save-student t.safetensor
 works info t.safetensors
 says '^epochs +5$'
 fails 1 "'t.safetensors' is a student of stfpm, not of stfpm_unet" "${unet[@]}" --student t.safetensors -o x
-works "${fit[@]}" --epochs 1 --layers layer1 --student t.safetensors -o part.safetensors --quiet
+run "${fit[@]}" --epochs 1 --layers layer1 --student t.safetensors -o part.safetensors
+[ $code -eq 0 ] || wrong "fewer layers: exit code $code"
+grep -q "learned from" stderr && wrong "fewer layers of the same teacher are taken for another teacher"
 works info part.safetensors
 says '^option layers +layer1$'
 fails 1 "part.safetensors" "${fit[@]}" --student part.safetensors -o x
@@ -106,6 +108,8 @@ grep -qE '^student 1/1 loss ' stderr || wrong "no line of the student's training
 works info ut.safetensors
 says '^method +stfpm_unet$'
 says '^unet_depth +1$'
+works "${unet[@]}" --epochs 0 --student ut.safetensors -o u0.safetensors
+says '^nothing was trained: the student was used as it is$'
 
 # ---- On a terminal: one line, rewritten, never longer than the terminal ----
 watches 0 44 -- "${fit[@]}" --epochs 3 -o s.safetensors
@@ -127,6 +131,9 @@ grep -qE "^.?adfeat: interrupted in (autoencoders|student) [0-9]/[28]; the same 
 fails 1 "'cp/checkpoint.safetensors' is of an earlier training: --resume goes on with it" "${go_on[@]}"
 works info cp/checkpoint.safetensors
 says '^kind +checkpoint$'
+says '^method +stfpm_unet$'
+says '^progress +(autoencoders|student), [0-9] of [28] epochs and [012] batches$'
+fails 2 "is a checkpoint" info cp/checkpoint.safetensors --weights w.safetensors
 for lines in 4 6 8; do
     watches 137 80 parts.csv $lines KILL -- "${go_on[@]}" --resume
     if [ $lines -eq 6 ]; then # as if it had been killed before the checkpoint of its last epochs was there
@@ -156,7 +163,7 @@ rm -r x.safetensors other
 
 # Without a checkpoint folder nothing is kept. A second Ctrl-C does not wait for the first.
 watches 130 80 -0.5 0 INT -- "${fit[@]}" --epochs 1000000 -o x
-grep -qE 'interrupted.*, nothing was written' stdout || wrong "Ctrl-C without a checkpoint folder"
+grep -qE 'interrupted.*, nothing was written; with --checkpoint-dir it can go on' stdout || wrong "Ctrl-C without a checkpoint folder"
 watches 130 80 -1 0 INT -0.3 0 INT -- fit gaussian --weights w.safetensors --data set --layers layer2 --size 640 \
     --device ref -o x
 grep -q interrupted stdout && wrong "the second Ctrl-C waited"
@@ -172,7 +179,19 @@ fails 2 "no option 'epochs'" fit gaussian --weights w.safetensors --data set -o 
 fails 2 '--resume needs --checkpoint-dir' "${fit[@]}" -o x --resume
 fails 2 'option unet_head: stfpm has no U-Nets' "${fit[@]}" -o x --set unet_head=none
 fails 2 'unet_head' "${unet[@]}" -o x --set unet_head=round
-fails 2 "no option 'speed'" "${fit[@]}" -o x --set speed=11
+fails 2 'option rec_weight: stfpm has no U-Nets' "${fit[@]}" -o x --set rec_weight=1
+fails 2 'option preset: stfpm has no U-Nets' "${fit[@]}" -o x --preset stfpm_unet
+fails 2 "std, layers; of U-Nets unet_head" "${fit[@]}" -o x --set speed=11
+fails 2 'no --student' "${fit[@]}" -o x --epochs 0
+fails 2 '-o and --save-student are one file' "${fit[@]}" -o x --save-student ./x
+fails 2 '-o and --weights are one file' "${fit[@]}" -o ./w.safetensors
+fails 2 '--save-student and --weights are one file' "${fit[@]}" -o x --save-student w.safetensors
+fails 2 '-o and --student are one file' "${fit[@]}" -o t.safetensors --student t.safetensors
+fails 2 '--loss-csv and --student are one file' "${fit[@]}" -o x --student t.safetensors --loss-csv t.safetensors
+fails 2 '-o and the checkpoint are one file' "${fit[@]}" -o cp/checkpoint.safetensors --checkpoint-dir cp --resume
+fails 1 'is no regular file' "${fit[@]}" -o /dev/null
+fails 1 'is no regular file' "${fit[@]}" -o x --save-student /dev/null
+fails 1 "cannot make folder 'w.safetensors'" "${fit[@]}" -o x --checkpoint-dir w.safetensors
 fails 2 "no option 'reduce'" "${fit[@]}" -o x --reduce none
 fails 2 'batch' "${fit[@]}" -o x --batch 1
 fails 2 'stfpm_official' "${fit[@]}" -o x --preset best
@@ -209,6 +228,10 @@ if [ -w /dev ]; then
     [ $code -eq 1 ] || wrong "losses on a full disk: exit code $code, not 1"
     one_sentence "cannot write '/dev/full'" 'losses on a full disk'
     cmp -s full.safetensors one.safetensors || wrong "losses on a full disk: the scorer was lost"
+    run "${fit[@]}" --epochs 2 -o full.safetensors --loss-csv /dev/full
+    grep -B 9 "^student 2/2" stderr | grep -q "cannot write '/dev/full': the training goes on" ||
+        wrong "losses on a full disk: it is not said when it happens"
+    grep -q '^wrote full.safetensors' stdout || wrong "losses on a full disk: what was written is not said"
 fi
 [ $failures -eq 0 ] || exit 1
 echo "all is well"
