@@ -8,9 +8,9 @@
 # PROGRAM is the built adfeat, SHARED the folder that holds weights/ and data/; SETs default to mvtec_screw.
 # READING is what is trained:
 #   default    the paper's text: half the squared distance, mean over the batch
-#   no_half    all of the squared distance, as the authors' code has it
+#   no_half    the preset stfpm_accurate: all of the squared distance, as the authors' code has it
 #   official   the preset stfpm_official: no half, maps multiplied at 64x64, validation by the product
-#   sum        the preset stfpm_sum: half, summed over the batch, as other implementations have it
+#   sum        half, summed over the batch, as other implementations have it
 #   unet       STFPM + U-Net with its defaults
 # EPOCHS may be several, ascending: the training goes on from one to the next, with the best epoch so far evaluated
 # at each. THREADS=0 takes as many as there are cores; any number gives the same figures. MAPS=1 evaluates
@@ -30,9 +30,9 @@ fi
 method=stfpm untrained=()
 case $reading in
 default) options=() ;;
-no_half) options=(--set loss_half=0) ;;
+no_half) options=(--preset stfpm_accurate) ;;
 official) options=(--preset stfpm_official) ;;
-sum) options=(--preset stfpm_sum) ;;
+sum) options=(--set loss_batch=sum) ;;
 unet) method=stfpm_unet options=() untrained=(--set pretrain_epochs=0) ;;
 *) echo "READING is one of default, no_half, official, sum, unet" >&2 && exit 2 ;;
 esac

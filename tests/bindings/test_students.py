@@ -122,8 +122,8 @@ class OptionsTest(Students):
     def test_presets(self):
         said = adfeat.fit(self.net, self.set, "stfpm", preset="stfpm_official", **TINY).options
         self.assertEqual((said["loss_half"], said["val"], said["combine_at"]), ("0", "product", "64"))
-        said = adfeat.fit(self.net, self.set, "stfpm", preset="stfpm_sum", **TINY).options
-        self.assertEqual((said["loss_half"], said["loss_batch"], said["val"]), ("1", "sum", "distance"))
+        said = adfeat.fit(self.net, self.set, "stfpm", preset="stfpm_accurate", **TINY).options
+        self.assertEqual((said["loss_half"], said["loss_batch"], said["val"]), ("0", "mean", "distance"))
         said = adfeat.fit(self.net, self.set, "stfpm", combine_at=0, preset="stfpm_official", **TINY).options
         self.assertEqual((said["loss_half"], said["combine_at"]), ("0", "0"))  # the preset comes first
 

@@ -179,8 +179,8 @@ class Stfpm(StudentFitter):
         student: None: a new one.
 
     Options, by the names of the C library, which checks them; None is the default:
-        preset: "stfpm": the paper's text, the default; "stfpm_official": the authors' code; "stfpm_sum": the
-            loss summed over the batch, 200 epochs, the most accurate here. Other options change it.
+        preset: "stfpm": the paper's text, the default; "stfpm_official": the authors' code;
+            "stfpm_accurate": the whole squared distance, 200 epochs, the most accurate here. Other options change it.
         layers: of a new student, "layer1,layer2,layer3" or a list; default: the backbone's own choice.
         seed: of a new student and of the order of images.
         epochs: default 100.  batch: default 32.  patience: stop after so many epochs without a lower validation error.
