@@ -120,16 +120,26 @@ int cli_load_scorer(ad_context *context, const char *file, const char *weights,
     return status ? cli_fail_library() : CLI_OK;
 }
 
+/* The folder that a path is in, as "dir/", and the name in it; 0 where the path is too long. */
+static int split(const char *path, char folder[4096], const char **out_name)
+{
+    const char *slash = strrchr(path, '/');
+    const size_t n = slash ? (size_t)(slash - path) + 1 : 2;
+    if (n >= 4096)
+        return 0;
+    memcpy(folder, slash ? path : "./", n);
+    folder[n] = '\0';
+    *out_name = slash ? slash + 1 : path;
+    return 1;
+}
+
 int cli_check_output(const char *path)
 {
     char folder[4096];
+    const char *name;
     struct stat info;
-    const char *slash = strrchr(path, '/');
-    const size_t n = slash ? (size_t)(slash - path) + 1 : 2;
-    if (n >= sizeof folder)
+    if (!split(path, folder, &name))
         return cli_fail("cannot write '%s': %s", path, strerror(ENAMETOOLONG));
-    memcpy(folder, slash ? path : "./", n);
-    folder[n] = '\0';
     if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
         return cli_fail("cannot write '%s': %s", path, strerror(EISDIR));
     if (access(folder, W_OK | X_OK) != 0)
@@ -145,26 +155,20 @@ int cli_check_file(const char *path)
     return cli_check_output(path);
 }
 
-/* Of a file that is not there yet: its folder and its name. */
-static int split(const char *path, struct stat *folder, const char **name)
+/* Of two files that are not there yet, what counts is where they would be. */
+static int same_place(const char *a, const char *b, struct stat *x, struct stat *y)
 {
-    char text[4096];
-    const char *slash = strrchr(path, '/');
-    const size_t n = slash ? (size_t)(slash - path) + 1 : 2;
-    if (n >= sizeof text)
-        return 0;
-    memcpy(text, slash ? path : "./", n);
-    text[n] = '\0';
-    *name = slash ? slash + 1 : path;
-    return stat(text, folder) == 0;
+    char folder[4096], other[4096];
+    const char *name, *other_name;
+    return split(a, folder, &name) && split(b, other, &other_name) && strcmp(name, other_name) == 0
+           && stat(folder, x) == 0 && stat(other, y) == 0;
 }
 
 int cli_same_file(const char *a, const char *b)
 {
     struct stat x, y;
-    const char *name = a, *other = b;
     const int there = stat(a, &x) == 0, too = stat(b, &y) == 0;
-    if (there != too || (!there && (!split(a, &x, &name) || !split(b, &y, &other) || strcmp(name, other) != 0)))
+    if (there != too || (!there && !same_place(a, b, &x, &y)))
         return 0;
     return x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
