@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "harness/gradient.h"
+#include "pool_shape.h"
 
 /* In units of the sum of the terms' sizes: at most 49 values, summed in float in any order. */
 static const double ref_limit = 5e-7, cpu_limit = 1e-6;
@@ -17,7 +18,7 @@ typedef struct pool_case {
     int64_t inputs, outputs;
     float *x, *dy; /* guarded */
     double *xd;
-    char name[120];
+    char name[POOL_NAME];
 } pool_case;
 
 /* Distinct multiples of 0.01 in a random order, so that no difference moves one past another. */
@@ -35,9 +36,7 @@ static pool_case pool_case_new(const adi_pool2d_dims *d)
     pool_case c = {.d = *d};
     c.inputs = d->n * d->h * d->w * d->c;
     c.outputs = d->n * d->oh * d->ow * d->c;
-    snprintf(c.name, sizeof c.name, "n%lld %lldx%lldx%lld -> %lldx%lld kernel %d stride %d pad %d,%d",
-             (long long)d->n, (long long)d->h, (long long)d->w, (long long)d->c, (long long)d->oh,
-             (long long)d->ow, d->k, d->stride, d->pad_top, d->pad_left);
+    pool_name(c.name, d);
     c.x = guarded_floats(c.inputs);
     keep_apart(c.x, c.inputs);
     c.dy = op_floats(c.outputs, 1.0);
@@ -141,34 +140,11 @@ static const adi_pool2d_dims shapes[] = {
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
-/* A random shape whose windows have at most `work` taps together. */
-static adi_pool2d_dims random_dims(int64_t work)
-{
-    for (;;) {
-        adi_pool2d_dims d = {.n = op_int(1, 5),
-                             .h = op_int(1, 13),
-                             .w = op_int(1, 13),
-                             .c = op_int(1, 67),
-                             .k = (int32_t)op_int(1, 7),
-                             .stride = (int32_t)op_int(1, 3),
-                             .pad_top = (int32_t)op_int(0, 3),
-                             .pad_left = (int32_t)op_int(0, 3)};
-        const int64_t high = d.h + d.pad_top + op_int(0, 3) - d.k;
-        const int64_t wide = d.w + d.pad_left + op_int(0, 3) - d.k;
-        if (high < 0 || wide < 0)
-            continue;
-        d.oh = high / d.stride + 1;
-        d.ow = wide / d.stride + 1;
-        if (d.n * d.oh * d.ow * d.c * d.k * d.k <= work)
-            return d;
-    }
-}
-
 static void differences(void **state)
 {
     (void)state;
     for (int i = 0; i < 40; i++) {
-        const adi_pool2d_dims d = i < SHAPES ? shapes[i] : random_dims(6000);
+        const adi_pool2d_dims d = i < SHAPES ? shapes[i] : pool_random(6000);
         pool_case c = pool_case_new(&d);
         check(&c, 1, ref_limit, cpu_limit);
         pool_case_free(&c);
@@ -181,7 +157,7 @@ static void first_of_equals(void **state)
 {
     (void)state;
     for (int i = 0; i < 150; i++) {
-        const adi_pool2d_dims d = i < SHAPES ? shapes[i] : random_dims(40000);
+        const adi_pool2d_dims d = i < SHAPES ? shapes[i] : pool_random(40000);
         pool_case c = pool_case_new(&d);
         for (int64_t j = 0; j < c.inputs; j++) /* zeros of both signs are equal, too */
             c.x[j] = (const float[]){0.0f, -0.0f, 1.0f, -INFINITY, 1e-45f}[op_int(0, i % 5)];
@@ -197,7 +173,7 @@ static void nan_survives(void **state)
 {
     (void)state;
     for (int i = 0; i < 60; i++) {
-        const adi_pool2d_dims d = i < SHAPES ? shapes[i] : random_dims(40000);
+        const adi_pool2d_dims d = i < SHAPES ? shapes[i] : pool_random(40000);
         pool_case c = pool_case_new(&d);
         for (int64_t j = op_int(0, 5); j < c.inputs; j += op_int(1, 40))
             c.x[j] = NAN;

@@ -6,13 +6,13 @@
 
 #include <cmocka.h>
 
-#include "harness/op_case.h"
+#include "pool_shape.h"
 
 typedef struct pool_case {
     adi_pool2d_dims d;
     int64_t inputs, outputs;
     float *x; /* guarded */
-    char name[120];
+    char name[POOL_NAME];
 } pool_case;
 
 static pool_case pool_case_new(const adi_pool2d_dims *d)
@@ -21,10 +21,7 @@ static pool_case pool_case_new(const adi_pool2d_dims *d)
     c.inputs = d->n * d->h * d->w * d->c;
     c.outputs = d->n * d->oh * d->ow * d->c;
     c.x = op_floats(c.inputs, 3.0);
-    snprintf(c.name, sizeof c.name,
-             "n%lld %lldx%lldx%lld -> %lldx%lld kernel %d stride %d pad %d,%d", (long long)d->n,
-             (long long)d->h, (long long)d->w, (long long)d->c, (long long)d->oh, (long long)d->ow,
-             d->k, d->stride, d->pad_top, d->pad_left);
+    pool_name(c.name, d);
     return c;
 }
 
@@ -103,32 +100,11 @@ static void fixed_shapes(void **state)
     }
 }
 
-static adi_pool2d_dims random_dims(void)
-{
-    for (;;) {
-        adi_pool2d_dims d = {.n = op_int(1, 3),
-                             .h = op_int(1, 13),
-                             .w = op_int(1, 13),
-                             .c = op_int(1, 67),
-                             .k = (int32_t)op_int(1, 7),
-                             .stride = (int32_t)op_int(1, 3),
-                             .pad_top = (int32_t)op_int(0, 3),
-                             .pad_left = (int32_t)op_int(0, 3)};
-        const int64_t high = d.h + d.pad_top + op_int(0, 3) - d.k;
-        const int64_t wide = d.w + d.pad_left + op_int(0, 3) - d.k;
-        if (high < 0 || wide < 0)
-            continue;
-        d.oh = high / d.stride + 1;
-        d.ow = wide / d.stride + 1;
-        return d;
-    }
-}
-
 static void random_shapes(void **state)
 {
     (void)state;
     for (int i = 0; i < 400; i++) {
-        const adi_pool2d_dims d = random_dims();
+        const adi_pool2d_dims d = pool_random(400000);
         pool_case c = pool_case_new(&d);
         for (int64_t j = 0; j < c.inputs;
              j += 11) /* both zeros, infinities, the smallest numbers */
@@ -165,7 +141,7 @@ static void nan_survives(void **state)
             guarded_free(c.x, c.name);
         }
     for (int i = 0; i < 100; i++) {
-        const adi_pool2d_dims d = random_dims();
+        const adi_pool2d_dims d = pool_random(400000);
         pool_case c = pool_case_new(&d);
         c.x[op_int(0, c.inputs - 1)] = NAN;
         c.x[op_int(0, c.inputs - 1)] = -NAN;

@@ -281,37 +281,30 @@ static void nan_survives(void **state)
         }
 }
 
-/* Which shapes Winograd takes. A single image is scored with limits that were measured without it.
- */
+/* Which shapes Winograd takes. */
 static void suits(void **state)
 {
     (void)state;
     const adi_conv2d_dims batch = dims(2, 64, 64, 64, 64, 1);
+    adi_conv2d_dims single = batch, pointwise = batch, strided = batch, far_left = batch;
+    single.n = 1; /* is scored with limits that were measured without it */
+    pointwise.kh = 1;
+    strided.stride = 2;
+    far_left.pad_left = 2;
+    const adi_conv2d_dims others[] = {
+        single,
+        pointwise,
+        strided,
+        far_left,
+        dims(2, 64, 64, 31, 64, 1),     /* few channels in */
+        dims(2, 64, 64, 64, 31, 1),     /* or out */
+        dims(2, 7, 7, 64, 64, 1),       /* few tiles */
+        dims(200, 5, 5, 64, 64, 1),     /* 25 of the 64 outputs that tiles would make */
+        dims(2, 64, 64, 1024, 1024, 1), /* 151 MB of filters */
+    };
     assert_true(adi_winograd_suits_cpu(&batch));
-    adi_conv2d_dims other = batch;
-    other.n = 1;
-    assert_false(adi_winograd_suits_cpu(&other));
-    other = batch;
-    other.kh = 1;
-    assert_false(adi_winograd_suits_cpu(&other));
-    other = batch;
-    other.stride = 2;
-    assert_false(adi_winograd_suits_cpu(&other));
-    other = batch;
-    other.pad_left = 2;
-    assert_false(adi_winograd_suits_cpu(&other));
-    other = batch;
-    other.c = 31;
-    assert_false(adi_winograd_suits_cpu(&other));
-    other = batch;
-    other.k = 31;
-    assert_false(adi_winograd_suits_cpu(&other));
-    other = dims(2, 7, 7, 64, 64, 1); /* few tiles */
-    assert_false(adi_winograd_suits_cpu(&other));
-    other = dims(200, 5, 5, 64, 64, 1); /* 25 of the 64 outputs that tiles would make */
-    assert_false(adi_winograd_suits_cpu(&other));
-    other = dims(2, 64, 64, 1024, 1024, 1); /* 151 MB of filters */
-    assert_false(adi_winograd_suits_cpu(&other));
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_false(adi_winograd_suits_cpu(&others[i]));
 }
 
 /* The kernel table gives what Winograd takes to it. */

@@ -23,6 +23,23 @@ typedef struct objects {
     ad_image image;
 } objects;
 
+/* Nothing after the first failure; s is the status of the whole way. */
+#define TRY(call)                                                                                  \
+    do {                                                                                           \
+        if (s == AD_OK)                                                                            \
+            s = call;                                                                              \
+    } while (0)
+
+static ad_status make_context(fault_alloc *faults, ad_context **out)
+{
+    ad_context_options co;
+    ad_context_options_init(&co, sizeof co);
+    co.alloc = fault_alloc_get;
+    co.free = fault_alloc_put;
+    co.alloc_user = faults;
+    return ad_context_create(&co, out);
+}
+
 /* kind: how gaussian reduces, or "padim". */
 static ad_status make_fitter(ad_backbone *net, const char *kind, ad_fitter **out)
 {
@@ -44,11 +61,6 @@ static ad_status run(objects *o, fault_alloc *faults, const char *kind)
 {
     static float heat[TINY_SIDE * TINY_SIDE], data[16 * 16 * 8];
     static uint8_t pixels[TINY_PIXELS];
-    ad_context_options co;
-    ad_context_options_init(&co, sizeof co);
-    co.alloc = fault_alloc_get;
-    co.free = fault_alloc_put;
-    co.alloc_user = faults;
     const ad_map map = AD_MAP_INIT(heat, TINY_SIDE, TINY_SIDE, TINY_SIDE * sizeof(float));
     float score;
     ad_scorer_save_options embed;
@@ -61,12 +73,7 @@ static ad_status run(objects *o, fault_alloc *faults, const char *kind)
     ad_status s = AD_OK;
     ad_image view;
     tiny_callback(pixels, 3, &view);
-#define TRY(call)                                                                                  \
-    do {                                                                                           \
-        if (s == AD_OK)                                                                            \
-            s = call;                                                                              \
-    } while (0)
-    TRY(ad_context_create(&co, &o->context));
+    TRY(make_context(faults, &o->context));
     TRY(tiny_open(o->context, weights, &o->net));
     TRY(ad_dataset_from_callback(o->context, tiny_callback, pixels, 12, &o->good));
     TRY(ad_dataset_open_list(o->context, paths, NULL, 2, &o->list));
@@ -84,7 +91,6 @@ static ad_status run(objects *o, fault_alloc *faults, const char *kind)
     TRY(ad_image_read(o->context, picture, &o->image));
     TRY(ad_extract_features(o->net, &view, NULL, &features, 1));
     TRY(ad_evaluate(o->loaded, o->list, NULL, &evaluation, NULL));
-#undef TRY
     return s;
 }
 
@@ -101,11 +107,6 @@ static ad_status run_student(objects *o, fault_alloc *faults, int32_t kind)
 {
     static float heat[TINY_SIDE * TINY_SIDE];
     static uint8_t pixels[TINY_PIXELS];
-    ad_context_options co;
-    ad_context_options_init(&co, sizeof co);
-    co.alloc = fault_alloc_get;
-    co.free = fault_alloc_put;
-    co.alloc_user = faults;
     const ad_map map = AD_MAP_INIT(heat, TINY_SIDE, TINY_SIDE, TINY_SIDE * sizeof(float));
     float score;
     ad_fit_options fit;
@@ -118,12 +119,7 @@ static ad_status run_student(objects *o, fault_alloc *faults, int32_t kind)
     ad_status s = AD_OK;
     ad_image view;
     tiny_callback(pixels, 3, &view);
-#define TRY(call)                                                                                  \
-    do {                                                                                           \
-        if (s == AD_OK)                                                                            \
-            s = call;                                                                              \
-    } while (0)
-    TRY(ad_context_create(&co, &o->context));
+    TRY(make_context(faults, &o->context));
     TRY(tiny_open(o->context, weights, &o->net));
     TRY(ad_dataset_from_callback(o->context, tiny_callback, pixels, 5, &o->good));
     TRY(tiny_student(o->net, kind, &o->student));
@@ -144,7 +140,6 @@ static ad_status run_student(objects *o, fault_alloc *faults, int32_t kind)
     TRY(ad_scorer_load(o->context, student_file, NULL, &o->loaded));
     TRY(ad_scorer_load_onto(o->net, student_file, &o->onto));
     TRY(ad_score_image(o->onto, &view, &score));
-#undef TRY
     return s;
 }
 
