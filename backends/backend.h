@@ -32,6 +32,15 @@ typedef struct adi_conv2d_dims {
     int32_t kh, kw, stride, pad_top, pad_left;
 } adi_conv2d_dims;
 
+/* How a convolution is computed. A backend has some of them. */
+typedef enum adi_conv2d_algorithm {
+    ADI_CONV2D_AUTO,    /* what the backend finds best for the shape */
+    ADI_CONV2D_DIRECT,  /* the definition */
+    ADI_CONV2D_BLAS,    /* unfolded tiles, a BLAS's GEMM */
+    ADI_CONV2D_PANELS,  /* the image's rows times packed filters */
+    ADI_CONV2D_WINOGRAD /* F(4x4, 3x3) */
+} adi_conv2d_algorithm;
+
 /* What a batch norm normalises with while it is trained: the batch's own mean and biased variance. */
 typedef struct adi_batchnorm_batch {
     const float *weight, *bias;  /* [c] */
@@ -104,6 +113,15 @@ typedef struct adi_kernels {
     size_t (*conv2d_scratch)(const adi_conv2d_dims *d, int32_t num_threads);
     ad_status (*conv2d_fwd)(const adi_exec *ex, float *y, const float *x, const float *w,
                             const adi_epilogue *e, const adi_conv2d_dims *d);
+    /* The same with filters that are packed once: the way is chosen (`wanted`, if it can do the shape), its packed
+     * filters have that many bytes, or none where they are w itself. The bits of an image do not depend on n,
+     * except where a BLAS makes them. */
+    adi_conv2d_algorithm (*conv2d_choose)(const adi_conv2d_dims *d, adi_conv2d_algorithm wanted);
+    size_t (*conv2d_packed_bytes)(const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm);
+    void (*conv2d_pack)(void *packed, const float *w, const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm);
+    size_t (*conv2d_packed_scratch)(const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm, int32_t num_threads);
+    ad_status (*conv2d_packed_fwd)(const adi_exec *ex, float *y, const float *x, const void *packed,
+                                   const adi_epilogue *e, const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm);
     /* Depthwise: k == c, weights [kh, kw, c]. */
     ad_status (*dwconv2d_fwd)(const adi_exec *ex, float *y, const float *x, const float *w,
                               const adi_epilogue *e, const adi_conv2d_dims *d);

@@ -1,171 +1,88 @@
-/* conv2d as tiles of GEMM on OpenBLAS: a tile of positions is unfolded (or used in place, for 1x1 with
- * stride 1), multiplied with the HWIO weights, and finished by the epilogue while in cache. Where there
- * are few positions the output channels are tiled too, so that every thread has work. */
-#include "cpu.h"
+/* Which way a convolution is computed, and the convolution itself. */
+#include "isa_cpu.h"
 
-#include <string.h>
-
-typedef struct tiling {
-    int64_t positions, depth; /* rows and columns of the unfolded input */
-    int64_t m, n;             /* tile: positions, output channels */
-    int64_t m_tiles, n_tiles;
-    int direct;               /* the input is its own unfolding */
-} tiling;
-
-enum {
-    UNFOLD_BYTES = 512 << 10,  /* of a tile: half of a common L2 */
-    GOOD_M = 128, MAX_M = 512, /* below, packing the weights takes time; above, nothing is gained */
-    MIN_M = 48,                /* below, it dominates: few positions are not split further */
-    MIN_N = 64, WANTED_TILES = 8
-};
-
-static tiling tile(const adi_conv2d_dims *d)
+static adi_conv2d_place in_place(const adi_conv2d_dims *d)
 {
-    tiling t = {.positions = d->n * d->oh * d->ow, .depth = (int64_t)d->kh * d->kw * d->c, .n = d->k};
-    t.direct = d->kh == 1 && d->kw == 1 && d->stride == 1 && d->pad_top == 0 && d->pad_left == 0
-               && d->oh == d->h && d->ow == d->w;
-    t.m = t.depth ? UNFOLD_BYTES / (t.depth * (int64_t)sizeof(float)) : MAX_M;
-    t.m = t.m < GOOD_M ? GOOD_M : t.m > MAX_M ? MAX_M : t.m;
-    t.m_tiles = adi_ceil_div(t.positions, t.m);
-    if (t.m_tiles < WANTED_TILES) { /* split evenly, but not below MIN_M */
-        t.m = adi_ceil_div(t.positions, adi_min(WANTED_TILES, adi_ceil_div(t.positions, MIN_M)));
-        t.m_tiles = adi_ceil_div(t.positions, t.m);
-    }
-    t.n_tiles = 1;
-    if (t.m_tiles < WANTED_TILES) {
-        const int64_t wanted = adi_min(adi_ceil_div(WANTED_TILES, t.m_tiles), adi_ceil_div(d->k, MIN_N));
-        t.n = adi_ceil_div(adi_ceil_div(d->k, wanted), 16) * 16;
-        t.n_tiles = adi_ceil_div(d->k, t.n);
-    }
-    return t;
+    return (adi_conv2d_place){d->oh, d->ow, 0, 0, 1};
 }
 
-static size_t unfold_bytes(const tiling *t)
+/* OpenBLAS is compiled for machines that the vectors of `plain` know nothing of. */
+static int has_vectors(void)
 {
-    return t->direct ? 0 : adi_whole_lines((size_t)(t->m * t->depth) * sizeof(float));
+    return adi_isa_cpu(0) != &adi_isa_plain_cpu;
 }
 
-static int in_place(const adi_conv2d_dims *d, const adi_conv2d_place *at)
+adi_conv2d_algorithm adi_conv2d_choose_cpu(const adi_conv2d_dims *d, adi_conv2d_algorithm wanted)
 {
-    return at->step == 1 && at->top == 0 && at->left == 0 && at->h == d->oh && at->w == d->ow;
+    if (wanted == ADI_CONV2D_BLAS || wanted == ADI_CONV2D_PANELS)
+        return wanted;
+    if (adi_winograd_suits_packed_cpu(d, wanted == ADI_CONV2D_WINOGRAD))
+        return ADI_CONV2D_WINOGRAD;
+    return has_vectors() ? ADI_CONV2D_PANELS : ADI_CONV2D_BLAS;
 }
 
-/* One thread's scratch: its unfolded tile, and the tile's result where that is not y itself. */
-static size_t tile_bytes(const tiling *t, const adi_conv2d_dims *d, const adi_conv2d_place *at)
+size_t adi_conv2d_packed_bytes_cpu(const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm)
 {
-    const size_t result = in_place(d, at) ? 0 : adi_whole_lines((size_t)(t->m * t->n) * sizeof(float));
-    return unfold_bytes(t) + result;
+    if (algorithm == ADI_CONV2D_WINOGRAD)
+        return adi_winograd_filter_bytes_cpu(d);
+    if (algorithm == ADI_CONV2D_PANELS)
+        return adi_conv2d_panel_bytes_cpu(d);
+    return 0;
 }
 
-size_t adi_conv2d_placed_scratch_cpu(const adi_conv2d_dims *d, const adi_conv2d_place *at,
-                                     int32_t num_threads)
+void adi_conv2d_pack_cpu(void *packed, const float *w, const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm)
 {
-    const tiling t = tile(d);
-    return tile_bytes(&t, d, at) * (size_t)num_threads;
+    if (algorithm == ADI_CONV2D_WINOGRAD)
+        adi_winograd_pack_cpu(adi_isa_cpu(0), packed, w, d);
+    else if (algorithm == ADI_CONV2D_PANELS)
+        adi_panel_pack_cpu(packed, w, d->kh * d->kw * d->c, d->k);
+}
+
+size_t adi_conv2d_packed_scratch_cpu(const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm, int32_t num_threads)
+{
+    const adi_conv2d_place at = in_place(d);
+    if (algorithm == ADI_CONV2D_WINOGRAD)
+        return adi_winograd_packed_scratch_cpu(d, num_threads);
+    if (algorithm == ADI_CONV2D_PANELS)
+        return adi_conv2d_panels_scratch_cpu(d, &at, num_threads);
+    return adi_conv2d_tiles_scratch_cpu(d, &at, num_threads);
+}
+
+ad_status adi_conv2d_packed_fwd_cpu(const adi_exec *ex, float *y, const float *x, const void *packed,
+                                    const adi_epilogue *e, const adi_conv2d_dims *d,
+                                    adi_conv2d_algorithm algorithm)
+{
+    const adi_conv2d_place at = in_place(d);
+    if (algorithm == ADI_CONV2D_WINOGRAD)
+        return adi_winograd_packed_fwd_cpu(adi_isa_cpu(0), ex, y, x, packed, e, d);
+    if (algorithm == ADI_CONV2D_PANELS)
+        return adi_conv2d_panels_cpu(adi_isa_cpu(0), ex, y, x, packed, e, d, &at);
+    return adi_conv2d_tiles_cpu(ex, y, x, packed, e, d, &at);
+}
+
+/* Filters that are used once: packed in the scratch, unless OpenBLAS packs them itself. */
+size_t adi_conv2d_placed_scratch_cpu(const adi_conv2d_dims *d, const adi_conv2d_place *at, int32_t num_threads)
+{
+    return has_vectors() ? adi_conv2d_panel_bytes_cpu(d) + adi_conv2d_panels_scratch_cpu(d, at, num_threads)
+                         : adi_conv2d_tiles_scratch_cpu(d, at, num_threads);
+}
+
+ad_status adi_conv2d_placed_cpu(const adi_exec *ex, float *y, const float *x, const float *w,
+                                const adi_epilogue *e, const adi_conv2d_dims *d, const adi_conv2d_place *at)
+{
+    if (!has_vectors())
+        return adi_conv2d_tiles_cpu(ex, y, x, w, e, d, at);
+    float *panels = ex->scratch;
+    adi_panel_pack_cpu(panels, w, d->kh * d->kw * d->c, d->k);
+    const adi_exec rest = {ex->num_threads, (char *)ex->scratch + adi_conv2d_panel_bytes_cpu(d)};
+    return adi_conv2d_panels_cpu(adi_isa_cpu(0), &rest, y, x, panels, e, d, at);
 }
 
 size_t adi_conv2d_scratch_cpu(const adi_conv2d_dims *d, int32_t num_threads)
 {
-    if (adi_winograd_suits_cpu(d))
-        return adi_winograd_scratch_cpu(d, num_threads);
-    const adi_conv2d_place at = {d->oh, d->ow, 0, 0, 1};
-    return adi_conv2d_placed_scratch_cpu(d, &at, num_threads);
-}
-
-/* Positions that lie side by side in a row of the result. */
-typedef struct run {
-    int64_t n, oy, ox, count;
-} run;
-
-/* The run that begins at p and does not go past end. */
-static run run_at(const adi_conv2d_dims *d, int64_t p, int64_t end)
-{
-    const int64_t ox = p % d->ow, oy = p / d->ow;
-    return (run){oy / d->oh, oy % d->oh, ox, adi_min(d->ow - ox, end - p)};
-}
-
-/* One row of the kernel over a run: kw * c values of the input's row at each position, the positions
- * depth floats apart, zeros outside the image. */
-static void unfold_row(float *to, int64_t depth, const float *from, const adi_conv2d_dims *d, const run *r)
-{
-    const size_t channel_bytes = (size_t)d->c * sizeof(float), all_bytes = (size_t)d->kw * channel_bytes;
-    for (int64_t i = 0; i < r->count; i++, to += depth) {
-        const int64_t x0 = (r->ox + i) * d->stride - d->pad_left;
-        if (x0 >= 0 && x0 + d->kw <= d->w) {
-            memcpy(to, from + x0 * d->c, all_bytes);
-            continue;
-        }
-        const int64_t kx0 = adi_min(x0 < 0 ? -x0 : 0, d->kw), kx1 = adi_min(d->kw, d->w - x0);
-        memset(to, 0, all_bytes);
-        if (kx0 < kx1)
-            memcpy(to + kx0 * d->c, from + (x0 + kx0) * d->c, (size_t)(kx1 - kx0) * channel_bytes);
-    }
-}
-
-void adi_conv2d_unfold_cpu(float *rows, const float *x, const adi_conv2d_dims *d, int64_t ky0, int64_t ky1,
-                           int64_t p0, int64_t p1)
-{
-    const int64_t width = d->kw * d->c, depth = (ky1 - ky0) * width;
-    for (int64_t p = p0; p < p1;) {
-        const run r = run_at(d, p, p1);
-        for (int64_t ky = ky0; ky < ky1; ky++) {
-            const int64_t iy = r.oy * d->stride + ky - d->pad_top;
-            float *to = rows + (p - p0) * depth + (ky - ky0) * width;
-            if (iy >= 0 && iy < d->h)
-                unfold_row(to, depth, x + (r.n * d->h + iy) * d->w * d->c, d, &r);
-            else
-                for (int64_t i = 0; i < r.count; i++)
-                    memset(to + i * depth, 0, (size_t)width * sizeof *to);
-        }
-        p += r.count;
-    }
-}
-
-/* Positions p0 .. p1 of a result, k0 .. k1 of their channels, to where they belong in y. */
-static void place(float *y, const float *rows, int64_t row_stride, const adi_epilogue *e,
-                  const adi_conv2d_dims *d, const adi_conv2d_place *at, int64_t p0, int64_t p1, int64_t k0,
-                  int64_t k1)
-{
-    for (int64_t p = p0; p < p1;) {
-        const run r = run_at(d, p, p1);
-        int64_t to = (r.n * at->h + at->top + r.oy * at->step) * at->w + at->left + r.ox * at->step;
-        for (int64_t i = 0; i < r.count; i++, to += at->step, rows += row_stride) {
-            memcpy(y + to * d->k + k0, rows, (size_t)(k1 - k0) * sizeof *y);
-            adi_epilogue_cpu(y, e, d->k, to, to + 1, k0, k1);
-        }
-        p += r.count;
-    }
-}
-
-ad_status adi_conv2d_placed_cpu(const adi_exec *ex, float *y, const float *x, const float *w,
-                                const adi_epilogue *e, const adi_conv2d_dims *d,
-                                const adi_conv2d_place *at)
-{
-    const tiling t = tile(d);
-    const size_t stride = tile_bytes(&t, d, at);
-    const int placed = in_place(d, at);
-#pragma omp parallel for num_threads(ex->num_threads) schedule(dynamic, 1)
-    for (int64_t i = 0; i < t.m_tiles * t.n_tiles; i++) {
-        const int64_t p0 = i / t.n_tiles * t.m, p1 = adi_min(p0 + t.m, t.positions);
-        const int64_t k0 = i % t.n_tiles * t.n, k1 = adi_min(k0 + t.n, d->k);
-        char *own = (char *)ex->scratch + stride * (size_t)adi_thread_index();
-        const float *a = x + p0 * d->c;
-        if (!t.direct) {
-            adi_conv2d_unfold_cpu((float *)(void *)own, x, d, 0, d->kh, p0, p1);
-            a = (const float *)(const void *)own;
-        }
-        float *out = placed ? y + p0 * d->k + k0 : (float *)(void *)(own + unfold_bytes(&t));
-        const int64_t out_stride = placed ? d->k : t.n;
-        if (t.depth > 0)
-            adi_sgemm_cpu(p1 - p0, k1 - k0, t.depth, a, t.depth, w + k0, d->k, out, out_stride);
-        else /* no taps: a stride, hence not in place */
-            memset(out, 0, (size_t)((p1 - p0) * t.n) * sizeof *out);
-        if (placed)
-            adi_epilogue_cpu(y, e, d->k, p0, p1, k0, k1);
-        else
-            place(y, out, out_stride, e, d, at, p0, p1, k0, k1);
-    }
-    return AD_OK;
+    const adi_conv2d_place at = in_place(d);
+    return adi_winograd_suits_cpu(d) ? adi_winograd_scratch_cpu(d, num_threads)
+                                     : adi_conv2d_placed_scratch_cpu(d, &at, num_threads);
 }
 
 ad_status adi_conv2d_fwd_cpu(const adi_exec *ex, float *y, const float *x, const float *w,
@@ -173,6 +90,6 @@ ad_status adi_conv2d_fwd_cpu(const adi_exec *ex, float *y, const float *x, const
 {
     if (adi_winograd_suits_cpu(d))
         return adi_winograd_fwd_cpu(ex, y, x, w, e, d);
-    const adi_conv2d_place at = {d->oh, d->ow, 0, 0, 1};
+    const adi_conv2d_place at = in_place(d);
     return adi_conv2d_placed_cpu(ex, y, x, w, e, d, &at);
 }

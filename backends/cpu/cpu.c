@@ -6,6 +6,11 @@
 static const adi_kernels kernels = {
     .conv2d_scratch = adi_conv2d_scratch_cpu,
     .conv2d_fwd = adi_conv2d_fwd_cpu,
+    .conv2d_choose = adi_conv2d_choose_cpu,
+    .conv2d_packed_bytes = adi_conv2d_packed_bytes_cpu,
+    .conv2d_pack = adi_conv2d_pack_cpu,
+    .conv2d_packed_scratch = adi_conv2d_packed_scratch_cpu,
+    .conv2d_packed_fwd = adi_conv2d_packed_fwd_cpu,
     .dwconv2d_fwd = adi_dwconv2d_fwd_cpu,
     .batchnorm_fwd = adi_batchnorm_fwd_cpu,
     .activation_fwd = adi_activation_fwd_cpu,

@@ -9,6 +9,10 @@
 #include <omp.h>
 #endif
 
+typedef struct adi_isa adi_isa; /* isa_cpu.h: the kernels of an instruction set */
+
+enum { ADI_LANES = 16 }; /* channels that lie side by side where they are laid out for kernels: a panel */
+
 static inline int32_t adi_thread_index(void)
 {
 #ifdef _OPENMP
@@ -51,17 +55,33 @@ void adi_epilogue_cpu(float *y, const adi_epilogue *e, int64_t k, int64_t p0, in
 /* activation_cpu.c: n values in place. */
 void adi_activate_cpu(float *y, int64_t n, adi_act act);
 
-/* conv2d_cpu.c: where results go: that of (oy, ox) to (top + step * oy, left + step * ox) of a map of
+/* conv2d_cpu.c: a convolution with filters that are used once. Where results go: that of (oy, ox) to (top + step * oy, left + step * ox) of a map of
  * h x w, which the residual has the shape of too. Padding before may be negative. */
 typedef struct adi_conv2d_place {
     int64_t h, w, top, left, step;
 } adi_conv2d_place;
 
+/* conv2d_tiles_cpu.c: on OpenBLAS, which packs the filters itself */
+size_t adi_conv2d_tiles_scratch_cpu(const adi_conv2d_dims *d, const adi_conv2d_place *at, int32_t num_threads);
+ad_status adi_conv2d_tiles_cpu(const adi_exec *ex, float *y, const float *x, const float *w, const adi_epilogue *e,
+                               const adi_conv2d_dims *d, const adi_conv2d_place *at);
 size_t adi_conv2d_placed_scratch_cpu(const adi_conv2d_dims *d, const adi_conv2d_place *at,
                                      int32_t num_threads);
 ad_status adi_conv2d_placed_cpu(const adi_exec *ex, float *y, const float *x, const float *w,
                                 const adi_epilogue *e, const adi_conv2d_dims *d,
                                 const adi_conv2d_place *at);
+/* conv2d_unfold_cpu.c: positions that lie side by side in a row of the result. */
+typedef struct adi_conv2d_run {
+    int64_t n, oy, ox, count;
+} adi_conv2d_run;
+
+/* The run that begins at p and does not go past end. */
+static inline adi_conv2d_run adi_conv2d_run_cpu(const adi_conv2d_dims *d, int64_t p, int64_t end)
+{
+    const int64_t ox = p % d->ow, oy = p / d->ow;
+    return (adi_conv2d_run){oy / d->oh, oy % d->oh, ox, adi_min(d->ow - ox, end - p)};
+}
+
 /* rows[p1 - p0, (ky1 - ky0) * kw * c]: what the kernel rows ky0 .. ky1 see of x at positions p0 .. p1. */
 void adi_conv2d_unfold_cpu(float *rows, const float *x, const adi_conv2d_dims *d, int64_t ky0, int64_t ky1,
                            int64_t p0, int64_t p1);
@@ -76,6 +96,12 @@ double adi_inverse_length_cpu(const float *x, int64_t c);
 size_t adi_conv2d_scratch_cpu(const adi_conv2d_dims *d, int32_t num_threads);
 ad_status adi_conv2d_fwd_cpu(const adi_exec *ex, float *y, const float *x, const float *w,
                              const adi_epilogue *e, const adi_conv2d_dims *d);
+adi_conv2d_algorithm adi_conv2d_choose_cpu(const adi_conv2d_dims *d, adi_conv2d_algorithm wanted);
+size_t adi_conv2d_packed_bytes_cpu(const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm);
+void adi_conv2d_pack_cpu(void *packed, const float *w, const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm);
+size_t adi_conv2d_packed_scratch_cpu(const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm, int32_t num_threads);
+ad_status adi_conv2d_packed_fwd_cpu(const adi_exec *ex, float *y, const float *x, const void *packed,
+                                    const adi_epilogue *e, const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm);
 
 /* winograd_cpu.c, winograd_wgrad_cpu.c: 3x3 with stride 1, the kernels of conv2d_fwd, conv2d_bwd_data and
  * conv2d_bwd_weight. Any size will do; `suits` says where they are the faster ones. One scratch for the first

@@ -1,7 +1,9 @@
 /* Winograd convolution: forward and data gradient. Blocks of tiles are transformed, multiplied at
  * each point and transformed back by one thread, while they are in its cache; the blocks follow
  * from the shape alone. */
-#include "winograd_cpu.h"
+#include <string.h>
+
+#include "isa_cpu.h"
 
 enum {
     SMALL_BLOCK = 24, /* tiles: what is transformed stays in a common L2 */
@@ -18,18 +20,6 @@ typedef struct blocking {
     adi_winograd_layout v, u, m; /* of the input, of the filters, of their products */
 } blocking;
 
-const adi_winograd_kernels *adi_winograd_kernels_cpu(int32_t index)
-{
-#ifdef __x86_64__
-    const int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    if (avx2 && __builtin_cpu_supports("avx512f") && index-- == 0)
-        return &adi_winograd_avx512_cpu;
-    if (avx2 && index-- == 0)
-        return &adi_winograd_avx2_cpu;
-#endif
-    return index == 0 ? &adi_winograd_plain_cpu : NULL;
-}
-
 static blocking block(const adi_conv2d_dims *d)
 {
     const int64_t rows = adi_ceil_div(d->oh, 4), columns = adi_ceil_div(d->ow, 4);
@@ -45,7 +35,7 @@ static blocking block(const adi_conv2d_dims *d)
     const int64_t filled = adi_ceil_div(b.block, ADI_WINOGRAD_TILES) * ADI_WINOGRAD_TILES;
     b.v = adi_winograd_layout_cpu(d->c, filled);
     b.m = adi_winograd_layout_cpu(d->k, filled);
-    b.u = adi_winograd_layout_cpu(d->k, b.v.panels * ADI_WINOGRAD_LANES);
+    b.u = adi_winograd_layout_cpu(d->k, b.v.panels * ADI_LANES);
     return b;
 }
 
@@ -71,55 +61,105 @@ size_t adi_winograd_scratch_cpu(const adi_conv2d_dims *d, int32_t num_threads)
     return fwd > bwd ? fwd : bwd;
 }
 
-int adi_winograd_suits_cpu(const adi_conv2d_dims *d)
+static int possible(const adi_conv2d_dims *d)
 {
-    if (d->kh != 3 || d->kw != 3 || d->stride != 1 || d->pad_top < 0 || d->pad_top > 1 ||
-        d->pad_left < 0 || d->pad_left > 1 || d->c < 32 || d->k < 32 || d->c * d->k > MAX_FILTERS ||
-        d->n < 2)
-        return 0;
-    const int64_t tiles = d->n * adi_ceil_div(d->oh, 4) * adi_ceil_div(d->ow, 4);
-    return tiles >= LEAST_TILES &&
-           2 * d->n * d->oh * d->ow >= 16 * tiles; /* half of a tile is wanted */
+    return d->kh == 3 && d->kw == 3 && d->stride == 1 && d->pad_top >= 0 && d->pad_top <= 1 && d->pad_left >= 0 &&
+           d->pad_left <= 1;
 }
 
-static void convolve(const adi_winograd_kernels *isa, const adi_exec *ex, float *y, const float *x,
-                     const float *w, int turned, const adi_epilogue *e, const adi_conv2d_dims *d)
+static int64_t tiles_of(const adi_conv2d_dims *d)
 {
-    const blocking b = block(d);
-    const int64_t c = turned ? d->k : d->c, k = turned ? d->c : d->k; /* of w */
-    float *u = ex->scratch;
-    char *own = (char *)ex->scratch + adi_winograd_bytes_cpu(&b.u);
-    const size_t v_bytes = adi_winograd_bytes_cpu(&b.v), m_bytes = adi_winograd_bytes_cpu(&b.m);
-#pragma omp parallel num_threads(ex->num_threads)
-    {
+    return d->n * adi_ceil_div(d->oh, 4) * adi_ceil_div(d->ow, 4);
+}
+
+int adi_winograd_suits_cpu(const adi_conv2d_dims *d)
+{
+    return possible(d) && d->n > 1 && d->c >= 32 && d->k >= 32 && d->c * d->k <= MAX_FILTERS &&
+           tiles_of(d) >= LEAST_TILES && 2 * d->n * d->oh * d->ow >= 16 * tiles_of(d); /* half of a tile is wanted */
+}
+
+int adi_winograd_suits_packed_cpu(const adi_conv2d_dims *d, int wanted)
+{
+    return possible(d) && (wanted || (d->c >= 16 && d->k >= 16 && 2 * d->oh * d->ow >= 16 * tiles_of(d) / d->n));
+}
+
+/* Filters w[3, 3, c, k] turned into u, by the threads of a team together. */
+static void transform_filters(const adi_isa *isa, float *u, const float *w, int turned, int64_t c, int64_t k,
+                              const adi_winograd_layout *l)
+{
 #pragma omp for schedule(dynamic, 1)
-        for (int64_t c0 = 0; c0 < c; c0 += ADI_WINOGRAD_LANES)
-            isa->filter(u, &b.u, w, c, k, turned, c0);
-        float *v = (float *)(void *)(own + (v_bytes + m_bytes) * (size_t)adi_thread_index());
-        float *m = (float *)(void *)((char *)v + v_bytes);
+    for (int64_t c0 = 0; c0 < c; c0 += ADI_LANES)
+        isa->winograd.filter(u, l, w, c, k, turned, c0);
+}
+
+/* All blocks, by the threads of a team together; `own` is what the threads' shares of the scratch begin at. */
+static void run_blocks(const adi_isa *isa, void *own, float *y, const float *x, const float *u,
+                       const adi_epilogue *e, const blocking *b)
+{
+    const size_t v_bytes = adi_winograd_bytes_cpu(&b->v), m_bytes = adi_winograd_bytes_cpu(&b->m);
+    float *v = (float *)(void *)((char *)own + (v_bytes + m_bytes) * (size_t)adi_thread_index());
+    float *m = (float *)(void *)((char *)v + v_bytes);
 #pragma omp for schedule(dynamic, 1)
-        for (int64_t i = 0; i < b.blocks; i++) {
-            const int64_t t0 = i * b.block, t1 = adi_min(t0 + b.block, b.tiles);
-            isa->input(v, &b.v, x, &b.in, t0, t1);
-            for (int64_t z = 0; z < ADI_WINOGRAD_POINTS; z++)
-                isa->multiply(m + z * b.m.point, &b.m, v + z * b.v.point, &b.v, u + z * b.u.point,
-                              &b.u, t1 - t0);
-            isa->output(y, e, &b.out, m, &b.m, t0, t1);
-        }
+    for (int64_t i = 0; i < b->blocks; i++) {
+        const int64_t t0 = i * b->block, t1 = adi_min(t0 + b->block, b->tiles);
+        isa->winograd.input(v, &b->v, x, &b->in, t0, t1);
+        for (int64_t z = 0; z < ADI_WINOGRAD_POINTS; z++)
+            isa->winograd.multiply(m + z * b->m.point, &b->m, v + z * b->v.point, &b->v, u + z * b->u.point, &b->u,
+                                   t1 - t0);
+        isa->winograd.output(y, e, &b->out, m, &b->m, t0, t1);
     }
 }
 
-ad_status adi_winograd_fwd_with_cpu(const adi_winograd_kernels *isa, const adi_exec *ex, float *y,
-                                    const float *x, const float *w, const adi_epilogue *e,
-                                    const adi_conv2d_dims *d)
+static void convolve(const adi_isa *isa, const adi_exec *ex, float *y, const float *x, const float *w, int turned,
+                     const adi_epilogue *e, const adi_conv2d_dims *d)
+{
+    const blocking b = block(d);
+    float *u = ex->scratch;
+    void *own = (char *)ex->scratch + adi_winograd_bytes_cpu(&b.u);
+#pragma omp parallel num_threads(ex->num_threads)
+    {
+        transform_filters(isa, u, w, turned, turned ? d->k : d->c, turned ? d->c : d->k, &b.u);
+        run_blocks(isa, own, y, x, u, e, &b);
+    }
+}
+
+size_t adi_winograd_filter_bytes_cpu(const adi_conv2d_dims *d)
+{
+    const blocking b = block(d);
+    return adi_winograd_bytes_cpu(&b.u);
+}
+
+size_t adi_winograd_packed_scratch_cpu(const adi_conv2d_dims *d, int32_t num_threads)
+{
+    const blocking b = block(d);
+    return scratch(&b, num_threads) - adi_winograd_bytes_cpu(&b.u);
+}
+
+void adi_winograd_pack_cpu(const adi_isa *isa, float *packed, const float *w, const adi_conv2d_dims *d)
+{
+    const blocking b = block(d);
+    memset(packed, 0, adi_winograd_bytes_cpu(&b.u)); /* what lies between points, too: packed filters are compared */
+    transform_filters(isa, packed, w, 0, d->c, d->k, &b.u);
+}
+
+ad_status adi_winograd_packed_fwd_cpu(const adi_isa *isa, const adi_exec *ex, float *y, const float *x,
+                                      const float *packed, const adi_epilogue *e, const adi_conv2d_dims *d)
+{
+    const blocking b = block(d);
+#pragma omp parallel num_threads(ex->num_threads)
+    run_blocks(isa, ex->scratch, y, x, packed, e, &b);
+    return AD_OK;
+}
+
+ad_status adi_winograd_fwd_with_cpu(const adi_isa *isa, const adi_exec *ex, float *y, const float *x,
+                                    const float *w, const adi_epilogue *e, const adi_conv2d_dims *d)
 {
     convolve(isa, ex, y, x, w, 0, e, d);
     return AD_OK;
 }
 
-ad_status adi_winograd_bwd_data_with_cpu(const adi_winograd_kernels *isa, const adi_exec *ex,
-                                         float *dx, const float *dy, const float *w,
-                                         const adi_epilogue *e, const adi_conv2d_dims *d)
+ad_status adi_winograd_bwd_data_with_cpu(const adi_isa *isa, const adi_exec *ex, float *dx, const float *dy,
+                                         const float *w, const adi_epilogue *e, const adi_conv2d_dims *d)
 {
     const adi_conv2d_dims turned = turn(d);
     convolve(isa, ex, dx, dy, w, 1, e, &turned);
@@ -129,11 +169,11 @@ ad_status adi_winograd_bwd_data_with_cpu(const adi_winograd_kernels *isa, const 
 ad_status adi_winograd_fwd_cpu(const adi_exec *ex, float *y, const float *x, const float *w,
                                const adi_epilogue *e, const adi_conv2d_dims *d)
 {
-    return adi_winograd_fwd_with_cpu(adi_winograd_kernels_cpu(0), ex, y, x, w, e, d);
+    return adi_winograd_fwd_with_cpu(adi_isa_cpu(0), ex, y, x, w, e, d);
 }
 
 ad_status adi_winograd_bwd_data_cpu(const adi_exec *ex, float *dx, const float *dy, const float *w,
                                     const adi_epilogue *e, const adi_conv2d_dims *d)
 {
-    return adi_winograd_bwd_data_with_cpu(adi_winograd_kernels_cpu(0), ex, dx, dy, w, e, d);
+    return adi_winograd_bwd_data_with_cpu(adi_isa_cpu(0), ex, dx, dy, w, e, d);
 }

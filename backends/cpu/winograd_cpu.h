@@ -17,7 +17,6 @@
 #include "cpu.h"
 
 enum {
-    ADI_WINOGRAD_LANES = 16, /* channels that lie side by side: a panel */
     ADI_WINOGRAD_POINTS = 36,
     ADI_WINOGRAD_TILES = 24 /* rows are filled up to multiples of this, which every kernel's divide */
 };
@@ -32,10 +31,10 @@ typedef struct adi_winograd_layout {
 
 static inline adi_winograd_layout adi_winograd_layout_cpu(int64_t channels, int64_t rows)
 {
-    const int64_t panels = adi_ceil_div(channels, ADI_WINOGRAD_LANES);
+    const int64_t panels = adi_ceil_div(channels, ADI_LANES);
     const int64_t page = 4096 / (int64_t)sizeof(float);
-    const int64_t pages = adi_ceil_div(panels * rows * ADI_WINOGRAD_LANES, page) | 1;
-    return (adi_winograd_layout){panels, rows, pages * page + ADI_WINOGRAD_LANES};
+    const int64_t pages = adi_ceil_div(panels * rows * ADI_LANES, page) | 1;
+    return (adi_winograd_layout){panels, rows, pages * page + ADI_LANES};
 }
 
 static inline size_t adi_winograd_bytes_cpu(const adi_winograd_layout *l)
@@ -53,7 +52,6 @@ typedef struct adi_winograd_images {
 /* What depends on the instruction set. Tiles t0 .. t1 of all images lie in rows 0 .. t1 - t0;
  * transforms of the input fill up with zeros to a multiple of ADI_WINOGRAD_TILES. */
 typedef struct adi_winograd_kernels {
-    const char *name;
     /* u = G g G^T of filters [3, 3, c, k], of 16 channels from c0 on; c in the rows of u and k in
      * its panels, or, `turned` for the data gradient, the other way round */
     void (*filter)(float *u, const adi_winograd_layout *l, const float *w, int64_t c, int64_t k,
@@ -80,22 +78,22 @@ typedef struct adi_winograd_kernels {
                        int64_t tiles, int64_t p0, int64_t p1);
 } adi_winograd_kernels;
 
-extern const adi_winograd_kernels adi_winograd_plain_cpu;
-#ifdef __x86_64__
-extern const adi_winograd_kernels adi_winograd_avx2_cpu, adi_winograd_avx512_cpu;
-#endif
-
-/* winograd_cpu.c: those that this machine can run, the fastest first; NULL past the last. */
-const adi_winograd_kernels *adi_winograd_kernels_cpu(int32_t index);
-
-/* winograd_cpu.c, winograd_wgrad_cpu.c: with kernels of the caller's choice. */
-ad_status adi_winograd_fwd_with_cpu(const adi_winograd_kernels *isa, const adi_exec *ex, float *y,
+/* winograd_cpu.c, winograd_wgrad_cpu.c: on an instruction set of the caller's choice. */
+/* With filters that were packed beforehand, which is where `suits_packed` says so, or, if it is `wanted`, wherever it
+ * is possible. It does not look at the number of images: an image in a batch has the bits that it has alone. */
+size_t adi_winograd_filter_bytes_cpu(const adi_conv2d_dims *d);
+void adi_winograd_pack_cpu(const adi_isa *isa, float *packed, const float *w, const adi_conv2d_dims *d);
+size_t adi_winograd_packed_scratch_cpu(const adi_conv2d_dims *d, int32_t num_threads);
+ad_status adi_winograd_packed_fwd_cpu(const adi_isa *isa, const adi_exec *ex, float *y, const float *x,
+                                      const float *packed, const adi_epilogue *e, const adi_conv2d_dims *d);
+int adi_winograd_suits_packed_cpu(const adi_conv2d_dims *d, int wanted);
+ad_status adi_winograd_fwd_with_cpu(const adi_isa *isa, const adi_exec *ex, float *y,
                                     const float *x, const float *w, const adi_epilogue *e,
                                     const adi_conv2d_dims *d);
-ad_status adi_winograd_bwd_data_with_cpu(const adi_winograd_kernels *isa, const adi_exec *ex,
+ad_status adi_winograd_bwd_data_with_cpu(const adi_isa *isa, const adi_exec *ex,
                                          float *dx, const float *dy, const float *w,
                                          const adi_epilogue *e, const adi_conv2d_dims *d);
-ad_status adi_winograd_bwd_weight_with_cpu(const adi_winograd_kernels *isa, const adi_exec *ex,
+ad_status adi_winograd_bwd_weight_with_cpu(const adi_isa *isa, const adi_exec *ex,
                                            float *dw, const float *x, const float *dy,
                                            const adi_conv2d_dims *d);
 

@@ -1,15 +1,9 @@
-/* The transforms of the Winograd convolution; a part of winograd_vector_cpu.h, for its vectors. */
+/* The transforms of the Winograd convolution; a part of isa_vector_cpu.h. */
 
 enum {
     GROUP = 4, /* panels of a tile that are transformed together: 256 bytes of each position */
     AHEAD = 4  /* tiles whose transforms are fetched into the cache before they are written */
 };
-
-/* The address may lie outside its array. */
-INLINE void prefetch(const float *p, int64_t floats)
-{
-    __builtin_prefetch((const void *)((uintptr_t)p + (uintptr_t)(floats * (int64_t)sizeof *p)));
-}
 
 /* The points a and b, and what is made of them. */
 #define A1 0.75f
@@ -170,21 +164,9 @@ static void gradient(float *v, const adi_winograd_layout *l, const float *dy,
     transform_tiles(v, l, dy, im, t0, t1, 4);
 }
 
-/* act(v + bias + residual) of VECTOR_FLOATS channels; bias and residual may be NULL. */
-INLINE vec finish(vec v, const float *bias, const float *residual, int relu)
-{
-    if (bias)
-        v += load(bias);
-    if (residual)
-        v += load(residual);
-    if (relu)
-        v = (vec)((mask)v & ~(v < (vec){0.0f})); /* keeps NaN */
-    return v;
-}
-
 /* y = relu(A^T m A + bias + residual) of one tile and panel; positions of y and residual are `row`
  * and `column` floats apart. */
-INLINE void output_tile(float *y, const float *bias, const float *residual, int relu, int64_t row,
+INLINE void output_tile(float *y, const float *bias, const float *residual, int with_relu, int64_t row,
                         int64_t column, const float *m, int64_t point)
 {
     for (int64_t q = 0; q < LANES; q += VECTOR_FLOATS) {
@@ -203,7 +185,7 @@ INLINE void output_tile(float *y, const float *bias, const float *residual, int 
             UNROLL for (int j = 0; j < 4; j++) {
                 const int64_t at = i * row + j * column + q;
                 store(y + at, finish(out[j], bias ? bias + q : NULL,
-                                     residual ? residual + at : NULL, relu));
+                                     residual ? residual + at : NULL, with_relu));
             }
         }
     }
@@ -224,7 +206,7 @@ INLINE void output_part(float *y, const adi_epilogue *e, const float *bias, cons
                 to[c] += bias ? bias[c] : 0.0f;
                 to[c] += residual ? residual[at + c] : 0.0f;
             }
-            adi_activate_cpu(to, channels, e->act);
+            activate_row(to, channels, e->act);
             memcpy(y + at, to, (size_t)channels * sizeof *y);
         }
 }

@@ -1,73 +1,8 @@
-/* The kernels of the Winograd convolution, written once for vectors of VECTOR_FLOATS floats and
- * compiled once per instruction set: winograd_plain_cpu.c, winograd_avx2_cpu.c and
- * winograd_avx512_cpu.c define VECTOR_FLOATS, the ROWS x PANELS of 16 sums that a GEMM keeps in
- * registers, and KERNELS, the table's name. */
-#include <string.h>
-
-#include "winograd_cpu.h"
-
-#ifdef __has_feature
-#if __has_feature(address_sanitizer)
-#define CHECKED
-#endif
-#elif defined(__SANITIZE_ADDRESS__)
-#define CHECKED
-#endif
-
-#ifdef CHECKED /* a sanitizer's checks make unrolled code enormous */
-#define INLINE static inline
-#define UNROLL
-#else
-#define INLINE static inline __attribute__((always_inline))
-#ifdef __clang__
-#define UNROLL _Pragma("unroll")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
-#endif
+/* The products of the Winograd convolution; a part of isa_vector_cpu.h. */
 
 enum {
-    LANES = ADI_WINOGRAD_LANES,
-    PARTS = LANES / VECTOR_FLOATS,
     DEPTH = 8 /* panels of a sum at a time: then the filters that all tiles read stay in the nearest cache */
 };
-
-typedef float vec __attribute__((vector_size(4 * VECTOR_FLOATS)));
-typedef int32_t mask __attribute__((vector_size(4 * VECTOR_FLOATS)));
-
-INLINE vec load(const float *p)
-{
-    vec v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-
-INLINE void store(float *p, vec v)
-{
-    memcpy(p, &v, sizeof v);
-}
-
-#include "winograd_transform_cpu.h"
-
-/* ---- products ---- */
-
-typedef vec sums[ROWS][PANELS * PARTS]; /* in registers */
-
-/* s[r] += sum over i < n of a[r, i] b[i], where b is 16 wide in each of the panels. */
-INLINE void add_products(sums s, const float *a, int64_t a_row, int64_t a_step, const float *b,
-                         int64_t b_panel, int64_t n, int rows, int panels)
-{
-    for (int64_t i = 0; i < n; i++, a += a_step, b += LANES) {
-        vec v[PANELS * PARTS];
-        UNROLL for (int q = 0; q < panels * PARTS; q++)
-            v[q] = load(b + q / PARTS * b_panel + q % PARTS * VECTOR_FLOATS);
-        UNROLL for (int r = 0; r < rows; r++) {
-            const float f = a[r * a_row];
-            UNROLL for (int q = 0; q < panels * PARTS; q++)
-                s[r][q] += f * v[q];
-        }
-    }
-}
 
 /* ROWS tiles of m, in one or PANELS panels: the sums over panels c0 .. c1 of v. */
 INLINE void multiply_rows(float *m, int64_t m_panel, const float *v, const adi_winograd_layout *vl,
@@ -149,6 +84,3 @@ static void accumulate(float *s, const adi_winograd_layout *sl, const float *v,
         accumulate_panels(s + p * sl->rows * LANES, sl, v, vl, g + p * gl->rows * LANES, gl, tiles,
                           1);
 }
-
-const adi_winograd_kernels KERNELS = {KERNELS_NAME, filter, filter_bwd, input,
-                                      gradient,     output, multiply,   accumulate};

@@ -3,7 +3,7 @@
  * there is one set of sums, and its bits do not depend on the number of threads. */
 #include <string.h>
 
-#include "winograd_cpu.h"
+#include "isa_cpu.h"
 
 enum {
     CHUNK = 96, /* tiles: as many as leave the panels that are multiplied in the nearest cache */
@@ -26,7 +26,7 @@ static chunking chunk(const adi_conv2d_dims *d)
     k.dy = (adi_winograd_images){d->oh, d->ow, d->k, rows, columns, 0, 0};
     k.v = adi_winograd_layout_cpu(d->c, k.chunk);
     k.g = adi_winograd_layout_cpu(d->k, k.chunk);
-    k.s = adi_winograd_layout_cpu(d->k, k.v.panels * ADI_WINOGRAD_LANES);
+    k.s = adi_winograd_layout_cpu(d->k, k.v.panels * ADI_LANES);
     return k;
 }
 
@@ -38,7 +38,7 @@ size_t adi_winograd_wgrad_scratch_cpu(const adi_conv2d_dims *d, int32_t num_thre
            adi_winograd_bytes_cpu(&k.g);
 }
 
-ad_status adi_winograd_bwd_weight_with_cpu(const adi_winograd_kernels *isa, const adi_exec *ex,
+ad_status adi_winograd_bwd_weight_with_cpu(const adi_isa *isa, const adi_exec *ex,
                                            float *dw, const float *x, const float *dy,
                                            const adi_conv2d_dims *d)
 {
@@ -55,20 +55,20 @@ ad_status adi_winograd_bwd_weight_with_cpu(const adi_winograd_kernels *isa, cons
             const int64_t t1 = adi_min(t0 + k.chunk, k.tiles);
 #pragma omp for schedule(dynamic, 1)
             for (int64_t t = t0; t < t1; t += SHARE) {
-                const int64_t first = (t - t0) * ADI_WINOGRAD_LANES, end = adi_min(t + SHARE, t1);
-                isa->input(v + first, &k.v, x, &k.x, t, end);
-                isa->gradient(g + first, &k.g, dy, &k.dy, t, end);
+                const int64_t first = (t - t0) * ADI_LANES, end = adi_min(t + SHARE, t1);
+                isa->winograd.input(v + first, &k.v, x, &k.x, t, end);
+                isa->winograd.gradient(g + first, &k.g, dy, &k.dy, t, end);
             }
 #pragma omp for schedule(dynamic, 1)
             for (int64_t i = 0; i < ADI_WINOGRAD_POINTS * pairs; i++) {
                 const int64_t z = i / pairs, p = i % pairs * PAIR;
-                isa->accumulate(s + z * k.s.point, &k.s, v + z * k.v.point, &k.v, g + z * k.g.point,
+                isa->winograd.accumulate(s + z * k.s.point, &k.s, v + z * k.v.point, &k.v, g + z * k.g.point,
                                 &k.g, t1 - t0, p, adi_min(p + PAIR, k.s.panels));
             }
         }
 #pragma omp for schedule(dynamic, 4)
         for (int64_t row = 0; row < d->c; row++)
-            isa->filter_bwd(dw, d->c, d->k, s, &k.s, row);
+            isa->winograd.filter_bwd(dw, d->c, d->k, s, &k.s, row);
     }
     return AD_OK;
 }
@@ -76,5 +76,5 @@ ad_status adi_winograd_bwd_weight_with_cpu(const adi_winograd_kernels *isa, cons
 ad_status adi_winograd_bwd_weight_cpu(const adi_exec *ex, float *dw, const float *x,
                                       const float *dy, const adi_conv2d_dims *d)
 {
-    return adi_winograd_bwd_weight_with_cpu(adi_winograd_kernels_cpu(0), ex, dw, x, dy, d);
+    return adi_winograd_bwd_weight_with_cpu(adi_isa_cpu(0), ex, dw, x, dy, d);
 }

@@ -48,3 +48,39 @@ ad_status adi_conv2d_fwd_ref(const adi_exec *ex, float *y, const float *x, const
             }
     return AD_OK;
 }
+
+/* Packed filters: w itself. */
+adi_conv2d_algorithm adi_conv2d_choose_ref(const adi_conv2d_dims *d, adi_conv2d_algorithm wanted)
+{
+    (void)d;
+    (void)wanted;
+    return ADI_CONV2D_DIRECT;
+}
+
+size_t adi_conv2d_packed_bytes_ref(const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm)
+{
+    (void)d;
+    (void)algorithm;
+    return 0;
+}
+
+void adi_conv2d_pack_ref(void *packed, const float *w, const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm)
+{
+    (void)packed;
+    (void)w;
+    (void)d;
+    (void)algorithm;
+}
+
+size_t adi_conv2d_packed_scratch_ref(const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm, int32_t num_threads)
+{
+    (void)algorithm;
+    return adi_conv2d_scratch_ref(d, num_threads);
+}
+
+ad_status adi_conv2d_packed_fwd_ref(const adi_exec *ex, float *y, const float *x, const void *packed,
+                                    const adi_epilogue *e, const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm)
+{
+    (void)algorithm;
+    return adi_conv2d_fwd_ref(ex, y, x, packed, e, d);
+}

@@ -4,6 +4,11 @@
 static const adi_kernels kernels = {
     .conv2d_scratch = adi_conv2d_scratch_ref,
     .conv2d_fwd = adi_conv2d_fwd_ref,
+    .conv2d_choose = adi_conv2d_choose_ref,
+    .conv2d_packed_bytes = adi_conv2d_packed_bytes_ref,
+    .conv2d_pack = adi_conv2d_pack_ref,
+    .conv2d_packed_scratch = adi_conv2d_packed_scratch_ref,
+    .conv2d_packed_fwd = adi_conv2d_packed_fwd_ref,
     .dwconv2d_fwd = adi_dwconv2d_fwd_ref,
     .batchnorm_fwd = adi_batchnorm_fwd_ref,
     .activation_fwd = adi_activation_fwd_ref,

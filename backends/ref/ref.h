@@ -7,6 +7,12 @@
 size_t adi_conv2d_scratch_ref(const adi_conv2d_dims *d, int32_t num_threads);
 ad_status adi_conv2d_fwd_ref(const adi_exec *ex, float *y, const float *x, const float *w,
                              const adi_epilogue *e, const adi_conv2d_dims *d);
+adi_conv2d_algorithm adi_conv2d_choose_ref(const adi_conv2d_dims *d, adi_conv2d_algorithm wanted);
+size_t adi_conv2d_packed_bytes_ref(const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm);
+void adi_conv2d_pack_ref(void *packed, const float *w, const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm);
+size_t adi_conv2d_packed_scratch_ref(const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm, int32_t num_threads);
+ad_status adi_conv2d_packed_fwd_ref(const adi_exec *ex, float *y, const float *x, const void *packed,
+                                    const adi_epilogue *e, const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm);
 ad_status adi_dwconv2d_fwd_ref(const adi_exec *ex, float *y, const float *x, const float *w,
                                const adi_epilogue *e, const adi_conv2d_dims *d);
 ad_status adi_batchnorm_fwd_ref(const adi_exec *ex, float *y, const float *x, const float *scale,

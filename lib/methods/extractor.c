@@ -136,11 +136,11 @@ void adi_extractor_keep_rgb(adi_extractor *x)
 size_t adi_extractor_bytes(adi_extractor *x)
 {
     const size_t steps = (size_t)x->network->graph->node_count * sizeof(adi_step);
-    const size_t padding = 10 * ADI_ALIGNMENT; /* ten blocks, each rounded up */
+    const size_t padding = 11 * ADI_ALIGNMENT; /* eleven blocks, each rounded up */
     size_t bytes = padding + sizeof *x + sizeof *x->plan + steps
                    + (size_t)x->tap_count * sizeof *x->plan->taps + sizeof(adi_workspace)
                    + (x->plan->block_floats + x->extra_floats + x->map_floats) * sizeof(float)
-                   + x->scratch_bytes + x->rgb_bytes;
+                   + x->plan->packed_bytes + x->scratch_bytes + x->rgb_bytes;
     pthread_mutex_lock(&x->lock);
     if (x->idle)
         bytes += x->idle->resize.bytes;

@@ -86,7 +86,7 @@ static adi_optimiser_options optimiser_of(const adi_stfpm_config *config, int32_
  * and its networks; names and headers by the node. */
 static size_t passing_bytes(const adi_stfpm_training *t)
 {
-    size_t arrays = 0, networks = 0, largest = 0, nodes = 0;
+    size_t arrays = 0, networks = 0, largest = 0, nodes = 0, packed = 0;
     for (int32_t i = 0; adi_student_module(t->student, i); i++) {
         const adi_module *m = adi_student_module(t->student, i);
         const adi_optimiser_options o = optimiser_of(t->config, i);
@@ -94,8 +94,9 @@ static size_t passing_bytes(const adi_stfpm_training *t)
         networks += m->total;
         largest = larger(largest, m->total);
         nodes += (size_t)m->graph->node_count;
+        packed += adi_train_plan_packed_bytes(adi_stfpm_training_plan(t, i));
     }
-    return larger(arrays, networks + 2 * largest) * sizeof(float) + nodes * 1024;
+    return larger(arrays, networks + 2 * largest) * sizeof(float) + packed + nodes * 1024;
 }
 
 static size_t count_bytes(const adi_stfpm_training *t)

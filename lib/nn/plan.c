@@ -146,6 +146,25 @@ static ad_status place(adi_plan *plan)
     return status;
 }
 
+/* Each step chooses its kernel, and has its weights laid out for it. */
+static ad_status pack(adi_plan *plan)
+{
+    for (int pass = 0; pass < 2; pass++) {
+        size_t at = 0;
+        for (int32_t i = 0; i < plan->step_count; i++) {
+            adi_step *s = &plan->steps[i];
+            const size_t bytes = s->node->op->choose ? s->node->op->choose(plan->kernels, &s->call) : 0;
+            if (pass == 1 && bytes)
+                s->node->op->pack(plan->kernels, &s->call, (char *)plan->packed + at);
+            at += (bytes + ADI_ALIGNMENT - 1) / ADI_ALIGNMENT * ADI_ALIGNMENT;
+        }
+        if (pass == 0 && at && !(plan->packed = adi_alloc(plan->allocator, at)))
+            return adi_fail_memory();
+        plan->packed_bytes = at;
+    }
+    return AD_OK;
+}
+
 static void find_scratch(adi_plan *plan)
 {
     for (int32_t i = 0; i < plan->step_count; i++) {
@@ -175,6 +194,7 @@ static ad_status fill(planner *pl, const int32_t *taps)
     }
     find_last_uses(plan);
     ADI_TRY(place(plan));
+    ADI_TRY(pack(plan));
     find_scratch(plan);
     return AD_OK;
 }
@@ -230,6 +250,7 @@ void adi_plan_destroy(adi_plan *plan)
     if (!plan)
         return;
     const adi_allocator *a = plan->allocator;
+    adi_free(a, plan->packed);
     adi_free(a, plan->steps);
     adi_free(a, plan->taps);
     adi_free(a, plan);

@@ -360,6 +360,18 @@ static void find_scratch(adi_train_plan *p)
     }
 }
 
+size_t adi_train_plan_packed_bytes(const adi_train_plan *p)
+{
+    size_t bytes = 0;
+    for (int32_t i = 0; i < p->forward_count; i++) {
+        adi_op_call call = p->steps[i].call;
+        call.in.n = call.out.n = 1;
+        if (p->steps[i].op->choose)
+            bytes += p->steps[i].op->choose(p->kernels, &call) + ADI_ALIGNMENT;
+    }
+    return bytes;
+}
+
 /* ---- The whole ---- */
 
 static ad_status build(builder *b, int32_t wants_input_grad)

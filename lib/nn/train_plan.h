@@ -48,6 +48,8 @@ typedef struct adi_train_plan {
 ad_status adi_train_plan_create(adi_module *module, const adi_kernels *kernels, int32_t num_threads,
                                 const adi_shape *input, int32_t wants_input_grad,
                                 adi_train_plan **out_plan);
+/* What an inference plan of the same network and shape packs its weights into. */
+size_t adi_train_plan_packed_bytes(const adi_train_plan *plan);
 void adi_train_plan_destroy(adi_train_plan *plan);
 /* Bytes of block, scratch and statistics together. */
 size_t adi_train_plan_bytes(const adi_train_plan *plan);

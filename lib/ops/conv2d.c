@@ -19,7 +19,23 @@ static int32_t param_shape(const adi_attrs *attrs, int64_t in_channels, int32_t 
 static size_t scratch(const adi_kernels *k, const adi_op_call *call, int32_t num_threads)
 {
     const adi_conv2d_dims d = adi_conv2d_dims_of(call);
-    return k->conv2d_scratch(&d, num_threads);
+    return call->packed ? k->conv2d_packed_scratch(&d, call->algorithm, num_threads)
+                        : k->conv2d_scratch(&d, num_threads);
+}
+
+static size_t choose(const adi_kernels *k, adi_op_call *call)
+{
+    const adi_conv2d_dims d = adi_conv2d_dims_of(call);
+    call->algorithm = k->conv2d_choose(&d, call->algorithm);
+    call->packed = call->weight;
+    return k->conv2d_packed_bytes(&d, call->algorithm);
+}
+
+static void pack(const adi_kernels *k, adi_op_call *call, void *packed)
+{
+    const adi_conv2d_dims d = adi_conv2d_dims_of(call);
+    k->conv2d_pack(packed, call->weight, &d, call->algorithm);
+    call->packed = packed;
 }
 
 static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call, float *y,
@@ -27,7 +43,8 @@ static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_
 {
     const adi_conv2d_dims d = adi_conv2d_dims_of(call);
     const adi_epilogue e = {call->bias, x2, call->act};
-    return k->conv2d_fwd(ex, y, x, call->weight, &e, &d);
+    return call->packed ? k->conv2d_packed_fwd(ex, y, x, call->packed, &e, &d, call->algorithm)
+                        : k->conv2d_fwd(ex, y, x, call->weight, &e, &d);
 }
 
 static size_t train_scratch(const adi_kernels *k, const adi_op_call *call, int32_t num_threads)
@@ -63,6 +80,8 @@ const adi_op adi_op_conv2d = {
     .fuses = 1,
     .shape = shape,
     .param_shape = param_shape,
+    .choose = choose,
+    .pack = pack,
     .scratch = scratch,
     .forward = forward,
     .keeps = ADI_KEEPS_X,

@@ -53,6 +53,8 @@ typedef struct adi_op_call {
     adi_shape in, out;
     const float *weight; /* convolution: HWIO; batch norm: scale */
     const float *bias;   /* convolution: bias or NULL; batch norm: shift */
+    const void *packed;  /* convolution: filters laid out by `pack`, or NULL */
+    adi_conv2d_algorithm algorithm; /* which they are laid out for; before: the one that is wanted */
     adi_act act;
 } adi_op_call;
 
@@ -84,6 +86,10 @@ typedef struct adi_op {
     ad_status (*shape)(const char *node, const adi_attrs *attrs, const adi_shape *in, adi_shape *out);
     /* Shape of parameter `index` as the file holds it; returns the number of dimensions. */
     int32_t (*param_shape)(const adi_attrs *attrs, int64_t in_channels, int32_t index, int64_t *out_shape);
+    /* Inference: chooses call->algorithm, and tells the bytes of the weights packed for it, which may be 0; then,
+     * with `packed`, packs them. NULL where nothing is packed. */
+    size_t (*choose)(const adi_kernels *k, adi_op_call *call);
+    void (*pack)(const adi_kernels *k, adi_op_call *call, void *packed);
     /* NULL where no scratch is needed. */
     size_t (*scratch)(const adi_kernels *k, const adi_op_call *call, int32_t num_threads);
     /* x2: the second input, or the fused residual, or NULL. NULL for ops that are not run (input). */

@@ -253,7 +253,8 @@ static void bits_of_threads(void **state)
 }
 
 /* cpu goes where ref goes, as far as rounding lets it: Adam's first steps make much of gradients that are all
- * but 0. */
+ * but 0, and with the rate of 0.4 two steps of SGD do: batch norm over the two values of a 1x1 map is a sign. (There,
+ * ref with its convolutions moved by 1e-7 ends 1e-2 away from itself; with 0.02, 2e-7.) */
 static void backends_agree(void **state)
 {
     (void)state;
@@ -267,7 +268,7 @@ static void backends_agree(void **state)
             assert_int_equal(ad_context_create(&o, &context), AD_OK);
             ad_backbone *net = mini_teacher(context);
             ad_student *s = mini_student(net, kind, 3);
-            ad_fitter *fit = mini_fitter(s, "");
+            ad_fitter *fit = mini_fitter(s, kind ? "" : "lr=0.02");
             ad_scorer *scorer = NULL;
             listener l;
             const ad_fit_options fo = listen(&l, s, NULL);

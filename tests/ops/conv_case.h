@@ -101,7 +101,7 @@ static void conv_case_formula(const conv_case *c, float *y, float *unit)
 }
 
 /* ref against the formula, cpu against ref, and the same bits whatever the threads. */
-static void conv_case_check(const conv_case *c, double ref_limit, double cpu_limit)
+static inline void conv_case_check(const conv_case *c, double ref_limit, double cpu_limit)
 {
     float *want = guarded_floats(c->outputs), *unit = guarded_floats(c->outputs);
     conv_case_formula(c, want, unit);
@@ -128,7 +128,7 @@ static void conv_case_check(const conv_case *c, double ref_limit, double cpu_lim
     guarded_free(unit, c->name);
 }
 
-static void conv_case_check_all_epilogues(conv_case *c, double ref_limit, double cpu_limit)
+static inline void conv_case_check_all_epilogues(conv_case *c, double ref_limit, double cpu_limit)
 {
     for (int bits = 0; bits < 4 * OP_ACTS; bits++) {
         conv_case_set(c, bits & 1, bits >> 1 & 1, (adi_act)(bits / 4));
@@ -169,7 +169,7 @@ static adi_conv2d_dims conv_case_random(int depthwise, int64_t work)
 
 /* NaN and infinity in the input or the residual reach every output that reads them, through every
  * activation. The bit patterns of what they do not reach are as ref's, within the limit. */
-static void conv_case_check_nan(conv_case *c, double cpu_limit)
+static inline void conv_case_check_nan(conv_case *c, double cpu_limit)
 {
     for (int act = 0; act < OP_ACTS; act++)
         for (int where = 0; where < 3; where++) {

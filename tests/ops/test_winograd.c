@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "cpu/winograd_cpu.h"
+#include "cpu/isa_cpu.h"
 #include "harness/op_case.h"
 #include "ref/ref.h"
 
@@ -69,7 +69,7 @@ static int64_t result_count(const winograd_case *c, int operation)
 }
 
 /* A fresh result; scratch is exactly what the kernel asked for. */
-static float *run(const winograd_case *c, int operation, const adi_winograd_kernels *isa,
+static float *run(const winograd_case *c, int operation, const adi_isa *isa,
                   const adi_epilogue *e, int32_t threads)
 {
     float *y = guarded_floats(result_count(c, operation));
@@ -147,10 +147,10 @@ static void check(const winograd_case *c, int operation, const double *sum, cons
 /* All that a shape has to fulfil. `epilogues`: of how many kinds. */
 static void check_case(const winograd_case *c, int epilogues)
 {
-    const adi_winograd_kernels *isa;
+    const adi_isa *isa;
     for (int operation = 0; operation < OPERATIONS; operation++) {
         double *sum = definition(c, operation);
-        for (int32_t i = 0; (isa = adi_winograd_kernels_cpu(i)); i++)
+        for (int32_t i = 0; (isa = adi_isa_cpu(i)); i++)
             for (int kind = 0; kind < (operation == BWD_WEIGHT ? 1 : epilogues); kind++) {
                 const adi_epilogue e = {kind & 1 ? c->bias : NULL, kind & 2 ? c->residual : NULL,
                                         (adi_act)((kind >> 2) % OP_ACTS)};
@@ -258,9 +258,9 @@ static void nan_survives(void **state)
     (void)state;
     const adi_conv2d_dims d = dims(2, 9, 7, 34, 33, 1);
     const adi_epilogue relu = {NULL, NULL, ADI_ACT_RELU};
-    const adi_winograd_kernels *isa;
+    const adi_isa *isa;
     for (int operation = 0; operation < OPERATIONS; operation++)
-        for (int32_t i = 0; (isa = adi_winograd_kernels_cpu(i)); i++) {
+        for (int32_t i = 0; (isa = adi_isa_cpu(i)); i++) {
             winograd_case c = case_new(&d);
             if (operation == BWD_DATA)
                 c.dy[op_int(0, c.outputs - 1)] = NAN;
@@ -321,7 +321,7 @@ static void table_uses_it(void **state)
                      adi_winograd_wgrad_scratch_cpu(&d, 3));
     for (int operation = 0; operation < OPERATIONS; operation++) {
         const int64_t count = result_count(&c, operation);
-        float *want = run(&c, operation, adi_winograd_kernels_cpu(0), &e, 2);
+        float *want = run(&c, operation, adi_isa_cpu(0), &e, 2);
         float *y = guarded_floats(count);
         void *scratch =
             guarded_alloc(operation == BWD_WEIGHT ? table->conv2d_bwd_weight_scratch(&d, 2)

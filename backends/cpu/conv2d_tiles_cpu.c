@@ -1,0 +1,112 @@
+/* conv2d as tiles of GEMM on OpenBLAS: a tile of positions is unfolded (or used in place, for 1x1 with
+ * stride 1), multiplied with the HWIO weights, and finished by the epilogue while in cache. Where there
+ * are few positions the output channels are tiled too, so that every thread has work. */
+#include "cpu.h"
+
+#include <string.h>
+
+typedef struct tiling {
+    int64_t positions, depth; /* rows and columns of the unfolded input */
+    int64_t m, n;             /* tile: positions, output channels */
+    int64_t m_tiles, n_tiles;
+    int direct;               /* the input is its own unfolding */
+} tiling;
+
+enum {
+    UNFOLD_BYTES = 512 << 10,  /* of a tile: half of a common L2 */
+    GOOD_M = 128, MAX_M = 512, /* below, packing the weights takes time; above, nothing is gained */
+    MIN_M = 48,                /* below, it dominates: few positions are not split further */
+    MIN_N = 64, WANTED_TILES = 8
+};
+
+static tiling tile(const adi_conv2d_dims *d)
+{
+    tiling t = {.positions = d->n * d->oh * d->ow, .depth = (int64_t)d->kh * d->kw * d->c, .n = d->k};
+    t.direct = d->kh == 1 && d->kw == 1 && d->stride == 1 && d->pad_top == 0 && d->pad_left == 0
+               && d->oh == d->h && d->ow == d->w;
+    t.m = t.depth ? UNFOLD_BYTES / (t.depth * (int64_t)sizeof(float)) : MAX_M;
+    t.m = t.m < GOOD_M ? GOOD_M : t.m > MAX_M ? MAX_M : t.m;
+    t.m_tiles = adi_ceil_div(t.positions, t.m);
+    if (t.m_tiles < WANTED_TILES) { /* split evenly, but not below MIN_M */
+        t.m = adi_ceil_div(t.positions, adi_min(WANTED_TILES, adi_ceil_div(t.positions, MIN_M)));
+        t.m_tiles = adi_ceil_div(t.positions, t.m);
+    }
+    t.n_tiles = 1;
+    if (t.m_tiles < WANTED_TILES) {
+        const int64_t wanted = adi_min(adi_ceil_div(WANTED_TILES, t.m_tiles), adi_ceil_div(d->k, MIN_N));
+        t.n = adi_ceil_div(adi_ceil_div(d->k, wanted), 16) * 16;
+        t.n_tiles = adi_ceil_div(d->k, t.n);
+    }
+    return t;
+}
+
+static size_t unfold_bytes(const tiling *t)
+{
+    return t->direct ? 0 : adi_whole_lines((size_t)(t->m * t->depth) * sizeof(float));
+}
+
+static int in_place(const adi_conv2d_dims *d, const adi_conv2d_place *at)
+{
+    return at->step == 1 && at->top == 0 && at->left == 0 && at->h == d->oh && at->w == d->ow;
+}
+
+/* One thread's scratch: its unfolded tile, and the tile's result where that is not y itself. */
+static size_t tile_bytes(const tiling *t, const adi_conv2d_dims *d, const adi_conv2d_place *at)
+{
+    const size_t result = in_place(d, at) ? 0 : adi_whole_lines((size_t)(t->m * t->n) * sizeof(float));
+    return unfold_bytes(t) + result;
+}
+
+size_t adi_conv2d_tiles_scratch_cpu(const adi_conv2d_dims *d, const adi_conv2d_place *at,
+                                     int32_t num_threads)
+{
+    const tiling t = tile(d);
+    return tile_bytes(&t, d, at) * (size_t)num_threads;
+}
+
+/* Positions p0 .. p1 of a result, k0 .. k1 of their channels, to where they belong in y. */
+static void place(float *y, const float *rows, int64_t row_stride, const adi_epilogue *e,
+                  const adi_conv2d_dims *d, const adi_conv2d_place *at, int64_t p0, int64_t p1, int64_t k0,
+                  int64_t k1)
+{
+    for (int64_t p = p0; p < p1;) {
+        const adi_conv2d_run r = adi_conv2d_run_cpu(d, p, p1);
+        int64_t to = (r.n * at->h + at->top + r.oy * at->step) * at->w + at->left + r.ox * at->step;
+        for (int64_t i = 0; i < r.count; i++, to += at->step, rows += row_stride) {
+            memcpy(y + to * d->k + k0, rows, (size_t)(k1 - k0) * sizeof *y);
+            adi_epilogue_cpu(y, e, d->k, to, to + 1, k0, k1);
+        }
+        p += r.count;
+    }
+}
+
+ad_status adi_conv2d_tiles_cpu(const adi_exec *ex, float *y, const float *x, const float *w,
+                                const adi_epilogue *e, const adi_conv2d_dims *d,
+                                const adi_conv2d_place *at)
+{
+    const tiling t = tile(d);
+    const size_t stride = tile_bytes(&t, d, at);
+    const int placed = in_place(d, at);
+#pragma omp parallel for num_threads(ex->num_threads) schedule(dynamic, 1)
+    for (int64_t i = 0; i < t.m_tiles * t.n_tiles; i++) {
+        const int64_t p0 = i / t.n_tiles * t.m, p1 = adi_min(p0 + t.m, t.positions);
+        const int64_t k0 = i % t.n_tiles * t.n, k1 = adi_min(k0 + t.n, d->k);
+        char *own = (char *)ex->scratch + stride * (size_t)adi_thread_index();
+        const float *a = x + p0 * d->c;
+        if (!t.direct) {
+            adi_conv2d_unfold_cpu((float *)(void *)own, x, d, 0, d->kh, p0, p1);
+            a = (const float *)(const void *)own;
+        }
+        float *out = placed ? y + p0 * d->k + k0 : (float *)(void *)(own + unfold_bytes(&t));
+        const int64_t out_stride = placed ? d->k : t.n;
+        if (t.depth > 0)
+            adi_sgemm_cpu(p1 - p0, k1 - k0, t.depth, a, t.depth, w + k0, d->k, out, out_stride);
+        else /* no taps: a stride, hence not in place */
+            memset(out, 0, (size_t)((p1 - p0) * t.n) * sizeof *out);
+        if (placed)
+            adi_epilogue_cpu(y, e, d->k, p0, p1, k0, k1);
+        else
+            place(y, out, out_stride, e, d, at, p0, p1, k0, k1);
+    }
+    return AD_OK;
+}

@@ -1,0 +1,7 @@
+/* The kernels for AVX2 with FMA; compiled for those, and run only where they are. */
+#define VECTOR_FLOATS 8
+#define ROWS 6
+#define PANELS 1
+#define ISA adi_isa_avx2_cpu
+#define ISA_NAME "avx2"
+#include "isa_vector_cpu.h"

@@ -1,0 +1,7 @@
+/* The kernels for AVX-512; compiled for it, and run only where it is. */
+#define VECTOR_FLOATS 16
+#define ROWS 8
+#define PANELS 2
+#define ISA adi_isa_avx512_cpu
+#define ISA_NAME "avx512"
+#include "isa_vector_cpu.h"

@@ -1,0 +1,18 @@
+/* All kernels that are written once for vectors of VECTOR_FLOATS floats and compiled once per instruction set:
+ * isa_plain_cpu.c, isa_avx2_cpu.c and isa_avx512_cpu.c define VECTOR_FLOATS, the ROWS x PANELS of 16 sums that
+ * a GEMM keeps in registers, and ISA, the table's name. */
+#include <string.h>
+
+#include "isa_cpu.h"
+#include "vector_cpu.h"
+/* in this order: each uses what is above it */
+#include "panel_gemm_vector_cpu.h"
+#include "winograd_transform_cpu.h"
+#include "winograd_vector_cpu.h"
+
+const adi_isa ISA = {
+    .name = ISA_NAME,
+    .panels = PANELS,
+    .panel_gemm = panel_gemm,
+    .winograd = {filter, filter_bwd, input, gradient, output, multiply, accumulate},
+};
