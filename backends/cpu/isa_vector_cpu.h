@@ -6,6 +6,7 @@
 #include "isa_cpu.h"
 #include "vector_cpu.h"
 /* in this order: each uses what is above it */
+#include "depthwise_vector_cpu.h"
 #include "panel_gemm_vector_cpu.h"
 #include "winograd_transform_cpu.h"
 #include "winograd_vector_cpu.h"
@@ -14,5 +15,6 @@ const adi_isa ISA = {
     .name = ISA_NAME,
     .panels = PANELS,
     .panel_gemm = panel_gemm,
+    .depthwise_row = depthwise_row,
     .winograd = {filter, filter_bwd, input, gradient, output, multiply, accumulate},
 };
