@@ -68,6 +68,14 @@ typedef struct adi_epilogue {
     adi_act act;
 } adi_epilogue;
 
+/* A pointwise convolution whose result one other kernel alone reads, with packed filters. */
+typedef struct adi_expansion {
+    adi_conv2d_dims d;
+    const void *packed;
+    const float *bias; /* [k] or NULL */
+    adi_act act;
+} adi_expansion;
+
 typedef struct adi_pool2d_dims {
     int64_t n, h, w, c, oh, ow;
     int32_t k, stride, pad_top, pad_left;
@@ -125,6 +133,12 @@ typedef struct adi_kernels {
     /* Depthwise: k == c, weights [kh, kw, c]. */
     ad_status (*dwconv2d_fwd)(const adi_exec *ex, float *y, const float *x, const float *w,
                               const adi_epilogue *e, const adi_conv2d_dims *d);
+    /* y = the depthwise convolution of act(first(x)), in one, where `suits` says that both are for it; NULL: nowhere.
+     * `wanted` is what conv2d_choose was asked for. */
+    int (*expand_dw_suits)(const adi_conv2d_dims *first, const adi_conv2d_dims *d, adi_conv2d_algorithm wanted);
+    size_t (*expand_dw_scratch)(const adi_conv2d_dims *d, int32_t num_threads);
+    ad_status (*expand_dw_fwd)(const adi_exec *ex, float *y, const float *x, const adi_expansion *first,
+                               const float *w, const adi_epilogue *e, const adi_conv2d_dims *d);
     /* y = act(x * scale + shift) per channel: batch norm that no convolution could take in. */
     ad_status (*batchnorm_fwd)(const adi_exec *ex, float *y, const float *x, const float *scale,
                                const float *shift, adi_act act, adi_pc d);

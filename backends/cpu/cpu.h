@@ -118,6 +118,10 @@ ad_status adi_winograd_bwd_weight_cpu(const adi_exec *ex, float *dw, const float
 
 ad_status adi_dwconv2d_fwd_cpu(const adi_exec *ex, float *y, const float *x, const float *w,
                                const adi_epilogue *e, const adi_conv2d_dims *d);
+int adi_expand_dw_suits_cpu(const adi_conv2d_dims *first, const adi_conv2d_dims *d, adi_conv2d_algorithm wanted);
+size_t adi_expand_dw_scratch_cpu(const adi_conv2d_dims *d, int32_t num_threads);
+ad_status adi_expand_dw_fwd_cpu(const adi_exec *ex, float *y, const float *x, const adi_expansion *first,
+                                const float *w, const adi_epilogue *e, const adi_conv2d_dims *d);
 ad_status adi_batchnorm_fwd_cpu(const adi_exec *ex, float *y, const float *x, const float *scale,
                                 const float *shift, adi_act act, adi_pc d);
 ad_status adi_activation_fwd_cpu(const adi_exec *ex, float *y, const float *x, adi_act act, adi_pc d);

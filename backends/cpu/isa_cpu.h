@@ -6,11 +6,18 @@
 #include "panel_gemm_cpu.h"
 #include "winograd_cpu.h"
 
+enum { ADI_SUM_CHANNELS = 32 }; /* two cache lines of floats, and sums that stay in registers */
+
 struct adi_isa {
     const char *name;
     int32_t panels; /* of sums that a product keeps in registers */
     void (*panel_gemm)(const adi_panel_gemm *g);
     void (*depthwise_row)(const adi_depthwise_row *g);
+    /* sum[ADI_SUM_CHANNELS] in double over positions that lie `stride` floats apart, each channel in their order */
+    void (*sum_positions)(double *sum, const float *x, int64_t stride, int64_t positions);
+    /* y[channels] = the maximum over rows x columns positions; x_row and x_column floats from one to the next */
+    void (*window_maximum)(float *y, const float *x, int64_t channels, int64_t rows, int64_t columns, int64_t x_row,
+                           int64_t x_column);
     adi_winograd_kernels winograd;
 };
 
@@ -25,5 +32,9 @@ const adi_isa *adi_isa_cpu(int32_t index);
 /* dwconv2d_cpu.c: on an instruction set of the caller's choice; kernels of up to ADI_DEPTHWISE_ROWS rows. */
 ad_status adi_dwconv2d_with_cpu(const adi_isa *isa, const adi_exec *ex, float *y, const float *x, const float *w,
                                 const adi_epilogue *e, const adi_conv2d_dims *d);
+/* expand_dw_cpu.c */
+ad_status adi_expand_dw_with_cpu(const adi_isa *isa, const adi_exec *ex, float *y, const float *x,
+                                 const adi_expansion *first, const float *w, const adi_epilogue *e,
+                                 const adi_conv2d_dims *d);
 
 #endif

@@ -75,6 +75,30 @@ static int fuse_residual(planner *pl, int32_t i)
     return 0;
 }
 
+/* A pointwise convolution that only the depthwise one at node i reads becomes a part of its step, which comes next. */
+static void absorb_expansion(planner *pl, int32_t i)
+{
+    adi_plan *plan = pl->plan;
+    const adi_node *node = &pl->graph->nodes[i];
+    const int32_t last = plan->step_count - 1, before = last - 1;
+    adi_step *s = &plan->steps[last];
+    if (node->op != &adi_op_dwconv2d || !plan->kernels->expand_dw_suits || before < 0 || s->x != before ||
+        !is_private(pl, node->input[0]))
+        return;
+    const adi_step *e = &plan->steps[before];
+    const adi_conv2d_dims first = adi_conv2d_dims_of(&e->call), d = adi_conv2d_dims_of(&s->call);
+    if (e->node->op != &adi_op_conv2d || e->x2 != -2 ||
+        !plan->kernels->expand_dw_suits(&first, &d, e->call.algorithm))
+        return;
+    adi_step both = *s;
+    both.first = e->call;
+    both.x = e->x;
+    plan->steps[before] = both;
+    plan->steps[before].call.first = &plan->steps[before].first;
+    plan->step_count--;
+    pl->owner[i] = before;
+}
+
 static void add_step(planner *pl, int32_t i)
 {
     adi_plan *plan = pl->plan;
@@ -88,6 +112,7 @@ static void add_step(planner *pl, int32_t i)
         .x = pl->owner[node->input[0]],
         .x2 = node->op->inputs == 2 ? pl->owner[node->input[1]] : -2,
     };
+    absorb_expansion(pl, i);
 }
 
 static void make_steps(planner *pl)
@@ -153,9 +178,11 @@ static ad_status pack(adi_plan *plan)
         size_t at = 0;
         for (int32_t i = 0; i < plan->step_count; i++) {
             adi_step *s = &plan->steps[i];
-            const size_t bytes = s->node->op->choose ? s->node->op->choose(plan->kernels, &s->call) : 0;
+            const adi_op *op = s->call.first ? &adi_op_conv2d : s->node->op;
+            adi_op_call *call = s->call.first ? &s->first : &s->call;
+            const size_t bytes = op->choose ? op->choose(plan->kernels, call) : 0;
             if (pass == 1 && bytes)
-                s->node->op->pack(plan->kernels, &s->call, (char *)plan->packed + at);
+                op->pack(plan->kernels, call, (char *)plan->packed + at);
             at += (bytes + ADI_ALIGNMENT - 1) / ADI_ALIGNMENT * ADI_ALIGNMENT;
         }
         if (pass == 0 && at && !(plan->packed = adi_alloc(plan->allocator, at)))

@@ -16,12 +16,23 @@ static int32_t param_shape(const adi_attrs *attrs, int64_t in_channels, int32_t 
     return 4;
 }
 
+/* Only with an expansion. */
+static size_t scratch(const adi_kernels *k, const adi_op_call *call, int32_t num_threads)
+{
+    const adi_conv2d_dims d = adi_conv2d_dims_of(call);
+    return call->first ? k->expand_dw_scratch(&d, num_threads) : 0;
+}
+
 static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call, float *y,
                          const float *x, const float *x2)
 {
     const adi_conv2d_dims d = adi_conv2d_dims_of(call);
     const adi_epilogue e = {call->bias, x2, call->act};
-    return k->dwconv2d_fwd(ex, y, x, call->weight, &e, &d);
+    const adi_op_call *f = call->first;
+    if (!f)
+        return k->dwconv2d_fwd(ex, y, x, call->weight, &e, &d);
+    const adi_expansion first = {adi_conv2d_dims_of(f), f->packed, f->bias, f->act};
+    return k->expand_dw_fwd(ex, y, x, &first, call->weight, &e, &d);
 }
 
 const adi_op adi_op_dwconv2d = {
@@ -35,5 +46,6 @@ const adi_op adi_op_dwconv2d = {
     .fuses = 1,
     .shape = shape,
     .param_shape = param_shape,
+    .scratch = scratch,
     .forward = forward,
 };

@@ -56,6 +56,7 @@ typedef struct adi_op_call {
     const void *packed;  /* convolution: filters laid out by `pack`, or NULL */
     adi_conv2d_algorithm algorithm; /* which they are laid out for; before: the one that is wanted */
     adi_act act;
+    const struct adi_op_call *first; /* depthwise convolution: a pointwise one that runs in it, or NULL */
 } adi_op_call;
 
 /* What training adds to a call: forward values, gradients that come in and gradients to write. */

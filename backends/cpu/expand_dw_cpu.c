@@ -1,0 +1,123 @@
+/* A pointwise convolution and the depthwise one that alone reads it, as in MBConv blocks: the wide tensor between the
+ * two is made a row and a few channels at a time and never leaves the cache. A task has a strip of output rows and some channels; as many rows as the depthwise kernel has lie in a ring. */
+#include "isa_cpu.h"
+
+enum {
+    CHANNELS = 2 * ADI_LANES, /* at a time: whole panels of every instruction set */
+    PARTS_OF_DEPTH = 128,     /* of the pointwise filters at a time: a half of the nearest cache */
+    WANTED_TASKS = 8,         /* so that every thread has work */
+    LEAST_SHARE = 8           /* rows to each one that is made twice, where strips meet */
+};
+
+typedef struct strips {
+    int64_t rows, strips, channel_groups;
+} strips;
+
+static strips cut(const adi_conv2d_dims *d)
+{
+    strips s = {.channel_groups = adi_ceil_div(d->c, CHANNELS)};
+    const int64_t wanted = adi_ceil_div(WANTED_TASKS, d->n * s.channel_groups), twice = d->kh - d->stride;
+    int64_t most = twice > 0 ? d->oh * d->stride / (LEAST_SHARE * twice) : d->oh;
+    most = most < 1 ? 1 : most;
+    s.rows = adi_ceil_div(d->oh, adi_min(wanted, most));
+    s.strips = adi_ceil_div(d->oh, s.rows);
+    return s;
+}
+
+static size_t ring_bytes(const adi_conv2d_dims *d)
+{
+    return adi_whole_lines((size_t)(d->kh * d->w * CHANNELS) * sizeof(float));
+}
+
+int adi_expand_dw_suits_cpu(const adi_conv2d_dims *first, const adi_conv2d_dims *d, adi_conv2d_algorithm wanted)
+{
+    return first->kh == 1 && first->kw == 1 && first->stride == 1 && first->pad_top == 0 && first->pad_left == 0 &&
+           first->oh == first->h && first->ow == first->w && d->kh <= ADI_DEPTHWISE_ROWS && d->stride <= d->kh &&
+           adi_conv2d_choose_cpu(first, wanted) == ADI_CONV2D_PANELS;
+}
+
+size_t adi_expand_dw_scratch_cpu(const adi_conv2d_dims *d, int32_t num_threads)
+{
+    return ring_bytes(d) * (size_t)num_threads;
+}
+
+/* Row iy of the wide tensor, channels k0 .. k0 + channels. */
+static void expand_row(const adi_isa *isa, float *to, const float *x, const adi_expansion *first, int64_t k0,
+                       int64_t channels)
+{
+    const adi_conv2d_dims *d = &first->d;
+    adi_panel_gemm g = {
+        .rows = d->w,
+        .columns = channels,
+        .pieces = 1,
+        .y = to,
+        .a_row = d->c,
+        .b_panel = d->c * ADI_LANES,
+        .y_row = CHANNELS,
+        .e = {first->bias ? first->bias + k0 : NULL, NULL, first->act},
+    };
+    for (int64_t from = 0; from == 0 || from < d->c; from += PARTS_OF_DEPTH) {
+        g.depth = adi_min(PARTS_OF_DEPTH, d->c - from);
+        g.a = x + from;
+        g.b = (const float *)first->packed + k0 * d->c + from * ADI_LANES;
+        g.first = from == 0;
+        g.last = from + g.depth == d->c;
+        isa->panel_gemm(&g);
+    }
+}
+
+/* Rows r0 .. r1 of one image's result, channels from k0 on. */
+static void run_strip(const adi_isa *isa, float *ring, float *y, const float *x, const adi_expansion *first,
+                      const float *w, const adi_epilogue *e, const adi_conv2d_dims *d, int64_t n, int64_t r0,
+                      int64_t r1, int64_t k0)
+{
+    const int64_t channels = adi_min(CHANNELS, d->c - k0), slot = d->w * CHANNELS;
+    const float *image = x + n * d->h * d->w * first->d.c;
+    int64_t next = 0; /* the first row that was not made */
+    for (int64_t oy = r0; oy < r1; oy++) {
+        const int64_t top = oy * d->stride - d->pad_top, to = ((n * d->oh + oy) * d->ow) * d->c + k0;
+        const float *rows[ADI_DEPTHWISE_ROWS];
+        for (next = next < top ? top : next; next < adi_min(top + d->kh, d->h); next++)
+            expand_row(isa, ring + next % d->kh * slot, image + next * d->w * first->d.c, first, k0, channels);
+        for (int64_t ky = 0; ky < d->kh; ky++)
+            rows[ky] = top + ky >= 0 && top + ky < d->h ? ring + (top + ky) % d->kh * slot : NULL;
+        const adi_depthwise_row g = {
+            .rows = rows,
+            .w = w + k0,
+            .y = y + to,
+            .columns = d->w,
+            .out_columns = d->ow,
+            .channels = channels,
+            .x_column = CHANNELS,
+            .y_column = d->c,
+            .w_tap = d->c,
+            .kh = d->kh,
+            .kw = d->kw,
+            .stride = d->stride,
+            .pad_left = d->pad_left,
+            .e = {e->bias ? e->bias + k0 : NULL, e->residual ? e->residual + to : NULL, e->act},
+        };
+        isa->depthwise_row(&g);
+    }
+}
+
+ad_status adi_expand_dw_with_cpu(const adi_isa *isa, const adi_exec *ex, float *y, const float *x,
+                                 const adi_expansion *first, const float *w, const adi_epilogue *e,
+                                 const adi_conv2d_dims *d)
+{
+    const strips s = cut(d);
+#pragma omp parallel for num_threads(ex->num_threads) schedule(dynamic, 1)
+    for (int64_t i = 0; i < d->n * s.strips * s.channel_groups; i++) {
+        float *ring = (float *)(void *)((char *)ex->scratch + ring_bytes(d) * (size_t)adi_thread_index());
+        const int64_t strip = i / s.channel_groups % s.strips, n = i / s.channel_groups / s.strips;
+        run_strip(isa, ring, y, x, first, w, e, d, n, strip * s.rows, adi_min((strip + 1) * s.rows, d->oh),
+                  i % s.channel_groups * CHANNELS);
+    }
+    return AD_OK;
+}
+
+ad_status adi_expand_dw_fwd_cpu(const adi_exec *ex, float *y, const float *x, const adi_expansion *first,
+                                const float *w, const adi_epilogue *e, const adi_conv2d_dims *d)
+{
+    return adi_expand_dw_with_cpu(adi_isa_cpu(0), ex, y, x, first, w, e, d);
+}
