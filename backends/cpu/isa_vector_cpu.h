@@ -8,6 +8,7 @@
 /* in this order: each uses what is above it */
 #include "depthwise_vector_cpu.h"
 #include "panel_gemm_vector_cpu.h"
+#include "sums_vector_cpu.h"
 #include "winograd_transform_cpu.h"
 #include "winograd_vector_cpu.h"
 
@@ -16,5 +17,7 @@ const adi_isa ISA = {
     .panels = PANELS,
     .panel_gemm = panel_gemm,
     .depthwise_row = depthwise_row,
+    .sum_positions = sum_positions,
+    .window_maximum = window_maximum,
     .winograd = {filter, filter_bwd, input, gradient, output, multiply, accumulate},
 };

@@ -1,36 +1,11 @@
 /* maxpool2d: an output row per task, vectorised over channels. Backward: windows overlap, so a task has
  * the whole image, of a block of channels. */
-#include "cpu.h"
+#include "isa_cpu.h"
 
 #include <math.h>
 #include <string.h>
 
 enum { BLOCK = 64 }; /* channels: four cache lines */
-
-static void raise_to(float *restrict y, const float *restrict x, int64_t c)
-{
-    for (int64_t i = 0; i < c; i++)
-        y[i] = x[i] > y[i] || x[i] != x[i] ? x[i] : y[i]; /* NaN comes in and stays, as in ref */
-}
-
-ad_status adi_maxpool2d_fwd_cpu(const adi_exec *ex, float *y, const float *x,
-                                const adi_pool2d_dims *d)
-{
-#pragma omp parallel for num_threads(ex->num_threads) schedule(static)
-    for (int64_t row = 0; row < d->n * d->oh; row++) {
-        const int64_t n = row / d->oh, top = row % d->oh * d->stride - d->pad_top;
-        for (int64_t ox = 0; ox < d->ow; ox++) {
-            float *out = y + (row * d->ow + ox) * d->c;
-            for (int64_t c = 0; c < d->c; c++)
-                out[c] = -INFINITY;
-            const int64_t left = ox * d->stride - d->pad_left;
-            for (int64_t iy = top < 0 ? 0 : top; iy < adi_min(top + d->k, d->h); iy++)
-                for (int64_t ix = left < 0 ? 0 : left; ix < adi_min(left + d->k, d->w); ix++)
-                    raise_to(out, x + ((n * d->h + iy) * d->w + ix) * d->c, d->c);
-        }
-    }
-    return AD_OK;
-}
 
 /* A window cut to the image. */
 typedef struct window {
@@ -42,6 +17,20 @@ static window window_at(const adi_pool2d_dims *d, int64_t oy, int64_t ox)
     const int64_t top = oy * d->stride - d->pad_top, left = ox * d->stride - d->pad_left;
     return (window){top < 0 ? 0 : top, adi_min(top + d->k, d->h), left < 0 ? 0 : left,
                     adi_min(left + d->k, d->w)};
+}
+
+ad_status adi_maxpool2d_fwd_cpu(const adi_exec *ex, float *y, const float *x, const adi_pool2d_dims *d)
+{
+    const adi_isa *isa = adi_isa_cpu(0);
+#pragma omp parallel for num_threads(ex->num_threads) schedule(static)
+    for (int64_t row = 0; row < d->n * d->oh; row++)
+        for (int64_t ox = 0; ox < d->ow; ox++) {
+            const window w = window_at(d, row % d->oh, ox);
+            const int64_t from = (row / d->oh * d->h + w.top) * d->w + w.left;
+            isa->window_maximum(y + (row * d->ow + ox) * d->c, x + from * d->c, d->c, w.bottom - w.top,
+                                w.right - w.left, d->w * d->c, d->c);
+        }
+    return AD_OK;
 }
 
 /* The maximum so far and the position it is at; NaN counts as greater, as in forward. */

@@ -1,23 +1,21 @@
 /* mean: a block of channels per task, each channel summed in the order of ref, so the bits are ref's.
  * bias, backward: there are many more positions than channels, so a chunk of positions per task. */
-#include "cpu.h"
+#include "isa_cpu.h"
 
 enum {
-    BLOCK = 32, /* channels: two cache lines of floats, and sums that stay in registers and L1 */
     CHUNKS = 32, WIDTH = 128, /* channels of a chunk's sums: all of them are on the stack, 32 KiB */
     ROWS = 4 /* positions added up in registers before they go to a chunk's sums */
 };
 
 ad_status adi_mean_fwd_cpu(const adi_exec *ex, double *mean, const float *x, adi_pc d)
 {
+    const adi_isa *isa = adi_isa_cpu(0);
 #pragma omp parallel for num_threads(ex->num_threads) schedule(static)
-    for (int64_t c0 = 0; c0 < d.c; c0 += BLOCK) {
-        const int64_t n = adi_min(BLOCK, d.c - c0);
-        double sum[BLOCK] = {0.0};
-        if (n == BLOCK) {
-            for (int64_t p = 0; p < d.p; p++)
-                for (int64_t c = 0; c < BLOCK; c++)
-                    sum[c] += x[p * d.c + c0 + c];
+    for (int64_t c0 = 0; c0 < d.c; c0 += ADI_SUM_CHANNELS) {
+        const int64_t n = adi_min(ADI_SUM_CHANNELS, d.c - c0);
+        double sum[ADI_SUM_CHANNELS] = {0.0};
+        if (n == ADI_SUM_CHANNELS) {
+            isa->sum_positions(sum, x + c0, d.c, d.p);
         } else {
             for (int64_t p = 0; p < d.p; p++)
                 for (int64_t c = 0; c < n; c++)
