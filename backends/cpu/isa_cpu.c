@@ -1,8 +1,13 @@
 /* Which instruction set runs. */
 #include "isa_cpu.h"
 
+#include <string.h>
+
+static int32_t passed_over;
+
 const adi_isa *adi_isa_cpu(int32_t index)
 {
+    index += passed_over;
 #ifdef __x86_64__
     const int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     if (avx2 && __builtin_cpu_supports("avx512f") && index-- == 0)
@@ -11,4 +16,16 @@ const adi_isa *adi_isa_cpu(int32_t index)
         return &adi_isa_avx2_cpu;
 #endif
     return index == 0 ? &adi_isa_plain_cpu : NULL;
+}
+
+int adi_isa_begin_with_cpu(const char *name)
+{
+    passed_over = 0;
+    const adi_isa *isa;
+    for (int32_t i = 0; (isa = adi_isa_cpu(i)); i++)
+        if (strcmp(isa->name, name) == 0) {
+            passed_over = i;
+            return 1;
+        }
+    return 0;
 }

@@ -28,6 +28,8 @@ extern const adi_isa adi_isa_avx2_cpu, adi_isa_avx512_cpu;
 
 /* isa_cpu.c: those that this machine can run, the fastest first; NULL past the last. */
 const adi_isa *adi_isa_cpu(int32_t index);
+/* For tests, before anything runs: the list begins with `name`. 0 where this machine has no such set. */
+int adi_isa_begin_with_cpu(const char *name);
 
 /* dwconv2d_cpu.c: on an instruction set of the caller's choice; kernels of up to ADI_DEPTHWISE_ROWS rows. */
 ad_status adi_dwconv2d_with_cpu(const adi_isa *isa, const adi_exec *ex, float *y, const float *x, const float *w,

@@ -7,9 +7,11 @@
 #include <stdio.h>
 
 #include "backend.h"
+#include "cpu/isa_cpu.h"
 #include "harness/guarded.h"
 
-/* splitmix64; one stream per test program. ADFEAT_SEED in the environment begins another. */
+/* splitmix64; one stream per test program. ADFEAT_SEED in the environment begins another, and ADFEAT_TEST_ISA says
+ * which instruction set to run on. */
 static uint64_t op_state;
 
 static inline void op_seed(void)
@@ -17,6 +19,11 @@ static inline void op_seed(void)
     const char *given = getenv("ADFEAT_SEED");
     op_state = given ? strtoull(given, NULL, 0) : 20240607;
     printf("seed %llu\n", (unsigned long long)op_state);
+    const char *isa = getenv("ADFEAT_TEST_ISA");
+    if (isa && !adi_isa_begin_with_cpu(isa)) {
+        printf("skipped: this machine has no %s\n", isa);
+        exit(77);
+    }
     fflush(stdout);
 }
 
