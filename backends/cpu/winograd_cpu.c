@@ -1,6 +1,7 @@
 /* Winograd convolution: forward and data gradient. Blocks of tiles are transformed, multiplied at
- * each point and transformed back by one thread, while they are in its cache; the blocks follow
- * from the shape alone. */
+ * each point and transformed back by one thread, while they are in its cache. Where there are few tiles and
+ * large filters all threads share one block and its points instead, so that the filters are read once. Which
+ * of the two, and the blocks, follow from the shape alone, and the bits from neither. */
 #include <string.h>
 
 #include "isa_cpu.h"
@@ -9,6 +10,9 @@ enum {
     SMALL_BLOCK = 24, /* tiles: what is transformed stays in a common L2 */
     LARGE_BLOCK = 96, /* where the filters do not fit there either, so that they are read less often */
     SMALL_FILTERS = 128 * 128,
+    MOST_PRIVATE = 64 * 64, /* filters that every thread has room for */
+    SHARED_BYTES = 4 << 20, /* of a block that all threads share */
+    SHARE = 4,              /* panels of it that a thread transforms at a time */
     WANTED_BLOCKS = 8,      /* so that every thread has work */
     LEAST_TILES = 64,       /* to make up for the filters, which are transformed at each call */
     MAX_FILTERS = 512 * 512 /* whose transforms take 38 MB */
@@ -16,6 +20,7 @@ enum {
 
 typedef struct blocking {
     int64_t tiles, block, blocks;
+    int shared; /* the only block is every thread's */
     adi_winograd_images in, out;
     adi_winograd_layout v, u, m; /* of the input, of the filters, of their products */
 } blocking;
@@ -28,6 +33,9 @@ static blocking block(const adi_conv2d_dims *d)
     b.blocks = adi_ceil_div(b.tiles, most);
     if (b.blocks < WANTED_BLOCKS)
         b.blocks = adi_min(WANTED_BLOCKS, adi_ceil_div(b.tiles, SMALL_BLOCK));
+    b.shared = d->c * d->k > MOST_PRIVATE &&
+               b.tiles * (d->c + d->k) * ADI_WINOGRAD_POINTS * (int64_t)sizeof(float) <= SHARED_BYTES;
+    b.blocks = b.shared ? 1 : b.blocks;
     b.block = adi_ceil_div(b.tiles, b.blocks);
     b.blocks = adi_ceil_div(b.tiles, b.block);
     b.in = (adi_winograd_images){d->h, d->w, d->c, rows, columns, d->pad_top, d->pad_left};
@@ -42,7 +50,8 @@ static blocking block(const adi_conv2d_dims *d)
 static size_t scratch(const blocking *b, int32_t num_threads)
 {
     return adi_winograd_bytes_cpu(&b->u) +
-           (adi_winograd_bytes_cpu(&b->v) + adi_winograd_bytes_cpu(&b->m)) * (size_t)num_threads;
+           (adi_winograd_bytes_cpu(&b->v) + adi_winograd_bytes_cpu(&b->m)) *
+               (size_t)(b->shared ? 1 : num_threads);
 }
 
 /* The convolution whose output is dx: of dy, with the filters turned. */
@@ -92,21 +101,46 @@ static void transform_filters(const adi_isa *isa, float *u, const float *w, int 
         isa->winograd.filter(u, l, w, c, k, turned, c0);
 }
 
+static void multiply_point(const adi_isa *isa, float *m, const float *v, const float *u, const blocking *b, int64_t z,
+                           int64_t tiles)
+{
+    isa->winograd.multiply(m + z * b->m.point, &b->m, v + z * b->v.point, &b->v, u + z * b->u.point, &b->u, tiles);
+}
+
+/* The only block, by the threads of a team together. */
+static void run_shared(const adi_isa *isa, void *scratch, float *y, const float *x, const float *u,
+                       const adi_epilogue *e, const blocking *b)
+{
+    float *v = scratch, *m = (float *)(void *)((char *)scratch + adi_winograd_bytes_cpu(&b->v));
+#pragma omp for schedule(dynamic, 1)
+    for (int64_t p = 0; p < b->v.panels; p += SHARE)
+        isa->winograd.input(v, &b->v, x, &b->in, 0, b->tiles, p, adi_min(p + SHARE, b->v.panels));
+#pragma omp for schedule(dynamic, 1)
+    for (int64_t z = 0; z < ADI_WINOGRAD_POINTS; z++)
+        multiply_point(isa, m, v, u, b, z, b->tiles);
+#pragma omp for schedule(dynamic, 1)
+    for (int64_t p = 0; p < b->m.panels; p += SHARE)
+        isa->winograd.output(y, e, &b->out, m, &b->m, 0, b->tiles, p, adi_min(p + SHARE, b->m.panels));
+}
+
 /* All blocks, by the threads of a team together; `own` is what the threads' shares of the scratch begin at. */
 static void run_blocks(const adi_isa *isa, void *own, float *y, const float *x, const float *u,
                        const adi_epilogue *e, const blocking *b)
 {
+    if (b->shared) {
+        run_shared(isa, own, y, x, u, e, b);
+        return;
+    }
     const size_t v_bytes = adi_winograd_bytes_cpu(&b->v), m_bytes = adi_winograd_bytes_cpu(&b->m);
     float *v = (float *)(void *)((char *)own + (v_bytes + m_bytes) * (size_t)adi_thread_index());
     float *m = (float *)(void *)((char *)v + v_bytes);
 #pragma omp for schedule(dynamic, 1)
     for (int64_t i = 0; i < b->blocks; i++) {
         const int64_t t0 = i * b->block, t1 = adi_min(t0 + b->block, b->tiles);
-        isa->winograd.input(v, &b->v, x, &b->in, t0, t1);
+        isa->winograd.input(v, &b->v, x, &b->in, t0, t1, 0, b->v.panels);
         for (int64_t z = 0; z < ADI_WINOGRAD_POINTS; z++)
-            isa->winograd.multiply(m + z * b->m.point, &b->m, v + z * b->v.point, &b->v, u + z * b->u.point, &b->u,
-                                   t1 - t0);
-        isa->winograd.output(y, e, &b->out, m, &b->m, t0, t1);
+            multiply_point(isa, m, v, u, b, z, t1 - t0);
+        isa->winograd.output(y, e, &b->out, m, &b->m, t0, t1, 0, b->m.panels);
     }
 }
 

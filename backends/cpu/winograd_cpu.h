@@ -59,15 +59,15 @@ typedef struct adi_winograd_kernels {
     /* dw = G^T s G for one channel, a row of s */
     void (*filter_bwd)(float *dw, int64_t c, int64_t k, const float *s,
                        const adi_winograd_layout *l, int64_t row);
-    /* v = B^T d B of patches of 6 x 6 */
-    void (*input)(float *v, const adi_winograd_layout *l, const float *x,
-                  const adi_winograd_images *im, int64_t t0, int64_t t1);
+    /* v = B^T d B of patches of 6 x 6, panels p0 .. p1 */
+    void (*input)(float *v, const adi_winograd_layout *l, const float *x, const adi_winograd_images *im, int64_t t0,
+                  int64_t t1, int64_t p0, int64_t p1);
     /* v = A dy A^T of tiles of 4 x 4 */
     void (*gradient)(float *v, const adi_winograd_layout *l, const float *dy,
                      const adi_winograd_images *im, int64_t t0, int64_t t1);
-    /* y = act(A^T m A + bias + residual) */
+    /* y = act(A^T m A + bias + residual), panels p0 .. p1 */
     void (*output)(float *y, const adi_epilogue *e, const adi_winograd_images *im, const float *m,
-                   const adi_winograd_layout *l, int64_t t0, int64_t t1);
+                   const adi_winograd_layout *l, int64_t t0, int64_t t1, int64_t p0, int64_t p1);
     /* At one point: m = v u; m and v have `tiles` rows of interest. */
     void (*multiply)(float *m, const adi_winograd_layout *ml, const float *v,
                      const adi_winograd_layout *vl, const float *u, const adi_winograd_layout *ul,

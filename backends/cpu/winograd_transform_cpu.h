@@ -122,16 +122,17 @@ INLINE void copy_patch(float *patch, const float *x, const adi_winograd_images *
 }
 
 INLINE void transform_tiles(float *v, const adi_winograd_layout *l, const float *x,
-                            const adi_winograd_images *im, int64_t t0, int64_t t1, int side)
+                            const adi_winograd_images *im, int64_t t0, int64_t t1, int64_t first, int64_t end,
+                            int side)
 {
     float patch[36 * LANES];
-    for (int64_t p0 = 0; p0 < l->panels; p0 += GROUP)
+    for (int64_t p0 = first; p0 < end; p0 += GROUP)
         for (int64_t t = t0; t < t1; t++) {
             const tile_place at = place(im, t);
             const int whole =
                 at.y >= 0 && at.x >= 0 && at.y + side <= im->h && at.x + side <= im->w;
             const float *image = x + at.n * im->h * im->w * im->c;
-            for (int64_t p = p0; p < adi_min(p0 + GROUP, l->panels); p++) {
+            for (int64_t p = p0; p < adi_min(p0 + GROUP, end); p++) {
                 const int64_t channels = adi_min(LANES, im->c - p * LANES);
                 float *to = v + (p * l->rows + t - t0) * LANES;
                 if (whole && channels == LANES) {
@@ -147,21 +148,21 @@ INLINE void transform_tiles(float *v, const adi_winograd_layout *l, const float 
     const int64_t tiles = t1 - t0;
     const int64_t filled = adi_ceil_div(tiles, ADI_WINOGRAD_TILES) * ADI_WINOGRAD_TILES;
     for (int64_t z = 0; z < ADI_WINOGRAD_POINTS; z++)
-        for (int64_t p = 0; p < l->panels; p++)
+        for (int64_t p = first; p < end; p++)
             memset(v + z * l->point + (p * l->rows + tiles) * LANES, 0,
                    (size_t)((filled - tiles) * LANES) * sizeof *v);
 }
 
-static void input(float *v, const adi_winograd_layout *l, const float *x,
-                  const adi_winograd_images *im, int64_t t0, int64_t t1)
+static void input(float *v, const adi_winograd_layout *l, const float *x, const adi_winograd_images *im, int64_t t0,
+                  int64_t t1, int64_t p0, int64_t p1)
 {
-    transform_tiles(v, l, x, im, t0, t1, 6);
+    transform_tiles(v, l, x, im, t0, t1, p0, p1, 6);
 }
 
 static void gradient(float *v, const adi_winograd_layout *l, const float *dy,
                      const adi_winograd_images *im, int64_t t0, int64_t t1)
 {
-    transform_tiles(v, l, dy, im, t0, t1, 4);
+    transform_tiles(v, l, dy, im, t0, t1, 0, l->panels, 4);
 }
 
 /* y = relu(A^T m A + bias + residual) of one tile and panel; positions of y and residual are `row`
@@ -212,17 +213,17 @@ INLINE void output_part(float *y, const adi_epilogue *e, const float *bias, cons
 }
 
 static void output(float *y, const adi_epilogue *e, const adi_winograd_images *im, const float *m,
-                   const adi_winograd_layout *l, int64_t t0, int64_t t1)
+                   const adi_winograd_layout *l, int64_t t0, int64_t t1, int64_t first, int64_t end)
 {
     const int64_t row = im->w * im->c;
     const int simple = e->act == ADI_ACT_NONE || e->act == ADI_ACT_RELU;
-    for (int64_t p0 = 0; p0 < l->panels; p0 += GROUP)
+    for (int64_t p0 = first; p0 < end; p0 += GROUP)
         for (int64_t t = t0; t < t1; t++) {
             const tile_place at = place(im, t);
             const int64_t rows = adi_min(4, im->h - at.y), columns = adi_min(4, im->w - at.x);
-            const int64_t first = ((at.n * im->h + at.y) * im->w + at.x) * im->c;
-            for (int64_t p = p0; p < adi_min(p0 + GROUP, l->panels); p++) {
-                const int64_t channels = adi_min(LANES, im->c - p * LANES), to = first + p * LANES;
+            const int64_t corner = ((at.n * im->h + at.y) * im->w + at.x) * im->c;
+            for (int64_t p = p0; p < adi_min(p0 + GROUP, end); p++) {
+                const int64_t channels = adi_min(LANES, im->c - p * LANES), to = corner + p * LANES;
                 const float *from = m + (p * l->rows + t - t0) * LANES;
                 const float *bias = e->bias ? e->bias + p * LANES : NULL;
                 const float *residual = e->residual ? e->residual + to : NULL;

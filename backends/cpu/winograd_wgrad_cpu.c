@@ -56,7 +56,7 @@ ad_status adi_winograd_bwd_weight_with_cpu(const adi_isa *isa, const adi_exec *e
 #pragma omp for schedule(dynamic, 1)
             for (int64_t t = t0; t < t1; t += SHARE) {
                 const int64_t first = (t - t0) * ADI_LANES, end = adi_min(t + SHARE, t1);
-                isa->winograd.input(v + first, &k.v, x, &k.x, t, end);
+                isa->winograd.input(v + first, &k.v, x, &k.x, t, end, 0, k.v.panels);
                 isa->winograd.gradient(g + first, &k.g, dy, &k.dy, t, end);
             }
 #pragma omp for schedule(dynamic, 1)
