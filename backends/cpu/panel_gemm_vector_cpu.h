@@ -1,42 +1,39 @@
 /* Products with packed panels; a part of isa_vector_cpu.h. A sum runs over the depth in its order, however rows and
  * columns are cut: the bits of a row depend on nothing but the row. */
 
-/* What a block reads and writes beside the factors, copied where a panel is not whole. */
+/* What blocks read and write beside the factors, copied where their panels are not whole. What is not there is zero. */
 typedef struct gemm_edge {
-    float y[ROWS][LANES], bias[LANES], residual[ROWS][LANES];
+    float y[ROWS][PANELS * LANES], bias[PANELS * LANES], residual[ROWS][PANELS * LANES];
 } gemm_edge;
 
-INLINE void copy_edge(gemm_edge *edge, const adi_panel_gemm *g, const float *y, const float *bias,
-                      const float *residual, int rows, int64_t columns)
+/* Without a call for what channels mostly are: multiples of eight. */
+INLINE void copy_columns(float *restrict to, const float *restrict from, int64_t n)
 {
-    const size_t bytes = (size_t)columns * sizeof *y;
-    memset(edge, 0, sizeof *edge);
-    if (bias)
-        memcpy(edge->bias, bias, bytes);
-    for (int r = 0; r < rows; r++) {
-        if (y)
-            memcpy(edge->y[r], y + r * g->y_row, bytes);
-        if (residual)
-            memcpy(edge->residual[r], residual + r * g->y_row, bytes);
-    }
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        memcpy(to + i, from + i, 8 * sizeof *to);
+    for (; i < n; i++)
+        to[i] = from[i];
 }
 
-/* A block of rows and panels. `columns` of them are there: fewer than all only of one panel. */
-INLINE void gemm_block(const adi_panel_gemm *g, int64_t row, int64_t panel, int rows, int panels, int64_t columns)
+/* A block of rows and panels, of which `columns` columns are there; `edge`: NULL where that is all. */
+INLINE void gemm_block(const adi_panel_gemm *g, gemm_edge *edge, int64_t row, int64_t panel, int rows, int panels,
+                       int64_t columns)
 {
-    const int whole = columns == panels * LANES;
     const int64_t first = row * g->y_row + panel * LANES;
     const float *bias = g->last && g->e.bias ? g->e.bias + panel * LANES : NULL;
     const float *residual = g->last && g->e.residual ? g->e.residual + first : NULL;
     float *y = g->y + first;
     int64_t y_row = g->y_row;
-    gemm_edge edge;
-    if (!whole) {
-        copy_edge(&edge, g, g->first ? NULL : y, bias, residual, rows, columns);
-        y = edge.y[0];
-        bias = bias ? edge.bias : NULL;
-        residual = residual ? edge.residual[0] : NULL;
-        y_row = LANES;
+    if (edge) {
+        for (int r = 0; r < rows && !g->first; r++)
+            copy_columns(edge->y[r], y + r * y_row, columns);
+        for (int r = 0; r < rows && residual; r++)
+            copy_columns(edge->residual[r], residual + r * y_row, columns);
+        y = edge->y[0];
+        bias = bias ? edge->bias : NULL;
+        residual = residual ? edge->residual[0] : NULL;
+        y_row = PANELS * LANES;
     }
     sums s;
     UNROLL for (int r = 0; r < rows; r++)
@@ -55,32 +52,43 @@ INLINE void gemm_block(const adi_panel_gemm *g, int64_t row, int64_t panel, int 
     if (g->last && g->e.act > ADI_ACT_RELU)
         for (int r = 0; r < rows; r++)
             activate_row(y + r * y_row, columns, g->e.act);
-    if (!whole)
-        for (int r = 0; r < rows; r++)
-            memcpy(g->y + first + r * g->y_row, edge.y[r], (size_t)columns * sizeof *y);
+    for (int r = 0; r < rows && edge; r++)
+        copy_columns(g->y + first + r * g->y_row, edge->y[r], columns);
 }
 
-INLINE void gemm_panels(const adi_panel_gemm *g, int64_t panel, int panels, int64_t columns)
+INLINE void gemm_rows(const adi_panel_gemm *g, gemm_edge *edge, int64_t panel, int panels, int64_t columns)
 {
     int64_t row = 0;
     for (; row + ROWS <= g->rows; row += ROWS)
-        gemm_block(g, row, panel, ROWS, panels, columns);
+        gemm_block(g, edge, row, panel, ROWS, panels, columns);
     for (; ROWS > 4 && row + 4 <= g->rows; row += 4)
-        gemm_block(g, row, panel, ROWS > 4 ? 4 : 1, panels, columns);
+        gemm_block(g, edge, row, panel, ROWS > 4 ? 4 : 1, panels, columns);
     for (; ROWS > 2 && row + 2 <= g->rows; row += 2)
-        gemm_block(g, row, panel, ROWS > 2 ? 2 : 1, panels, columns);
+        gemm_block(g, edge, row, panel, ROWS > 2 ? 2 : 1, panels, columns);
     for (; row < g->rows; row++)
-        gemm_block(g, row, panel, 1, panels, columns);
+        gemm_block(g, edge, row, panel, 1, panels, columns);
+}
+
+INLINE void gemm_panels(const adi_panel_gemm *g, int64_t panel, int panels)
+{
+    const int64_t columns = adi_min(panels * LANES, g->columns - panel * LANES);
+    if (columns == panels * LANES) {
+        gemm_rows(g, NULL, panel, panels, panels * LANES);
+        return;
+    }
+    gemm_edge edge;
+    memset(&edge, 0, sizeof edge);
+    if (g->last && g->e.bias)
+        copy_columns(edge.bias, g->e.bias + panel * LANES, columns);
+    gemm_rows(g, &edge, panel, panels, columns);
 }
 
 static void panel_gemm(const adi_panel_gemm *g)
 {
-    const int64_t whole = g->columns / LANES;
+    const int64_t panels = adi_ceil_div(g->columns, LANES);
     int64_t p = 0;
-    for (; p + PANELS <= whole; p += PANELS)
-        gemm_panels(g, p, PANELS, PANELS * LANES);
-    for (; p < whole; p++)
-        gemm_panels(g, p, 1, LANES);
-    if (g->columns % LANES)
-        gemm_panels(g, p, 1, g->columns % LANES);
+    for (; p + PANELS <= panels; p += PANELS)
+        gemm_panels(g, p, PANELS);
+    for (; p < panels; p++)
+        gemm_panels(g, p, 1);
 }

@@ -5,7 +5,7 @@
 
 NETWORK is resnet18, wide_resnet50_2 (to layer3) or efficientnet_b4 (to level7). Writes NETWORK.pth, a state dict of the
 whole for `adfeat convert`, NETWORK.pt, the part as TorchScript, and NETWORK.onnx. Batch norms get the statistics of
-seeded noise, so that values stay of the size that trained networks have. Needs torch, torchvision and onnx.
+noise like the image that is measured, without which a deep network with random weights blows up. Needs torch, torchvision and onnx.
 """
 import os
 import sys
@@ -20,6 +20,12 @@ def part_of(name, model):
         return model.features[:8]
     return torch.nn.Sequential(model.conv1, model.bn1, model.relu, model.maxpool, model.layer1, model.layer2,
                                model.layer3)
+
+
+def noise(images, size):
+    """Uniform pixels, normalised."""
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    return (torch.rand(images, 3, size, size) - mean[:, None, None]) / std[:, None, None]
 
 
 def main():
@@ -37,10 +43,10 @@ def main():
     part = part_of(name, model)
     with torch.no_grad():
         part.train()
-        for _ in range(4):
-            part(torch.randn(4, 3, size // 2, size // 2))
+        for _ in range(2):
+            part(noise(4, size))
         part.eval()
-        example = torch.randn(1, 3, size, size)
+        example = noise(1, size)
         torch.save(model.state_dict(), os.path.join(folder, name + ".pth"))
         torch.jit.trace(part, example).save(os.path.join(folder, name + ".pt"))
         torch.onnx.export(part, example, os.path.join(folder, name + ".onnx"), opset_version=13,
