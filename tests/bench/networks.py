@@ -119,8 +119,9 @@ def main():
     os.makedirs(args.work, exist_ok=True)
     names = args.networks.split(",")
     python = prepare(args.build, args.work, names)
-    if os.getloadavg()[0] > QUIET and not args.force:
-        raise SystemExit(f"the load is {os.getloadavg()[0]:.2f}: times would say little; wait, or --force")
+    load = os.getloadavg()[0]
+    if load > QUIET and not args.force:
+        raise SystemExit(f"the load is {load:.2f}: times would say little; wait, or --force")
     before = peak(args)
     engines = ["adfeat"] + [e for e in args.engines.split(",") if e]
     lines = []
@@ -130,7 +131,7 @@ def main():
     versions = run(python, "-m", "pip", "list", "--format=freeze").split()
     versions = [v for v in versions if v.split("==")[0] in ("onnxruntime", "openvino", "ncnn")]
     versions.append("torch==" + run(PYTHON, "-c", "import torch; print(torch.__version__)").strip())
-    head = [f"{cpu()}, {args.threads} threads, {args.rounds} rounds, load {os.getloadavg()[0]:.2f}; fused multiply-adds "
+    head = [f"{cpu()}, {args.threads} threads, {args.rounds} rounds, load before {load:.2f}; fused multiply-adds "
             f"{before:.0f} GFLOP/s before, {after:.0f} after; {', '.join(versions)}.", ""]
     text = "\n".join(head + lines)
     print(text)
