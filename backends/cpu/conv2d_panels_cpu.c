@@ -32,8 +32,7 @@ typedef struct banding {
 static void straighten(banding *b)
 {
     adi_conv2d_dims *d = &b->d;
-    if (d->kh != 1 || d->kw != 1 || d->stride != 1 || d->pad_top != 0 || d->pad_left != 0 || d->oh != d->h ||
-        d->ow != d->w || b->at.step != 1 || b->at.h != d->oh || b->at.w != d->ow)
+    if (!adi_conv2d_is_pointwise_cpu(d) || !adi_conv2d_in_place_cpu(d, &b->at))
         return;
     b->positions = d->n * d->h * d->w;
     d->n = 1;

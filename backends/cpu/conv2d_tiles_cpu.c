@@ -22,8 +22,7 @@ enum {
 static tiling tile(const adi_conv2d_dims *d)
 {
     tiling t = {.positions = d->n * d->oh * d->ow, .depth = (int64_t)d->kh * d->kw * d->c, .n = d->k};
-    t.direct = d->kh == 1 && d->kw == 1 && d->stride == 1 && d->pad_top == 0 && d->pad_left == 0
-               && d->oh == d->h && d->ow == d->w;
+    t.direct = adi_conv2d_is_pointwise_cpu(d);
     t.m = t.depth ? UNFOLD_BYTES / (t.depth * (int64_t)sizeof(float)) : MAX_M;
     t.m = t.m < GOOD_M ? GOOD_M : t.m > MAX_M ? MAX_M : t.m;
     t.m_tiles = adi_ceil_div(t.positions, t.m);
@@ -45,15 +44,10 @@ static size_t unfold_bytes(const tiling *t)
     return t->direct ? 0 : adi_whole_lines((size_t)(t->m * t->depth) * sizeof(float));
 }
 
-static int in_place(const adi_conv2d_dims *d, const adi_conv2d_place *at)
-{
-    return at->step == 1 && at->top == 0 && at->left == 0 && at->h == d->oh && at->w == d->ow;
-}
-
 /* One thread's scratch: its unfolded tile, and the tile's result where that is not y itself. */
 static size_t tile_bytes(const tiling *t, const adi_conv2d_dims *d, const adi_conv2d_place *at)
 {
-    const size_t result = in_place(d, at) ? 0 : adi_whole_lines((size_t)(t->m * t->n) * sizeof(float));
+    const size_t result = adi_conv2d_in_place_cpu(d, at) ? 0 : adi_whole_lines((size_t)(t->m * t->n) * sizeof(float));
     return unfold_bytes(t) + result;
 }
 
@@ -86,7 +80,7 @@ ad_status adi_conv2d_tiles_cpu(const adi_exec *ex, float *y, const float *x, con
 {
     const tiling t = tile(d);
     const size_t stride = tile_bytes(&t, d, at);
-    const int placed = in_place(d, at);
+    const int placed = adi_conv2d_in_place_cpu(d, at);
 #pragma omp parallel for num_threads(ex->num_threads) schedule(dynamic, 1)
     for (int64_t i = 0; i < t.m_tiles * t.n_tiles; i++) {
         const int64_t p0 = i / t.n_tiles * t.m, p1 = adi_min(p0 + t.m, t.positions);

@@ -70,6 +70,19 @@ size_t adi_conv2d_placed_scratch_cpu(const adi_conv2d_dims *d, const adi_conv2d_
 ad_status adi_conv2d_placed_cpu(const adi_exec *ex, float *y, const float *x, const float *w,
                                 const adi_epilogue *e, const adi_conv2d_dims *d,
                                 const adi_conv2d_place *at);
+/* Whether the input is its own unfolding. */
+static inline int adi_conv2d_is_pointwise_cpu(const adi_conv2d_dims *d)
+{
+    return d->kh == 1 && d->kw == 1 && d->stride == 1 && d->pad_top == 0 && d->pad_left == 0 && d->oh == d->h &&
+           d->ow == d->w;
+}
+
+/* Whether results go side by side to a map of their own. */
+static inline int adi_conv2d_in_place_cpu(const adi_conv2d_dims *d, const adi_conv2d_place *at)
+{
+    return at->step == 1 && at->top == 0 && at->left == 0 && at->h == d->oh && at->w == d->ow;
+}
+
 /* conv2d_unfold_cpu.c: positions that lie side by side in a row of the result. */
 typedef struct adi_conv2d_run {
     int64_t n, oy, ox, count;

@@ -31,8 +31,7 @@ static size_t ring_bytes(const adi_conv2d_dims *d)
 
 int adi_expand_dw_suits_cpu(const adi_conv2d_dims *first, const adi_conv2d_dims *d, adi_conv2d_algorithm wanted)
 {
-    return first->kh == 1 && first->kw == 1 && first->stride == 1 && first->pad_top == 0 && first->pad_left == 0 &&
-           first->oh == first->h && first->ow == first->w && d->kh <= ADI_DEPTHWISE_ROWS && d->stride <= d->kh &&
+    return adi_conv2d_is_pointwise_cpu(first) && d->kh <= ADI_DEPTHWISE_ROWS && d->stride <= d->kh &&
            adi_conv2d_choose_cpu(first, wanted) == ADI_CONV2D_PANELS;
 }
 

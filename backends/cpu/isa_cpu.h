@@ -11,6 +11,8 @@ enum { ADI_SUM_CHANNELS = 32 }; /* two cache lines of floats, and sums that stay
 struct adi_isa {
     const char *name;
     int32_t panels; /* of sums that a product keeps in registers */
+    /* n values in place */
+    void (*activate)(float *y, int64_t n, adi_act act);
     void (*panel_gemm)(const adi_panel_gemm *g);
     void (*depthwise_row)(const adi_depthwise_row *g);
     /* sum[ADI_SUM_CHANNELS] in double over positions that lie `stride` floats apart, each channel in their order */

@@ -15,6 +15,7 @@
 const adi_isa ISA = {
     .name = ISA_NAME,
     .panels = PANELS,
+    .activate = activate_row,
     .panel_gemm = panel_gemm,
     .depthwise_row = depthwise_row,
     .sum_positions = sum_positions,

@@ -52,7 +52,9 @@ INLINE vec choose(mask m, vec yes, vec no)
     return (vec)(((mask)yes & m) | ((mask)no & ~m));
 }
 
-/* exp(t), made as in activation_cpu.c: 0 below -87.7, infinite above 88.7, some number for NaN. */
+/* exp(t): a polynomial of the seventh degree after the usual reduction to |r| <= ln 2 / 2, within 1e-7, relative. It is
+ * 0 below -87.7, stays at exp(88) from there on and is infinite above 88.7; a NaN gives some number. What is made of it
+ * differs from exp()'s by less than the smallest normal float. */
 INLINE vec exponential(vec t)
 {
     const float inv_ln2 = 1.44269504f, ln2_high = 0.693359375f, ln2_low = -2.12194440e-4f;

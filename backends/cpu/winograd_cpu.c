@@ -2,8 +2,6 @@
  * each point and transformed back by one thread, while they are in its cache. Where there are few tiles and
  * large filters all threads share one block and its points instead, so that the filters are read once. Which
  * of the two, and the blocks, follow from the shape alone, and the bits from neither. */
-#include <string.h>
-
 #include "isa_cpu.h"
 
 enum {
@@ -172,7 +170,6 @@ size_t adi_winograd_packed_scratch_cpu(const adi_conv2d_dims *d, int32_t num_thr
 void adi_winograd_pack_cpu(const adi_isa *isa, float *packed, const float *w, const adi_conv2d_dims *d)
 {
     const blocking b = block(d);
-    memset(packed, 0, adi_winograd_bytes_cpu(&b.u)); /* what lies between points, too: packed filters are compared */
     transform_filters(isa, packed, w, 0, d->c, d->k, &b.u);
 }
 
