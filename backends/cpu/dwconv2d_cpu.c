@@ -9,25 +9,10 @@ ad_status adi_dwconv2d_with_cpu(const adi_isa *isa, const adi_exec *ex, float *y
 #pragma omp parallel for num_threads(ex->num_threads) schedule(static)
     for (int64_t row = 0; row < d->n * d->oh; row++) {
         const float *rows[ADI_DEPTHWISE_ROWS];
-        const int64_t top = row % d->oh * d->stride - d->pad_top, to = row * d->ow * d->c;
+        const int64_t n = row / d->oh, oy = row % d->oh, top = oy * d->stride - d->pad_top;
         for (int64_t ky = 0; ky < d->kh; ky++)
-            rows[ky] = top + ky >= 0 && top + ky < d->h ? x + (row / d->oh * d->h + top + ky) * d->w * d->c : NULL;
-        const adi_depthwise_row g = {
-            .rows = rows,
-            .w = w,
-            .y = y + to,
-            .columns = d->w,
-            .out_columns = d->ow,
-            .channels = d->c,
-            .x_column = d->c,
-            .y_column = d->c,
-            .w_tap = d->c,
-            .kh = d->kh,
-            .kw = d->kw,
-            .stride = d->stride,
-            .pad_left = d->pad_left,
-            .e = {e->bias, e->residual ? e->residual + to : NULL, e->act},
-        };
+            rows[ky] = top + ky >= 0 && top + ky < d->h ? x + (n * d->h + top + ky) * d->w * d->c : NULL;
+        const adi_depthwise_row g = adi_depthwise_row_cpu(d, rows, y, w, e, n, oy, 0, d->c, d->c);
         isa->depthwise_row(&g);
     }
     return AD_OK;

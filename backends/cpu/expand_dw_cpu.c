@@ -74,28 +74,14 @@ static void run_strip(const adi_isa *isa, float *ring, float *y, const float *x,
     const float *image = x + n * d->h * d->w * first->d.c;
     int64_t next = 0; /* the first row that was not made */
     for (int64_t oy = r0; oy < r1; oy++) {
-        const int64_t top = oy * d->stride - d->pad_top, to = ((n * d->oh + oy) * d->ow) * d->c + k0;
+        const int64_t top = oy * d->stride - d->pad_top;
         const float *rows[ADI_DEPTHWISE_ROWS];
         for (next = next < top ? top : next; next < adi_min(top + d->kh, d->h); next++)
             expand_row(isa, ring + next % d->kh * slot, image + next * d->w * first->d.c, first, k0, channels);
         for (int64_t ky = 0; ky < d->kh; ky++)
             rows[ky] = top + ky >= 0 && top + ky < d->h ? ring + (top + ky) % d->kh * slot : NULL;
-        const adi_depthwise_row g = {
-            .rows = rows,
-            .w = w + k0,
-            .y = y + to,
-            .columns = d->w,
-            .out_columns = d->ow,
-            .channels = channels,
-            .x_column = CHANNELS,
-            .y_column = d->c,
-            .w_tap = d->c,
-            .kh = d->kh,
-            .kw = d->kw,
-            .stride = d->stride,
-            .pad_left = d->pad_left,
-            .e = {e->bias ? e->bias + k0 : NULL, e->residual ? e->residual + to : NULL, e->act},
-        };
+        const adi_depthwise_row g =
+            adi_depthwise_row_cpu(d, rows, y, w, e, n, oy, k0, channels, CHANNELS);
         isa->depthwise_row(&g);
     }
 }
