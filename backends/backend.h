@@ -249,6 +249,9 @@ typedef struct adi_backend {
     int32_t (*max_threads)(void);     /* the backend's own choice of threads */
     const char *(*describe)(void);    /* one line for the log */
     const char *(*warning)(void);     /* a sentence the user should see once, or NULL */
+    /* task(user, 0 .. count - 1), each once, on up to num_threads threads; a kernel that a task runs has its thread
+     * alone. */
+    void (*each)(int32_t num_threads, int64_t count, void (*task)(void *user, int64_t i), void *user);
 } adi_backend;
 
 extern const adi_backend adi_backend_ref;

@@ -257,6 +257,15 @@ typedef enum ad_padding {
     AD_PADDING_SYMMETRIC        = 4  /**< (k - 1) / 2 on all sides: torchvision, timm's efficientnet_* */
 } ad_padding;
 
+/** How convolutions are computed. The results agree to about 1e-5 of the largest feature, not in every bit. */
+typedef enum ad_convolution {
+    AD_CONVOLUTION_AUTO     = 0, /**< what is fastest for each shape */
+    AD_CONVOLUTION_BLAS     = 1, /**< unfolded in tiles, products by OpenBLAS: the portable way */
+    AD_CONVOLUTION_PANELS   = 2, /**< products with packed filters: the least memory */
+    AD_CONVOLUTION_WINOGRAD = 3  /**< F(4x4, 3x3) wherever it is possible, else as AUTO: its filters take four
+                                      times the memory (Lavin and Gray 2016, arXiv:1509.09308) */
+} ad_convolution;
+
 /** What a weights file may leave open. For EfficientNets padding and batch-norm eps come, in
  *  this order, from these options, from the file's metadata (keys "padding", "batchnorm_eps";
  *  "mean" and "std" likewise), or from the names of its tensors where those leave one
@@ -272,12 +281,15 @@ typedef struct ad_backbone_options {
     const char *graph;    /**< text of a graph to use instead of a built-in one; default NULL. Its own statements
                                take the place of the metadata and of names */
     double      batchnorm_eps; /**< added to running variances, in (0, 1); default 0: as the file says */
+    int32_t     convolution;   /**< an ad_convolution; default AD_CONVOLUTION_AUTO. Says nothing about what the
+                                    weights mean: digests do not depend on it */
+    int32_t     reserved;
 } ad_backbone_options;
 
 AD_API void ad_backbone_options_init(ad_backbone_options *options, size_t struct_size);
 /** Set one option by name from text: "padding" ("same_dynamic", "same_static",
- *  "same_static_v063", "symmetric", "auto"), "batchnorm_eps", "prefix". Strings are not copied:
- *  `value` must outlive the options for "prefix". @return AD_OK, AD_ERR_INVALID_ARGUMENT (the
+ *  "same_static_v063", "symmetric", "auto"), "batchnorm_eps", "prefix", "convolution" ("auto", "blas",
+ *  "panels", "winograd"). Strings are not copied: `value` must outlive the options for "prefix". @return AD_OK, AD_ERR_INVALID_ARGUMENT (the
  *  sentence lists what is possible) */
 AD_NODISCARD AD_API ad_status ad_backbone_options_set(ad_backbone_options *options, const char *key,
                                                       const char *value);
@@ -392,6 +404,37 @@ AD_NODISCARD AD_API ad_status ad_extract_features(ad_backbone *backbone, const a
                                                   const ad_preprocess *preprocess,
                                                   ad_features *features, int32_t count);
 
+/** One step of the plan by which features are computed. Strings live as long as the backbone. */
+typedef struct ad_step_info {
+    uint32_t    struct_size;
+    int32_t     residual;      /**< 1: another step's result is added */
+    const char *name;          /**< of the network's node, for example "layer1.0.conv1" */
+    const char *op;            /**< "conv2d", "dwconv2d", "maxpool2d", ... */
+    const char *kernel;        /**< of a convolution "blas", "panels" or "winograd"; of a depthwise one that makes
+                                    its input itself, a few rows at a time, "expand"; else "" */
+    const char *activation;    /**< that the step applies: "relu", "silu", ..., or "" */
+    int64_t     height;        /**< of the result */
+    int64_t     width;
+    int64_t     channels;
+    int64_t     multiply_adds; /**< of convolutions, by their definition, whatever the kernel saves; else 0 */
+    int64_t     weight_bytes;  /**< of filters, laid out for the kernel */
+    double      ms;            /**< median of the runs */
+} ad_step_info;
+/** Receives the steps in the order in which they run; a non-zero return ends the walk. */
+typedef int (*ad_step_callback)(void *user, const ad_step_info *step);
+
+/** The plan of an image's features: how each step is computed, and how long it takes on this machine. The input is
+ *  noise.
+ *  @param preprocess of which the size counts; NULL: defaults
+ *  @param layers     comma-separated; NULL: the deepest that the weights file has
+ *  @param runs       1 .. 1000, each of the whole network, after one to warm up
+ *  @return AD_OK, AD_ERR_INVALID_ARGUMENT, AD_ERR_SHAPE, AD_ERR_OUT_OF_MEMORY, AD_ERR_CANCELLED (the callback
+ *          returned non-zero)
+ *  @note Threads: any; other work on the machine shows in the times. */
+AD_NODISCARD AD_API ad_status ad_backbone_profile(ad_backbone *backbone, const ad_preprocess *preprocess,
+                                                  const char *layers, int32_t runs, ad_step_callback callback,
+                                                  void *user);
+
 /* ---- Fitting --------------------------------------------------------------------------- */
 
 /** One method being fitted: mutable, one thread at a time. Keeps its backbone. */
@@ -496,6 +539,18 @@ AD_NODISCARD AD_API ad_status ad_score_image(ad_scorer *scorer, const ad_image *
  *  @return as ad_score_image(), and AD_ERR_UNSUPPORTED for a scorer without maps */
 AD_NODISCARD AD_API ad_status ad_anomaly_map(ad_scorer *scorer, const ad_image *image,
                                              const ad_map *map, float *out_score);
+
+/** Score `count` images, which may differ in size: for many images it takes less time than one call each, since
+ *  every thread of the context has an image to itself, and as many workspaces as threads; for one image it is
+ *  ad_score_image() or ad_anomaly_map(). Every result has the bits that those give.
+ *  @param maps       `count` maps, written where the whole call succeeds or for images before the one that failed;
+ *                    NULL: none
+ *  @param out_scores `count` scores, or NULL; as the maps
+ *  @return as ad_score_image() and ad_anomaly_map(): the first failure in the images' order, whose sentence begins
+ *          with its index
+ *  @note No allocation after a call with so many images of those sizes. */
+AD_NODISCARD AD_API ad_status ad_score_batch(ad_scorer *scorer, const ad_image *images, int64_t count,
+                                             const ad_map *maps, float *out_scores);
 
 /** What a scorer is. Strings live as long as the scorer. */
 typedef struct ad_scorer_info {

@@ -70,5 +70,13 @@ static int32_t max_threads(void)
 #endif
 }
 
+/* Parallel regions inside of one have a team of one thread, unless the program asked OpenMP for more levels. */
+static void each(int32_t num_threads, int64_t count, void (*task)(void *user, int64_t i), void *user)
+{
+#pragma omp parallel for num_threads(num_threads) schedule(dynamic, 1)
+    for (int64_t i = 0; i < count; i++)
+        task(user, i);
+}
+
 const adi_backend adi_backend_cpu = {"cpu", &kernels, max_threads, adi_blas_describe_cpu,
-                                     adi_blas_warning_cpu};
+                                     adi_blas_warning_cpu, each};

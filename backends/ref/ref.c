@@ -70,4 +70,11 @@ static const char *no_warning(void)
     return NULL;
 }
 
-const adi_backend adi_backend_ref = {"ref", &kernels, one_thread, describe, no_warning};
+static void each(int32_t num_threads, int64_t count, void (*task)(void *user, int64_t i), void *user)
+{
+    (void)num_threads;
+    for (int64_t i = 0; i < count; i++)
+        task(user, i);
+}
+
+const adi_backend adi_backend_ref = {"ref", &kernels, one_thread, describe, no_warning, each};

@@ -99,7 +99,8 @@ int cli_open_backbone(ad_context *context, const network_request *request, const
     ad_backbone_options_init(&options, sizeof options);
     if ((request->padding && ad_backbone_options_set(&options, "padding", request->padding))
         || (request->batchnorm_eps
-            && ad_backbone_options_set(&options, "batchnorm_eps", request->batchnorm_eps)))
+            && ad_backbone_options_set(&options, "batchnorm_eps", request->batchnorm_eps))
+        || (request->convolution && ad_backbone_options_set(&options, "convolution", request->convolution)))
         return cli_usage("%s", ad_last_error_message());
     const ad_status status =
         ad_backbone_open(context, request->backbone, weights, &options, out_backbone);

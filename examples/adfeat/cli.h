@@ -13,6 +13,7 @@ int cmd_score(int argc, char **argv);
 int cmd_eval(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_convert(int argc, char **argv);
+int cmd_bench(int argc, char **argv);
 
 /* Say one sentence on stderr, one line whatever is in the names it quotes; return the exit code. */
 int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -27,9 +28,10 @@ void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 ad_context *cli_context(int32_t threads, const char *device);
 void cli_say_notes(void);
 
-/* What a weights file may leave open, as given by --padding and --batchnorm-eps; NULL where not given. */
+/* What a weights file may leave open, as given by --padding and --batchnorm-eps, and how convolutions are computed;
+ * NULL where not given. */
 typedef struct network_request {
-    const char *backbone, *padding, *batchnorm_eps;
+    const char *backbone, *padding, *batchnorm_eps, *convolution;
 } network_request;
 /* Open a backbone, or say why not and return the exit code. */
 int cli_open_backbone(ad_context *context, const network_request *request, const char *weights,

@@ -12,7 +12,8 @@ static const struct {
                 {"score", cmd_score},
                 {"eval", cmd_eval},
                 {"info", cmd_info},
-                {"convert", cmd_convert}};
+                {"convert", cmd_convert},
+                {"bench", cmd_bench}};
 
 static const char help[] =
     "usage: adfeat COMMAND ...\n"
@@ -26,6 +27,7 @@ static const char help[] =
     "  eval FILE --data DIR                        measure detection on labelled images\n"
     "  info FILE                                   say what a scorer or weights file holds\n"
     "  convert IN -o OUT                           make a weights file of PyTorch's and NumPy's\n"
+    "  bench FILE                                  measure time and memory on this machine\n"
     "\n"
     "examples:\n"
     "  adfeat fit gaussian --weights resnet18.safetensors --data screws -o screws.safetensors\n"
@@ -41,7 +43,7 @@ int main(int argc, char **argv)
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow then fails like a full disk */
     if (argc < 2)
         return cli_usage(
-            "no command: there are fit, score, eval, info, convert; see 'adfeat --help'");
+            "no command: there are fit, score, eval, info, convert, bench; see 'adfeat --help'");
     if (strcmp(argv[1], "help") == 0 && argc > 2) { /* 'adfeat help fit' is 'adfeat fit --help' */
         static char long_help[] = "--help";
         argv[1] = argv[2];
@@ -59,5 +61,5 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         if (strcmp(argv[1], commands[i].name) == 0)
             return commands[i].run(argc - 1, argv + 1);
-    return cli_usage("unknown command '%s': there are fit, score, eval, info, convert", argv[1]);
+    return cli_usage("unknown command '%s': there are fit, score, eval, info, convert, bench", argv[1]);
 }

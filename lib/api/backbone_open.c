@@ -18,6 +18,27 @@ void ad_backbone_options_init(ad_backbone_options *options, size_t struct_size)
     adi_options_init(options, struct_size, &defaults, sizeof defaults);
 }
 
+/* By ad_convolution; its numbers are those of no other enum, which may grow otherwise. */
+static const struct {
+    const char *word;
+    adi_conv2d_algorithm algorithm;
+} convolutions[] = {{"auto", ADI_CONV2D_AUTO},
+                    {"blas", ADI_CONV2D_BLAS},
+                    {"panels", ADI_CONV2D_PANELS},
+                    {"winograd", ADI_CONV2D_WINOGRAD}};
+enum { CONVOLUTIONS = sizeof convolutions / sizeof *convolutions };
+
+static ad_status set_convolution(const char *value, int32_t *out_convolution)
+{
+    for (int32_t i = 0; i < CONVOLUTIONS; i++)
+        if (strcmp(value, convolutions[i].word) == 0) {
+            *out_convolution = i;
+            return AD_OK;
+        }
+    return adi_fail(AD_ERR_INVALID_ARGUMENT,
+                    "option convolution: '%s' is none of auto, blas, panels, winograd", value);
+}
+
 static ad_status set_option(void *full, const char *key, const char *value)
 {
     ad_backbone_options *options = full;
@@ -34,8 +55,10 @@ static ad_status set_option(void *full, const char *key, const char *value)
         options->prefix = value;
         return AD_OK;
     }
+    if (strcmp(key, "convolution") == 0)
+        return set_convolution(value, &options->convolution);
     return adi_fail(AD_ERR_INVALID_ARGUMENT,
-                    "a backbone has no option '%s': there are padding, batchnorm_eps, prefix", key);
+                    "a backbone has no option '%s': there are padding, batchnorm_eps, prefix, convolution", key);
 }
 
 ad_status ad_backbone_options_set(ad_backbone_options *options, const char *key, const char *value)
@@ -325,6 +348,8 @@ static ad_status check_options(const ad_backbone_options *o)
     ADI_CHECK_ARG(o->batchnorm_eps == 0.0
                       || (o->batchnorm_eps >= MIN_EPS && o->batchnorm_eps <= MAX_EPS),
                   "batchnorm_eps is %g, %g to %g is possible", o->batchnorm_eps, MIN_EPS, MAX_EPS);
+    ADI_CHECK_ARG(o->convolution >= AD_CONVOLUTION_AUTO && o->convolution < CONVOLUTIONS,
+                  "convolution is %d, no such ad_convolution", o->convolution);
     return AD_OK;
 }
 
@@ -340,6 +365,7 @@ ad_status adi_backbone_from_file(ad_context *context, const char *architecture,
     adi_network *network = NULL;
     ADI_TRY(find_graph(context, architecture, &o, file, &graph));
     ADI_TRY(adi_network_create(graph, file, o.prefix, &network));
+    network->convolution = convolutions[o.convolution].algorithm;
     return wrap(context, network, out_backbone);
 }
 

@@ -21,6 +21,7 @@ typedef struct adi_network {
     adi_params *params; /* one per node */
     adi_dialect dialect; /* of the file */
     int64_t parameter_count;
+    adi_conv2d_algorithm convolution; /* that plans ask for */
 } adi_network;
 
 /* Take a graph's weights from a file. The network owns the graph, also on failure. `prefix`

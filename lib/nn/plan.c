@@ -108,7 +108,8 @@ static void add_step(planner *pl, int32_t i)
     plan->steps[plan->step_count++] = (adi_step){
         .node = node,
         .call = {.attrs = node->attrs, .in = pl->shape[node->input[0]], .out = pl->shape[i],
-                 .weight = p->weight, .bias = p->bias, .act = node->op->act},
+                 .weight = p->weight, .bias = p->bias, .algorithm = plan->network->convolution,
+                 .act = node->op->act},
         .x = pl->owner[node->input[0]],
         .x2 = node->op->inputs == 2 ? pl->owner[node->input[1]] : -2,
     };

@@ -53,6 +53,9 @@ ad_status adi_plan_tap_shape(const adi_allocator *a, const adi_graph *graph, int
 /* run.c: the input is at block + input_offset; results are at adi_plan_tap_data(). scratch holds
  * scratch_bytes, block block_floats; both 64-byte aligned. */
 ad_status adi_plan_run(const adi_plan *plan, float *block, void *scratch);
+/* The same, `runs` times; out_ms [step_count] is each step's median. times holds runs x step_count doubles. */
+ad_status adi_plan_profile(const adi_plan *plan, float *block, void *scratch, int32_t runs, double *times,
+                           double *out_ms);
 const float *adi_plan_tap_data(const adi_plan *plan, const float *block, int32_t tap);
 
 #endif

@@ -1,4 +1,7 @@
 /* Running a plan: each step in its turn. */
+#include <stdlib.h>
+#include <time.h>
+
 #include "nn/plan.h"
 
 static const float *result_of(const adi_plan *plan, const float *block, int32_t step)
@@ -8,16 +11,52 @@ static const float *result_of(const adi_plan *plan, const float *block, int32_t 
     return block + (step == -1 ? plan->input_offset : plan->steps[step].offset);
 }
 
+static ad_status run_step(const adi_plan *plan, const adi_exec *ex, float *block, int32_t i)
+{
+    const adi_step *s = &plan->steps[i];
+    const ad_status status = s->node->op->forward(plan->kernels, ex, &s->call, block + s->offset,
+                                                  result_of(plan, block, s->x), result_of(plan, block, s->x2));
+    if (status != AD_OK)
+        return adi_fail(status, "%s '%s' failed in the backend", s->node->op->name, s->node->name);
+    return AD_OK;
+}
+
 ad_status adi_plan_run(const adi_plan *plan, float *block, void *scratch)
 {
     const adi_exec ex = {plan->num_threads, scratch};
+    for (int32_t i = 0; i < plan->step_count; i++)
+        ADI_TRY(run_step(plan, &ex, block, i));
+    return AD_OK;
+}
+
+static double now_ms(void)
+{
+    struct timespec t = {0, 0};
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
+}
+
+static int by_value(const void *left, const void *right)
+{
+    const double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+ad_status adi_plan_profile(const adi_plan *plan, float *block, void *scratch, int32_t runs, double *times,
+                           double *out_ms)
+{
+    const adi_exec ex = {plan->num_threads, scratch};
+    for (int32_t r = -1; r < runs; r++) /* one to warm up */
+        for (int32_t i = 0; i < plan->step_count; i++) {
+            const double before = now_ms();
+            ADI_TRY(run_step(plan, &ex, block, i));
+            if (r >= 0)
+                times[(size_t)i * (size_t)runs + (size_t)r] = now_ms() - before;
+        }
     for (int32_t i = 0; i < plan->step_count; i++) {
-        const adi_step *s = &plan->steps[i];
-        const ad_status status = s->node->op->forward(plan->kernels, &ex, &s->call, block + s->offset,
-                                                      result_of(plan, block, s->x),
-                                                      result_of(plan, block, s->x2));
-        if (status != AD_OK)
-            return adi_fail(status, "%s '%s' failed in the backend", s->node->op->name, s->node->name);
+        double *of_step = times + (size_t)i * (size_t)runs;
+        qsort(of_step, (size_t)runs, sizeof *of_step, by_value);
+        out_ms[i] = 0.5 * (of_step[runs / 2] + of_step[(runs - 1) / 2]);
     }
     return AD_OK;
 }

@@ -56,6 +56,28 @@ class BackboneTest(Data):
         np.testing.assert_array_equal(net.extract_features(image[:, :, ::-1], format="bgr")["stem"],
                                       net.extract_features(image)["stem"])
 
+    def test_profile(self):
+        steps = self.net.profile("layer1", size=64, runs=2)
+        self.assertEqual([step.name for step in steps][:2], ["conv1", "maxpool"])
+        self.assertEqual((steps[0].op, steps[0].activation, steps[0].multiply_adds, steps[0].residual),
+                         ("conv2d", "relu", 32 * 32 * 64 * 147, False))
+        self.assertTrue(steps[-1].residual)
+        self.assertTrue(all(step.ms > 0 for step in steps))
+        self.assertEqual(steps, sorted(steps, key=steps.index))
+        self.assertEqual(self.net.profile(runs=1)[-1].name, self.net.profile(["layer2"], runs=1)[-1].name)
+        self.refused(adfeat.InvalidArgumentError, "runs is 0", self.net.profile, runs=0)
+
+    def test_convolutions(self):
+        """Whatever computes them, the features agree and the network is the same."""
+        wanted = self.net.extract_features(self.spot, "layer2", size=64)["layer2"]
+        for way in ("blas", "panels", "winograd"):
+            net = adfeat.Backbone(self.weights, convolution=way)
+            self.assertEqual(net.digest, self.net.digest)
+            got = net.extract_features(self.spot, "layer2", size=64)["layer2"]
+            np.testing.assert_allclose(got, wanted, atol=2e-5 * np.abs(wanted).max())
+        self.refused(adfeat.InvalidArgumentError, "none of auto, blas", adfeat.Backbone, self.weights,
+                     convolution="best")
+
     def test_refusals(self):
         self.refused(adfeat.InvalidArgumentError, "layer9", self.net.extract_features, self.spot, "layer9")
         self.refused(TypeError, "there are size", self.net.extract_features, self.spot, colour=1)
@@ -224,6 +246,14 @@ class FitTest(Data):
 
 
 class ScorerTest(Data):
+    def test_batch(self):
+        images = [self.spot, helper.noise(1, 40, 70, 3), helper.noise(2, 64, 30)] * 3
+        scores = self.scorer.score_batch(images)
+        self.assertEqual(scores.dtype, np.float32)
+        self.assertEqual([float(score) for score in scores], [self.scorer.score(image) for image in images])
+        self.assertEqual(self.scorer.score_batch([]).shape, (0,))
+        self.refused(TypeError, "", self.scorer.score_batch, [self.spot, 3.5])
+
     def test_info(self):
         info = self.scorer.info
         self.assertEqual((info.method, info.architecture, info.has_map, info.input_size, info.image_count),

@@ -17,7 +17,7 @@ LC_ALL=C sed 's/"architecture"/"ARCHITECTURE"/' w.safetensors >nameless.safetens
 fit=(fit gaussian --weights w.safetensors --layers 'layer1,layer2' --size 64)
 
 # ---- Help and versions ----
-for command in '' fit score eval info convert; do
+for command in '' fit score eval info convert bench; do
     works $command --help
     says '^usage: adfeat'
     says '^examples:'
@@ -128,6 +128,20 @@ works eval embedded.safetensors --data set/train/good --json
 "$python" -m json.tool stdout >pretty
 grep -q '"au_pro": null' pretty || wrong "NaN is not null in JSON"
 
+# ---- bench ----
+works bench s.safetensors --weights w.safetensors --runs 3
+says '^score +fastest_ms [0-9.]+ median_ms [0-9.]+ runs 3$'
+says '^map +fastest_ms [0-9.]+ median_ms [0-9.]+ runs 3$'
+says '^peak_mib [0-9.]+$'
+works bench embedded.safetensors --batch 3 --runs 2 --image set/test/good/001.png --threads 2
+works bench nomap.safetensors --weights w.safetensors --runs 1
+[ "$(wc -l <stdout)" -eq 2 ] || wrong "bench of a scorer without maps measured one"
+works bench w.safetensors --layer layer1,layer2 --size 64 --runs 2
+says '^features +fastest_ms'
+works bench w.safetensors --layer layer1 --size 64 --plan --runs 2 --convolution panels
+says '^conv1 +conv2d +panels +relu +32x32x64 '
+says '^sum '
+
 # ---- Failures: one sentence, and no file that was not there before ----
 rm -f first pretty
 left >before
@@ -144,6 +158,12 @@ fails 2 'key=value' "${fit[@]}" --data set -o x --set speed
 fails 2 'an IMAGE at least' score s.safetensors
 fails 2 'eval needs' eval s.safetensors
 fails 2 'info needs' info
+fails 2 'bench needs' bench
+fails 2 'of weights' bench s.safetensors --weights w.safetensors --plan
+fails 2 'is of scorers' bench w.safetensors --batch 2
+fails 2 "no layer 'layer9'" bench w.safetensors --layer layer9
+fails 2 'convolution' bench w.safetensors --convolution best
+fails 1 'give them with --weights' bench s.safetensors
 fails 1 'absent.safetensors' "${fit[@]}" --weights absent.safetensors --data set -o x
 fails 1 'short.safetensors' "${fit[@]}" --weights short.safetensors --data set -o x
 fails 1 'resnet50' "${fit[@]}" --weights w.safetensors --backbone resnet50 --data set -o x

@@ -18,7 +18,7 @@ from __future__ import annotations
 from . import _abi, metrics
 from ._handle import text as _text
 from ._version import VERSION as __version__
-from .backbone import Backbone, BackboneInfo, LayerInfo, architectures
+from .backbone import Backbone, BackboneInfo, LayerInfo, Step, architectures
 from .context import Context
 from .dataset import Dataset, Sample
 from .errors import (BackendError, Cancelled, ClosedError, Error, FileError, FormatError, InvalidArgumentError,
@@ -38,8 +38,8 @@ __all__ = [
     "Backbone", "BackboneInfo", "BackendError", "Cancelled", "ClosedError", "Context", "Dataset", "Error", "Evaluation",
     "F1", "FileError", "Fitter", "FormatError", "Gaussian", "ImageView", "InvalidArgumentError", "LayerInfo",
     "LibraryError", "Map", "MismatchError", "NumericError", "OutOfMemoryError", "Padim", "Sample", "Scorer",
-    "ScorerInfo", "ShapeError", "StateError", "Stfpm", "StfpmUnet", "Student", "StudentFitter", "StudentInfo",
-    "TrainProgress", "UnsupportedError", "anomaly_map", "architectures", "aupro", "auroc", "average_precision",
+    "ScorerInfo", "ShapeError", "StateError", "Step", "Stfpm", "StfpmUnet", "Student", "StudentFitter",
+    "StudentInfo", "TrainProgress", "UnsupportedError", "anomaly_map", "architectures", "aupro", "auroc", "average_precision",
     "build_info", "decode_image", "encode_png", "evaluate", "f1_max", "file_metadata", "fit", "image_view",
     "library_path", "library_version", "metrics", "overlay", "pixel_auroc", "read_image", "score", "write_png",
 ]

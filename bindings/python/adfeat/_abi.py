@@ -54,6 +54,13 @@ class ad_split(IntEnum):
     AD_SPLIT_TEST = 1
 
 
+class ad_convolution(IntEnum):
+    AD_CONVOLUTION_AUTO = 0
+    AD_CONVOLUTION_BLAS = 1
+    AD_CONVOLUTION_PANELS = 2
+    AD_CONVOLUTION_WINOGRAD = 3
+
+
 class ad_padding(IntEnum):
     AD_PADDING_AUTO = 0
     AD_PADDING_SAME_DYNAMIC = 1
@@ -168,7 +175,7 @@ class ad_sample(Structure):
 
 class ad_backbone_options(Structure):
     _fields_ = [("struct_size", c_uint32), ("padding", c_int32), ("prefix", c_char_p), ("graph", c_char_p),
-                ("batchnorm_eps", c_double)]
+                ("batchnorm_eps", c_double), ("convolution", c_int32), ("reserved", c_int32)]
 
 
 class ad_backbone_info(Structure):
@@ -190,6 +197,15 @@ class ad_preprocess(Structure):
 class ad_features(Structure):
     _fields_ = [("struct_size", c_uint32), ("reserved", c_uint32), ("layer", c_char_p), ("data", c_void_p),
                 ("capacity", c_int64), ("height", c_int64), ("width", c_int64), ("channels", c_int64)]
+
+
+class ad_step_info(Structure):
+    _fields_ = [("struct_size", c_uint32), ("residual", c_int32), ("name", c_char_p), ("op", c_char_p),
+                ("kernel", c_char_p), ("activation", c_char_p), ("height", c_int64), ("width", c_int64),
+                ("channels", c_int64), ("multiply_adds", c_int64), ("weight_bytes", c_int64), ("ms", c_double)]
+
+
+ad_step_callback = ctypes.CFUNCTYPE(c_int, c_void_p, POINTER(ad_step_info))
 
 
 class ad_train_progress(Structure):
@@ -314,6 +330,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ad_preprocess_init": (None, [POINTER(ad_preprocess), c_size_t]),
     "ad_extract_features": (_status, [_handle, POINTER(ad_image), POINTER(ad_preprocess), POINTER(ad_features),
                                       c_int32]),
+    "ad_backbone_profile": (_status, [_handle, POINTER(ad_preprocess), c_char_p, c_int32, ad_step_callback, c_void_p]),
     # fitting
     "ad_fit_options_init": (None, [POINTER(ad_fit_options), c_size_t]),
     "ad_fit": (_status, [_handle, _handle, POINTER(ad_fit_options), _out_handle]),
@@ -325,6 +342,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ad_fitter_destroy": (None, [_handle]),
     # scoring
     "ad_score_image": (_status, [_handle, POINTER(ad_image), POINTER(c_float)]),
+    "ad_score_batch": (_status, [_handle, POINTER(ad_image), c_int64, POINTER(ad_map), POINTER(c_float)]),
     "ad_anomaly_map": (_status, [_handle, POINTER(ad_image), POINTER(ad_map), POINTER(c_float)]),
     "ad_scorer_get_info": (_status, [_handle, POINTER(ad_scorer_info)]),
     "ad_scorer_get_option": (_status, [_handle, c_int32, POINTER(c_char_p), POINTER(c_char_p)]),

@@ -12,7 +12,7 @@ from ._options import set_all
 from .context import Context, default_context
 from .image import ImageLike, image_view
 
-__all__ = ["Backbone", "BackboneInfo", "LayerInfo", "architectures"]
+__all__ = ["Backbone", "BackboneInfo", "LayerInfo", "Step", "architectures"]
 
 lib = _abi.lib
 _PREPROCESS = ("size", "crop", "resize", "aspect", "mean", "std")
@@ -44,6 +44,23 @@ class LayerInfo:
     available: bool  #: False where the weights file ends before this layer
 
 
+@dataclass(frozen=True)
+class Step:
+    """One step of the plan by which features are computed."""
+
+    name: str  #: of the network's node
+    op: str
+    kernel: str  #: "blas", "panels", "winograd", "expand", or ""
+    activation: str  #: "" where there is none
+    residual: bool  #: another step's result is added
+    height: int  #: of the result
+    width: int
+    channels: int
+    multiply_adds: int  #: of convolutions, by their definition
+    weight_bytes: int
+    ms: float  #: median of the runs
+
+
 def architectures() -> List[str]:
     """Names of the built-in architectures."""
     return [text(lib.ad_architecture_name(i)) for i in range(lib.ad_architecture_count())]
@@ -59,6 +76,7 @@ class Backbone(Handle):
         batchnorm_eps: of EfficientNets; None: as the file says.
         prefix: put before every tensor name; None: the usual ones are tried.
         graph: text of a graph to use instead of a built-in one.
+        convolution: how convolutions are computed: "auto", "blas", "panels", "winograd".
         context: None: the shared one.
 
     Raises FileError, FormatError, MismatchError (a tensor is missing or has another shape), InvalidArgumentError
@@ -69,18 +87,21 @@ class Backbone(Handle):
 
     def __init__(self, path: Path, architecture: Optional[str] = None, *, padding: Optional[str] = None,
                  batchnorm_eps: Optional[float] = None, prefix: Optional[str] = None, graph: Optional[str] = None,
-                 context: Optional[Context] = None) -> None:
-        settings = {"padding": padding, "batchnorm_eps": batchnorm_eps, "prefix": prefix}
+                 convolution: Optional[str] = None, context: Optional[Context] = None) -> None:
+        settings = {"padding": padding, "batchnorm_eps": batchnorm_eps, "prefix": prefix,
+                    "convolution": convolution}
         self._open(lib.ad_backbone_open, (path_bytes(path),), architecture, settings, graph, context)
 
     @classmethod
     def from_bytes(cls, data: Any, architecture: Optional[str] = None, *, padding: Optional[str] = None,
                    batchnorm_eps: Optional[float] = None, prefix: Optional[str] = None,
-                   graph: Optional[str] = None, context: Optional[Context] = None) -> "Backbone":
+                   graph: Optional[str] = None, convolution: Optional[str] = None,
+                   context: Optional[Context] = None) -> "Backbone":
         """The same from the bytes of a safetensors file, which are not kept."""
         array = np.frombuffer(data, np.uint8)
         self = cls.__new__(cls)
-        settings = {"padding": padding, "batchnorm_eps": batchnorm_eps, "prefix": prefix}
+        settings = {"padding": padding, "batchnorm_eps": batchnorm_eps, "prefix": prefix,
+                    "convolution": convolution}
         self._open(lib.ad_backbone_from_memory, (array.ctypes.data, array.size), architecture, settings, graph,
                    context)
         return self
@@ -197,6 +218,31 @@ class Backbone(Handle):
         finally:
             self._give_back()
         return arrays
+
+    def profile(self, layers: Union[str, Sequence[str], None] = None, *, size: int = 0, runs: int = 20) -> List[Step]:
+        """How each step of a plan is computed, and how long it takes here. layers: names, or one text with commas;
+        None: the deepest. size: side of the network's input; 0: its own."""
+        options = _abi.defaults(_abi.ad_preprocess)
+        options.size = int32(size, "size")
+        names = None if layers is None else text_bytes(layers if isinstance(layers, str) else ",".join(layers))
+        steps: List[Step] = []
+
+        def take(_user: Any, pointer: Any) -> int:
+            step = pointer.contents
+            steps.append(Step(text(step.name), text(step.op), text(step.kernel), text(step.activation),
+                              bool(step.residual), step.height, step.width, step.channels, step.multiply_adds,
+                              step.weight_bytes, step.ms))
+            return 0
+
+        callback = _abi.ad_step_callback(take)
+        pointer = self._borrow_to_compute()
+        try:
+            status = lib.ad_backbone_profile(pointer, _abi.byref(options), names, int32(runs, "runs"), callback, None)
+            if status:
+                raise failure(status)
+        finally:
+            self._give_back()
+        return steps
 
     def __repr__(self) -> str:
         if self.closed:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict, Optional, Tuple, Union
+from typing import Any, Dict, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -112,6 +112,24 @@ class Scorer(Handle):
         finally:
             self._give_back()
         return out.value
+
+    def score_batch(self, images: Sequence[ImageLike], format: str = "rgb") -> np.ndarray:
+        """Scores of several images, a float32 array: the same bits as score() of each, in less time, since every
+        thread has an image to itself. Raises as score(), for the first image that fails, and names its index."""
+        views = [image_view(image, format) for image in images]
+        scores = np.empty(len(views), np.float32)
+        if not views:
+            return scores
+        structs = _abi.array_of(_abi.ad_image, [view.struct for view in views])
+        pointer = self._borrow_to_compute()
+        try:
+            status = lib.ad_score_batch(pointer, structs, len(views), None,
+                                        scores.ctypes.data_as(_abi.POINTER(_c_float)))
+            if status:
+                raise failure(status)
+        finally:
+            self._give_back()
+        return scores
 
     def anomaly_map(self, image: ImageLike, size: Optional[Size] = None, out: Optional[np.ndarray] = None,
                     format: str = "rgb") -> Map:
