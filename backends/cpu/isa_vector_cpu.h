@@ -2,6 +2,9 @@
  * isa_plain_cpu.c, isa_avx2_cpu.c and isa_avx512_cpu.c define VECTOR_FLOATS, the ROWS x PANELS of 16 sums that
  * a GEMM keeps in registers, and ISA, the table's name. */
 #include <string.h>
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
 
 #include "isa_cpu.h"
 #include "vector_cpu.h"
