@@ -66,6 +66,7 @@ typedef struct adi_epilogue {
     const float *bias;     /* [k] or NULL */
     const float *residual; /* like y, or NULL; never y itself */
     adi_act act;
+    float *row_sums;       /* depthwise convolutions: [n, oh, c] sums over each row of y, for a mean; or NULL */
 } adi_epilogue;
 
 /* A pointwise convolution whose result one other kernel alone reads, with packed filters. */
@@ -130,6 +131,12 @@ typedef struct adi_kernels {
     size_t (*conv2d_packed_scratch)(const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm, int32_t num_threads);
     ad_status (*conv2d_packed_fwd)(const adi_exec *ex, float *y, const float *x, const void *packed,
                                    const adi_epilogue *e, const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm);
+    /* The same with every channel c of x times gate[c], one image, where `suits` says that the packed filters are for
+     * it; NULL: nowhere. */
+    int (*conv2d_gated_suits)(const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm);
+    size_t (*conv2d_gated_scratch)(const adi_conv2d_dims *d, int32_t num_threads);
+    ad_status (*conv2d_gated_fwd)(const adi_exec *ex, float *y, const float *x, const float *gate, const void *packed,
+                                  const adi_epilogue *e, const adi_conv2d_dims *d);
     /* Depthwise: k == c, weights [kh, kw, c]. */
     ad_status (*dwconv2d_fwd)(const adi_exec *ex, float *y, const float *x, const float *w,
                               const adi_epilogue *e, const adi_conv2d_dims *d);

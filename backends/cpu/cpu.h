@@ -129,6 +129,11 @@ size_t adi_winograd_wgrad_scratch_cpu(const adi_conv2d_dims *d, int32_t num_thre
 ad_status adi_winograd_bwd_weight_cpu(const adi_exec *ex, float *dw, const float *x, const float *dy,
                                       const adi_conv2d_dims *d);
 
+/* conv2d_gated_cpu.c */
+int adi_conv2d_gated_suits_cpu(const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm);
+size_t adi_conv2d_gated_scratch_cpu(const adi_conv2d_dims *d, int32_t num_threads);
+ad_status adi_conv2d_gated_fwd_cpu(const adi_exec *ex, float *y, const float *x, const float *gate, const void *packed,
+                                   const adi_epilogue *e, const adi_conv2d_dims *d);
 ad_status adi_dwconv2d_fwd_cpu(const adi_exec *ex, float *y, const float *x, const float *w,
                                const adi_epilogue *e, const adi_conv2d_dims *d);
 int adi_expand_dw_suits_cpu(const adi_conv2d_dims *first, const adi_conv2d_dims *d, adi_conv2d_algorithm wanted);

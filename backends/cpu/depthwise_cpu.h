@@ -37,7 +37,8 @@ static inline adi_depthwise_row adi_depthwise_row_cpu(const adi_conv2d_dims *d, 
         .kw = d->kw,
         .stride = d->stride,
         .pad_left = d->pad_left,
-        .e = {e->bias ? e->bias + k0 : NULL, e->residual ? e->residual + to : NULL, e->act},
+        .e = {e->bias ? e->bias + k0 : NULL, e->residual ? e->residual + to : NULL, e->act,
+              e->row_sums ? e->row_sums + (n * d->oh + oy) * d->c + k0 : NULL},
     };
 }
 

@@ -28,13 +28,20 @@ INLINE void depthwise_block(const adi_depthwise_row *g, int64_t ox, int64_t c, i
                     s[o][q] += load(x + o * step + q * VECTOR_FLOATS) * f[q];
         }
     }
+    vec sum[DEPTHWISE_VECTORS];
+    UNROLL for (int q = 0; q < vectors; q++)
+        sum[q] = g->e.row_sums && ox > 0 ? load(g->e.row_sums + c + q * VECTOR_FLOATS) : (vec){0.0f};
     UNROLL for (int o = 0; o < columns; o++)
         UNROLL for (int q = 0; q < vectors; q++) {
             const int64_t channel = c + q * VECTOR_FLOATS, at = (ox + o) * g->y_column + channel;
-            const vec v = finish(s[o][q], g->e.bias ? g->e.bias + channel : NULL,
-                                 g->e.residual ? g->e.residual + at : NULL, 0);
-            store(g->y + at, activate(v, act));
+            const vec v = activate(finish(s[o][q], g->e.bias ? g->e.bias + channel : NULL,
+                                          g->e.residual ? g->e.residual + at : NULL, 0), act);
+            store(g->y + at, v);
+            sum[q] += v;
         }
+    UNROLL for (int q = 0; q < vectors; q++)
+        if (g->e.row_sums)
+            store(g->e.row_sums + c + q * VECTOR_FLOATS, sum[q]);
 }
 
 /* Columns first .. end see the whole kernel. */
@@ -70,6 +77,8 @@ static void depthwise_few(const adi_depthwise_row *g)
             y[c] = sum + (g->e.residual ? g->e.residual[ox * g->y_column + c] : 0.0f);
         }
         activate_row(y, g->channels, g->e.act);
+        for (int64_t c = 0; g->e.row_sums && c < g->channels; c++)
+            g->e.row_sums[c] = (ox > 0 ? g->e.row_sums[c] : 0.0f) + y[c];
     }
 }
 

@@ -4,7 +4,7 @@
 
 enum {
     CHANNELS = 2 * ADI_LANES, /* at a time: whole panels of every instruction set */
-    PARTS_OF_DEPTH = 128,     /* of the pointwise filters at a time: a half of the nearest cache */
+    PART_OF_DEPTH = 256,      /* of the pointwise filters at a time */
     WANTED_TASKS = 8,         /* so that every thread has work */
     LEAST_SHARE = 8           /* rows to each one that is made twice, where strips meet */
 };
@@ -55,8 +55,10 @@ static void expand_row(const adi_isa *isa, float *to, const float *x, const adi_
         .y_row = CHANNELS,
         .e = {first->bias ? first->bias + k0 : NULL, NULL, first->act},
     };
-    for (int64_t from = 0; from == 0 || from < d->c; from += PARTS_OF_DEPTH) {
-        g.depth = adi_min(PARTS_OF_DEPTH, d->c - from);
+    const int64_t parts = d->c < PART_OF_DEPTH ? 1 : (d->c + PART_OF_DEPTH / 2) / PART_OF_DEPTH;
+    for (int64_t part = 0; part < parts; part++) {
+        const int64_t from = d->c * part / parts;
+        g.depth = d->c * (part + 1) / parts - from;
         g.a = x + from;
         g.b = (const float *)first->packed + k0 * d->c + from * ADI_LANES;
         g.first = from == 0;

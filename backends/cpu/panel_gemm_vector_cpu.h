@@ -16,6 +16,17 @@ INLINE void copy_columns(float *restrict to, const float *restrict from, int64_t
         to[i] = from[i];
 }
 
+INLINE void finish_block(const sums s, float *y, int64_t y_row, const float *bias, const float *residual, int rows,
+                         int panels, adi_act act)
+{
+    UNROLL for (int r = 0; r < rows; r++)
+        UNROLL for (int q = 0; q < panels * PARTS; q++) {
+            const int64_t at = r * y_row + q * VECTOR_FLOATS;
+            const vec v = finish(s[r][q], bias ? bias + q * VECTOR_FLOATS : NULL, residual ? residual + at : NULL, 0);
+            store(y + at, activate(v, act));
+        }
+}
+
 /* A block of rows and panels, of which `columns` columns are there; `edge`: NULL where that is all. */
 INLINE void gemm_block(const adi_panel_gemm *g, gemm_edge *edge, int64_t row, int64_t panel, int rows, int panels,
                        int64_t columns)
@@ -42,14 +53,13 @@ INLINE void gemm_block(const adi_panel_gemm *g, gemm_edge *edge, int64_t row, in
     const float *a = g->a + row * g->a_row, *b = g->b + panel * g->b_panel;
     for (int64_t i = 0; i < g->pieces; i++, a += g->a_piece, b += g->b_piece)
         add_products(s, a, g->a_row, 1, b, g->b_panel, g->depth, rows, panels);
-    const int with_relu = g->last && g->e.act == ADI_ACT_RELU;
-    UNROLL for (int r = 0; r < rows; r++)
-        UNROLL for (int q = 0; q < panels * PARTS; q++) {
-            const int64_t at = r * y_row + q * VECTOR_FLOATS;
-            store(y + at, finish(s[r][q], bias ? bias + q * VECTOR_FLOATS : NULL, residual ? residual + at : NULL,
-                                 with_relu));
-        }
-    if (g->last && g->e.act > ADI_ACT_RELU)
+    if (g->last && g->e.act == ADI_ACT_SILU) /* SiLU while the sums are in registers */
+        finish_block(s, y, y_row, bias, residual, rows, panels, ADI_ACT_SILU);
+    else if (g->last && g->e.act == ADI_ACT_RELU)
+        finish_block(s, y, y_row, bias, residual, rows, panels, ADI_ACT_RELU);
+    else
+        finish_block(s, y, y_row, bias, residual, rows, panels, ADI_ACT_NONE);
+    if (g->last && (g->e.act == ADI_ACT_RELU6 || g->e.act == ADI_ACT_SIGMOID))
         for (int r = 0; r < rows; r++)
             activate_row(y + r * y_row, columns, g->e.act);
     for (int r = 0; r < rows && edge; r++)

@@ -1,6 +1,18 @@
 /* dwconv2d: one filter per channel.
- *   y[n,oy,ox,c] = act(bias[c] + residual + sum over ky,kx of x[n,iy,ix,c] w[ky,kx,c]) */
+ *   y[n,oy,ox,c] = act(bias[c] + residual + sum over ky,kx of x[n,iy,ix,c] w[ky,kx,c])
+ *   row_sums[n,oy,c] = sum over ox of y[n,oy,ox,c] */
 #include "ref.h"
+
+static void sum_rows(float *sums, const float *y, const adi_conv2d_dims *d)
+{
+    for (int64_t row = 0; row < d->n * d->oh; row++)
+        for (int64_t c = 0; c < d->c; c++) {
+            double sum = 0.0;
+            for (int64_t ox = 0; ox < d->ow; ox++)
+                sum += y[(row * d->ow + ox) * d->c + c];
+            sums[row * d->c + c] = (float)sum;
+        }
+}
 
 ad_status adi_dwconv2d_fwd_ref(const adi_exec *ex, float *y, const float *x, const float *w,
                                const adi_epilogue *e, const adi_conv2d_dims *d)
@@ -24,5 +36,7 @@ ad_status adi_dwconv2d_fwd_ref(const adi_exec *ex, float *y, const float *x, con
                         sum += e->residual[at];
                     y[at] = adi_apply_act((float)sum, e->act);
                 }
+    if (e->row_sums)
+        sum_rows(e->row_sums, y, d);
     return AD_OK;
 }

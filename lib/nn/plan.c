@@ -99,6 +99,38 @@ static void absorb_expansion(planner *pl, int32_t i)
     pl->owner[i] = before;
 }
 
+/* The mean of a depthwise convolution's result takes the sums that the convolution makes while it writes. */
+static void take_row_sums(planner *pl, int32_t i)
+{
+    const adi_node *node = &pl->graph->nodes[i];
+    const int32_t from = pl->owner[node->input[0]];
+    if (node->op != &adi_op_globalavgpool2d || from < 0 || pl->plan->steps[from].node->op != &adi_op_dwconv2d)
+        return;
+    pl->plan->steps[from].call.row_sums = 1;
+    pl->plan->steps[pl->plan->step_count - 1].call.row_sums = 1;
+}
+
+/* A product with a gate that only the convolution at node i reads becomes a part of its step, which comes next. */
+static void absorb_gate(planner *pl, int32_t i)
+{
+    adi_plan *plan = pl->plan;
+    const adi_node *node = &pl->graph->nodes[i];
+    const int32_t last = plan->step_count - 1, before = last - 1;
+    if (node->op != &adi_op_conv2d || !plan->kernels->conv2d_gated_suits || before < 0 ||
+        plan->steps[last].x != before || plan->steps[before].node->op != &adi_op_mul || !is_private(pl, node->input[0]))
+        return;
+    adi_step s = plan->steps[last];
+    const adi_conv2d_dims d = adi_conv2d_dims_of(&s.call);
+    if (!plan->kernels->conv2d_gated_suits(&d, plan->kernels->conv2d_choose(&d, s.call.algorithm)))
+        return;
+    s.x = plan->steps[before].x;
+    s.gate = plan->steps[before].x2;
+    s.call.gated = 1;
+    plan->steps[before] = s;
+    plan->step_count--;
+    pl->owner[i] = before;
+}
+
 static void add_step(planner *pl, int32_t i)
 {
     adi_plan *plan = pl->plan;
@@ -112,8 +144,11 @@ static void add_step(planner *pl, int32_t i)
                  .act = node->op->act},
         .x = pl->owner[node->input[0]],
         .x2 = node->op->inputs == 2 ? pl->owner[node->input[1]] : -2,
+        .gate = -2,
     };
     absorb_expansion(pl, i);
+    absorb_gate(pl, i);
+    take_row_sums(pl, i);
 }
 
 static void make_steps(planner *pl)
@@ -136,8 +171,8 @@ static void find_last_uses(adi_plan *plan)
     plan->input_last_use = -1;
     for (int32_t i = 0; i < plan->step_count; i++) {
         plan->steps[i].last_use = i;
-        const int32_t reads[2] = {plan->steps[i].x, plan->steps[i].x2};
-        for (int j = 0; j < 2; j++)
+        const int32_t reads[] = {plan->steps[i].x, plan->steps[i].x2, plan->steps[i].gate};
+        for (int j = 0; j < 3; j++)
             if (reads[j] == -1)
                 plan->input_last_use = i;
             else if (reads[j] >= 0)
@@ -145,6 +180,15 @@ static void find_last_uses(adi_plan *plan)
     }
     for (int32_t t = 0; t < plan->tap_count; t++)
         plan->steps[plan->taps[t].step].last_use = plan->step_count;
+}
+
+/* Of a step's result, with what follows it. */
+static size_t result_floats(const adi_step *s)
+{
+    const adi_shape rows = {s->call.out.n, s->call.out.h, 1, s->call.out.c};
+    const size_t floats = adi_arena_floats(&s->call.out);
+    const int with_sums = s->node->op == &adi_op_dwconv2d && s->call.row_sums;
+    return floats && with_sums ? floats + adi_arena_floats(&rows) : floats;
 }
 
 static ad_status place(adi_plan *plan)
@@ -156,7 +200,7 @@ static ad_status place(adi_plan *plan)
     for (int32_t i = -1; i < plan->step_count; i++) { /* -1: the input */
         adi_lifetime *l = &all[i + 1];
         *l = (adi_lifetime){i, i < 0 ? plan->input_last_use : plan->steps[i].last_use, 0,
-                        adi_arena_floats(i < 0 ? &plan->input : &plan->steps[i].call.out)};
+                        i < 0 ? adi_arena_floats(&plan->input) : result_floats(&plan->steps[i])};
         l->offset = adi_arena_first_gap(all, i + 1, l);
         if (!l->floats || l->offset + l->floats > ADI_ARENA_MAX_FLOATS) {
             status = adi_fail(AD_ERR_SHAPE, "%s: the activations of a %lldx%lld input are too large",

@@ -11,7 +11,7 @@ typedef struct adi_step {
     const adi_node *node;  /* whose op runs */
     adi_op_call call;
     adi_op_call first;     /* call.first, where another step runs in this one */
-    int32_t x, x2;         /* steps whose results are read: -1 the input, -2 nothing */
+    int32_t x, x2, gate;   /* steps whose results are read: -1 the input, -2 nothing */
     size_t offset;         /* of the result, in floats from the block's start */
     int32_t last_use;      /* the last step that reads the result; step_count for a tap */
 } adi_step;

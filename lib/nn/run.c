@@ -14,7 +14,14 @@ static const float *result_of(const adi_plan *plan, const float *block, int32_t 
 static ad_status run_step(const adi_plan *plan, const adi_exec *ex, float *block, int32_t i)
 {
     const adi_step *s = &plan->steps[i];
-    const ad_status status = s->node->op->forward(plan->kernels, ex, &s->call, block + s->offset,
+    adi_op_call gated;
+    const adi_op_call *call = &s->call;
+    if (s->call.gated) {
+        gated = s->call;
+        gated.gate = result_of(plan, block, s->gate);
+        call = &gated;
+    }
+    const ad_status status = s->node->op->forward(plan->kernels, ex, call, block + s->offset,
                                                   result_of(plan, block, s->x), result_of(plan, block, s->x2));
     if (status != AD_OK)
         return adi_fail(status, "%s '%s' failed in the backend", s->node->op->name, s->node->name);

@@ -19,6 +19,8 @@ static int32_t param_shape(const adi_attrs *attrs, int64_t in_channels, int32_t 
 static size_t scratch(const adi_kernels *k, const adi_op_call *call, int32_t num_threads)
 {
     const adi_conv2d_dims d = adi_conv2d_dims_of(call);
+    if (call->gated)
+        return k->conv2d_gated_scratch(&d, num_threads);
     return call->packed ? k->conv2d_packed_scratch(&d, call->algorithm, num_threads)
                         : k->conv2d_scratch(&d, num_threads);
 }
@@ -42,7 +44,9 @@ static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_
                          const float *x, const float *x2)
 {
     const adi_conv2d_dims d = adi_conv2d_dims_of(call);
-    const adi_epilogue e = {call->bias, x2, call->act};
+    const adi_epilogue e = {call->bias, x2, call->act, NULL};
+    if (call->gated)
+        return k->conv2d_gated_fwd(ex, y, x, call->gate, call->packed, &e, &d);
     return call->packed ? k->conv2d_packed_fwd(ex, y, x, call->packed, &e, &d, call->algorithm)
                         : k->conv2d_fwd(ex, y, x, call->weight, &e, &d);
 }
@@ -59,7 +63,7 @@ static ad_status backward(const adi_kernels *k, const adi_exec *ex, const adi_op
                           const adi_op_grad *g)
 {
     const adi_conv2d_dims d = adi_conv2d_dims_of(call);
-    const adi_epilogue e = {NULL, g->dx_add, ADI_ACT_NONE};
+    const adi_epilogue e = {NULL, g->dx_add, ADI_ACT_NONE, NULL};
     if (g->dx[0])
         ADI_TRY(k->conv2d_bwd_data(ex, g->dx[0], g->dy, call->weight, &e, &d));
     if (g->dweight)

@@ -43,7 +43,7 @@ static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_
                          const float *x, const float *x2)
 {
     const adi_conv2d_dims d = transposed_dims(call);
-    const adi_epilogue e = {call->bias, x2, call->act};
+    const adi_epilogue e = {call->bias, x2, call->act, NULL};
     return k->conv2d_bwd_data(ex, y, x, call->weight, &e, &d);
 }
 
@@ -60,7 +60,7 @@ static ad_status backward(const adi_kernels *k, const adi_exec *ex, const adi_op
                           const adi_op_grad *g)
 {
     const adi_conv2d_dims d = transposed_dims(call);
-    const adi_epilogue e = {NULL, g->dx_add, ADI_ACT_NONE};
+    const adi_epilogue e = {NULL, g->dx_add, ADI_ACT_NONE, NULL};
     if (g->dx[0])
         ADI_TRY(k->conv2d_fwd(ex, g->dx[0], g->dy, call->weight, &e, &d));
     if (g->dweight)

@@ -27,7 +27,7 @@ static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_
                          const float *x, const float *x2)
 {
     const adi_conv2d_dims d = adi_conv2d_dims_of(call);
-    const adi_epilogue e = {call->bias, x2, call->act};
+    const adi_epilogue e = {call->bias, x2, call->act, call->row_sums ? y + d.n * d.oh * d.ow * d.c : NULL};
     const adi_op_call *f = call->first;
     if (!f)
         return k->dwconv2d_fwd(ex, y, x, call->weight, &e, &d);

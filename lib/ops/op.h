@@ -57,6 +57,9 @@ typedef struct adi_op_call {
     adi_conv2d_algorithm algorithm; /* which they are laid out for; before: the one that is wanted */
     adi_act act;
     const struct adi_op_call *first; /* depthwise convolution: a pointwise one that runs in it, or NULL */
+    const float *gate;   /* convolution: factors of x's channels, known when it runs; or NULL */
+    int32_t gated;       /* 1: there will be a gate */
+    int32_t row_sums;    /* depthwise convolution: 1: the sums over rows follow its result; mean: they follow its input */
 } adi_op_call;
 
 /* What training adds to a call: forward values, gradients that come in and gradients to write. */

@@ -66,13 +66,14 @@ static ad_status average_forward(const adi_kernels *k, const adi_exec *ex, const
 {
     (void)x2;
     double *mean = ex->scratch;
-    const adi_pc d = {call->in.h * call->in.w, call->in.c};
+    const int64_t whole = call->in.n * call->in.h * call->in.w * call->in.c;
+    const int32_t summed = call->row_sums;
+    const adi_pc d = {summed ? call->in.h : call->in.h * call->in.w, call->in.c};
+    const double share = summed ? 1.0 / (double)call->in.w : 1.0;
     for (int64_t n = 0; n < call->in.n; n++) {
-        const ad_status status = k->mean_fwd(ex, mean, x + n * d.p * d.c, d);
-        if (status != AD_OK)
-            return status;
+        ADI_TRY(k->mean_fwd(ex, mean, x + (summed ? whole : 0) + n * d.p * d.c, d));
         for (int64_t c = 0; c < d.c; c++)
-            y[n * d.c + c] = (float)mean[c];
+            y[n * d.c + c] = (float)(mean[c] * share);
     }
     return AD_OK;
 }

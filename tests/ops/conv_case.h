@@ -28,7 +28,7 @@ static void conv_case_name(conv_case *c)
 
 static void conv_case_set(conv_case *c, int bias, int residual, adi_act act)
 {
-    c->e = (adi_epilogue){bias ? c->bias : NULL, residual ? c->residual : NULL, act};
+    c->e = (adi_epilogue){bias ? c->bias : NULL, residual ? c->residual : NULL, act, NULL};
     conv_case_name(c);
 }
 

@@ -26,7 +26,7 @@ typedef struct bwd_case {
 static void bwd_case_set(bwd_case *c, int bias, int residual, adi_act act)
 {
     const adi_conv2d_dims *d = &c->d;
-    c->e = (adi_epilogue){bias ? c->bias : NULL, residual ? c->residual : NULL, act};
+    c->e = (adi_epilogue){bias ? c->bias : NULL, residual ? c->residual : NULL, act, NULL};
     snprintf(c->name, sizeof c->name,
              "n%lld %lldx%lldx%lld -> %lldx%lldx%lld kernel %dx%d stride %d pad %d,%d bias %d residual %d "
              "act %s",

@@ -153,7 +153,7 @@ static void check_case(const winograd_case *c, int epilogues)
         for (int32_t i = 0; (isa = adi_isa_cpu(i)); i++)
             for (int kind = 0; kind < (operation == BWD_WEIGHT ? 1 : epilogues); kind++) {
                 const adi_epilogue e = {kind & 1 ? c->bias : NULL, kind & 2 ? c->residual : NULL,
-                                        (adi_act)((kind >> 2) % OP_ACTS)};
+                                        (adi_act)((kind >> 2) % OP_ACTS), NULL};
                 float *first = run(c, operation, isa, &e, thread_counts[0]);
                 check(c, operation, sum, first, &e, isa->name);
                 for (int t = 1; t < (kind == 0 ? THREAD_COUNTS : 1); t++) {
@@ -242,7 +242,7 @@ static void definition_is_ref(void **state)
         want[i] = (float)sum[i];
     void *scratch = guarded_alloc(adi_conv2d_scratch_ref(&d, 1));
     const adi_exec ex = {1, scratch};
-    const adi_epilogue none = {NULL, NULL, ADI_ACT_NONE};
+    const adi_epilogue none = {NULL, NULL, ADI_ACT_NONE, NULL};
     assert_int_equal(adi_conv2d_fwd_ref(&ex, y, c.x, c.w, &none, &d), AD_OK);
     op_close(c.name, y, want, NULL, c.outputs, 1e-5);
     guarded_free(scratch, c.name);
@@ -257,7 +257,7 @@ static void nan_survives(void **state)
 {
     (void)state;
     const adi_conv2d_dims d = dims(2, 9, 7, 34, 33, 1);
-    const adi_epilogue relu = {NULL, NULL, ADI_ACT_RELU};
+    const adi_epilogue relu = {NULL, NULL, ADI_ACT_RELU, NULL};
     const adi_isa *isa;
     for (int operation = 0; operation < OPERATIONS; operation++)
         for (int32_t i = 0; (isa = adi_isa_cpu(i)); i++) {
@@ -314,7 +314,7 @@ static void table_uses_it(void **state)
     const adi_kernels *table = adi_backend_cpu.kernels;
     const adi_conv2d_dims d = dims(16, 16, 16, 64, 64, 1);
     winograd_case c = case_new(&d);
-    const adi_epilogue e = {c.bias, c.residual, ADI_ACT_RELU};
+    const adi_epilogue e = {c.bias, c.residual, ADI_ACT_RELU, NULL};
     assert_int_equal(table->conv2d_scratch(&d, 3), adi_winograd_scratch_cpu(&d, 3));
     assert_int_equal(table->conv2d_bwd_data_scratch(&d, 3), adi_winograd_scratch_cpu(&d, 3));
     assert_int_equal(table->conv2d_bwd_weight_scratch(&d, 3),
