@@ -158,6 +158,8 @@ typedef struct adi_kernels {
     ad_status (*maxpool2d_fwd)(const adi_exec *ex, float *y, const float *x, const adi_pool2d_dims *d);
     /* Bilinear, half-pixel centres (align_corners = false), never antialiased. */
     ad_status (*resize_fwd)(const adi_exec *ex, float *y, const float *x, const adi_resize_dims *d);
+    /* sums[rows, c] of x[rows, columns, c]: what a depthwise convolution puts into row_sums, to the same bits. */
+    ad_status (*row_sums)(const adi_exec *ex, float *sums, const float *x, int64_t rows, int64_t columns, int64_t c);
     /* mean[c] over positions, summed in double. */
     ad_status (*mean_fwd)(const adi_exec *ex, double *mean, const float *x, adi_pc d);
     /* dist[p] = sum over r of (sum over c of a[r, c] (x[p, c] - mean[c]))^2; at is a transposed, [c, r]. */

@@ -24,6 +24,7 @@ static const adi_kernels kernels = {
     .mul_fwd = adi_mul_fwd_cpu,
     .maxpool2d_fwd = adi_maxpool2d_fwd_cpu,
     .resize_fwd = adi_resize_fwd_cpu,
+    .row_sums = adi_row_sums_cpu,
     .mean_fwd = adi_mean_fwd_cpu,
     .mahalanobis_scratch = adi_mahalanobis_scratch_cpu,
     .mahalanobis_fwd = adi_mahalanobis_fwd_cpu,

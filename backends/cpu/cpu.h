@@ -146,6 +146,7 @@ ad_status adi_activation_fwd_cpu(const adi_exec *ex, float *y, const float *x, a
 ad_status adi_add_fwd_cpu(const adi_exec *ex, float *y, const float *a, const float *b, adi_act act,
                           adi_pc d);
 ad_status adi_mul_fwd_cpu(const adi_exec *ex, float *y, const float *a, const float *gate, adi_pc d);
+ad_status adi_row_sums_cpu(const adi_exec *ex, float *sums, const float *x, int64_t rows, int64_t columns, int64_t c);
 ad_status adi_mean_fwd_cpu(const adi_exec *ex, double *mean, const float *x, adi_pc d);
 ad_status adi_maxpool2d_fwd_cpu(const adi_exec *ex, float *y, const float *x,
                                 const adi_pool2d_dims *d);

@@ -37,7 +37,7 @@ INLINE void depthwise_block(const adi_depthwise_row *g, int64_t ox, int64_t c, i
             const vec v = activate(finish(s[o][q], g->e.bias ? g->e.bias + channel : NULL,
                                           g->e.residual ? g->e.residual + at : NULL, 0), act);
             store(g->y + at, v);
-            sum[q] += v;
+            sum[q] += opaque(v); /* the bits of adi_row_sums_cpu() */
         }
     UNROLL for (int q = 0; q < vectors; q++)
         if (g->e.row_sums)

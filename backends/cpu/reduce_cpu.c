@@ -1,4 +1,5 @@
-/* mean: a block of channels per task, each channel summed in the order of ref, so the bits are ref's.
+/* row_sums: a row per task, in float.
+ * mean: a block of channels per task, each channel summed in the order of ref, so the bits are ref's.
  * bias, backward: there are many more positions than channels, so a chunk of positions per task. */
 #include "isa_cpu.h"
 
@@ -23,6 +24,22 @@ ad_status adi_mean_fwd_cpu(const adi_exec *ex, double *mean, const float *x, adi
         }
         for (int64_t c = 0; c < n; c++)
             mean[c0 + c] = sum[c] / (double)d.p;
+    }
+    return AD_OK;
+}
+
+/* Each channel one column after the other, as a depthwise convolution adds up what it writes. */
+ad_status adi_row_sums_cpu(const adi_exec *ex, float *sums, const float *x, int64_t rows, int64_t columns, int64_t c)
+{
+#pragma omp parallel for num_threads(ex->num_threads) schedule(static)
+    for (int64_t row = 0; row < rows; row++) {
+        float *restrict sum = sums + row * c;
+        const float *restrict of_row = x + row * columns * c;
+        for (int64_t i = 0; i < c; i++)
+            sum[i] = 0.0f;
+        for (int64_t column = 0; column < columns; column++)
+            for (int64_t i = 0; i < c; i++)
+                sum[i] += of_row[column * c + i];
     }
     return AD_OK;
 }

@@ -3,21 +3,10 @@
  *   row_sums[n,oy,c] = sum over ox of y[n,oy,ox,c] */
 #include "ref.h"
 
-static void sum_rows(float *sums, const float *y, const adi_conv2d_dims *d)
-{
-    for (int64_t row = 0; row < d->n * d->oh; row++)
-        for (int64_t c = 0; c < d->c; c++) {
-            double sum = 0.0;
-            for (int64_t ox = 0; ox < d->ow; ox++)
-                sum += y[(row * d->ow + ox) * d->c + c];
-            sums[row * d->c + c] = (float)sum;
-        }
-}
-
 ad_status adi_dwconv2d_fwd_ref(const adi_exec *ex, float *y, const float *x, const float *w,
                                const adi_epilogue *e, const adi_conv2d_dims *d)
 {
-    (void)ex;
+    const float *result = y;
     int64_t at = 0;
     for (int64_t n = 0; n < d->n; n++, x += d->h * d->w * d->c)
         for (int64_t oy = 0; oy < d->oh; oy++)
@@ -37,6 +26,6 @@ ad_status adi_dwconv2d_fwd_ref(const adi_exec *ex, float *y, const float *x, con
                     y[at] = adi_apply_act((float)sum, e->act);
                 }
     if (e->row_sums)
-        sum_rows(e->row_sums, y, d);
+        return adi_row_sums_ref(ex, e->row_sums, result, d->n * d->oh, d->ow, d->c);
     return AD_OK;
 }

@@ -26,3 +26,16 @@ ad_status adi_bias_bwd_ref(const adi_exec *ex, float *db, const float *dy, adi_p
     }
     return AD_OK;
 }
+
+ad_status adi_row_sums_ref(const adi_exec *ex, float *sums, const float *x, int64_t rows, int64_t columns, int64_t c)
+{
+    (void)ex;
+    for (int64_t row = 0; row < rows; row++)
+        for (int64_t i = 0; i < c; i++) {
+            double sum = 0.0;
+            for (int64_t column = 0; column < columns; column++)
+                sum += x[(row * columns + column) * c + i];
+            sums[row * c + i] = (float)sum;
+        }
+    return AD_OK;
+}

@@ -16,6 +16,7 @@ static const adi_kernels kernels = {
     .mul_fwd = adi_mul_fwd_ref,
     .maxpool2d_fwd = adi_maxpool2d_fwd_ref,
     .resize_fwd = adi_resize_fwd_ref,
+    .row_sums = adi_row_sums_ref,
     .mean_fwd = adi_mean_fwd_ref,
     .mahalanobis_scratch = adi_mahalanobis_scratch_ref,
     .mahalanobis_fwd = adi_mahalanobis_fwd_ref,

@@ -87,7 +87,7 @@ static void absorb_expansion(planner *pl, int32_t i)
         return;
     const adi_step *e = &plan->steps[before];
     const adi_conv2d_dims first = adi_conv2d_dims_of(&e->call), d = adi_conv2d_dims_of(&s->call);
-    if (e->node->op != &adi_op_conv2d || e->x2 != -2 ||
+    if (e->node->op != &adi_op_conv2d || e->x2 != -2 || e->call.gated ||
         !plan->kernels->expand_dw_suits(&first, &d, e->call.algorithm))
         return;
     adi_step both = *s;
@@ -110,25 +110,29 @@ static void take_row_sums(planner *pl, int32_t i)
     pl->plan->steps[pl->plan->step_count - 1].call.row_sums = 1;
 }
 
-/* A product with a gate that only the convolution at node i reads becomes a part of its step, which comes next. */
+/* A convolution of a product with a gate takes the gate itself, also where the product is wanted for something else:
+ * its bits are to be the same. Where it is not, and was the step before, it goes. */
 static void absorb_gate(planner *pl, int32_t i)
 {
     adi_plan *plan = pl->plan;
     const adi_node *node = &pl->graph->nodes[i];
-    const int32_t last = plan->step_count - 1, before = last - 1;
-    if (node->op != &adi_op_conv2d || !plan->kernels->conv2d_gated_suits || before < 0 ||
-        plan->steps[last].x != before || plan->steps[before].node->op != &adi_op_mul || !is_private(pl, node->input[0]))
+    const int32_t last = plan->step_count - 1, from = plan->steps[last].x;
+    if (node->op != &adi_op_conv2d || !plan->kernels->conv2d_gated_suits || from < 0 ||
+        plan->steps[from].node->op != &adi_op_mul)
         return;
     adi_step s = plan->steps[last];
     const adi_conv2d_dims d = adi_conv2d_dims_of(&s.call);
     if (!plan->kernels->conv2d_gated_suits(&d, plan->kernels->conv2d_choose(&d, s.call.algorithm)))
         return;
-    s.x = plan->steps[before].x;
-    s.gate = plan->steps[before].x2;
+    s.x = plan->steps[from].x;
+    s.gate = plan->steps[from].x2;
     s.call.gated = 1;
-    plan->steps[before] = s;
-    plan->step_count--;
-    pl->owner[i] = before;
+    plan->steps[last] = s;
+    if (from == last - 1 && is_private(pl, node->input[0])) {
+        plan->steps[from] = s;
+        plan->step_count--;
+        pl->owner[i] = from;
+    }
 }
 
 static void add_step(planner *pl, int32_t i)

@@ -1,5 +1,5 @@
-/* maxpool2d: meaning in backends/ref/pool2d_ref.c.  globalavgpool2d: the mean over all positions, summed in
- * double (backends/ref/reduce_ref.c). */
+/* maxpool2d: meaning in backends/ref/pool2d_ref.c.  globalavgpool2d: the mean over all positions, which are
+ * summed row by row (backends/ref/reduce_ref.c). */
 #include "ops/op.h"
 
 static ad_status max_shape(const char *node, const adi_attrs *attrs, const adi_shape *in,
@@ -53,27 +53,35 @@ static ad_status average_shape(const char *node, const adi_attrs *attrs, const a
     return AD_OK;
 }
 
-/* The means in double, before they are rounded. */
+static size_t mean_bytes(const adi_op_call *call)
+{
+    return ((size_t)call->in.c * sizeof(double) + 63) / 64 * 64;
+}
+
+/* The means in double, before they are rounded, and the sums of rows unless they are there. */
 static size_t average_scratch(const adi_kernels *k, const adi_op_call *call, int32_t num_threads)
 {
     (void)k;
     (void)num_threads;
-    return (size_t)call->in.c * sizeof(double);
+    return mean_bytes(call) + (call->row_sums ? 0 : (size_t)(call->in.n * call->in.h * call->in.c) * sizeof(float));
 }
 
+/* From the sums of rows in any case: then the bits do not depend on where those were made. */
 static ad_status average_forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
                                  float *y, const float *x, const float *x2)
 {
     (void)x2;
+    const adi_shape *in = &call->in;
+    const adi_pc d = {in->h, in->c};
     double *mean = ex->scratch;
-    const int64_t whole = call->in.n * call->in.h * call->in.w * call->in.c;
-    const int32_t summed = call->row_sums;
-    const adi_pc d = {summed ? call->in.h : call->in.h * call->in.w, call->in.c};
-    const double share = summed ? 1.0 / (double)call->in.w : 1.0;
-    for (int64_t n = 0; n < call->in.n; n++) {
-        ADI_TRY(k->mean_fwd(ex, mean, x + (summed ? whole : 0) + n * d.p * d.c, d));
+    float *own = (float *)(void *)((char *)ex->scratch + mean_bytes(call));
+    const float *sums = call->row_sums ? x + in->n * in->h * in->w * in->c : own;
+    if (!call->row_sums)
+        ADI_TRY(k->row_sums(ex, own, x, in->n * in->h, in->w, in->c));
+    for (int64_t n = 0; n < in->n; n++) {
+        ADI_TRY(k->mean_fwd(ex, mean, sums + n * d.p * d.c, d));
         for (int64_t c = 0; c < d.c; c++)
-            y[n * d.c + c] = (float)(mean[c] * share);
+            y[n * d.c + c] = (float)(mean[c] / (double)in->w);
     }
     return AD_OK;
 }

@@ -136,6 +136,24 @@ static inline void conv_case_check_all_epilogues(conv_case *c, double ref_limit,
     }
 }
 
+/* The sums over rows of a depthwise convolution against those of its own result, in units of their sizes. */
+static inline void conv_case_check_row_sums(const char *what, const float *sums, const float *y,
+                                            const adi_conv2d_dims *d)
+{
+    for (int64_t row = 0; row < d->n * d->oh; row++)
+        for (int64_t c = 0; c < d->c; c++) {
+            double sum = 0.0, size = 0.0;
+            for (int64_t ox = 0; ox < d->ow; ox++) {
+                sum += y[(row * d->ow + ox) * d->c + c];
+                size += fabsf(y[(row * d->ow + ox) * d->c + c]);
+            }
+            const double error = fabs(sums[row * d->c + c] - sum);
+            if (!(error <= 6e-8 * (double)d->ow * size))
+                fail_msg("%s: sum of row %lld, channel %lld is %.9g, not %.9g", what, (long long)row, (long long)c,
+                         sums[row * d->c + c], sum);
+        }
+}
+
 /* Output size for `before` and `after` samples of padding; 0 where the window does not fit. */
 static int64_t conv_case_out(int64_t in, int k, int stride, int before, int after)
 {
@@ -144,7 +162,7 @@ static int64_t conv_case_out(int64_t in, int k, int stride, int before, int afte
 }
 
 /* A random shape with at most `work` multiplications. */
-static adi_conv2d_dims conv_case_random(int depthwise, int64_t work)
+static inline adi_conv2d_dims conv_case_random(int depthwise, int64_t work)
 {
     static const int kernels[] = {1, 3, 5, 7};
     static const int64_t channels[] = {1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 31, 33, 64, 67, 257};

@@ -21,14 +21,26 @@ static void check(conv_case *c)
     const double loose = op_act_limit(c->e.act);
     const adi_isa *isa;
     for (int32_t i = 0; (isa = adi_isa_cpu(i)); i++) {
-        float *y = guarded_floats(c->outputs);
+        float *y = guarded_floats(c->outputs), *sums = guarded_floats(c->d.n * c->d.oh * c->d.c);
         const adi_exec ex = {2, NULL};
-        assert_int_equal(adi_dwconv2d_with_cpu(isa, &ex, y, c->x, c->w, &c->e, &c->d), AD_OK);
+        adi_epilogue e = c->e;
+        e.row_sums = sums;
+        assert_int_equal(adi_dwconv2d_with_cpu(isa, &ex, y, c->x, c->w, &e, &c->d), AD_OK);
         char what[240];
         snprintf(what, sizeof what, "%s, %s", isa->name, c->name);
         op_close(what, y, want, unit, c->outputs, (loose > 0.0 ? 1.1 : 1.0) * cpu_limit + loose);
+        conv_case_check_row_sums(what, sums, y, &c->d);
         guarded_free(y, c->name);
+        guarded_free(sums, c->name);
     }
+    float *y = guarded_floats(c->outputs), *sums = guarded_floats(c->d.n * c->d.oh * c->d.c);
+    const adi_exec one = {1, NULL};
+    c->e.row_sums = sums;
+    assert_int_equal(adi_backend_ref.kernels->dwconv2d_fwd(&one, y, c->x, c->w, &c->e, &c->d), AD_OK);
+    c->e.row_sums = NULL;
+    conv_case_check_row_sums(c->name, sums, y, &c->d);
+    guarded_free(y, c->name);
+    guarded_free(sums, c->name);
     guarded_free(want, c->name);
     guarded_free(unit, c->name);
 }

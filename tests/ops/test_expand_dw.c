@@ -16,13 +16,14 @@ static const double limit = 1e-6;
 typedef struct expand_case {
     conv_case wide, narrow; /* the expansion, and the depthwise convolution of its result */
     float *want, *unit;
+    int has_nan;
 } expand_case;
 
 /* Depthwise dims with `c` channels to expand from. */
 static expand_case expand_case_new(const adi_conv2d_dims *d, int64_t c, int bias, adi_act first, adi_act second)
 {
     const adi_conv2d_dims p = {d->n, d->h, d->w, c, d->h, d->w, d->c, 1, 1, 1, 0, 0};
-    expand_case e = {conv_case_new(&p, 0), conv_case_new(d, 1), NULL, NULL};
+    expand_case e = {conv_case_new(&p, 0), conv_case_new(d, 1), NULL, NULL, 0};
     conv_case_set(&e.wide, bias, 0, first);
     conv_case_set(&e.narrow, bias, bias, second);
     e.want = guarded_floats(e.narrow.outputs);
@@ -59,8 +60,12 @@ static float *run(const expand_case *e, const adi_isa *isa, const float *x, int6
     adi_epilogue epilogue = e->narrow.e;
     if (epilogue.residual)
         epilogue.residual += (e->narrow.d.n - images) * d.oh * d.ow * d.c;
+    epilogue.row_sums = guarded_floats(d.n * d.oh * d.c);
     adi_panel_pack_cpu(packed, p->w, first.c, first.k);
     assert_int_equal(adi_expand_dw_with_cpu(isa, &ex, y, x, &expansion, e->narrow.w, &epilogue, &d), AD_OK);
+    if (!e->has_nan)
+        conv_case_check_row_sums(p->name, epilogue.row_sums, y, &d);
+    guarded_free(epilogue.row_sums, p->name);
     guarded_free(packed, p->name);
     guarded_free(scratch, p->name);
     return y;
@@ -136,6 +141,7 @@ static void nan_survives(void **state)
     for (int a = 0; a < OP_ACTS; a++) {
         expand_case e = expand_case_new(&d, 19, 1, (adi_act)a, ADI_ACT_RELU);
         e.wide.x[op_int(0, e.wide.inputs - 1)] = NAN;
+        e.has_nan = 1;
         conv_case_formula(&e.wide, e.narrow.x, NULL);
         conv_case_formula(&e.narrow, e.want, NULL);
         float *y = run(&e, adi_isa_cpu(0), e.wide.x, d.n, 2);

@@ -172,26 +172,39 @@ static void builtin_shapes(void **state)
 static void steps_are_convolutions(void **state)
 {
     (void)state;
-    static const char *const names[] = {"resnet18", "efficientnet_lite0"};
-    static const int32_t expansions[] = {0, 15};
-    for (int i = 0; i < 2; i++) {
+    static const char *const names[] = {"resnet18", "efficientnet_lite0", "efficientnet_b0"};
+    static const int32_t expansions[] = {0, 15, 15}, squeezes[] = {0, 0, 16};
+    for (int i = 0; i < 3; i++) {
         adi_network *net = network_of(adi_builtin_graph_text(names[i]));
         int32_t taps[ADI_GRAPH_MAX_TAPS], heavy = 0;
         for (int32_t t = 0; t < net->graph->tap_count; t++)
             taps[t] = t;
         for (int32_t n = 0; n < net->graph->node_count; n++) {
             const adi_op *op = net->graph->nodes[n].op;
-            heavy += op == &adi_op_conv2d || op == &adi_op_dwconv2d || op == &adi_op_maxpool2d;
+            heavy += op == &adi_op_conv2d || op == &adi_op_dwconv2d || op == &adi_op_maxpool2d ||
+                     op == &adi_op_globalavgpool2d || op == &adi_op_mul;
         }
         adi_plan *plan = plan_of(net, taps, net->graph->tap_count, 64, 64);
-        int32_t inside = 0;
-        for (int32_t s = 0; s < plan->step_count; s++)
+        int32_t inside = 0, gated = 0, summed = 0;
+        for (int32_t s = 0; s < plan->step_count; s++) {
             inside += plan->steps[s].call.first != NULL;
+            gated += plan->steps[s].call.gated;
+            summed += plan->steps[s].node->op == &adi_op_globalavgpool2d && plan->steps[s].call.row_sums;
+        }
         assert_int_equal(inside, adi_isa_cpu(1) ? expansions[i] : 0);
-        assert_int_equal(plan->step_count + inside, heavy);
+        assert_int_equal(summed, squeezes[i]);
+        assert_true((gated > 0) == (squeezes[i] > 0 && adi_isa_cpu(1) != NULL));
+        assert_int_equal(plan->step_count + inside + gated, heavy);
         adi_plan_destroy(plan);
         adi_network_destroy(net);
     }
+}
+
+/* Floats behind a step's result. */
+static size_t row_sums_of(const adi_plan *plan, int32_t i)
+{
+    const adi_step *s = i < 0 ? NULL : &plan->steps[i];
+    return s && s->node->op == &adi_op_dwconv2d && s->call.row_sums ? (size_t)(s->call.out.h * s->call.out.c) : 0;
 }
 
 /* From the steps alone: who lives when, and where. Lifetimes are worked out again here. */
@@ -208,6 +221,9 @@ static void check_memory(const adi_plan *plan)
         last[s->x + 1] = i;
         if (s->x2 >= -1)
             last[s->x2 + 1] = i;
+        if (s->gate >= -1)
+            last[s->gate + 1] = i;
+        assert_true(s->gate < i && (s->gate >= -1) == s->call.gated);
     }
     for (int32_t t = 0; t < plan->tap_count; t++)
         last[plan->taps[t].step + 1] = n; /* until the caller has read it */
@@ -215,12 +231,12 @@ static void check_memory(const adi_plan *plan)
     for (int32_t i = -1; i < n; i++) {
         const size_t at = i < 0 ? plan->input_offset : plan->steps[i].offset;
         const adi_shape *s = i < 0 ? &plan->input : &plan->steps[i].call.out;
-        const size_t end = at + (size_t)(s->h * s->w * s->c);
+        const size_t end = at + (size_t)(s->h * s->w * s->c) + row_sums_of(plan, i);
         assert_true(at % (ADI_ALIGNMENT / sizeof(float)) == 0 && end <= plan->block_floats);
         for (int32_t j = i + 1; j < n && j <= last[i + 1]; j++) {
             const adi_shape *o = &plan->steps[j].call.out;
             const size_t from = plan->steps[j].offset;
-            assert_true(from >= end || from + (size_t)(o->h * o->w * o->c) <= at);
+            assert_true(from >= end || from + (size_t)(o->h * o->w * o->c) + row_sums_of(plan, j) <= at);
         }
         if (i >= 0 && plan->steps[i].node->op->scratch) {
             const size_t bytes = plan->steps[i].node->op->scratch(

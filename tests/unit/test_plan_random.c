@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "cpu/isa_cpu.h"
 #include "harness/op_case.h"
 #include "harness/seeded_network.h"
 
@@ -21,7 +22,7 @@ typedef struct drawn {
     char text[8000];
     int nodes; /* the input is node 0, the others n1, n2, ... */
     adi_shape shape[MAX_NODES];
-    int taps;
+    int taps, after_gate; /* the node before is a product with a gate */
 } drawn;
 
 /* Output size by counting window positions; 0 where there is none. */
@@ -37,6 +38,14 @@ static int64_t count_windows(int64_t in, int k, int stride, int pad)
 static int draw_node(drawn *d, int i, char *line)
 {
     static const char *const plain[] = {"batchnorm", "relu", "relu6"};
+    if (d->after_gate && op_int(0, 3)) { /* what follows a gate in a network */
+        d->after_gate = 0;
+        d->shape[i] = d->shape[i - 1];
+        d->shape[i].c = op_int(1, 9);
+        sprintf(line, "conv2d n%d <- n%d : out=%d kernel=1\n", i, i - 1, (int)d->shape[i].c);
+        return 1;
+    }
+    d->after_gate = 0;
     const int from = i - 1 - (int)(op_int(0, 2) ? 0 : op_int(0, i - 1)); /* often the last one */
     const adi_shape in = d->shape[from];
     adi_shape *out = &d->shape[i];
@@ -46,7 +55,21 @@ static int draw_node(drawn *d, int i, char *line)
     else
         snprintf(name, sizeof name, "image");
     *out = in;
-    const int64_t kind = i == 1 ? 0 : op_int(0, 9);
+    const int64_t kind = i == 1 ? 0 : op_int(0, 12);
+    if (kind >= 11) { /* a gate: any node of one position and as many channels */
+        for (int other = i - 1; other > 0; other--)
+            if (d->shape[other].h == 1 && d->shape[other].w == 1 && d->shape[other].c == in.c) {
+                sprintf(line, "mul n%d <- %s n%d\n", i, name, other);
+                d->after_gate = 1;
+                return 1;
+            }
+        return 0;
+    }
+    if (kind == 10) {
+        *out = (adi_shape){1, 1, 1, in.c};
+        sprintf(line, "globalavgpool2d n%d <- %s\n", i, name);
+        return 1;
+    }
     if (kind >= 5 && kind <= 7) {
         sprintf(line, "%s n%d <- %s\n", plain[kind - 5], i, name);
         return 1;
@@ -189,6 +212,12 @@ static float *evaluate(const drawn *d, const adi_graph *g, int32_t i, float *con
         k->batchnorm_fwd(&ex, y, x, scale, shift, ADI_ACT_NONE, pc);
     } else if (node->op == &adi_op_add) {
         k->add_fwd(&ex, y, x, values[node->input[1]], ADI_ACT_NONE, pc);
+    } else if (node->op == &adi_op_mul) {
+        k->mul_fwd(&ex, y, x, values[node->input[1]], pc);
+    } else if (node->op == &adi_op_globalavgpool2d) {
+        k->mean_fwd(&ex, scratch, x, pc);
+        for (int64_t j = 0; j < in.c; j++)
+            y[j] = (float)scratch[j];
     } else if (node->op == &adi_op_maxpool2d) {
         const adi_pool2d_dims p = {1,     in.h, in.w,     in.c,      out.h,
                                    out.w, c.kh, c.stride, c.pad_top, c.pad_left};
@@ -226,7 +255,7 @@ static void planned_equals_naive(void **state)
 {
     (void)state;
     static drawn d;
-    long steps = 0, nodes = 0;
+    long steps = 0, nodes = 0, gated = 0, summed = 0;
     for (int n = 0; n < GRAPHS; n++) {
         draw(&d);
         adi_graph *g = graph_of(heap, d.text);
@@ -248,6 +277,10 @@ static void planned_equals_naive(void **state)
         plan_run many = run_network(net, &adi_backend_cpu, 3, taps, d.taps, values[0], h, w);
         compare(&d, g, &ref, taps, values, unit, "ref");
         compare(&d, g, &cpu, taps, values, unit, "cpu");
+        for (int32_t i = 0; i < cpu.plan->step_count; i++) {
+            gated += cpu.plan->steps[i].call.gated;
+            summed += cpu.plan->steps[i].node->op == &adi_op_globalavgpool2d && cpu.plan->steps[i].call.row_sums;
+        }
         steps += cpu.plan->step_count;
         nodes += d.nodes - 1;
         for (int32_t t = 0; t < d.taps; t++) { /* alone, and with other threads: the same bits */
@@ -266,7 +299,9 @@ static void planned_equals_naive(void **state)
         adi_graph_destroy(g);
         st_memory_free(&m);
     }
-    printf("%d graphs, %ld nodes in %ld steps\n", GRAPHS, nodes, steps);
+    printf("%d graphs, %ld nodes in %ld steps, %ld with a gate, %ld means of rows' sums\n", GRAPHS, nodes, steps, gated,
+           summed);
+    assert_true(summed > 20 && (gated > 20 || !adi_isa_cpu(1)));
     op_report("random graphs", limit);
 }
 
