@@ -122,7 +122,9 @@ static ad_status find_header(adi_safetensors *file, const uint8_t *bytes, size_t
     uint64_t length = 0;
     for (int i = LENGTH_BYTES - 1; i >= 0; i--)
         length = length << 8 | bytes[i];
-    const char *kind = other_kind(bytes);
+    /* a header's length may have the first bytes of anything: what follows it decides */
+    const int has_header = length > 0 && length <= size - LENGTH_BYTES && bytes[LENGTH_BYTES] == '{';
+    const char *kind = has_header ? NULL : other_kind(bytes);
     if (kind)
         return FAIL_FORMAT(file, "not a safetensors file but %s: 'adfeat convert' reads PyTorch's and NumPy's",
                            kind);

@@ -89,6 +89,24 @@ static void lengths(void **state)
     assert_null(file);
 }
 
+/* A length whose first bytes are those of another kind of file, before a header all the same. */
+static void lengths_that_look_like_other_files(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {0x0280, 0x10280, 0xffd8ff};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        char *header = malloc(sizes[i] + 1);
+        assert_non_null(header);
+        memset(header, ' ', sizes[i]);
+        memcpy(header, "{}", 2);
+        header[sizes[i]] = 0;
+        accepted(header, 0);
+        header[0] = '.';
+        malformed(header, 0, "not a safetensors file but a ");
+        free(header);
+    }
+}
+
 static void headers_that_are_no_json(void **state)
 {
     (void)state;
@@ -335,6 +353,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lengths),
+        cmocka_unit_test(lengths_that_look_like_other_files),
         cmocka_unit_test(headers_that_are_no_json),
         cmocka_unit_test(nesting_and_numbers_of_things),
         cmocka_unit_test(tensor_entries),
