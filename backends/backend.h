@@ -87,6 +87,24 @@ typedef struct adi_resize_dims {
     int64_t h, w, c, oh, ow, y_stride;
 } adi_resize_dims;
 
+enum { ADI_BLUR_MAX_RADIUS = 257 };
+
+/* A map, and the taps on either side of the middle one. */
+typedef struct adi_blur_dims {
+    int64_t h, w, radius; /* 1 .. ADI_BLUR_MAX_RADIUS */
+} adi_blur_dims;
+
+/* The place of i in a line of n that goes on as its own mirror image: d c b a | a b c d | d c b a. */
+static inline int64_t adi_mirror(int64_t i, int64_t n)
+{
+    if (i >= 0 && i < n)
+        return i;
+    i %= 2 * n;
+    if (i < 0)
+        i += 2 * n;
+    return i < n ? i : 2 * n - 1 - i;
+}
+
 /* Positions and channels. */
 typedef struct adi_pc {
     int64_t p, c;
@@ -158,6 +176,9 @@ typedef struct adi_kernels {
     ad_status (*maxpool2d_fwd)(const adi_exec *ex, float *y, const float *x, const adi_pool2d_dims *d);
     /* Bilinear, half-pixel centres (align_corners = false), never antialiased. */
     ad_status (*resize_fwd)(const adi_exec *ex, float *y, const float *x, const adi_resize_dims *d);
+    /* A map in place, blurred by weights[k] of the taps at distance k, 0 .. radius, along both axes. */
+    size_t (*blur_scratch)(const adi_blur_dims *d, int32_t num_threads);
+    ad_status (*blur)(const adi_exec *ex, float *map, const double *weights, const adi_blur_dims *d);
     /* sums[rows, c] of x[rows, columns, c]: what a depthwise convolution puts into row_sums, to the same bits. */
     ad_status (*row_sums)(const adi_exec *ex, float *sums, const float *x, int64_t rows, int64_t columns, int64_t c);
     /* mean[c] over positions, summed in double. */

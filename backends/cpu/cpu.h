@@ -146,6 +146,8 @@ ad_status adi_activation_fwd_cpu(const adi_exec *ex, float *y, const float *x, a
 ad_status adi_add_fwd_cpu(const adi_exec *ex, float *y, const float *a, const float *b, adi_act act,
                           adi_pc d);
 ad_status adi_mul_fwd_cpu(const adi_exec *ex, float *y, const float *a, const float *gate, adi_pc d);
+size_t adi_blur_scratch_cpu(const adi_blur_dims *d, int32_t num_threads);
+ad_status adi_blur_cpu(const adi_exec *ex, float *map, const double *weights, const adi_blur_dims *d);
 ad_status adi_row_sums_cpu(const adi_exec *ex, float *sums, const float *x, int64_t rows, int64_t columns, int64_t c);
 ad_status adi_mean_fwd_cpu(const adi_exec *ex, double *mean, const float *x, adi_pc d);
 ad_status adi_maxpool2d_fwd_cpu(const adi_exec *ex, float *y, const float *x,

@@ -6,6 +6,10 @@
 #include "panel_gemm_cpu.h"
 #include "winograd_cpu.h"
 
+/* Room for d values and a vector of any instruction set; doubles of a row in whole blocks of such vectors. */
+#define ADI_DISTANCE_FLOATS(d) ((d) + 16)
+#define ADI_OUTER_STRIDE(d)    (((d) + 15) / 16 * 16)
+
 enum { ADI_SUM_CHANNELS = 32 }; /* two cache lines of floats, and sums that stay in registers */
 
 struct adi_isa {
@@ -20,6 +24,10 @@ struct adi_isa {
     /* y[channels] = the maximum over rows x columns positions; x_row and x_column floats from one to the next */
     void (*window_maximum)(float *y, const float *x, int64_t channels, int64_t rows, int64_t columns, int64_t x_row,
                            int64_t x_column);
+    /* blur_vector_cpu.h, position_vector_cpu.h */
+    void (*blur_row)(float *y, const float *const *rows, const double *weights, int64_t radius, int64_t n);
+    float (*packed_distance)(float *z, const float *v, const float *w, int64_t d, const float *end);
+    void (*add_outer_products)(double *sums, const double *z, int64_t vectors, int64_t d);
     adi_winograd_kernels winograd;
 };
 

@@ -12,6 +12,8 @@
 #include "depthwise_vector_cpu.h"
 #include "panel_gemm_vector_cpu.h"
 #include "sums_vector_cpu.h"
+#include "blur_vector_cpu.h"
+#include "position_vector_cpu.h"
 #include "winograd_transform_cpu.h"
 #include "winograd_vector_cpu.h"
 
@@ -23,5 +25,8 @@ const adi_isa ISA = {
     .depthwise_row = depthwise_row,
     .sum_positions = sum_positions,
     .window_maximum = window_maximum,
+    .blur_row = blur_row,
+    .packed_distance = packed_distance,
+    .add_outer_products = add_outer_products,
     .winograd = {filter, filter_bwd, input, gradient, output, multiply, accumulate},
 };

@@ -1,7 +1,7 @@
 /* position_gaussian: positions are independent, so they are what threads share. A position's sums,
  * its factor and its distance are each made by one thread in one order: the bits are the same for
  * any number of threads. */
-#include "cpu.h"
+#include "isa_cpu.h"
 
 #include <math.h>
 #include <string.h>
@@ -22,7 +22,7 @@ static void *own_scratch(const adi_exec *ex, size_t bytes)
 
 static size_t add_bytes(const adi_position_dims *d, int64_t images)
 {
-    return whole_lines((size_t)(images * d->d) * sizeof(double));
+    return whole_lines((size_t)(images * ADI_OUTER_STRIDE(d->d)) * sizeof(double));
 }
 
 size_t adi_position_gaussian_add_scratch_cpu(const adi_position_dims *d, int64_t images,
@@ -31,36 +31,15 @@ size_t adi_position_gaussian_add_scratch_cpu(const adi_position_dims *d, int64_t
     return add_bytes(d, images) * (size_t)num_threads;
 }
 
-/* row[j] += sum over images of v z[j], four at a time: the row is read and written a quarter as
- * often, and each element is still summed image after image. */
-static void add_row(double *restrict row, const double *restrict z, int64_t images, int64_t d,
-                    int64_t i)
-{
-    int64_t b = 0;
-    for (; b + 4 <= images; b += 4) {
-        const double *restrict z0 = z + b * d, *restrict z1 = z0 + d, *restrict z2 = z1 + d,
-                               *restrict z3 = z2 + d;
-        const double v0 = z0[i], v1 = z1[i], v2 = z2[i], v3 = z3[i];
-        for (int64_t j = 0; j <= i; j++)
-            row[j] = (((row[j] + v0 * z0[j]) + v1 * z1[j]) + v2 * z2[j]) + v3 * z3[j];
-    }
-    for (; b < images; b++) {
-        const double *restrict zb = z + b * d;
-        const double v = zb[i];
-        for (int64_t j = 0; j <= i; j++)
-            row[j] += v * zb[j];
-    }
-}
-
-static void add_position(double *sums, const double *z, int64_t images,
+/* z[images, ADI_OUTER_STRIDE(d)] */
+static void add_position(const adi_isa *isa, double *sums, const double *z, int64_t images,
                          const adi_position_dims *dims)
 {
-    const int64_t d = dims->d;
-    for (int64_t i = 0; i < d; i++)
-        add_row(sums + adi_triangle(i), z, images, d, i);
+    const int64_t d = dims->d, stride = ADI_OUTER_STRIDE(d);
+    isa->add_outer_products(sums, z, images, d);
     double *sum = sums + adi_triangle(d), *qsum = sum + d;
     for (int64_t b = 0; b < images; b++) {
-        const double *zb = z + b * d;
+        const double *zb = z + b * stride;
         for (int64_t i = 0; i < d; i++)
             sum[i] += zb[i];
         if (!dims->fourth)
@@ -74,18 +53,27 @@ static void add_position(double *sums, const double *z, int64_t images,
     }
 }
 
+/* z = x - shift, and zeros to the end of the row. */
+static void shifted(double *restrict z, const float *restrict x, const float *restrict shift, int64_t d)
+{
+    for (int64_t i = 0; i < d; i++)
+        z[i] = (double)x[i] - (double)shift[i];
+    for (int64_t i = d; i < ADI_OUTER_STRIDE(d); i++)
+        z[i] = 0.0;
+}
+
 void adi_position_gaussian_add_cpu(const adi_exec *ex, double *sums, const float *x,
                                    const float *shift, int64_t images, const adi_position_dims *d)
 {
     const size_t stride = add_bytes(d, images);
+    const adi_isa *isa = adi_isa_cpu(0);
 #pragma omp parallel for num_threads(ex->num_threads) schedule(dynamic, 1)
     for (int64_t t = 0; t < adi_ceil_div(d->p, TILE); t++) {
         double *z = own_scratch(ex, stride);
         for (int64_t p = t * TILE; p < adi_min((t + 1) * TILE, d->p); p++) {
             for (int64_t b = 0; b < images; b++)
-                for (int64_t i = 0; i < d->d; i++)
-                    z[b * d->d + i] = (double)x[(b * d->p + p) * d->d + i] - shift[p * d->d + i];
-            add_position(sums + p * adi_position_sums(d), z, images, d);
+                shifted(z + b * ADI_OUTER_STRIDE(d->d), x + (b * d->p + p) * d->d, shift + p * d->d, d->d);
+            add_position(isa, sums + p * adi_position_sums(d), z, images, d);
         }
     }
 }
@@ -160,9 +148,10 @@ ad_status adi_position_gaussian_factor_cpu(const adi_exec *ex, float *factor, do
 
 /* ---- fwd ---- */
 
+/* The differences from the mean, and their products. */
 static size_t fwd_bytes(const adi_position_dims *d)
 {
-    return whole_lines((size_t)d->d * sizeof(float));
+    return whole_lines((size_t)(d->d + ADI_DISTANCE_FLOATS(d->d)) * sizeof(float));
 }
 
 size_t adi_position_gaussian_fwd_scratch_cpu(const adi_position_dims *d, int32_t num_threads)
@@ -171,35 +160,21 @@ size_t adi_position_gaussian_fwd_scratch_cpu(const adi_position_dims *d, int32_t
 }
 
 /* The factor is read once, as it lies in memory, which is what the time goes into. */
-static float distance2(float *restrict z, const float *x, const float *mean, const float *w,
-                       int64_t d)
-{
-    memset(z, 0, (size_t)d * sizeof *z);
-    for (int64_t c = 0; c < d; c++) {
-        const float v = x[c] - mean[c];
-        const float *restrict column = w;
-        float *restrict rows = z + c;
-        for (int64_t i = 0; i < d - c; i++)
-            rows[i] += v * column[i];
-        w += d - c;
-    }
-    double sum = 0.0;
-    for (int64_t i = 0; i < d; i++)
-        sum += (double)z[i] * z[i];
-    return (float)sum;
-}
-
 ad_status adi_position_gaussian_fwd_cpu(const adi_exec *ex, float *dist, const float *x,
                                         const float *mean, const float *factor,
                                         const adi_position_dims *d)
 {
     const size_t stride = fwd_bytes(d);
+    const int64_t triangle = adi_triangle(d->d);
+    const adi_isa *isa = adi_isa_cpu(0);
 #pragma omp parallel for num_threads(ex->num_threads) schedule(dynamic, 1)
     for (int64_t t = 0; t < adi_ceil_div(d->p, TILE); t++) {
-        float *z = own_scratch(ex, stride);
-        for (int64_t p = t * TILE; p < adi_min((t + 1) * TILE, d->p); p++)
-            dist[p] =
-                distance2(z, x + p * d->d, mean + p * d->d, factor + p * adi_triangle(d->d), d->d);
+        float *v = own_scratch(ex, stride);
+        for (int64_t p = t * TILE; p < adi_min((t + 1) * TILE, d->p); p++) {
+            for (int64_t i = 0; i < d->d; i++)
+                v[i] = x[p * d->d + i] - mean[p * d->d + i];
+            dist[p] = isa->packed_distance(v + d->d, v, factor + p * triangle, d->d, factor + d->p * triangle);
+        }
     }
     return AD_OK;
 }

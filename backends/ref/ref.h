@@ -24,6 +24,8 @@ ad_status adi_mul_fwd_ref(const adi_exec *ex, float *y, const float *a, const fl
 ad_status adi_maxpool2d_fwd_ref(const adi_exec *ex, float *y, const float *x,
                                 const adi_pool2d_dims *d);
 ad_status adi_resize_fwd_ref(const adi_exec *ex, float *y, const float *x, const adi_resize_dims *d);
+size_t adi_blur_scratch_ref(const adi_blur_dims *d, int32_t num_threads);
+ad_status adi_blur_ref(const adi_exec *ex, float *map, const double *weights, const adi_blur_dims *d);
 ad_status adi_row_sums_ref(const adi_exec *ex, float *sums, const float *x, int64_t rows, int64_t columns, int64_t c);
 ad_status adi_mean_fwd_ref(const adi_exec *ex, double *mean, const float *x, adi_pc d);
 size_t adi_mahalanobis_scratch_ref(adi_pc d, int64_t r, int32_t num_threads);

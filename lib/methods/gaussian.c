@@ -12,6 +12,7 @@
 
 #include "core/digest.h"
 #include "core/options.h"
+#include "methods/blur.h"
 #include "methods/score_map.h"
 
 enum { IMAGE_SAMPLES = 65536 }; /* pooled vectors: exact shrinkage up to that many images */
@@ -275,12 +276,13 @@ static void reserve(const void *model, adi_extractor *x)
     const adi_gaussian_model *m = model;
     const adi_kernels *k = x->context->backend->kernels;
     const size_t side = (size_t)x->preprocess.crop;
-    size_t pooled, scratch = 0;
+    const int32_t threads = x->context->num_threads;
+    size_t pooled, scratch = adi_blur_scratch(k, x->preprocess.crop, x->preprocess.crop, m->config.blur_sigma, threads);
     const size_t positions = distance_floats(m, x, &pooled);
     for (int32_t i = 0; i < m->config.tap_count && m->config.pixel != AD_PIXEL_FIT_NONE; i++) {
         const adi_shape *s = adi_extractor_shape(x, i);
         const size_t n = k->mahalanobis_scratch((adi_pc){s->h * s->w, s->c},
-                                                adi_gaussian_pixel_mvg(m, i)->r, x->context->num_threads);
+                                                adi_gaussian_pixel_mvg(m, i)->r, threads);
         scratch = n > scratch ? n : scratch;
     }
     if (m->config.pixel == AD_PIXEL_FIT_NONE)
@@ -316,9 +318,7 @@ static ad_status infer_map(const adi_gaussian_model *m, const adi_extractor *x, 
         ADI_TRY(adi_score_map_add(x, map, tmp, distance, s->h, s->w, 1.0f / (float)m->config.tap_count,
                                   i == 0));
     }
-    if (m->config.blur_sigma > 0.0)
-        adi_blur(map, x->preprocess.crop, x->preprocess.crop, m->config.blur_sigma, tmp);
-    return AD_OK;
+    return adi_blur(k, &ex, map, x->preprocess.crop, x->preprocess.crop, m->config.blur_sigma);
 }
 
 static ad_status infer(const void *model, const adi_extractor *x, adi_workspace *w, double *out_score,

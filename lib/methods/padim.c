@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "core/options.h"
+#include "methods/blur.h"
 #include "methods/score_map.h"
 #include "stats/subset.h"
 
@@ -180,10 +181,12 @@ static void reserve(const void *model, adi_extractor *x)
 {
     const adi_padim_model *m = model;
     const adi_position_dims d = adi_padim_dims(&m->embedding, &m->config);
-    const size_t side = (size_t)x->preprocess.crop;
-    adi_extractor_reserve(
-        x, x->context->backend->kernels->position_gaussian_fwd_scratch(&d, x->context->num_threads),
-        (size_t)(d.p * (d.d + 1)) + side * side, side * side);
+    const adi_kernels *k = x->context->backend->kernels;
+    const size_t side = (size_t)x->preprocess.crop, n = (size_t)(d.p * (d.d + 1));
+    const size_t distances = k->position_gaussian_fwd_scratch(&d, x->context->num_threads);
+    const size_t blur = adi_blur_scratch(k, x->preprocess.crop, x->preprocess.crop, m->config.blur_sigma,
+                                         x->context->num_threads);
+    adi_extractor_reserve(x, distances > blur ? distances : blur, n + side * side, side * side);
 }
 
 /* Without a caller's map the workspace's own is used: the score is the finished map's maximum. */
@@ -209,11 +212,10 @@ static ad_status infer(const void *model, const adi_extractor *x, adi_workspace 
         distance[p] = sqrtf(distance[p]);
     }
     ADI_TRY(adi_score_map_add(x, out, tmp, distance, m->embedding.h, m->embedding.w, 1.0f, 1));
-    if (m->config.blur_sigma > 0.0)
-        adi_blur(out, side, side, m->config.blur_sigma, tmp);
+    ADI_TRY(adi_blur(x->context->backend->kernels, &ex, out, side, side, m->config.blur_sigma));
     float score = 0.0f;
     for (int64_t i = 0; i < side * side; i++)
-        score = fmaxf(score, out[i]);
+        score = out[i] > score ? out[i] : score;
     *out_score = score;
     return AD_OK;
 }

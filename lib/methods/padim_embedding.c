@@ -1,5 +1,6 @@
 /* From feature maps of several layers to one vector per position. */
 #include <math.h>
+#include <stdatomic.h>
 
 #include "methods/padim.h"
 
@@ -14,33 +15,55 @@ ad_status adi_padim_grid(const adi_allocator *a, const adi_graph *graph,
     return AD_OK;
 }
 
-/* One channel of one layer into component k of the vectors of grid row y. out: the row's first such
- * component. */
-static ad_status embed_row(const adi_padim_embedding *e, const adi_extractor *x,
-                           const adi_workspace *w, int64_t y, int64_t channel, int64_t stride,
-                           float *out)
+/* A call: a row of the grid is a task. */
+typedef struct embedding {
+    const adi_padim_embedding *e;
+    const adi_extractor *x;
+    const adi_workspace *w;
+    float *out;
+    int64_t dimensions;
+    _Atomic int32_t bad; /* the first layer with a value that is not finite, or INT32_MAX */
+} embedding;
+
+/* One channel of one layer into component k of the vectors of grid row y. out: the row's first such component.
+ * Returns whether all were finite. */
+static int embed_channel(const adi_padim_embedding *e, const adi_shape *s, const float *from, int64_t stride, float *out)
 {
-    int32_t layer = 0;
-    while (channel >= adi_extractor_shape(x, layer)->c)
-        channel -= adi_extractor_shape(x, layer++)->c;
-    const adi_shape *s = adi_extractor_shape(x, layer);
-    const float *row = adi_extractor_data(x, w, layer) + y * s->h / e->h * s->w * s->c + channel;
-    for (int64_t i = 0; i < e->w; i++) {
-        const float v = row[i * s->w / e->w * s->c];
-        if (!isfinite(v))
-            return adi_extractor_not_finite(x, layer);
-        out[i * stride] = v;
+    int finite = 1;
+    for (int64_t i = 0, ahead = 0; i < e->w; i++, ahead += s->w) {
+        for (; ahead >= e->w; ahead -= e->w) /* position floor(i * s->w / e->w) */
+            from += s->c;
+        finite &= isfinite(*from) != 0;
+        out[i * stride] = *from;
     }
-    return AD_OK;
+    return finite;
 }
 
-/* A row at a time: its vectors and the features they come from stay in cache. */
+/* Its vectors and the features they come from stay in cache. */
+static void embed_row(void *user, int64_t y)
+{
+    embedding *g = user;
+    const adi_padim_embedding *e = g->e;
+    for (int64_t k = 0; k < g->dimensions; k++) {
+        int64_t channel = e->subset[k];
+        int32_t layer = 0;
+        while (channel >= adi_extractor_shape(g->x, layer)->c)
+            channel -= adi_extractor_shape(g->x, layer++)->c;
+        const adi_shape *s = adi_extractor_shape(g->x, layer);
+        const float *from = adi_extractor_data(g->x, g->w, layer) + y * s->h / e->h * s->w * s->c + channel;
+        if (embed_channel(e, s, from, g->dimensions, g->out + y * e->w * g->dimensions + k))
+            continue;
+        int32_t bad = atomic_load(&g->bad);
+        while (layer < bad && !atomic_compare_exchange_weak(&g->bad, &bad, layer))
+            continue;
+    }
+}
+
 ad_status adi_padim_embed(const adi_padim_embedding *e, const adi_padim_config *config,
                           const adi_extractor *x, const adi_workspace *w, float *out)
 {
-    const int64_t d = config->dimensions;
-    for (int64_t y = 0; y < e->h; y++)
-        for (int64_t k = 0; k < d; k++)
-            ADI_TRY(embed_row(e, x, w, y, e->subset[k], d, out + y * e->w * d + k));
-    return AD_OK;
+    embedding g = {e, x, w, out, config->dimensions, INT32_MAX};
+    x->context->backend->each(x->context->num_threads, e->h, embed_row, &g);
+    const int32_t bad = atomic_load(&g.bad);
+    return bad == INT32_MAX ? AD_OK : adi_extractor_not_finite(x, bad);
 }

@@ -5,6 +5,7 @@
 
 #include "core/number.h"
 #include "core/options.h"
+#include "methods/blur.h"
 #include "methods/padim.h"
 
 #define MIN_RIDGE      1e-12

@@ -2,10 +2,16 @@
 #include "methods/score_map.h"
 
 #include <math.h>
+#include <string.h>
 
 ad_status adi_score_map_resize(const ad_context *context, float *out, int64_t oh, int64_t ow, int64_t stride,
                                const float *in, int64_t h, int64_t w)
 {
+    if (h == oh && w == ow) { /* what the weights 1 and 0 give */
+        for (int64_t y = 0; y < h; y++)
+            memcpy(out + y * stride, in + y * w, (size_t)w * sizeof *out);
+        return AD_OK;
+    }
     const adi_exec ex = {context->num_threads, NULL};
     const adi_resize_dims d = {.h = h, .w = w, .c = 1, .oh = oh, .ow = ow, .y_stride = stride};
     const ad_status status = context->backend->kernels->resize_fwd(&ex, out, in, &d);

@@ -7,8 +7,7 @@
 
 enum {
     ADI_IMAGE_MAX_SIDE = 32768,
-    ADI_IMAGE_MAX_PIXELS = 1 << 28, /* of a file: what its header may make us allocate */
-    ADI_BLUR_MAX_SIGMA = 64
+    ADI_IMAGE_MAX_PIXELS = 1 << 28 /* of a file: what its header may make us allocate */
 };
 
 /* Bytes per pixel of a format, 0 where it is unknown. */
@@ -93,11 +92,5 @@ ad_status adi_preprocess_run(const adi_preprocess *p, float *dst, uint8_t *rgb, 
                              adi_resize_scratch *scratch);
 /* The same input again, to the bit, of n such pixels. */
 void adi_preprocess_from_bytes(const adi_preprocess *p, float *dst, const uint8_t *rgb, int64_t n);
-
-/* Separable Gaussian blur in place, scipy's definition: radius int(4 sigma + 0.5), symmetric border
- * with the edge sample repeated. tmp: h * w floats. Double accumulation. sigma <= ADI_BLUR_MAX_SIGMA. */
-void adi_blur(float *map, int64_t h, int64_t w, double sigma, float *tmp);
-/* Taps of the blur on one side plus the centre, for callers that size buffers. */
-int64_t adi_blur_radius(double sigma);
 
 #endif

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "harness/fault_alloc.h"
+#include "methods/blur.h"
 #include "padim_case.h"
 
 static void separates_and_localises(void **state)
@@ -67,7 +68,8 @@ static void the_map_is_blurred(void **state)
 {
     const fixture *f = *state;
     static const char *const sigmas[] = {"0", "2.5"};
-    float heat[2][MAP], tmp[MAP];
+    const adi_kernels *k = adi_backend_cpu.kernels;
+    float heat[2][MAP];
     for (int i = 0; i < 2; i++) {
         ad_padim_options o = tiny_options("ridge", "all");
         ad_fitter *fit = NULL;
@@ -82,7 +84,10 @@ static void the_map_is_blurred(void **state)
         assert_true(score == most);
         ad_scorer_destroy(scorer);
     }
-    adi_blur(heat[0], TINY_SIDE, TINY_SIDE, 2.5, tmp);
+    void *scratch = malloc(adi_blur_scratch(k, TINY_SIDE, TINY_SIDE, 2.5, 1));
+    const adi_exec ex = {1, scratch};
+    assert_int_equal(adi_blur(k, &ex, heat[0], TINY_SIDE, TINY_SIDE, 2.5), AD_OK);
+    free(scratch);
     assert_memory_equal(heat[0], heat[1], sizeof heat[0]);
 }
 
