@@ -136,6 +136,9 @@ typedef struct adi_position_scale {
 } adi_position_scale;
 
 typedef struct adi_kernels {
+    /* task(user, 0 .. count - 1), each once, on up to num_threads threads; a kernel that a task runs has its thread
+     * alone. */
+    void (*each)(int32_t num_threads, int64_t count, void (*task)(void *user, int64_t i), void *user);
     /* y = act(conv(x, w) + bias + residual). Scratch depends on the shape and the thread count. */
     size_t (*conv2d_scratch)(const adi_conv2d_dims *d, int32_t num_threads);
     ad_status (*conv2d_fwd)(const adi_exec *ex, float *y, const float *x, const float *w,
@@ -279,9 +282,6 @@ typedef struct adi_backend {
     int32_t (*max_threads)(void);     /* the backend's own choice of threads */
     const char *(*describe)(void);    /* one line for the log */
     const char *(*warning)(void);     /* a sentence the user should see once, or NULL */
-    /* task(user, 0 .. count - 1), each once, on up to num_threads threads; a kernel that a task runs has its thread
-     * alone. */
-    void (*each)(int32_t num_threads, int64_t count, void (*task)(void *user, int64_t i), void *user);
 } adi_backend;
 
 extern const adi_backend adi_backend_ref;

@@ -27,7 +27,8 @@ struct adi_isa {
     /* blur_vector_cpu.h, position_vector_cpu.h */
     void (*blur_row)(float *y, const float *const *rows, const double *weights, int64_t radius, int64_t n);
     float (*packed_distance)(float *z, const float *v, const float *w, int64_t d, const float *end);
-    void (*add_outer_products)(double *sums, const double *z, int64_t vectors, int64_t d);
+    void (*add_outer_products)(double *triangle, const double *z, int64_t vectors, int64_t d);
+    void (*add_vector_sums)(double *sum, double *qsum, const double *z, int64_t vectors, int64_t d);
     adi_winograd_kernels winograd;
 };
 

@@ -28,5 +28,6 @@ const adi_isa ISA = {
     .blur_row = blur_row,
     .packed_distance = packed_distance,
     .add_outer_products = add_outer_products,
+    .add_vector_sums = add_vector_sums,
     .winograd = {filter, filter_bwd, input, gradient, output, multiply, accumulate},
 };

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { TILE = 16 }; /* positions */
+enum { TILE = 16, ADD_TILE = 4 }; /* positions of a task */
 
 static size_t whole_lines(size_t bytes)
 {
@@ -20,37 +20,16 @@ static void *own_scratch(const adi_exec *ex, size_t bytes)
 
 /* ---- add ---- */
 
+/* Of ADD_TILE positions, so that an image's vectors are read in longer runs. */
 static size_t add_bytes(const adi_position_dims *d, int64_t images)
 {
-    return whole_lines((size_t)(images * ADI_OUTER_STRIDE(d->d)) * sizeof(double));
+    return whole_lines((size_t)(ADD_TILE * images * ADI_OUTER_STRIDE(d->d)) * sizeof(double));
 }
 
 size_t adi_position_gaussian_add_scratch_cpu(const adi_position_dims *d, int64_t images,
                                              int32_t num_threads)
 {
     return add_bytes(d, images) * (size_t)num_threads;
-}
-
-/* z[images, ADI_OUTER_STRIDE(d)] */
-static void add_position(const adi_isa *isa, double *sums, const double *z, int64_t images,
-                         const adi_position_dims *dims)
-{
-    const int64_t d = dims->d, stride = ADI_OUTER_STRIDE(d);
-    isa->add_outer_products(sums, z, images, d);
-    double *sum = sums + adi_triangle(d), *qsum = sum + d;
-    for (int64_t b = 0; b < images; b++) {
-        const double *zb = z + b * stride;
-        for (int64_t i = 0; i < d; i++)
-            sum[i] += zb[i];
-        if (!dims->fourth)
-            continue;
-        double q = 0.0;
-        for (int64_t i = 0; i < d; i++)
-            q += zb[i] * zb[i];
-        for (int64_t i = 0; i < d; i++)
-            qsum[i] += q * zb[i];
-        qsum[d] += q * q;
-    }
 }
 
 /* z = x - shift, and zeros to the end of the row. */
@@ -65,15 +44,20 @@ static void shifted(double *restrict z, const float *restrict x, const float *re
 void adi_position_gaussian_add_cpu(const adi_exec *ex, double *sums, const float *x,
                                    const float *shift, int64_t images, const adi_position_dims *d)
 {
-    const size_t stride = add_bytes(d, images);
+    const int64_t stride = ADI_OUTER_STRIDE(d->d), per_position = adi_position_sums(d);
+    const size_t bytes = add_bytes(d, images);
     const adi_isa *isa = adi_isa_cpu(0);
-#pragma omp parallel for num_threads(ex->num_threads) schedule(dynamic, 1)
-    for (int64_t t = 0; t < adi_ceil_div(d->p, TILE); t++) {
-        double *z = own_scratch(ex, stride);
-        for (int64_t p = t * TILE; p < adi_min((t + 1) * TILE, d->p); p++) {
-            for (int64_t b = 0; b < images; b++)
-                shifted(z + b * ADI_OUTER_STRIDE(d->d), x + (b * d->p + p) * d->d, shift + p * d->d, d->d);
-            add_position(isa, sums + p * adi_position_sums(d), z, images, d);
+#pragma omp parallel for num_threads(ex->num_threads) schedule(dynamic, 4)
+    for (int64_t t = 0; t < adi_ceil_div(d->p, ADD_TILE); t++) {
+        double *z = own_scratch(ex, bytes);
+        const int64_t p0 = t * ADD_TILE, p1 = adi_min(p0 + ADD_TILE, d->p);
+        for (int64_t b = 0; b < images; b++)
+            for (int64_t p = p0; p < p1; p++)
+                shifted(z + ((p - p0) * images + b) * stride, x + (b * d->p + p) * d->d, shift + p * d->d, d->d);
+        for (int64_t p = p0; p < p1; p++, z += images * stride) {
+            double *triangle = sums + p * per_position, *sum = triangle + adi_triangle(d->d);
+            isa->add_outer_products(triangle, z, images, d->d);
+            isa->add_vector_sums(sum, d->fourth ? sum + d->d : NULL, z, images, d->d);
         }
     }
 }

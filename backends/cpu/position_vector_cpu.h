@@ -32,17 +32,38 @@ static float packed_distance(float *restrict z, const float *v, const float *w, 
 
 enum { OUTER_ROWS = 4, OUTER_VECTORS = 2 }; /* of sums in registers */
 
-/* Rows i .. i + rows, columns from j on, of the packed triangle; what is above the diagonal is not there. */
-INLINE void outer_block(double *triangle, const double *z, int64_t stride, int64_t vectors, int64_t i, int64_t j, int rows)
+/* Row r of a packed triangle from column j on, to or from registers; what is above the diagonal is not there. */
+INLINE void load_outer(double_vec *s, const double *row, int64_t there)
+{
+    double edge[OUTER_VECTORS * HALF] = {0.0};
+    if (there >= OUTER_VECTORS * HALF) {
+        memcpy(s, row, sizeof edge);
+        return;
+    }
+    for (int64_t j = 0; j < there; j++)
+        edge[j] = row[j];
+    memcpy(s, edge, sizeof edge);
+}
+
+INLINE void store_outer(double *row, const double_vec *s, int64_t there)
+{
+    double edge[OUTER_VECTORS * HALF];
+    if (there >= OUTER_VECTORS * HALF) {
+        memcpy(row, s, sizeof edge);
+        return;
+    }
+    memcpy(edge, s, sizeof edge);
+    for (int64_t j = 0; j < there; j++)
+        row[j] = edge[j];
+}
+
+/* Rows i .. i + rows, columns from j on. */
+INLINE void outer_block(double *triangle, const double *z, int64_t stride, int64_t vectors, int64_t i, int64_t j,
+                        int rows)
 {
     double_vec s[OUTER_ROWS][OUTER_VECTORS];
-    UNROLL for (int r = 0; r < rows; r++) {
-        double row[OUTER_VECTORS * HALF] = {0.0};
-        const int64_t there = adi_min(i + r + 1 - j, OUTER_VECTORS * HALF);
-        if (there > 0)
-            memcpy(row, triangle + adi_triangle(i + r) + j, (size_t)there * sizeof *row);
-        memcpy(s[r], row, sizeof row);
-    }
+    UNROLL for (int r = 0; r < rows; r++)
+        load_outer(s[r], triangle + adi_triangle(i + r) + j, i + r + 1 - j);
     for (int64_t b = 0; b < vectors; b++, z += stride) {
         double_vec x[OUTER_VECTORS];
         memcpy(x, z + j, sizeof x);
@@ -50,11 +71,8 @@ INLINE void outer_block(double *triangle, const double *z, int64_t stride, int64
             UNROLL for (int q = 0; q < OUTER_VECTORS; q++)
                 s[r][q] += z[i + r] * x[q];
     }
-    UNROLL for (int r = 0; r < rows; r++) {
-        const int64_t there = adi_min(i + r + 1 - j, OUTER_VECTORS * HALF);
-        if (there > 0)
-            memcpy(triangle + adi_triangle(i + r) + j, s[r], (size_t)there * sizeof *triangle);
-    }
+    UNROLL for (int r = 0; r < rows; r++)
+        store_outer(triangle + adi_triangle(i + r) + j, s[r], i + r + 1 - j);
 }
 
 /* triangle[adi_triangle(d)] += sum over vectors of z z^T, vector after vector; z's rows are ADI_OUTER_STRIDE(d) apart and
@@ -69,4 +87,30 @@ static void add_outer_products(double *triangle, const double *z, int64_t vector
     for (; i < d; i++)
         for (int64_t j = 0; j <= i; j += OUTER_VECTORS * HALF)
             outer_block(triangle, z, stride, vectors, i, j, 1);
+}
+
+/* sum[d] += z, and where qsum is there qsum[d] += |z|^2 z and qsum[d] += |z|^4, vector after vector. */
+static void add_vector_sums(double *restrict sum, double *restrict qsum, const double *z, int64_t vectors, int64_t d)
+{
+    const int64_t stride = ADI_OUTER_STRIDE(d);
+    for (int64_t b = 0; b < vectors; b++, z += stride) {
+        double_vec squares[OUTER_VECTORS] = {{0.0}};
+        double q = 0.0;
+        for (int64_t i = 0; i < stride && qsum; i += OUTER_VECTORS * HALF)
+            UNROLL for (int p = 0; p < OUTER_VECTORS; p++) {
+                double_vec x;
+                memcpy(&x, z + i + p * HALF, sizeof x);
+                squares[p] += x * x;
+            }
+        for (int p = 1; p < OUTER_VECTORS; p++)
+            squares[0] += squares[p];
+        for (int i = 0; i < HALF; i++)
+            q += squares[0][i];
+        for (int64_t i = 0; i < d; i++)
+            sum[i] += z[i];
+        for (int64_t i = 0; i < d && qsum; i++)
+            qsum[i] += q * z[i];
+        if (qsum)
+            qsum[d] += q * q;
+    }
 }

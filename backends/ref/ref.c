@@ -1,7 +1,15 @@
 /* The reference backend's kernel table. */
 #include "ref.h"
 
+static void each(int32_t num_threads, int64_t count, void (*task)(void *user, int64_t i), void *user)
+{
+    (void)num_threads;
+    for (int64_t i = 0; i < count; i++)
+        task(user, i);
+}
+
 static const adi_kernels kernels = {
+    .each = each,
     .conv2d_scratch = adi_conv2d_scratch_ref,
     .conv2d_fwd = adi_conv2d_fwd_ref,
     .conv2d_choose = adi_conv2d_choose_ref,
@@ -73,11 +81,4 @@ static const char *no_warning(void)
     return NULL;
 }
 
-static void each(int32_t num_threads, int64_t count, void (*task)(void *user, int64_t i), void *user)
-{
-    (void)num_threads;
-    for (int64_t i = 0; i < count; i++)
-        task(user, i);
-}
-
-const adi_backend adi_backend_ref = {"ref", &kernels, one_thread, describe, no_warning, each};
+const adi_backend adi_backend_ref = {"ref", &kernels, one_thread, describe, no_warning};

@@ -20,7 +20,7 @@ static const char help[] =
     "\n"
     "  gaussian    one Gaussian of deep features for each layer; parts may lie anywhere\n"
     "  padim       a Gaussian at every position; made for parts that always lie alike, localises\n"
-    "              better, and needs memory: 0.2 GB with ResNet-18, 5.8 GB with 550 dimensions, known\n"
+    "              better, and needs memory: 0.2 GB with ResNet-18, 6.0 GB with 550 dimensions, known\n"
     "              beforehand\n"
     "  stfpm       a student learns a ResNet's features of good images; what it cannot follow is a defect\n"
     "  stfpm_unet  the same, and a small U-Net at every layer; below, stfpm* is both\n"

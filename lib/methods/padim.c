@@ -38,7 +38,7 @@ static size_t bytes_of(const ad_context *context, const adi_position_dims *d)
 {
     return sizeof(padim_fit) + (size_t)d->d * sizeof(int32_t) +
            adi_position_moments_bytes(context->backend->kernels, context->num_threads, d) +
-           adi_position_gaussian_bytes(d) + adi_padim_model_bytes(d);
+           adi_position_gaussian_bytes(d, context->num_threads) + adi_padim_model_bytes(d);
 }
 
 static void destroy_state(void *state)

@@ -8,9 +8,10 @@
 
 #include "stats/mvg.h"
 
-size_t adi_position_gaussian_bytes(const adi_position_dims *d)
+size_t adi_position_gaussian_bytes(const adi_position_dims *d, int32_t num_threads)
 {
-    return (size_t)d->p * (sizeof(double) + sizeof(adi_position_scale)) + adi_moments_bytes(d->d);
+    return (size_t)d->p * (sizeof(double) + sizeof(adi_position_scale)) +
+           (size_t)num_threads * (sizeof(adi_moments) + adi_moments_bytes(d->d));
 }
 
 /* The largest variance of a position, by which the rounding noise of its pivots is judged. */
@@ -80,6 +81,40 @@ static ad_status check_traces(const double *trace, int64_t count, int64_t *out_p
     return AD_OK;
 }
 
+/* The scales of all positions: a share of them per task, and moments of its own for each share. */
+typedef struct scales {
+    const adi_position_moments *m;
+    const adi_position_fit *fit;
+    adi_position_scale *scale;
+    adi_moments *scratch;
+    int64_t shares;
+} scales;
+
+static void find_share(void *user, int64_t share)
+{
+    const scales *s = user;
+    for (int64_t p = s->m->d.p * share / s->shares; p < s->m->d.p * (share + 1) / s->shares; p++)
+        s->scale[p] = scale_of(s->m, p, s->fit, &s->scratch[share]);
+}
+
+static ad_status find_scales(const adi_allocator *a, const adi_kernels *k, int32_t num_threads,
+                             const adi_position_moments *m, const adi_position_fit *fit, adi_position_scale *scale)
+{
+    const int64_t shares = fit->shrink ? num_threads : 1;
+    adi_moments *scratch = adi_calloc(a, (size_t)shares, sizeof *scratch);
+    ad_status status = scratch ? AD_OK : adi_fail_memory();
+    for (int64_t i = 0; i < shares && status == AD_OK; i++)
+        status = adi_moments_init(&scratch[i], a, m->d.d);
+    if (status == AD_OK) {
+        scales s = {m, fit, scale, scratch, shares};
+        k->each(num_threads, shares, find_share, &s);
+    }
+    for (int64_t i = 0; i < shares && scratch; i++)
+        adi_moments_free(&scratch[i]);
+    adi_free(a, scratch);
+    return status;
+}
+
 static void write_means(const adi_position_moments *m, float *mean)
 {
     const int64_t d = m->d.d;
@@ -96,15 +131,11 @@ ad_status adi_position_gaussian_fit(const adi_allocator *a, const adi_kernels *k
                                     double *out_rms, int64_t *out_position)
 {
     const adi_exec ex = {num_threads, m->scratch};
-    adi_moments scratch = {0};
     adi_position_scale *scale = adi_alloc(a, (size_t)m->d.p * sizeof *scale);
     double *trace = adi_alloc(a, (size_t)m->d.p * sizeof *trace);
-    ad_status status = scale && trace ? adi_moments_init(&scratch, a, m->d.d) : adi_fail_memory();
-    if (status == AD_OK) {
-        for (int64_t p = 0; p < m->d.p; p++)
-            scale[p] = scale_of(m, p, fit, &scratch);
+    ad_status status = scale && trace ? find_scales(a, k, num_threads, m, fit, scale) : adi_fail_memory();
+    if (status == AD_OK)
         status = k->position_gaussian_factor(&ex, factor, trace, m->sums, m->n, scale, &m->d);
-    }
     if (status == AD_OK || status == AD_ERR_NUMERIC)
         status = check_traces(trace, m->d.p, out_position);
     if (status == AD_OK) {
@@ -114,7 +145,6 @@ ad_status adi_position_gaussian_fit(const adi_allocator *a, const adi_kernels *k
             sum += mean_square(&scale[p], trace[p], m->d.d, m->n);
         *out_rms = sqrt(sum / (double)m->d.p);
     }
-    adi_moments_free(&scratch);
     adi_free(a, scale);
     adi_free(a, trace);
     return status;

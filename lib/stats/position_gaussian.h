@@ -21,6 +21,6 @@ ad_status adi_position_gaussian_fit(const adi_allocator *a, const adi_kernels *k
                                     const adi_position_fit *fit, float *mean, float *factor,
                                     double *out_rms, int64_t *out_position);
 /* Bytes that the fit allocates while it runs. */
-size_t adi_position_gaussian_bytes(const adi_position_dims *d);
+size_t adi_position_gaussian_bytes(const adi_position_dims *d, int32_t num_threads);
 
 #endif

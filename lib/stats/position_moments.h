@@ -7,7 +7,7 @@
 
 /* Images whose vectors wait to be added together: the sums, which are far larger than a cache, are
  * then read and written once for all of them. No result depends on the number. */
-enum { ADI_POSITION_BATCH = 8 };
+enum { ADI_POSITION_BATCH = 32 };
 
 /* Sums about a point at every position, the first image's vector there. It lies among the vectors,
  * so that the mean may be thousands of standard deviations from zero and take no digit from the
