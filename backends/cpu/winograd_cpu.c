@@ -170,7 +170,8 @@ size_t adi_winograd_packed_scratch_cpu(const adi_conv2d_dims *d, int32_t num_thr
 void adi_winograd_pack_cpu(const adi_isa *isa, float *packed, const float *w, const adi_conv2d_dims *d)
 {
     const blocking b = block(d);
-    transform_filters(isa, packed, w, 0, d->c, d->k, &b.u);
+    for (int64_t c0 = 0; c0 < d->c; c0 += ADI_LANES)
+        isa->winograd.filter(packed, &b.u, w, d->c, d->k, 0, c0);
 }
 
 ad_status adi_winograd_packed_fwd_cpu(const adi_isa *isa, const adi_exec *ex, float *y, const float *x,

@@ -17,6 +17,8 @@ ad_status adi_batchnorm_affine(const float *const raw[4], int64_t c, double eps,
     return AD_OK;
 }
 
+enum { TILE = 16 }; /* output channels at a time: as many runs are read, and a cache line is written */
+
 /* Where element (o, i, y, x) of OIHW lies in HWIO. */
 static int64_t hwio_index(const int64_t *s, int32_t depthwise, int64_t o, int64_t i, int64_t yx)
 {
@@ -27,12 +29,15 @@ void adi_fold_weight(float *hwio, const float *oihw, const int64_t *shape, int32
                      const double *scale)
 {
     const int64_t area = shape[2] * shape[3];
-    for (int64_t o = 0; o < shape[0]; o++)
+    for (int64_t first = 0; first < shape[0]; first += TILE) {
+        const int64_t end = first + TILE < shape[0] ? first + TILE : shape[0];
         for (int64_t i = 0; i < shape[1]; i++)
-            for (int64_t yx = 0; yx < area; yx++) {
-                const double v = oihw[(o * shape[1] + i) * area + yx];
-                hwio[hwio_index(shape, depthwise, o, i, yx)] = (float)(scale ? v * scale[o] : v);
-            }
+            for (int64_t yx = 0; yx < area; yx++)
+                for (int64_t o = first; o < end; o++) {
+                    const double v = oihw[(o * shape[1] + i) * area + yx];
+                    hwio[hwio_index(shape, depthwise, o, i, yx)] = (float)(scale ? v * scale[o] : v);
+                }
+    }
 }
 
 void adi_unfold_weight(float *oihw, const float *hwio, const int64_t *shape, int32_t depthwise)
