@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "api/read_ahead.h"
 #include "core/options.h"
 #include "methods/method.h"
 #include "stats/metrics.h"
@@ -102,7 +103,7 @@ static ad_status score_one(evaluation *e, int64_t index, const ad_sample *sample
     return e->with_maps ? add_pixels(e, index, sample, image, &map) : AD_OK;
 }
 
-static ad_status score_all(evaluation *e, const ad_evaluate_options *o)
+static ad_status score_each(evaluation *e, adi_read_ahead *ahead, const ad_evaluate_options *o)
 {
     for (int64_t i = 0; i < e->count; i++) {
         if (o->progress && o->progress(o->user, (double)i / (double)e->count))
@@ -111,7 +112,7 @@ static ad_status score_all(evaluation *e, const ad_evaluate_options *o)
         ad_sample sample = {.struct_size = sizeof sample};
         ADI_TRY(ad_dataset_get(e->dataset, i, &sample));
         ad_image image = {0};
-        ADI_TRY(ad_dataset_read_image(e->dataset, i, &image));
+        ADI_TRY(adi_read_ahead_next(ahead, &image));
         const ad_status status = score_one(e, i, &sample, &image);
         ad_image_release(&image);
         if (status != AD_OK)
@@ -121,6 +122,15 @@ static ad_status score_all(evaluation *e, const ad_evaluate_options *o)
     if (o->progress)
         (void)o->progress(o->user, 1.0);
     return AD_OK;
+}
+
+static ad_status score_all(evaluation *e, const ad_evaluate_options *o)
+{
+    adi_read_ahead ahead;
+    adi_read_ahead_begin(&ahead, e->dataset);
+    const ad_status status = score_each(e, &ahead, o);
+    adi_read_ahead_end(&ahead);
+    return status;
 }
 
 /* 1 where pixel figures mean something: every anomalous image has a mask. */

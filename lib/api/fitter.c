@@ -1,6 +1,7 @@
 /* ad_fitter: images in, a scorer out. */
 #include <string.h>
 
+#include "api/read_ahead.h"
 #include "core/options.h"
 #include "methods/method.h"
 #include "train/fit_loop.h"
@@ -128,10 +129,10 @@ size_t ad_fitter_memory(const ad_fitter *fitter)
     return sizeof *fitter + fitter->method->memory(fitter->state) + adi_extractor_bytes(fitter->extractor);
 }
 
-static ad_status add_from(ad_fitter *fitter, const ad_dataset *good, int64_t index)
+static ad_status add_from(ad_fitter *fitter, const ad_dataset *good, adi_read_ahead *ahead, int64_t index)
 {
     ad_image image = {0};
-    ADI_TRY(ad_dataset_read_image(good, index, &image));
+    ADI_TRY(adi_read_ahead_next(ahead, &image));
     ad_status status = ad_fitter_add(fitter, &image);
     ad_image_release(&image);
     ad_sample sample = {.struct_size = sizeof sample};
@@ -152,18 +153,29 @@ static ad_status check_labels(const ad_dataset *good, int64_t count)
     return AD_OK;
 }
 
-static ad_status add_all(ad_fitter *fitter, const ad_dataset *good, const ad_fit_options *o)
+static ad_status add_each(ad_fitter *fitter, const ad_dataset *good, adi_read_ahead *ahead, const ad_fit_options *o)
 {
-    const int64_t count = good ? ad_dataset_count(good) : 0;
+    const int64_t count = ad_dataset_count(good);
     const double share = fitter->method->train ? ADDING_SHARE : 1.0;
-    ADI_TRY(check_labels(good, count));
     for (int64_t i = 0; i < count; i++) {
         if (o->progress && o->progress(o->user, share * (double)i / (double)count))
             return adi_fail(AD_ERR_CANCELLED, "the fit was cancelled after %lld of %lld images",
                             (long long)i, (long long)count);
-        ADI_TRY(add_from(fitter, good, i));
+        ADI_TRY(add_from(fitter, good, ahead, i));
     }
     return AD_OK;
+}
+
+static ad_status add_all(ad_fitter *fitter, const ad_dataset *good, const ad_fit_options *o)
+{
+    if (!good)
+        return AD_OK;
+    ADI_TRY(check_labels(good, ad_dataset_count(good)));
+    adi_read_ahead ahead;
+    adi_read_ahead_begin(&ahead, good);
+    const ad_status status = add_each(fitter, good, &ahead, o);
+    adi_read_ahead_end(&ahead);
+    return status;
 }
 
 ad_status ad_fit(ad_fitter *fitter, const ad_dataset *good, const ad_fit_options *options,

@@ -1,0 +1,56 @@
+/* Reading a few images at once. */
+#include "api/read_ahead.h"
+
+#include <stdio.h>
+
+#include "api/dataset.h"
+
+void adi_read_ahead_begin(adi_read_ahead *r, const ad_dataset *dataset)
+{
+    r->dataset = dataset;
+    r->first = r->held = r->next = 0;
+}
+
+/* On any thread: its sentence is kept for the caller's. */
+static void read_one(void *user, int64_t i)
+{
+    adi_read_ahead *r = user;
+    r->statuses[i] = ad_dataset_read_image(r->dataset, r->first + i, &r->images[i]);
+    if (r->statuses[i] != AD_OK)
+        snprintf(r->sentences[i], sizeof r->sentences[i], "%s", ad_last_error_message());
+}
+
+static void read_some(adi_read_ahead *r)
+{
+    const ad_context *context = r->dataset->context;
+    const int64_t left = ad_dataset_count(r->dataset) - r->next;
+    int64_t count = r->dataset->callback ? 1 : context->num_threads;
+    count = count < ADI_READ_AHEAD ? count : ADI_READ_AHEAD;
+    r->first = r->next;
+    r->held = count < left ? count : left;
+    if (r->held > 1)
+        context->backend->kernels->each(context->num_threads, r->held, read_one, r);
+    else if (r->held == 1)
+        read_one(r, 0);
+}
+
+ad_status adi_read_ahead_next(adi_read_ahead *r, ad_image *out_image)
+{
+    if (r->next == r->first + r->held)
+        read_some(r);
+    const int64_t i = r->next++ - r->first;
+    if (r->statuses[i] == AD_OK)
+        *out_image = r->images[i];
+    else if (r->statuses[i] == AD_ERR_OUT_OF_MEMORY)
+        return adi_fail_memory();
+    else
+        return adi_fail(r->statuses[i], "%s", r->sentences[i]);
+    return AD_OK;
+}
+
+void adi_read_ahead_end(adi_read_ahead *r)
+{
+    for (; r->next < r->first + r->held; r->next++)
+        if (r->statuses[r->next - r->first] == AD_OK)
+            ad_image_release(&r->images[r->next - r->first]);
+}
