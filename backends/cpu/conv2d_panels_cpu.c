@@ -9,7 +9,7 @@
 enum {
     LEAST_POSITIONS = 128, /* of a band, while there are channels to cut */
     MOST_POSITIONS = 512,
-    COPY_BYTES = 256 << 10, /* of a band's input: a quarter to half of a common L2 */
+    COPY_BYTES = 2 << 20,  /* of a band's input: then large filters are not read too often */
     WANTED_TASKS = 8,       /* so that every thread has work */
     LEAST_COLUMNS = 64,
     ROW_POSITIONS = 64, /* of what has no rows of its own */

@@ -1,9 +1,11 @@
 /* A pointwise convolution and the depthwise one that alone reads it, as in MBConv blocks: the wide tensor between the
- * two is made a row and a few channels at a time and never leaves the cache. A task has a strip of output rows and some channels; as many rows as the depthwise kernel has lie in a ring. */
+ * two is made a few rows and channels at a time and never leaves the cache. A task has a strip of output rows and some
+ * channels; as many rows as the depthwise kernel reads lie in a ring. */
 #include "isa_cpu.h"
 
 enum {
     CHANNELS = 2 * ADI_LANES, /* at a time: whole panels of every instruction set */
+    POSITIONS = 48,           /* of a product, at least */
     PART_OF_DEPTH = 256,      /* of the pointwise filters at a time */
     WANTED_TASKS = 8,         /* so that every thread has work */
     LEAST_SHARE = 8           /* rows to each one that is made twice, where strips meet */
@@ -24,9 +26,22 @@ static strips cut(const adi_conv2d_dims *d)
     return s;
 }
 
+/* Rows of the wide tensor that one product makes: short ones together. */
+static int64_t rows_at_once(const adi_conv2d_dims *d)
+{
+    return adi_ceil_div(POSITIONS, d->w);
+}
+
+/* Room for what the kernel reads while the next rows are made, in whole products. */
+static int64_t ring_rows(const adi_conv2d_dims *d)
+{
+    const int64_t once = rows_at_once(d);
+    return adi_ceil_div(d->kh + once - 1, once) * once;
+}
+
 static size_t ring_bytes(const adi_conv2d_dims *d)
 {
-    return adi_whole_lines((size_t)(d->kh * d->w * CHANNELS) * sizeof(float));
+    return adi_whole_lines((size_t)(ring_rows(d) * d->w * CHANNELS) * sizeof(float));
 }
 
 int adi_expand_dw_suits_cpu(const adi_conv2d_dims *first, const adi_conv2d_dims *d, adi_conv2d_algorithm wanted)
@@ -40,13 +55,13 @@ size_t adi_expand_dw_scratch_cpu(const adi_conv2d_dims *d, int32_t num_threads)
     return ring_bytes(d) * (size_t)num_threads;
 }
 
-/* Row iy of the wide tensor, channels k0 .. k0 + channels. */
-static void expand_row(const adi_isa *isa, float *to, const float *x, const adi_expansion *first, int64_t k0,
-                       int64_t channels)
+/* Positions of the wide tensor, channels k0 .. k0 + channels. */
+static void expand(const adi_isa *isa, float *to, const float *x, int64_t positions, const adi_expansion *first,
+                   int64_t k0, int64_t channels)
 {
     const adi_conv2d_dims *d = &first->d;
     adi_panel_gemm g = {
-        .rows = d->w,
+        .rows = positions,
         .columns = channels,
         .pieces = 1,
         .y = to,
@@ -74,14 +89,17 @@ static void run_strip(const adi_isa *isa, float *ring, float *y, const float *x,
 {
     const int64_t channels = adi_min(CHANNELS, d->c - k0), slot = d->w * CHANNELS;
     const float *image = x + n * d->h * d->w * first->d.c;
-    int64_t next = 0; /* the first row that was not made */
+    const int64_t once = rows_at_once(d), room = ring_rows(d), before = r0 * d->stride - d->pad_top;
+    const int64_t begin = before > 0 ? before : 0, end = adi_min((r1 - 1) * d->stride - d->pad_top + d->kh, d->h);
+    int64_t next = begin; /* the first row that was not made; rows lie in the ring from `begin` on */
     for (int64_t oy = r0; oy < r1; oy++) {
         const int64_t top = oy * d->stride - d->pad_top;
         const float *rows[ADI_DEPTHWISE_ROWS];
-        for (next = next < top ? top : next; next < adi_min(top + d->kh, d->h); next++)
-            expand_row(isa, ring + next % d->kh * slot, image + next * d->w * first->d.c, first, k0, channels);
+        for (; next < adi_min(top + d->kh, d->h); next += once)
+            expand(isa, ring + (next - begin) % room * slot, image + next * d->w * first->d.c,
+                   adi_min(once, end - next) * d->w, first, k0, channels);
         for (int64_t ky = 0; ky < d->kh; ky++)
-            rows[ky] = top + ky >= 0 && top + ky < d->h ? ring + (top + ky) % d->kh * slot : NULL;
+            rows[ky] = top + ky >= 0 && top + ky < d->h ? ring + (top + ky - begin) % room * slot : NULL;
         const adi_depthwise_row g =
             adi_depthwise_row_cpu(d, rows, y, w, e, n, oy, k0, channels, CHANNELS);
         isa->depthwise_row(&g);
