@@ -126,24 +126,24 @@ static ad_status check_backbone(const ad_backbone *backbone, const adi_safetenso
     return check_layers(backbone, file, taps, count);
 }
 
-/* Build the scorer that `file` describes on `backbone`. */
+/* Build the scorer that `file` describes on `backbone`, which nobody else has where it is its `own`. */
 static ad_status load_onto(ad_backbone *backbone, const adi_safetensors *file, const adi_method *method,
-                           int32_t embedded, ad_scorer **out_scorer)
+                           int32_t embedded, int32_t own, ad_scorer **out_scorer)
 {
     const char *wanted = adi_st_meta(file, "adfeat.backbone");
     if (!wanted || strlen(wanted) != 16)
         return adi_fail(AD_ERR_FORMAT, "the scorer's metadata has no proper 'adfeat.backbone'");
     void *model = NULL;
     ADI_TRY(method->load(backbone->context, backbone->network->graph, file, &model));
-    if (!embedded) {
-        int32_t count = 0;
-        const int32_t *taps = method->taps(model, &count);
-        const ad_status status = check_backbone(backbone, file, wanted, taps, count);
-        if (status != AD_OK) {
-            method->destroy_model(model);
-            return status;
-        }
+    int32_t count = 0;
+    const int32_t *taps = method->taps(model, &count);
+    const ad_status status = embedded ? AD_OK : check_backbone(backbone, file, wanted, taps, count);
+    if (status != AD_OK) {
+        method->destroy_model(model);
+        return status;
     }
+    if (own) /* the layers behind those of the scorer may be most of the network */
+        adi_network_forget(backbone->network, taps, count);
     return adi_scorer_wrap(backbone, method, model, wanted, out_scorer);
 }
 
@@ -175,7 +175,7 @@ static ad_status load_file(ad_context *context, const adi_safetensors *file, con
     const int32_t embedded = embedded_text && strcmp(embedded_text, "1") == 0;
     ad_backbone *backbone = NULL;
     ADI_TRY(open_backbone(context, file, embedded, weights_path, &backbone));
-    const ad_status status = load_onto(backbone, file, method, embedded, out_scorer);
+    const ad_status status = load_onto(backbone, file, method, embedded, 1, out_scorer);
     ad_backbone_destroy(backbone); /* the scorer holds its own */
     return status;
 }
@@ -212,7 +212,7 @@ ad_status ad_scorer_load_onto(ad_backbone *backbone, const char *path, ad_scorer
     const adi_method *method;
     ad_status status = check_kind(file, &method);
     if (status == AD_OK)
-        status = load_onto(backbone, file, method, 0, out_scorer);
+        status = load_onto(backbone, file, method, 0, 0, out_scorer);
     adi_st_close(file);
     return adi_fail_in_file(status, "scorer", path);
 }

@@ -34,6 +34,9 @@ ad_status adi_network_examine(adi_graph *graph, const adi_safetensors *file, con
                               adi_dialect *out_dialect);
 void adi_network_destroy(adi_network *network);
 
+/* Gives back the parameters that none of the taps needs, of a network that has no plans yet. */
+void adi_network_forget(adi_network *network, const int32_t *taps, int32_t tap_count);
+
 /* 1 where every node that the tap needs has its parameters. */
 int32_t adi_network_tap_available(const adi_network *network, int32_t tap);
 /* needed[node] = 1 for every node that the given taps depend on. */

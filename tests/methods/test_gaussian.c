@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "harness/fault_alloc.h"
 #include "harness/method_case.h"
 
 static void set(ad_gaussian_options *o, const char *key, const char *value)
@@ -269,6 +270,57 @@ static void options_out_of_range(void **state)
 #undef REFUSE
 }
 
+/* A scorer that was loaded with a backbone of its own keeps no parameters behind its layers; on a backbone that others
+ * have it changes nothing. */
+static void a_loaded_scorer_keeps_what_it_needs(void **state)
+{
+    const fixture *f = *state;
+    const long behind = (long)sizeof(float) * (8 * 8 * 9 + 8 + 8 * 9 + 8 + 12 * 8 + 12); /* body, depth, point */
+    fault_alloc alloc = {0};
+    ad_context_options c;
+    ad_gaussian_options o;
+    ad_fitter *fit = NULL;
+    ad_context *context = NULL;
+    ad_backbone *net = NULL;
+    ad_scorer *scorer = NULL, *onto = NULL, *own = NULL;
+    ad_gaussian_options_init(&o, sizeof o);
+    set(&o, "layers", "shallow");
+    assert_int_equal(ad_gaussian_fitter_create(f->net, &o, &fit), AD_OK);
+    assert_int_equal(ad_fit(fit, f->good, NULL, &scorer), AD_OK);
+    assert_int_equal(ad_scorer_save(scorer, f->file, NULL), AD_OK);
+    ad_context_options_init(&c, sizeof c);
+    c.alloc = fault_alloc_get;
+    c.free = fault_alloc_put;
+    c.alloc_user = &alloc;
+    assert_int_equal(ad_context_create(&c, &context), AD_OK);
+    const long before = atomic_load(&alloc.bytes);
+    assert_int_equal(tiny_open(context, f->weights, &net), AD_OK);
+    assert_int_equal(ad_scorer_load_onto(net, f->file, &onto), AD_OK);
+    const long whole = atomic_load(&alloc.bytes) - before;
+    float deep[TINY_SIDE * TINY_SIDE];
+    uint8_t pixels[TINY_PIXELS];
+    tiny_image(pixels, 1, 0);
+    const ad_image image = AD_IMAGE_INIT(AD_PIXEL_RGB8, pixels, TINY_SIDE, TINY_SIDE, TINY_SIDE * 3);
+    ad_features features = {.struct_size = sizeof features, .layer = "deep", .data = deep, .capacity = 8 * 8 * 12};
+    assert_int_equal(ad_extract_features(net, &image, NULL, &features, 1), AD_OK);
+    ad_backbone_destroy(net);
+    ad_scorer_destroy(onto);
+    assert_int_equal(ad_scorer_load(context, f->file, f->weights, &own), AD_OK);
+    const long kept = atomic_load(&alloc.bytes) - before;
+    if (whole - kept < behind)
+        fail_msg("%ld bytes kept of %ld, which has %ld behind its layer", kept, whole, behind);
+    assert_true(score_of(own, 100, 1, NULL) == score_of(scorer, 100, 1, NULL));
+    const ad_scorer_save_options embed = {.struct_size = sizeof embed, .embed_backbone = 1};
+    assert_int_equal(ad_scorer_save(own, f->file, &embed), AD_OK);
+    ad_scorer_destroy(own);
+    assert_int_equal(ad_scorer_load(context, f->file, NULL, &own), AD_OK);
+    assert_true(score_of(own, 100, 1, NULL) == score_of(scorer, 100, 1, NULL));
+    ad_scorer_destroy(own);
+    ad_context_destroy(context);
+    ad_scorer_destroy(scorer);
+    ad_fitter_destroy(fit);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -276,6 +328,7 @@ int main(void)
         cmocka_unit_test(file_keeps_the_bits),     cmocka_unit_test(merged_equals_sequential),
         cmocka_unit_test(too_little_to_fit),       cmocka_unit_test(layers_of_the_same_name),
         cmocka_unit_test(belongs_together),
+        cmocka_unit_test(a_loaded_scorer_keeps_what_it_needs),
         cmocka_unit_test(every_flipped_bit_is_found), cmocka_unit_test(presets),
         cmocka_unit_test(options_as_text),
         cmocka_unit_test(options_out_of_range),
