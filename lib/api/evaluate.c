@@ -1,10 +1,9 @@
 /* ad_evaluate: every image of a labelled set through a scorer, and what that says of it. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "api/read_ahead.h"
+#include "core/clock.h"
 #include "core/options.h"
 #include "methods/method.h"
 #include "stats/metrics.h"
@@ -29,13 +28,6 @@ typedef struct evaluation {
     uint8_t *mask; /* a resized mask */
     adi_pixel_metrics *pixels;
 } evaluation;
-
-static double now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
 
 static ad_status room_for_map(evaluation *e, int64_t width, int64_t height)
 {
@@ -96,10 +88,10 @@ static ad_status score_one(evaluation *e, int64_t index, const ad_sample *sample
     if (e->with_maps)
         ADI_TRY(room_for_map(e, w, h));
     const ad_map map = AD_MAP_INIT(e->map, w, h, w * (int64_t)sizeof(float));
-    const double before = now_ms();
+    const double before = adi_now_ms();
     ADI_TRY(e->with_maps ? ad_anomaly_map(e->scorer, image, &map, &e->scores[index])
                          : ad_score_image(e->scorer, image, &e->scores[index]));
-    e->times[index] = now_ms() - before;
+    e->times[index] = adi_now_ms() - before;
     return e->with_maps ? add_pixels(e, index, sample, image, &map) : AD_OK;
 }
 
@@ -147,12 +139,6 @@ static ad_status masks_complete(const ad_dataset *dataset, int32_t *out_complete
     return AD_OK;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* A figure that needs both classes is NaN when there is one. */
 static ad_status or_nan(ad_status status, double *figure)
 {
@@ -178,8 +164,7 @@ static ad_status measure(evaluation *e, ad_evaluation *out)
         ADI_TRY(or_nan(adi_pixel_metrics_auroc(e->pixels, &out->pixel_auroc), &out->pixel_auroc));
         ADI_TRY(or_nan(adi_pixel_metrics_aupro(e->pixels, 0.3, &out->au_pro), &out->au_pro));
     }
-    qsort(e->times, n, sizeof *e->times, by_value);
-    out->ms_per_image = (e->times[(n - 1) / 2] + e->times[n / 2]) / 2.0;
+    out->ms_per_image = adi_median(e->times, n);
     out->images = e->count;
     out->eval_size = e->eval_size;
     for (size_t i = 0; i < n; i++)

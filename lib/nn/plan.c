@@ -220,44 +220,25 @@ static ad_status place(adi_plan *plan)
     return status;
 }
 
-/* The call that has filters to lay out, and its op. */
-static adi_op_call *packed_call(adi_step *s, const adi_op **out_op)
-{
-    *out_op = s->call.first ? &adi_op_conv2d : s->node->op;
-    return s->call.first ? &s->first : &s->call;
-}
-
-static size_t whole_lines(size_t bytes)
-{
-    return (bytes + ADI_ALIGNMENT - 1) / ADI_ALIGNMENT * ADI_ALIGNMENT;
-}
-
-static void pack_step(void *user, int64_t i)
-{
-    const adi_plan *plan = user;
-    adi_step *s = &plan->steps[i];
-    const adi_op *op;
-    adi_op_call *call = packed_call(s, &op);
-    if (s->packed_bytes)
-        op->pack(plan->kernels, call, (char *)plan->packed + s->packed_offset);
-}
-
-/* Each step chooses its kernel, and has its weights laid out for it, a step a task. */
+/* Each step chooses its kernel, and has its weights laid out for it: by the calling thread alone, since a process that
+ * loads and then forks must not have started others. */
 static ad_status pack(adi_plan *plan)
 {
-    size_t bytes = 0;
-    for (int32_t i = 0; i < plan->step_count; i++) {
-        adi_step *s = &plan->steps[i];
-        const adi_op *op;
-        adi_op_call *call = packed_call(s, &op);
-        s->packed_offset = bytes;
-        s->packed_bytes = op->choose ? op->choose(plan->kernels, call) : 0;
-        bytes += whole_lines(s->packed_bytes);
+    for (int pass = 0; pass < 2; pass++) {
+        size_t at = 0;
+        for (int32_t i = 0; i < plan->step_count; i++) {
+            adi_step *s = &plan->steps[i];
+            const adi_op *op = s->call.first ? &adi_op_conv2d : s->node->op;
+            adi_op_call *call = s->call.first ? &s->first : &s->call;
+            const size_t bytes = op->choose ? op->choose(plan->kernels, call) : 0;
+            if (pass == 1 && bytes)
+                op->pack(plan->kernels, call, (char *)plan->packed + at);
+            at += (bytes + ADI_ALIGNMENT - 1) / ADI_ALIGNMENT * ADI_ALIGNMENT;
+        }
+        if (pass == 0 && at && !(plan->packed = adi_alloc(plan->allocator, at)))
+            return adi_fail_memory();
+        plan->packed_bytes = at;
     }
-    if (bytes && !(plan->packed = adi_alloc(plan->allocator, bytes)))
-        return adi_fail_memory();
-    plan->packed_bytes = bytes;
-    plan->kernels->each(plan->num_threads, plan->step_count, pack_step, plan);
     return AD_OK;
 }
 

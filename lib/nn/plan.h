@@ -14,7 +14,6 @@ typedef struct adi_step {
     int32_t x, x2, gate;   /* steps whose results are read: -1 the input, -2 nothing */
     size_t offset;         /* of the result, in floats from the block's start */
     int32_t last_use;      /* the last step that reads the result; step_count for a tap */
-    size_t packed_offset, packed_bytes; /* of its filters in the plan's */
 } adi_step;
 
 typedef struct adi_plan_tap {

@@ -1,7 +1,5 @@
 /* Running a plan: each step in its turn. */
-#include <stdlib.h>
-#include <time.h>
-
+#include "core/clock.h"
 #include "nn/plan.h"
 
 static const float *result_of(const adi_plan *plan, const float *block, int32_t step)
@@ -36,35 +34,19 @@ ad_status adi_plan_run(const adi_plan *plan, float *block, void *scratch)
     return AD_OK;
 }
 
-static double now_ms(void)
-{
-    struct timespec t = {0, 0};
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
-}
-
-static int by_value(const void *left, const void *right)
-{
-    const double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
 ad_status adi_plan_profile(const adi_plan *plan, float *block, void *scratch, int32_t runs, double *times,
                            double *out_ms)
 {
     const adi_exec ex = {plan->num_threads, scratch};
     for (int32_t r = -1; r < runs; r++) /* one to warm up */
         for (int32_t i = 0; i < plan->step_count; i++) {
-            const double before = now_ms();
+            const double before = adi_now_ms();
             ADI_TRY(run_step(plan, &ex, block, i));
             if (r >= 0)
-                times[(size_t)i * (size_t)runs + (size_t)r] = now_ms() - before;
+                times[(size_t)i * (size_t)runs + (size_t)r] = adi_now_ms() - before;
         }
-    for (int32_t i = 0; i < plan->step_count; i++) {
-        double *of_step = times + (size_t)i * (size_t)runs;
-        qsort(of_step, (size_t)runs, sizeof *of_step, by_value);
-        out_ms[i] = 0.5 * (of_step[runs / 2] + of_step[(runs - 1) / 2]);
-    }
+    for (int32_t i = 0; i < plan->step_count; i++)
+        out_ms[i] = adi_median(times + (size_t)i * (size_t)runs, (size_t)runs);
     return AD_OK;
 }
 

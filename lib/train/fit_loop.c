@@ -4,8 +4,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "core/clock.h"
 #include "train/split.h"
 
 /* One call of adi_fit_loop_run(). */
@@ -17,13 +17,6 @@ typedef struct running {
     int32_t resumed;
     adi_batch_loss latest;
 } running;
-
-static double seconds_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static int32_t batches_of(const adi_fit_loop *loop)
 {
@@ -125,7 +118,7 @@ static int tell(const running *r, int32_t epoch_done)
     const ad_fit_options *o = r->control->options;
     if (!o->train)
         return 0;
-    const double seconds = seconds_now() - r->began, images = p->images > 0.0 ? p->images : 1.0;
+    const double seconds = 1e-3 * adi_now_ms() - r->began, images = p->images > 0.0 ? p->images : 1.0;
     const ad_train_progress progress = {
         .struct_size = sizeof progress,
         .epoch_done = epoch_done,
@@ -315,7 +308,7 @@ ad_status adi_fit_loop_run(adi_fit_loop *loop, const adi_fit_control *control)
 {
     if (loop->finished)
         return AD_OK;
-    running r = {.loop = loop, .control = control, .began = seconds_now()};
+    running r = {.loop = loop, .control = control, .began = 1e-3 * adi_now_ms()};
     const ad_fit_options *o = control->options;
     if (o->checkpoint_dir && o->resume)
         ADI_TRY(adi_checkpoint_load(loop->allocator, o->checkpoint_dir, loop->trainee, &loop->position,

@@ -9,21 +9,12 @@ the median of the rounds' medians; all cells are measured once a round.
 import argparse
 import os
 import statistics
-import subprocess
-import sys
 
-QUIET = 0.3  # load above which nothing is reported
+from bench_common import load_before, run, write
+
 SIZES = [224, 256, 384, 512, 768, 1024, 1536, 2048]
 BATCHES = [1, 2, 4, 8, 16, 32]
 THREADS = [1, 2]
-
-
-def run(*command):
-    """Standard output of a command that must succeed."""
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
-    return done.stdout
 
 
 def measure(adfeat, *options):
@@ -57,9 +48,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--force", action="store_true")
     args = parser.parse_args()
-    load = os.getloadavg()[0]
-    if load > QUIET and not args.force:
-        raise SystemExit(f"the load is {load:.2f}: times would say little; wait, or --force")
+    load = load_before(args.force)
     os.makedirs(args.work, exist_ok=True)
     adfeat = os.path.join(args.build, "examples", "adfeat", "adfeat")
     scorer = os.path.join(args.work, "growth.safetensors")
@@ -79,11 +68,7 @@ def main():
     lines += ["", "Score and map of a gaussian scorer (ResNet-18 layer3 at 256), by the images of one `ad_score_batch()`, "
               "per image:", ""]
     lines += table(BATCHES, "images", batches, ("images a second", lambda ms, batch: 1e3 / ms))
-    text = "\n".join(lines) + "\n"
-    print(text)
-    if args.out:
-        with open(args.out, "w", encoding="utf-8") as out:
-            out.write(text)
+    write(lines, args.out)
 
 
-sys.exit(main())
+main()

@@ -4,8 +4,8 @@ scikit-learn's Ledoit and Wolf. Writes Markdown.
 
     padim.py BUILD WEIGHTS DATA [--work DIR] [--out FILE] [--rounds 5] [--runs 20] [--threads 2] [--force]
 
-BUILD is a build folder, WEIGHTS a ResNet-18 with folded batch norms, DATA a category in MVTec AD layout. DIR/peers (default
-bench_work) is a virtual environment with anomalib, scikit-learn, safetensors and pillow; networks.py makes its first parts.
+BUILD is a build folder with tests, WEIGHTS a ResNet-18 with folded batch norms, DATA a category in MVTec AD layout. The first
+run makes DIR/peers (DIR is bench_work by default), a virtual environment with anomalib and what it needs from the package index.
 """
 import argparse
 import glob
@@ -14,17 +14,10 @@ import statistics
 import subprocess
 import sys
 
+from bench_common import load_before, run, write
+
 HERE = os.path.dirname(os.path.abspath(__file__))
-QUIET = 0.3  # load above which nothing is reported
 SIZE, IMAGES, POSITIONS = 256, 200, 64
-
-
-def run(*command):
-    """Standard output of a command that must succeed."""
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
-    return done.stdout
 
 
 def fields(line):
@@ -32,6 +25,14 @@ def fields(line):
     words = line.split()
     start = next(i for i, word in enumerate(words) if word.endswith("_ms"))
     return dict(zip(words[start::2], words[start + 1::2]))
+
+
+def make_environment(python, folder):
+    """The virtual environment, unless it is there."""
+    if not os.path.exists(python):
+        run(sys.executable, "-m", "venv", folder)
+    if subprocess.run([python, "-c", "import anomalib, sklearn, safetensors"], capture_output=True).returncode:
+        run(python, "-m", "pip", "install", "-q", "anomalib", "scikit-learn", "safetensors", "pillow")
 
 
 def prepare(args, adfeat, python):
@@ -113,11 +114,11 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--force", action="store_true")
     args = parser.parse_args()
-    load = os.getloadavg()[0]
-    if load > QUIET and not args.force:
-        raise SystemExit(f"the load is {load:.2f}: times would say little; wait, or --force")
+    load = load_before(args.force)
     adfeat = os.path.join(args.build, "examples", "adfeat", "adfeat")
     python = os.path.join(args.work, "peers", "bin", "python")
+    os.makedirs(args.work, exist_ok=True)
+    make_environment(python, os.path.join(args.work, "peers"))
     files = prepare(args, adfeat, python)
     versions = [v for v in run(python, "-m", "pip", "list", "--format=freeze").split()
                 if v.split("==")[0] in ("anomalib", "torch", "scikit-learn")]
@@ -128,11 +129,7 @@ def main():
               "| dimensions | adfeat | rounds' spread | off | ratio | on, its default | ratio |",
               "| --- | --- | --- | --- | --- | --- | --- |"]
     lines += [measure_statistics(args, python, d) for d in (100, 448)]
-    text = "\n".join(lines) + "\n"
-    print(text)
-    if args.out:
-        with open(args.out, "w", encoding="utf-8") as out:
-            out.write(text)
+    write(lines, args.out)
 
 
-sys.exit(main())
+main()

@@ -395,7 +395,7 @@ static void options_as_text(void **state)
     assert_int_equal(ad_backbone_options_set(&o, "colour", "red"), AD_ERR_INVALID_ARGUMENT);
     assert_string_equal(
         ad_last_error_message(),
-        "a backbone has no option 'colour': there are padding, batchnorm_eps, prefix");
+        "a backbone has no option 'colour': there are padding, batchnorm_eps, prefix, convolution");
     assert_int_equal(ad_backbone_options_set(&o, "prefix", "net."), AD_OK);
     assert_string_equal(o.prefix, "net.");
     assert_int_equal(ad_backbone_options_set(NULL, "prefix", "x"), AD_ERR_INVALID_ARGUMENT);
