@@ -159,11 +159,8 @@ ad_status ad_extract_features(ad_backbone *backbone, const ad_image *image,
         ADI_TRY(adi_layers_parse(g, features[i].layer, &taps[i], &one));
     }
     ADI_TRY(adi_image_check(image));
-    ad_preprocess asked;
     adi_preprocess resolved;
-    ad_preprocess_init(&asked, sizeof asked);
-    ADI_TRY(adi_options_take(&asked, sizeof asked, preprocess, "ad_preprocess"));
-    ADI_TRY(adi_preprocess_resolve(&asked, g, &resolved));
+    ADI_TRY(adi_preprocess_take(preprocess, g, &resolved));
     adi_shared_extractor *shared = NULL;
     ADI_TRY(share_extractor(backbone, &resolved, taps, count, &shared));
     adi_workspace *w = NULL;

@@ -1,5 +1,4 @@
 /* ad_backbone_profile(): the plan of a network's features, and the time of each step. */
-#include "core/options.h"
 #include "methods/method.h"
 #include "nn/arena.h"
 
@@ -128,11 +127,8 @@ ad_status ad_backbone_profile(ad_backbone *backbone, const ad_preprocess *prepro
     const adi_graph *g = backbone->network->graph;
     int32_t taps[ADI_MAX_LAYERS], count = 1;
     ADI_TRY(layers ? adi_layers_parse(g, layers, taps, &count) : deepest(backbone->network, taps));
-    ad_preprocess asked;
     adi_preprocess resolved;
-    ad_preprocess_init(&asked, sizeof asked);
-    ADI_TRY(adi_options_take(&asked, sizeof asked, preprocess, "ad_preprocess"));
-    ADI_TRY(adi_preprocess_resolve(&asked, g, &resolved));
+    ADI_TRY(adi_preprocess_take(preprocess, g, &resolved));
     adi_extractor *x = NULL;
     adi_workspace *w = NULL;
     ADI_TRY(adi_extractor_create(backbone->context, backbone->network, &resolved, taps, count, &x));

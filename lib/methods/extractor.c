@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/options.h"
+
 ad_status adi_preprocess_resolve(const ad_preprocess *asked, const adi_graph *graph, adi_preprocess *out)
 {
     ADI_CHECK_ARG(asked->size >= 0 && asked->size <= 4096, "size is %d, 1 to 4096 is possible",
@@ -28,6 +30,14 @@ ad_status adi_preprocess_resolve(const ad_preprocess *asked, const adi_graph *gr
                       (double)out->std[i], i);
     }
     return AD_OK;
+}
+
+ad_status adi_preprocess_take(const ad_preprocess *caller, const adi_graph *graph, adi_preprocess *out)
+{
+    ad_preprocess asked;
+    ad_preprocess_init(&asked, sizeof asked);
+    ADI_TRY(adi_options_take(&asked, sizeof asked, caller, "ad_preprocess"));
+    return adi_preprocess_resolve(&asked, graph, out);
 }
 
 static ad_status unknown_layer(const adi_graph *graph, const char *name, size_t length)

@@ -36,6 +36,8 @@ typedef struct adi_extractor {
 
 /* Defaults filled in from the graph, and every field checked. */
 ad_status adi_preprocess_resolve(const ad_preprocess *asked, const adi_graph *graph, adi_preprocess *out);
+/* The same of a caller's struct of any size; NULL: the defaults. */
+ad_status adi_preprocess_take(const ad_preprocess *caller, const adi_graph *graph, adi_preprocess *out);
 
 /* Comma-separated names to tap indices; AD_ERR_INVALID_ARGUMENT lists what there is. */
 ad_status adi_layers_parse(const adi_graph *graph, const char *layers, int32_t *out_taps,
