@@ -91,7 +91,7 @@ static void the_first_failure_is_said(void **state)
     frames *s = make_frames();
     ad_backbone *net = NULL;
     ad_scorer *scorer = fit_on(f->context, f, &net);
-    s->images[6].row_bytes = 1;
+    s->images[5].row_bytes = s->images[6].row_bytes = 1;
     s->images[3].row_bytes = 2;
     assert_int_equal(ad_score_batch(scorer, s->images, IMAGES, NULL, s->scores), AD_ERR_INVALID_ARGUMENT);
     assert_true(strncmp(ad_last_error_message(), "image 3 of 7: ", 14) == 0);
@@ -101,7 +101,7 @@ static void the_first_failure_is_said(void **state)
         assert_int_equal(ad_score_image(scorer, &s->images[i], &score), AD_OK);
         assert_true(score == s->scores[i]);
     }
-    s->images[3].row_bytes = s->images[6].row_bytes = TINY_SIDE * 3;
+    s->images[3].row_bytes = s->images[5].row_bytes = s->images[6].row_bytes = TINY_SIDE * 3;
     s->maps[5].data = NULL;
     assert_int_equal(ad_score_batch(scorer, s->images, IMAGES, s->maps, NULL), AD_ERR_INVALID_ARGUMENT);
     assert_string_equal(ad_last_error_message(), "image 5 of 7: map: data is NULL");
