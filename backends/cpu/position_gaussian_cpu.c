@@ -8,11 +8,6 @@
 
 enum { TILE = 16, ADD_TILE = 4 }; /* positions of a task */
 
-static size_t whole_lines(size_t bytes)
-{
-    return (bytes + 63) / 64 * 64;
-}
-
 static void *own_scratch(const adi_exec *ex, size_t bytes)
 {
     return (char *)ex->scratch + bytes * (size_t)adi_thread_index();
@@ -23,7 +18,7 @@ static void *own_scratch(const adi_exec *ex, size_t bytes)
 /* Of ADD_TILE positions, so that an image's vectors are read in longer runs. */
 static size_t add_bytes(const adi_position_dims *d, int64_t images)
 {
-    return whole_lines((size_t)(ADD_TILE * images * ADI_OUTER_STRIDE(d->d)) * sizeof(double));
+    return adi_whole_lines((size_t)(ADD_TILE * images * ADI_OUTER_STRIDE(d->d)) * sizeof(double));
 }
 
 size_t adi_position_gaussian_add_scratch_cpu(const adi_position_dims *d, int64_t images,
@@ -66,7 +61,7 @@ void adi_position_gaussian_add_cpu(const adi_exec *ex, double *sums, const float
 
 static size_t factor_bytes(const adi_position_dims *d)
 {
-    return whole_lines((size_t)(d->d * d->d) * sizeof(double));
+    return adi_whole_lines((size_t)(d->d * d->d) * sizeof(double));
 }
 
 size_t adi_position_gaussian_factor_scratch_cpu(const adi_position_dims *d, int32_t num_threads)
@@ -135,7 +130,7 @@ ad_status adi_position_gaussian_factor_cpu(const adi_exec *ex, float *factor, do
 /* The differences from the mean, and their products. */
 static size_t fwd_bytes(const adi_position_dims *d)
 {
-    return whole_lines((size_t)(d->d + ADI_DISTANCE_FLOATS(d->d)) * sizeof(float));
+    return adi_whole_lines((size_t)(d->d + ADI_DISTANCE_FLOATS(d->d)) * sizeof(float));
 }
 
 size_t adi_position_gaussian_fwd_scratch_cpu(const adi_position_dims *d, int32_t num_threads)

@@ -227,16 +227,6 @@ static int map_batch(const bench_state *s)
     return ad_score_batch(s->scorer, s->images, s->batch, s->maps, s->scores) ? cli_fail_library() : CLI_OK;
 }
 
-static int score_one(const bench_state *s)
-{
-    return ad_score_image(s->scorer, &s->image, s->scores) ? cli_fail_library() : CLI_OK;
-}
-
-static int map_one(const bench_state *s)
-{
-    return ad_anomaly_map(s->scorer, &s->image, s->maps, s->scores) ? cli_fail_library() : CLI_OK;
-}
-
 static int prepare_batch(bench_state *s)
 {
     const size_t n = (size_t)s->batch, pixels = (size_t)s->image.width * (size_t)s->image.height;
@@ -265,9 +255,9 @@ static int bench_scorer(bench_state *s, int embedded)
     if (code == CLI_OK)
         code = prepare_batch(s);
     if (code == CLI_OK)
-        code = measure(s, "score", s->batch, s->batch > 1 ? score_batch : score_one);
+        code = measure(s, "score", s->batch, score_batch);
     if (code == CLI_OK && info.has_map)
-        code = measure(s, "map", s->batch, s->batch > 1 ? map_batch : map_one);
+        code = measure(s, "map", s->batch, map_batch);
     return code == CLI_OK ? print_memory() : code;
 }
 

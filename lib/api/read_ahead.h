@@ -5,14 +5,14 @@
 
 #include "device/device.h"
 
-enum { ADI_READ_AHEAD = 8 /* images at most */, ADI_READ_SENTENCE = 512 };
+enum { ADI_READ_AHEAD = 8 }; /* images at most */
 
 typedef struct adi_read_ahead {
     const ad_dataset *dataset;
     int64_t first, held, next; /* images first .. first + held were read, those before `next` were given out */
     ad_image images[ADI_READ_AHEAD];
     ad_status statuses[ADI_READ_AHEAD];
-    char sentences[ADI_READ_AHEAD][ADI_READ_SENTENCE]; /* of those that could not be read */
+    char sentences[ADI_READ_AHEAD][ADI_MESSAGE_BYTES]; /* of those that could not be read */
 } adi_read_ahead;
 
 /* Nothing is read yet; the dataset outlives it. */

@@ -13,7 +13,7 @@ typedef struct batch {
     pthread_mutex_t lock; /* of what failed: the first image in their order */
     int64_t failed;
     ad_status status;
-    char sentence[512];
+    char sentence[ADI_MESSAGE_BYTES];
 } batch;
 
 static ad_status score_one(const batch *b, int64_t i)

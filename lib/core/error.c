@@ -5,9 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MESSAGE_BYTES = 1024 };
-
-static _Thread_local char message[MESSAGE_BYTES];
+static _Thread_local char message[ADI_MESSAGE_BYTES];
 
 /* Paths and names in a sentence come from outside: keep it one line. */
 static void keep_one_line(char *text)
@@ -36,7 +34,7 @@ ad_status adi_fail_memory(void)
 
 ad_status adi_fail_prefix(ad_status status, const char *format, ...)
 {
-    char before[MESSAGE_BYTES];
+    char before[ADI_MESSAGE_BYTES];
     memcpy(before, message, sizeof before);
     va_list args;
     va_start(args, format);

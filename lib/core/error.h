@@ -5,6 +5,8 @@
 
 #include "adfeat.h"
 
+enum { ADI_MESSAGE_BYTES = 1024 }; /* of a sentence, its end included */
+
 /* Write the sentence and return `status`, so that a failure reads `return adi_fail(...)`. */
 ad_status adi_fail(ad_status status, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -53,17 +53,13 @@ static ad_status average_shape(const char *node, const adi_attrs *attrs, const a
     return AD_OK;
 }
 
-static size_t mean_bytes(const adi_op_call *call)
-{
-    return ((size_t)call->in.c * sizeof(double) + 63) / 64 * 64;
-}
-
 /* The means in double, before they are rounded, and the sums of rows unless they are there. */
 static size_t average_scratch(const adi_kernels *k, const adi_op_call *call, int32_t num_threads)
 {
     (void)k;
     (void)num_threads;
-    return mean_bytes(call) + (call->row_sums ? 0 : (size_t)(call->in.n * call->in.h * call->in.c) * sizeof(float));
+    const size_t sums = call->row_sums ? 0 : (size_t)(call->in.n * call->in.h * call->in.c);
+    return (size_t)call->in.c * sizeof(double) + sums * sizeof(float);
 }
 
 /* From the sums of rows in any case: then the bits do not depend on where those were made. */
@@ -74,7 +70,7 @@ static ad_status average_forward(const adi_kernels *k, const adi_exec *ex, const
     const adi_shape *in = &call->in;
     const adi_pc d = {in->h, in->c};
     double *mean = ex->scratch;
-    float *own = (float *)(void *)((char *)ex->scratch + mean_bytes(call));
+    float *own = (float *)(void *)(mean + in->c);
     const float *sums = call->row_sums ? x + in->n * in->h * in->w * in->c : own;
     if (!call->row_sums)
         ADI_TRY(k->row_sums(ex, own, x, in->n * in->h, in->w, in->c));

@@ -1,4 +1,5 @@
 """What the benchmarks share: commands that must succeed, and a machine that is not busy."""
+import argparse
 import os
 import subprocess
 
@@ -11,6 +12,18 @@ def run(*command, **settings):
     if done.returncode:
         raise SystemExit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
     return done.stdout
+
+
+def parser_of(doc, names, rounds):
+    """Of a benchmark's arguments: `names`, where it works, where its table goes, and how often it measures."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in names:
+        parser.add_argument(name)
+    parser.add_argument("--work", default="bench_work")
+    parser.add_argument("--out")
+    parser.add_argument("--rounds", type=int, default=rounds)
+    parser.add_argument("--force", action="store_true")
+    return parser
 
 
 def load_before(force):

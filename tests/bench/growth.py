@@ -6,11 +6,10 @@
 BUILD is a build folder, WEIGHTS a ResNet-18, DATA good images of which a gaussian scorer at 256 is fitted. Each cell is
 the median of the rounds' medians; all cells are measured once a round.
 """
-import argparse
 import os
 import statistics
 
-from bench_common import load_before, run, write
+from bench_common import load_before, parser_of, run, write
 
 SIZES = [224, 256, 384, 512, 768, 1024, 1536, 2048]
 BATCHES = [1, 2, 4, 8, 16, 32]
@@ -40,13 +39,7 @@ def table(rows, name, measured, scale):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("build", "weights", "data"):
-        parser.add_argument(name)
-    parser.add_argument("--work", default="bench_work")
-    parser.add_argument("--out")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--force", action="store_true")
+    parser = parser_of(__doc__, ("build", "weights", "data"), 3)
     args = parser.parse_args()
     load = load_before(args.force)
     os.makedirs(args.work, exist_ok=True)

@@ -8,13 +8,12 @@ openvino, ncnn and pnnx from the package index, and networks with seeded weights
 PYTHON (default /usr/bin/python3; Debian's python3-torchvision), which is measured as well. A busy machine is refused
 unless --force; the peak of fused multiply-adds is probed before and after, and stands in the table.
 """
-import argparse
 import os
 import platform
 import statistics
 import sys
 
-from bench_common import load_before, run, write
+from bench_common import load_before, parser_of, run, write
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PYTHON = os.environ.get("PYTHON", "/usr/bin/python3")
@@ -98,15 +97,10 @@ def table(name, args, python, engines):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("build")
-    parser.add_argument("--work", default="bench_work")
-    parser.add_argument("--out")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser = parser_of(__doc__, ("build",), 5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--networks", default=",".join(NETWORKS))
     parser.add_argument("--engines", default=",".join(ENGINES))
-    parser.add_argument("--force", action="store_true")
     args = parser.parse_args()
     args.work = os.path.abspath(args.work)
     os.makedirs(args.work, exist_ok=True)

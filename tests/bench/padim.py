@@ -7,14 +7,13 @@ scikit-learn's Ledoit and Wolf. Writes Markdown.
 BUILD is a build folder with tests, WEIGHTS a ResNet-18 with folded batch norms, DATA a category in MVTec AD layout. The first
 run makes DIR/peers (DIR is bench_work by default), a virtual environment with anomalib and what it needs from the package index.
 """
-import argparse
 import glob
 import os
 import statistics
 import subprocess
 import sys
 
-from bench_common import load_before, run, write
+from bench_common import load_before, parser_of, run, write
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SIZE, IMAGES, POSITIONS = 256, 200, 64
@@ -104,15 +103,9 @@ def measure_statistics(args, python, d):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("build", "weights", "data"):
-        parser.add_argument(name)
-    parser.add_argument("--work", default="bench_work")
-    parser.add_argument("--out")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser = parser_of(__doc__, ("build", "weights", "data"), 5)
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--force", action="store_true")
     args = parser.parse_args()
     load = load_before(args.force)
     adfeat = os.path.join(args.build, "examples", "adfeat", "adfeat")

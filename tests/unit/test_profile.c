@@ -101,8 +101,8 @@ static void every_convolution(void **state)
         assert_int_equal(ad_extract_features(net, &image, NULL, &f, 1), AD_OK);
         seen k = {0};
         assert_int_equal(ad_backbone_profile(net, NULL, NULL, 1, keep, &k), AD_OK);
-        if (i == 2)
-            assert_true(strstr(k.line[1], "'panels'"));
+        if (i > 0) /* all of them can do the middle one */
+            assert_true(strstr(k.line[1], words[i]));
         ad_backbone_info info = {.struct_size = sizeof info};
         assert_int_equal(ad_backbone_get_info(net, &info), AD_OK);
         if (i > 0)

@@ -12,7 +12,7 @@
 
 #include "backend.h"
 #include "core/safetensors.h"
-#include "harness/guarded.h"
+#include "harness/op_case.h"
 #include "harness/seeded.h"
 #include "methods/blur.h"
 
@@ -176,6 +176,7 @@ static void keeps_mass(void **state)
 
 int main(void)
 {
+    op_seed();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equals_the_card),
         cmocka_unit_test(equals_the_golden_file),
