@@ -38,7 +38,8 @@ typedef enum adi_conv2d_algorithm {
     ADI_CONV2D_DIRECT,  /* the definition */
     ADI_CONV2D_BLAS,    /* unfolded tiles, a BLAS's GEMM */
     ADI_CONV2D_PANELS,  /* the image's rows times packed filters */
-    ADI_CONV2D_WINOGRAD /* F(4x4, 3x3) */
+    ADI_CONV2D_WINOGRAD, /* F(4x4, 3x3) */
+    ADI_CONV2D_WINOGRAD2 /* F(2x2, 3x3) */
 } adi_conv2d_algorithm;
 
 /* What a batch norm normalises with while it is trained: the batch's own mean and biased variance. */

@@ -262,8 +262,9 @@ typedef enum ad_convolution {
     AD_CONVOLUTION_AUTO     = 0, /**< what is fastest for each shape */
     AD_CONVOLUTION_BLAS     = 1, /**< unfolded in tiles, products by OpenBLAS: the portable way */
     AD_CONVOLUTION_PANELS   = 2, /**< products with packed filters: the least memory */
-    AD_CONVOLUTION_WINOGRAD = 3  /**< F(4x4, 3x3) wherever it is possible, else as AUTO: its filters take four
+    AD_CONVOLUTION_WINOGRAD = 3, /**< F(4x4, 3x3) wherever it is possible, else as AUTO: its filters take four
                                       times the memory (Lavin and Gray 2016, arXiv:1509.09308) */
+    AD_CONVOLUTION_WINOGRAD2 = 4 /**< F(2x2, 3x3) wherever it is possible, else as AUTO: 1.8 times the memory */
 } ad_convolution;
 
 /** What a weights file may leave open. For EfficientNets padding and batch-norm eps come, in
@@ -289,8 +290,8 @@ typedef struct ad_backbone_options {
 AD_API void ad_backbone_options_init(ad_backbone_options *options, size_t struct_size);
 /** Set one option by name from text: "padding" ("same_dynamic", "same_static",
  *  "same_static_v063", "symmetric", "auto"), "batchnorm_eps", "prefix", "convolution" ("auto", "blas",
- *  "panels", "winograd"). Strings are not copied: `value` must outlive the options for "prefix". @return AD_OK, AD_ERR_INVALID_ARGUMENT (the
- *  sentence lists what is possible) */
+ *  "panels", "winograd", "winograd2"). Strings are not copied: `value` must outlive the options for "prefix".
+ *  @return AD_OK, AD_ERR_INVALID_ARGUMENT (the sentence lists what is possible) */
 AD_NODISCARD AD_API ad_status ad_backbone_options_set(ad_backbone_options *options, const char *key,
                                                       const char *value);
 
@@ -410,8 +411,8 @@ typedef struct ad_step_info {
     int32_t     residual;      /**< 1: another step's result is added */
     const char *name;          /**< of the network's node, for example "layer1.0.conv1" */
     const char *op;            /**< "conv2d", "dwconv2d", "maxpool2d", ... */
-    const char *kernel;        /**< of a convolution "blas", "panels" or "winograd"; of a depthwise one that makes
-                                    its input itself, a few rows at a time, "expand"; else "" */
+    const char *kernel;        /**< of a convolution "blas", "panels", "winograd" or "winograd2"; of a depthwise one
+                                    that makes its input itself, a few rows at a time, "expand"; else "" */
     const char *activation;    /**< that the step applies: "relu", "silu", ..., or "" */
     int64_t     height;        /**< of the result */
     int64_t     width;

@@ -12,19 +12,32 @@ static int has_vectors(void)
     return adi_isa_cpu(0) != &adi_isa_plain_cpu;
 }
 
+/* 0: not Winograd's. */
+static int64_t tile_of(adi_conv2d_algorithm algorithm)
+{
+    return algorithm == ADI_CONV2D_WINOGRAD    ? ADI_WINOGRAD_LARGE
+           : algorithm == ADI_CONV2D_WINOGRAD2 ? ADI_WINOGRAD_SMALL
+                                               : 0;
+}
+
 adi_conv2d_algorithm adi_conv2d_choose_cpu(const adi_conv2d_dims *d, adi_conv2d_algorithm wanted)
 {
     if (wanted == ADI_CONV2D_BLAS || wanted == ADI_CONV2D_PANELS)
         return wanted;
-    if (adi_winograd_suits_packed_cpu(d, wanted == ADI_CONV2D_WINOGRAD))
+    switch (adi_winograd_tile_cpu(d, tile_of(wanted))) {
+    case ADI_WINOGRAD_LARGE:
         return ADI_CONV2D_WINOGRAD;
-    return has_vectors() ? ADI_CONV2D_PANELS : ADI_CONV2D_BLAS;
+    case ADI_WINOGRAD_SMALL:
+        return ADI_CONV2D_WINOGRAD2;
+    default:
+        return has_vectors() ? ADI_CONV2D_PANELS : ADI_CONV2D_BLAS;
+    }
 }
 
 size_t adi_conv2d_packed_bytes_cpu(const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm)
 {
-    if (algorithm == ADI_CONV2D_WINOGRAD)
-        return adi_winograd_filter_bytes_cpu(d);
+    if (tile_of(algorithm))
+        return adi_winograd_filter_bytes_cpu(d, tile_of(algorithm));
     if (algorithm == ADI_CONV2D_PANELS)
         return adi_conv2d_panel_bytes_cpu(d);
     return 0;
@@ -32,8 +45,8 @@ size_t adi_conv2d_packed_bytes_cpu(const adi_conv2d_dims *d, adi_conv2d_algorith
 
 void adi_conv2d_pack_cpu(void *packed, const float *w, const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm)
 {
-    if (algorithm == ADI_CONV2D_WINOGRAD)
-        adi_winograd_pack_cpu(adi_isa_cpu(0), packed, w, d);
+    if (tile_of(algorithm))
+        adi_winograd_pack_cpu(adi_isa_cpu(0), packed, w, d, tile_of(algorithm));
     else if (algorithm == ADI_CONV2D_PANELS)
         adi_panel_pack_cpu(packed, w, d->kh * d->kw * d->c, d->k);
 }
@@ -41,8 +54,8 @@ void adi_conv2d_pack_cpu(void *packed, const float *w, const adi_conv2d_dims *d,
 size_t adi_conv2d_packed_scratch_cpu(const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm, int32_t num_threads)
 {
     const adi_conv2d_place at = in_place(d);
-    if (algorithm == ADI_CONV2D_WINOGRAD)
-        return adi_winograd_packed_scratch_cpu(d, num_threads);
+    if (tile_of(algorithm))
+        return adi_winograd_packed_scratch_cpu(d, tile_of(algorithm), num_threads);
     if (algorithm == ADI_CONV2D_PANELS)
         return adi_conv2d_panels_scratch_cpu(d, &at, num_threads);
     return adi_conv2d_tiles_scratch_cpu(d, &at, num_threads);
@@ -53,8 +66,8 @@ ad_status adi_conv2d_packed_fwd_cpu(const adi_exec *ex, float *y, const float *x
                                     adi_conv2d_algorithm algorithm)
 {
     const adi_conv2d_place at = in_place(d);
-    if (algorithm == ADI_CONV2D_WINOGRAD)
-        return adi_winograd_packed_fwd_cpu(adi_isa_cpu(0), ex, y, x, packed, e, d);
+    if (tile_of(algorithm))
+        return adi_winograd_packed_fwd_cpu(adi_isa_cpu(0), ex, y, x, packed, e, d, tile_of(algorithm));
     if (algorithm == ADI_CONV2D_PANELS)
         return adi_conv2d_panels_cpu(adi_isa_cpu(0), ex, y, x, packed, e, d, &at);
     return adi_conv2d_tiles_cpu(ex, y, x, packed, e, d, &at);

@@ -52,7 +52,7 @@ INLINE void gemm_block(const adi_panel_gemm *g, gemm_edge *edge, int64_t row, in
             s[r][q] = g->first ? (vec){0.0f} : load(y + r * y_row + q * VECTOR_FLOATS);
     const float *a = g->a + row * g->a_row, *b = g->b + panel * g->b_panel;
     for (int64_t i = 0; i < g->pieces; i++, a += g->a_piece, b += g->b_piece)
-        add_products(s, a, g->a_row, 1, b, g->b_panel, g->depth, rows, panels);
+        add_products(s, a, g->a_row, 1, b, g->b_panel, g->depth, rows, panels, NULL);
     if (g->last && g->e.act == ADI_ACT_SILU) /* SiLU while the sums are in registers */
         finish_block(s, y, y_row, bias, residual, rows, panels, ADI_ACT_SILU);
     else if (g->last && g->e.act == ADI_ACT_RELU)

@@ -47,6 +47,12 @@ INLINE void prefetch(const float *p, int64_t floats)
     __builtin_prefetch((const void *)((uintptr_t)p + (uintptr_t)(floats * (int64_t)sizeof *p)));
 }
 
+/* Into the second cache. */
+INLINE void prefetch_far(const float *p, int64_t floats)
+{
+    __builtin_prefetch((const void *)((uintptr_t)p + (uintptr_t)(floats * (int64_t)sizeof *p)), 0, 2);
+}
+
 INLINE vec choose(mask m, vec yes, vec no)
 {
     return (vec)(((mask)yes & m) | ((mask)no & ~m));
@@ -178,14 +184,17 @@ INLINE vec finish(vec v, const float *bias, const float *residual, int with_relu
 
 typedef vec sums[ROWS][PANELS * PARTS]; /* in registers */
 
-/* s[r] += sum over i < n of a[r, i] b[i], where b is 16 wide in each of the panels. */
+/* s[r] += sum over i < n of a[r, i] b[i], where b is 16 wide in each of the panels; meanwhile as much of `next`, if it
+ * is not NULL, comes into the second cache. */
 INLINE void add_products(sums s, const float *a, int64_t a_row, int64_t a_step, const float *b,
-                         int64_t b_panel, int64_t n, int rows, int panels)
+                         int64_t b_panel, int64_t n, int rows, int panels, const float *next)
 {
     for (int64_t i = 0; i < n; i++, a += a_step, b += LANES) {
         vec v[PANELS * PARTS];
         UNROLL for (int q = 0; q < panels * PARTS; q++)
             v[q] = load(b + q / PARTS * b_panel + q % PARTS * VECTOR_FLOATS);
+        if (next)
+            prefetch_far(next, i * LANES);
         UNROLL for (int r = 0; r < rows; r++) {
             const float f = a[r * a_row];
             UNROLL for (int q = 0; q < panels * PARTS; q++)

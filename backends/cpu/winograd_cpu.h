@@ -1,14 +1,18 @@
-/* Winograd convolution F(4x4, 3x3): what its parts share.
+/* Winograd convolution F(4x4, 3x3) and F(2x2, 3x3): what their parts share.
  *
- * A 3x3 convolution is cut into tiles of 4 x 4 outputs, each made from a patch of 6 x 6 inputs. For a
- * patch d, a filter g and a tile y of one channel:
+ * A 3x3 convolution is cut into tiles of 4 x 4 outputs, each made from a patch of 6 x 6 inputs, or of 2 x 2 from 4 x 4.
+ * For a patch d, a filter g and a tile y of one channel:
  *   forward          y = A^T [sum over c of (G g G^T) . (B^T d B)] A
  *   data gradient    the same with the filter turned by 180 degrees and its channels exchanged
  *   weight gradient  dg = G^T [sum over tiles of (B^T d B) . (A dy A^T)] G
- * where . multiplies elementwise: at each of the 36 points that is a small GEMM. Source: Lavin and Gray,
+ * where . multiplies elementwise: at each of the 36 or 16 points that is a small GEMM. Source: Lavin and Gray,
  * "Fast Algorithms for Convolutional Neural Networks", arXiv:1509.09308. The Toom-Cook points are 0,
  * +-3/4, +-3/2 and infinity: the coefficients of A and B are exact in float, and the errors a fifth of
- * those of the paper's 0, +-1, +-2.
+ * those of the paper's 0, +-1, +-2. Of the smaller tiles they are 0, +-1 and infinity.
+ *
+ * An output takes 2.25 products a channel, of the smaller tiles 4, where the definition has 9. But the filters become 4
+ * times as large, of the smaller tiles 1.8: they are better where an image has few tiles, and the time goes into
+ * reading filters. Training has the larger tiles alone.
  *
  * A NaN or an infinity in a patch makes its whole tile NaN, not only the outputs that read it. */
 #ifndef ADI_WINOGRAD_CPU_H
@@ -17,33 +21,35 @@
 #include "cpu.h"
 
 enum {
-    ADI_WINOGRAD_POINTS = 36,
+    ADI_WINOGRAD_LARGE = 4, /* outputs a side of a tile */
+    ADI_WINOGRAD_SMALL = 2,
     ADI_WINOGRAD_TILES = 24 /* rows are filled up to multiples of this, which every kernel's divide */
 };
 
-/* Transformed data: [36 points][panels][rows][16 channels], a row being a tile, or of a filter an
+/* Transformed data: [points][panels][rows][16 channels], a row being a tile, or of a filter an
  * input channel. From one point to the next it is an odd number of pages and a line: a transform
- * writes 36 points at once, and at a round distance these would share a few sets of the cache and
+ * writes all points at once, and at a round distance these would share a few sets of the cache and
  * of the page table's cache. */
 typedef struct adi_winograd_layout {
-    int64_t panels, rows, point; /* point: floats from one to the next */
+    int64_t points, panels, rows, point; /* point: floats from one to the next */
 } adi_winograd_layout;
 
-static inline adi_winograd_layout adi_winograd_layout_cpu(int64_t channels, int64_t rows)
+static inline adi_winograd_layout adi_winograd_layout_cpu(int64_t tile, int64_t channels, int64_t rows)
 {
     const int64_t panels = adi_ceil_div(channels, ADI_LANES);
     const int64_t page = 4096 / (int64_t)sizeof(float);
     const int64_t pages = adi_ceil_div(panels * rows * ADI_LANES, page) | 1;
-    return (adi_winograd_layout){panels, rows, pages * page + ADI_LANES};
+    return (adi_winograd_layout){(tile + 2) * (tile + 2), panels, rows, pages * page + ADI_LANES};
 }
 
 static inline size_t adi_winograd_bytes_cpu(const adi_winograd_layout *l)
 {
-    return (size_t)(ADI_WINOGRAD_POINTS * l->point) * sizeof(float);
+    return (size_t)(l->points * l->point) * sizeof(float);
 }
 
-/* n images in tiles: the patch of a tile begins at (4 * row - top, 4 * column - left). */
+/* n images in tiles: the patch of a tile begins at (tile * row - top, tile * column - left). */
 typedef struct adi_winograd_images {
+    int64_t tile; /* outputs a side */
     int64_t h, w, c;
     int64_t tile_rows, tile_columns;
     int64_t top, left;
@@ -59,7 +65,7 @@ typedef struct adi_winograd_kernels {
     /* dw = G^T s G for one channel, a row of s */
     void (*filter_bwd)(float *dw, int64_t c, int64_t k, const float *s,
                        const adi_winograd_layout *l, int64_t row);
-    /* v = B^T d B of patches of 6 x 6, panels p0 .. p1 */
+    /* v = B^T d B of patches of 6 x 6 or 4 x 4, panels p0 .. p1 */
     void (*input)(float *v, const adi_winograd_layout *l, const float *x, const adi_winograd_images *im, int64_t t0,
                   int64_t t1, int64_t p0, int64_t p1);
     /* v = A dy A^T of tiles of 4 x 4 */
@@ -79,14 +85,15 @@ typedef struct adi_winograd_kernels {
 } adi_winograd_kernels;
 
 /* winograd_cpu.c, winograd_wgrad_cpu.c: on an instruction set of the caller's choice. */
-/* With filters that were packed beforehand, which is where `suits_packed` says so, or, if it is `wanted`, wherever it
- * is possible. It does not look at the number of images: an image in a batch has the bits that it has alone. */
-size_t adi_winograd_filter_bytes_cpu(const adi_conv2d_dims *d);
-void adi_winograd_pack_cpu(const adi_isa *isa, float *packed, const float *w, const adi_conv2d_dims *d);
-size_t adi_winograd_packed_scratch_cpu(const adi_conv2d_dims *d, int32_t num_threads);
+/* With filters that were packed beforehand. The tile that suits a shape, or, if one is `wanted`, that wherever it is
+ * possible; 0 where none is. The number of images has no say: an image in a batch has the bits that it has alone. */
+int64_t adi_winograd_tile_cpu(const adi_conv2d_dims *d, int64_t wanted);
+size_t adi_winograd_filter_bytes_cpu(const adi_conv2d_dims *d, int64_t tile);
+void adi_winograd_pack_cpu(const adi_isa *isa, float *packed, const float *w, const adi_conv2d_dims *d, int64_t tile);
+size_t adi_winograd_packed_scratch_cpu(const adi_conv2d_dims *d, int64_t tile, int32_t num_threads);
 ad_status adi_winograd_packed_fwd_cpu(const adi_isa *isa, const adi_exec *ex, float *y, const float *x,
-                                      const float *packed, const adi_epilogue *e, const adi_conv2d_dims *d);
-int adi_winograd_suits_packed_cpu(const adi_conv2d_dims *d, int wanted);
+                                      const float *packed, const adi_epilogue *e, const adi_conv2d_dims *d,
+                                      int64_t tile);
 ad_status adi_winograd_fwd_with_cpu(const adi_isa *isa, const adi_exec *ex, float *y,
                                     const float *x, const float *w, const adi_epilogue *e,
                                     const adi_conv2d_dims *d);

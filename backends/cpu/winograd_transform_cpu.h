@@ -50,44 +50,73 @@ INLINE void output_line(vec y[4], const vec m[6])
     y[3] = (A3 * difference_a + B3 * difference_b) + m[5];
 }
 
-/* B^T d B or A d A^T of one tile and panel; `side` is 6 or 4. */
-INLINE void transform(float *v, int64_t point, const float *d, int64_t row, int64_t column,
-                      int side)
+/* F(2x2, 3x3), with the points 0, 1, -1 and infinity: t = B^T d */
+INLINE void small_input_line(vec t[4], const vec d[4])
 {
+    t[0] = d[0] - d[2];
+    t[1] = d[1] + d[2];
+    t[2] = d[2] - d[1];
+    t[3] = d[3] - d[1];
+}
+
+/* y = A^T m */
+INLINE void small_output_line(vec y[2], const vec m[4])
+{
+    y[0] = m[0] + (m[1] + m[2]);
+    y[1] = (m[1] - m[2]) + m[3];
+}
+
+/* What is transformed: B^T d B of patches of 6 x 6, or of 4 x 4 for small tiles, or A dy A^T of tiles of 4 x 4. */
+enum { PATCHES, SMALL_PATCHES, GRADIENTS };
+
+INLINE int side_of(int kind)
+{
+    return kind == PATCHES ? 6 : 4;
+}
+
+INLINE void transform_line(vec t[6], const vec d[6], int kind)
+{
+    if (kind == PATCHES)
+        input_line(t, d);
+    else if (kind == SMALL_PATCHES)
+        small_input_line(t, d);
+    else
+        gradient_line(t, d);
+}
+
+/* Of one tile and panel. */
+INLINE void transform(float *v, int64_t point, const float *d, int64_t row, int64_t column, int kind)
+{
+    const int side = side_of(kind), points = kind == SMALL_PATCHES ? 4 : 6;
     for (int part = 0; part < PARTS; part++, v += VECTOR_FLOATS, d += VECTOR_FLOATS) {
         vec t[6][6]; /* [column][row]: columns are done */
         UNROLL for (int j = 0; j < side; j++) {
             vec in[6];
             UNROLL for (int i = 0; i < side; i++)
                 in[i] = load(d + i * row + j * column);
-            if (side == 6)
-                input_line(t[j], in);
-            else
-                gradient_line(t[j], in);
+            transform_line(t[j], in, kind);
         }
-        UNROLL for (int i = 0; i < 6; i++) {
+        UNROLL for (int i = 0; i < points; i++) {
             vec in[6], out[6];
             UNROLL for (int j = 0; j < side; j++)
                 in[j] = t[j][i];
-            if (side == 6)
-                input_line(out, in);
-            else
-                gradient_line(out, in);
-            UNROLL for (int j = 0; j < 6; j++) {
-                store(v + (i * 6 + j) * point, out[j]);
+            transform_line(out, in, kind);
+            UNROLL for (int j = 0; j < points; j++) {
+                store(v + (i * points + j) * point, out[j]);
                 if (part == 0)
-                    prefetch(v, (i * 6 + j) * point + AHEAD * LANES);
+                    prefetch(v, (i * points + j) * point + AHEAD * LANES);
             }
         }
     }
 }
 
 /* What the tile to the right reads beside this one's patch. */
-INLINE void prefetch_right(const float *d, int64_t row, int64_t column, int side)
+INLINE void prefetch_right(const float *d, int64_t row, int64_t column, int kind)
 {
+    const int side = side_of(kind), tile = kind == SMALL_PATCHES ? 2 : 4;
     UNROLL for (int i = 0; i < side; i++)
-        UNROLL for (int j = side - 4; j < side; j++)
-            prefetch(d, i * row + (4 + j) * column);
+        UNROLL for (int j = side - tile; j < side; j++)
+            prefetch(d, i * row + (tile + j) * column);
 }
 
 /* Where a tile lies: its patch begins at (y, x) of image n. */
@@ -98,8 +127,8 @@ typedef struct tile_place {
 INLINE tile_place place(const adi_winograd_images *im, int64_t t)
 {
     const int64_t column = t % im->tile_columns, row = t / im->tile_columns % im->tile_rows;
-    return (tile_place){t / im->tile_columns / im->tile_rows, 4 * row - im->top,
-                        4 * column - im->left};
+    return (tile_place){t / im->tile_columns / im->tile_rows, im->tile * row - im->top,
+                        im->tile * column - im->left};
 }
 
 /* A patch that reaches over an edge, or a panel with fewer channels: copied, with zeros outside. */
@@ -123,8 +152,9 @@ INLINE void copy_patch(float *patch, const float *x, const adi_winograd_images *
 
 INLINE void transform_tiles(float *v, const adi_winograd_layout *l, const float *x,
                             const adi_winograd_images *im, int64_t t0, int64_t t1, int64_t first, int64_t end,
-                            int side)
+                            int kind)
 {
+    const int side = side_of(kind);
     float patch[36 * LANES];
     for (int64_t p0 = first; p0 < end; p0 += GROUP)
         for (int64_t t = t0; t < t1; t++) {
@@ -137,17 +167,17 @@ INLINE void transform_tiles(float *v, const adi_winograd_layout *l, const float 
                 float *to = v + (p * l->rows + t - t0) * LANES;
                 if (whole && channels == LANES) {
                     const float *from = image + (at.y * im->w + at.x) * im->c + p * LANES;
-                    prefetch_right(from, im->w * im->c, im->c, side);
-                    transform(to, l->point, from, im->w * im->c, im->c, side);
+                    prefetch_right(from, im->w * im->c, im->c, kind);
+                    transform(to, l->point, from, im->w * im->c, im->c, kind);
                 } else {
                     copy_patch(patch, image + p * LANES, im, &at, channels, side);
-                    transform(to, l->point, patch, side * LANES, LANES, side);
+                    transform(to, l->point, patch, side * LANES, LANES, kind);
                 }
             }
         }
     const int64_t tiles = t1 - t0;
     const int64_t filled = adi_ceil_div(tiles, ADI_WINOGRAD_TILES) * ADI_WINOGRAD_TILES;
-    for (int64_t z = 0; z < ADI_WINOGRAD_POINTS; z++)
+    for (int64_t z = 0; z < l->points; z++)
         for (int64_t p = first; p < end; p++)
             memset(v + z * l->point + (p * l->rows + tiles) * LANES, 0,
                    (size_t)((filled - tiles) * LANES) * sizeof *v);
@@ -156,34 +186,46 @@ INLINE void transform_tiles(float *v, const adi_winograd_layout *l, const float 
 static void input(float *v, const adi_winograd_layout *l, const float *x, const adi_winograd_images *im, int64_t t0,
                   int64_t t1, int64_t p0, int64_t p1)
 {
-    transform_tiles(v, l, x, im, t0, t1, p0, p1, 6);
+    if (im->tile == ADI_WINOGRAD_SMALL)
+        transform_tiles(v, l, x, im, t0, t1, p0, p1, SMALL_PATCHES);
+    else
+        transform_tiles(v, l, x, im, t0, t1, p0, p1, PATCHES);
 }
 
 static void gradient(float *v, const adi_winograd_layout *l, const float *dy,
                      const adi_winograd_images *im, int64_t t0, int64_t t1)
 {
-    transform_tiles(v, l, dy, im, t0, t1, 0, l->panels, 4);
+    transform_tiles(v, l, dy, im, t0, t1, 0, l->panels, GRADIENTS);
+}
+
+INLINE void result_line(vec y[4], const vec m[6], int size)
+{
+    if (size == ADI_WINOGRAD_SMALL)
+        small_output_line(y, m);
+    else
+        output_line(y, m);
 }
 
 /* y = relu(A^T m A + bias + residual) of one tile and panel; positions of y and residual are `row`
- * and `column` floats apart. */
+ * and `column` floats apart. `size`: outputs a side, a constant. */
 INLINE void output_tile(float *y, const float *bias, const float *residual, int with_relu, int64_t row,
-                        int64_t column, const float *m, int64_t point)
+                        int64_t column, const float *m, int64_t point, int size)
 {
+    const int points = size + 2;
     for (int64_t q = 0; q < LANES; q += VECTOR_FLOATS) {
         vec t[6][4]; /* [column][row] */
-        UNROLL for (int j = 0; j < 6; j++) {
+        UNROLL for (int j = 0; j < points; j++) {
             vec in[6];
-            UNROLL for (int i = 0; i < 6; i++)
-                in[i] = load(m + (i * 6 + j) * point + q);
-            output_line(t[j], in);
+            UNROLL for (int i = 0; i < points; i++)
+                in[i] = load(m + (i * points + j) * point + q);
+            result_line(t[j], in, size);
         }
-        UNROLL for (int i = 0; i < 4; i++) {
+        UNROLL for (int i = 0; i < size; i++) {
             vec in[6], out[4];
-            UNROLL for (int j = 0; j < 6; j++)
+            UNROLL for (int j = 0; j < points; j++)
                 in[j] = t[j][i];
-            output_line(out, in);
-            UNROLL for (int j = 0; j < 4; j++) {
+            result_line(out, in, size);
+            UNROLL for (int j = 0; j < size; j++) {
                 const int64_t at = i * row + j * column + q;
                 store(y + at, finish(out[j], bias ? bias + q : NULL,
                                      residual ? residual + at : NULL, with_relu));
@@ -195,13 +237,13 @@ INLINE void output_tile(float *y, const float *bias, const float *residual, int 
 /* As many rows, columns and channels of a tile as there are; residual is laid out as y is. */
 INLINE void output_part(float *y, const adi_epilogue *e, const float *bias, const float *residual,
                         int64_t row, int64_t column, const float *m, int64_t point, int64_t rows,
-                        int64_t columns, int64_t channels)
+                        int64_t columns, int64_t channels, int size)
 {
     float tile[16 * LANES];
-    output_tile(tile, NULL, NULL, 0, 4 * LANES, LANES, m, point);
+    output_tile(tile, NULL, NULL, 0, size * LANES, LANES, m, point, size);
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < columns; j++) {
-            float *to = tile + (i * 4 + j) * LANES;
+            float *to = tile + (i * size + j) * LANES;
             const int64_t at = i * row + j * column;
             for (int64_t c = 0; c < channels; c++) {
                 to[c] += bias ? bias[c] : 0.0f;
@@ -212,29 +254,38 @@ INLINE void output_part(float *y, const adi_epilogue *e, const float *bias, cons
         }
 }
 
-static void output(float *y, const adi_epilogue *e, const adi_winograd_images *im, const float *m,
-                   const adi_winograd_layout *l, int64_t t0, int64_t t1, int64_t first, int64_t end)
+INLINE void output_tiles(float *y, const adi_epilogue *e, const adi_winograd_images *im, const float *m,
+                         const adi_winograd_layout *l, int64_t t0, int64_t t1, int64_t first, int64_t end, int size)
 {
     const int64_t row = im->w * im->c;
     const int simple = e->act == ADI_ACT_NONE || e->act == ADI_ACT_RELU;
     for (int64_t p0 = first; p0 < end; p0 += GROUP)
         for (int64_t t = t0; t < t1; t++) {
             const tile_place at = place(im, t);
-            const int64_t rows = adi_min(4, im->h - at.y), columns = adi_min(4, im->w - at.x);
+            const int64_t rows = adi_min(size, im->h - at.y), columns = adi_min(size, im->w - at.x);
             const int64_t corner = ((at.n * im->h + at.y) * im->w + at.x) * im->c;
             for (int64_t p = p0; p < adi_min(p0 + GROUP, end); p++) {
                 const int64_t channels = adi_min(LANES, im->c - p * LANES), to = corner + p * LANES;
                 const float *from = m + (p * l->rows + t - t0) * LANES;
                 const float *bias = e->bias ? e->bias + p * LANES : NULL;
                 const float *residual = e->residual ? e->residual + to : NULL;
-                if (rows * columns * channels == 16 * LANES && simple)
+                if (rows * columns * channels == size * size * LANES && simple)
                     output_tile(y + to, bias, residual, e->act == ADI_ACT_RELU, row, im->c, from,
-                                l->point);
+                                l->point, size);
                 else
                     output_part(y + to, e, bias, residual, row, im->c, from, l->point, rows,
-                                columns, channels);
+                                columns, channels, size);
             }
         }
+}
+
+static void output(float *y, const adi_epilogue *e, const adi_winograd_images *im, const float *m,
+                   const adi_winograd_layout *l, int64_t t0, int64_t t1, int64_t first, int64_t end)
+{
+    if (im->tile == ADI_WINOGRAD_SMALL)
+        output_tiles(y, e, im, m, l, t0, t1, first, end, ADI_WINOGRAD_SMALL);
+    else
+        output_tiles(y, e, im, m, l, t0, t1, first, end, ADI_WINOGRAD_LARGE);
 }
 
 /* ---- filters ---- */
@@ -258,6 +309,16 @@ INLINE void filter_line(vec t[6], const vec g[3])
     t[5] = g[2];
 }
 
+/* t = G g of a small tile */
+INLINE void small_filter_line(vec t[4], const vec g[3])
+{
+    const vec even = 0.5f * (g[0] + g[2]), odd = 0.5f * g[1];
+    t[0] = g[0];
+    t[1] = even + odd;
+    t[2] = even - odd;
+    t[3] = g[2];
+}
+
 /* g = G^T t */
 INLINE void filter_bwd_line(vec g[3], const vec t[6])
 {
@@ -268,22 +329,31 @@ INLINE void filter_bwd_line(vec g[3], const vec t[6])
     g[2] = (A2 * sum_a + B2 * sum_b) + t[5];
 }
 
-/* G g G^T of filters whose nine taps are `tap` floats apart. */
-INLINE void filter_tile(float *u, int64_t point, const float *g, int64_t tap)
+INLINE void weight_line(vec t[6], const vec g[3], int size)
 {
+    if (size == ADI_WINOGRAD_SMALL)
+        small_filter_line(t, g);
+    else
+        filter_line(t, g);
+}
+
+/* G g G^T of filters whose nine taps are `tap` floats apart. */
+INLINE void filter_tile(float *u, int64_t point, const float *g, int64_t tap, int size)
+{
+    const int points = size + 2;
     for (int q = 0; q < LANES; q += VECTOR_FLOATS) {
         vec t[3][6]; /* [column][row] */
         UNROLL for (int j = 0; j < 3; j++) {
             const vec in[3] = {load(g + j * tap + q), load(g + (3 + j) * tap + q),
                                load(g + (6 + j) * tap + q)};
-            filter_line(t[j], in);
+            weight_line(t[j], in, size);
         }
-        UNROLL for (int i = 0; i < 6; i++) {
+        UNROLL for (int i = 0; i < points; i++) {
             const vec in[3] = {t[0][i], t[1][i], t[2][i]};
             vec out[6];
-            filter_line(out, in);
-            UNROLL for (int j = 0; j < 6; j++)
-                store(u + (i * 6 + j) * point + q, out[j]);
+            weight_line(out, in, size);
+            UNROLL for (int j = 0; j < points; j++)
+                store(u + (i * points + j) * point + q, out[j]);
         }
     }
 }
@@ -313,8 +383,13 @@ static void filter(float *u, const adi_winograd_layout *l, const float *w, int64
     for (int64_t k0 = 0; k0 < k; k0 += LANES) {
         copy_filters(g, w, c, k, c0, k0, turned);
         const int64_t panel = (turned ? c0 : k0) / LANES, row = turned ? k0 : c0;
-        for (int64_t i = 0; i < LANES; i++)
-            filter_tile(u + (panel * l->rows + row + i) * LANES, l->point, g[0][i], LANES * LANES);
+        for (int64_t i = 0; i < LANES; i++) {
+            float *to = u + (panel * l->rows + row + i) * LANES;
+            if (l->points == 16)
+                filter_tile(to, l->point, g[0][i], LANES * LANES, ADI_WINOGRAD_SMALL);
+            else
+                filter_tile(to, l->point, g[0][i], LANES * LANES, ADI_WINOGRAD_LARGE);
+        }
     }
 }
 

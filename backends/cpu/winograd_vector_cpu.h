@@ -4,18 +4,20 @@ enum {
     DEPTH = 8 /* panels of a sum at a time: then the filters that all tiles read stay in the nearest cache */
 };
 
-/* ROWS tiles of m, in one or PANELS panels: the sums over panels c0 .. c1 of v. */
+/* ROWS tiles of m, in one or PANELS panels: the sums over panels c0 .. c1 of v. Filters at u + ahead come nearer. */
 INLINE void multiply_rows(float *m, int64_t m_panel, const float *v, const adi_winograd_layout *vl,
-                          const float *u, int64_t u_panel, int64_t c0, int64_t c1, int panels)
+                          const float *u, int64_t u_panel, int64_t c0, int64_t c1, int panels, int64_t ahead)
 {
     sums s;
     UNROLL for (int r = 0; r < ROWS; r++)
         UNROLL for (int q = 0; q < panels * PARTS; q++)
             s[r][q] = c0 ? load(m + q / PARTS * m_panel + r * LANES + q % PARTS * VECTOR_FLOATS)
                          : (vec){0.0f};
-    for (int64_t c = c0; c < c1; c++)
-        add_products(s, v + c * vl->rows * LANES, LANES, 1, u + c * LANES * LANES, u_panel, LANES,
-                     ROWS, panels);
+    for (int64_t c = c0; c < c1; c++) {
+        const float *filters = u + c * LANES * LANES;
+        const float *next = (const float *)((uintptr_t)filters + (uintptr_t)ahead * sizeof *u); /* past u at the end */
+        add_products(s, v + c * vl->rows * LANES, LANES, 1, filters, u_panel, LANES, ROWS, panels, next);
+    }
     UNROLL for (int r = 0; r < ROWS; r++)
         UNROLL for (int q = 0; q < panels * PARTS; q++)
             store(m + q / PARTS * m_panel + r * LANES + q % PARTS * VECTOR_FLOATS, s[r][q]);
@@ -25,10 +27,13 @@ INLINE void multiply_panels(float *m, const adi_winograd_layout *ml, const float
                             const adi_winograd_layout *vl, const float *u,
                             const adi_winograd_layout *ul, int64_t tiles, int panels)
 {
-    for (int64_t c = 0; c < vl->panels; c += DEPTH)
-        for (int64_t t = 0; t < tiles; t += ROWS)
-            multiply_rows(m + t * LANES, ml->rows * LANES, v + t * LANES, vl, u, ul->rows * LANES,
-                          c, adi_min(c + DEPTH, vl->panels), panels);
+    const int64_t panel = ul->rows * LANES, depth = DEPTH * LANES * LANES;
+    for (int64_t c = 0; c < vl->panels; c += DEPTH) {
+        const int64_t ahead = c + DEPTH < vl->panels ? depth : panels * panel - c / DEPTH * depth;
+        for (int64_t t = 0; t < tiles; t += ROWS) /* each brings another of the next panels nearer */
+            multiply_rows(m + t * LANES, ml->rows * LANES, v + t * LANES, vl, u, panel, c,
+                          adi_min(c + DEPTH, vl->panels), panels, ahead + t / ROWS % panels * panel);
+    }
 }
 
 static void multiply(float *m, const adi_winograd_layout *ml, const float *v,
@@ -49,7 +54,7 @@ INLINE void accumulate_rows(float *s, int64_t s_panel, const float *v, const flo
                             int64_t g_panel, int64_t tiles, int rows, int panels)
 {
     sums part = {{{0.0f}}};
-    add_products(part, v, 1, LANES, g, g_panel, tiles, rows, panels);
+    add_products(part, v, 1, LANES, g, g_panel, tiles, rows, panels, NULL);
     UNROLL for (int r = 0; r < rows; r++)
         UNROLL for (int q = 0; q < panels * PARTS; q++) {
             float *to = s + q / PARTS * s_panel + r * LANES + q % PARTS * VECTOR_FLOATS;

@@ -22,11 +22,11 @@ static chunking chunk(const adi_conv2d_dims *d)
     const int64_t rows = adi_ceil_div(d->oh, 4), columns = adi_ceil_div(d->ow, 4);
     chunking k = {.tiles = d->n * rows * columns};
     k.chunk = adi_min(CHUNK, adi_ceil_div(k.tiles, SHARE) * SHARE);
-    k.x = (adi_winograd_images){d->h, d->w, d->c, rows, columns, d->pad_top, d->pad_left};
-    k.dy = (adi_winograd_images){d->oh, d->ow, d->k, rows, columns, 0, 0};
-    k.v = adi_winograd_layout_cpu(d->c, k.chunk);
-    k.g = adi_winograd_layout_cpu(d->k, k.chunk);
-    k.s = adi_winograd_layout_cpu(d->k, k.v.panels * ADI_LANES);
+    k.x = (adi_winograd_images){ADI_WINOGRAD_LARGE, d->h, d->w, d->c, rows, columns, d->pad_top, d->pad_left};
+    k.dy = (adi_winograd_images){ADI_WINOGRAD_LARGE, d->oh, d->ow, d->k, rows, columns, 0, 0};
+    k.v = adi_winograd_layout_cpu(ADI_WINOGRAD_LARGE, d->c, k.chunk);
+    k.g = adi_winograd_layout_cpu(ADI_WINOGRAD_LARGE, d->k, k.chunk);
+    k.s = adi_winograd_layout_cpu(ADI_WINOGRAD_LARGE, d->k, k.v.panels * ADI_LANES);
     return k;
 }
 
@@ -43,13 +43,12 @@ ad_status adi_winograd_bwd_weight_with_cpu(const adi_isa *isa, const adi_exec *e
                                            const adi_conv2d_dims *d)
 {
     const chunking k = chunk(d);
-    float *s = ex->scratch, *v = s + ADI_WINOGRAD_POINTS * k.s.point,
-          *g = v + ADI_WINOGRAD_POINTS * k.v.point;
+    float *s = ex->scratch, *v = s + k.s.points * k.s.point, *g = v + k.v.points * k.v.point;
     const int64_t pairs = adi_ceil_div(k.s.panels, PAIR);
 #pragma omp parallel num_threads(ex->num_threads)
     {
 #pragma omp for schedule(static)
-        for (int64_t z = 0; z < ADI_WINOGRAD_POINTS; z++)
+        for (int64_t z = 0; z < k.s.points; z++)
             memset(s + z * k.s.point, 0, (size_t)k.s.point * sizeof *s);
         for (int64_t t0 = 0; t0 < k.tiles; t0 += k.chunk) {
             const int64_t t1 = adi_min(t0 + k.chunk, k.tiles);
@@ -60,7 +59,7 @@ ad_status adi_winograd_bwd_weight_with_cpu(const adi_isa *isa, const adi_exec *e
                 isa->winograd.gradient(g + first, &k.g, dy, &k.dy, t, end);
             }
 #pragma omp for schedule(dynamic, 1)
-            for (int64_t i = 0; i < ADI_WINOGRAD_POINTS * pairs; i++) {
+            for (int64_t i = 0; i < k.s.points * pairs; i++) {
                 const int64_t z = i / pairs, p = i % pairs * PAIR;
                 isa->winograd.accumulate(s + z * k.s.point, &k.s, v + z * k.v.point, &k.v, g + z * k.g.point,
                                 &k.g, t1 - t0, p, adi_min(p + PAIR, k.s.panels));

@@ -29,7 +29,7 @@ static const char help[] =
     "  --plan         print the plan: how each step is computed, its work and its time\n"
     "  --layer L      the layer, or layers with commas; default: the deepest in the file\n"
     "  --size N       side of the network's input; default: the network's own\n"
-    "  --convolution C  \"auto\" (default), \"blas\", \"panels\" or \"winograd\"\n"
+    "  --convolution C  \"auto\" (default), \"blas\", \"panels\", \"winograd\" or \"winograd2\"\n"
     "  --backbone B   the network of a weights file that does not say it\n"
     "  --padding P, --batchnorm-eps E   of an EfficientNet's weights, as in 'adfeat fit --help'\n"
     "\n"

@@ -25,7 +25,8 @@ static const struct {
 } convolutions[] = {{"auto", ADI_CONV2D_AUTO},
                     {"blas", ADI_CONV2D_BLAS},
                     {"panels", ADI_CONV2D_PANELS},
-                    {"winograd", ADI_CONV2D_WINOGRAD}};
+                    {"winograd", ADI_CONV2D_WINOGRAD},
+                    {"winograd2", ADI_CONV2D_WINOGRAD2}};
 enum { CONVOLUTIONS = sizeof convolutions / sizeof *convolutions };
 
 static ad_status set_convolution(const char *value, int32_t *out_convolution)
@@ -36,7 +37,7 @@ static ad_status set_convolution(const char *value, int32_t *out_convolution)
             return AD_OK;
         }
     return adi_fail(AD_ERR_INVALID_ARGUMENT,
-                    "option convolution: '%s' is none of auto, blas, panels, winograd", value);
+                    "option convolution: '%s' is none of auto, blas, panels, winograd, winograd2", value);
 }
 
 static ad_status set_option(void *full, const char *key, const char *value)

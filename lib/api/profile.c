@@ -17,6 +17,8 @@ static const char *kernel_word(const adi_step *s)
         return "panels";
     case ADI_CONV2D_WINOGRAD:
         return "winograd";
+    case ADI_CONV2D_WINOGRAD2:
+        return "winograd2";
     case ADI_CONV2D_AUTO: /* a backend with one way */
     case ADI_CONV2D_DIRECT:
         break;

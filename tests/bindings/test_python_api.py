@@ -70,7 +70,7 @@ class BackboneTest(Data):
     def test_convolutions(self):
         """Whatever computes them, the features agree and the network is the same."""
         wanted = self.net.extract_features(self.spot, "layer2", size=64)["layer2"]
-        for way in ("blas", "panels", "winograd"):
+        for way in ("blas", "panels", "winograd", "winograd2"):
             net = adfeat.Backbone(self.weights, convolution=way)
             self.assertEqual(net.digest, self.net.digest)
             got = net.extract_features(self.spot, "layer2", size=64)["layer2"]

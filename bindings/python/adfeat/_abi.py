@@ -59,6 +59,7 @@ class ad_convolution(IntEnum):
     AD_CONVOLUTION_BLAS = 1
     AD_CONVOLUTION_PANELS = 2
     AD_CONVOLUTION_WINOGRAD = 3
+    AD_CONVOLUTION_WINOGRAD2 = 4
 
 
 class ad_padding(IntEnum):

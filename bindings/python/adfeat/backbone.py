@@ -50,7 +50,7 @@ class Step:
 
     name: str  #: of the network's node
     op: str
-    kernel: str  #: "blas", "panels", "winograd", "expand", or ""
+    kernel: str  #: "blas", "panels", "winograd", "winograd2", "expand", or ""
     activation: str  #: "" where there is none
     residual: bool  #: another step's result is added
     height: int  #: of the result
@@ -76,7 +76,7 @@ class Backbone(Handle):
         batchnorm_eps: of EfficientNets; None: as the file says.
         prefix: put before every tensor name; None: the usual ones are tried.
         graph: text of a graph to use instead of a built-in one.
-        convolution: how convolutions are computed: "auto", "blas", "panels", "winograd".
+        convolution: how convolutions are computed: "auto", "blas", "panels", "winograd", "winograd2".
         context: None: the shared one.
 
     Raises FileError, FormatError, MismatchError (a tensor is missing or has another shape), InvalidArgumentError
