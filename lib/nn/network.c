@@ -17,6 +17,7 @@ void adi_network_destroy(adi_network *network)
         adi_free(a, network->params[i].bias);
     }
     adi_free(a, network->params);
+    adi_packed_pool_destroy(network->packed);
     adi_graph_destroy(network->graph);
     adi_free(a, network);
 }

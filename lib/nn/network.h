@@ -4,6 +4,7 @@
 
 #include "core/safetensors.h"
 #include "nn/dialect.h"
+#include "nn/packed.h"
 
 /* A node's parameters as the kernels take them. */
 typedef struct adi_params {
@@ -22,6 +23,7 @@ typedef struct adi_network {
     adi_dialect dialect; /* of the file */
     int64_t parameter_count;
     adi_conv2d_algorithm convolution; /* that plans ask for */
+    adi_packed_pool *packed; /* shared by the plans: what they change */
 } adi_network;
 
 /* Take a graph's weights from a file. The network owns the graph, also on failure. `prefix`

@@ -224,20 +224,15 @@ static ad_status place(adi_plan *plan)
  * loads and then forks must not have started others. */
 static ad_status pack(adi_plan *plan)
 {
-    for (int pass = 0; pass < 2; pass++) {
-        size_t at = 0;
-        for (int32_t i = 0; i < plan->step_count; i++) {
-            adi_step *s = &plan->steps[i];
-            const adi_op *op = s->call.first ? &adi_op_conv2d : s->node->op;
-            adi_op_call *call = s->call.first ? &s->first : &s->call;
-            const size_t bytes = op->choose ? op->choose(plan->kernels, call) : 0;
-            if (pass == 1 && bytes)
-                op->pack(plan->kernels, call, (char *)plan->packed + at);
-            at += (bytes + ADI_ALIGNMENT - 1) / ADI_ALIGNMENT * ADI_ALIGNMENT;
-        }
-        if (pass == 0 && at && !(plan->packed = adi_alloc(plan->allocator, at)))
-            return adi_fail_memory();
-        plan->packed_bytes = at;
+    for (int32_t i = 0; i < plan->step_count; i++) {
+        adi_step *s = &plan->steps[i];
+        const adi_op *op = s->call.first ? &adi_op_conv2d : s->node->op;
+        adi_op_call *call = s->call.first ? &s->first : &s->call;
+        const size_t bytes = op->choose ? op->choose(plan->kernels, call) : 0;
+        if (!bytes)
+            continue;
+        ADI_TRY(adi_packed_take(plan->network->packed, plan->kernels, op, call, bytes));
+        plan->packed_bytes += (bytes + ADI_ALIGNMENT - 1) / ADI_ALIGNMENT * ADI_ALIGNMENT;
     }
     return AD_OK;
 }
@@ -327,7 +322,10 @@ void adi_plan_destroy(adi_plan *plan)
     if (!plan)
         return;
     const adi_allocator *a = plan->allocator;
-    adi_free(a, plan->packed);
+    for (int32_t i = 0; plan->steps && i < plan->step_count; i++) {
+        const adi_step *s = &plan->steps[i];
+        adi_packed_put(plan->network->packed, s->call.first ? s->first.packed : s->call.packed);
+    }
     adi_free(a, plan->steps);
     adi_free(a, plan->taps);
     adi_free(a, plan);

@@ -33,8 +33,7 @@ typedef struct adi_plan {
     int32_t step_count;
     adi_plan_tap *taps;   /* in the order asked for */
     int32_t tap_count;
-    void *packed;         /* weights laid out for their kernels */
-    size_t packed_bytes;
+    size_t packed_bytes;  /* of the network's packed weights that this plan uses */
     size_t block_floats;  /* activations */
     size_t scratch_bytes; /* of the hungriest kernel */
 } adi_plan;

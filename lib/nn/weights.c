@@ -423,6 +423,8 @@ static ad_status create(adi_graph *graph, const adi_safetensors *file, const cha
                            : adi_fail_memory();
     if (status == AD_OK && with_weights)
         status = take_weights(&l);
+    if (status == AD_OK && with_weights)
+        status = adi_packed_pool_create(a, &net->packed);
     adi_free(a, l.tensors);
     adi_free(a, l.used);
     adi_free(a, l.found);
