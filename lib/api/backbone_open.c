@@ -356,7 +356,7 @@ static ad_status check_options(const ad_backbone_options *o)
 
 ad_status adi_backbone_from_file(ad_context *context, const char *architecture,
                                  const adi_safetensors *file, const ad_backbone_options *options,
-                                 ad_backbone **out_backbone)
+                                 const char *layers, ad_backbone **out_backbone)
 {
     ad_backbone_options o;
     ad_backbone_options_init(&o, sizeof o);
@@ -365,7 +365,11 @@ ad_status adi_backbone_from_file(ad_context *context, const char *architecture,
     adi_graph *graph = NULL;
     adi_network *network = NULL;
     ADI_TRY(find_graph(context, architecture, &o, file, &graph));
-    ADI_TRY(adi_network_create(graph, file, o.prefix, &network));
+    int32_t taps[ADI_MAX_LAYERS], count = 0;
+    if (layers && adi_layers_parse(graph, layers, taps, &count) == AD_OK)
+        ADI_TRY(adi_network_create_part(graph, file, o.prefix, taps, count, &network));
+    else
+        ADI_TRY(adi_network_create(graph, file, o.prefix, &network));
     network->convolution = convolutions[o.convolution].algorithm;
     return wrap(context, network, out_backbone);
 }
@@ -379,7 +383,7 @@ ad_status ad_backbone_from_memory(ad_context *context, const char *architecture,
     adi_safetensors *file = NULL;
     ADI_TRY(adi_st_parse(&context->allocator, bytes, size, "weights", &file));
     const ad_status status =
-        adi_backbone_from_file(context, architecture, file, options, out_backbone);
+        adi_backbone_from_file(context, architecture, file, options, NULL, out_backbone);
     adi_st_close(file);
     return status;
 }
@@ -390,9 +394,9 @@ ad_status ad_backbone_open(ad_context *context, const char *architecture, const 
     ADI_CHECK_ARG(context && weights_path && out_backbone, "ad_backbone_open: an argument is NULL");
     *out_backbone = NULL;
     adi_safetensors *file = NULL;
-    ADI_TRY(adi_st_open(&context->allocator, weights_path, &file));
+    ADI_TRY(adi_st_open_on_disk(&context->allocator, weights_path, &file));
     const ad_status status =
-        adi_backbone_from_file(context, architecture, file, options, out_backbone);
+        adi_backbone_from_file(context, architecture, file, options, NULL, out_backbone);
     adi_st_close(file);
     return adi_fail_in_file(status, "weights", weights_path);
 }

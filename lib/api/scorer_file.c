@@ -58,7 +58,7 @@ ad_status ad_scorer_save(const ad_scorer *scorer, const char *path, const ad_sco
 }
 
 /* What the file says it is. */
-static ad_status check_kind(const adi_safetensors *file, const adi_method **out_method)
+static ad_status check_kind(adi_safetensors *file, const adi_method **out_method)
 {
     const char *format = adi_st_meta(file, "adfeat.format"), *kind = adi_st_meta(file, "adfeat.kind");
     if (!format || !kind || strcmp(kind, "scorer") != 0)
@@ -68,7 +68,7 @@ static ad_status check_kind(const adi_safetensors *file, const adi_method **out_
         return adi_fail(AD_ERR_UNSUPPORTED, "format %s, made by version %s; this is version %s", format,
                         version ? version : "unknown", ad_version_string());
     }
-    ADI_TRY(adi_st_verify(file));
+    ADI_TRY(adi_st_verify_reads(file));
     const char *method = adi_st_meta(file, "adfeat.method");
     *out_method = method ? adi_method_find(method) : NULL;
     if (!*out_method)
@@ -126,9 +126,9 @@ static ad_status check_backbone(const ad_backbone *backbone, const adi_safetenso
     return check_layers(backbone, file, taps, count);
 }
 
-/* Build the scorer that `file` describes on `backbone`, which nobody else has where it is its `own`. */
+/* Build the scorer that `file` describes on `backbone`. */
 static ad_status load_onto(ad_backbone *backbone, const adi_safetensors *file, const adi_method *method,
-                           int32_t embedded, int32_t own, ad_scorer **out_scorer)
+                           int32_t embedded, ad_scorer **out_scorer)
 {
     const char *wanted = adi_st_meta(file, "adfeat.backbone");
     if (!wanted || strlen(wanted) != 16)
@@ -142,8 +142,6 @@ static ad_status load_onto(ad_backbone *backbone, const adi_safetensors *file, c
         method->destroy_model(model);
         return status;
     }
-    if (own) /* the layers behind those of the scorer may be most of the network */
-        adi_network_forget(backbone->network, taps, count);
     return adi_scorer_wrap(backbone, method, model, wanted, out_scorer);
 }
 
@@ -152,6 +150,7 @@ static ad_status open_backbone(ad_context *context, const adi_safetensors *file,
 {
     ad_backbone_options o;
     ad_backbone_options_init(&o, sizeof o);
+    const char *layers = adi_st_meta(file, "adfeat.option.layers"); /* those behind may be most of the network */
     o.graph = adi_st_meta(file, "adfeat.graph");
     if (!o.graph)
         return adi_fail(AD_ERR_FORMAT, "the scorer's metadata has no 'adfeat.graph'");
@@ -160,13 +159,17 @@ static ad_status open_backbone(ad_context *context, const adi_safetensors *file,
         ADI_CHECK_ARG(weights_path, "the scorer needs the weights of its backbone %s (digest %s)",
                       architecture ? architecture : "", adi_st_meta(file, "adfeat.backbone")
                                                             ? adi_st_meta(file, "adfeat.backbone") : "");
-        return ad_backbone_open(context, NULL, weights_path, &o, out_backbone);
+        adi_safetensors *weights = NULL;
+        ADI_TRY(adi_st_open_on_disk(&context->allocator, weights_path, &weights));
+        const ad_status status = adi_backbone_from_file(context, NULL, weights, &o, layers, out_backbone);
+        adi_st_close(weights);
+        return adi_fail_in_file(status, "weights", weights_path);
     }
     o.prefix = EMBEDDED_PREFIX;
-    return adi_backbone_from_file(context, NULL, file, &o, out_backbone);
+    return adi_backbone_from_file(context, NULL, file, &o, layers, out_backbone);
 }
 
-static ad_status load_file(ad_context *context, const adi_safetensors *file, const char *weights_path,
+static ad_status load_file(ad_context *context, adi_safetensors *file, const char *weights_path,
                            ad_scorer **out_scorer)
 {
     const adi_method *method;
@@ -175,7 +178,7 @@ static ad_status load_file(ad_context *context, const adi_safetensors *file, con
     const int32_t embedded = embedded_text && strcmp(embedded_text, "1") == 0;
     ad_backbone *backbone = NULL;
     ADI_TRY(open_backbone(context, file, embedded, weights_path, &backbone));
-    const ad_status status = load_onto(backbone, file, method, embedded, 1, out_scorer);
+    const ad_status status = load_onto(backbone, file, method, embedded, out_scorer);
     ad_backbone_destroy(backbone); /* the scorer holds its own */
     return status;
 }
@@ -197,7 +200,7 @@ ad_status ad_scorer_load(ad_context *context, const char *path, const char *weig
     ADI_CHECK_ARG(context && path && out_scorer, "ad_scorer_load: an argument is NULL");
     *out_scorer = NULL;
     adi_safetensors *file = NULL;
-    ADI_TRY(adi_st_open(&context->allocator, path, &file));
+    ADI_TRY(adi_st_open_on_disk(&context->allocator, path, &file));
     const ad_status status = load_file(context, file, weights_path, out_scorer);
     adi_st_close(file);
     return adi_fail_in_file(status, "scorer", path);
@@ -208,11 +211,11 @@ ad_status ad_scorer_load_onto(ad_backbone *backbone, const char *path, ad_scorer
     ADI_CHECK_ARG(backbone && path && out_scorer, "ad_scorer_load_onto: an argument is NULL");
     *out_scorer = NULL;
     adi_safetensors *file = NULL;
-    ADI_TRY(adi_st_open(&backbone->context->allocator, path, &file));
+    ADI_TRY(adi_st_open_on_disk(&backbone->context->allocator, path, &file));
     const adi_method *method;
     ad_status status = check_kind(file, &method);
     if (status == AD_OK)
-        status = load_onto(backbone, file, method, 0, 0, out_scorer);
+        status = load_onto(backbone, file, method, 0, out_scorer);
     adi_st_close(file);
     return adi_fail_in_file(status, "scorer", path);
 }
@@ -221,7 +224,7 @@ ad_status ad_file_metadata(ad_context *context, const char *path, ad_metadata_ca
 {
     ADI_CHECK_ARG(context && path && callback, "ad_file_metadata: an argument is NULL");
     adi_safetensors *file = NULL;
-    ADI_TRY(adi_st_open(&context->allocator, path, &file));
+    ADI_TRY(adi_st_open_on_disk(&context->allocator, path, &file));
     const char *key, *value;
     ad_status status = adi_st_meta(file, "adfeat.crc32") ? adi_st_verify(file) : AD_OK;
     for (size_t i = 0; status == AD_OK && adi_st_meta_at(file, i, &key, &value); i++)

@@ -85,18 +85,29 @@ static ad_status refuse_dtype(const adi_safetensors *file, const adi_st_tensor *
                     adi_st_what(file), tensor->name, adi_dtype_name(tensor->dtype));
 }
 
-/* One loop per source type, so that the type is not asked for every element. */
-#define READ_ALL(load, bytes, type)                                                                \
-    for (int64_t i = 0; i < tensor->count; i++) {                                                  \
-        const type value = (type)load(tensor->data + i * (bytes));                                 \
-        if (!isfinite(value))                                                                      \
-            return refuse_value(file, tensor, i, (double)load(tensor->data + i * (bytes)));        \
-        out[i] = value;                                                                            \
-    }                                                                                              \
-    return AD_OK
+/* One loop per source type, so that the type is not asked for every element. A value that is none is refused after
+ * the last one: where a file is damaged, that is the news. */
+#define READ_ALL(load, size, type)                                                                 \
+    do {                                                                                           \
+        ADI_TRY(adi_st_read_next(&r, &n));                                                         \
+        for (int64_t i = 0; i < n; i++) {                                                          \
+            const type value = (type)load(r.bytes + i * (size));                                   \
+            if (!isfinite(value) && refused < 0) {                                                 \
+                refused = done + i;                                                                \
+                what = (double)load(r.bytes + i * (size));                                         \
+            }                                                                                      \
+            out[done + i] = value;                                                                 \
+        }                                                                                          \
+        done += n;                                                                                 \
+    } while (n > 0);                                                                               \
+    break
 
 ad_status adi_st_read_f32(const adi_safetensors *file, const adi_st_tensor *tensor, float *out)
 {
+    adi_st_reader r;
+    int64_t n = 0, done = 0, refused = -1;
+    double what = 0.0;
+    adi_st_read_begin(&r, file, tensor);
     switch (tensor->dtype) {
     case ADI_F64:
         READ_ALL(load_f64, 8, float);
@@ -109,10 +120,15 @@ ad_status adi_st_read_f32(const adi_safetensors *file, const adi_st_tensor *tens
     default:
         return refuse_dtype(file, tensor);
     }
+    return refused < 0 ? AD_OK : refuse_value(file, tensor, refused, what);
 }
 
 ad_status adi_st_read_f64(const adi_safetensors *file, const adi_st_tensor *tensor, double *out)
 {
+    adi_st_reader r;
+    int64_t n = 0, done = 0, refused = -1;
+    double what = 0.0;
+    adi_st_read_begin(&r, file, tensor);
     switch (tensor->dtype) {
     case ADI_F64:
         READ_ALL(load_f64, 8, double);
@@ -125,6 +141,20 @@ ad_status adi_st_read_f64(const adi_safetensors *file, const adi_st_tensor *tens
     default:
         return refuse_dtype(file, tensor);
     }
+    return refused < 0 ? AD_OK : refuse_value(file, tensor, refused, what);
+}
+
+ad_status adi_st_read_i32(const adi_safetensors *file, const adi_st_tensor *tensor, int32_t *out)
+{
+    adi_st_reader r;
+    int64_t n = 0, done = 0;
+    adi_st_read_begin(&r, file, tensor);
+    do {
+        ADI_TRY(adi_st_read_next(&r, &n));
+        memcpy(out + done, r.bytes, (size_t)n * sizeof *out);
+        done += n;
+    } while (n > 0);
+    return AD_OK;
 }
 
 enum { SHAPE_TEXT = 21 * ADI_ST_MAX_DIMS }; /* 64 bits and a comma each */

@@ -21,26 +21,24 @@ static ad_status fail_errno(const char *verb, const char *path, int error)
                     strerror_r(error, text, sizeof text));
 }
 
-/* Read until `size` bytes are there; the number read is smaller only at the end of the file.
- * Negative on failure, with errno set. */
-static ssize_t read_fully(int fd, uint8_t *bytes, size_t size)
+ad_status adi_file_read_at(int fd, const char *path, uint64_t offset, uint8_t *bytes, size_t size)
 {
     size_t done = 0;
     while (done < size) {
-        const ssize_t n = read(fd, bytes + done, size - done);
+        const ssize_t n = pread(fd, bytes + done, size - done, (off_t)(offset + done));
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return -1;
+            return fail_errno("read", path, errno);
         if (n == 0)
-            break;
+            return adi_fail(AD_ERR_IO, "cannot read '%s': it ended at byte %ju of %ju", path,
+                            (uintmax_t)(offset + done), (uintmax_t)(offset + size));
         done += (size_t)n;
     }
-    return (ssize_t)done;
+    return AD_OK;
 }
 
-static ad_status read_opened(const adi_allocator *a, int fd, const char *path, size_t limit,
-                             uint8_t **out_bytes, size_t *out_size)
+static ad_status check_opened(int fd, const char *path, size_t limit, size_t *out_size)
 {
     struct stat info;
     if (fstat(fd, &info) != 0)
@@ -52,25 +50,11 @@ static ad_status read_opened(const adi_allocator *a, int fd, const char *path, s
     if ((uintmax_t)info.st_size > limit || (uintmax_t)info.st_size > SSIZE_MAX)
         return adi_fail(AD_ERR_FORMAT, "'%s' has %jd bytes, the limit is %zu", path,
                         (intmax_t)info.st_size, limit);
-    const size_t size = (size_t)info.st_size;
-    uint8_t *bytes = adi_alloc(a, size);
-    if (!bytes)
-        return adi_fail_memory();
-    const ssize_t n = read_fully(fd, bytes, size);
-    const int error = errno;
-    if (n < 0 || (size_t)n != size) {
-        adi_free(a, bytes);
-        if (n < 0)
-            return fail_errno("read", path, error);
-        return adi_fail(AD_ERR_IO, "cannot read '%s': it ended at byte %zd of %zu", path, n, size);
-    }
-    *out_bytes = bytes;
-    *out_size = size;
+    *out_size = (size_t)info.st_size;
     return AD_OK;
 }
 
-ad_status adi_file_read(const adi_allocator *a, const char *path, size_t limit, uint8_t **out_bytes,
-                        size_t *out_size)
+ad_status adi_file_open(const char *path, size_t limit, int *out_fd, size_t *out_size)
 {
     int fd;
     do { /* O_NONBLOCK: a FIFO would make open() wait; regular files do not notice */
@@ -78,9 +62,30 @@ ad_status adi_file_read(const adi_allocator *a, const char *path, size_t limit, 
     } while (fd < 0 && errno == EINTR);
     if (fd < 0)
         return fail_errno("open", path, errno);
-    const ad_status status = read_opened(a, fd, path, limit, out_bytes, out_size);
-    close(fd);
+    const ad_status status = check_opened(fd, path, limit, out_size);
+    if (status == AD_OK)
+        *out_fd = fd;
+    else
+        close(fd);
     return status;
+}
+
+ad_status adi_file_read(const adi_allocator *a, const char *path, size_t limit, uint8_t **out_bytes,
+                        size_t *out_size)
+{
+    int fd;
+    size_t size = 0;
+    ADI_TRY(adi_file_open(path, limit, &fd, &size));
+    uint8_t *bytes = adi_alloc(a, size);
+    const ad_status status = bytes ? adi_file_read_at(fd, path, 0, bytes, size) : adi_fail_memory();
+    close(fd);
+    if (status != AD_OK) {
+        adi_free(a, bytes);
+        return status;
+    }
+    *out_bytes = bytes;
+    *out_size = size;
+    return AD_OK;
 }
 
 /* Bytes of the folder part of a path, with its slash; 0 where there is none. */

@@ -10,6 +10,11 @@
 ad_status adi_file_read(const adi_allocator *a, const char *path, size_t limit, uint8_t **out_bytes,
                         size_t *out_size);
 
+/* The same file, open for adi_file_read_at(); the caller closes it. */
+ad_status adi_file_open(const char *path, size_t limit, int *out_fd, size_t *out_size);
+/* Exactly `size` bytes from `offset` on; `path` is for sentences. */
+ad_status adi_file_read_at(int fd, const char *path, uint64_t offset, uint8_t *bytes, size_t size);
+
 /* A file being written beside its final name; nothing is seen under that name until commit. */
 typedef struct adi_file_writer {
     const adi_allocator *allocator;

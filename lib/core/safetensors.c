@@ -1,53 +1,23 @@
-/* Reading the safetensors container. Nothing in the file is believed before it is checked, and no
+/* Parsing the safetensors container. Nothing in the file is believed before it is checked, and no
  * tensor can be reached whose bytes are not inside the file. */
-#include "core/safetensors.h"
-
 #include <jansson.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
+#include <unistd.h>
 
 #include "core/file.h"
+#include "core/safetensors_file.h"
 
 static const size_t max_file = (size_t)4
                                << 30; /* far above any scorer, below any machine's memory */
 
 enum {
-    LENGTH_BYTES = 8,
+    START_BYTES = LENGTH_BYTES + 1, /* which tell a header from anything else */
     MAX_DEPTH = 3, /* {"name": {"shape": [ */
     /* Three members per tensor and as many metadata entries: what bounds jansson's memory. */
     MAX_INNER_MEMBERS = 6 * ADI_ST_MAX_TENSORS
 };
-
-#define CRC_KEY "adfeat.crc32"
-
-typedef struct meta_entry {
-    const char *key;
-    const char *value;
-} meta_entry;
-
-struct adi_safetensors {
-    const adi_allocator *allocator;
-    char *what;
-    uint8_t *owned; /* the file's bytes where adi_st_open() read them, NULL where borrowed */
-    const uint8_t *header;
-    size_t header_size;
-    const uint8_t *data;
-    size_t data_size;
-    adi_st_tensor *tensors; /* sorted by name */
-    int32_t count;
-    meta_entry *meta; /* sorted by key */
-    size_t meta_count;
-    char *strings; /* all names, keys and values: never longer than the header they came from */
-    size_t strings_used;
-};
-
-/* Every sentence begins with the source's name. */
-#define FAIL_IN(file, status, ...)                                                                 \
-    (adi_fail(status, __VA_ARGS__), adi_fail_prefix(status, "%s: ", (file)->what))
-#define FAIL_FORMAT(file, ...) FAIL_IN(file, AD_ERR_FORMAT, __VA_ARGS__)
 
 /* ---- Header --------------------------------------------------------------------------------- */
 
@@ -114,8 +84,8 @@ static const char *other_kind(const uint8_t *bytes)
     return NULL;
 }
 
-/* The header's extent; everything behind it is tensor data. */
-static ad_status find_header(adi_safetensors *file, const uint8_t *bytes, size_t size)
+/* The header's length, from the file's first bytes: all of them, or START_BYTES. */
+static ad_status header_length(const adi_safetensors *file, const uint8_t *bytes, size_t size, size_t *out_length)
 {
     if (size < LENGTH_BYTES)
         return FAIL_FORMAT(file, "%zu bytes are too few for a safetensors file", size);
@@ -133,12 +103,9 @@ static ad_status find_header(adi_safetensors *file, const uint8_t *bytes, size_t
                            (uintmax_t)length, ADI_ST_MAX_HEADER);
     if (length > size - LENGTH_BYTES)
         return FAIL_FORMAT(file, "header of %ju bytes in a file of %zu", (uintmax_t)length, size);
-    file->header = bytes + LENGTH_BYTES;
-    file->header_size = (size_t)length;
-    file->data = file->header + file->header_size;
-    file->data_size = size - LENGTH_BYTES - file->header_size;
-    if (length == 0 || file->header[0] != '{')
+    if (!has_header)
         return FAIL_FORMAT(file, "the header does not begin with '{'");
+    *out_length = (size_t)length;
     return AD_OK;
 }
 
@@ -236,7 +203,8 @@ static ad_status parse_offsets(const adi_safetensors *file, json_t *value, adi_s
     if (end - begin != bytes)
         return FAIL_FORMAT(file, "tensor '%s': %jd bytes where its shape takes %jd", t->name,
                            (intmax_t)(end - begin), (intmax_t)bytes);
-    t->data = file->data + begin;
+    t->offset = (uint64_t)begin;
+    t->data = file->data ? file->data + begin : NULL;
     return AD_OK;
 }
 
@@ -262,19 +230,14 @@ static ad_status parse_tensor(adi_safetensors *file, const char *name, json_t *o
 
 /* ---- Order ---------------------------------------------------------------------------------- */
 
-static size_t tensor_bytes(const adi_st_tensor *t)
-{
-    return (size_t)t->count * adi_dtype_bytes(t->dtype);
-}
-
 /* Where two begin at one place, the empty one is first. */
 static int by_place(const void *left, const void *right)
 {
     const adi_st_tensor *a = left;
     const adi_st_tensor *b = right;
-    if (a->data != b->data)
-        return a->data < b->data ? -1 : 1;
-    return (tensor_bytes(a) > tensor_bytes(b)) - (tensor_bytes(a) < tensor_bytes(b));
+    if (a->offset != b->offset)
+        return a->offset < b->offset ? -1 : 1;
+    return (adi_st_bytes(a) > adi_st_bytes(b)) - (adi_st_bytes(a) < adi_st_bytes(b));
 }
 
 static int by_name(const void *left, const void *right)
@@ -290,18 +253,18 @@ static int by_key(const void *left, const void *right)
 /* No gap, no overlap, nothing left over. Leaves the tensors sorted by name. */
 static ad_status check_coverage(adi_safetensors *file)
 {
-    const uint8_t *place = file->data;
+    uint64_t place = 0;
     qsort(file->tensors, (size_t)file->count, sizeof *file->tensors, by_place);
     for (int32_t i = 0; i < file->count; i++) {
         const adi_st_tensor *t = &file->tensors[i];
-        if (t->data != place)
-            return FAIL_FORMAT(file, "tensor '%s' begins at byte %td of the data, expected %td",
-                               t->name, t->data - file->data, place - file->data);
-        place += tensor_bytes(t);
+        if (t->offset != place)
+            return FAIL_FORMAT(file, "tensor '%s' begins at byte %ju of the data, expected %ju",
+                               t->name, (uintmax_t)t->offset, (uintmax_t)place);
+        place += adi_st_bytes(t);
     }
-    if (place != file->data + file->data_size)
-        return FAIL_FORMAT(file, "tensors take %td bytes of data, the file has %zu",
-                           place - file->data, file->data_size);
+    if (place != file->data_size)
+        return FAIL_FORMAT(file, "tensors take %ju bytes of data, the file has %zu",
+                           (uintmax_t)place, file->data_size);
     qsort(file->tensors, (size_t)file->count, sizeof *file->tensors, by_name);
     if (file->meta)
         qsort(file->meta, file->meta_count, sizeof *file->meta, by_key);
@@ -330,29 +293,48 @@ static ad_status parse_root(adi_safetensors *file, json_t *root)
 
 /* ---- Opening -------------------------------------------------------------------------------- */
 
+/* With header, header_size, data and data_size in place. */
+static ad_status parse_header(adi_safetensors *file)
+{
+    json_t *root = NULL;
+    ADI_TRY(check_nesting(file));
+    ADI_TRY(load_header(file, &root));
+    const ad_status status = parse_root(file, root);
+    json_decref(root);
+    return status;
+}
+
+static ad_status new_file(const adi_allocator *a, const char *what, adi_safetensors **out_file)
+{
+    adi_safetensors *file = adi_calloc(a, 1, sizeof *file);
+    if (!file)
+        return adi_fail_memory();
+    file->allocator = a;
+    file->fd = -1;
+    file->what = adi_strdup(a, what);
+    if (!file->what) {
+        adi_st_close(file);
+        return adi_fail_memory();
+    }
+    *out_file = file;
+    return AD_OK;
+}
+
 ad_status adi_st_parse(const adi_allocator *a, const uint8_t *bytes, size_t size, const char *what,
                        adi_safetensors **out_file)
 {
     *out_file = NULL;
-    adi_safetensors *file = adi_calloc(a, 1, sizeof *file);
-    if (!file)
-        return adi_fail_memory();
-    json_t *root = NULL;
-    ad_status status = AD_OK;
-    file->allocator = a;
-    file->what = adi_strdup(a, what);
-    if (!file->what) {
-        status = adi_fail_memory();
-        goto cleanup;
-    }
-    ADI_TRY_CLEANUP(find_header(file, bytes, size));
-    ADI_TRY_CLEANUP(check_nesting(file));
-    ADI_TRY_CLEANUP(load_header(file, &root));
-    ADI_TRY_CLEANUP(parse_root(file, root));
+    adi_safetensors *file = NULL;
+    ADI_TRY(new_file(a, what, &file));
+    ad_status status;
+    ADI_TRY_CLEANUP(header_length(file, bytes, size, &file->header_size));
+    file->header = bytes + LENGTH_BYTES;
+    file->data = file->header + file->header_size;
+    file->data_size = size - LENGTH_BYTES - file->header_size;
+    ADI_TRY_CLEANUP(parse_header(file));
     *out_file = file;
     file = NULL;
 cleanup:
-    json_decref(root);
     adi_st_close(file);
     return status;
 }
@@ -371,11 +353,40 @@ ad_status adi_st_open(const adi_allocator *a, const char *path, adi_safetensors 
     return status;
 }
 
+ad_status adi_st_open_on_disk(const adi_allocator *a, const char *path, adi_safetensors **out_file)
+{
+    *out_file = NULL;
+    adi_safetensors *file = NULL;
+    uint8_t start[START_BYTES];
+    size_t size = 0;
+    ADI_TRY(new_file(a, path, &file));
+    ad_status status;
+    ADI_TRY_CLEANUP(adi_file_open(path, max_file, &file->fd, &size));
+    ADI_TRY_CLEANUP(adi_file_read_at(file->fd, path, 0, start, size < START_BYTES ? size : START_BYTES));
+    ADI_TRY_CLEANUP(header_length(file, start, size, &file->header_size));
+    file->owned = adi_alloc(a, file->header_size);
+    if (!file->owned) {
+        status = adi_fail_memory();
+        goto cleanup;
+    }
+    ADI_TRY_CLEANUP(adi_file_read_at(file->fd, path, LENGTH_BYTES, file->owned, file->header_size));
+    file->header = file->owned;
+    file->data_size = size - LENGTH_BYTES - file->header_size;
+    ADI_TRY_CLEANUP(parse_header(file));
+    *out_file = file;
+    file = NULL;
+cleanup:
+    adi_st_close(file);
+    return status;
+}
+
 void adi_st_close(adi_safetensors *file)
 {
     if (!file)
         return;
     const adi_allocator *a = file->allocator;
+    if (file->fd >= 0)
+        close(file->fd);
     adi_free(a, file->strings);
     adi_free(a, file->meta);
     adi_free(a, file->tensors);
@@ -424,72 +435,4 @@ const char *adi_st_meta(const adi_safetensors *file, const char *key)
     const meta_entry wanted = {.key = key, .value = NULL};
     const meta_entry *found = bsearch(&wanted, file->meta, file->meta_count, sizeof wanted, by_key);
     return found ? found->value : NULL;
-}
-
-/* ---- Checksums ------------------------------------------------------------------------------ */
-
-/* Compared as text: "0000ABCD" is not what the writer wrote, so it is damage too. */
-static bool same_crc(const char *text, uint32_t crc)
-{
-    char expected[9];
-    snprintf(expected, sizeof expected, "%08x", (unsigned)crc);
-    return strncmp(text, expected, sizeof expected) == 0;
-}
-
-/* The header's own CRC is over the header with its eight digits as zeros. The writer leaves no
- * space around the colon; a quote after '{' or ',' opens a string, so the match cannot be inside
- * one. */
-static const uint8_t *find_header_digits(const adi_safetensors *file)
-{
-    static const char marker[] = "\"" CRC_KEY "\":\"";
-    const size_t length = sizeof marker - 1;
-    for (size_t i = 1; i + length + 9 <= file->header_size; i++)
-        if ((file->header[i - 1] == '{' || file->header[i - 1] == ',') &&
-            memcmp(file->header + i, marker, length) == 0)
-            return file->header + i + length;
-    return NULL;
-}
-
-static ad_status verify_header(const adi_safetensors *file)
-{
-    const char *text = adi_st_meta(file, CRC_KEY);
-    if (!text)
-        return FAIL_FORMAT(file, "the file has no checksums");
-    const uint8_t *digits = find_header_digits(file);
-    if (!digits || strlen(text) != 8)
-        return FAIL_FORMAT(file, "the header's checksum is malformed");
-    const size_t before = (size_t)(digits - file->header);
-    uLong crc = crc32_z(0, file->header, before);
-    crc = crc32_z(crc, (const uint8_t *)"00000000", 8);
-    crc = crc32_z(crc, digits + 8, file->header_size - before - 8);
-    if (!same_crc(text, (uint32_t)crc))
-        return FAIL_FORMAT(file, "the header is damaged: its CRC-32 is %08x, expected '%s'",
-                           (unsigned)crc, text);
-    return AD_OK;
-}
-
-ad_status adi_st_verify(const adi_safetensors *file)
-{
-    ADI_TRY(verify_header(file));
-    static const char prefix[] = CRC_KEY ".";
-    const size_t prefix_length = sizeof prefix - 1;
-    for (size_t i = 0; i < file->meta_count; i++) {
-        const char *key = file->meta[i].key;
-        if (strncmp(key, prefix, prefix_length) == 0 && !adi_st_find(file, key + prefix_length))
-            return FAIL_FORMAT(file, "a checksum for tensor '%.200s', which is not there",
-                               key + prefix_length);
-    }
-    for (int32_t i = 0; i < file->count; i++) {
-        const adi_st_tensor *t = &file->tensors[i];
-        char key[sizeof prefix + ADI_ST_MAX_NAME];
-        snprintf(key, sizeof key, "%s%s", prefix, t->name);
-        const char *text = adi_st_meta(file, key);
-        if (!text)
-            return FAIL_FORMAT(file, "tensor '%s' has no checksum", t->name);
-        const uint32_t crc = (uint32_t)crc32_z(0, t->data, tensor_bytes(t));
-        if (!same_crc(text, crc))
-            return FAIL_FORMAT(file, "tensor '%s' is damaged: its CRC-32 is %08x, expected '%.16s'",
-                               t->name, (unsigned)crc, text);
-    }
-    return AD_OK;
 }

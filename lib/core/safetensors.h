@@ -23,7 +23,8 @@ typedef struct adi_st_tensor {
     int32_t ndim;
     int64_t shape[ADI_ST_MAX_DIMS];
     int64_t count;       /* elements: the product of shape, 1 for a scalar */
-    const uint8_t *data; /* not aligned */
+    uint64_t offset;     /* of its first byte, from the end of the header */
+    const uint8_t *data; /* not aligned; NULL where the file is on the disk */
 } adi_st_tensor;
 
 typedef struct adi_safetensors adi_safetensors;
@@ -33,6 +34,8 @@ ad_status adi_st_parse(const adi_allocator *a, const uint8_t *bytes, size_t size
                        adi_safetensors **out_file);
 /* Read and parse a file; the object owns the bytes. */
 ad_status adi_st_open(const adi_allocator *a, const char *path, adi_safetensors **out_file);
+/* The same, but tensors stay on the disk until they are read: for large files that are read once. */
+ad_status adi_st_open_on_disk(const adi_allocator *a, const char *path, adi_safetensors **out_file);
 void adi_st_close(adi_safetensors *file);
 
 /* The source's name, for sentences. */
@@ -52,9 +55,30 @@ ad_status adi_st_check_shape(const adi_st_tensor *tensor, const int64_t *want, i
  * AD_ERR_FORMAT; both name the tensor. */
 ad_status adi_st_read_f32(const adi_safetensors *file, const adi_st_tensor *tensor, float *out);
 ad_status adi_st_read_f64(const adi_safetensors *file, const adi_st_tensor *tensor, double *out);
+ad_status adi_st_read_i32(const adi_safetensors *file, const adi_st_tensor *tensor, int32_t *out); /* of an I32 */
 /* Check the CRC-32s that the writer left: AD_ERR_FORMAT names the damaged tensor; a file without any
  * "adfeat.crc32" entries is AD_ERR_FORMAT too. */
 ad_status adi_st_verify(const adi_safetensors *file);
+/* The header's now, and a tensor's whenever one is read, so that a file on the disk is gone through once. */
+ad_status adi_st_verify_reads(adi_safetensors *file);
+
+size_t adi_st_bytes(const adi_st_tensor *tensor);
+
+/* A tensor's bytes, a block at a time. */
+enum { ADI_ST_BLOCK = 32 << 10 };
+
+typedef struct adi_st_reader {
+    const adi_safetensors *file;
+    const adi_st_tensor *tensor;
+    const uint8_t *bytes; /* of this block */
+    size_t at;            /* bytes before the next one */
+    uint32_t crc;
+    uint8_t block[ADI_ST_BLOCK];
+} adi_st_reader;
+
+void adi_st_read_begin(adi_st_reader *r, const adi_safetensors *file, const adi_st_tensor *tensor);
+/* The next block's elements, at r->bytes; 0 after the last, where the checksum agrees if it is to. */
+ad_status adi_st_read_next(adi_st_reader *r, int64_t *out_elements);
 
 typedef struct adi_st_writer adi_st_writer;
 

@@ -111,10 +111,10 @@ static ad_status check_subset(const adi_padim_model *m, uint8_t *seen)
     return AD_OK;
 }
 
-static ad_status load_subset(const adi_st_tensor *t, const adi_padim_model *m)
+static ad_status load_subset(const adi_safetensors *file, const adi_st_tensor *t, const adi_padim_model *m)
 {
     const adi_allocator *a = &m->context->allocator;
-    memcpy(m->embedding.subset, t->data, (size_t)t->count * sizeof *m->embedding.subset);
+    ADI_TRY(adi_st_read_i32(file, t, m->embedding.subset));
     uint8_t *seen = adi_calloc(a, (size_t)m->config.channels, 1);
     if (!seen)
         return adi_fail_memory();
@@ -140,7 +140,7 @@ static ad_status check_diagonals(const adi_padim_model *m)
 static ad_status load_tensors(const adi_safetensors *file, const adi_st_tensor *const *tensors,
                               adi_padim_model *m)
 {
-    ADI_TRY(load_subset(tensors[0], m));
+    ADI_TRY(load_subset(file, tensors[0], m));
     ADI_TRY(adi_st_read_f32(file, tensors[1], m->mean));
     ADI_TRY(adi_st_read_f32(file, tensors[2], m->factor));
     ADI_TRY(check_diagonals(m));

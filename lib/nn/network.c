@@ -22,26 +22,6 @@ void adi_network_destroy(adi_network *network)
     adi_free(a, network);
 }
 
-void adi_network_forget(adi_network *network, const int32_t *taps, int32_t tap_count)
-{
-    const adi_allocator *a = network->allocator;
-    const adi_graph *g = network->graph;
-    uint8_t *needed = adi_calloc(a, (size_t)g->node_count, 1);
-    if (!needed)
-        return; /* then they stay */
-    adi_network_needed(g, taps, tap_count, needed);
-    for (int32_t i = 0; i < g->node_count; i++) {
-        adi_params *p = &network->params[i];
-        if (needed[i] || !p->weight)
-            continue;
-        adi_free(a, p->weight);
-        adi_free(a, p->bias);
-        p->weight = p->bias = NULL;
-        p->present = 0;
-    }
-    adi_free(a, needed);
-}
-
 void adi_network_needed(const adi_graph *graph, const int32_t *taps, int32_t tap_count, uint8_t *needed)
 {
     memset(needed, 0, (size_t)graph->node_count);

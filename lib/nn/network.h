@@ -30,14 +30,14 @@ typedef struct adi_network {
  * NULL: the usual ones are tried. */
 ad_status adi_network_create(adi_graph *graph, const adi_safetensors *file, const char *prefix,
                              adi_network **out_network);
+/* The same of the part that the given taps depend on: of the rest only names and shapes are looked at. */
+ad_status adi_network_create_part(adi_graph *graph, const adi_safetensors *file, const char *prefix,
+                                  const int32_t *taps, int32_t tap_count, adi_network **out_network);
 /* AD_OK where adi_network_create() would take the file, as far as names and shapes tell; reads
  * no weights. Owns the graph. */
 ad_status adi_network_examine(adi_graph *graph, const adi_safetensors *file, const char *prefix,
                               adi_dialect *out_dialect);
 void adi_network_destroy(adi_network *network);
-
-/* Gives back the parameters that none of the taps needs, of a network that has no plans yet. */
-void adi_network_forget(adi_network *network, const int32_t *taps, int32_t tap_count);
 
 /* 1 where every node that the tap needs has its parameters. */
 int32_t adi_network_tap_available(const adi_network *network, int32_t tap);

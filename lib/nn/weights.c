@@ -387,6 +387,14 @@ static ad_status examine(loader *l, const char *prefix, uint8_t *needed, uint8_t
     return refuse_strangers(l);
 }
 
+/* What the taps do not need is as good as not there. */
+static void leave_out(loader *l, const int32_t *taps, int32_t tap_count, uint8_t *needed)
+{
+    adi_network_needed(l->net->graph, taps, tap_count, needed);
+    for (int32_t i = 0; i < l->net->graph->node_count; i++)
+        l->net->params[i].present = l->net->params[i].present && needed[i];
+}
+
 static ad_status take_weights(loader *l)
 {
     const adi_graph *g = l->net->graph;
@@ -401,8 +409,9 @@ static ad_status take_weights(loader *l)
     return AD_OK;
 }
 
-static ad_status create(adi_graph *graph, const adi_safetensors *file, const char *prefix,
-                        int32_t with_weights, adi_network **out_network)
+/* taps: NULL for all that there are. */
+static ad_status create(adi_graph *graph, const adi_safetensors *file, const char *prefix, int32_t with_weights,
+                        const int32_t *taps, int32_t tap_count, adi_network **out_network)
 {
     const adi_allocator *a = graph->allocator;
     adi_network *net = adi_calloc(a, 1, sizeof *net);
@@ -421,6 +430,8 @@ static ad_status create(adi_graph *graph, const adi_safetensors *file, const cha
     ad_status status = net->params && l.tensors && l.used && l.found && l.only_user
                            ? examine(&l, prefix, l.found + nodes, l.found + 2 * nodes)
                            : adi_fail_memory();
+    if (status == AD_OK && taps)
+        leave_out(&l, taps, tap_count, l.found + nodes);
     if (status == AD_OK && with_weights)
         status = take_weights(&l);
     if (status == AD_OK && with_weights)
@@ -440,14 +451,21 @@ ad_status adi_network_create(adi_graph *graph, const adi_safetensors *file, cons
                              adi_network **out_network)
 {
     *out_network = NULL;
-    return create(graph, file, prefix, 1, out_network);
+    return create(graph, file, prefix, 1, NULL, 0, out_network);
+}
+
+ad_status adi_network_create_part(adi_graph *graph, const adi_safetensors *file, const char *prefix,
+                                  const int32_t *taps, int32_t tap_count, adi_network **out_network)
+{
+    *out_network = NULL;
+    return create(graph, file, prefix, 1, taps, tap_count, out_network);
 }
 
 ad_status adi_network_examine(adi_graph *graph, const adi_safetensors *file, const char *prefix,
                               adi_dialect *out_dialect)
 {
     adi_network *net = NULL;
-    ADI_TRY(create(graph, file, prefix, 0, &net));
+    ADI_TRY(create(graph, file, prefix, 0, NULL, 0, &net));
     *out_dialect = net->dialect;
     adi_network_destroy(net);
     return AD_OK;

@@ -164,6 +164,46 @@ static void digest_in_any_locale(void **state)
     assert_string_equal(a, b);
 }
 
+/* ---- A part ---------------------------------------------------------------------------------- */
+
+/* Only what a tap needs is read, and is what it is in the whole; a damaged value behind it is nobody's business. */
+static void a_part(void **state)
+{
+    (void)state;
+    st_memory m = small_weights();
+    adi_network *whole = accepted_weights(&m, 4);
+    float *behind = st_memory_find(&m, "layer3.conv.weight")->data;
+    behind[0] = NAN;
+    for (int32_t tap = 0; tap < TAPS; tap++) {
+        adi_safetensors *file = st_memory_open(&m, heap);
+        adi_network *part = NULL;
+        const ad_status status = adi_network_create_part(graph_of(heap, small), file, NULL, &tap, 1, &part);
+        adi_st_close(file);
+        if (tap == TAPS - 1) {
+            assert_int_equal(status, AD_ERR_NUMERIC);
+            assert_null(part);
+            continue;
+        }
+        assert_int_equal(status, AD_OK);
+        uint8_t needed[ADI_GRAPH_MAX_NODES];
+        char here[17], there[17];
+        adi_network_needed(part->graph, &tap, 1, needed);
+        for (int32_t i = 0; i < part->graph->node_count; i++) {
+            assert_int_equal(!!part->params[i].weight, needed[i] && whole->params[i].weight);
+            assert_int_equal(!!part->params[i].bias, needed[i] && whole->params[i].bias);
+        }
+        for (int32_t t = 0; t < TAPS; t++)
+            assert_int_equal(adi_network_tap_available(part, t), t <= tap);
+        adi_network_digest(part, &tap, 1, here);
+        adi_network_digest(whole, &tap, 1, there);
+        assert_string_equal(here, there);
+        assert_true(part->parameter_count < whole->parameter_count);
+        adi_network_destroy(part);
+    }
+    adi_network_destroy(whole);
+    st_memory_free(&m);
+}
+
 /* ---- Writing -------------------------------------------------------------------------------- */
 
 /* What network_write leaves is folded, and gives the same parameters to the bit. */
@@ -399,7 +439,7 @@ int main(void)
         cmocka_unit_test(folding),
         cmocka_unit_test(one_bit_changes_the_digest),
         cmocka_unit_test(digest_in_any_locale),
-        cmocka_unit_test(written_again),
+        cmocka_unit_test(a_part), cmocka_unit_test(written_again),
         cmocka_unit_test(weights_of_a_decoder),
         cmocka_unit_test(a_decoder_runs),
         cmocka_unit_test(a_decoder_of_all_ops),

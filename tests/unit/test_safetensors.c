@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "core/safetensors.h"
@@ -35,6 +36,23 @@ static uint8_t *make_bytes(const char *header, size_t header_size, size_t data_s
     return bytes;
 }
 
+/* The same bytes in a file get the same answer, in the same words. */
+static void check_on_disk(const uint8_t *bytes, size_t size, ad_status expected)
+{
+    char sentence[1024];
+    snprintf(sentence, sizeof sentence, "%s", ad_last_error_message());
+    FILE *f = fopen("source", "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(bytes, 1, size, f), size);
+    assert_int_equal(fclose(f), 0);
+    adi_safetensors *file = NULL;
+    assert_int_equal(adi_st_open_on_disk(heap, "source", &file), expected);
+    assert_true((expected == AD_OK) == (file != NULL));
+    adi_st_close(file);
+    if (expected != AD_OK)
+        assert_string_equal(ad_last_error_message(), sentence);
+}
+
 static ad_status parse_text(const char *header, size_t header_size, size_t data_size)
 {
     size_t size = 0;
@@ -43,6 +61,7 @@ static ad_status parse_text(const char *header, size_t header_size, size_t data_
     const ad_status status = adi_st_parse(heap, bytes, size, "source", &file);
     assert_true((status == AD_OK) == (file != NULL));
     adi_st_close(file);
+    check_on_disk(bytes, size, status);
     free(bytes);
     return status;
 }
@@ -80,11 +99,14 @@ static void lengths(void **state)
                                         {1, 0, 0, 1},
                                         {0xF8, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF}};
     adi_safetensors *file = NULL;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_int_equal(adi_st_parse(heap, cases[i], 16, "source", &file), AD_ERR_FORMAT);
+        check_on_disk(cases[i], 16, AD_ERR_FORMAT);
+    }
     for (size_t size = 0; size < 8; size++) {
         assert_int_equal(adi_st_parse(heap, cases[0], size, "source", &file), AD_ERR_FORMAT);
         expect_message("too few");
+        check_on_disk(cases[0], size, AD_ERR_FORMAT);
     }
     assert_null(file);
 }
@@ -349,6 +371,21 @@ static void files_that_cannot_be_opened(void **state)
     adi_st_close(NULL);
 }
 
+static char folder[] = "test_safetensors_files_XXXXXX"; /* in the build folder */
+
+static int enter(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) && chdir(folder) == 0 ? 0 : -1;
+}
+
+static int leave(void **state)
+{
+    (void)state;
+    remove("source");
+    return chdir("..") == 0 ? rmdir(folder) : -1;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -364,5 +401,5 @@ int main(void)
         cmocka_unit_test(checksums_and_tensors_belong_together),
         cmocka_unit_test(files_that_cannot_be_opened),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, enter, leave);
 }
