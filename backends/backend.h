@@ -83,9 +83,12 @@ typedef struct adi_pool2d_dims {
     int32_t k, stride, pad_top, pad_left;
 } adi_pool2d_dims;
 
-/* A map of h x w x c resized to oh x ow; y_stride floats from one output row to the next. */
+/* A map of h x w x c resized to oh x ow; y_stride floats from one output row to the next. Forward alone: where whole_h
+ * and whole_w are not 0, the outputs span a map of that size, which the input was cut out of at (top, left); outputs that
+ * lie outside of it are 0. */
 typedef struct adi_resize_dims {
     int64_t h, w, c, oh, ow, y_stride;
+    int64_t whole_h, whole_w, top, left;
 } adi_resize_dims;
 
 enum { ADI_BLUR_MAX_RADIUS = 257 };

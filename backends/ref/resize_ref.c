@@ -1,5 +1,7 @@
 /* resize: bilinear with half-pixel centres (PyTorch's align_corners = false), never antialiased.
  *   s = max(0, (o + 0.5) * in / out - 0.5),  i0 = floor(s),  i1 = min(i0 + 1, in - 1),  f = s - i0
+ * where the input is a part of a whole, beginning at b: s = (o + 0.5) * whole / out - 0.5 - b, clamped to the input, and y
+ * is 0 where s is more than half a sample away from it.
  *   y = (1 - fy) ((1 - fx) x[y0,x0] + fx x[y0,x1]) + fy ((1 - fx) x[y1,x0] + fx x[y1,x1])
  * Backward is the transpose: dx[iy,ix] = sum over oy,ox of the weight of x[iy,ix] in y[oy,ox] times dy. */
 #include "ref.h"
@@ -14,6 +16,23 @@ static void source(int64_t o, int64_t in, int64_t out, int64_t *i0, int64_t *i1,
     *f = s - (double)*i0;
 }
 
+/* The same in a part of a whole; 0 where the output lies outside of it. */
+static int place(int64_t o, int64_t in, int64_t out, int64_t whole, int64_t before, int64_t *i0, int64_t *i1, double *f)
+{
+    if (!whole) {
+        source(o, in, out, i0, i1, f);
+        return 1;
+    }
+    const double s = ((double)o + 0.5) * (double)whole / (double)out - 0.5 - (double)before;
+    if (s < -0.5 || s > (double)in - 0.5)
+        return 0;
+    const double clamped = fmin(fmax(s, 0.0), (double)(in - 1));
+    *i0 = (int64_t)clamped;
+    *i1 = *i0 + 1 < in ? *i0 + 1 : in - 1;
+    *f = clamped - (double)*i0;
+    return 1;
+}
+
 ad_status adi_resize_fwd_ref(const adi_exec *ex, float *y, const float *x, const adi_resize_dims *d)
 {
     (void)ex;
@@ -21,10 +40,14 @@ ad_status adi_resize_fwd_ref(const adi_exec *ex, float *y, const float *x, const
         float *out = y + oy * d->y_stride;
         int64_t y0, y1, x0, x1;
         double fy, fx;
-        source(oy, d->h, d->oh, &y0, &y1, &fy);
+        const int inside = place(oy, d->h, d->oh, d->whole_h, d->top, &y0, &y1, &fy);
         for (int64_t ox = 0; ox < d->ow; ox++, out += d->c) {
-            source(ox, d->w, d->ow, &x0, &x1, &fx);
+            const int there = inside && place(ox, d->w, d->ow, d->whole_w, d->left, &x0, &x1, &fx);
             for (int64_t c = 0; c < d->c; c++) {
+                if (!there) {
+                    out[c] = 0.0f;
+                    continue;
+                }
                 const double a = x[(y0 * d->w + x0) * d->c + c], b = x[(y0 * d->w + x1) * d->c + c];
                 const double e = x[(y1 * d->w + x0) * d->c + c], f = x[(y1 * d->w + x1) * d->c + c];
                 out[c] = (float)((1 - fy) * ((1 - fx) * a + fx * b) + fy * ((1 - fx) * e + fx * f));

@@ -25,10 +25,14 @@ static float *run(const adi_backend *be, const float *x, const adi_resize_dims *
     return y;
 }
 
-/* Weight of input i in output o, as the tent of one sample's width around the clamped source. */
-static double weight(int64_t o, int64_t i, int64_t in, int64_t out)
+/* Weight of input i in output o, as the tent of one sample's width around the clamped source; of a part of a whole none
+ * where the source is more than half a sample outside. In whole numbers: 2 * out * s. */
+static double weight(int64_t o, int64_t i, int64_t in, int64_t out, int64_t whole, int64_t before)
 {
-    double s = (double)((2 * o + 1) * in - out) / (double)(2 * out);
+    const int64_t doubled = (2 * o + 1) * (whole ? whole : in) - out - 2 * out * before;
+    if (doubled < -out || doubled > (2 * in - 1) * out)
+        return 0.0;
+    double s = (double)doubled / (double)(2 * out);
     s = s < 0.0 ? 0.0 : s > (double)(in - 1) ? (double)(in - 1) : s;
     const double t = 1.0 - fabs(s - (double)i);
     return t > 0.0 ? t : 0.0;
@@ -65,7 +69,8 @@ static void check(const float *x, const adi_resize_dims *d)
             double want = 0.0;
             for (int64_t y = 0; y < d->h; y++)
                 for (int64_t k = 0; k < d->w; k++)
-                    want += weight(oy, y, d->h, d->oh) * weight(ox, k, d->w, d->ow) *
+                    want += weight(oy, y, d->h, d->oh, d->whole_h, d->top) *
+                            weight(ox, k, d->w, d->ow, d->whole_w, d->left) *
                             x[(y * d->w + k) * d->c + c];
             const float rounded = (float)want;
             op_close(name, got, &rounded, NULL, 1, ref_limit);
@@ -92,12 +97,36 @@ static void shapes(void **state)
     op_report("resize2d", cpu_limit);
 }
 
+/* Parts of a whole, also such as begin outside of it; and rows and columns in several parts. */
+static void parts(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 300; i++) {
+        adi_resize_dims d = {.h = op_int(1, 9), .w = op_int(1, 9), .c = i % 4 ? 1 : 3, .oh = op_int(1, 70),
+                             .ow = i % 20 ? op_int(1, 70) : op_int(250, 520)};
+        d.whole_h = op_int(d.h, 14);
+        d.whole_w = op_int(1, 14);
+        d.top = op_int(0, d.whole_h - d.h);
+        d.left = op_int(-3, 9);
+        d.y_stride = d.ow * d.c + op_int(0, 1) * op_int(1, 9);
+        float *x = op_floats(d.h * d.w * d.c, 1.0);
+        check(x, &d);
+        guarded_free(x, "input");
+    }
+    const adi_resize_dims wide = {.h = 2, .w = 1500, .c = 1, .oh = 3, .ow = 270, .y_stride = 270}; /* too far for one line */
+    float *x = op_floats(3000, 1.0);
+    check(x, &wide);
+    guarded_free(x, "input");
+    op_report("resize2d, parts", cpu_limit);
+}
+
 /* Equal sizes copy, constants stay, one pixel fills everything. */
 static void exact_cases(void **state)
 {
     (void)state;
     for (int64_t side = 1; side < 40; side += 3) {
-        const adi_resize_dims same = {side, side + 1, 3, side, side + 1, 3 * (side + 1)};
+        const adi_resize_dims same = {.h = side, .w = side + 1, .c = 3, .oh = side, .ow = side + 1,
+                                      .y_stride = 3 * (side + 1)};
         float *x = op_floats(side * (side + 1) * 3, 1.0);
         for (int b = 0; b < 2; b++) {
             float *y = run(b ? &adi_backend_cpu : &adi_backend_ref, x, &same, 2);
@@ -105,7 +134,7 @@ static void exact_cases(void **state)
             guarded_free(y, "equal sizes");
         }
         guarded_free(x, "input");
-        const adi_resize_dims grow = {1, 1, 1, side, side, side};
+        const adi_resize_dims grow = {.h = 1, .w = 1, .c = 1, .oh = side, .ow = side, .y_stride = side};
         float one = 0.7f;
         for (int b = 0; b < 2; b++) {
             float *y = run(b ? &adi_backend_cpu : &adi_backend_ref, &one, &grow, 2);
@@ -120,7 +149,7 @@ static void exact_cases(void **state)
 static void nan_survives(void **state)
 {
     (void)state;
-    const adi_resize_dims d = {7, 7, 1, 28, 28, 28};
+    const adi_resize_dims d = {.h = 7, .w = 7, .c = 1, .oh = 28, .ow = 28, .y_stride = 28};
     float *x = op_floats(49, 1.0);
     x[24] = NAN;
     float *ref = run(&adi_backend_ref, x, &d, 1), *cpu = run(&adi_backend_cpu, x, &d, 3);
@@ -152,7 +181,7 @@ static void golden(void **state)
         snprintf(name, sizeof name, "interp.bilinear_false.%ldx%ld_%ldx%ld.index", h, w, oh, ow);
         const adi_st_tensor *index = adi_st_find(file, name);
         snprintf(name, sizeof name, "interp.%ldx%ld", h, w);
-        const adi_resize_dims d = {h, w, 1, oh, ow, ow};
+        const adi_resize_dims d = {.h = h, .w = w, .c = 1, .oh = oh, .ow = ow, .y_stride = ow};
         float *x = guarded_floats(h * w), *want = guarded_floats(t->count);
         for (int64_t k = 0; k < h * w; k++)
             x[k] = (float)seeded_signed(name, (uint64_t)k);
@@ -182,6 +211,7 @@ int main(void)
     op_seed();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shapes),
+        cmocka_unit_test(parts),
         cmocka_unit_test(exact_cases),
         cmocka_unit_test(nan_survives),
         cmocka_unit_test(golden),

@@ -132,8 +132,8 @@ static void shapes(void **state)
         d.y_stride = d.ow * d.c + op_int(0, 1) * op_int(1, 9);
         check(&d);
     }
-    check(&(adi_resize_dims){2, 2, 3, 128, 128, 384}); /* thousands of terms */
-    check(&(adi_resize_dims){8, 8, 16, 16, 16, 256});  /* a U-Net's way up */
+    check(&(adi_resize_dims){.h = 2, .w = 2, .c = 3, .oh = 128, .ow = 128, .y_stride = 384}); /* thousands of terms */
+    check(&(adi_resize_dims){.h = 8, .w = 8, .c = 16, .oh = 16, .ow = 16, .y_stride = 256});  /* a U-Net's way up */
     gradient_report("resize_bwd", differences_limit, cpu_limit);
 }
 
@@ -142,7 +142,8 @@ static void exact_cases(void **state)
 {
     (void)state;
     for (int64_t side = 1; side < 40; side += 3) {
-        const adi_resize_dims same = {side, side + 1, 3, side, side + 1, 3 * (side + 1)};
+        const adi_resize_dims same = {.h = side, .w = side + 1, .c = 3, .oh = side, .ow = side + 1,
+                                      .y_stride = 3 * (side + 1)};
         resize_case c = resize_case_new(&same);
         for (int b = 0; b < 2; b++) {
             float *dx = run(&c, b ? &adi_backend_cpu : &adi_backend_ref, 2);
@@ -150,7 +151,7 @@ static void exact_cases(void **state)
             guarded_free(dx, c.name);
         }
         resize_case_free(&c);
-        const adi_resize_dims other = {side, 7, 1, op_int(1, 50), op_int(1, 50), 51};
+        const adi_resize_dims other = {.h = side, .w = 7, .c = 1, .oh = op_int(1, 50), .ow = op_int(1, 50), .y_stride = 51};
         resize_case o = resize_case_new(&other);
         for (int b = 0; b < 2; b++) {
             float *dx = run(&o, b ? &adi_backend_cpu : &adi_backend_ref, 2);
@@ -173,7 +174,7 @@ static void nan_survives(void **state)
 {
     (void)state;
     for (int i = 0; i < 100; i++) {
-        const adi_resize_dims d = {op_int(1, 9), op_int(1, 9), 1, op_int(1, 20), op_int(1, 20), 20};
+        const adi_resize_dims d = {.h = op_int(1, 9), .w = op_int(1, 9), .c = 1, .oh = op_int(1, 20), .ow = op_int(1, 20), .y_stride = 20};
         resize_case c = resize_case_new(&d);
         const int64_t oy = op_int(0, d.oh - 1), ox = op_int(0, d.ow - 1);
         c.dy[oy * d.y_stride + ox] = NAN;
