@@ -91,6 +91,26 @@ typedef struct adi_resize_dims {
     int64_t whole_h, whole_w, top, left;
 } adi_resize_dims;
 
+enum {
+    ADI_RESAMPLE_BITS = 22, /* fractional bits of weights: Pillow's PRECISION_BITS, 32 - 8 - 2 */
+    ADI_RESAMPLE_TAPS = 16, /* weights of an output, in whole vectors */
+    ADI_RESAMPLE_BLOCK = 64 /* bytes of a row of a ring, in whole blocks */
+};
+
+/* A row of 8-bit samples, first .. last - 1, to outputs: output o is made of count[o] samples from start[o] on, with the
+ * weights that begin at o * taps. taps is a multiple of ADI_RESAMPLE_TAPS, weights behind the count are 0, and as many
+ * zeros follow the last. */
+typedef struct adi_resample {
+    const int32_t *start, *count, *weight;
+    int64_t taps, first, last;
+} adi_resample;
+
+/* Rows that wait: row i at i % rows, `stride` bytes apart, a multiple of ADI_RESAMPLE_BLOCK. */
+typedef struct adi_resample_ring {
+    const uint8_t *bytes;
+    int64_t rows, stride;
+} adi_resample_ring;
+
 enum { ADI_BLUR_MAX_RADIUS = 257 };
 
 /* A map, and the taps on either side of the middle one. */
@@ -183,6 +203,11 @@ typedef struct adi_kernels {
     ad_status (*maxpool2d_fwd)(const adi_exec *ex, float *y, const float *x, const adi_pool2d_dims *d);
     /* Bilinear, half-pixel centres (align_corners = false), never antialiased. */
     ad_status (*resize_fwd)(const adi_exec *ex, float *y, const float *x, const adi_resize_dims *d);
+    /* Sums of samples times weights, rounded and clipped to a byte: along a row of `channels` (1 or 3) samples a pixel,
+     * and down the columns of n bytes, rows start .. start + count - 1, where out has room for whole blocks. */
+    void (*resample_row)(uint8_t *out, const uint8_t *in, const adi_resample *a, int64_t n, int64_t channels);
+    void (*resample_rows)(uint8_t *out, const adi_resample_ring *ring, int64_t start, int64_t count,
+                          const int32_t *weight, int64_t n);
     /* A map in place, blurred by weights[k] of the taps at distance k, 0 .. radius, along both axes. */
     size_t (*blur_scratch)(const adi_blur_dims *d, int32_t num_threads);
     ad_status (*blur)(const adi_exec *ex, float *map, const double *weights, const adi_blur_dims *d);

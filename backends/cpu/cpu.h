@@ -152,6 +152,9 @@ ad_status adi_row_sums_cpu(const adi_exec *ex, float *sums, const float *x, int6
 ad_status adi_mean_fwd_cpu(const adi_exec *ex, double *mean, const float *x, adi_pc d);
 ad_status adi_maxpool2d_fwd_cpu(const adi_exec *ex, float *y, const float *x,
                                 const adi_pool2d_dims *d);
+void adi_resample_row_cpu(uint8_t *out, const uint8_t *in, const adi_resample *a, int64_t n, int64_t channels);
+void adi_resample_rows_cpu(uint8_t *out, const adi_resample_ring *ring, int64_t start, int64_t count,
+                           const int32_t *weight, int64_t n);
 ad_status adi_resize_fwd_cpu(const adi_exec *ex, float *y, const float *x, const adi_resize_dims *d);
 size_t adi_mahalanobis_scratch_cpu(adi_pc d, int64_t r, int32_t num_threads);
 ad_status adi_mahalanobis_fwd_cpu(const adi_exec *ex, float *dist, const float *x, const float *mean,

@@ -24,6 +24,10 @@ struct adi_isa {
     /* y[channels] = the maximum over rows x columns positions; x_row and x_column floats from one to the next */
     void (*window_maximum)(float *y, const float *x, int64_t channels, int64_t rows, int64_t columns, int64_t x_row,
                            int64_t x_column);
+    /* resample_vector_cpu.h: as in adi_kernels */
+    void (*resample_row)(uint8_t *out, const uint8_t *in, const adi_resample *a, int64_t n, int64_t channels);
+    void (*resample_rows)(uint8_t *out, const adi_resample_ring *ring, int64_t start, int64_t count,
+                          const int32_t *weight, int64_t n);
     /* blur_vector_cpu.h, position_vector_cpu.h */
     void (*blur_row)(float *y, const float *const *rows, const double *weights, int64_t radius, int64_t n);
     float (*packed_distance)(float *z, const float *v, const float *w, int64_t d, const float *end);

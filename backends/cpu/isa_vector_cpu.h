@@ -2,7 +2,7 @@
  * isa_plain_cpu.c, isa_avx2_cpu.c and isa_avx512_cpu.c define VECTOR_FLOATS, the ROWS x PANELS of 16 sums that
  * a GEMM keeps in registers, and ISA, the table's name. */
 #include <string.h>
-#ifdef __AVX512F__
+#ifdef __AVX2__
 #include <immintrin.h>
 #endif
 
@@ -14,6 +14,7 @@
 #include "sums_vector_cpu.h"
 #include "blur_vector_cpu.h"
 #include "position_vector_cpu.h"
+#include "resample_vector_cpu.h"
 #include "winograd_transform_cpu.h"
 #include "winograd_vector_cpu.h"
 
@@ -25,6 +26,8 @@ const adi_isa ISA = {
     .depthwise_row = depthwise_row,
     .sum_positions = sum_positions,
     .window_maximum = window_maximum,
+    .resample_row = resample_row,
+    .resample_rows = resample_rows,
     .blur_row = blur_row,
     .packed_distance = packed_distance,
     .add_outer_products = add_outer_products,

@@ -23,6 +23,9 @@ ad_status adi_add_fwd_ref(const adi_exec *ex, float *y, const float *a, const fl
 ad_status adi_mul_fwd_ref(const adi_exec *ex, float *y, const float *a, const float *gate, adi_pc d);
 ad_status adi_maxpool2d_fwd_ref(const adi_exec *ex, float *y, const float *x,
                                 const adi_pool2d_dims *d);
+void adi_resample_row_ref(uint8_t *out, const uint8_t *in, const adi_resample *a, int64_t n, int64_t channels);
+void adi_resample_rows_ref(uint8_t *out, const adi_resample_ring *ring, int64_t start, int64_t count,
+                           const int32_t *weight, int64_t n);
 ad_status adi_resize_fwd_ref(const adi_exec *ex, float *y, const float *x, const adi_resize_dims *d);
 size_t adi_blur_scratch_ref(const adi_blur_dims *d, int32_t num_threads);
 ad_status adi_blur_ref(const adi_exec *ex, float *map, const double *weights, const adi_blur_dims *d);

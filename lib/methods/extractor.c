@@ -165,6 +165,7 @@ static ad_status new_workspace(const adi_extractor *x, adi_workspace **out_works
     if (!w)
         return adi_fail_memory();
     w->resize.allocator = a;
+    w->resize.kernels = x->context->backend->kernels;
     w->block = adi_alloc(a, x->plan->block_floats * sizeof *w->block);
     w->scratch = adi_alloc(a, x->scratch_bytes);
     w->extra = adi_alloc(a, x->extra_floats * sizeof *w->extra);

@@ -9,16 +9,11 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum {
-    BLOCK = 64,   /* samples of a row per step of the column pass; rows are padded to it */
-    FRACTION = 22 /* Pillow's PRECISION_BITS: 32 - 8 - 2 */
-};
-
 /* One direction: which source samples make an output sample, and with what weight. */
 typedef struct axis {
     int64_t first; /* source samples in use: first .. last - 1 */
     int64_t last;
-    int64_t taps;    /* weights held per output, not all in use */
+    int64_t taps;    /* weights held per output, in whole ADI_RESAMPLE_TAPS; those not in use are 0 */
     int32_t *start;  /* per output: first source sample */
     int32_t *count;  /* per output: number of source samples */
     int32_t *weight; /* Pillow: taps weights per output */
@@ -79,9 +74,14 @@ static int64_t axis_taps(int32_t filter, int64_t in, int64_t out)
     return taps < in ? taps : in;
 }
 
+static int64_t whole_taps(int64_t taps)
+{
+    return (taps + ADI_RESAMPLE_TAPS - 1) / ADI_RESAMPLE_TAPS * ADI_RESAMPLE_TAPS;
+}
+
 static int32_t fixed_point(double w)
 {
-    const double one = (double)(1 << FRACTION);
+    const double one = (double)(1 << ADI_RESAMPLE_BITS);
     return (int32_t)(w < 0.0 ? w * one - 0.5 : w * one + 0.5);
 }
 
@@ -91,6 +91,7 @@ static void fill_pillow(axis *a, int32_t filter, int64_t in, int64_t out, int64_
     const double scale = (double)in / (double)out;
     const double inverse = 1.0 / (scale < 1.0 ? 1.0 : scale);
     const double reach = support(filter, in, out);
+    memset(a->weight, 0, (size_t)(n * a->taps + ADI_RESAMPLE_TAPS) * sizeof *a->weight);
     for (int64_t o = 0; o < n; o++) {
         const double centre = ((double)(from + o) + 0.5) * scale;
         int64_t low = (int64_t)(centre - reach + 0.5);
@@ -165,17 +166,17 @@ static void lay_out_axis(layout *l, axis *a, bool linear, int64_t n)
     if (linear)
         a->next = take(l, n, sizeof *a->next);
     else
-        a->weight = take(l, n * a->taps, sizeof *a->weight);
+        a->weight = take(l, n * a->taps + ADI_RESAMPLE_TAPS, sizeof *a->weight);
 }
 
 static plan *lay_out(layout *l, const struct adi_resize_key *k, plan *p)
 {
     const bool linear = k->filter == AD_RESIZE_CV_LINEAR;
     plan *home = take(l, 1, sizeof *p);
-    *p = (plan){.x.taps = axis_taps(k->filter, k->in_w, k->out_w),
-                .y.taps = axis_taps(k->filter, k->in_h, k->out_h)};
-    p->ring_rows = p->y.taps;
-    p->stride = (3 * k->w + BLOCK - 1) / BLOCK * BLOCK;
+    *p = (plan){.x.taps = whole_taps(axis_taps(k->filter, k->in_w, k->out_w)),
+                .y.taps = whole_taps(axis_taps(k->filter, k->in_h, k->out_h)),
+                .ring_rows = axis_taps(k->filter, k->in_h, k->out_h)};
+    p->stride = (3 * k->w + ADI_RESAMPLE_BLOCK - 1) / ADI_RESAMPLE_BLOCK * ADI_RESAMPLE_BLOCK;
     lay_out_axis(l, &p->x, linear, k->w);
     lay_out_axis(l, &p->y, linear, k->h);
     p->source = take(l, 3 * k->in_w, 1);
@@ -263,42 +264,6 @@ static const uint8_t *source_row(const plan *p, const ad_image *image, int64_t s
     }
 }
 
-static uint8_t clip8(int32_t sum)
-{
-    const int32_t v = sum >> FRACTION;
-    return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
-}
-
-static void across_grey(uint8_t *restrict out, const uint8_t *restrict in, const axis *a, int64_t n)
-{
-    for (int64_t o = 0; o < n; o++) {
-        const uint8_t *px = in + (a->start[o] - a->first);
-        const int32_t *weight = a->weight + o * a->taps;
-        int32_t sum = 1 << (FRACTION - 1);
-        for (int64_t k = 0; k < a->count[o]; k++)
-            sum += px[k] * weight[k];
-        out[o] = clip8(sum);
-    }
-}
-
-static void across_rgb(uint8_t *restrict out, const uint8_t *restrict in, const axis *a, int64_t n)
-{
-    for (int64_t o = 0; o < n; o++) {
-        const uint8_t *px = in + 3 * (a->start[o] - a->first);
-        const int32_t *weight = a->weight + o * a->taps;
-        const int64_t count = a->count[o];
-        int32_t r = 1 << (FRACTION - 1), g = r, b = r;
-        for (int64_t k = 0; k < count; k++) {
-            r += px[3 * k] * weight[k];
-            g += px[3 * k + 1] * weight[k];
-            b += px[3 * k + 2] * weight[k];
-        }
-        out[3 * o] = clip8(r);
-        out[3 * o + 1] = clip8(g);
-        out[3 * o + 2] = clip8(b);
-    }
-}
-
 static void across_linear(double *restrict out, const uint8_t *restrict in, const axis *a,
                           int64_t n, int64_t channels)
 {
@@ -312,7 +277,7 @@ static void across_linear(double *restrict out, const uint8_t *restrict in, cons
 }
 
 /* Source row s through the row pass into the ring. */
-static void make_row(const plan *p, const ad_image *image, int64_t s, int64_t w, int64_t channels)
+static void make_row(const adi_kernels *k, const plan *p, const ad_image *image, int64_t s, int64_t w, int64_t channels)
 {
     const uint8_t *in = source_row(p, image, s);
     const int64_t slot = s % p->ring_rows * p->stride;
@@ -320,29 +285,9 @@ static void make_row(const plan *p, const ad_image *image, int64_t s, int64_t w,
         across_linear(p->linear_ring + slot, in, &p->x, w, channels);
     else if (p->x.copy)
         memcpy(p->ring + slot, in, (size_t)(w * channels));
-    else if (channels == 1)
-        across_grey(p->ring + slot, in, &p->x, w);
     else
-        across_rgb(p->ring + slot, in, &p->x, w);
-}
-
-/* The column pass: whole blocks, so that the inner loops have a fixed length. */
-static void down(uint8_t *restrict out, const plan *p, int64_t start, int64_t count,
-                 const int32_t *weight, int64_t n)
-{
-    for (int64_t x = 0; x < n; x += BLOCK) {
-        int32_t sum[BLOCK];
-        for (int i = 0; i < BLOCK; i++)
-            sum[i] = 1 << (FRACTION - 1);
-        for (int64_t k = 0; k < count; k++) {
-            const uint8_t *in = p->ring + (start + k) % p->ring_rows * p->stride + x;
-            const int32_t w = weight[k];
-            for (int i = 0; i < BLOCK; i++)
-                sum[i] += in[i] * w;
-        }
-        for (int i = 0; i < BLOCK; i++)
-            out[x + i] = clip8(sum[i]);
-    }
+        k->resample_row(p->ring + slot, in,
+                        &(adi_resample){p->x.start, p->x.count, p->x.weight, p->x.taps, p->x.first, p->x.last}, w, channels);
 }
 
 static void down_linear(uint8_t *restrict out, const double *one, const double *two, double f,
@@ -355,12 +300,13 @@ static void down_linear(uint8_t *restrict out, const double *one, const double *
 const uint8_t *adi_resize_row(adi_resize_scratch *scratch, const ad_image *image, int64_t row)
 {
     plan *p = (plan *)(void *)scratch->block;
+    const adi_kernels *k = scratch->kernels ? scratch->kernels : adi_backend_ref.kernels;
     const int64_t w = scratch->key.w;
     const int64_t channels = is_grey(image) ? 1 : 3;
     const int64_t start = p->y.start[row];
     const int64_t count = p->y.count[row];
     for (int64_t s = p->made > start ? p->made : start; s < start + count; s++)
-        make_row(p, image, s, w, channels);
+        make_row(k, p, image, s, w, channels);
     p->made = start + count;
 
     const uint8_t *result = p->row;
@@ -372,7 +318,8 @@ const uint8_t *adi_resize_row(adi_resize_scratch *scratch, const ad_image *image
     } else if (p->y.copy) {
         result = p->ring; /* of one row */
     } else {
-        down(p->row, p, start, count, p->y.weight + row * p->y.taps, n);
+        k->resample_rows(p->row, &(adi_resample_ring){p->ring, p->ring_rows, p->stride}, start, count,
+                         p->y.weight + row * p->y.taps, n);
     }
     if (channels == 3)
         return result;

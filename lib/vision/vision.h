@@ -2,6 +2,7 @@
 #ifndef ADI_VISION_VISION_H
 #define ADI_VISION_VISION_H
 
+#include "backend.h"
 #include "core/alloc.h"
 #include "core/error.h"
 
@@ -44,9 +45,10 @@ ad_status adi_encode_png(const adi_allocator *a, const ad_image *image, const ch
 void adi_row_to_rgb8(uint8_t *rgb, const ad_image *image, int64_t row, int64_t x0, int64_t x1);
 
 /* Memory that a resize needs and keeps between calls: grown when a larger image comes, so a stream
- * of equal frames allocates once. Begin with the allocator set and the rest zero. */
+ * of equal frames allocates once. Begin with the allocator set, the kernels if it is to be fast, and the rest zero. */
 typedef struct adi_resize_scratch {
     const adi_allocator *allocator;
+    const adi_kernels *kernels; /* NULL: ref's; the bytes are the same */
     uint8_t *block; /* a plan, its tables and its rows; private to resize.c */
     size_t bytes;
     struct adi_resize_key { /* what the tables in block are for */

@@ -37,11 +37,18 @@ static uint8_t *seeded_image(int w, int h)
 
 static uint8_t *resized(const ad_image *image, int w, int h, int32_t filter)
 {
-    adi_resize_scratch scratch = {.allocator = &adi_default_allocator};
-    uint8_t *out = malloc((size_t)(3 * w * h));
-    assert_int_equal(adi_resize_rgb8(out, w, h, image, filter, &scratch), AD_OK);
-    adi_resize_scratch_free(&scratch);
-    return out;
+    uint8_t *out[2];
+    for (int i = 0; i < 2; i++) { /* ref's, and the fastest */
+        adi_resize_scratch scratch = {.allocator = &adi_default_allocator,
+                                      .kernels = i ? adi_backend_cpu.kernels : NULL};
+        out[i] = malloc((size_t)(3 * w * h));
+        assert_non_null(out[i]);
+        assert_int_equal(adi_resize_rgb8(out[i], w, h, image, filter, &scratch), AD_OK);
+        adi_resize_scratch_free(&scratch);
+    }
+    assert_memory_equal(out[0], out[1], 3 * w * h);
+    free(out[0]);
+    return out[1];
 }
 
 static uint32_t resized_crc(int w, int h, int out_w, int out_h, int32_t filter)
