@@ -57,7 +57,7 @@ static void check_row(int64_t n, int64_t samples, int64_t most, int64_t channels
         }
     }
     const adi_resample a = {start, count, weight, taps, first, first + samples};
-    const adi_isa *isa;
+    const adi_isa *isa = NULL;
     for (int32_t i = -2; i < 0 || (isa = adi_isa_cpu(i)); i++) {
         const row_kernel run = i == -2   ? adi_backend_ref.kernels->resample_row
                                : i == -1 ? adi_backend_cpu.kernels->resample_row
@@ -98,7 +98,7 @@ static void check_rows(int64_t n, int64_t rows, int64_t count)
     int32_t *weight = guarded_alloc((size_t)count * 4);
     fill_weights(weight, count, count);
     const adi_resample_ring ring = {ring_bytes, rows, stride};
-    const adi_isa *isa;
+    const adi_isa *isa = NULL;
     for (int32_t i = -2; i < 0 || (isa = adi_isa_cpu(i)); i++) {
         const rows_kernel run = i == -2   ? adi_backend_ref.kernels->resample_rows
                                 : i == -1 ? adi_backend_cpu.kernels->resample_rows
