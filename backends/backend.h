@@ -215,10 +215,12 @@ typedef struct adi_kernels {
     ad_status (*row_sums)(const adi_exec *ex, float *sums, const float *x, int64_t rows, int64_t columns, int64_t c);
     /* mean[c] over positions, summed in double. */
     ad_status (*mean_fwd)(const adi_exec *ex, double *mean, const float *x, adi_pc d);
-    /* dist[p] = sum over r of (sum over c of a[r, c] (x[p, c] - mean[c]))^2; at is a transposed, [c, r]. */
+    /* dist[p] = sum over r of (sum over c of a[r, c] (x[p, c] - mean[c]))^2; a is packed once, in floats. */
+    size_t (*mahalanobis_packed_bytes)(const double *a, int64_t c, int64_t r);
+    void (*mahalanobis_pack)(void *packed, const double *a, int64_t c, int64_t r);
     size_t (*mahalanobis_scratch)(adi_pc d, int64_t r, int32_t num_threads);
     ad_status (*mahalanobis_fwd)(const adi_exec *ex, float *dist, const float *x, const float *mean,
-                                 const float *at, adi_pc d, int64_t r);
+                                 const void *packed, adi_pc d, int64_t r);
 
     /* Statistics, all double, one thread each. */
     /* s[c, c] += sum over p of d_p d_p^T, lower triangle; d[p, c]. */

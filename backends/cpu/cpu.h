@@ -156,9 +156,11 @@ void adi_resample_row_cpu(uint8_t *out, const uint8_t *in, const adi_resample *a
 void adi_resample_rows_cpu(uint8_t *out, const adi_resample_ring *ring, int64_t start, int64_t count,
                            const int32_t *weight, int64_t n);
 ad_status adi_resize_fwd_cpu(const adi_exec *ex, float *y, const float *x, const adi_resize_dims *d);
+size_t adi_mahalanobis_packed_bytes_cpu(const double *a, int64_t c, int64_t r);
+void adi_mahalanobis_pack_cpu(void *packed, const double *a, int64_t c, int64_t r);
 size_t adi_mahalanobis_scratch_cpu(adi_pc d, int64_t r, int32_t num_threads);
 ad_status adi_mahalanobis_fwd_cpu(const adi_exec *ex, float *dist, const float *x, const float *mean,
-                                  const float *at, adi_pc d, int64_t r);
+                                  const void *packed, adi_pc d, int64_t r);
 ad_status adi_cholesky_f64_cpu(double *a, int64_t n);
 ad_status adi_trinv_f64_cpu(double *l, int64_t n);
 size_t adi_eigen_work_cpu(int64_t n);

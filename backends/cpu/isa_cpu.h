@@ -21,6 +21,8 @@ struct adi_isa {
     void (*depthwise_row)(const adi_depthwise_row *g);
     /* sum[ADI_SUM_CHANNELS] in double over positions that lie `stride` floats apart, each channel in their order */
     void (*sum_positions)(double *sum, const float *x, int64_t stride, int64_t positions);
+    /* sum[r] += the squares of `columns` values of each of the rows, which are `stride` floats apart */
+    void (*add_squares)(double *sum, const float *y, int64_t rows, int64_t columns, int64_t stride);
     /* y[channels] = the maximum over rows x columns positions; x_row and x_column floats from one to the next */
     void (*window_maximum)(float *y, const float *x, int64_t channels, int64_t rows, int64_t columns, int64_t x_row,
                            int64_t x_column);

@@ -25,6 +25,7 @@ const adi_isa ISA = {
     .panel_gemm = panel_gemm,
     .depthwise_row = depthwise_row,
     .sum_positions = sum_positions,
+    .add_squares = add_squares,
     .window_maximum = window_maximum,
     .resample_row = resample_row,
     .resample_rows = resample_rows,

@@ -1,37 +1,116 @@
-/* mahalanobis: a tile of positions is centred, whitened by one GEMM, and its rows are summed. */
-#include "cpu.h"
+/* mahalanobis: a tile of positions is centred and whitened, and the squares of its rows are summed. The whitening matrix
+ * lies in groups of its rows, each as wide as it is before zeros alone follow: of a triangle that is half. */
+#include <string.h>
 
-enum { TILE = 128 }; /* positions */
+#include "isa_cpu.h"
 
-static size_t tile_bytes(adi_pc d, int64_t r)
+enum {
+    TILE = 64,             /* positions */
+    GROUP = 2 * ADI_LANES, /* rows of the matrix */
+    DEPTH = 128            /* columns at a time: a group's stay in the nearest cache */
+};
+
+/* Groups, then each one's panels: [2][depth][16]. */
+typedef struct group {
+    int64_t depth, offset; /* floats from the end of the groups */
+} group;
+
+static size_t head_bytes(int64_t r)
 {
-    return ((size_t)(TILE * (d.c + r)) * sizeof(float) + 63) / 64 * 64;
+    return adi_whole_lines((size_t)adi_ceil_div(r, GROUP) * sizeof(group));
+}
+
+/* Columns of rows j0 .. j1 of a [r, c] that are not all zero behind; the last group has all, so that a NaN in any
+ * channel reaches the sum. */
+static int64_t depth_of(const double *a, int64_t c, int64_t r, int64_t j0, int64_t j1)
+{
+    int64_t depth = j1 == r ? c : 1;
+    for (int64_t j = j0; j < j1; j++)
+        for (int64_t i = c; i > depth; i--)
+            if (a[j * c + i - 1] != 0.0)
+                depth = i;
+    return depth;
+}
+
+size_t adi_mahalanobis_packed_bytes_cpu(const double *a, int64_t c, int64_t r)
+{
+    int64_t floats = 0;
+    for (int64_t j = 0; j < r; j += GROUP)
+        floats += GROUP * depth_of(a, c, r, j, adi_min(j + GROUP, r));
+    return head_bytes(r) + (size_t)floats * sizeof(float);
+}
+
+void adi_mahalanobis_pack_cpu(void *packed, const double *a, int64_t c, int64_t r)
+{
+    group *g = packed;
+    float *data = (float *)(void *)((char *)packed + head_bytes(r));
+    int64_t offset = 0;
+    for (int64_t j0 = 0; j0 < r; j0 += GROUP, g++) {
+        *g = (group){depth_of(a, c, r, j0, adi_min(j0 + GROUP, r)), offset};
+        float *to = data + offset;
+        for (int64_t j = j0; j < j0 + GROUP; j++)
+            for (int64_t i = 0; i < g->depth; i++)
+                to[((j - j0) / ADI_LANES * g->depth + i) * ADI_LANES + j % ADI_LANES] = j < r ? (float)a[j * c + i] : 0.0f;
+        offset += GROUP * g->depth;
+    }
+}
+
+typedef struct tile {
+    float *centred, *white; /* [TILE, c], [TILE, GROUP] */
+    double *sum;            /* [TILE] */
+} tile;
+
+static size_t tile_bytes(int64_t c)
+{
+    return adi_whole_lines((size_t)(TILE * c) * sizeof(float)) + TILE * GROUP * sizeof(float) + TILE * sizeof(double);
+}
+
+static tile tile_at(void *block, int64_t c)
+{
+    char *white = (char *)block + adi_whole_lines((size_t)(TILE * c) * sizeof(float));
+    return (tile){block, (float *)(void *)white, (double *)(void *)(white + TILE * GROUP * sizeof(float))};
 }
 
 size_t adi_mahalanobis_scratch_cpu(adi_pc d, int64_t r, int32_t num_threads)
 {
-    return tile_bytes(d, r) * (size_t)num_threads;
+    (void)r;
+    return tile_bytes(d.c) * (size_t)num_threads;
+}
+
+static void whiten(const adi_isa *isa, const tile *t, int64_t rows, const float *panels, const group *g, int64_t c,
+                   int64_t columns)
+{
+    for (int64_t i = 0; i < g->depth; i += DEPTH) {
+        const adi_panel_gemm part = {
+            .rows = rows, .columns = columns, .pieces = 1, .depth = adi_min(DEPTH, g->depth - i), .a = t->centred + i,
+            .b = panels + i * ADI_LANES, .y = t->white, .a_row = c, .b_panel = g->depth * ADI_LANES, .y_row = GROUP,
+            .first = i == 0, .last = i + DEPTH >= g->depth, .e = {NULL, NULL, ADI_ACT_NONE, NULL}};
+        isa->panel_gemm(&part);
+    }
 }
 
 ad_status adi_mahalanobis_fwd_cpu(const adi_exec *ex, float *dist, const float *x, const float *mean,
-                                  const float *at, adi_pc d, int64_t r)
+                                  const void *packed, adi_pc d, int64_t r)
 {
-    const size_t stride = tile_bytes(d, r);
+    const adi_isa *isa = adi_isa_cpu(0);
+    const group *g = packed;
+    const float *data = (const float *)(const void *)((const char *)packed + head_bytes(r));
 #pragma omp parallel for num_threads(ex->num_threads) schedule(dynamic, 1)
-    for (int64_t i = 0; i < adi_ceil_div(d.p, TILE); i++) {
-        const int64_t p0 = i * TILE, rows = adi_min(TILE, d.p - p0);
-        float *centred = (float *)(void *)((char *)ex->scratch + stride * (size_t)adi_thread_index());
-        float *white = centred + TILE * d.c;
-        for (int64_t p = 0; p < rows; p++)
-            for (int64_t c = 0; c < d.c; c++)
-                centred[p * d.c + c] = x[(p0 + p) * d.c + c] - mean[c];
-        adi_sgemm_cpu(rows, r, d.c, centred, d.c, at, r, white, r);
+    for (int64_t p0 = 0; p0 < d.p; p0 += TILE) {
+        const int64_t rows = adi_min(TILE, d.p - p0);
+        const tile t = tile_at((char *)ex->scratch + tile_bytes(d.c) * (size_t)adi_thread_index(), d.c);
         for (int64_t p = 0; p < rows; p++) {
-            double sum = 0.0;
-            for (int64_t j = 0; j < r; j++)
-                sum += (double)white[p * r + j] * white[p * r + j];
-            dist[p0 + p] = (float)sum;
+            for (int64_t c = 0; c < d.c; c++)
+                t.centred[p * d.c + c] = x[(p0 + p) * d.c + c] - mean[c];
+            t.sum[p] = 0.0;
         }
+        for (int64_t j = 0; j < r; j += GROUP) {
+            const int64_t columns = adi_min(GROUP, r - j);
+            whiten(isa, &t, rows, data + g[j / GROUP].offset, &g[j / GROUP], d.c, columns);
+            isa->add_squares(t.sum, t.white, rows, columns, GROUP);
+        }
+        for (int64_t p = 0; p < rows; p++)
+            dist[p0 + p] = (float)t.sum[p];
     }
     return AD_OK;
 }

@@ -23,6 +23,27 @@ static void sum_positions(double *sum, const float *x, int64_t stride, int64_t p
     memcpy(sum, s, sizeof s);
 }
 
+/* sum[r] += the squares of `columns` values of each of the rows, which are `stride` floats apart. */
+static void add_squares(double *sum, const float *y, int64_t rows, int64_t columns, int64_t stride)
+{
+    for (int64_t r = 0; r < rows; r++, y += stride) {
+        double_vec s = {0.0};
+        int64_t i = 0;
+        for (; i + HALF <= columns; i += HALF) {
+            half_vec v;
+            memcpy(&v, y + i, sizeof v);
+            const double_vec w = __builtin_convertvector(v, double_vec);
+            s += w * w;
+        }
+        double all = 0.0;
+        for (; i < columns; i++)
+            all += (double)y[i] * y[i];
+        UNROLL for (int q = 0; q < HALF; q++)
+            all += s[q];
+        sum[r] += all;
+    }
+}
+
 /* The larger; a NaN comes in and stays, as in ref. */
 INLINE vec larger(vec y, vec x)
 {

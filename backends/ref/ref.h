@@ -31,9 +31,11 @@ size_t adi_blur_scratch_ref(const adi_blur_dims *d, int32_t num_threads);
 ad_status adi_blur_ref(const adi_exec *ex, float *map, const double *weights, const adi_blur_dims *d);
 ad_status adi_row_sums_ref(const adi_exec *ex, float *sums, const float *x, int64_t rows, int64_t columns, int64_t c);
 ad_status adi_mean_fwd_ref(const adi_exec *ex, double *mean, const float *x, adi_pc d);
+size_t adi_mahalanobis_packed_bytes_ref(const double *a, int64_t c, int64_t r);
+void adi_mahalanobis_pack_ref(void *packed, const double *a, int64_t c, int64_t r);
 size_t adi_mahalanobis_scratch_ref(adi_pc d, int64_t r, int32_t num_threads);
 ad_status adi_mahalanobis_fwd_ref(const adi_exec *ex, float *dist, const float *x, const float *mean,
-                                  const float *at, adi_pc d, int64_t r);
+                                  const void *packed, adi_pc d, int64_t r);
 void adi_syrk_f64_ref(double *s, const double *d, adi_pc dims);
 ad_status adi_cholesky_f64_ref(double *a, int64_t n);
 ad_status adi_trinv_f64_ref(double *l, int64_t n);

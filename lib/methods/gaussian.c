@@ -303,7 +303,7 @@ static ad_status infer_map(const adi_gaussian_model *m, const adi_extractor *x, 
         const adi_shape *s = adi_extractor_shape(x, i);
         const adi_gaussian_layer *l = &m->layers[i];
         const ad_status status = k->mahalanobis_fwd(&ex, distance, adi_extractor_data(x, w, i),
-                                                    l->pixel_mean, l->pixel_at,
+                                                    l->pixel_mean, l->pixel_whitening,
                                                     (adi_pc){s->h * s->w, s->c},
                                                     adi_gaussian_pixel_mvg(m, i)->r);
         if (status != AD_OK)

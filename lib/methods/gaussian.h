@@ -30,8 +30,8 @@ const char *adi_gaussian_option(const void *config, const adi_graph *graph, int3
 typedef struct adi_gaussian_layer {
     adi_mvg image;
     adi_mvg pixel;      /* c == 0 where pixel statistics are not separate */
-    float *pixel_mean;  /* float copies that the backend's kernel takes: [c], then whitening^T [c, r] */
-    float *pixel_at;
+    float *pixel_mean;     /* what the backend's kernel takes: [c] in floats */
+    void *pixel_whitening; /* and the matrix, packed */
 } adi_gaussian_layer;
 
 typedef struct adi_gaussian_model {

@@ -27,6 +27,7 @@ void adi_gaussian_model_destroy(void *model)
         adi_mvg_free(&m->layers[i].image);
         adi_mvg_free(&m->layers[i].pixel);
         adi_free(&m->context->allocator, m->layers[i].pixel_mean);
+        adi_free(&m->context->allocator, m->layers[i].pixel_whitening);
     }
     adi_free(&m->context->allocator, m);
 }
@@ -39,19 +40,18 @@ const adi_mvg *adi_gaussian_pixel_mvg(const adi_gaussian_model *model, int32_t l
 
 ad_status adi_gaussian_model_prepare(adi_gaussian_model *model)
 {
+    const adi_allocator *a = &model->context->allocator;
+    const adi_kernels *k = model->context->backend->kernels;
     for (int32_t i = 0; i < model->config.tap_count && model->config.pixel != AD_PIXEL_FIT_NONE; i++) {
         adi_gaussian_layer *l = &model->layers[i];
         const adi_mvg *g = adi_gaussian_pixel_mvg(model, i);
-        l->pixel_mean = adi_alloc(&model->context->allocator,
-                                  (size_t)(g->c * (g->r + 1)) * sizeof *l->pixel_mean);
-        if (!l->pixel_mean)
+        l->pixel_mean = adi_alloc(a, (size_t)g->c * sizeof *l->pixel_mean);
+        l->pixel_whitening = adi_alloc(a, k->mahalanobis_packed_bytes(g->whitening, g->c, g->r));
+        if (!l->pixel_mean || !l->pixel_whitening)
             return adi_fail_memory();
-        l->pixel_at = l->pixel_mean + g->c;
-        for (int64_t c = 0; c < g->c; c++) {
+        for (int64_t c = 0; c < g->c; c++)
             l->pixel_mean[c] = (float)g->mean[c];
-            for (int64_t r = 0; r < g->r; r++)
-                l->pixel_at[c * g->r + r] = (float)g->whitening[r * g->c + c];
-        }
+        k->mahalanobis_pack(l->pixel_whitening, g->whitening, g->c, g->r);
     }
     return AD_OK;
 }

@@ -190,6 +190,21 @@ static double whitening_operations(const int64_t *a)
     return 2.0 * (double)(a[0] * a[1] * a[2]);
 }
 
+/* The lower triangle: what whitens without a reduction. */
+static size_t mahalanobis_packed(const job *j)
+{
+    const int64_t c = j->a[1], r = j->a[2];
+    double *a = guarded_doubles(c * r);
+    for (int64_t i = 0; i < r; i++)
+        for (int64_t k = 0; k < c; k++)
+            a[i * c + k] = k > i ? 0.0 : j->w[i * c + k];
+    if (j->packed)
+        j->k->mahalanobis_pack(j->packed, a, c, r);
+    const size_t bytes = j->k->mahalanobis_packed_bytes(a, c, r);
+    guarded_free(a, "whitening");
+    return bytes;
+}
+
 static size_t mahalanobis_scratch(const job *j)
 {
     return j->k->mahalanobis_scratch(pc_of(j), j->a[2], j->ex.num_threads);
@@ -197,7 +212,7 @@ static size_t mahalanobis_scratch(const job *j)
 
 static void mahalanobis_run(job *j)
 {
-    assert_int_equal(j->k->mahalanobis_fwd(&j->ex, j->y, j->x, j->bias, j->w, pc_of(j), j->a[2]), AD_OK);
+    assert_int_equal(j->k->mahalanobis_fwd(&j->ex, j->y, j->x, j->bias, j->packed, pc_of(j), j->a[2]), AD_OK);
 }
 
 static adi_position_dims position_of(const int64_t *a)
@@ -325,7 +340,7 @@ static const op maxpool = {"maxpool2d", NULL, NULL, maxpool_run, map_inputs, pc_
 static const op resize = {"resize", NULL, NULL, resize_run, map_inputs, pc_none, map_results, map_operations};
 static const op blur = {"blur", blur_scratch, NULL, blur_run, map_inputs, pc_none, map_inputs, blur_operations};
 static const op silu = {"silu", NULL, NULL, silu_run, pc_values, pc_none, pc_values, pc_operations};
-static const op mahalanobis = {"mahalanobis", mahalanobis_scratch, NULL, mahalanobis_run, pc_values, whitening,
+static const op mahalanobis = {"mahalanobis", mahalanobis_scratch, mahalanobis_packed, mahalanobis_run, pc_values, whitening,
                                pc_positions, whitening_operations};
 static const op position = {"position_gaussian", position_scratch, NULL, position_run, pc_values, position_weights,
                             pc_positions, position_operations};

@@ -18,21 +18,30 @@ typedef struct md_case {
     adi_pc d;
     int64_t r;
     float *x, *mean, *at; /* guarded */
+    double *a;            /* at transposed, which is what is packed */
     char name[60];
 } md_case;
 
-static md_case md_case_new(int64_t p, int64_t c, int64_t r, double offset)
+/* lower: the matrix is a lower triangle, and what it does not reach is zero. */
+static md_case md_case_new(int64_t p, int64_t c, int64_t r, double offset, int lower)
 {
     md_case m = {.d = {p, c}, .r = r};
     m.x = op_floats(p * c, 1.0);
     m.mean = op_floats(c, 1.0);
     m.at = op_floats(c * r, 2.0);
+    m.a = guarded_doubles(c * r);
+    for (int64_t j = 0; j < r; j++)
+        for (int64_t i = 0; i < c; i++) {
+            if (lower && i > j)
+                m.at[i * r + j] = 0.0f;
+            m.a[j * c + i] = m.at[i * r + j];
+        }
     for (int64_t i = 0; i < p * c; i++)
         m.x[i] += (float)offset;
     for (int64_t i = 0; i < c; i++)
         m.mean[i] += (float)offset;
-    snprintf(m.name, sizeof m.name, "p %lld c %lld r %lld offset %g", (long long)p, (long long)c,
-             (long long)r, offset);
+    snprintf(m.name, sizeof m.name, "p %lld c %lld r %lld offset %g%s", (long long)p, (long long)c,
+             (long long)r, offset, lower ? " lower" : "");
     return m;
 }
 
@@ -41,6 +50,7 @@ static void md_case_free(md_case *m)
     guarded_free(m->x, m->name);
     guarded_free(m->mean, m->name);
     guarded_free(m->at, m->name);
+    guarded_free(m->a, m->name);
 }
 
 static float *md_case_run(const md_case *m, const adi_backend *be, int32_t threads)
@@ -48,9 +58,12 @@ static float *md_case_run(const md_case *m, const adi_backend *be, int32_t threa
     float *dist = guarded_floats(m->d.p);
     void *scratch = guarded_alloc(be->kernels->mahalanobis_scratch(m->d, m->r, threads));
     const adi_exec ex = {threads, scratch};
-    assert_int_equal(be->kernels->mahalanobis_fwd(&ex, dist, m->x, m->mean, m->at, m->d, m->r),
+    void *packed = guarded_alloc(be->kernels->mahalanobis_packed_bytes(m->a, m->d.c, m->r));
+    be->kernels->mahalanobis_pack(packed, m->a, m->d.c, m->r);
+    assert_int_equal(be->kernels->mahalanobis_fwd(&ex, dist, m->x, m->mean, packed, m->d, m->r),
                      AD_OK);
     guarded_free(scratch, m->name);
+    guarded_free(packed, m->name);
     return dist;
 }
 
@@ -99,16 +112,16 @@ static void shapes(void **state)
     static const int64_t sizes[][3] = {
         {1, 1, 1},    {1, 2, 3},   {2, 3, 2},     {127, 7, 5},   {128, 8, 8},  {129, 17, 1},
         {1, 257, 64}, {300, 1, 1}, {785, 64, 64}, {384, 33, 67}, {1000, 3, 3}, {196, 67, 31},
+        {65, 300, 300}, /* more than one part of the depth */
     };
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        for (int large = 0; large < 2;
-             large++) { /* an offset is taken off before anything is rounded */
-            md_case m = md_case_new(sizes[i][0], sizes[i][1], sizes[i][2], large ? 1e4 : 0.0);
+        for (int kind = 0; kind < 4; kind++) { /* an offset is taken off before anything is rounded */
+            md_case m = md_case_new(sizes[i][0], sizes[i][1], sizes[i][2], kind & 1 ? 1e4 : 0.0, kind & 2);
             md_case_check(&m);
             md_case_free(&m);
         }
     for (int i = 0; i < 100; i++) {
-        md_case m = md_case_new(op_int(1, 400), op_int(1, 67), op_int(1, 67), 0.0);
+        md_case m = md_case_new(op_int(1, 400), op_int(1, 67), op_int(1, 67), 0.0, i % 2);
         md_case_check(&m);
         md_case_free(&m);
     }
@@ -118,7 +131,7 @@ static void shapes(void **state)
 static void at_the_mean(void **state)
 {
     (void)state;
-    md_case m = md_case_new(130, 19, 19, 0.0);
+    md_case m = md_case_new(130, 19, 19, 0.0, 0);
     for (int64_t i = 0; i < 130 * 19; i++)
         m.x[i] = m.mean[i % 19];
     float *y = md_case_run(&m, &adi_backend_cpu, 2);
@@ -132,7 +145,7 @@ static void at_the_mean(void **state)
 static void nan_survives(void **state)
 {
     (void)state;
-    md_case m = md_case_new(260, 21, 13, 0.0);
+    md_case m = md_case_new(260, 21, 13, 0.0, 0);
     m.x[5 * 21 + 20] = NAN;
     m.x[200 * 21] = -NAN;
     m.x[259 * 21 + 3] = INFINITY;
@@ -147,6 +160,32 @@ static void nan_survives(void **state)
     md_case_free(&m);
 }
 
+/* A triangle takes half of the memory, and every channel still has its say: also one that no row weighs. */
+static void triangles(void **state)
+{
+    (void)state;
+    const adi_kernels *k = adi_backend_cpu.kernels;
+    md_case whole = md_case_new(70, 300, 300, 0.0, 0), half = md_case_new(70, 300, 300, 0.0, 1);
+    const size_t all = k->mahalanobis_packed_bytes(whole.a, 300, 300);
+    assert_true(k->mahalanobis_packed_bytes(half.a, 300, 300) < all * 6 / 10);
+    md_case_free(&whole);
+    static const int64_t channels[] = {0, 31, 32, 63, 64, 298, 299};
+    for (int64_t i = 0; i < 300; i++) { /* nobody weighs channel 298 */
+        half.a[i * 300 + 298] = 0.0;
+        half.at[298 * 300 + i] = 0.0f;
+    }
+    for (int64_t p = 0; p < 7; p++)
+        half.x[p * 300 + channels[p]] = NAN;
+    float *y = md_case_run(&half, &adi_backend_cpu, 2), *ref = md_case_run(&half, &adi_backend_ref, 1);
+    for (int64_t p = 0; p < 70; p++) {
+        assert_int_equal(!!isnan(y[p]), p < 7);
+        assert_int_equal(!!isnan(ref[p]), p < 7);
+    }
+    guarded_free(y, half.name);
+    guarded_free(ref, half.name);
+    md_case_free(&half);
+}
+
 int main(void)
 {
     op_seed();
@@ -154,6 +193,7 @@ int main(void)
         cmocka_unit_test(shapes),
         cmocka_unit_test(at_the_mean),
         cmocka_unit_test(nan_survives),
+        cmocka_unit_test(triangles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
