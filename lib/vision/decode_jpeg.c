@@ -30,6 +30,7 @@ typedef struct jpeg_job {
     const adi_allocator *allocator;
     const uint8_t *bytes;
     size_t size;
+    int64_t min_side; /* of the result, 0: whole */
     ad_status status;
     ad_image image;
 } jpeg_job;
@@ -129,6 +130,18 @@ static ad_status check_header(jpeg_job *job, uint32_t *out_format)
     return AD_OK;
 }
 
+/* The DCT can give every block of 8 x 8 as one of 4 x 4, 2 x 2 or a single pixel. */
+static void reduce(jpeg_job *job)
+{
+    struct jpeg_decompress_struct *d = &job->decoder;
+    const int64_t shorter = d->image_width < d->image_height ? d->image_width : d->image_height;
+    d->scale_num = 1;
+    for (d->scale_denom = 8; d->scale_denom > 1; d->scale_denom /= 2)
+        if (job->min_side > 0 && (shorter + d->scale_denom - 1) / d->scale_denom >= job->min_side)
+            break;
+    jpeg_calc_output_dimensions(d);
+}
+
 /* The part that libjpeg may leave by longjmp(); job->status tells how it went. */
 static void decode(jpeg_job *job)
 {
@@ -144,8 +157,9 @@ static void decode(jpeg_job *job)
     job->status = check_header(job, &format);
     if (job->status != AD_OK)
         return;
+    reduce(job);
     job->status =
-        adi_image_alloc(job->allocator, format, d->image_width, d->image_height, &job->image);
+        adi_image_alloc(job->allocator, format, d->output_width, d->output_height, &job->image);
     if (job->status != AD_OK)
         return;
 
@@ -159,12 +173,12 @@ static void decode(jpeg_job *job)
     job->status = AD_OK;
 }
 
-ad_status adi_decode_jpeg(const adi_allocator *a, const uint8_t *bytes, size_t size,
+ad_status adi_decode_jpeg(const adi_allocator *a, const uint8_t *bytes, size_t size, int64_t min_side,
                           ad_image *out_image)
 {
     if (!size) /* libjpeg reads a byte before it looks at the size */
         return adi_fail(AD_ERR_FORMAT, "JPEG: there are no bytes");
-    jpeg_job job = {.allocator = a, .bytes = bytes, .size = size};
+    jpeg_job job = {.allocator = a, .bytes = bytes, .size = size, .min_side = min_side};
     job.decoder.err = jpeg_std_error(&job.errors);
     job.decoder.client_data = &job;
     job.errors.error_exit = on_error;

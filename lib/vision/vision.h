@@ -30,7 +30,10 @@ static inline uint8_t adi_16_to_8(uint16_t v)
 /* Decode by signature into an image that owns its pixels (owner set; adi_image_free()). */
 ad_status adi_image_decode(const adi_allocator *a, const uint8_t *bytes, size_t size,
                            ad_image *out_image);                 /* decode.c */
-ad_status adi_decode_jpeg(const adi_allocator *a, const uint8_t *bytes, size_t size,
+/* A JPEG no larger than it must be for a shorter side of min_side, 0: whole; anything else as it is. */
+ad_status adi_image_decode_reduced(const adi_allocator *a, const uint8_t *bytes, size_t size, int64_t min_side,
+                                   ad_image *out_image);
+ad_status adi_decode_jpeg(const adi_allocator *a, const uint8_t *bytes, size_t size, int64_t min_side,
                           ad_image *out_image);                  /* decode_jpeg.c */
 ad_status adi_decode_png(const adi_allocator *a, const uint8_t *bytes, size_t size,
                          ad_image *out_image);                   /* decode_png.c */

@@ -147,6 +147,20 @@ class ArrayTest(helper.Case):
         part = adfeat.read_image(path)[20:30]
         np.testing.assert_array_equal(part, again[20:30])
 
+    def test_reduced_reading(self):
+        path = os.path.join(self.folder, "reduced.png")
+        adfeat.write_png(path, helper.noise(19, 40, 50, 3))
+        np.testing.assert_array_equal(adfeat.read_image(path, min_side=5), adfeat.read_image(path))  # a PNG is whole
+        with self.assertRaises(adfeat.InvalidArgumentError):
+            adfeat.read_image(path, min_side=0)
+        tiles = sorted((pathlib.Path(__file__).parents[3] / "shared/data/magnetic_tile").rglob("*.jpg"))
+        if not tiles:
+            self.skipTest("../shared has no JPEG")
+        whole, half = adfeat.read_image(tiles[0]), adfeat.read_image(tiles[0], min_side=-(-min(
+            adfeat.read_image(tiles[0]).shape[:2]) // 2))
+        self.assertEqual(half.shape[:2], tuple(-(-side // 2) for side in whole.shape[:2]))
+        self.assertLess(abs(float(half.mean()) - float(whole.mean())), 1.0)
+
     def test_random_slices(self):
         """Whatever slicing gives, C sees what NumPy sees."""
         rng, counts = np.random.default_rng(20), [0, 0]

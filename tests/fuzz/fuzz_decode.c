@@ -11,7 +11,7 @@ static ad_status decode(const fuzz_input *in, const adi_allocator *a, ad_image *
 {
     switch (in->flags & 3) {
     case AS_JPEG:
-        return adi_decode_jpeg(a, in->bytes, in->size, out);
+        return adi_decode_jpeg(a, in->bytes, in->size, in->size % 3 * 100, out);
     case AS_PNG:
         return adi_decode_png(a, in->bytes, in->size, out);
     default:

@@ -235,15 +235,21 @@ static void check_plans(adi_graph *g, int32_t tap_count, uint64_t *seen, const f
     const int small = make_parameters(g, params);
     for (int32_t i = 0; i < g->node_count; i++)
         params[i].present = 1;
-    const adi_network net = {.allocator = g->allocator, .graph = g, .params = params};
-    adi_plan *cpu = make_plan(&net, &adi_backend_cpu, tap_count, seen, heap);
-    adi_plan *ref = make_plan(&net, &adi_backend_ref, tap_count, seen, heap);
-    if (cpu && cpu->step_count <= MAX_STEPS)
-        check_places(cpu);
+    adi_network net = {.allocator = g->allocator, .graph = g, .params = params};
+    const long refused = heap->refused;
+    const ad_status status = adi_packed_pool_create(g->allocator, &net.packed);
+    fuzz_check_status(status, refused, heap);
+    /* cpu packs weights, and there are none where they would be too much; ref takes them as they are */
+    adi_plan *cpu = status || !small ? NULL : make_plan(&net, &adi_backend_cpu, tap_count, seen, heap);
+    adi_plan *ref = status ? NULL : make_plan(&net, &adi_backend_ref, tap_count, seen, heap);
+    const adi_plan *either = cpu ? cpu : ref;
+    if (either && either->step_count <= MAX_STEPS)
+        check_places(either);
     if (small && cpu && ref && work_of(cpu) <= MAX_WORK && cpu->block_floats <= MAX_WORK)
         compare_backends(cpu, ref, seen);
     adi_plan_destroy(cpu);
     adi_plan_destroy(ref);
+    adi_packed_pool_destroy(net.packed);
     for (int32_t i = 0; i < g->node_count; i++) {
         free(params[i].weight);
         free(params[i].bias);

@@ -5,11 +5,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 #include <jpeglib.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "adfeat.h"
@@ -117,7 +120,7 @@ static ad_status decode_exact(const void *bytes, size_t size, ad_image *out)
     const ad_status ignored = adi_fail(AD_ERR_STATE, "stale");
     (void)ignored;
     *out = (ad_image){0};
-    const ad_status status = adi_decode_jpeg(&a, copy, size, out);
+    const ad_status status = adi_decode_jpeg(&a, copy, size, 0, out);
     free(copy);
     assert_int_equal(counts.live, status == AD_OK);
     if (status != AD_OK) {
@@ -187,6 +190,70 @@ static void decodes_every_coding(void **state)
             free(f.bytes);
         }
     }
+}
+
+/* As small as the shorter side may be, close to what the samples' mean is; damage is found all the same. */
+static void reduces(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t min_side;
+        int denominator;
+    } cases[] = {{0, 1}, {1, 8}, {9, 8}, {10, 4}, {17, 4}, {18, 2}, {34, 2}, {35, 1}, {1000, 1}};
+    for (int i = 0; i < 2 * (int)(sizeof cases / sizeof *cases); i++) { /* grey, colour */
+        const int k = i / 2, d = cases[k].denominator, colour = i % 2;
+        const spec s = {colour ? JCS_RGB : JCS_GRAYSCALE, colour ? JCS_YCbCr : JCS_GRAYSCALE, colour ? 3 : 1, 91, 67, 95,
+                        0x11, BASELINE};
+        file f = make_jpeg(&s);
+        ad_image image = {0};
+        assert_int_equal(adi_decode_jpeg(&adi_default_allocator, f.bytes, f.size, cases[k].min_side, &image), AD_OK);
+        assert_int_equal(image.width, (91 + d - 1) / d);
+        assert_int_equal(image.height, (67 + d - 1) / d);
+        for (int y = 0; y < 32 / d; y++) /* where no channel wraps around */
+            for (int x = 0; x < 32 / d; x++)
+                for (int c = 0; c < s.components; c++) {
+                    double mean = 0.0;
+                    for (int p = 0; p < d * d; p++)
+                        mean += smooth_sample(x * d + p % d, y * d + p / d, c) / (double)(d * d);
+                    const uint8_t *line = (const uint8_t *)image.pixels + y * image.row_bytes;
+                    assert_true(fabs(line[x * s.components + c] - mean) < 8.0);
+                }
+        adi_image_free(&image);
+        assert_int_equal(adi_decode_jpeg(&adi_default_allocator, f.bytes, f.size / 2, cases[k].min_side, &image),
+                         AD_ERR_FORMAT);
+        free(f.bytes);
+    }
+}
+
+/* The same through the public header, from a file. */
+static void reads_reduced_files(void **state)
+{
+    (void)state;
+    const spec s = {JCS_RGB, JCS_YCbCr, 3, 91, 67, 95, 0x11, PROGRESSIVE};
+    file f = make_jpeg(&s);
+    char path[] = "test_decode_jpeg_XXXXXX"; /* in the build folder */
+    const int fd = mkstemp(path);
+    assert_true(fd >= 0 && write(fd, f.bytes, f.size) == (ssize_t)f.size);
+    close(fd);
+    ad_context *context = NULL;
+    ad_image image = {0}, whole = {0};
+    assert_int_equal(ad_context_create(NULL, &context), AD_OK);
+    assert_int_equal(ad_image_read_reduced(context, path, 30, &image), AD_OK);
+    assert_int_equal(image.width, 46);
+    assert_int_equal(image.height, 34);
+    ad_image_release(&image);
+    assert_int_equal(ad_image_read_reduced(context, path, 35, &image), AD_OK);
+    assert_int_equal(ad_image_read(context, path, &whole), AD_OK);
+    assert_int_equal(pixels_crc(&image), pixels_crc(&whole));
+    ad_image_release(&image);
+    ad_image_release(&whole);
+    assert_int_equal(ad_image_read_reduced(context, path, 0, &image), AD_ERR_INVALID_ARGUMENT);
+    assert_string_equal(ad_last_error_message(), "ad_image_read_reduced: min_side is 0");
+    assert_int_equal(ad_image_read_reduced(context, NULL, 1, &image), AD_ERR_INVALID_ARGUMENT);
+    assert_int_equal(ad_image_read_reduced(context, "absent.jpg", 1, &image), AD_ERR_IO);
+    ad_context_destroy(context);
+    remove(path);
+    free(f.bytes);
 }
 
 static void refuses_other_colours(void **state)
@@ -331,7 +398,7 @@ static void survives_a_failing_allocation(void **state)
     fault_alloc counts = {.fail_at = 1};
     const adi_allocator a = {fault_alloc_get, fault_alloc_put, &counts};
     ad_image image = {0};
-    assert_int_equal(adi_decode_jpeg(&a, (const uint8_t *)pillow_file, PILLOW_SIZE, &image),
+    assert_int_equal(adi_decode_jpeg(&a, (const uint8_t *)pillow_file, PILLOW_SIZE, 0, &image),
                      AD_ERR_OUT_OF_MEMORY);
     assert_string_equal(ad_last_error_message(), "out of memory");
     assert_null(image.owner);
@@ -343,6 +410,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equals_pillow),
         cmocka_unit_test(decodes_every_coding),
+        cmocka_unit_test(reduces),
+        cmocka_unit_test(reads_reduced_files),
         cmocka_unit_test(refuses_other_colours),
         cmocka_unit_test(refuses_every_truncation),
         cmocka_unit_test(survives_every_bit_flip),

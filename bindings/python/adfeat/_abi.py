@@ -303,6 +303,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ad_context_destroy": (None, [_handle]),
     # images
     "ad_image_read": (_status, [_handle, c_char_p, POINTER(ad_image)]),
+    "ad_image_read_reduced": (_status, [_handle, c_char_p, c_int32, POINTER(ad_image)]),
     "ad_image_decode": (_status, [_handle, c_void_p, c_size_t, POINTER(ad_image)]),
     "ad_image_release": (None, [POINTER(ad_image)]),
     "ad_image_write_png": (_status, [_handle, POINTER(ad_image), c_char_p]),

@@ -208,21 +208,26 @@ def _context_pointer(context: Optional["Context"]) -> Tuple["Context", Any]:
     return context, context._borrow()
 
 
-def _read(path: Path, context: Optional["Context"]) -> ImageView:
+def _read(path: Path, context: Optional["Context"], min_side: Optional[int] = None) -> ImageView:
     owner, pointer = _context_pointer(context)
     try:
         struct = _abi.ad_image()
-        check(lib.ad_image_read(pointer, path_bytes(path), _abi.byref(struct)))
+        if min_side is None:
+            check(lib.ad_image_read(pointer, path_bytes(path), _abi.byref(struct)))
+        else:
+            check(lib.ad_image_read_reduced(pointer, path_bytes(path), min_side, _abi.byref(struct)))
         return ImageView(struct, None, False)
     finally:
         owner._give_back()
 
 
-def read_image(path: Path, context: Optional["Context"] = None) -> np.ndarray:
+def read_image(path: Path, context: Optional["Context"] = None, *, min_side: Optional[int] = None) -> np.ndarray:
     """Decode a PNG or JPEG file as the library does when it is given the path: uint8 [h, w] (grey), uint16 [h, w]
     (16-bit grey) or uint8 [h, w, 3] in the order R, G, B. EXIF orientation is not applied. The array owns its
-    memory through its base. Raises FileError, FormatError, UnsupportedError (CMYK), ShapeError."""
-    return np.asarray(_read(path, context))
+    memory through its base. min_side: a JPEG comes at 1/2, 1/4 or 1/8 of its size where its shorter side has so many
+    pixels still; about twice as fast, and not quite the same pixels: fit and score on images that were read alike.
+    Raises FileError, FormatError, UnsupportedError (CMYK), ShapeError."""
+    return np.asarray(_read(path, context, min_side))
 
 
 def decode_image(data: Any, context: Optional["Context"] = None) -> np.ndarray:
