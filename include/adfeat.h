@@ -840,7 +840,8 @@ AD_API void ad_stfpm_options_init(ad_stfpm_options *options, size_t struct_size)
  *  "unet_lr", "unet_weight_decay", "rec_weight", "sim_weight", "rec_target" ("student", "teacher"),
  *  "rec_stopgrad", those of ad_preprocess, and "preset": "stfpm" (the paper's text: the defaults),
  *  "stfpm_official" (the authors' code: no half, product of 64x64 maps, validation by the product),
- *  "stfpm_accurate" (the whole squared distance and 200 epochs: the most accurate here), "stfpm_unet". Strings are not copied: `value` must outlive the options for "layer_weights".
+ *  "stfpm_accurate" (the whole squared distance and 200 epochs: the most accurate here), "stfpm_unet". Strings are not
+ *  copied: `value` must outlive the options for "layer_weights".
  *  @return AD_OK, AD_ERR_INVALID_ARGUMENT (the sentence lists what is possible) */
 AD_NODISCARD AD_API ad_status ad_stfpm_options_set(ad_stfpm_options *options, const char *key,
                                                    const char *value);

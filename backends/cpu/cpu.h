@@ -55,8 +55,8 @@ void adi_epilogue_cpu(float *y, const adi_epilogue *e, int64_t k, int64_t p0, in
 /* activation_cpu.c: n values in place. */
 void adi_activate_cpu(float *y, int64_t n, adi_act act);
 
-/* conv2d_cpu.c: a convolution with filters that are used once. Where results go: that of (oy, ox) to (top + step * oy, left + step * ox) of a map of
- * h x w, which the residual has the shape of too. Padding before may be negative. */
+/* conv2d_cpu.c: a convolution with filters that are used once. Where results go: that of (oy, ox) to (top + step * oy,
+ * left + step * ox) of a map of h x w, which the residual has the shape of too. Padding before may be negative. */
 typedef struct adi_conv2d_place {
     int64_t h, w, top, left, step;
 } adi_conv2d_place;

@@ -188,12 +188,12 @@ static ad_status finish_layer(const gaussian_fit *f, int32_t i, adi_moments *cen
     adi_moments_copy(centred, &l->image);
     adi_moments_centre(centred);
     ADI_TRY(adi_mvg_fit(a, k, centred, &l->image_sample, &f->config.mvg, what, &out->image));
-    model->normal_score += f->config.squared ? out->image.stats[ADI_MVG_RMS] * out->image.stats[ADI_MVG_RMS] : out->image.stats[ADI_MVG_RMS];
+    double rms = out->image.stats[ADI_MVG_RMS];
+    model->normal_score += f->config.squared ? rms * rms : rms;
     if (f->config.pixel == AD_PIXEL_FIT_NONE)
         return AD_OK;
     adi_moments_copy(centred, &l->pixel);
     adi_moments_centre(centred);
-    double rms;
     if (f->config.pixel == AD_PIXEL_FIT_DENSE) {
         snprintf(what, sizeof what, "layer '%s', positions", layer);
         ADI_TRY(adi_mvg_fit(a, k, centred, &l->pixel_sample, &f->config.mvg, what, &out->pixel));

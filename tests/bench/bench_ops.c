@@ -164,12 +164,6 @@ static int64_t pc_channels(const int64_t *a)
     return a[1];
 }
 
-static int64_t pc_none(const int64_t *a)
-{
-    (void)a;
-    return 1;
-}
-
 static adi_pc pc_of(const job *j)
 {
     return (adi_pc){j->a[0], j->a[1]};
@@ -336,17 +330,17 @@ static const op bwd_data = {"conv2d_bwd_data", data_scratch, NULL, data_run, con
                             conv_operations};
 static const op bwd_weight = {"conv2d_bwd_weight", weight_scratch, NULL, weight_run, conv_inputs, conv_results, conv_weights,
                               conv_operations};
-static const op maxpool = {"maxpool2d", NULL, NULL, maxpool_run, map_inputs, pc_none, map_results, map_operations};
-static const op resize = {"resize", NULL, NULL, resize_run, map_inputs, pc_none, map_results, map_operations};
-static const op blur = {"blur", blur_scratch, NULL, blur_run, map_inputs, pc_none, map_inputs, blur_operations};
-static const op silu = {"silu", NULL, NULL, silu_run, pc_values, pc_none, pc_values, pc_operations};
+static const op maxpool = {"maxpool2d", NULL, NULL, maxpool_run, map_inputs, pc_positions, map_results, map_operations};
+static const op resize = {"resize", NULL, NULL, resize_run, map_inputs, pc_positions, map_results, map_operations};
+static const op blur = {"blur", blur_scratch, NULL, blur_run, map_inputs, pc_positions, map_inputs, blur_operations};
+static const op silu = {"silu", NULL, NULL, silu_run, pc_values, pc_positions, pc_values, pc_operations};
 static const op mahalanobis = {"mahalanobis", mahalanobis_scratch, mahalanobis_packed, mahalanobis_run, pc_values, whitening,
                                pc_positions, whitening_operations};
 static const op position = {"position_gaussian", position_scratch, NULL, position_run, pc_values, position_weights,
                             pc_positions, position_operations};
-static const op l2norm = {"l2norm", NULL, NULL, l2norm_run, pc_values, pc_none, pc_values, pc_operations};
-static const op cosdist = {"cosdist", NULL, NULL, cosdist_run, pc_values, pc_none, pc_positions, pc_operations};
-static const op stats = {"batchnorm_stats", stats_scratch, NULL, stats_run, pc_values, pc_none, pc_channels, pc_operations};
+static const op l2norm = {"l2norm", NULL, NULL, l2norm_run, pc_values, pc_positions, pc_values, pc_operations};
+static const op cosdist = {"cosdist", NULL, NULL, cosdist_run, pc_values, pc_positions, pc_positions, pc_operations};
+static const op stats = {"batchnorm_stats", stats_scratch, NULL, stats_run, pc_values, pc_positions, pc_channels, pc_operations};
 
 static const struct {
     const op *op;
@@ -455,7 +449,6 @@ static double measure(const op *o, const char *what, const int64_t *a, int32_t t
 {
     const adi_isa *sets[MOST_SETS];
     int count = 0;
-    adi_isa_begin_with_cpu("plain"); /* the names of all, whichever is first */
     for (const char *const *name = (const char *const[]){"avx512", "avx2", "plain", NULL}; *name; name++)
         if (adi_isa_begin_with_cpu(*name))
             sets[count++] = adi_isa_cpu(0);
