@@ -170,9 +170,9 @@ static void triangles(void **state)
     assert_true(k->mahalanobis_packed_bytes(half.a, 300, 300) < all * 6 / 10);
     md_case_free(&whole);
     static const int64_t channels[] = {0, 31, 32, 63, 64, 298, 299};
-    for (int64_t i = 0; i < 300; i++) { /* nobody weighs channel 298 */
-        half.a[i * 300 + 298] = 0.0;
-        half.at[298 * 300 + i] = 0.0f;
+    for (int64_t i = 0; i < 300; i++) { /* nobody weighs the last channel */
+        half.a[i * 300 + 299] = 0.0;
+        half.at[299 * 300 + i] = 0.0f;
     }
     for (int64_t p = 0; p < 7; p++)
         half.x[p * 300 + channels[p]] = NAN;
