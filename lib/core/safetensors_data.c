@@ -110,7 +110,7 @@ void adi_st_read_begin(adi_st_reader *r, const adi_safetensors *file, const adi_
 {
     r->file = file;
     r->tensor = tensor;
-    r->bytes = NULL;
+    r->bytes = r->block; /* where there are none, too */
     r->at = 0;
     r->crc = (uint32_t)crc32_z(0, NULL, 0);
 }
