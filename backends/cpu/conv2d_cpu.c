@@ -6,12 +6,6 @@ static adi_conv2d_place in_place(const adi_conv2d_dims *d)
     return (adi_conv2d_place){d->oh, d->ow, 0, 0, 1};
 }
 
-/* OpenBLAS is compiled for machines that the vectors of `plain` know nothing of. */
-static int has_vectors(void)
-{
-    return adi_isa_cpu(0) != &adi_isa_plain_cpu;
-}
-
 /* 0: not Winograd's. */
 static int64_t tile_of(adi_conv2d_algorithm algorithm)
 {
@@ -30,7 +24,7 @@ adi_conv2d_algorithm adi_conv2d_choose_cpu(const adi_conv2d_dims *d, adi_conv2d_
     case ADI_WINOGRAD_SMALL:
         return ADI_CONV2D_WINOGRAD2;
     default:
-        return has_vectors() ? ADI_CONV2D_PANELS : ADI_CONV2D_BLAS;
+        return adi_has_vectors_cpu() ? ADI_CONV2D_PANELS : ADI_CONV2D_BLAS;
     }
 }
 
@@ -76,14 +70,14 @@ ad_status adi_conv2d_packed_fwd_cpu(const adi_exec *ex, float *y, const float *x
 /* Filters that are used once: packed in the scratch, unless OpenBLAS packs them itself. */
 size_t adi_conv2d_placed_scratch_cpu(const adi_conv2d_dims *d, const adi_conv2d_place *at, int32_t num_threads)
 {
-    return has_vectors() ? adi_conv2d_panel_bytes_cpu(d) + adi_conv2d_panels_scratch_cpu(d, at, num_threads)
+    return adi_has_vectors_cpu() ? adi_conv2d_panel_bytes_cpu(d) + adi_conv2d_panels_scratch_cpu(d, at, num_threads)
                          : adi_conv2d_tiles_scratch_cpu(d, at, num_threads);
 }
 
 ad_status adi_conv2d_placed_cpu(const adi_exec *ex, float *y, const float *x, const float *w,
                                 const adi_epilogue *e, const adi_conv2d_dims *d, const adi_conv2d_place *at)
 {
-    if (!has_vectors())
+    if (!adi_has_vectors_cpu())
         return adi_conv2d_tiles_cpu(ex, y, x, w, e, d, at);
     float *panels = ex->scratch;
     adi_panel_pack_cpu(panels, w, d->kh * d->kw * d->c, d->k);

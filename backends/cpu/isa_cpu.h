@@ -45,6 +45,11 @@ extern const adi_isa adi_isa_avx2_cpu, adi_isa_avx512_cpu;
 
 /* isa_cpu.c: those that this machine can run, the fastest first; NULL past the last. */
 const adi_isa *adi_isa_cpu(int32_t index);
+/* 0: OpenBLAS, which is compiled for machines that the vectors of `plain` know nothing of, multiplies faster. */
+static inline int adi_has_vectors_cpu(void)
+{
+    return adi_isa_cpu(0) != &adi_isa_plain_cpu;
+}
 /* For tests, before anything runs: the list begins with `name`. 0 where this machine has no such set. */
 int adi_isa_begin_with_cpu(const char *name);
 

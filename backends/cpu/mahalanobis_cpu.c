@@ -1,7 +1,5 @@
 /* mahalanobis: a tile of positions is centred and whitened, and the squares of its rows are summed. The whitening matrix
  * lies in groups of its rows, each as wide as it is before zeros alone follow: of a triangle that is half. */
-#include <string.h>
-
 #include "isa_cpu.h"
 
 enum {
@@ -80,6 +78,11 @@ size_t adi_mahalanobis_scratch_cpu(adi_pc d, int64_t r, int32_t num_threads)
 static void whiten(const adi_isa *isa, const tile *t, int64_t rows, const float *panels, const group *g, int64_t c,
                    int64_t columns)
 {
+    if (!adi_has_vectors_cpu()) { /* a panel is a matrix of 16 columns, zeros where there are fewer */
+        for (int64_t j = 0; j < columns; j += ADI_LANES)
+            adi_sgemm_cpu(rows, ADI_LANES, g->depth, t->centred, c, panels + j * g->depth, ADI_LANES, t->white + j, GROUP);
+        return;
+    }
     for (int64_t i = 0; i < g->depth; i += DEPTH) {
         const adi_panel_gemm part = {
             .rows = rows, .columns = columns, .pieces = 1, .depth = adi_min(DEPTH, g->depth - i), .a = t->centred + i,

@@ -8,22 +8,10 @@
 
 #include <math.h>
 
-static void source(int64_t o, int64_t in, int64_t out, int64_t *i0, int64_t *i1, double *f)
+/* 0 where the output lies outside of the input; whole 0: the input is all there is. */
+static int source(int64_t o, int64_t in, int64_t out, int64_t whole, int64_t before, int64_t *i0, int64_t *i1, double *f)
 {
-    const double s = fmax(0.0, ((double)o + 0.5) * (double)in / (double)out - 0.5);
-    *i0 = (int64_t)s < in - 1 ? (int64_t)s : in - 1;
-    *i1 = *i0 + 1 < in ? *i0 + 1 : in - 1;
-    *f = s - (double)*i0;
-}
-
-/* The same in a part of a whole; 0 where the output lies outside of it. */
-static int place(int64_t o, int64_t in, int64_t out, int64_t whole, int64_t before, int64_t *i0, int64_t *i1, double *f)
-{
-    if (!whole) {
-        source(o, in, out, i0, i1, f);
-        return 1;
-    }
-    const double s = ((double)o + 0.5) * (double)whole / (double)out - 0.5 - (double)before;
+    const double s = ((double)o + 0.5) * (double)(whole ? whole : in) / (double)out - 0.5 - (double)before;
     if (s < -0.5 || s > (double)in - 0.5)
         return 0;
     const double clamped = fmin(fmax(s, 0.0), (double)(in - 1));
@@ -40,9 +28,9 @@ ad_status adi_resize_fwd_ref(const adi_exec *ex, float *y, const float *x, const
         float *out = y + oy * d->y_stride;
         int64_t y0, y1, x0, x1;
         double fy, fx;
-        const int inside = place(oy, d->h, d->oh, d->whole_h, d->top, &y0, &y1, &fy);
+        const int inside = source(oy, d->h, d->oh, d->whole_h, d->top, &y0, &y1, &fy);
         for (int64_t ox = 0; ox < d->ow; ox++, out += d->c) {
-            const int there = inside && place(ox, d->w, d->ow, d->whole_w, d->left, &x0, &x1, &fx);
+            const int there = inside && source(ox, d->w, d->ow, d->whole_w, d->left, &x0, &x1, &fx);
             for (int64_t c = 0; c < d->c; c++) {
                 if (!there) {
                     out[c] = 0.0f;
@@ -68,9 +56,9 @@ static void readers(int64_t i, int64_t in, int64_t out, int64_t *first, int64_t 
 /* Weight of input i in output o; returns 0 where it is not read at all. */
 static int weight(int64_t o, int64_t i, int64_t in, int64_t out, double *w)
 {
-    int64_t i0, i1;
-    double f;
-    source(o, in, out, &i0, &i1, &f);
+    int64_t i0 = 0, i1 = 0;
+    double f = 0.0;
+    source(o, in, out, 0, 0, &i0, &i1, &f);
     *w = (i == i0 ? 1 - f : 0.0) + (i == i1 ? f : 0.0);
     return i == i0 || i == i1;
 }

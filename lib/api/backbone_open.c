@@ -388,15 +388,20 @@ ad_status ad_backbone_from_memory(ad_context *context, const char *architecture,
     return status;
 }
 
+ad_status adi_backbone_open(ad_context *context, const char *architecture, const char *weights_path,
+                            const ad_backbone_options *options, const char *layers, ad_backbone **out_backbone)
+{
+    adi_safetensors *file = NULL;
+    ADI_TRY(adi_st_open_on_disk(&context->allocator, weights_path, &file));
+    const ad_status status = adi_backbone_from_file(context, architecture, file, options, layers, out_backbone);
+    adi_st_close(file);
+    return adi_fail_in_file(status, "weights", weights_path);
+}
+
 ad_status ad_backbone_open(ad_context *context, const char *architecture, const char *weights_path,
                            const ad_backbone_options *options, ad_backbone **out_backbone)
 {
     ADI_CHECK_ARG(context && weights_path && out_backbone, "ad_backbone_open: an argument is NULL");
     *out_backbone = NULL;
-    adi_safetensors *file = NULL;
-    ADI_TRY(adi_st_open_on_disk(&context->allocator, weights_path, &file));
-    const ad_status status =
-        adi_backbone_from_file(context, architecture, file, options, NULL, out_backbone);
-    adi_st_close(file);
-    return adi_fail_in_file(status, "weights", weights_path);
+    return adi_backbone_open(context, architecture, weights_path, options, NULL, out_backbone);
 }

@@ -159,11 +159,7 @@ static ad_status open_backbone(ad_context *context, const adi_safetensors *file,
         ADI_CHECK_ARG(weights_path, "the scorer needs the weights of its backbone %s (digest %s)",
                       architecture ? architecture : "", adi_st_meta(file, "adfeat.backbone")
                                                             ? adi_st_meta(file, "adfeat.backbone") : "");
-        adi_safetensors *weights = NULL;
-        ADI_TRY(adi_st_open_on_disk(&context->allocator, weights_path, &weights));
-        const ad_status status = adi_backbone_from_file(context, NULL, weights, &o, layers, out_backbone);
-        adi_st_close(weights);
-        return adi_fail_in_file(status, "weights", weights_path);
+        return adi_backbone_open(context, NULL, weights_path, &o, layers, out_backbone);
     }
     o.prefix = EMBEDDED_PREFIX;
     return adi_backbone_from_file(context, NULL, file, &o, layers, out_backbone);

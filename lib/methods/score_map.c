@@ -1,7 +1,6 @@
 /* Layer maps to one map, and that to the caller's. */
 #include "methods/score_map.h"
 
-#include <math.h>
 #include <string.h>
 
 static ad_status resize(const ad_context *context, float *out, const float *in, const adi_resize_dims *d)
@@ -47,7 +46,6 @@ ad_status adi_score_map_write(const adi_extractor *x, const float *map, const ad
         return adi_score_map_resize(x->context, out->data, out->height, out->width, stride, map, side, side);
     const adi_resize_dims d = {.h = side, .w = side, .c = 1, .oh = out->height, .ow = out->width, .y_stride = stride,
                                .whole_h = rh, .whole_w = rw,
-                               .top = (int64_t)nearbyint((double)(rh - side) / 2.0),
-                               .left = (int64_t)nearbyint((double)(rw - side) / 2.0)};
+                               .top = adi_crop_start(rh, side), .left = adi_crop_start(rw, side)};
     return resize(x->context, out->data, map, &d);
 }

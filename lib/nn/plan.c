@@ -232,7 +232,7 @@ static ad_status pack(adi_plan *plan)
         if (!bytes)
             continue;
         ADI_TRY(adi_packed_take(plan->network->packed, plan->kernels, op, call, bytes));
-        plan->packed_bytes += (bytes + ADI_ALIGNMENT - 1) / ADI_ALIGNMENT * ADI_ALIGNMENT;
+        plan->packed_bytes += bytes;
     }
     return AD_OK;
 }

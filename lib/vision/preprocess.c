@@ -18,7 +18,7 @@ void adi_preprocess_resized(const adi_preprocess *p, int64_t width, int64_t heig
 }
 
 /* round(excess / 2) with ties to even, as Python rounds. */
-static int64_t crop_start(int64_t resized, int64_t crop)
+int64_t adi_crop_start(int64_t resized, int64_t crop)
 {
     const int64_t excess = resized - crop;
     const int64_t half = excess / 2;
@@ -55,7 +55,7 @@ ad_status adi_preprocess_run(const adi_preprocess *p, float *dst, uint8_t *rgb, 
     const int64_t crop = p->crop;
     int64_t w, h;
     adi_preprocess_resized(p, image->width, image->height, &w, &h);
-    ADI_TRY(adi_resize_begin(scratch, image, w, h, crop_start(w, crop), crop_start(h, crop), crop,
+    ADI_TRY(adi_resize_begin(scratch, image, w, h, adi_crop_start(w, crop), adi_crop_start(h, crop), crop,
                              crop, p->resize));
     float value[3][256];
     find_values(p, value);

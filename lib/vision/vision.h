@@ -89,6 +89,8 @@ typedef struct adi_preprocess {
  * int(size * long / short)). */
 void adi_preprocess_resized(const adi_preprocess *p, int64_t width, int64_t height, int64_t *out_w,
                             int64_t *out_h);
+/* Where a centre crop begins along an axis. */
+int64_t adi_crop_start(int64_t resized, int64_t crop);
 
 /* Image to network input: dst is crop x crop x 3 float32 NHWC, (rgb/255 - mean) / std.
  * The crop starts at round((resized - crop) / 2), ties to even as Python rounds. rgb, unless NULL, is left with
