@@ -83,6 +83,20 @@ typedef struct adi_pool2d_dims {
     int32_t k, stride, pad_top, pad_left;
 } adi_pool2d_dims;
 
+/* n images of h x w x c to which a border of `pad` positions is added on every side. */
+typedef struct adi_pad2d_dims {
+    int64_t n, h, w, c, pad;
+} adi_pad2d_dims;
+
+/* Coupling: p positions of c channels, and for each channel a scale s and a shift t, so 2c numbers a position, all s
+ * before all t. The scale that is meant is e(s) = 0.636 alpha atan(s / alpha), between -alpha and alpha. */
+typedef struct adi_coupling_dims {
+    int64_t p, c;
+    double alpha;
+} adi_coupling_dims;
+
+#define ADI_COUPLING_SOFTNESS 0.636
+
 /* A map of h x w x c resized to oh x ow; y_stride floats from one output row to the next. Forward alone: where whole_h
  * and whole_w are not 0, the outputs span a map of that size, which the input was cut out of at (top, left); outputs that
  * lie outside of it are 0. */
@@ -285,6 +299,39 @@ typedef struct adi_kernels {
      * gradient, a part each. */
     ad_status (*copy_channels)(const adi_exec *ex, float *y, int64_t y_stride, const float *x,
                                int64_t x_stride, adi_pc d);
+    /* y = x, or slope x where x is negative; dx from the result, which has the sign of x. dx may be dy. */
+    ad_status (*leaky_relu_fwd)(const adi_exec *ex, float *y, const float *x, double slope, int64_t n);
+    ad_status (*leaky_relu_bwd)(const adi_exec *ex, float *dx, const float *dy, const float *y, double slope,
+                                int64_t n);
+    /* y = x between -limit and limit; the gradient comes through where the result is between them. */
+    ad_status (*clamp_fwd)(const adi_exec *ex, float *y, const float *x, double limit, int64_t n);
+    ad_status (*clamp_bwd)(const adi_exec *ex, float *dx, const float *dy, const float *y, double limit, int64_t n);
+    /* y = factor x */
+    ad_status (*gain_fwd)(const adi_exec *ex, float *y, const float *x, double factor, int64_t n);
+    /* The border has the values of the nearest position inside. */
+    ad_status (*pad2d_fwd)(const adi_exec *ex, float *y, const float *x, const adi_pad2d_dims *d);
+    ad_status (*pad2d_bwd)(const adi_exec *ex, float *dx, const float *dy, const adi_pad2d_dims *d);
+    /* y[p, c] = x[p, index[c]]; inverse: y[p, index[c]] = x[p, c], which is its gradient too. index: whole numbers,
+     * each of 0 .. c - 1 once. y is not x. */
+    ad_status (*permute_fwd)(const adi_exec *ex, float *y, const float *x, const float *index, int32_t inverse,
+                             adi_pc d);
+    /* y[n, h, w, c]: sines and cosines of columns and rows, c a multiple of 4; pad is not used. */
+    ad_status (*posenc2d_fwd)(const adi_exec *ex, float *y, const adi_pad2d_dims *d);
+    /* y = exp(e(s)) x + t, or inverse: (x - t) / exp(e(s)); dx and dst, either of which may be NULL, from dy, x
+     * and st. */
+    ad_status (*coupling_fwd)(const adi_exec *ex, float *y, const float *x, const float *st, int32_t inverse,
+                              const adi_coupling_dims *d);
+    ad_status (*coupling_bwd)(const adi_exec *ex, float *dx, float *dst, const float *dy, const float *x,
+                              const float *st, const adi_coupling_dims *d);
+    /* y[p] = sum over c of e(s); dst from dy[p], that of t is 0. */
+    ad_status (*logdet_fwd)(const adi_exec *ex, float *y, const float *st, const adi_coupling_dims *d);
+    ad_status (*logdet_bwd)(const adi_exec *ex, float *dst, const float *dy, const float *st,
+                            const adi_coupling_dims *d);
+    /* dist[p] = sum over c of (a - b)^2; b NULL: zeros. */
+    ad_status (*sqdist_fwd)(const adi_exec *ex, float *dist, const float *a, const float *b, adi_pc d);
+    /* y[p, c] = alpha weight[p] (a - b); b NULL: zeros, weight NULL: ones. y may be a or b. */
+    ad_status (*weighted_difference)(const adi_exec *ex, float *y, const float *a, const float *b,
+                                     const float *weight, double alpha, adi_pc d);
     /* y = x / max(|x|, 1e-12) over the channels of each position, and dx from x and dy. */
     ad_status (*l2norm_fwd)(const adi_exec *ex, float *y, const float *x, adi_pc d);
     ad_status (*l2norm_bwd)(const adi_exec *ex, float *dx, const float *dy, const float *x, adi_pc d);
@@ -292,11 +339,12 @@ typedef struct adi_kernels {
     ad_status (*cosdist_fwd)(const adi_exec *ex, float *dist, const float *s, const float *t, adi_pc d);
     ad_status (*cosdist_bwd)(const adi_exec *ex, float *ds, const float *s, const float *t, float scale,
                              adi_pc d);
-    /* Sums in double over n values, of x, of x squared, of (a - b) squared; scratch for all three. */
+    /* Sums in double over n values, of x, of x squared, of (a - b) squared, of a b; scratch for all of them. */
     size_t (*sum_scratch)(int64_t n, int32_t num_threads);
     double (*sum)(const adi_exec *ex, const float *x, int64_t n);
     double (*sum_squares)(const adi_exec *ex, const float *x, int64_t n);
     double (*sum_squared_error)(const adi_exec *ex, const float *a, const float *b, int64_t n);
+    double (*sum_products)(const adi_exec *ex, const float *a, const float *b, int64_t n);
     /* y = alpha * (a - b) [+ y]: the gradient of a squared error. */
     ad_status (*scaled_difference)(const adi_exec *ex, float *y, const float *a, const float *b, float alpha,
                                    int32_t accumulate, int64_t n);

@@ -1,4 +1,5 @@
-/* Activations, forward on the machine's best vectors, and backward. */
+/* Activations, forward on the machine's best vectors, and backward; leaky ReLU, clamp and gain, a block of values per
+ * task. */
 #include "isa_cpu.h"
 
 #include <string.h>
@@ -62,4 +63,84 @@ ad_status adi_activation_bwd_cpu(const adi_exec *ex, float *dx, const float *dy,
             sigmoid_bwd(dx + i, dy + i, y + i, n);
     }
     return AD_OK;
+}
+
+/* What is the same for a block of any values: y = f(x, z), with one number. */
+typedef void block_map(float *y, const float *x, const float *z, float by, int64_t n);
+
+static ad_status each_block(const adi_exec *ex, block_map *map, float *y, const float *x, const float *z, double by,
+                            int64_t n)
+{
+#pragma omp parallel for num_threads(ex->num_threads) schedule(static)
+    for (int64_t i = 0; i < n; i += BLOCK)
+        map(y + i, x + i, z + i, (float)by, adi_min(BLOCK, n - i));
+    return AD_OK;
+}
+
+static void leaky(float *y, const float *x, const float *z, float slope, int64_t n)
+{
+    (void)z;
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        y[i] = x[i] < 0.0f ? slope * x[i] : x[i];
+}
+
+static void leaky_bwd(float *dx, const float *dy, const float *y, float slope, int64_t n)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        dx[i] = y[i] <= 0.0f ? slope * dy[i] : dy[i];
+}
+
+static void clamp(float *y, const float *x, const float *z, float most, int64_t n)
+{
+    (void)z;
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++) {
+        const float v = x[i] > most ? most : x[i];
+        y[i] = v < -most ? -most : v;
+    }
+}
+
+static void clamp_bwd(float *dx, const float *dy, const float *y, float most, int64_t n)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++) {
+        const float g = y[i] >= most ? 0.0f : dy[i];
+        dx[i] = y[i] <= -most ? 0.0f : g;
+    }
+}
+
+static void gain(float *y, const float *x, const float *z, float factor, int64_t n)
+{
+    (void)z;
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        y[i] = factor * x[i];
+}
+
+ad_status adi_leaky_relu_fwd_cpu(const adi_exec *ex, float *y, const float *x, double slope, int64_t n)
+{
+    return each_block(ex, leaky, y, x, x, slope, n);
+}
+
+ad_status adi_leaky_relu_bwd_cpu(const adi_exec *ex, float *dx, const float *dy, const float *y, double slope,
+                                 int64_t n)
+{
+    return each_block(ex, leaky_bwd, dx, dy, y, slope, n);
+}
+
+ad_status adi_clamp_fwd_cpu(const adi_exec *ex, float *y, const float *x, double limit, int64_t n)
+{
+    return each_block(ex, clamp, y, x, x, limit, n);
+}
+
+ad_status adi_clamp_bwd_cpu(const adi_exec *ex, float *dx, const float *dy, const float *y, double limit, int64_t n)
+{
+    return each_block(ex, clamp_bwd, dx, dy, y, limit, n);
+}
+
+ad_status adi_gain_fwd_cpu(const adi_exec *ex, float *y, const float *x, double factor, int64_t n)
+{
+    return each_block(ex, gain, y, x, x, factor, n);
 }

@@ -196,6 +196,28 @@ ad_status adi_maxpool2d_bwd_cpu(const adi_exec *ex, float *dx, const float *dy, 
 ad_status adi_resize_bwd_cpu(const adi_exec *ex, float *dx, const float *dy, const adi_resize_dims *d);
 ad_status adi_copy_channels_cpu(const adi_exec *ex, float *y, int64_t y_stride, const float *x,
                                 int64_t x_stride, adi_pc d);
+ad_status adi_leaky_relu_fwd_cpu(const adi_exec *ex, float *y, const float *x, double slope, int64_t n);
+ad_status adi_leaky_relu_bwd_cpu(const adi_exec *ex, float *dx, const float *dy, const float *y, double slope,
+                                 int64_t n);
+ad_status adi_clamp_fwd_cpu(const adi_exec *ex, float *y, const float *x, double limit, int64_t n);
+ad_status adi_clamp_bwd_cpu(const adi_exec *ex, float *dx, const float *dy, const float *y, double limit,
+                            int64_t n);
+ad_status adi_gain_fwd_cpu(const adi_exec *ex, float *y, const float *x, double factor, int64_t n);
+ad_status adi_pad2d_fwd_cpu(const adi_exec *ex, float *y, const float *x, const adi_pad2d_dims *d);
+ad_status adi_pad2d_bwd_cpu(const adi_exec *ex, float *dx, const float *dy, const adi_pad2d_dims *d);
+ad_status adi_permute_fwd_cpu(const adi_exec *ex, float *y, const float *x, const float *index, int32_t inverse,
+                              adi_pc d);
+ad_status adi_posenc2d_fwd_cpu(const adi_exec *ex, float *y, const adi_pad2d_dims *d);
+ad_status adi_coupling_fwd_cpu(const adi_exec *ex, float *y, const float *x, const float *st, int32_t inverse,
+                               const adi_coupling_dims *d);
+ad_status adi_coupling_bwd_cpu(const adi_exec *ex, float *dx, float *dst, const float *dy, const float *x,
+                               const float *st, const adi_coupling_dims *d);
+ad_status adi_logdet_fwd_cpu(const adi_exec *ex, float *y, const float *st, const adi_coupling_dims *d);
+ad_status adi_logdet_bwd_cpu(const adi_exec *ex, float *dst, const float *dy, const float *st,
+                             const adi_coupling_dims *d);
+ad_status adi_sqdist_fwd_cpu(const adi_exec *ex, float *dist, const float *a, const float *b, adi_pc d);
+ad_status adi_weighted_difference_cpu(const adi_exec *ex, float *y, const float *a, const float *b,
+                                      const float *weight, double alpha, adi_pc d);
 ad_status adi_l2norm_fwd_cpu(const adi_exec *ex, float *y, const float *x, adi_pc d);
 ad_status adi_l2norm_bwd_cpu(const adi_exec *ex, float *dx, const float *dy, const float *x, adi_pc d);
 ad_status adi_cosdist_fwd_cpu(const adi_exec *ex, float *dist, const float *s, const float *t, adi_pc d);
@@ -204,6 +226,7 @@ ad_status adi_cosdist_bwd_cpu(const adi_exec *ex, float *ds, const float *s, con
 size_t adi_sum_scratch_cpu(int64_t n, int32_t num_threads);
 double adi_sum_cpu(const adi_exec *ex, const float *x, int64_t n);
 double adi_sum_squares_cpu(const adi_exec *ex, const float *x, int64_t n);
+double adi_sum_products_cpu(const adi_exec *ex, const float *a, const float *b, int64_t n);
 double adi_sum_squared_error_cpu(const adi_exec *ex, const float *a, const float *b, int64_t n);
 ad_status adi_scaled_difference_cpu(const adi_exec *ex, float *y, const float *a, const float *b,
                                     float alpha, int32_t accumulate, int64_t n);

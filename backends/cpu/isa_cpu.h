@@ -35,6 +35,12 @@ struct adi_isa {
     float (*packed_distance)(float *z, const float *v, const float *w, int64_t d, const float *end);
     void (*add_outer_products)(double *triangle, const double *z, int64_t vectors, int64_t d);
     void (*add_vector_sums)(double *sum, double *qsum, const double *z, int64_t vectors, int64_t d);
+    /* coupling_vector_cpu.h: one position of c channels each; dx or dst may be NULL */
+    void (*coupling)(float *y, const float *x, const float *st, int32_t inverse, int64_t c, double alpha);
+    void (*coupling_bwd)(float *dx, float *dst, const float *dy, const float *x, const float *st, int64_t c,
+                         double alpha);
+    float (*logdet)(const float *st, int64_t c, double alpha);
+    void (*logdet_bwd)(float *dst, float dy, const float *st, int64_t c, double alpha);
     adi_winograd_kernels winograd;
 };
 

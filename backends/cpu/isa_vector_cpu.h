@@ -15,6 +15,7 @@
 #include "blur_vector_cpu.h"
 #include "position_vector_cpu.h"
 #include "resample_vector_cpu.h"
+#include "coupling_vector_cpu.h"
 #include "winograd_transform_cpu.h"
 #include "winograd_vector_cpu.h"
 
@@ -33,5 +34,9 @@ const adi_isa ISA = {
     .packed_distance = packed_distance,
     .add_outer_products = add_outer_products,
     .add_vector_sums = add_vector_sums,
+    .coupling = coupling_position,
+    .coupling_bwd = coupling_bwd_position,
+    .logdet = logdet_position,
+    .logdet_bwd = logdet_bwd_position,
     .winograd = {filter, filter_bwd, input, gradient, output, multiply, accumulate},
 };

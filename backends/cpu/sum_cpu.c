@@ -84,6 +84,11 @@ double adi_sum_squared_error_cpu(const adi_exec *ex, const float *a, const float
     return sum_chunks(ex, squared_error, a, b, n);
 }
 
+double adi_sum_products_cpu(const adi_exec *ex, const float *a, const float *b, int64_t n)
+{
+    return sum_chunks(ex, adi_dot_cpu, a, b, n);
+}
+
 static void difference(float *restrict y, const float *restrict a, const float *restrict b, float alpha,
                        int32_t accumulate, int64_t n)
 {

@@ -1,4 +1,4 @@
-/* batchnorm, activation, add and mul: one value in, one value out. In place is allowed.
+/* batchnorm, activation, leaky ReLU, clamp, gain, add and mul: one value in, one value out. In place is allowed.
  * copy_channels: some channels of every position, from rows of one length to rows of another. */
 #include "ref.h"
 
@@ -52,6 +52,51 @@ ad_status adi_activation_bwd_ref(const adi_exec *ex, float *dx, const float *dy,
         else
             dx[i] = flat ? 0.0f : dy[i];
     }
+    return AD_OK;
+}
+
+ad_status adi_leaky_relu_fwd_ref(const adi_exec *ex, float *y, const float *x, double slope, int64_t n)
+{
+    (void)ex;
+    for (int64_t i = 0; i < n; i++)
+        y[i] = x[i] < 0.0f ? (float)(slope * x[i]) : x[i];
+    return AD_OK;
+}
+
+/* At 0 the gradient is the slope's, as in PyTorch. */
+ad_status adi_leaky_relu_bwd_ref(const adi_exec *ex, float *dx, const float *dy, const float *y, double slope,
+                                 int64_t n)
+{
+    (void)ex;
+    for (int64_t i = 0; i < n; i++)
+        dx[i] = y[i] <= 0.0f ? (float)(slope * dy[i]) : dy[i];
+    return AD_OK;
+}
+
+/* NaN stays NaN. */
+ad_status adi_clamp_fwd_ref(const adi_exec *ex, float *y, const float *x, double limit, int64_t n)
+{
+    (void)ex;
+    const float most = (float)limit;
+    for (int64_t i = 0; i < n; i++)
+        y[i] = x[i] > most ? most : x[i] < -most ? -most : x[i];
+    return AD_OK;
+}
+
+ad_status adi_clamp_bwd_ref(const adi_exec *ex, float *dx, const float *dy, const float *y, double limit, int64_t n)
+{
+    (void)ex;
+    const float most = (float)limit;
+    for (int64_t i = 0; i < n; i++)
+        dx[i] = y[i] >= most || y[i] <= -most ? 0.0f : dy[i];
+    return AD_OK;
+}
+
+ad_status adi_gain_fwd_ref(const adi_exec *ex, float *y, const float *x, double factor, int64_t n)
+{
+    (void)ex;
+    for (int64_t i = 0; i < n; i++)
+        y[i] = (float)(factor * x[i]);
     return AD_OK;
 }
 

@@ -72,6 +72,28 @@ ad_status adi_maxpool2d_bwd_ref(const adi_exec *ex, float *dx, const float *dy, 
 ad_status adi_resize_bwd_ref(const adi_exec *ex, float *dx, const float *dy, const adi_resize_dims *d);
 ad_status adi_copy_channels_ref(const adi_exec *ex, float *y, int64_t y_stride, const float *x,
                                 int64_t x_stride, adi_pc d);
+ad_status adi_leaky_relu_fwd_ref(const adi_exec *ex, float *y, const float *x, double slope, int64_t n);
+ad_status adi_leaky_relu_bwd_ref(const adi_exec *ex, float *dx, const float *dy, const float *y, double slope,
+                                 int64_t n);
+ad_status adi_clamp_fwd_ref(const adi_exec *ex, float *y, const float *x, double limit, int64_t n);
+ad_status adi_clamp_bwd_ref(const adi_exec *ex, float *dx, const float *dy, const float *y, double limit,
+                            int64_t n);
+ad_status adi_gain_fwd_ref(const adi_exec *ex, float *y, const float *x, double factor, int64_t n);
+ad_status adi_pad2d_fwd_ref(const adi_exec *ex, float *y, const float *x, const adi_pad2d_dims *d);
+ad_status adi_pad2d_bwd_ref(const adi_exec *ex, float *dx, const float *dy, const adi_pad2d_dims *d);
+ad_status adi_permute_fwd_ref(const adi_exec *ex, float *y, const float *x, const float *index, int32_t inverse,
+                              adi_pc d);
+ad_status adi_posenc2d_fwd_ref(const adi_exec *ex, float *y, const adi_pad2d_dims *d);
+ad_status adi_coupling_fwd_ref(const adi_exec *ex, float *y, const float *x, const float *st, int32_t inverse,
+                               const adi_coupling_dims *d);
+ad_status adi_coupling_bwd_ref(const adi_exec *ex, float *dx, float *dst, const float *dy, const float *x,
+                               const float *st, const adi_coupling_dims *d);
+ad_status adi_logdet_fwd_ref(const adi_exec *ex, float *y, const float *st, const adi_coupling_dims *d);
+ad_status adi_logdet_bwd_ref(const adi_exec *ex, float *dst, const float *dy, const float *st,
+                             const adi_coupling_dims *d);
+ad_status adi_sqdist_fwd_ref(const adi_exec *ex, float *dist, const float *a, const float *b, adi_pc d);
+ad_status adi_weighted_difference_ref(const adi_exec *ex, float *y, const float *a, const float *b,
+                                      const float *weight, double alpha, adi_pc d);
 /* max(|x|, ADI_LEAST_LENGTH_REF), or NaN. */
 #define ADI_LEAST_LENGTH_REF 1e-12
 double adi_l2norm_length_ref(const float *x, int64_t c);
@@ -83,6 +105,7 @@ ad_status adi_cosdist_bwd_ref(const adi_exec *ex, float *ds, const float *s, con
 size_t adi_sum_scratch_ref(int64_t n, int32_t num_threads);
 double adi_sum_ref(const adi_exec *ex, const float *x, int64_t n);
 double adi_sum_squares_ref(const adi_exec *ex, const float *x, int64_t n);
+double adi_sum_products_ref(const adi_exec *ex, const float *a, const float *b, int64_t n);
 double adi_sum_squared_error_ref(const adi_exec *ex, const float *a, const float *b, int64_t n);
 ad_status adi_scaled_difference_ref(const adi_exec *ex, float *y, const float *a, const float *b,
                                     float alpha, int32_t accumulate, int64_t n);

@@ -1,4 +1,4 @@
-/* sum, sum of squares, sum of squared errors: over n values, in double, one after another.
+/* sum, sum of squares, of squared errors and of products: over n values, in double, one after another.
  * scaled_difference: y = alpha (a - b) [+ y], which for alpha = 2 / n is the gradient of a mean squared
  * error by a. */
 #include "ref.h"
@@ -36,6 +36,15 @@ double adi_sum_squared_error_ref(const adi_exec *ex, const float *a, const float
         const double e = (double)a[i] - b[i];
         sum += e * e;
     }
+    return sum;
+}
+
+double adi_sum_products_ref(const adi_exec *ex, const float *a, const float *b, int64_t n)
+{
+    (void)ex;
+    double sum = 0.0;
+    for (int64_t i = 0; i < n; i++)
+        sum += (double)a[i] * b[i];
     return sum;
 }
 

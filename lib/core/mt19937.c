@@ -83,20 +83,23 @@ uint32_t adi_mt19937_below(adi_mt19937 *mt, uint32_t n)
     return r;
 }
 
+uint32_t adi_mt19937_up_to(adi_mt19937 *mt, uint32_t last)
+{
+    uint32_t mask = last, drawn; /* as few ones as hold last */
+    for (int shift = 1; shift < 32; shift *= 2)
+        mask |= mask >> shift;
+    do
+        drawn = adi_mt19937_bits(mt) & mask;
+    while (drawn > last);
+    return drawn;
+}
+
 void adi_mt19937_permutation(adi_mt19937 *mt, int32_t n, int32_t *out)
 {
     for (int32_t i = 0; i < n; i++)
         out[i] = i;
-    uint32_t mask = 1;
-    while (mask < (uint32_t)n)
-        mask = mask << 1 | 1;
     for (int32_t i = n - 1; i > 0; i--) {
-        while (mask >> 1 >= (uint32_t)i) /* as few ones as hold i */
-            mask >>= 1;
-        uint32_t j;
-        do
-            j = adi_mt19937_bits(mt) & mask;
-        while (j > (uint32_t)i);
+        const uint32_t j = adi_mt19937_up_to(mt, (uint32_t)i);
         const int32_t moved = out[i];
         out[i] = out[j];
         out[j] = moved;

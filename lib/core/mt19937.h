@@ -24,8 +24,10 @@ uint32_t adi_mt19937_below(adi_mt19937 *mt, uint32_t n);
 /* Uniform in [0, 1) with 53 bits of two words: genrand_res53 of the authors' code, random() of Python,
  * random_sample() of NumPy. */
 double adi_mt19937_double(adi_mt19937 *mt);
+/* Uniform in 0 .. last: the low bits of a word, again while they say more. */
+uint32_t adi_mt19937_up_to(adi_mt19937 *mt, uint32_t last);
 /* 0 .. n - 1 in random order: permutation(n) of NumPy's RandomState, which swaps each place from the last
- * with one at or before it, drawn as the low bits of a word, again while they say more. */
+ * with one at or before it, drawn by adi_mt19937_up_to(). */
 void adi_mt19937_permutation(adi_mt19937 *mt, int32_t n, int32_t *out);
 
 #endif

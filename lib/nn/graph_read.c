@@ -114,12 +114,28 @@ static ad_status parse_attr(const line *l, char *word, adi_attrs *attrs, uint32_
         {"pad", ADI_ATTR_PAD, &attrs->pad, 0, MAX_KERNEL - 1},
         {"bias", ADI_ATTR_BIAS, &attrs->bias, 0, 1},
         {"scale", ADI_ATTR_SCALE, &attrs->scale, 1, MAX_SCALE},
+        {"from", ADI_ATTR_FROM, &attrs->from, 0, ADI_MAX_CHANNELS - 1},
+        {"seed", ADI_ATTR_SEED, &attrs->seed, 0, INT32_MAX},
+        {"inverse", ADI_ATTR_INVERSE, &attrs->inverse, 0, 1},
+    };
+    const struct {
+        const char *key;
+        uint32_t bit;
+        double *out;
+        double low, high;
+    } reals[] = {
+        {"eps", ADI_ATTR_EPS, &attrs->eps, 1e-12, 1.0},
+        {"slope", ADI_ATTR_SLOPE, &attrs->slope, 1e-6, 1.0}, /* above 0: backward tells the sign from the result */
+        {"alpha", ADI_ATTR_ALPHA, &attrs->alpha, 1e-3, 64.0}, /* exp() of it is a float */
+        {"limit", ADI_ATTR_LIMIT, &attrs->limit, 1e-12, 1e30},
     };
     uint32_t bit = 0;
-    if (strcmp(word, "eps") == 0) {
-        bit = ADI_ATTR_EPS;
-        ADI_TRY(parse_real(l, value, 1e-12, 1.0, &attrs->eps));
-    } else if (strcmp(word, "pad") == 0 && strcmp(value, "same") == 0) {
+    for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
+        if (strcmp(word, reals[i].key) == 0) {
+            bit = reals[i].bit;
+            ADI_TRY(parse_real(l, value, reals[i].low, reals[i].high, reals[i].out));
+        }
+    if (strcmp(word, "pad") == 0 && strcmp(value, "same") == 0) {
         bit = ADI_ATTR_PAD;
         attrs->pad = ADI_PAD_SAME;
     } else {
@@ -145,10 +161,10 @@ static ad_status check_attrs(const line *l, const adi_node *node, uint32_t seen)
         return bad(l, "an attribute is missing for op", node->op->name);
     if (seen & ~(node->op->required | node->op->optional))
         return bad(l, "an attribute does not belong to op", node->op->name);
-    if (node->attrs.pad >= node->attrs.kernel && node->attrs.pad > 0)
+    if (node->op != &adi_op_pad2d && node->attrs.pad >= node->attrs.kernel && node->attrs.pad > 0)
         return adi_fail(AD_ERR_FORMAT, "graph line %d: pad %d is not smaller than kernel %d", l->number,
                         node->attrs.pad, node->attrs.kernel);
-    if (node->op == &adi_op_deconv2d && node->attrs.pad == ADI_PAD_SAME)
+    if ((node->op == &adi_op_deconv2d || node->op == &adi_op_pad2d) && node->attrs.pad == ADI_PAD_SAME)
         return bad(l, "pad=same says nothing to op", node->op->name);
     return AD_OK;
 }
@@ -159,7 +175,12 @@ static ad_status find_channels(const adi_graph *g, const line *l, int32_t inputs
     node->in_channels = inputs ? g->nodes[node->input[0]].out_channels : node->attrs.channels;
     node->out_channels = node->attrs.out ? node->attrs.out : node->in_channels;
     const int64_t second = inputs == 2 ? g->nodes[node->input[1]].out_channels : 0;
-    if (node->op->joins)
+    if (node->op->channels) {
+        node->out_channels = node->op->channels(&node->attrs, node->in_channels, second);
+        if (!node->out_channels)
+            return adi_fail(AD_ERR_FORMAT, "graph line %d: '%s' is not for %lld%s%.0lld channels", l->number, node->name,
+                            (long long)node->in_channels, inputs == 2 ? " and " : "", (long long)second);
+    } else if (node->op->joins)
         node->out_channels += second;
     else if (inputs == 2 && second != node->in_channels)
         return adi_fail(AD_ERR_FORMAT, "graph line %d: '%s' joins %lld and %lld channels", l->number,

@@ -30,6 +30,14 @@ void adi_init_param(adi_mt19937 *mt, const adi_node *node, int32_t index, float 
     const int32_t dims = node->op->param_shape(&node->attrs, node->in_channels, index, shape);
     for (int32_t i = 0; i < dims; i++)
         n *= shape[i];
+    if (node->op == &adi_op_permute) {
+        adi_permute_order(node->attrs.seed, n, out);
+        return;
+    }
+    if (node->op == &adi_op_gain) {
+        out[0] = 0.0f;
+        return;
+    }
     if (node->op == &adi_op_batchnorm) {
         const float value = index == 0 || index == 3 ? 1.0f : 0.0f;
         for (int64_t i = 0; i < n; i++)

@@ -18,6 +18,8 @@ void adi_init_uniform(adi_mt19937 *mt, double bound, float *out, int64_t n);
  *   transposed convolution        weight and bias uniform, +-1 / sqrt(k^2 C_out): PyTorch's default, which
  *                                 takes the second dimension of the weight for the inputs
  *   batch norm                    weight and running variance 1, bias and running mean 0
+ *   gain                          0
+ *   permute                       NumPy's permutation by the node's own seed
  * The constants take nothing from the generator. */
 void adi_init_param(adi_mt19937 *mt, const adi_node *node, int32_t index, float *out);
 

@@ -5,9 +5,9 @@
 
 #include "nn/init.h"
 
-static int is_statistic(const adi_op *op, int32_t index)
+static int is_untrained(const adi_op *op, int32_t index)
 {
-    return op == &adi_op_batchnorm && index >= 2;
+    return index >= op->params - op->untrained;
 }
 
 static ad_status check_trainable(const adi_graph *g, const uint8_t *needed)
@@ -19,17 +19,17 @@ static ad_status check_trainable(const adi_graph *g, const uint8_t *needed)
     return AD_OK;
 }
 
-/* Statistics come behind everything that is trained: two passes over the same parameters. */
-static void place_params(adi_module *m, int32_t statistics)
+/* What is not trained comes behind everything that is: two passes over the same parameters. */
+static void place_params(adi_module *m, int32_t untrained)
 {
     for (int32_t i = 0; i < m->param_count; i++) {
         adi_module_param *p = &m->params[i];
-        if (is_statistic(m->graph->nodes[p->node].op, p->index) != statistics)
+        if (is_untrained(m->graph->nodes[p->node].op, p->index) != untrained)
             continue;
         p->offset = m->total;
         m->total += p->count;
     }
-    if (!statistics)
+    if (!untrained)
         m->trainable = m->total;
 }
 

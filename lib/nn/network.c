@@ -101,6 +101,17 @@ static ad_status write_convolution(const adi_network *network, int32_t index, co
     return adi_st_writer_tensor(writer, name, ADI_F32, 1, &biases, p->bias);
 }
 
+/* A parameter that is taken as it is. */
+static ad_status write_plain(const adi_network *network, int32_t index, const char *prefix, adi_st_writer *writer)
+{
+    const adi_node *node = &network->graph->nodes[index];
+    int64_t shape[ADI_ST_MAX_DIMS];
+    const int32_t dims = node->op->param_shape(&node->attrs, node->in_channels, 0, shape);
+    char name[2 * ADI_GRAPH_MAX_NAME];
+    snprintf(name, sizeof name, "%s%s.%s", prefix, node->name, node->op->param[0].suffix);
+    return adi_st_writer_tensor(writer, name, ADI_F32, dims, shape, network->params[index].weight);
+}
+
 ad_status adi_network_write(const adi_network *network, const int32_t *taps, int32_t tap_count,
                             const char *prefix, adi_st_writer *writer, adi_kept *keep)
 {
@@ -115,7 +126,10 @@ ad_status adi_network_write(const adi_network *network, const int32_t *taps, int
             return adi_fail(AD_ERR_UNSUPPORTED,
                             "backbone '%s' cannot be embedded: batch norm '%s' follows no convolution",
                             g->name, g->nodes[i].name);
-        ADI_TRY(write_convolution(network, i, prefix, writer, keep));
+        if (op == &adi_op_permute || op == &adi_op_gain)
+            ADI_TRY(write_plain(network, i, prefix, writer));
+        else
+            ADI_TRY(write_convolution(network, i, prefix, writer, keep));
     }
     return AD_OK;
 }

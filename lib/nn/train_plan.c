@@ -137,7 +137,7 @@ static void find_wanted(builder *b, int32_t wants_input_grad)
     const adi_train_plan *p = b->plan;
     b->wanted[p->forward_count] = wants_input_grad != 0;
     for (int32_t s = 0; s < p->forward_count; s++) {
-        b->wanted[s] = p->steps[s].op->params > 0;
+        b->wanted[s] = p->steps[s].op->params > p->steps[s].op->untrained;
         for (int32_t j = 0; j < p->steps[s].op->inputs; j++)
             b->wanted[s] |= b->wanted[slot_of(b, b->from[s * ADI_OP_MAX_INPUTS + j])];
     }
@@ -243,6 +243,7 @@ static void backward_op(builder *b, int32_t at, int32_t gradient)
     const adi_op *op = p->steps[at].op;
     const int32_t *from = &b->from[at * ADI_OP_MAX_INPUTS];
     const int32_t x = op->keeps & ADI_KEEPS_X ? kept(b, from[0]) : ADI_VALUE_NONE;
+    const int32_t x2 = op->keeps & ADI_KEEPS_X2 ? kept(b, from[1]) : ADI_VALUE_NONE;
     const int32_t time = now(b), y = p->steps[at].y;
     int32_t dx[ADI_OP_MAX_INPUTS] = {ADI_VALUE_NONE, ADI_VALUE_NONE}, add = ADI_VALUE_NONE;
     for (int32_t j = 0; j < op->inputs; j++) {
@@ -261,12 +262,13 @@ static void backward_op(builder *b, int32_t at, int32_t gradient)
     }
     adi_train_step *s = add_step(b, ADI_TRAIN_BACKWARD, &p->steps[at]);
     s->x[0] = x;
-    s->x[1] = ADI_VALUE_NONE;
+    s->x[1] = x2;
     s->y = op->keeps & ADI_KEEPS_Y ? y : ADI_VALUE_NONE;
     s->dy = gradient;
     s->dx_add = add;
     memcpy(s->dx, dx, sizeof dx);
     touch(p, x, time);
+    touch(p, x2, time);
     touch(p, s->y, time);
     touch(p, gradient, time);
     b->holders[gradient]--;

@@ -37,7 +37,8 @@ static adi_op_grad grad_of(const adi_train_plan *p, const adi_train_run *run, co
     }
     for (int32_t j = 0; j < 2 && s->node >= 0 && s->op->params; j++) {
         const adi_module_param *param = adi_module_find(p->module, s->node, j);
-        *(j ? &g.dbias : &g.dweight) = param ? run->gradients + param->offset : NULL;
+        const int trained = param && param->offset < p->module->trainable;
+        *(j ? &g.dbias : &g.dweight) = trained ? run->gradients + param->offset : NULL;
     }
     if (s->statistics >= 0) {
         g.mean = run->statistics + s->statistics;

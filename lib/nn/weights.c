@@ -137,6 +137,9 @@ static void digest_node(const adi_node *node, uint64_t *digest)
         n += adi_snprintf(text + n, sizeof text - (size_t)n, " %d", at->pad_after);
     if (at->scale)
         n += adi_snprintf(text + n, sizeof text - (size_t)n, " x%d", at->scale);
+    if (at->from || at->inverse || at->slope > 0.0 || at->alpha > 0.0 || at->limit > 0.0)
+        n += adi_snprintf(text + n, sizeof text - (size_t)n, " %d %d %.9g %.9g %.9g", at->from, at->inverse,
+                          at->slope, at->alpha, at->limit);
     *digest = ADI_DIGEST_START;
     adi_digest_bytes(digest, text, (size_t)n);
 }
@@ -267,6 +270,30 @@ static ad_status take_batchnorm(loader *l, int32_t index)
     }
     adi_free(l->net->allocator, affine);
     return p->weight && p->bias ? AD_OK : adi_fail_memory();
+}
+
+/* An op whose only parameter is taken as it is. */
+static ad_status take_plain(loader *l, int32_t index)
+{
+    const adi_node *node = &l->net->graph->nodes[index];
+    const float *raw[4];
+    float *block = NULL;
+    ad_status status = read_params(l, index, &block, raw);
+    if (status == AD_OK && node->op->check_param)
+        status = node->op->check_param(node->name, 0, block, param(l, index, 0)->count);
+    if (status == AD_OK)
+        l->net->params[index].weight = block;
+    else
+        adi_free(l->net->allocator, block);
+    return status;
+}
+
+static ad_status take_node(loader *l, int32_t index)
+{
+    const adi_op *op = l->net->graph->nodes[index].op;
+    if (op == &adi_op_permute || op == &adi_op_gain)
+        return take_plain(l, index);
+    return op == &adi_op_batchnorm ? take_batchnorm(l, index) : take_convolution(l, index);
 }
 
 /* The first parameter of a node that is needed and not there; -1 where nothing is missing. */
@@ -404,7 +431,7 @@ static ad_status take_weights(loader *l)
         const adi_params *p = &l->net->params[i];
         if (!g->nodes[i].op->params || !p->present || p->folded)
             continue;
-        ADI_TRY(g->nodes[i].op == &adi_op_batchnorm ? take_batchnorm(l, i) : take_convolution(l, i));
+        ADI_TRY(take_node(l, i));
     }
     return AD_OK;
 }

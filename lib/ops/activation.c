@@ -2,14 +2,6 @@
  * NaN stays NaN. */
 #include "ops/op.h"
 
-static ad_status shape(const char *node, const adi_attrs *attrs, const adi_shape *in, adi_shape *out)
-{
-    (void)node;
-    (void)attrs;
-    *out = *in;
-    return AD_OK;
-}
-
 static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call, float *y,
                          const float *x, const float *x2)
 {
@@ -27,13 +19,13 @@ static ad_status backward(const adi_kernels *k, const adi_exec *ex, const adi_op
 }
 
 const adi_op adi_op_relu = {
-    .name = "relu", .inputs = 1, .act = ADI_ACT_RELU, .shape = shape, .forward = forward,
+    .name = "relu", .inputs = 1, .act = ADI_ACT_RELU, .shape = adi_same_shape, .forward = forward,
     .keeps = ADI_KEEPS_Y, .in_place = 1, .backward = backward};
 const adi_op adi_op_relu6 = {
-    .name = "relu6", .inputs = 1, .act = ADI_ACT_RELU6, .shape = shape, .forward = forward,
+    .name = "relu6", .inputs = 1, .act = ADI_ACT_RELU6, .shape = adi_same_shape, .forward = forward,
     .keeps = ADI_KEEPS_Y, .in_place = 1, .backward = backward};
 const adi_op adi_op_silu = {
-    .name = "silu", .inputs = 1, .act = ADI_ACT_SILU, .shape = shape, .forward = forward};
+    .name = "silu", .inputs = 1, .act = ADI_ACT_SILU, .shape = adi_same_shape, .forward = forward};
 const adi_op adi_op_sigmoid = {
-    .name = "sigmoid", .inputs = 1, .act = ADI_ACT_SIGMOID, .shape = shape, .forward = forward,
+    .name = "sigmoid", .inputs = 1, .act = ADI_ACT_SIGMOID, .shape = adi_same_shape, .forward = forward,
     .keeps = ADI_KEEPS_Y, .in_place = 1, .backward = backward};

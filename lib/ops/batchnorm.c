@@ -6,14 +6,6 @@
 
 #include "ops/op.h"
 
-static ad_status shape(const char *node, const adi_attrs *attrs, const adi_shape *in, adi_shape *out)
-{
-    (void)node;
-    (void)attrs;
-    *out = *in;
-    return AD_OK;
-}
-
 static int32_t param_shape(const adi_attrs *attrs, int64_t in_channels, int32_t index, int64_t *out_shape)
 {
     (void)attrs;
@@ -68,9 +60,10 @@ const adi_op adi_op_batchnorm = {
     .inputs = 1,
     .optional = ADI_ATTR_EPS,
     .params = 4,
+    .untrained = 2,
     .param = {{"weight", 0}, {"bias", 0}, {"running_mean", 0}, {"running_var", 0}},
     .fuses = 1,
-    .shape = shape,
+    .shape = adi_same_shape,
     .param_shape = param_shape,
     .forward = forward,
     .train_forward = train_forward,

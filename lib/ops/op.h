@@ -25,7 +25,13 @@ typedef struct adi_attrs {
     int32_t pad_after; /* samples after (right, bottom), or ADI_PAD_SAME */
     int32_t bias;      /* 1: a bias belongs to it; 0: it may have one, as folding leaves it */
     int32_t scale;     /* resize2d: output size over input size */
+    int32_t from;      /* slice: the first channel */
+    int32_t seed;      /* permute: of the initial order */
+    int32_t inverse;   /* coupling, permute: 1: back */
     double eps;
+    double slope;      /* leaky_relu */
+    double alpha;      /* coupling, logdet: the largest scale */
+    double limit;      /* clamp */
 } adi_attrs;
 
 enum { /* bits of adi_op.required and .optional */
@@ -36,7 +42,13 @@ enum { /* bits of adi_op.required and .optional */
     ADI_ATTR_PAD      = 1 << 4,
     ADI_ATTR_EPS      = 1 << 5,
     ADI_ATTR_BIAS     = 1 << 6,
-    ADI_ATTR_SCALE    = 1 << 7
+    ADI_ATTR_SCALE    = 1 << 7,
+    ADI_ATTR_FROM     = 1 << 8,
+    ADI_ATTR_SEED     = 1 << 9,
+    ADI_ATTR_INVERSE  = 1 << 10,
+    ADI_ATTR_SLOPE    = 1 << 11,
+    ADI_ATTR_ALPHA    = 1 << 12,
+    ADI_ATTR_LIMIT    = 1 << 13
 };
 
 /* A parameter tensor: its name is the node's plus the suffix, its shape that of the file (OIHW). */
@@ -51,7 +63,7 @@ enum { ADI_OP_MAX_PARAMS = 4, ADI_OP_MAX_INPUTS = 2 };
 typedef struct adi_op_call {
     adi_attrs attrs;
     adi_shape in, out;
-    const float *weight; /* convolution: HWIO; batch norm: scale */
+    const float *weight; /* convolution: HWIO; batch norm: scale; permute: the order; gain: one number */
     const float *bias;   /* convolution: bias or NULL; batch norm: shift */
     const void *packed;  /* convolution: filters laid out by `pack`, or NULL */
     adi_conv2d_algorithm algorithm; /* which they are laid out for; before: the one that is wanted */
@@ -73,8 +85,9 @@ typedef struct adi_op_grad {
 } adi_op_grad;
 
 enum { /* bits of adi_op.keeps: what backward reads of forward */
-    ADI_KEEPS_X = 1 << 0,
-    ADI_KEEPS_Y = 1 << 1
+    ADI_KEEPS_X  = 1 << 0,
+    ADI_KEEPS_Y  = 1 << 1,
+    ADI_KEEPS_X2 = 1 << 2
 };
 
 typedef struct adi_op {
@@ -83,9 +96,16 @@ typedef struct adi_op {
     uint32_t required, optional;
     int32_t params; /* used entries of param */
     adi_op_param param[ADI_OP_MAX_PARAMS];
-    int32_t residual; /* 1: the kernel can add a second tensor and then apply act */
+    int32_t untrained; /* so many of the last params are not trained: running statistics, an order */
+    int32_t residual;  /* 1: the kernel can add a second tensor and then apply act */
     int32_t fuses;    /* 1: the kernel can apply act */
     adi_act act;      /* for the activations themselves */
+    /* Channels of the result, or 0 where those of the inputs do not fit. NULL: attrs.out or those of the first input,
+     * which the second has too, or with `joins` adds its own to. */
+    int64_t (*channels)(const adi_attrs *attrs, int64_t first, int64_t second);
+    /* AD_OK, or what is wrong with parameter `index` as a file holds it, all `count` values finite; NULL: nothing can
+     * be. `node` is for the sentence. */
+    ad_status (*check_param)(const char *node, int32_t index, const float *values, int64_t count);
     /* Output shape, or AD_ERR_SHAPE with a sentence that names the node. */
     ad_status (*shape)(const char *node, const adi_attrs *attrs, const adi_shape *in, adi_shape *out);
     /* Shape of parameter `index` as the file holds it; returns the number of dimensions. */
@@ -106,7 +126,7 @@ typedef struct adi_op {
     ad_status (*train_forward)(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
                                const adi_op_grad *g, int32_t given, float *y, const float *x);
     uint32_t keeps;
-    int32_t joins;    /* 1: the channels of the inputs follow each other in the output */
+    int32_t joins;     /* 1: the channels of the inputs follow each other in the output */
     int32_t adds_dx;  /* 1: backward takes dx_add */
     int32_t in_place; /* 1: dx[0] may be dy */
     size_t (*train_scratch)(const adi_kernels *k, const adi_op_call *call, int32_t num_threads);
@@ -117,7 +137,18 @@ typedef struct adi_op {
 
 extern const adi_op adi_op_input, adi_op_conv2d, adi_op_dwconv2d, adi_op_batchnorm, adi_op_relu,
     adi_op_relu6, adi_op_silu, adi_op_sigmoid, adi_op_add, adi_op_mul, adi_op_maxpool2d,
-    adi_op_globalavgpool2d, adi_op_deconv2d, adi_op_concat, adi_op_l2norm, adi_op_resize2d;
+    adi_op_globalavgpool2d, adi_op_deconv2d, adi_op_concat, adi_op_l2norm, adi_op_resize2d, adi_op_leaky_relu,
+    adi_op_clamp, adi_op_gain, adi_op_slice, adi_op_permute, adi_op_pad2d, adi_op_posenc2d, adi_op_coupling,
+    adi_op_logdet;
+
+/* permute.c: numpy.random.seed(seed); numpy.random.permutation(n). */
+void adi_permute_order(int32_t seed, int64_t n, float *out_index);
+
+/* Values of all images. */
+static inline int64_t adi_values(const adi_shape *s)
+{
+    return s->n * s->h * s->w * s->c;
+}
 
 /* Whether parameter `index` must be in the file. A bias may be there after folding; bias=1 asks for it. */
 static inline int32_t adi_op_needs_param(const adi_op *op, const adi_attrs *attrs, int32_t index)
@@ -130,6 +161,8 @@ const adi_op *adi_op_find(const char *name);
 
 /* Output size of a transposed convolution along one axis; 0 or less where the padding eats it up. */
 int64_t adi_deconv2d_side(const adi_attrs *attrs, int64_t in);
+/* The shape rule of everything that gives a value for a value. */
+ad_status adi_same_shape(const char *node, const adi_attrs *attrs, const adi_shape *in, adi_shape *out);
 /* The rule that what enlarges obeys, or AD_ERR_SHAPE: sides of 1 to ADI_MAX_SIDE. */
 ad_status adi_enlarged_shape(const char *op, const char *node, const adi_shape *in, int64_t h, int64_t w,
                              int64_t c, adi_shape *out);

@@ -1,5 +1,5 @@
-/* Where a sliding window starts and how often it fits, and what a window makes larger: shared by convolutions,
- * pooling and resizing. */
+/* Shape rules that ops share: where a sliding window starts and how often it fits, what a window makes larger, what
+ * stays as large as it was. */
 #include "ops/op.h"
 
 int64_t adi_window(const adi_attrs *attrs, int64_t in, int32_t *out_pad_before)
@@ -25,6 +25,14 @@ ad_status adi_window_shape(const char *op, const char *node, const adi_attrs *at
     if (out->h < 1 || out->w < 1)
         return adi_fail(AD_ERR_SHAPE, "%s '%s': input of %lldx%lld is smaller than its %dx%d window", op,
                         node, (long long)in->h, (long long)in->w, attrs->kernel, attrs->kernel);
+    return AD_OK;
+}
+
+ad_status adi_same_shape(const char *node, const adi_attrs *attrs, const adi_shape *in, adi_shape *out)
+{
+    (void)node;
+    (void)attrs;
+    *out = *in;
     return AD_OK;
 }
 

@@ -1,4 +1,4 @@
-/* Sums, of squares and of squared errors, against long double; scaled_difference against its formula. */
+/* Sums, of squares, of squared errors and of products, against long double; scaled_difference against its formula. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
  * longest here; rounding that goes both ways leaves a hundredth of that. */
 static const double limit = 1e-12;
 
-enum kind { SUM, SQUARES, ERRORS };
+enum kind { SUM, SQUARES, ERRORS, PRODUCTS };
 
 static double call(enum kind kind, const adi_backend *be, int32_t threads, const float *a, const float *b,
                    int64_t n)
@@ -21,7 +21,8 @@ static double call(enum kind kind, const adi_backend *be, int32_t threads, const
     const adi_exec ex = {threads, scratch};
     const double sum = kind == SUM       ? be->kernels->sum(&ex, a, n)
                        : kind == SQUARES ? be->kernels->sum_squares(&ex, a, n)
-                                         : be->kernels->sum_squared_error(&ex, a, b, n);
+                       : kind == ERRORS  ? be->kernels->sum_squared_error(&ex, a, b, n)
+                                         : be->kernels->sum_products(&ex, a, b, n);
     guarded_free(scratch, "scratch");
     return sum;
 }
@@ -36,11 +37,14 @@ static void check(int64_t n, double scale, double offset)
         a[i] += (float)offset;
         b[i] += (float)offset;
     }
-    for (int kind = SUM; kind <= ERRORS; kind++) {
+    for (int kind = SUM; kind <= PRODUCTS; kind++) {
         long double want = 0.0L, size = 0.0L;
         for (int64_t i = 0; i < n; i++) {
             const long double e = (long double)a[i] - b[i];
-            const long double term = kind == SUM ? a[i] : kind == SQUARES ? (long double)a[i] * a[i] : e * e;
+            const long double term = kind == SUM       ? a[i]
+                                     : kind == SQUARES ? (long double)a[i] * a[i]
+                                     : kind == ERRORS  ? e * e
+                                                       : (long double)a[i] * b[i];
             want += term;
             size += fabsl(term);
         }
@@ -72,16 +76,20 @@ static void sums(void **state)
 static void whole_numbers(void **state)
 {
     (void)state;
-    float *x = guarded_floats(100003);
-    for (int64_t i = 0; i < 100003; i++)
+    float *x = guarded_floats(100003), *minus = guarded_floats(100003);
+    for (int64_t i = 0; i < 100003; i++) {
         x[i] = (float)(i % 1000);
+        minus[i] = 2.0f - x[i];
+    }
     for (int b = 0; b < 2; b++) { /* 100 times 0 .. 999, then 0, 1, 2 */
         const adi_backend *be = b ? &adi_backend_cpu : &adi_backend_ref;
         assert_true(call(SUM, be, 3, x, NULL, 100003) == 100.0 * 499500.0 + 3.0);
         assert_true(call(SQUARES, be, 3, x, NULL, 100003) == 100.0 * 332833500.0 + 5.0);
         assert_true(call(ERRORS, be, 3, x, x, 100003) == 0.0);
+        assert_true(call(PRODUCTS, be, 3, x, minus, 100003) == 100.0 * (999000.0 - 332833500.0) + 1.0);
     }
     guarded_free(x, "x");
+    guarded_free(minus, "minus");
 }
 
 static void nan_survives(void **state)
@@ -89,8 +97,8 @@ static void nan_survives(void **state)
     (void)state;
     for (int i = 1; i < SIZES; i++)
         for (int b = 0; b < 2; b++)
-            for (int kind = SUM; kind <= ERRORS; kind++)
-                for (int in_b = 0; in_b < (kind == ERRORS ? 2 : 1); in_b++) {
+            for (int kind = SUM; kind <= PRODUCTS; kind++)
+                for (int in_b = 0; in_b < (kind >= ERRORS ? 2 : 1); in_b++) {
                     float *x = op_floats(sizes[i], 1.0), *y = op_floats(sizes[i], 1.0);
                     (in_b ? y : x)[op_int(0, sizes[i] - 1)] = NAN;
                     const adi_backend *be = b ? &adi_backend_cpu : &adi_backend_ref;

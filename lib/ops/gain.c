@@ -1,0 +1,38 @@
+/* gain: all values times one learned number, which is 0 at first, so that what it stands behind begins by doing
+ * nothing. */
+#include "ops/op.h"
+
+static int32_t param_shape(const adi_attrs *attrs, int64_t in_channels, int32_t index, int64_t *out_shape)
+{
+    (void)attrs;
+    (void)in_channels;
+    (void)index;
+    out_shape[0] = 1;
+    return 1;
+}
+
+static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call, float *y,
+                         const float *x, const float *x2)
+{
+    (void)x2;
+    return k->gain_fwd(ex, y, x, call->weight[0], adi_values(&call->in));
+}
+
+static size_t train_scratch(const adi_kernels *k, const adi_op_call *call, int32_t num_threads)
+{
+    return k->sum_scratch(adi_values(&call->in), num_threads);
+}
+
+/* The sum comes first, since dx may be dy. */
+static ad_status backward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
+                          const adi_op_grad *g)
+{
+    const int64_t n = adi_values(&call->in);
+    if (g->dweight)
+        g->dweight[0] = (float)k->sum_products(ex, g->dy, g->x[0], n);
+    return g->dx[0] ? k->gain_fwd(ex, g->dx[0], g->dy, call->weight[0], n) : AD_OK;
+}
+
+const adi_op adi_op_gain = {.name = "gain", .inputs = 1, .params = 1, .param = {{"gamma", 0}}, .shape = adi_same_shape,
+                            .param_shape = param_shape, .forward = forward, .keeps = ADI_KEEPS_X, .in_place = 1,
+                            .train_scratch = train_scratch, .backward = backward};
