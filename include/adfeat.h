@@ -148,11 +148,20 @@ typedef struct ad_image {
     int64_t     height;    /**< rows, 1 .. 32768 */
     int64_t     row_bytes; /**< from one row to the next; negative for bottom-up images */
     void       *owner;     /**< NULL for a view; private to the library otherwise */
+    /* An optional depth plane, aligned with the pixels. Methods that do not use it do not look at it. */
+    const float *depth;        /**< first row, metres from the camera; what is not a positive number is missing;
+                                    NULL: none */
+    int64_t     depth_width;   /**< that of the image */
+    int64_t     depth_height;
+    int64_t     depth_row_bytes;   /**< from one row to the next, a multiple of sizeof(float); may be negative */
+    int64_t     depth_pixel_bytes; /**< from one value to the next: sizeof(float), or for the z of an organised
+                                        point cloud x, y, z 3 * sizeof(float) */
+    void       *depth_owner;   /**< NULL for a view; private to the library otherwise */
 } ad_image;
 
 #define AD_IMAGE_INIT(format, pixels, width, height, row_bytes)                                    \
     { (uint32_t)sizeof(ad_image), (uint32_t)(format), (pixels), (width), (height),                 \
-      (int64_t)(row_bytes), NULL }
+      (int64_t)(row_bytes), NULL, NULL, 0, 0, 0, 0, NULL }
 
 /** Decode a JPEG or PNG file; the kind is told by its first bytes, not by its name.
  *  Grey becomes MONO8 or (16-bit PNG) MONO16, everything else RGB8; palettes are expanded, alpha is
@@ -171,7 +180,16 @@ AD_NODISCARD AD_API ad_status ad_image_read_reduced(ad_context *context, const c
 /** The same as ad_image_read() from `size` bytes in memory, which are not kept. */
 AD_NODISCARD AD_API ad_status ad_image_decode(ad_context *context, const void *bytes, size_t size,
                                               ad_image *out_image);
-/** Release what ad_image_read(), ad_image_decode() or a dataset made; harmless on views. */
+/** Read a depth file into an image's depth plane, which must not have one yet: a TIFF of 32-bit floats, one channel or
+ *  x, y, z of an organised point cloud, of which z is taken (MVTec 3D-AD), or a 16-bit grey PNG.
+ *  @param scale    metres that a value of 1 means; 0: 1 for TIFF, 0.001 for PNG
+ *  @param io_image a view or what ad_image_read() made; its size must be the file's. One without pixels, of width and
+ *                  height 0, takes the file's size. Then ad_image_release() it, also where the pixels are a view
+ *  @return AD_OK, AD_ERR_IO, AD_ERR_FORMAT, AD_ERR_SHAPE (of another size), AD_ERR_UNSUPPORTED (another kind of TIFF, or
+ *          a library built without libtiff), AD_ERR_OUT_OF_MEMORY. On failure the image is as before. */
+AD_NODISCARD AD_API ad_status ad_image_read_depth(ad_context *context, const char *path, double scale,
+                                                  ad_image *io_image);
+/** Release what ad_image_read(), ad_image_decode(), ad_image_read_depth() or a dataset made; harmless on views. */
 AD_API void ad_image_release(ad_image *image);
 /** Write a view (any format, 8-bit result; MONO16 stays 16-bit) as a PNG file, atomically. */
 AD_NODISCARD AD_API ad_status ad_image_write_png(ad_context *context, const ad_image *image,
@@ -199,7 +217,10 @@ typedef enum ad_split { AD_SPLIT_TRAIN = 0, AD_SPLIT_TEST = 1 } ad_split;
 
 typedef struct ad_dataset_options {
     uint32_t struct_size;
-    int32_t  split; /**< an ad_split; default AD_SPLIT_TRAIN: good images only */
+    int32_t  split;       /**< an ad_split; default AD_SPLIT_TRAIN: good images only */
+    double   depth_scale; /**< of depth files, as in ad_image_read_depth(); default 0 */
+    int32_t  depth;       /**< 1 (default): images come with their depth where the layout has it; 0: without */
+    int32_t  reserved;
 } ad_dataset_options;
 
 AD_API void ad_dataset_options_init(ad_dataset_options *options, size_t struct_size);
@@ -211,12 +232,13 @@ typedef struct ad_sample {
     const char *name;     /**< path as opened, for messages */
     const char *group;    /**< MVTec folder name ("good", "scratch"), or "" */
     int32_t     has_mask; /**< 1 when ad_dataset_read_mask() gives a ground-truth mask */
-    int32_t     reserved;
+    int32_t     has_depth;/**< 1 when the image comes with a depth plane */
 } ad_sample;
 
 /** Open a category in MVTec AD layout (train/good, test/<type>,
- *  ground_truth/<type>/<stem>_mask.png) or a flat folder of PNG and JPEG images (all taken as
- *  good, for either split). Sorted by name. Files that are not images are skipped and logged;
+ *  ground_truth/<type>/<stem>_mask.png), in MVTec 3D-AD layout (train/good/rgb, test/<type>/rgb, with depth of the same
+ *  name in xyz/<stem>.tiff or depth/<stem>.png beside it and masks in gt/<stem>.png; validation is not used) or a flat
+ *  folder of PNG and JPEG images (all taken as good, for either split). Sorted by name. Files that are not images are skipped and logged;
  *  images of another kind (bmp, tiff, ...) and a folder that is both layouts at once are
  *  refused, since they would be left out silently.
  *  @return AD_OK, AD_ERR_IO, AD_ERR_FORMAT (no image, mixed folder, mask missing) */
@@ -458,12 +480,12 @@ typedef int (*ad_progress_callback)(void *user, double fraction);
 typedef struct ad_train_progress {
     uint32_t    struct_size;
     int32_t     epoch_done;      /**< 1: an epoch and its validation are complete; 0: a batch is */
-    const char *phase;           /**< "student", or before it "autoencoders" */
+    const char *phase;           /**< "student", or before it "autoencoders"; of AST "teacher" before it */
     int32_t     phase_index;     /**< from 0 */
     int32_t     phases;
     int32_t     epoch;           /**< of this phase, from 1 */
     int32_t     epochs;
-    int32_t     batch;           /**< of this epoch, from 1 */
+    int32_t     batch;           /**< of this epoch, from 1; 0: nothing is trained yet, seconds_left is from a trial */
     int32_t     batches;
     double      loss;            /**< epoch_done: mean over the epoch's images; else this batch's */
     double      similarity;      /**< the parts of the loss, before they are weighted */
@@ -851,6 +873,11 @@ AD_NODISCARD AD_API ad_status ad_stfpm_options_set(ad_stfpm_options *options, co
  *         cannot halve so often), AD_ERR_OUT_OF_MEMORY (also where memory_limit is too little) */
 AD_NODISCARD AD_API ad_status ad_stfpm_fitter_create(ad_student *student, const ad_stfpm_options *options,
                                                      ad_fitter **out_fitter);
+
+typedef enum ad_depth_corners {
+    AD_DEPTH_CORNERS_REJECT  = 0, /**< a corner without depth is AD_ERR_NUMERIC */
+    AD_DEPTH_CORNERS_NEAREST = 1  /**< it takes the nearest depth there is */
+} ad_depth_corners;
 
 /* ---- Metrics --------------------------------------------------------------------------- */
 

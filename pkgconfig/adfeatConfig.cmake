@@ -12,6 +12,14 @@ if("static" IN_LIST adfeat_FIND_COMPONENTS)
   find_dependency(ZLIB)
   find_dependency(PkgConfig)
   pkg_check_modules(ADFEAT_JANSSON QUIET IMPORTED_TARGET jansson)
+  if("@ADFEAT_TIFF@") # whether this library was built with it
+    pkg_check_modules(ADFEAT_TIFF QUIET IMPORTED_TARGET libtiff-4)
+    if(NOT ADFEAT_TIFF_FOUND)
+      set(adfeat_FOUND FALSE)
+      set(adfeat_NOT_FOUND_MESSAGE "the static library needs libtiff, which is not installed")
+      return()
+    endif()
+  endif()
   # The OpenMP build where it is installed, as when the library itself was built.
   find_library(ADFEAT_OPENBLAS_LIBRARY openblas
                PATHS /usr/lib/${CMAKE_LIBRARY_ARCHITECTURE}/openblas-openmp NO_DEFAULT_PATH)

@@ -9,7 +9,7 @@
 
 void ad_dataset_options_init(ad_dataset_options *options, size_t struct_size)
 {
-    const ad_dataset_options defaults = {.struct_size = sizeof defaults};
+    const ad_dataset_options defaults = {.struct_size = sizeof defaults, .depth = 1};
     adi_options_init(options, struct_size, &defaults, sizeof defaults);
 }
 
@@ -33,6 +33,7 @@ void ad_dataset_destroy(ad_dataset *dataset)
         adi_free(a, dataset->items[i].path);
         adi_free(a, dataset->items[i].group);
         adi_free(a, dataset->items[i].mask);
+        adi_free(a, dataset->items[i].depth);
     }
     adi_free(a, dataset->items);
     adi_free(a, dataset);
@@ -40,7 +41,7 @@ void ad_dataset_destroy(ad_dataset *dataset)
 }
 
 ad_status adi_dataset_append(ad_dataset *d, const char *path, const char *group, int32_t label,
-                             char *mask)
+                             char *mask, char *depth)
 {
     const adi_allocator *a = &d->context->allocator;
     adi_dataset_item *items = adi_grow(a, d->items, &d->capacity, (size_t)d->count + 1, sizeof *items);
@@ -49,11 +50,13 @@ ad_status adi_dataset_append(ad_dataset *d, const char *path, const char *group,
     adi_dataset_item item = {.path = items ? adi_strdup(a, path) : NULL,
                              .group = items ? adi_strdup(a, group) : NULL,
                              .mask = mask,
+                             .depth = depth,
                              .label = label};
     if (!item.path || !item.group) {
         adi_free(a, item.path);
         adi_free(a, item.group);
         adi_free(a, mask);
+        adi_free(a, depth);
         return adi_fail_memory();
     }
     d->items[d->count++] = item;
@@ -77,7 +80,7 @@ ad_status ad_dataset_open_list(ad_context *context, const char *const *paths, co
                               "ad_dataset_open_list: entry %lld has no path or a label that is not -1, 0, 1",
                               (long long)i);
         else
-            status = adi_dataset_append(d, paths[i], "", label, NULL);
+            status = adi_dataset_append(d, paths[i], "", label, NULL, NULL);
     }
     if (status == AD_OK)
         *out_dataset = d;
@@ -124,9 +127,21 @@ ad_status ad_dataset_get(const ad_dataset *dataset, int64_t index, ad_sample *ou
     if (!dataset->callback) {
         const adi_dataset_item *item = &dataset->items[index];
         sample = (ad_sample){.label = item->label, .name = item->path, .group = item->group,
-                             .has_mask = item->mask != NULL};
+                             .has_mask = item->mask != NULL, .has_depth = item->depth != NULL};
     }
     return adi_struct_give(out_sample, &sample, sizeof sample, "ad_sample");
+}
+
+static ad_status read_item(const ad_dataset *d, const adi_dataset_item *item, ad_image *out_image)
+{
+    ad_image image = {0};
+    ADI_TRY(ad_image_read(d->context, item->path, &image));
+    const ad_status status = item->depth ? ad_image_read_depth(d->context, item->depth, d->depth_scale, &image) : AD_OK;
+    if (status == AD_OK)
+        *out_image = image;
+    else
+        ad_image_release(&image);
+    return status;
 }
 
 ad_status ad_dataset_read_image(const ad_dataset *dataset, int64_t index, ad_image *out_image)
@@ -134,17 +149,19 @@ ad_status ad_dataset_read_image(const ad_dataset *dataset, int64_t index, ad_ima
     ADI_CHECK_ARG(dataset && out_image, "ad_dataset_read_image: an argument is NULL");
     ADI_TRY(check_index(dataset, index));
     if (!dataset->callback)
-        return ad_image_read(dataset->context, dataset->items[index].path, out_image);
+        return read_item(dataset, &dataset->items[index], out_image);
     ad_image image = {.struct_size = sizeof image};
     const int answer = dataset->callback(dataset->user, index, &image);
     if (answer != 0)
         return adi_fail(AD_ERR_IO, "the callback gave no image %lld: it returned %d", (long long)index,
                         answer);
-    image.owner = NULL; /* a view: the callback's memory is not ours to release */
-    const ad_status status = adi_image_check(&image);
+    image.owner = image.depth_owner = NULL; /* a view: the callback's memory is not ours to release */
+    const adi_image_needs needs = !image.pixels && image.depth ? ADI_DEPTH_ALONE : ADI_PIXELS_ALONE;
+    ad_image taken;
+    const ad_status status = adi_image_take(&image, needs, &taken);
     if (status != AD_OK)
         return adi_fail_prefix(status, "image %lld of the callback: ", (long long)index);
-    *out_image = image;
+    *out_image = taken;
     return AD_OK;
 }
 

@@ -7,7 +7,8 @@
 typedef struct adi_dataset_item {
     char *path;
     char *group;
-    char *mask; /* NULL where there is none */
+    char *mask;  /* NULL where there is none */
+    char *depth; /* likewise */
     int32_t label;
 } adi_dataset_item;
 
@@ -16,14 +17,16 @@ struct ad_dataset {
     adi_dataset_item *items;
     size_t capacity;
     int64_t count;
+    double depth_scale;         /* of depth files */
+    int32_t with_depth;
     ad_image_callback callback; /* instead of items */
     void *user;
     int64_t callback_count;
 };
 
 ad_status adi_dataset_new(ad_context *context, ad_dataset **out_dataset);
-/* path and group are copied, mask is taken over, also on failure. */
+/* path and group are copied, mask and depth are taken over, also on failure. */
 ad_status adi_dataset_append(ad_dataset *d, const char *path, const char *group, int32_t label,
-                             char *mask);
+                             char *mask, char *depth);
 
 #endif

@@ -1,191 +1,106 @@
-/* Folders as datasets: MVTec AD's layout, or a flat folder of good images. What would be left out
+/* Folders as datasets: MVTec AD's layout, that of MVTec 3D-AD, or a flat folder of good images. What would be left out
  * silently, and so change what is learnt, is refused. */
-#include <dirent.h>
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 #include "api/dataset.h"
+#include "api/folder_scan.h"
+#include "core/options.h"
 
-typedef struct names {
-    char **list;
-    size_t capacity, count;
-} names;
-
-typedef struct scan {
-    const adi_allocator *allocator;
-    names images, folders; /* sorted */
-    int64_t skipped;       /* files of another kind */
-    char refused[256];     /* an image of a kind that is not read, or "" */
-} scan;
-
-static void free_names(const adi_allocator *a, names *n)
-{
-    for (size_t i = 0; i < n->count; i++)
-        adi_free(a, n->list[i]);
-    adi_free(a, n->list);
-}
-
-static void free_scan(scan *s)
-{
-    free_names(s->allocator, &s->images);
-    free_names(s->allocator, &s->folders);
-}
-
-static ad_status keep(const adi_allocator *a, names *n, const char *name)
-{
-    char **list = adi_grow(a, n->list, &n->capacity, n->count + 1, sizeof *list);
-    if (!list)
-        return adi_fail_memory();
-    n->list = list;
-    n->list[n->count] = adi_strdup(a, name);
-    if (!n->list[n->count])
-        return adi_fail_memory();
-    n->count++;
-    return AD_OK;
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static int has_ending(const char *name, const char *const *endings)
-{
-    const char *dot = strrchr(name, '.');
-    for (; dot && *endings; endings++)
-        if (strcasecmp(dot, *endings) == 0)
-            return 1;
-    return 0;
-}
-
-/* A path in the context's memory, or NULL. */
-static char *join(const adi_allocator *a, const char *folder, const char *name)
-{
-    const size_t n = strlen(folder), bytes = n + strlen(name) + 2;
-    char *path = adi_alloc(a, bytes);
-    if (path)
-        snprintf(path, bytes, "%s%s%s", folder, n && folder[n - 1] == '/' ? "" : "/", name);
-    return path;
-}
-
-static ad_status sort_entry(scan *s, const char *folder, const char *name)
-{
-    static const char *const read[] = {".png", ".jpg", ".jpeg", NULL};
-    static const char *const other[] = {".bmp", ".tif", ".tiff", ".webp", ".gif", ".pgm", ".ppm",
-                                        ".jp2", ".heic", ".exr",  NULL};
-    if (name[0] == '.')
-        return AD_OK;
-    char *path = join(s->allocator, folder, name);
-    if (!path)
-        return adi_fail_memory();
-    struct stat info;
-    const int known = stat(path, &info) == 0;
-    adi_free(s->allocator, path);
-    if (known && S_ISDIR(info.st_mode))
-        return keep(s->allocator, &s->folders, name);
-    if (has_ending(name, read)) /* also a dangling link: reading it gives the sentence */
-        return keep(s->allocator, &s->images, name);
-    if (has_ending(name, other) && (!s->refused[0] || strcmp(name, s->refused) < 0))
-        snprintf(s->refused, sizeof s->refused, "%s", name);
-    s->skipped++;
-    return AD_OK;
-}
-
-/* The folder's entries. On failure nothing is held. */
-static ad_status read_folder(const adi_allocator *a, const char *path, scan *out)
-{
-    *out = (scan){.allocator = a};
-    DIR *dir = opendir(path);
-    if (!dir) {
-        char reason[128] = "";
-        return adi_fail(AD_ERR_IO, "cannot open folder '%s': %s", path,
-                        strerror_r(errno, reason, sizeof reason));
-    }
-    ad_status status = AD_OK;
-    for (const struct dirent *e; status == AD_OK && (e = readdir(dir));)
-        status = sort_entry(out, path, e->d_name);
-    closedir(dir);
-    if (status != AD_OK) {
-        free_scan(out);
-        return status;
-    }
-    if (out->images.count)
-        qsort(out->images.list, out->images.count, sizeof *out->images.list, by_name);
-    if (out->folders.count)
-        qsort(out->folders.list, out->folders.count, sizeof *out->folders.list, by_name);
-    return AD_OK;
-}
-
-static int has_folder(const scan *s, const char *name)
-{
-    for (size_t i = 0; i < s->folders.count; i++)
-        if (strcmp(s->folders.list[i], name) == 0)
-            return 1;
-    return 0;
-}
-
-/* ground_truth/<group>/<stem>_mask.png */
-static char *mask_path(const adi_allocator *a, const char *truth, const char *group, const char *image)
-{
-    const char *dot = strrchr(image, '.');
-    const size_t bytes = strlen(truth) + strlen(group) + strlen(image) + sizeof "//_mask.png";
-    char *path = adi_alloc(a, bytes);
-    if (path)
-        snprintf(path, bytes, "%s/%s/%.*s_mask.png", truth, group, (int)(dot - image), image);
-    return path;
-}
-
-static ad_status add_image(ad_dataset *d, const char *folder, const char *name, const char *group,
-                           int32_t label, const char *truth)
+/* mask, depth: taken over, may be NULL; a mask must be there. */
+static ad_status add_image(ad_dataset *d, const char *folder, const char *name, const char *group, int32_t label,
+                           char *mask, char *depth)
 {
     const adi_allocator *a = &d->context->allocator;
-    char *path = join(a, folder, name);
-    char *mask = path && truth ? mask_path(a, truth, group, name) : NULL;
-    ad_status status = AD_OK;
+    char *path = adi_folder_join(a, folder, name);
     struct stat info;
-    if (!path || (truth && !mask)) {
-        adi_free(a, mask);
+    ad_status status = AD_OK;
+    if (!path)
         status = adi_fail_memory();
-    } else if (mask && stat(mask, &info) != 0) {
+    else if (mask && stat(mask, &info) != 0)
         status = adi_fail(AD_ERR_FORMAT, "image '%s' has no mask '%s'", path, mask);
-        adi_free(a, mask);
+    else if (depth && stat(depth, &info) != 0)
+        status = adi_fail(AD_ERR_FORMAT, "image '%s' has no depth '%s'", path, depth);
+    if (status == AD_OK) {
+        status = adi_dataset_append(d, path, group, label, mask, depth);
     } else {
-        status = adi_dataset_append(d, path, group, label, mask);
+        adi_free(a, mask);
+        adi_free(a, depth);
     }
     adi_free(a, path);
     return status;
 }
 
-/* All images of one folder. */
+/* That a folder holds images, and all of them can be read. */
+static ad_status check_images(ad_dataset *d, const char *folder, const adi_folder_scan *s)
+{
+    if (s->refused[0])
+        return adi_fail(AD_ERR_FORMAT, "folder '%s' holds '%s': only PNG and JPEG images are read", folder, s->refused);
+    if (!s->images.count)
+        return adi_fail(AD_ERR_FORMAT, "folder '%s' holds no PNG or JPEG image (%lld other files)", folder,
+                        (long long)s->skipped);
+    if (s->skipped)
+        adi_log(d->context, AD_LOG_WARNING, "folder '%s': %lld files that are not images were skipped", folder,
+                (long long)s->skipped);
+    return AD_OK;
+}
+
+/* MVTec 3D-AD: rgb/<stem>.png with gt/<stem>.png, and xyz/<stem>.tiff or depth/<stem>.png. */
+static ad_status add_folder_3d(ad_dataset *d, const char *folder, const adi_folder_scan *parts, const char *group,
+                               int32_t label)
+{
+    const adi_allocator *a = &d->context->allocator;
+    const int masks = label == 1 && adi_folder_has(parts, "gt"), xyz = d->with_depth && adi_folder_has(parts, "xyz");
+    const int depths = !xyz && d->with_depth && adi_folder_has(parts, "depth");
+    adi_folder_scan s = {.allocator = a};
+    char *rgb = adi_folder_join(a, folder, "rgb");
+    ad_status status = rgb ? adi_folder_read(a, rgb, &s) : adi_fail_memory();
+    if (status == AD_OK)
+        status = check_images(d, rgb, &s);
+    for (size_t i = 0; i < s.images.count && status == AD_OK; i++) {
+        const char *name = s.images.list[i];
+        char *mask = masks ? adi_folder_sibling(a, folder, "gt", name, ".png") : NULL;
+        char *depth = xyz      ? adi_folder_sibling(a, folder, "xyz", name, ".tiff")
+                      : depths ? adi_folder_sibling(a, folder, "depth", name, ".png")
+                               : NULL;
+        if ((masks && !mask) || ((xyz || depths) && !depth)) {
+            adi_free(a, mask);
+            adi_free(a, depth);
+            status = adi_fail_memory();
+        } else {
+            status = add_image(d, rgb, name, group, label, mask, depth);
+        }
+    }
+    adi_folder_free(&s);
+    adi_free(a, rgb);
+    return status;
+}
+
+/* All images of one folder. truth: where their masks are, ground_truth/<group>, or NULL. */
 static ad_status add_folder(ad_dataset *d, const char *folder, const char *group, int32_t label,
                             const char *truth)
 {
-    scan s;
-    ADI_TRY(read_folder(&d->context->allocator, folder, &s));
-    ad_status status = AD_OK;
-    if (s.refused[0])
-        status = adi_fail(AD_ERR_FORMAT, "folder '%s' holds '%s': only PNG and JPEG images are read",
-                          folder, s.refused);
-    else if (!s.images.count)
-        status = adi_fail(AD_ERR_FORMAT, "folder '%s' holds no PNG or JPEG image (%lld other files)",
-                          folder, (long long)s.skipped);
-    else if (s.skipped)
-        adi_log(d->context, AD_LOG_WARNING, "folder '%s': %lld files that are not images were skipped",
-                folder, (long long)s.skipped);
-    for (size_t i = 0; i < s.images.count && status == AD_OK; i++)
-        status = add_image(d, folder, s.images.list[i], group, label, truth);
-    free_scan(&s);
+    const adi_allocator *a = &d->context->allocator;
+    adi_folder_scan s;
+    ADI_TRY(adi_folder_read(a, folder, &s));
+    if (!s.images.count && adi_folder_has(&s, "rgb")) {
+        const ad_status status = add_folder_3d(d, folder, &s, group, label);
+        adi_folder_free(&s);
+        return status;
+    }
+    ad_status status = check_images(d, folder, &s);
+    for (size_t i = 0; i < s.images.count && status == AD_OK; i++) {
+        char *mask = truth ? adi_folder_sibling(a, truth, group, s.images.list[i], "_mask.png") : NULL;
+        status = truth && !mask ? adi_fail_memory() : add_image(d, folder, s.images.list[i], group, label, mask, NULL);
+    }
+    adi_folder_free(&s);
     return status;
 }
 
 static ad_status add_train(ad_dataset *d, const char *root)
 {
     const adi_allocator *a = &d->context->allocator;
-    char *folder = join(a, root, "train/good");
+    char *folder = adi_folder_join(a, root, "train/good");
     if (!folder)
         return adi_fail_memory();
     const ad_status status = add_folder(d, folder, "good", 0, NULL);
@@ -194,38 +109,38 @@ static ad_status add_train(ad_dataset *d, const char *root)
 }
 
 /* test/good without masks, test/<type> with masks from ground_truth/<type> where that exists. */
-static ad_status add_group(ad_dataset *d, const char *test, const char *truth, const scan *truths,
+static ad_status add_group(ad_dataset *d, const char *test, const char *truth, const adi_folder_scan *truths,
                            const char *group)
 {
     const adi_allocator *a = &d->context->allocator;
-    char *folder = join(a, test, group);
+    char *folder = adi_folder_join(a, test, group);
     if (!folder)
         return adi_fail_memory();
     const int good = strcmp(group, "good") == 0;
     const ad_status status = add_folder(d, folder, group, good ? 0 : 1,
-                                        !good && has_folder(truths, group) ? truth : NULL);
+                                        !good && adi_folder_has(truths, group) ? truth : NULL);
     adi_free(a, folder);
     return status;
 }
 
-static ad_status add_test(ad_dataset *d, const char *root, const scan *top)
+static ad_status add_test(ad_dataset *d, const char *root, const adi_folder_scan *top)
 {
     const adi_allocator *a = &d->context->allocator;
-    if (!has_folder(top, "test"))
+    if (!adi_folder_has(top, "test"))
         return adi_fail(AD_ERR_FORMAT, "folder '%s' has train/good but no test folder", root);
-    char *test = join(a, root, "test"), *truth = join(a, root, "ground_truth");
-    scan groups = {.allocator = a}, truths = {.allocator = a};
-    ad_status status = test && truth ? read_folder(a, test, &groups) : adi_fail_memory();
-    if (status == AD_OK && has_folder(top, "ground_truth"))
-        status = read_folder(a, truth, &truths);
+    char *test = adi_folder_join(a, root, "test"), *truth = adi_folder_join(a, root, "ground_truth");
+    adi_folder_scan groups = {.allocator = a}, truths = {.allocator = a};
+    ad_status status = test && truth ? adi_folder_read(a, test, &groups) : adi_fail_memory();
+    if (status == AD_OK && adi_folder_has(top, "ground_truth"))
+        status = adi_folder_read(a, truth, &truths);
     if (status == AD_OK && groups.images.count)
         status = adi_fail(AD_ERR_FORMAT, "folder '%s' holds images beside its defect folders", test);
     if (status == AD_OK && !groups.folders.count)
         status = adi_fail(AD_ERR_FORMAT, "folder '%s' has no folder of images in it", test);
     for (size_t i = 0; i < groups.folders.count && status == AD_OK; i++)
         status = add_group(d, test, truth, &truths, groups.folders.list[i]);
-    free_scan(&groups);
-    free_scan(&truths);
+    adi_folder_free(&groups);
+    adi_folder_free(&truths);
     adi_free(a, test);
     adi_free(a, truth);
     return status;
@@ -233,10 +148,10 @@ static ad_status add_test(ad_dataset *d, const char *root, const scan *top)
 
 static ad_status add_root(ad_dataset *d, const char *path, int32_t split)
 {
-    scan top;
-    ADI_TRY(read_folder(&d->context->allocator, path, &top));
+    adi_folder_scan top;
+    ADI_TRY(adi_folder_read(&d->context->allocator, path, &top));
     ad_status status;
-    if (!has_folder(&top, "train"))
+    if (!adi_folder_has(&top, "train"))
         status = add_folder(d, path, "", 0, NULL);
     else if (top.images.count)
         status = adi_fail(AD_ERR_FORMAT,
@@ -244,7 +159,7 @@ static ad_status add_root(ad_dataset *d, const char *path, int32_t split)
                           path);
     else
         status = split == AD_SPLIT_TRAIN ? add_train(d, path) : add_test(d, path, &top);
-    free_scan(&top);
+    adi_folder_free(&top);
     return status;
 }
 
@@ -253,16 +168,17 @@ ad_status ad_dataset_open_folder(ad_context *context, const char *path,
 {
     ADI_CHECK_ARG(context && path && out_dataset, "ad_dataset_open_folder: an argument is NULL");
     *out_dataset = NULL;
-    ad_dataset_options o = {.struct_size = sizeof o};
-    if (options) {
-        ADI_CHECK_ARG(options->struct_size >= sizeof o, "ad_dataset_options: struct_size is %u",
-                      options->struct_size);
-        o = *options;
-    }
+    ad_dataset_options o;
+    ad_dataset_options_init(&o, sizeof o);
+    ADI_TRY(adi_options_take(&o, sizeof o, options, "ad_dataset_options"));
     ADI_CHECK_ARG(o.split == AD_SPLIT_TRAIN || o.split == AD_SPLIT_TEST, "split is %d, no such ad_split",
                   o.split);
+    ADI_CHECK_ARG(o.depth_scale >= 0.0 && o.depth_scale <= 1e6, "depth_scale is %g, 0 to 1e6 is possible",
+                  o.depth_scale);
     ad_dataset *d = NULL;
     ADI_TRY(adi_dataset_new(context, &d));
+    d->depth_scale = o.depth_scale;
+    d->with_depth = o.depth != 0;
     const ad_status status = add_root(d, path, o.split);
     if (status == AD_OK)
         *out_dataset = d;

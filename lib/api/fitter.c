@@ -47,7 +47,6 @@ void ad_fitter_destroy(ad_fitter *fitter)
 ad_status ad_fitter_add(ad_fitter *fitter, const ad_image *image)
 {
     ADI_CHECK_ARG(fitter && image, "ad_fitter_add: an argument is NULL");
-    ADI_TRY(adi_image_check(image));
     adi_workspace *w = NULL;
     ADI_TRY(adi_extractor_borrow(fitter->extractor, &w));
     ad_status status = adi_extractor_run(fitter->extractor, w, image);

@@ -1,6 +1,7 @@
 /* ad_image: reading, decoding, releasing and writing. */
 #include "core/file.h"
 #include "device/device.h"
+#include "vision/decode_depth.h"
 #include "vision/vision.h"
 
 enum { MAX_FILE = 1 << 30 };
@@ -39,6 +40,29 @@ ad_status ad_image_read_reduced(ad_context *context, const char *path, int32_t m
     ADI_CHECK_ARG(context && path && out_image, "ad_image_read_reduced: an argument is NULL");
     ADI_CHECK_ARG(min_side >= 1, "ad_image_read_reduced: min_side is %d", min_side);
     return read_file(context, path, min_side, out_image);
+}
+
+static ad_status decode_depth(const adi_allocator *a, const uint8_t *bytes, size_t size, double scale, ad_image *io_image)
+{
+    adi_depth_plane plane = {0};
+    ADI_TRY(adi_decode_depth(a, bytes, size, scale, &plane));
+    const ad_status status = adi_image_give_depth(a, &plane, io_image);
+    adi_free(a, plane.z);
+    return status;
+}
+
+ad_status ad_image_read_depth(ad_context *context, const char *path, double scale, ad_image *io_image)
+{
+    ADI_CHECK_ARG(context && path && io_image, "ad_image_read_depth: an argument is NULL");
+    ADI_CHECK_ARG(scale >= 0.0 && scale <= 1e6, "ad_image_read_depth: scale is %g, 0 to 1e6 is possible", scale);
+    ADI_CHECK_ARG(io_image->struct_size >= sizeof *io_image, "image: struct_size is %u, %zu is needed for depth",
+                  io_image->struct_size, sizeof *io_image);
+    uint8_t *bytes;
+    size_t size;
+    ADI_TRY(adi_file_read(&context->allocator, path, MAX_FILE, &bytes, &size));
+    const ad_status status = decode_depth(&context->allocator, bytes, size, scale, io_image);
+    adi_free(&context->allocator, bytes);
+    return adi_fail_in_file(status, "depth", path);
 }
 
 void ad_image_release(ad_image *image)

@@ -91,7 +91,6 @@ void ad_scorer_destroy(ad_scorer *scorer)
 
 static ad_status score(ad_scorer *scorer, const ad_image *image, const ad_map *map, float *out_score)
 {
-    ADI_TRY(adi_image_check(image));
     adi_extractor *x = scorer->extractor;
     adi_workspace *w = NULL;
     ADI_TRY(adi_extractor_borrow(x, &w));

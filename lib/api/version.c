@@ -4,6 +4,9 @@
 #include <jansson.h>
 #include <jpeglib.h>
 #include <png.h>
+#if ADFEAT_WITH_TIFF
+#include <tiffio.h>
+#endif
 
 #include "adfeat.h"
 
@@ -26,8 +29,14 @@ uint32_t ad_abi_version(void)
 #define OPENMP "no OpenMP"
 #endif
 
+#if ADFEAT_WITH_TIFF
+#define LIBTIFF ", libtiff " TEXT(TIFFLIB_VERSION)
+#else
+#define LIBTIFF ", no libtiff"
+#endif
+
 const char *ad_build_info(void)
 {
     return "compiler " __VERSION__ ", " OPENMP ", OpenBLAS, libjpeg API " TEXT(JPEG_LIB_VERSION)
-           ", libpng " PNG_LIBPNG_VER_STRING ", jansson " JANSSON_VERSION;
+           ", libpng " PNG_LIBPNG_VER_STRING ", jansson " JANSSON_VERSION LIBTIFF;
 }

@@ -97,6 +97,7 @@ ad_status adi_extractor_create(ad_context *context, const adi_network *network,
         return status;
     }
     x->scratch_bytes = x->plan->scratch_bytes;
+    x->map_side = preprocess->crop;
     *out_extractor = x;
     return AD_OK;
 }
@@ -104,6 +105,8 @@ ad_status adi_extractor_create(ad_context *context, const adi_network *network,
 static void free_workspace(const adi_allocator *a, adi_workspace *w)
 {
     adi_resize_scratch_free(&w->resize);
+    adi_depth_scratch_free(&w->depth_scratch);
+    adi_free(a, w->depth);
     adi_free(a, w->block);
     adi_free(a, w->scratch);
     adi_free(a, w->extra);
@@ -143,17 +146,34 @@ void adi_extractor_keep_rgb(adi_extractor *x)
     x->rgb_bytes = 3 * crop * crop;
 }
 
+static size_t depth_floats(const adi_extractor *x)
+{
+    const size_t positions = (size_t)x->depth.grid * (size_t)x->depth.grid;
+    return positions * (ADI_DEPTH_UNSHUFFLE * ADI_DEPTH_UNSHUFFLE + 1);
+}
+
+void adi_extractor_take_depth(adi_extractor *x, adi_image_needs needs, const adi_depth_options *options)
+{
+    x->needs = needs;
+    x->depth = *options;
+}
+
+void adi_extractor_set_map_side(adi_extractor *x, int32_t side)
+{
+    x->map_side = side;
+}
+
 size_t adi_extractor_bytes(adi_extractor *x)
 {
     const size_t steps = (size_t)x->network->graph->node_count * sizeof(adi_step);
-    const size_t padding = 11 * ADI_ALIGNMENT; /* eleven blocks, each rounded up */
+    const size_t padding = 13 * ADI_ALIGNMENT; /* thirteen blocks, each rounded up */
     size_t bytes = padding + sizeof *x + sizeof *x->plan + steps
                    + (size_t)x->tap_count * sizeof *x->plan->taps + sizeof(adi_workspace)
-                   + (x->plan->block_floats + x->extra_floats + x->map_floats) * sizeof(float)
+                   + (x->plan->block_floats + x->extra_floats + x->map_floats + depth_floats(x)) * sizeof(float)
                    + x->plan->packed_bytes + x->scratch_bytes + x->rgb_bytes;
     pthread_mutex_lock(&x->lock);
     if (x->idle)
-        bytes += x->idle->resize.bytes;
+        bytes += x->idle->resize.bytes + x->idle->depth_scratch.doubles * sizeof(double);
     pthread_mutex_unlock(&x->lock);
     return bytes;
 }
@@ -166,12 +186,14 @@ static ad_status new_workspace(const adi_extractor *x, adi_workspace **out_works
         return adi_fail_memory();
     w->resize.allocator = a;
     w->resize.kernels = x->context->backend->kernels;
+    w->depth_scratch.allocator = a;
     w->block = adi_alloc(a, x->plan->block_floats * sizeof *w->block);
     w->scratch = adi_alloc(a, x->scratch_bytes);
     w->extra = adi_alloc(a, x->extra_floats * sizeof *w->extra);
     w->map = adi_alloc(a, x->map_floats * sizeof *w->map);
     w->rgb = x->rgb_bytes ? adi_alloc(a, x->rgb_bytes) : NULL;
-    if (!w->block || !w->scratch || !w->extra || !w->map || (x->rgb_bytes && !w->rgb)) {
+    w->depth = x->depth.grid ? adi_alloc(a, depth_floats(x) * sizeof *w->depth) : NULL;
+    if (!w->block || !w->scratch || !w->extra || !w->map || (x->rgb_bytes && !w->rgb) || (x->depth.grid && !w->depth)) {
         free_workspace(a, w);
         return adi_fail_memory();
     }
@@ -200,9 +222,16 @@ void adi_extractor_give_back(adi_extractor *x, adi_workspace *w)
     pthread_mutex_unlock(&x->lock);
 }
 
-ad_status adi_extractor_run(const adi_extractor *x, adi_workspace *w, const ad_image *image)
+ad_status adi_extractor_run(const adi_extractor *x, adi_workspace *w, const ad_image *view)
 {
-    ADI_TRY(adi_preprocess_run(&x->preprocess, w->block + x->plan->input_offset, w->rgb, image, &w->resize));
+    ad_image image;
+    ADI_TRY(adi_image_take(view, x->needs, &image));
+    if (x->depth.grid)
+        ADI_TRY(adi_depth_run(&x->depth, &image, &w->depth_scratch, w->depth,
+                              w->depth + depth_floats(x) - (size_t)x->depth.grid * (size_t)x->depth.grid));
+    if (x->needs == ADI_DEPTH_ALONE)
+        return AD_OK;
+    ADI_TRY(adi_preprocess_run(&x->preprocess, w->block + x->plan->input_offset, w->rgb, &image, &w->resize));
     return adi_plan_run(x->plan, w->block, w->scratch);
 }
 

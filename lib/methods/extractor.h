@@ -7,6 +7,7 @@
 
 #include "device/device.h"
 #include "nn/plan.h"
+#include "vision/depth.h"
 #include "vision/vision.h"
 
 enum { ADI_MAX_LAYERS = 64 }; /* all of any built-in network */
@@ -18,7 +19,9 @@ typedef struct adi_workspace {
     float *extra;  /* the method's own */
     float *map;    /* crop x crop, for methods that say where */
     uint8_t *rgb;  /* crop x crop x 3, for methods that keep or need the image itself */
+    float *depth;  /* for methods that take depth: the positions' values, and behind them their shares of foreground */
     adi_resize_scratch resize;
+    adi_depth_scratch depth_scratch;
 } adi_workspace;
 
 typedef struct adi_extractor {
@@ -30,6 +33,9 @@ typedef struct adi_extractor {
     adi_plan *plan;
     size_t scratch_bytes, extra_floats, map_floats;
     size_t rgb_bytes; /* 0: not kept */
+    int32_t map_side; /* of the workspaces' maps: preprocess.crop unless a method says otherwise */
+    adi_image_needs needs;
+    adi_depth_options depth;
     pthread_mutex_t lock; /* of idle */
     adi_workspace *idle;
 } adi_extractor;
@@ -55,12 +61,19 @@ void adi_extractor_reserve(adi_extractor *x, size_t kernel_scratch_bytes, size_t
  * plan may overwrite. */
 void adi_extractor_keep_rgb(adi_extractor *x);
 
+/* Before the first borrow: images must have depth, which every run leaves in the workspace; needs: without pixels the
+ * network is not run. */
+void adi_extractor_take_depth(adi_extractor *x, adi_image_needs needs, const adi_depth_options *options);
+/* Before the first borrow: maps have another side than the network's input, of which they cover the same part. */
+void adi_extractor_set_map_side(adi_extractor *x, int32_t side);
+
 /* Bytes of the extractor, its plan and one workspace, as far as frames have shown what resizing needs. */
 size_t adi_extractor_bytes(adi_extractor *x);
 
 ad_status adi_extractor_borrow(adi_extractor *x, adi_workspace **out_workspace);
 void adi_extractor_give_back(adi_extractor *x, adi_workspace *w);
-/* Features of one image, left in the workspace. */
+/* Features of one image, and its depth where that is taken, left in the workspace. The image is a caller's, not checked
+ * yet. */
 ad_status adi_extractor_run(const adi_extractor *x, adi_workspace *w, const ad_image *image);
 
 /* Layer `index` of the extractor: its shape, its data in a workspace, its name. */

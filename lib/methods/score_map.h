@@ -13,7 +13,8 @@ ad_status adi_score_map_resize(const ad_context *context, float *out, int64_t oh
 ad_status adi_score_map_add(const adi_extractor *x, float *map, float *tmp, const float *layer, int64_t h,
                             int64_t w, float weight, int first);
 
-/* The finished map, crop x crop, onto the caller's, for an image of width x height pixels. */
+/* The finished map, of the extractor's map_side (the crop, but for methods that say otherwise), onto the caller's, for an
+ * image of width x height pixels. */
 ad_status adi_score_map_write(const adi_extractor *x, const float *map, const ad_map *out,
                               int64_t width, int64_t height);
 

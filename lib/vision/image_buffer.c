@@ -1,6 +1,9 @@
 /* Pixel formats, the check of a caller's view, images that own their pixels, and rows as RGB8. */
+#include "vision/decode_depth.h"
+#include "vision/depth.h"
 #include "vision/vision.h"
 
+#include <stddef.h>
 #include <string.h>
 
 int32_t adi_pixel_bytes(uint32_t format)
@@ -21,19 +24,51 @@ int32_t adi_pixel_bytes(uint32_t format)
     }
 }
 
+/* An ad_image as it was before it could have depth. */
+#define SHORT_IMAGE offsetof(ad_image, depth)
+
+static ad_status check_struct(const ad_image *image)
+{
+    ADI_CHECK_ARG(image->struct_size >= SHORT_IMAGE,
+                  "image: struct_size is %u, expected at least %zu; begin with AD_IMAGE_INIT", image->struct_size,
+                  SHORT_IMAGE);
+    return AD_OK;
+}
+
+static ad_status check_sides(const ad_image *image)
+{
+    if (image->width < 1 || image->width > ADI_IMAGE_MAX_SIDE || image->height < 1
+        || image->height > ADI_IMAGE_MAX_SIDE)
+        return adi_fail(AD_ERR_SHAPE, "image is %lld x %lld, possible are 1 to %d a side", (long long)image->width,
+                        (long long)image->height, ADI_IMAGE_MAX_SIDE);
+    return AD_OK;
+}
+
+ad_status adi_image_take(const ad_image *image, adi_image_needs needs, ad_image *out_image)
+{
+    ADI_CHECK_ARG(image, "image is NULL");
+    ADI_TRY(check_struct(image));
+    ad_image full = {0};
+    const size_t size = image->struct_size < sizeof full ? image->struct_size : sizeof full;
+    memcpy(&full, image, size);
+    full.struct_size = sizeof full;
+    if (needs != ADI_DEPTH_ALONE)
+        ADI_TRY(adi_image_check(&full));
+    ADI_TRY(check_sides(&full));
+    if (needs != ADI_PIXELS_ALONE)
+        ADI_TRY(adi_depth_check(&full));
+    *out_image = full;
+    return AD_OK;
+}
+
 ad_status adi_image_check(const ad_image *image)
 {
     ADI_CHECK_ARG(image, "image is NULL");
-    ADI_CHECK_ARG(image->struct_size >= sizeof *image,
-                  "image: struct_size is %u, expected at least %zu; begin with AD_IMAGE_INIT",
-                  image->struct_size, sizeof *image);
+    ADI_TRY(check_struct(image));
     const int32_t bytes = adi_pixel_bytes(image->format);
     ADI_CHECK_ARG(bytes, "image: format 0x%08x is not an ad_pixel_format", image->format);
     ADI_CHECK_ARG(image->pixels, "image: pixels is NULL");
-    if (image->width < 1 || image->width > ADI_IMAGE_MAX_SIDE || image->height < 1 ||
-        image->height > ADI_IMAGE_MAX_SIDE)
-        return adi_fail(AD_ERR_SHAPE, "image is %lld x %lld, possible are 1 to %d a side",
-                        (long long)image->width, (long long)image->height, ADI_IMAGE_MAX_SIDE);
+    ADI_TRY(check_sides(image));
     /* The upper limit keeps row * row_bytes inside int64_t for every row; -INT64_MAX is the lowest
      * value that can be negated. */
     const int64_t most = INT64_MAX / ADI_IMAGE_MAX_SIDE;
@@ -82,13 +117,48 @@ ad_status adi_image_alloc(const adi_allocator *a, uint32_t format, int64_t width
     return AD_OK;
 }
 
-void adi_image_free(ad_image *image)
+/* A copy, in a block that remembers its allocator. */
+ad_status adi_image_give_depth(const adi_allocator *a, const adi_depth_plane *plane, ad_image *image)
 {
-    if (!image || !image->owner)
-        return;
-    image_owner *owner = image->owner;
+    const int bare = !image->pixels && !image->width && !image->height;
+    const size_t bytes = (size_t)(plane->width * plane->height) * sizeof *plane->z;
+    ADI_CHECK_ARG(!image->depth, "the image has a depth plane already");
+    if (!bare && (image->width != plane->width || image->height != plane->height))
+        return adi_fail(AD_ERR_SHAPE, "the image is %lld x %lld, the depth file %lld x %lld", (long long)image->width,
+                        (long long)image->height, (long long)plane->width, (long long)plane->height);
+    image_owner *owner = adi_alloc(a, ADI_ALIGNMENT + bytes);
+    if (!owner)
+        return adi_fail_memory();
+    owner->allocator = *a;
+    float *z = (float *)(void *)((uint8_t *)owner + ADI_ALIGNMENT);
+    memcpy(z, plane->z, bytes);
+    image->depth = z;
+    image->width = image->depth_width = plane->width;
+    image->height = image->depth_height = plane->height;
+    image->depth_row_bytes = plane->width * (int64_t)sizeof *z;
+    image->depth_pixel_bytes = sizeof *z;
+    image->depth_owner = owner;
+    return AD_OK;
+}
+
+static void free_owned(void *owned)
+{
+    image_owner *owner = owned;
     const adi_allocator allocator = owner->allocator;
     adi_free(&allocator, owner);
+}
+
+/* The struct may be shorter than it is here: what the library fills is not. */
+void adi_image_free(ad_image *image)
+{
+    if (image && image->struct_size >= sizeof *image && image->depth_owner) {
+        free_owned(image->depth_owner);
+        image->depth_owner = NULL;
+        image->depth = NULL;
+    }
+    if (!image || !image->owner)
+        return;
+    free_owned(image->owner);
     image->owner = NULL;
     image->pixels = NULL;
 }

@@ -17,6 +17,10 @@ int32_t adi_pixel_bytes(uint32_t format);
 /* Check a caller's view: struct_size, format, sides, pixels and row_bytes (|row_bytes| at least a
  * row, MONO16 rows 2-byte aligned). AD_ERR_INVALID_ARGUMENT or AD_ERR_SHAPE. */
 ad_status adi_image_check(const ad_image *image);
+/* A caller's view as a whole struct, also where the caller was compiled with a shorter one, checked; `depth`: so is its
+ * depth plane, which must be there, and ADI_DEPTH_ALONE: pixels need not be. */
+typedef enum adi_image_needs { ADI_PIXELS_ALONE, ADI_PIXELS_AND_DEPTH, ADI_DEPTH_ALONE } adi_image_needs;
+ad_status adi_image_take(const ad_image *image, adi_image_needs needs, ad_image *out_image);
 
 /* Size in a file's header: AD_ERR_SHAPE beyond 32768 a side or 2^28 pixels. `kind` is "PNG", "JPEG". */
 ad_status adi_image_check_size(const char *kind, int64_t width, int64_t height);

@@ -55,13 +55,12 @@ static inline ad_scorer *fit_all(const fixture *f, ad_fitter *fitter)
     return scorer;
 }
 
-/* Image `index`, with a defect or without; heat: MAP floats, or NULL. */
+/* Image `index`, with a defect as tiny_rgbd() has it or without; heat: MAP floats, or NULL. It has depth, for methods that
+ * take it. */
 static inline float score_of(ad_scorer *scorer, int64_t index, int defect, float *heat)
 {
-    uint8_t pixels[TINY_PIXELS];
-    tiny_image(pixels, index, defect);
-    const ad_image image =
-        AD_IMAGE_INIT(AD_PIXEL_RGB8, pixels, TINY_SIDE, TINY_SIDE, TINY_SIDE * 3);
+    tiny_frame frame;
+    const ad_image image = tiny_rgbd(&frame, index, defect);
     const ad_map map = AD_MAP_INIT(heat, TINY_SIDE, TINY_SIDE, TINY_SIDE * sizeof(float));
     float score = -1.0f;
     const ad_status status = heat ? ad_anomaly_map(scorer, &image, &map, &score)
@@ -80,11 +79,11 @@ static inline void refused(ad_status got, ad_status want, const char *part)
 
 static inline void add_range(ad_fitter *fit, int64_t from, int64_t to)
 {
-    uint8_t pixels[TINY_PIXELS];
+    tiny_frame frame;
     for (int64_t i = from; i < to; i++) {
-        ad_image image;
-        tiny_callback(pixels, i, &image);
-        assert_int_equal(ad_fitter_add(fit, &image), AD_OK);
+        const ad_image image = tiny_rgbd(&frame, i, 0);
+        if (ad_fitter_add(fit, &image) != AD_OK)
+            fail_msg("image %lld: %s", (long long)i, ad_last_error_message());
     }
 }
 

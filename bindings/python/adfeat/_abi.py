@@ -134,6 +134,11 @@ class ad_rec_target(IntEnum):
     AD_REC_TARGET_TEACHER = 1
 
 
+class ad_depth_corners(IntEnum):
+    AD_DEPTH_CORNERS_REJECT = 0
+    AD_DEPTH_CORNERS_NEAREST = 1
+
+
 # ---- Callbacks: keep the object alive for as long as C may call it ------------------------------
 
 ad_log_callback = ctypes.CFUNCTYPE(None, c_void_p, c_int, c_char_p)
@@ -154,7 +159,9 @@ class ad_context_options(Structure):
 
 class ad_image(Structure):
     _fields_ = [("struct_size", c_uint32), ("format", c_uint32), ("pixels", c_void_p), ("width", c_int64),
-                ("height", c_int64), ("row_bytes", c_int64), ("owner", c_void_p)]
+                ("height", c_int64), ("row_bytes", c_int64), ("owner", c_void_p), ("depth", c_void_p),
+                ("depth_width", c_int64), ("depth_height", c_int64), ("depth_row_bytes", c_int64),
+                ("depth_pixel_bytes", c_int64), ("depth_owner", c_void_p)]
 
 
 ad_image_callback = ctypes.CFUNCTYPE(c_int, c_void_p, c_int64, POINTER(ad_image))
@@ -166,12 +173,13 @@ class ad_map(Structure):
 
 
 class ad_dataset_options(Structure):
-    _fields_ = [("struct_size", c_uint32), ("split", c_int32)]
+    _fields_ = [("struct_size", c_uint32), ("split", c_int32), ("depth_scale", c_double), ("depth", c_int32),
+                ("reserved", c_int32)]
 
 
 class ad_sample(Structure):
     _fields_ = [("struct_size", c_uint32), ("label", c_int32), ("name", c_char_p), ("group", c_char_p),
-                ("has_mask", c_int32), ("reserved", c_int32)]
+                ("has_mask", c_int32), ("has_depth", c_int32)]
 
 
 class ad_backbone_options(Structure):
@@ -353,6 +361,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ad_scorer_load": (_status, [_handle, c_char_p, c_char_p, _out_handle]),
     "ad_scorer_load_onto": (_status, [_handle, c_char_p, _out_handle]),
     "ad_file_metadata": (_status, [_handle, c_char_p, ad_metadata_callback, c_void_p]),
+    "ad_image_read_depth": (_status, [_handle, c_char_p, c_double, POINTER(ad_image)]),
     "ad_scorer_retain": (_handle, [_handle]),
     "ad_scorer_destroy": (None, [_handle]),
     # methods

@@ -1,14 +1,15 @@
 """Datasets: folders and lists of files, read when asked for."""
 from __future__ import annotations
 
-from typing import Any, Iterator, NamedTuple, Optional, Sequence
+from typing import Any, Iterator, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
 from . import _abi
 from ._handle import Handle, Path, check, path_bytes, text
 from .context import Context, default_context
-from .image import ImageView
+from .errors import UnsupportedError
+from .image import ImageView, take_apart
 
 __all__ = ["Dataset", "Sample"]
 
@@ -23,32 +24,40 @@ class Sample(NamedTuple):
     group: str  #: MVTec folder name ("good", "scratch"), or ""
     label: int  #: 0 good, 1 anomalous, -1 unknown
     has_mask: bool
+    has_depth: bool  #: fits and evaluations see the image with its depth; read_depth() gives it
 
 
 class Dataset(Handle):
     """An ordered list of image files. len(dataset), dataset[i] and iteration give Samples and read nothing.
 
     Args:
-        path: a folder: a category in MVTec AD layout (train/good, test/<type>, ground_truth/<type>), or a flat folder
-            of PNG and JPEG images, all good.
-        split: "train" (good images only) or "test", of an MVTec AD category.
+        path: a folder: a category in MVTec AD layout (train/good, test/<type>, ground_truth/<type>) or in MVTec 3D-AD
+            layout (train/good/rgb, test/<type>/rgb, beside them xyz or depth, and gt), or a flat folder of PNG and
+            JPEG images, all good.
+        split: "train" (good images only) or "test", of a category.
+        depth: False: without depth, also where the layout has it.
+        depth_scale: metres that a value of 1 means in a depth file; 0: 1 for TIFF, 0.001 for PNG.
 
-    Threads: any number may read at once. Raises FileError, FormatError (no image, mixed folder, mask missing)."""
+    Threads: any number may read at once. Raises FileError, FormatError (no image, mixed folder, mask or depth
+    missing)."""
 
     __slots__ = ()
     _destroy = lib.ad_dataset_destroy
 
-    def __init__(self, path: Path, split: str = "train", context: Optional[Context] = None) -> None:
+    def __init__(self, path: Path, split: str = "train", context: Optional[Context] = None, *, depth: bool = True,
+                 depth_scale: float = 0.0) -> None:
         if split not in _SPLITS:
             raise ValueError("split is %r, \"train\" and \"test\" are possible" % (split,))
         options = _abi.defaults(_abi.ad_dataset_options)
         options.split = _SPLITS[split]
+        options.depth = 1 if depth else 0
+        options.depth_scale = depth_scale
         self._open(lib.ad_dataset_open_folder, context, path_bytes(path), _abi.byref(options))
 
     @classmethod
     def from_files(cls, paths: Sequence[Path], labels: Optional[Sequence[int]] = None,
                    context: Optional[Context] = None) -> "Dataset":
-        """A list of files. labels: 0 good, 1 anomalous, -1 unknown, one each; None: all good."""
+        """A list of files, without depth. labels: 0 good, 1 anomalous, -1 unknown, one each; None: all good."""
         names = [path_bytes(path) for path in paths]
         marks = None
         if labels is not None:
@@ -86,7 +95,8 @@ class Dataset(Handle):
         pointer = self._borrow()
         try:
             check(lib.ad_dataset_get(pointer, index, _abi.byref(sample)))
-            return Sample(text(sample.name), text(sample.group), sample.label, bool(sample.has_mask))
+            return Sample(text(sample.name), text(sample.group), sample.label, bool(sample.has_mask),
+                          bool(sample.has_depth))
         finally:
             self._give_back()
 
@@ -99,7 +109,7 @@ class Dataset(Handle):
             raise IndexError("image %d of a dataset of %d" % (index, count))
         return index % count
 
-    def _read(self, function: Any, index: int) -> np.ndarray:
+    def _read(self, function: Any, index: int) -> Tuple[ImageView, ImageView]:
         struct = _abi.ad_image()
         index = self._index(index)
         pointer = self._borrow()
@@ -107,13 +117,22 @@ class Dataset(Handle):
             check(function(pointer, index, _abi.byref(struct)))
         finally:
             self._give_back()
-        return np.asarray(ImageView(struct, None, False))
+        return take_apart(struct)
 
     def read_image(self, index: int) -> np.ndarray:
         """Image `index`, as read_image() of its file gives."""
-        return self._read(lib.ad_dataset_read_image, index)
+        return np.asarray(self._read(lib.ad_dataset_read_image, index)[0])
+
+    def read_depth(self, index: int) -> np.ndarray:
+        """The depth of image `index`, as read_depth() of its file gives: float32 [h, w]. With read_image() a DepthImage
+        is made of it. Raises UnsupportedError where the sample has none."""
+        if not self[index].has_depth:
+            raise UnsupportedError("image %d has no depth" % self._index(index))
+        depth = self._read(lib.ad_dataset_read_image, index)[1].depth
+        assert depth is not None
+        return depth
 
     def read_mask(self, index: int) -> np.ndarray:
         """The ground-truth mask of image `index`: uint8 [h, w], non-zero = anomalous. Raises UnsupportedError where
         the sample has none."""
-        return self._read(lib.ad_dataset_read_mask, index)
+        return np.asarray(self._read(lib.ad_dataset_read_mask, index)[0])

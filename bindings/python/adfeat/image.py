@@ -7,6 +7,8 @@ What an image may be, everywhere in this package:
   alpha, which is dropped) or "bgr" (OpenCV's frames; "bgr" with four channels is BGRA).
 - anything that np.asarray() makes such an array of: a PIL image, a memoryview, a torch tensor.
 - a path (str or os.PathLike) of a PNG or JPEG file, which the C library reads.
+- a DepthImage: one of these with depth, or depth alone; see adfeat.depth.
+- an ImageView, which is taken as it is, with its depth.
 
 Not copied: arrays whose pixels are contiguous within a row, whatever the distance from one row to the next: whole
 frames, crops, every n-th row, images upside down (negative row stride), read-only arrays, and frame[..., ::-1] of three
@@ -23,14 +25,16 @@ import numpy as np
 
 from . import _abi
 from ._handle import Path, check, failure, path_bytes
+from .depth import DepthImage, layout
 
 if TYPE_CHECKING:
     from .context import Context
 
-__all__ = ["ImageLike", "ImageView", "decode_image", "image_view", "read_image", "write_png"]
+__all__ = ["DepthImage", "ImageLike", "ImageView", "decode_image", "image_view", "read_depth", "read_image",
+           "write_png"]
 
 lib = _abi.lib
-ImageLike = Union[np.ndarray, Path, Any]
+ImageLike = Union[np.ndarray, Path, DepthImage, Any]
 
 _STRUCT_SIZE = _abi.sizeof(_abi.ad_image)
 _MONO8 = int(_abi.ad_pixel_format.AD_PIXEL_MONO8)
@@ -42,18 +46,29 @@ _BGRA8 = int(_abi.ad_pixel_format.AD_PIXEL_BGRA8)
 _COLOUR = {("rgb", 3): _RGB8, ("bgr", 3): _BGR8, ("rgb", 4): _RGBA8, ("bgr", 4): _BGRA8}
 _REVERSED = {_RGB8: _BGR8, _BGR8: _RGB8}
 _CHANNELS = {_MONO8: 1, _MONO16: 1, _RGB8: 3, _BGR8: 3, _RGBA8: 4, _BGRA8: 4}
-_UINT8, _UINT16 = np.dtype(np.uint8), np.dtype(np.uint16)
+_UINT8, _UINT16, _FLOAT32 = np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32)
 _PIL_MODES = ("L", "I;16", "RGB", "RGBA")
 
 
+class _Memory:
+    """What np.asarray() makes an array of that keeps the view alive."""
+
+    __slots__ = ("view", "__array_interface__")
+
+    def __init__(self, view: "ImageView", interface: Dict[str, Any]) -> None:
+        self.view = view
+        self.__array_interface__ = interface
+
+
 class ImageView:
-    """What the C library is given: an ad_image struct, and what keeps its pixels alive.
+    """What the C library is given: an ad_image struct, and what keeps its pixels and its depth alive.
 
     Attributes:
         struct: the ad_image.
         copied: whether the pixels are a copy of the caller's (always False for files: they have no other owner).
 
-    np.asarray(view) is an array over the same memory, [h, w] or [h, w, c], channels in the order of the memory."""
+    np.asarray(view) is an array over the same memory, [h, w] or [h, w, c], channels in the order of the memory; an
+    image that has depth alone raises ValueError there, and its format says nothing."""
 
     __slots__ = ("struct", "copied", "_keep")
 
@@ -64,14 +79,14 @@ class ImageView:
 
     def __del__(self) -> None:
         try:
-            if self.struct.owner:
+            if self.struct.owner or self.struct.depth_owner:
                 lib.ad_image_release(_abi.byref(self.struct))
         except Exception:  # the interpreter is ending
             pass
 
     @property
-    def pointer(self) -> int:
-        """Address of the first row."""
+    def pointer(self) -> Optional[int]:
+        """Address of the first row; None without pixels."""
         return self.struct.pixels
 
     @property
@@ -92,6 +107,8 @@ class ImageView:
     @property
     def __array_interface__(self) -> Dict[str, Any]:
         s = self.struct
+        if not s.pixels:
+            raise ValueError("the image has no pixels, only depth")
         itemsize = 2 if s.format == _MONO16 else 1
         channels = _CHANNELS[s.format]
         shape: Tuple[int, ...] = (s.height, s.width)
@@ -101,8 +118,21 @@ class ImageView:
         return {"version": 3, "typestr": (_UINT16 if itemsize == 2 else _UINT8).str, "shape": shape,
                 "strides": strides, "data": (s.pixels, not s.owner)}
 
+    @property
+    def depth(self) -> Optional[np.ndarray]:
+        """The depth plane, float32 [h, w] over the same memory; None without."""
+        s = self.struct
+        if not s.depth:
+            return None
+        return np.asarray(_Memory(self, {"version": 3, "typestr": _FLOAT32.str,
+                                         "shape": (s.depth_height, s.depth_width),
+                                         "strides": (s.depth_row_bytes, s.depth_pixel_bytes),
+                                         "data": (s.depth, not s.depth_owner)}))
+
     def rgb(self) -> np.ndarray:
-        """The pixels as uint8 [h, w, 3] in the order R, G, B: a view where the memory allows."""
+        """The pixels as uint8 [h, w, 3] in the order R, G, B: a view where the memory allows; black without pixels."""
+        if not self.struct.pixels:
+            return np.zeros((self.height, self.width, 3), np.uint8)
         pixels = np.asarray(self)
         if self.struct.format == _MONO16:
             pixels = _to_8_bits(pixels)
@@ -139,10 +169,16 @@ def _refuse(array: np.ndarray) -> Exception:
 def image_view(image: ImageLike, format: str = "rgb", context: Optional["Context"] = None) -> ImageView:
     """The C library's view of an image, as every call of this package makes it; see the top of this file.
 
+    format is that of colour arrays; files, ImageViews and a DepthImage with a format of its own are what they are.
     The view borrows the array's memory, and keeps the array alive. `context` reads files; default: the shared one.
     Raises TypeError (dtype), ValueError (shape, format), and what reading a file gives."""
-    if isinstance(image, (str, os.PathLike)):
-        return _read(image, context)
+    if not isinstance(image, np.ndarray):
+        if isinstance(image, (str, os.PathLike)):
+            return _read(image, context)
+        if isinstance(image, DepthImage):
+            return _with_depth(image, format, context)
+        if isinstance(image, ImageView):
+            return image
     array = image if type(image) is np.ndarray else _as_array(image)
     shape, dtype = array.shape, array.dtype
     if len(shape) == 3 and shape[2] == 1:
@@ -198,6 +234,48 @@ def _layout(array: np.ndarray, channels: int) -> Tuple[Optional[int], int]:
     return row, shift
 
 
+# ---- Depth -----------------------------------------------------------------------------------
+
+
+def _with_depth(image: DepthImage, format: str, context: Optional["Context"]) -> ImageView:
+    """The struct of the pixels, which stays theirs, and depth in its fields."""
+    base = None
+    struct = _abi.ad_image(_STRUCT_SIZE, _MONO8)
+    if image.pixels is not None:
+        base = image_view(image.pixels, format if image.format is None else image.format, context)
+        if base.struct.depth:
+            raise ValueError("the pixels are a view that has depth already")
+        struct = _abi.ad_image.from_buffer_copy(base.struct)
+        struct.owner = None
+    if isinstance(image.depth, np.ndarray):
+        _set_depth(struct, image.depth)
+    else:
+        owner, pointer = _context_pointer(context)
+        try:
+            check(lib.ad_image_read_depth(pointer, path_bytes(image.depth), image.depth_scale, _abi.byref(struct)))
+        finally:
+            owner._give_back()
+    return ImageView(struct, (base, image.depth), base is not None and base.copied)
+
+
+def _set_depth(struct: Any, plane: np.ndarray) -> None:
+    where = layout(plane)
+    assert where is not None  # a DepthImage has no other arrays
+    struct.depth_height, struct.depth_width = plane.shape
+    struct.depth_row_bytes, struct.depth_pixel_bytes = where
+    struct.depth = plane.__array_interface__["data"][0]
+    if not struct.pixels:
+        struct.height, struct.width = plane.shape
+
+
+def take_apart(struct: Any) -> Tuple[ImageView, ImageView]:
+    """Views of the pixels and of the depth of an image that the library made, each of which releases its own."""
+    depth = _abi.ad_image.from_buffer_copy(struct)
+    depth.pixels = depth.owner = None
+    struct.depth = struct.depth_owner = None
+    return ImageView(struct, None, False), ImageView(depth, None, False)
+
+
 # ---- Files -----------------------------------------------------------------------------------
 
 
@@ -228,6 +306,16 @@ def read_image(path: Path, context: Optional["Context"] = None, *, min_side: Opt
     pixels still; about twice as fast, and not quite the same pixels: fit and score on images that were read alike.
     Raises FileError, FormatError, UnsupportedError (CMYK), ShapeError."""
     return np.asarray(_read(path, context, min_side))
+
+
+def read_depth(path: Path, scale: float = 0.0, context: Optional["Context"] = None) -> np.ndarray:
+    """Read a depth file as the library does when a DepthImage has its path: float32 [h, w], metres, of a TIFF file of
+    32-bit floats (of x, y, z it is z) or a 16-bit grey PNG file; what is missing is what it is in the file. scale:
+    metres that a value of 1 means; 0: 1 for TIFF, 0.001 for PNG. The array owns its memory through its base. Raises
+    FileError, FormatError, ShapeError, UnsupportedError (another kind of TIFF or PNG, a library without libtiff)."""
+    depth = image_view(DepthImage(None, os.fsdecode(path), depth_scale=scale), context=context).depth
+    assert depth is not None
+    return depth
 
 
 def decode_image(data: Any, context: Optional["Context"] = None) -> np.ndarray:

@@ -1,0 +1,126 @@
+/* A folder's entries, sorted by what they are and by name. */
+#include "api/folder_scan.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+static void free_names(const adi_allocator *a, adi_names *n)
+{
+    for (size_t i = 0; i < n->count; i++)
+        adi_free(a, n->list[i]);
+    adi_free(a, n->list);
+    *n = (adi_names){0};
+}
+
+void adi_folder_free(adi_folder_scan *s)
+{
+    free_names(s->allocator, &s->images);
+    free_names(s->allocator, &s->folders);
+}
+
+static ad_status keep(const adi_allocator *a, adi_names *n, const char *name)
+{
+    char **list = adi_grow(a, n->list, &n->capacity, n->count + 1, sizeof *list);
+    if (!list)
+        return adi_fail_memory();
+    n->list = list;
+    n->list[n->count] = adi_strdup(a, name);
+    if (!n->list[n->count])
+        return adi_fail_memory();
+    n->count++;
+    return AD_OK;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int has_ending(const char *name, const char *const *endings)
+{
+    const char *dot = strrchr(name, '.');
+    for (; dot && *endings; endings++)
+        if (strcasecmp(dot, *endings) == 0)
+            return 1;
+    return 0;
+}
+
+char *adi_folder_join(const adi_allocator *a, const char *folder, const char *name)
+{
+    const size_t n = strlen(folder), bytes = n + strlen(name) + 2;
+    char *path = adi_alloc(a, bytes);
+    if (path)
+        snprintf(path, bytes, "%s%s%s", folder, n && folder[n - 1] == '/' ? "" : "/", name);
+    return path;
+}
+
+static ad_status sort_entry(adi_folder_scan *s, const char *folder, const char *name)
+{
+    static const char *const read[] = {".png", ".jpg", ".jpeg", NULL};
+    static const char *const other[] = {".bmp", ".tif", ".tiff", ".webp", ".gif", ".pgm", ".ppm",
+                                        ".jp2", ".heic", ".exr",  NULL};
+    if (name[0] == '.')
+        return AD_OK;
+    char *path = adi_folder_join(s->allocator, folder, name);
+    if (!path)
+        return adi_fail_memory();
+    struct stat info;
+    const int known = stat(path, &info) == 0;
+    adi_free(s->allocator, path);
+    if (known && S_ISDIR(info.st_mode))
+        return keep(s->allocator, &s->folders, name);
+    if (has_ending(name, read)) /* also a dangling link: reading it gives the sentence */
+        return keep(s->allocator, &s->images, name);
+    if (has_ending(name, other) && (!s->refused[0] || strcmp(name, s->refused) < 0))
+        snprintf(s->refused, sizeof s->refused, "%s", name);
+    s->skipped++;
+    return AD_OK;
+}
+
+ad_status adi_folder_read(const adi_allocator *a, const char *path, adi_folder_scan *out)
+{
+    *out = (adi_folder_scan){.allocator = a};
+    DIR *dir = opendir(path);
+    if (!dir) {
+        char reason[128] = "";
+        return adi_fail(AD_ERR_IO, "cannot open folder '%s': %s", path,
+                        strerror_r(errno, reason, sizeof reason));
+    }
+    ad_status status = AD_OK;
+    for (const struct dirent *e; status == AD_OK && (e = readdir(dir));)
+        status = sort_entry(out, path, e->d_name);
+    closedir(dir);
+    if (status != AD_OK) {
+        adi_folder_free(out);
+        return status;
+    }
+    if (out->images.count)
+        qsort(out->images.list, out->images.count, sizeof *out->images.list, by_name);
+    if (out->folders.count)
+        qsort(out->folders.list, out->folders.count, sizeof *out->folders.list, by_name);
+    return AD_OK;
+}
+
+int adi_folder_has(const adi_folder_scan *s, const char *name)
+{
+    for (size_t i = 0; i < s->folders.count; i++)
+        if (strcmp(s->folders.list[i], name) == 0)
+            return 1;
+    return 0;
+}
+
+char *adi_folder_sibling(const adi_allocator *a, const char *folder, const char *part, const char *image,
+                         const char *ending)
+{
+    const char *dot = strrchr(image, '.');
+    const size_t bytes = strlen(folder) + strlen(part) + strlen(image) + strlen(ending) + 3;
+    char *path = adi_alloc(a, bytes);
+    if (path)
+        snprintf(path, bytes, "%s/%s/%.*s%s", folder, part, (int)(dot - image), image, ending);
+    return path;
+}

@@ -1,0 +1,31 @@
+/* What lies in a folder of images. */
+#ifndef ADI_API_FOLDER_SCAN_H
+#define ADI_API_FOLDER_SCAN_H
+
+#include "core/alloc.h"
+#include "core/error.h"
+
+typedef struct adi_names {
+    char **list;
+    size_t capacity, count;
+} adi_names;
+
+typedef struct adi_folder_scan {
+    const adi_allocator *allocator;
+    adi_names images, folders; /* sorted */
+    int64_t skipped;       /* files of another kind */
+    char refused[256];     /* an image of a kind that is not read, or "" */
+} adi_folder_scan;
+
+/* The folder's entries, without those that begin with a dot. On failure nothing is held. */
+ad_status adi_folder_read(const adi_allocator *a, const char *path, adi_folder_scan *out);
+/* Leaves an empty scan, which may be freed again. */
+void adi_folder_free(adi_folder_scan *scan);
+int adi_folder_has(const adi_folder_scan *scan, const char *name);
+/* A path in the allocator's memory, or NULL. */
+char *adi_folder_join(const adi_allocator *a, const char *folder, const char *name);
+/* folder/part/stem + ending, with the stem of an image's name; or NULL. */
+char *adi_folder_sibling(const adi_allocator *a, const char *folder, const char *part, const char *image,
+                         const char *ending);
+
+#endif

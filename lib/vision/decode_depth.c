@@ -1,0 +1,40 @@
+/* A depth file, told by its first bytes. */
+#include "vision/decode_depth.h"
+
+#include <string.h>
+
+#include "vision/vision.h"
+
+static ad_status decode_png(const adi_allocator *a, const uint8_t *bytes, size_t size, adi_depth_plane *out)
+{
+    ad_image image = {0};
+    ADI_TRY(adi_image_decode(a, bytes, size, &image));
+    ad_status status = AD_OK;
+    float *z = NULL;
+    if (image.format != AD_PIXEL_MONO16)
+        status = adi_fail(AD_ERR_UNSUPPORTED, "this image is not 16-bit grey: depth is that in PNG, or 32-bit floats in TIFF");
+    else if (!(z = adi_alloc(a, (size_t)(image.width * image.height) * sizeof *z)))
+        status = adi_fail_memory();
+    for (int64_t y = 0; z && y < image.height; y++) {
+        const uint16_t *row = (const uint16_t *)(const void *)((const char *)image.pixels + y * image.row_bytes);
+        for (int64_t x = 0; x < image.width; x++)
+            z[y * image.width + x] = row[x];
+    }
+    if (status == AD_OK)
+        *out = (adi_depth_plane){z, image.width, image.height};
+    adi_image_free(&image);
+    return status;
+}
+
+ad_status adi_decode_depth(const adi_allocator *a, const uint8_t *bytes, size_t size, double scale, adi_depth_plane *out)
+{
+    static const uint8_t heads[4][4] = {"II*", "MM\0*", "II+", "MM\0+"};
+    int tiff = 0;
+    for (int i = 0; i < 4; i++)
+        tiff |= size >= 4 && memcmp(bytes, heads[i], 4) == 0;
+    ADI_TRY(tiff ? adi_decode_tiff(a, bytes, size, out) : decode_png(a, bytes, size, out));
+    const double metres = scale > 0.0 ? scale : tiff ? 1.0 : 0.001;
+    for (int64_t i = 0; metres != 1.0 && i < out->width * out->height; i++)
+        out->z[i] = (float)(metres * out->z[i]);
+    return AD_OK;
+}
