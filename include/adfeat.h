@@ -497,7 +497,8 @@ typedef struct ad_train_progress {
     double      seconds;         /**< since this run began */
     double      seconds_left;    /**< what remains if it goes on as it went; early stopping may end it sooner */
 } ad_train_progress;
-/** Called on the caller's thread after every batch and every epoch; a non-zero return cancels. */
+/** Called on the caller's thread after every batch and every epoch, by AST also before the first; a non-zero return
+ *  cancels. */
 typedef int (*ad_train_callback)(void *user, const ad_train_progress *progress);
 
 typedef struct ad_fit_options {
@@ -585,15 +586,16 @@ AD_NODISCARD AD_API ad_status ad_score_batch(ad_scorer *scorer, const ad_image *
 typedef struct ad_scorer_info {
     uint32_t    struct_size;
     int32_t     has_map;       /**< 1 when ad_anomaly_map() works */
-    const char *method;        /**< "gaussian", "padim", "stfpm", "stfpm_unet" */
+    const char *method;        /**< "gaussian", "padim", "stfpm", "stfpm_unet", "ast" */
     const char *architecture;  /**< of the backbone */
     const char *backbone_digest;
     int32_t     input_size;    /**< side of the network's input after crop */
     int32_t     option_count;  /**< for ad_scorer_get_option() */
     int64_t     image_count;   /**< images it was fitted on */
     double      normal_score;  /**< gaussian: what those very images score: root mean square, summed over
-                                    layers; other good images score higher. stfpm: the root mean
-                                    square over the images held out for validation. 0 for a method
+                                    layers; other good images score higher. stfpm, ast: the root mean
+                                    square over the images held out for validation, or where none
+                                    are over those that were learned. 0 for a method
                                     that cannot tell without seeing them again (padim) */
     double      normal_map;    /**< the same for one value of the map, mean over layers; 0 without maps */
 } ad_scorer_info;
@@ -738,8 +740,16 @@ typedef struct ad_student ad_student;
 
 typedef enum ad_student_kind {
     AD_STUDENT_STFPM      = 0, /**< a network like the teacher, randomly initialised */
-    AD_STUDENT_STFPM_UNET = 1  /**< the same and a small U-Net auto-encoder for every layer */
+    AD_STUDENT_STFPM_UNET = 1, /**< the same and a small U-Net auto-encoder for every layer */
+    AD_STUDENT_AST        = 2  /**< a normalising flow over the teacher's features, depth or both, which becomes
+                                    the teacher, and a convolutional student */
 } ad_student_kind;
+
+typedef enum ad_ast_mode {
+    AD_AST_RGB   = 0, /**< features of the pixels */
+    AD_AST_DEPTH = 1, /**< the depth plane alone: the pixels are not looked at */
+    AD_AST_COMBI = 2  /**< features, and depth behind them */
+} ad_ast_mode;
 
 typedef enum ad_unet_head {
     AD_UNET_HEAD_NONE    = 0, /**< the last step is a concatenation, no convolution follows */
@@ -757,22 +767,36 @@ typedef struct ad_student_options {
     int32_t     unet_depth;  /**< poolings of a U-Net, 1 or 2; default 2 */
     int32_t     unet_convs;  /**< convolutions of each of its blocks, 1 or 2; default 0: 2, with a head 1 */
     int32_t     reserved;
+    /* Of AD_STUDENT_AST, which takes one layer; default "level6" for EfficientNets, as published, "layer3" for ResNets. */
+    int32_t     mode;           /**< an ad_ast_mode; default AD_AST_RGB */
+    int32_t     flow_blocks;    /**< couplings; default 4, 1 .. 16 */
+    int32_t     flow_hidden;    /**< channels within their networks; default 0: 1024, with depth 64; <= 8192 */
+    int32_t     student_blocks; /**< residual blocks; default 4, 1 .. 16 */
+    int32_t     student_hidden; /**< channels of the student; default 1024, <= 8192 */
+    int32_t     positions;      /**< channels of the positional encoding; default 32, a multiple of 4, <= 256 */
+    double      alpha;          /**< the largest scale of a coupling; default 0: 3, with depth 1.9; <= 64 */
+    double      leaky;          /**< slope of the student's leaky ReLU; default 0.2, the paper's text; the authors'
+                                     code has 0.01; in (0, 1] */
 } ad_student_options;
 AD_API void ad_student_options_init(ad_student_options *options, size_t struct_size);
-/** Set one option by name from text: "kind" ("stfpm", "stfpm_unet"), "layers", "seed", "unet_head"
- *  ("none", "conv1x1"), "unet_depth", "unet_convs". Strings are not copied: `value` must outlive the
+/** Set one option by name from text: "kind" ("stfpm", "stfpm_unet", "ast"), "layers", "seed", "unet_head"
+ *  ("none", "conv1x1"), "unet_depth", "unet_convs", "mode" ("rgb", "depth", "combi"), "flow_blocks",
+ *  "flow_hidden", "student_blocks", "student_hidden", "positions", "alpha", "leaky", and "preset", one of
+ *  ad_ast_options_set()'s. Strings are not copied: `value` must outlive the
  *  options for "layers". @return AD_OK, AD_ERR_INVALID_ARGUMENT (the sentence lists what is possible) */
 AD_NODISCARD AD_API ad_status ad_student_options_set(ad_student_options *options, const char *key,
                                                      const char *value);
 
 /** Make a student with seeded random parameters: convolutions N(0, 2 / (k^2 C_out)) as torchvision's
- *  ResNets, batch norm 1 and 0, transposed convolutions as PyTorch's default.
+ *  ResNets, batch norm 1 and 0, convolutions with a bias and transposed ones as PyTorch's default. Of a flow the
+ *  gains are 0 and the permutations those of NumPy's seeds 0, 1, ..., whatever the seed.
  *  @return AD_OK, AD_ERR_INVALID_ARGUMENT, AD_ERR_UNSUPPORTED (a layer of the teacher follows an op that
  *         cannot be trained: the sentence names it), AD_ERR_OUT_OF_MEMORY */
 AD_NODISCARD AD_API ad_status ad_student_create(ad_backbone *teacher, const ad_student_options *options,
                                                 ad_student **out_student);
-/** Load a student that ad_student_save() wrote, or the authors' own STFPM checkpoint as `adfeat convert`
- *  writes it (tensors "model.0.weight" to "model.6.*", torchvision's, or "student.*").
+/** Load a student that ad_student_save() wrote, or the authors' own checkpoint as `adfeat convert` writes it: of STFPM
+ *  (tensors "model.0.weight" to "model.6.*", torchvision's, or "student.*"), of AST both ("module_list.3.s1.conv1.weight"
+ *  and so on, and "res.0.l1.weight"; the permutations, which it does not have, are those of the seeds 0, 1, ...).
  *  @param options what the student is; NULL: as the file says, or the defaults
  *  A student that learned from a teacher with other weights is loaded, and that is logged.
  *  @return AD_OK, AD_ERR_IO, AD_ERR_FORMAT, AD_ERR_MISMATCH (of another architecture: the sentence names
@@ -874,10 +898,92 @@ AD_NODISCARD AD_API ad_status ad_stfpm_options_set(ad_stfpm_options *options, co
 AD_NODISCARD AD_API ad_status ad_stfpm_fitter_create(ad_student *student, const ad_stfpm_options *options,
                                                      ad_fitter **out_fitter);
 
+/* ---- Method: AST ----------------------------------------------------------------------- */
+
+typedef enum ad_ast_mask {
+    AD_AST_MASK_AUTO   = 0, /**< BINARY where there is depth, else NONE */
+    AD_AST_MASK_NONE   = 1, /**< every position counts */
+    AD_AST_MASK_BINARY = 2, /**< positions of the depth's foreground count, as in the paper's text */
+    AD_AST_MASK_SOFT   = 3  /**< by their share of the foreground, as in the authors' code */
+} ad_ast_mask;
+typedef enum ad_ast_mask_norm {
+    AD_AST_MASK_NORM_FOREGROUND = 0, /**< losses are means over what counts (text) */
+    AD_AST_MASK_NORM_ALL        = 1  /**< over all positions (code) */
+} ad_ast_mask_norm;
+typedef enum ad_ast_score {
+    AD_AST_SCORE_STUDENT = 0, /**< the distance of student and teacher */
+    AD_AST_SCORE_TEACHER = 1  /**< the negative log-likelihood by the teacher alone, without its constant: a baseline, of any
+                                   sign */
+} ad_ast_score;
+typedef enum ad_ast_aggregate {
+    AD_AST_AGGREGATE_AUTO = 0, /**< MAX with a mask, else MEAN */
+    AD_AST_AGGREGATE_MEAN = 1,
+    AD_AST_AGGREGATE_MAX  = 2
+} ad_ast_aggregate;
 typedef enum ad_depth_corners {
     AD_DEPTH_CORNERS_REJECT  = 0, /**< a corner without depth is AD_ERR_NUMERIC */
     AD_DEPTH_CORNERS_NEAREST = 1  /**< it takes the nearest depth there is */
 } ad_depth_corners;
+
+/** Asymmetric student-teacher networks (Rudolph, Wehrbein, Rosenhahn, Wandt, WACV 2023, arXiv:2210.07829). A
+ *  normalising flow learns the density of features, depth or both of good images; then a plain convolutional
+ *  student learns to give the flow's result. Where an image is unlike the good ones the flow's result changes
+ *  in ways that the student does not follow: their squared distance, mean over channels, is the map. Image
+ *  score: the map's mean, or with a mask its maximum in the foreground. Fill with ad_ast_options_init().
+ *  Fields are only ever appended. */
+typedef struct ad_ast_options {
+    uint32_t      struct_size;
+    int32_t       teacher_epochs;   /**< default -1: 240, with depth 72; 0: the flow is used as it is */
+    int32_t       student_epochs;   /**< likewise of the student */
+    int32_t       batch;            /**< images of a step; default 8; what is left of an epoch is dropped; 1 .. 1024 */
+    double        lr;               /**< Adam; default 2e-4, > 0 */
+    double        weight_decay;     /**< default 1e-5, of all parameters */
+    double        clip_norm;        /**< largest L2 norm of all gradients; default 0: any */
+    uint64_t      seed;             /**< of the order of images; default 0; < 2^32 */
+    int32_t       mask;             /**< an ad_ast_mask; default AD_AST_MASK_AUTO */
+    int32_t       mask_norm;        /**< an ad_ast_mask_norm; default AD_AST_MASK_NORM_FOREGROUND */
+    int32_t       score;            /**< an ad_ast_score; default AD_AST_SCORE_STUDENT */
+    int32_t       aggregate;        /**< an ad_ast_aggregate; default AD_AST_AGGREGATE_AUTO */
+    int32_t       max_after_upsample; /**< 1: the maximum of the enlarged map; default 0 */
+    int32_t       mask_twice;       /**< 1: the image score is of the mask times the map, which has it already;
+                                         default 0 */
+    double        validation_share; /**< of the images, held out, rounded up: the epoch with their lowest loss is
+                                         kept; default 0: none, the last epoch is kept; < 1 */
+    uint64_t      split_seed;       /**< of scikit-learn's train_test_split; default 0; < 2^32 */
+    uint64_t      feature_cache;    /**< bytes of features kept in memory; default 2 GiB */
+    uint64_t      cache_file;       /**< bytes of features kept in a file beyond that; default 0: none. The file
+                                         has no name and is gone when the fitter is, however that ends */
+    const char   *cache_dir;        /**< the folder of that file; default NULL; must be given with cache_file */
+    uint64_t      memory_limit;     /**< bytes that the fit may hold; default 16 GiB; more is refused, with both
+                                         numbers */
+    /* What becomes of depth: holes are filled, what differs from a surface through the four corners is foreground,
+     * and it is centred on that. */
+    double        depth_threshold;  /**< metres; default 0.007, > 0 */
+    int32_t       depth_fill;       /**< rounds in which holes take the mean of their neighbours; default 3, <= 64 */
+    int32_t       depth_fill_border;/**< 1: also in the first row and column; default 0, as in the authors' code */
+    int32_t       depth_corners;    /**< an ad_depth_corners; default AD_DEPTH_CORNERS_REJECT */
+    int32_t       depth_dilation;   /**< side of the square that widens the foreground, at 8 depth pixels a position;
+                                         default 8, 1 .. 64 */
+    ad_preprocess preprocess;       /**< default: as ad_preprocess_init(), at a size that gives 24 x 24 positions,
+                                         768 for EfficientNets' level6, 384 for ResNets' layer3 */
+} ad_ast_options;
+AD_API void ad_ast_options_init(ad_ast_options *options, size_t struct_size);
+/** Set one option by name from text: "teacher_epochs", "student_epochs", "epochs" (both), "batch", "lr",
+ *  "weight_decay", "clip_norm", "seed", "mask" ("auto", "none", "binary", "soft"), "mask_norm" ("foreground",
+ *  "all"), "score" ("student", "teacher"), "aggregate" ("auto", "mean", "max"), "max_after_upsample",
+ *  "mask_twice", "validation_share", "split_seed", "feature_cache", "cache_file" (bytes), "cache_dir",
+ *  "memory_limit", "depth_threshold", "depth_fill", "depth_fill_border", "depth_corners" ("reject", "nearest"),
+ *  "depth_dilation", those of ad_preprocess, and "preset": "ast" (the paper's text: the defaults), "ast_official"
+ *  (the authors' code: soft mask, mean over all positions, mask twice; of the student the slope 0.01). Strings are
+ *  not copied: `value` must outlive the options for "cache_dir".
+ *  @return AD_OK, AD_ERR_INVALID_ARGUMENT (the sentence lists what is possible) */
+AD_NODISCARD AD_API ad_status ad_ast_options_set(ad_ast_options *options, const char *key, const char *value);
+/** The fitter trains `student`, of AD_STUDENT_AST, which it keeps: first its flow, then its student. Nothing of
+ *  `options` needs to live on. Images must have depth where the student's mode needs it.
+ *  @return AD_OK, AD_ERR_INVALID_ARGUMENT (an option out of range, a student of another kind), AD_ERR_IO (no file
+ *         can be made in cache_dir), AD_ERR_SHAPE, AD_ERR_OUT_OF_MEMORY (also where memory_limit is too little) */
+AD_NODISCARD AD_API ad_status ad_ast_fitter_create(ad_student *student, const ad_ast_options *options,
+                                                   ad_fitter **out_fitter);
 
 /* ---- Metrics --------------------------------------------------------------------------- */
 

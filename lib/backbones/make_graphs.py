@@ -22,7 +22,8 @@ def header(name, comment, size, mean, std, hints):
 
 def resnet(name, comment, block, counts, inner=1):
     # layer3 alone: on MVTec screw the sum over maxpool..layer3 scores 0.59 where layer3 scores 0.84
-    hints = [("gaussian.layers", "layer3"), ("gaussian.reduce", "none"), ("padim.layers", "layer1,layer2,layer3")]
+    hints = [("gaussian.layers", "layer3"), ("gaussian.reduce", "none"), ("padim.layers", "layer1,layer2,layer3"),
+             ("ast.layers", "layer3")]
     g = header(name, comment, 224, *IMAGENET, hints)
     g += ["input image : channels=3",
           "conv2d conv1 <- image : out=64 kernel=7 stride=2 pad=3",
@@ -75,7 +76,7 @@ def scaled(channels, width):
 def efficientnet(name, comment, size, width, depth, lite=False, torchvision_eps=None):
     """Lite: ReLU6 for SiLU, no squeeze-excitation, and stem, head and the ends' repeats as in Lite0."""
     hints = [("gaussian.layers", "level3,level4,level5,level6,level7"), ("gaussian.reduce", "npca:0.95"),
-             ("padim.layers", "level2,level4,level5")]
+             ("padim.layers", "level2,level4,level5"), ("ast.layers", "level6")]
     if lite:  # with symmetric padding it is timm's own training, not TensorFlow's
         hints += [("symmetric.mean", IMAGENET[0].replace(" ", ",")), ("symmetric.std", IMAGENET[1].replace(" ", ","))]
     if torchvision_eps:

@@ -8,6 +8,7 @@ static const adi_method *const methods[] = {
     &adi_method_padim,
     &adi_method_stfpm,
     &adi_method_stfpm_unet,
+    &adi_method_ast,
 };
 
 const adi_method *adi_method_find(const char *name)

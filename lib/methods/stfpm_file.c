@@ -13,10 +13,10 @@ ad_status adi_stfpm_save(const void *model, adi_st_writer *writer, adi_kept *kee
     const adi_stfpm_model *m = model;
     const int32_t out = 0;
     char prefix[16], key[40];
-    adi_student_prefix(0, prefix, sizeof prefix);
+    adi_student_prefix(AD_STUDENT_STFPM_UNET, 0, prefix, sizeof prefix);
     ADI_TRY(adi_network_write(m->net, m->config.taps, m->config.tap_count, prefix, writer, keep));
     for (int32_t l = 0; m->config.unets && l < m->config.tap_count; l++) {
-        adi_student_prefix(l + 1, prefix, sizeof prefix);
+        adi_student_prefix(AD_STUDENT_STFPM_UNET, l + 1, prefix, sizeof prefix);
         snprintf(key, sizeof key, UNET_GRAPH "%d", l + 1);
         ADI_TRY(adi_st_writer_meta(writer, key, m->unets[l]->graph->text));
         ADI_TRY(adi_network_write(m->unets[l], &out, 1, prefix, writer, keep));
@@ -61,7 +61,7 @@ static ad_status load_network(const adi_allocator *a, const char *text, const ad
 {
     char prefix[16];
     adi_graph *graph = NULL;
-    adi_student_prefix(index, prefix, sizeof prefix);
+    adi_student_prefix(AD_STUDENT_STFPM_UNET, index, prefix, sizeof prefix);
     ADI_TRY(adi_graph_read(a, text, strlen(text), &graph));
     return adi_network_create(graph, file, prefix, out_network);
 }

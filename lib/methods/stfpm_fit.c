@@ -196,6 +196,7 @@ ad_status ad_stfpm_fitter_create(ad_student *student, const ad_stfpm_options *op
 {
     ADI_CHECK_ARG(student && out_fitter, "ad_stfpm_fitter_create: an argument is NULL");
     *out_fitter = NULL;
+    ADI_CHECK_ARG(student->options.kind != AD_STUDENT_AST, "ad_stfpm_fitter_create: the student is of kind ast");
     ad_stfpm_options full;
     ad_stfpm_options_init(&full, sizeof full);
     ADI_TRY(adi_options_take(&full, sizeof full, options, "ad_stfpm_options"));

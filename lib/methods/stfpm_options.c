@@ -1,16 +1,15 @@
 /* STFPM's options: defaults, text, and what they mean for a student. */
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/number.h"
 #include "core/options.h"
+#include "methods/option_rows.h"
 #include "methods/stfpm.h"
 
 enum { DEFAULT_SIZE = 256, MAX_EPOCHS = 1000000, MAX_BATCH = 1024, MAX_COMBINE = 4096 };
 #define MAX_RATE   1e12
-#define MAX_BYTES  (UINT64_C(1) << 50)
 
 static const char *const optimizer_words[] = {"sgd", "adam"};
 static const char *const batch_words[] = {"mean", "sum"};
@@ -40,47 +39,35 @@ void ad_stfpm_options_init(ad_stfpm_options *options, size_t struct_size)
     adi_options_init(options, struct_size, &defaults, sizeof defaults);
 }
 
-/* ---- One table of all that is a number, a choice or bytes ---- */
-
-typedef enum option_kind { INTEGER, CHOICE, REAL, BYTES, SEED } option_kind;
-
-typedef struct option_row {
-    const char *key;
-    option_kind kind;
-    size_t offset;
-    double low, high;          /* of numbers; both included */
-    const char *const *words;  /* of choices */
-    int32_t word_count, unets; /* unets: 1 where only students with U-Nets have it */
-} option_row;
-
+/* group 1: where only students with U-Nets have it */
 #define AT(field) offsetof(ad_stfpm_options, field)
-static const option_row rows[] = {
-    {"epochs", INTEGER, AT(epochs), 0, MAX_EPOCHS, NULL, 0, 0},
-    {"batch", INTEGER, AT(batch), 2, MAX_BATCH, NULL, 0, 0},
-    {"optimizer", CHOICE, AT(optimizer), 0, 1, optimizer_words, 2, 0},
-    {"lr", REAL, AT(lr), 1e-12, MAX_RATE, NULL, 0, 0},
-    {"momentum", REAL, AT(momentum), 0, 0.999999, NULL, 0, 0},
-    {"weight_decay", REAL, AT(weight_decay), 0, MAX_RATE, NULL, 0, 0},
-    {"seed", SEED, AT(seed), 0, UINT32_MAX, NULL, 0, 0},
-    {"loss_half", INTEGER, AT(loss_half), 0, 1, NULL, 0, 0},
-    {"loss_batch", CHOICE, AT(loss_batch), 0, 1, batch_words, 2, 0},
-    {"val", CHOICE, AT(validation), 0, 1, validation_words, 2, 0},
-    {"patience", INTEGER, AT(patience), 0, MAX_EPOCHS, NULL, 0, 0},
-    {"validation_share", REAL, AT(validation_share), 0, 0.99, NULL, 0, 0},
-    {"split_seed", SEED, AT(split_seed), 0, UINT32_MAX, NULL, 0, 0},
-    {"clip_norm", REAL, AT(clip_norm), -1, MAX_RATE, NULL, 0, 0},
-    {"combine", CHOICE, AT(combine), 0, 1, combine_words, 2, 0},
-    {"combine_at", INTEGER, AT(combine_at), 0, MAX_COMBINE, NULL, 0, 0},
-    {"feature_cache", BYTES, AT(feature_cache), 0, 0, NULL, 0, 0},
-    {"memory_limit", BYTES, AT(memory_limit), 0, 0, NULL, 0, 0},
-    {"pretrain_epochs", INTEGER, AT(pretrain_epochs), 0, MAX_EPOCHS, NULL, 0, 1},
-    {"pretrain_lr", REAL, AT(pretrain_lr), 1e-12, MAX_RATE, NULL, 0, 1},
-    {"unet_lr", REAL, AT(unet_lr), 1e-12, MAX_RATE, NULL, 0, 1},
-    {"unet_weight_decay", REAL, AT(unet_weight_decay), 0, MAX_RATE, NULL, 0, 1},
-    {"rec_weight", REAL, AT(rec_weight), 0, MAX_RATE, NULL, 0, 1},
-    {"sim_weight", REAL, AT(sim_weight), 0, MAX_RATE, NULL, 0, 1},
-    {"rec_target", CHOICE, AT(rec_target), 0, 1, target_words, 2, 1},
-    {"rec_stopgrad", INTEGER, AT(rec_stopgrad), 0, 1, NULL, 0, 1},
+static const adi_option_row rows[] = {
+    {"epochs", ADI_INTEGER, AT(epochs), 0, MAX_EPOCHS, NULL, 0, 0},
+    {"batch", ADI_INTEGER, AT(batch), 2, MAX_BATCH, NULL, 0, 0},
+    {"optimizer", ADI_CHOICE, AT(optimizer), 0, 1, optimizer_words, 2, 0},
+    {"lr", ADI_REAL, AT(lr), 1e-12, MAX_RATE, NULL, 0, 0},
+    {"momentum", ADI_REAL, AT(momentum), 0, 0.999999, NULL, 0, 0},
+    {"weight_decay", ADI_REAL, AT(weight_decay), 0, MAX_RATE, NULL, 0, 0},
+    {"seed", ADI_SEED, AT(seed), 0, UINT32_MAX, NULL, 0, 0},
+    {"loss_half", ADI_INTEGER, AT(loss_half), 0, 1, NULL, 0, 0},
+    {"loss_batch", ADI_CHOICE, AT(loss_batch), 0, 1, batch_words, 2, 0},
+    {"val", ADI_CHOICE, AT(validation), 0, 1, validation_words, 2, 0},
+    {"patience", ADI_INTEGER, AT(patience), 0, MAX_EPOCHS, NULL, 0, 0},
+    {"validation_share", ADI_REAL, AT(validation_share), 0, 0.99, NULL, 0, 0},
+    {"split_seed", ADI_SEED, AT(split_seed), 0, UINT32_MAX, NULL, 0, 0},
+    {"clip_norm", ADI_REAL, AT(clip_norm), -1, MAX_RATE, NULL, 0, 0},
+    {"combine", ADI_CHOICE, AT(combine), 0, 1, combine_words, 2, 0},
+    {"combine_at", ADI_INTEGER, AT(combine_at), 0, MAX_COMBINE, NULL, 0, 0},
+    {"feature_cache", ADI_BYTES, AT(feature_cache), 0, 0, NULL, 0, 0},
+    {"memory_limit", ADI_BYTES, AT(memory_limit), 0, 0, NULL, 0, 0},
+    {"pretrain_epochs", ADI_INTEGER, AT(pretrain_epochs), 0, MAX_EPOCHS, NULL, 0, 1},
+    {"pretrain_lr", ADI_REAL, AT(pretrain_lr), 1e-12, MAX_RATE, NULL, 0, 1},
+    {"unet_lr", ADI_REAL, AT(unet_lr), 1e-12, MAX_RATE, NULL, 0, 1},
+    {"unet_weight_decay", ADI_REAL, AT(unet_weight_decay), 0, MAX_RATE, NULL, 0, 1},
+    {"rec_weight", ADI_REAL, AT(rec_weight), 0, MAX_RATE, NULL, 0, 1},
+    {"sim_weight", ADI_REAL, AT(sim_weight), 0, MAX_RATE, NULL, 0, 1},
+    {"rec_target", ADI_CHOICE, AT(rec_target), 0, 1, target_words, 2, 1},
+    {"rec_stopgrad", ADI_INTEGER, AT(rec_stopgrad), 0, 1, NULL, 0, 1},
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
@@ -96,23 +83,6 @@ static const adi_preset presets[] = {
       {"val", "distance"}, {"combine_at", "0"}, {"clip_norm", "1"}}},
 };
 
-static ad_status set_row(const option_row *r, ad_stfpm_options *o, const char *value)
-{
-    void *at = (char *)o + r->offset;
-    switch (r->kind) {
-    case INTEGER:
-        return adi_text_int(r->key, value, (int32_t)r->low, (int32_t)r->high, at);
-    case CHOICE:
-        return adi_text_choice(r->key, value, r->words, r->word_count, at);
-    case REAL:
-        return adi_text_real(r->key, value, r->low, r->high, at);
-    case SEED:
-        return adi_text_uint64(r->key, value, 0, UINT32_MAX, at);
-    default:
-        return adi_text_uint64(r->key, value, 0, MAX_BYTES, at);
-    }
-}
-
 ad_status adi_stfpm_set(void *full, const char *key, const char *value)
 {
     ad_stfpm_options *o = full;
@@ -126,14 +96,10 @@ ad_status adi_stfpm_set(void *full, const char *key, const char *value)
     ADI_TRY(adi_preprocess_set(&o->preprocess, key, value, &known));
     if (known)
         return AD_OK;
-    char all[512] = "";
-    for (int32_t i = 0, n = 0; i < ROWS; i++) {
-        if (strcmp(rows[i].key, key) == 0)
-            return set_row(&rows[i], o, value);
-        n += snprintf(all + n, sizeof all - (size_t)n, "%s, ", rows[i].key);
-    }
-    return adi_fail(AD_ERR_INVALID_ARGUMENT,
-                    "no option '%s': there are preset, %slayer_weights, size, crop, resize, aspect, mean, std", key, all);
+    const adi_option_row *row = adi_row_find(rows, ROWS, key);
+    if (row)
+        return adi_row_set(row, o, value);
+    return adi_rows_unknown(rows, ROWS, key, "preset, ", "layer_weights, size, crop, resize, aspect, mean, std");
 }
 
 ad_status ad_stfpm_options_set(ad_stfpm_options *options, const char *key, const char *value)
@@ -144,42 +110,9 @@ ad_status ad_stfpm_options_set(ad_stfpm_options *options, const char *key, const
     return adi_options_set(options, &full, sizeof full, "ad_stfpm_options", adi_stfpm_set, key, value);
 }
 
-static void row_text(const option_row *r, const ad_stfpm_options *o, char *value, size_t size)
-{
-    const void *at = (const char *)o + r->offset;
-    char text[ADI_REAL_TEXT];
-    switch (r->kind) {
-    case INTEGER:
-        snprintf(value, size, "%d", *(const int32_t *)at);
-        break;
-    case CHOICE:
-        snprintf(value, size, "%s", r->words[*(const int32_t *)at]);
-        break;
-    case REAL:
-        snprintf(value, size, "%s", adi_real_text(*(const double *)at, text));
-        break;
-    default:
-        snprintf(value, size, "%" PRIu64, *(const uint64_t *)at);
-        break;
-    }
-}
-
-/* The value of a row as a number, to be checked when it came by another way than text. */
-static double row_number(const option_row *r, const ad_stfpm_options *o)
-{
-    const void *at = (const char *)o + r->offset;
-    if (r->kind == REAL)
-        return *(const double *)at;
-    return r->kind == SEED || r->kind == BYTES ? (double)*(const uint64_t *)at : *(const int32_t *)at;
-}
-
 static ad_status check_rows(const ad_stfpm_options *o)
 {
-    for (int32_t i = 0; i < ROWS; i++) {
-        const option_row *r = &rows[i];
-        const double v = row_number(r, o), high = r->kind == BYTES ? (double)MAX_BYTES : r->high;
-        ADI_CHECK_ARG(v >= r->low && v <= high, "%s is %g, %g to %g is possible", r->key, v, r->low, high);
-    }
+    ADI_TRY(adi_rows_check(rows, ROWS, o));
     ADI_CHECK_ARG(o->clip_norm >= 0.0 || o->clip_norm == -1.0, "clip_norm is %g, -1, 0 or more is possible",
                   o->clip_norm);
     return AD_OK;
@@ -247,8 +180,8 @@ const char *adi_stfpm_option(const void *config, const adi_graph *graph, int32_t
     }
     index -= 2;
     for (int32_t i = 0; i < ROWS; i++)
-        if ((c->unets || !rows[i].unets) && index-- == 0) {
-            row_text(&rows[i], &c->o, value, ADI_OPTION_TEXT);
+        if ((c->unets || !rows[i].group) && index-- == 0) {
+            adi_row_text(&rows[i], &c->o, value, ADI_OPTION_TEXT);
             return rows[i].key;
         }
     return NULL;

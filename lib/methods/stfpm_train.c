@@ -253,7 +253,7 @@ static double clip_scale(adi_stfpm_training *t, int32_t phase)
     for (int32_t i = 0; adi_student_module(t->student, i); i++)
         squares += t->context->backend->kernels->sum_squares(
             &ex, adi_stfpm_training_run(t, i)->gradients, (int64_t)adi_student_module(t->student, i)->trainable);
-    return fmin(1.0, t->config->o.clip_norm / (sqrt(squares) + 1e-6)); /* as clip_grad_norm_() */
+    return adi_clip_scale(squares, t->config->o.clip_norm);
 }
 
 static ad_status update(void *self, int32_t phase)

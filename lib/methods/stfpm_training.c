@@ -148,7 +148,7 @@ static ad_status make_run(adi_stfpm_training *t, int32_t module)
 /* "student" or "ae.1", and what of it. */
 static void name_part(char *name, int32_t module, const char *part)
 {
-    adi_student_prefix(module, name, ADI_TRAIN_MAX_NAME);
+    adi_student_prefix(AD_STUDENT_STFPM_UNET, module, name, ADI_TRAIN_MAX_NAME);
     name[strlen(name) - 1] = '\0'; /* the dot before names of tensors */
     snprintf(name + strlen(name), ADI_TRAIN_MAX_NAME - strlen(name), "%s", part);
 }

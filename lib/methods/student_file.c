@@ -1,9 +1,11 @@
 /* A student as a safetensors file: all parameters and running statistics under torchvision's names behind
- * "student.", U-Nets behind "ae.1.", and in the metadata what it is. Also the checkpoints of the authors of
- * STFPM, who wrapped the network in a sequence: model.0 is conv1, model.1 bn1, model.4 to model.7 layer1 to
- * layer4. */
+ * "student.", U-Nets behind "ae.1.", a flow behind "flow.", and in the metadata what it is. Also the checkpoints of the
+ * authors of STFPM, who wrapped the network in a sequence: model.0 is conv1, model.1 bn1, model.4 to model.7 layer1 to
+ * layer4; and those of the authors of AST, whose flow is a list of nodes, of which 3, 5, 7 and 9 are the couplings, with
+ * networks s1 and s2, and has no permutations: those are drawn by their seeds. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "methods/student.h"
@@ -42,7 +44,7 @@ ad_status adi_student_write(const ad_student *student, const char *path)
     ADI_TRY_CLEANUP(adi_st_writer_create(a, &w));
     ADI_TRY_CLEANUP(write_metadata(student, w));
     for (int32_t i = 0; adi_student_module(student, i); i++) {
-        adi_student_prefix(i, prefix, sizeof prefix);
+        adi_student_prefix(student->options.kind, i, prefix, sizeof prefix);
         ADI_TRY_CLEANUP(adi_module_write(adi_student_module(student, i), prefix, w, &keep));
     }
     ADI_TRY_CLEANUP(adi_st_writer_save(w, path));
@@ -55,7 +57,8 @@ cleanup:
 /* What the file says of itself, through the same door as a user's options. */
 static ad_status options_of(const adi_safetensors *file, ad_student_options *o)
 {
-    static const char *const keys[] = {"kind", "layers", "unet_head", "unet_depth", "unet_convs", "seed"};
+    static const char *const keys[] = {"kind", "layers", "unet_head", "unet_depth", "unet_convs", "seed", "mode", "flow_blocks",
+                                       "flow_hidden", "student_blocks", "student_hidden", "positions", "alpha", "leaky"};
     char name[64];
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         snprintf(name, sizeof name, META "%s", keys[i]);
@@ -108,6 +111,62 @@ static ad_status read_net(ad_student *s, const adi_safetensors *file)
     return adi_module_read(s->net, file, "student.", NULL, NULL);
 }
 
+/* coupling.K.rN to module_list.(3 + 2K).sN */
+static int32_t list_name(const void *user, const char *node, const char *suffix, char *out, size_t size)
+{
+    const char *prefix = user;
+    char *end;
+    if (strncmp(node, "coupling.", 9) != 0)
+        return 0;
+    const long k = strtol(node + 9, &end, 10);
+    if (end == node + 9 || strncmp(end, ".r", 2) != 0)
+        return 0;
+    const int n = snprintf(out, size, "%smodule_list.%ld.s%s.%s", prefix, 3 + 2 * k, end + 2, suffix);
+    return n > 0 && (size_t)n < size;
+}
+
+static ad_status read_flow(ad_student *s, const adi_safetensors *file)
+{
+    static const char *const prefixes[] = {"flow.", "teacher.", "", "net.", "teacher.net.", "module.", "model."};
+    char name[64];
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+        snprintf(name, sizeof name, "%smodule_list.3.s1.conv1.weight", prefixes[i]);
+        if (adi_st_find(file, name))
+            return adi_module_read(s->flow, file, NULL, list_name, prefixes[i]);
+        snprintf(name, sizeof name, "%scoupling.0.r1.conv1.weight", prefixes[i]);
+        if (adi_st_find(file, name))
+            return adi_module_read(s->flow, file, prefixes[i], NULL, NULL);
+    }
+    return adi_module_read(s->flow, file, "flow.", NULL, NULL);
+}
+
+static ad_status read_ast_student(ad_student *s, const adi_safetensors *file)
+{
+    static const char *const prefixes[] = {"student.", "", "net.", "student.net.", "module.", "model."};
+    char name[64];
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+        snprintf(name, sizeof name, "%sres.0.l1.weight", prefixes[i]);
+        if (adi_st_find(file, name))
+            return adi_module_read(s->net, file, prefixes[i], NULL, NULL);
+    }
+    return adi_module_read(s->net, file, "student.", NULL, NULL);
+}
+
+static ad_status read_modules(ad_student *s, const adi_safetensors *file)
+{
+    char prefix[16];
+    if (s->flow) {
+        ADI_TRY(read_flow(s, file));
+        return read_ast_student(s, file);
+    }
+    ADI_TRY(read_net(s, file));
+    for (int32_t i = 1; adi_student_module(s, i); i++) {
+        adi_student_prefix(s->options.kind, i, prefix, sizeof prefix);
+        ADI_TRY(adi_module_read(adi_student_module(s, i), file, prefix, NULL, NULL));
+    }
+    return AD_OK;
+}
+
 static ad_status check_kind(const adi_safetensors *file)
 {
     const char *kind = adi_st_meta(file, "adfeat.kind"), *format = adi_st_meta(file, "adfeat.format");
@@ -156,19 +215,17 @@ ad_status adi_student_read(ad_backbone *teacher, const adi_safetensors *file,
         o = *options;
     else
         ADI_TRY(options_of(file, &o));
-    ad_status status = adi_student_make(teacher, &o, &s);
+    int64_t values = 0;
+    for (int32_t i = 0; i < adi_st_count(file); i++)
+        values += adi_st_at(file, i)->count;
+    ad_status status = adi_student_make_within(teacher, &o, values, &s);
     if (status == AD_ERR_INVALID_ARGUMENT && !options) /* a layer that this teacher does not have */
         status = adi_fail_prefix(AD_ERR_MISMATCH, "the student's metadata: ");
     ADI_TRY(status);
     warn_of_other_teacher(s, file);
     status = read_epochs(s, file);
     if (status == AD_OK)
-        status = read_net(s, file);
-    for (int32_t i = 1; status == AD_OK && adi_student_module(s, i); i++) {
-        char prefix[16];
-        adi_student_prefix(i, prefix, sizeof prefix);
-        status = adi_module_read(adi_student_module(s, i), file, prefix, NULL, NULL);
-    }
+        status = read_modules(s, file);
     if (status == AD_OK)
         *out_student = s;
     else

@@ -5,59 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/options.h"
+#include "vision/depth.h"
 
 #define DEFAULT_LAYERS "layer1,layer2,layer3"
-
-static const char *const kind_words[] = {"stfpm", "stfpm_unet"};
-static const char *const head_words[] = {"none", "conv1x1"};
-
-void ad_student_options_init(ad_student_options *options, size_t struct_size)
-{
-    const ad_student_options defaults = {.struct_size = sizeof defaults, .unet_depth = 2};
-    adi_options_init(options, struct_size, &defaults, sizeof defaults);
-}
-
-ad_status adi_student_set(void *full, const char *key, const char *value)
-{
-    ad_student_options *o = full;
-    if (strcmp(key, "kind") == 0)
-        return adi_text_choice(key, value, kind_words, 2, &o->kind);
-    if (strcmp(key, "layers") == 0) {
-        o->layers = value;
-        return AD_OK;
-    }
-    if (strcmp(key, "seed") == 0)
-        return adi_text_uint64(key, value, 0, UINT32_MAX, &o->seed);
-    if (strcmp(key, "unet_head") == 0)
-        return adi_text_choice(key, value, head_words, 2, &o->unet_head);
-    if (strcmp(key, "unet_depth") == 0)
-        return adi_text_int(key, value, 1, 2, &o->unet_depth);
-    if (strcmp(key, "unet_convs") == 0)
-        return adi_text_int(key, value, 0, 2, &o->unet_convs);
-    return adi_fail(AD_ERR_INVALID_ARGUMENT,
-                    "no option '%s': there are kind, layers, seed, unet_head, unet_depth, unet_convs", key);
-}
-
-ad_status ad_student_options_set(ad_student_options *options, const char *key, const char *value)
-{
-    ADI_CHECK_ARG(options && key && value, "ad_student_options_set: an argument is NULL");
-    ad_student_options full;
-    ad_student_options_init(&full, sizeof full);
-    return adi_options_set(options, &full, sizeof full, "ad_student_options", adi_student_set, key, value);
-}
-
-static ad_status check_options(const ad_student_options *o)
-{
-    ADI_CHECK_ARG(o->kind >= AD_STUDENT_STFPM && o->kind <= AD_STUDENT_STFPM_UNET,
-                  "kind is %d, no such ad_student_kind", o->kind);
-    ADI_CHECK_ARG(o->seed <= UINT32_MAX, "seed is %" PRIu64 ", at most 2^32 - 1 is possible", o->seed);
-    ADI_CHECK_ARG(o->unet_head >= AD_UNET_HEAD_NONE && o->unet_head <= AD_UNET_HEAD_CONV1X1,
-                  "unet_head is %d, no such ad_unet_head", o->unet_head);
-    ADI_CHECK_ARG(o->unet_depth >= 1 && o->unet_depth <= 2, "unet_depth is %d, 1 or 2 is possible", o->unet_depth);
-    ADI_CHECK_ARG(o->unet_convs >= 0 && o->unet_convs <= 2, "unet_convs is %d, 1 or 2 is possible", o->unet_convs);
-    return AD_OK;
-}
+#define DEFAULT_LAYER  "layer3"
 
 /* The options in full, with their strings copied. */
 static ad_status settle(ad_student *s, const ad_student_options *options)
@@ -65,14 +16,20 @@ static ad_status settle(ad_student *s, const ad_student_options *options)
     const ad_context *context = s->teacher->context;
     const adi_graph *g = s->teacher->network->graph;
     int32_t taps[ADI_MAX_LAYERS], count = 0;
+    const int ast = options->kind == AD_STUDENT_AST, depth = ast && options->mode != AD_AST_RGB;
     s->options = *options;
     if (!s->options.layers)
-        s->options.layers = adi_graph_hint(g, "stfpm.layers");
+        s->options.layers = adi_graph_hint(g, ast ? "ast.layers" : "stfpm.layers");
     if (!s->options.layers)
-        s->options.layers = DEFAULT_LAYERS;
+        s->options.layers = ast ? DEFAULT_LAYER : DEFAULT_LAYERS;
     if (!s->options.unet_convs)
         s->options.unet_convs = s->options.unet_head == AD_UNET_HEAD_CONV1X1 ? 1 : 2;
+    if (!s->options.flow_hidden) /* of MVTec AD and of MVTec 3D-AD, as published */
+        s->options.flow_hidden = depth ? 64 : 1024;
+    if (s->options.alpha == 0.0)
+        s->options.alpha = depth ? 1.9 : 3.0;
     ADI_TRY(adi_layers_parse(g, s->options.layers, taps, &count));
+    ADI_CHECK_ARG(!ast || count == 1, "%d layers, a student of kind ast takes one", count);
     ADI_CHECK_ARG(count <= ADI_STUDENT_MAX_LAYERS, "%d layers, at most %d are possible", count,
                   ADI_STUDENT_MAX_LAYERS);
     for (int32_t i = 0; i < count; i++) {
@@ -99,25 +56,55 @@ adi_unet_options adi_student_unet_options(const ad_student *s, int32_t layer)
                               .convs = s->options.unet_convs};
 }
 
+/* A module of a text, which is freed, with all of its taps. */
+static ad_status module_of(const adi_allocator *a, char *text, adi_module **out_module)
+{
+    static const int32_t taps[2] = {0, 1};
+    adi_graph *graph = NULL;
+    ad_status status = adi_graph_read(a, text, strlen(text), &graph);
+    adi_free(a, text);
+    if (status == AD_OK)
+        status = adi_module_create(graph, taps, graph->tap_count, out_module);
+    return status;
+}
+
 static ad_status make_unet(const ad_student *s, int32_t index, adi_module **out_module)
 {
     const adi_allocator *a = &s->teacher->context->allocator;
     const adi_unet_options options = adi_student_unet_options(s, index);
     char *text = NULL;
-    adi_graph *graph = NULL;
-    const int32_t out = 0;
     ADI_TRY(adi_unet_graph_text(a, &options, &text));
-    ad_status status = adi_graph_read(a, text, strlen(text), &graph);
-    adi_free(a, text);
-    if (status == AD_OK)
-        status = adi_module_create(graph, &out, 1, out_module);
-    return status;
+    return module_of(a, text, out_module);
 }
 
-static ad_status make_modules(ad_student *s)
+static ad_status make_ast(ad_student *s, int64_t values)
+{
+    const adi_allocator *a = &s->teacher->context->allocator;
+    const adi_graph *teacher = s->teacher->network->graph;
+    const ad_student_options *o = &s->options;
+    const int64_t features = teacher->nodes[teacher->taps[s->taps[0]].node].out_channels;
+    const int64_t depth = ADI_DEPTH_UNSHUFFLE * ADI_DEPTH_UNSHUFFLE;
+    const adi_ast_arch arch = {.channels = (int32_t)((o->mode == AD_AST_DEPTH ? 0 : features)
+                                                     + (o->mode == AD_AST_RGB ? 0 : depth)),
+                               .positions = o->positions, .flow_blocks = o->flow_blocks,
+                               .flow_hidden = o->flow_hidden, .student_blocks = o->student_blocks,
+                               .student_hidden = o->student_hidden, .alpha = o->alpha, .slope = o->leaky};
+    char *text = NULL;
+    if (adi_ast_weights(&arch) > values)
+        return adi_fail(AD_ERR_MISMATCH, "the student's networks have %" PRId64 " weights, the file holds %" PRId64 " values",
+                        adi_ast_weights(&arch), values);
+    ADI_TRY(adi_ast_flow_text(a, &arch, &text));
+    ADI_TRY(module_of(a, text, &s->flow));
+    ADI_TRY(adi_ast_student_text(a, &arch, &text));
+    return module_of(a, text, &s->net);
+}
+
+static ad_status make_modules(ad_student *s, int64_t values)
 {
     const adi_graph *teacher = s->teacher->network->graph;
     adi_graph *graph = NULL;
+    if (s->options.kind == AD_STUDENT_AST)
+        return make_ast(s, values);
     ADI_TRY(adi_graph_read(&s->teacher->context->allocator, teacher->text, strlen(teacher->text), &graph));
     ADI_TRY(adi_module_create(graph, s->taps, s->tap_count, &s->net));
     for (int32_t i = 0; s->options.kind == AD_STUDENT_STFPM_UNET && i < s->tap_count; i++)
@@ -127,7 +114,13 @@ static ad_status make_modules(ad_student *s)
 
 ad_status adi_student_make(ad_backbone *teacher, const ad_student_options *options, ad_student **out_student)
 {
-    ADI_TRY(check_options(options));
+    return adi_student_make_within(teacher, options, INT64_MAX, out_student);
+}
+
+ad_status adi_student_make_within(ad_backbone *teacher, const ad_student_options *options, int64_t values,
+                                  ad_student **out_student)
+{
+    ADI_TRY(adi_student_check(options));
     ad_student *s = adi_calloc(&teacher->context->allocator, 1, sizeof *s);
     if (!s)
         return adi_fail_memory();
@@ -135,7 +128,7 @@ ad_status adi_student_make(ad_backbone *teacher, const ad_student_options *optio
     s->teacher = adi_backbone_retain(teacher);
     ad_status status = settle(s, options);
     if (status == AD_OK)
-        status = make_modules(s);
+        status = make_modules(s, values);
     if (status == AD_OK)
         *out_student = s;
     else
@@ -155,6 +148,7 @@ void adi_student_release(ad_student *student)
         return;
     ad_backbone *teacher = student->teacher;
     const adi_allocator *a = &teacher->context->allocator;
+    adi_module_destroy(student->flow);
     adi_module_destroy(student->net);
     for (int32_t i = 0; i < ADI_STUDENT_MAX_LAYERS; i++)
         adi_module_destroy(student->unets[i]);
@@ -163,40 +157,20 @@ void adi_student_release(ad_student *student)
     ad_backbone_destroy(teacher);
 }
 
-const char *adi_student_option(const ad_student *student, int32_t index, char *value)
-{
-    static const char *const keys[] = {"kind", "layers", "unet_head", "unet_depth", "unet_convs"};
-    const ad_student_options *o = &student->options;
-    const int32_t count = o->kind == AD_STUDENT_STFPM_UNET ? 5 : 2; /* a plain student has no U-Nets to speak of */
-    if (index >= count)
-        return NULL;
-    switch (index) {
-    case 0:
-        snprintf(value, ADI_OPTION_TEXT, "%s", kind_words[o->kind]);
-        break;
-    case 1:
-        snprintf(value, ADI_OPTION_TEXT, "%s", o->layers);
-        break;
-    case 2:
-        snprintf(value, ADI_OPTION_TEXT, "%s", head_words[o->unet_head]);
-        break;
-    default:
-        snprintf(value, ADI_OPTION_TEXT, "%d", index == 3 ? o->unet_depth : o->unet_convs);
-        break;
-    }
-    return keys[index];
-}
-
 adi_module *adi_student_module(const ad_student *student, int32_t index)
 {
+    if (student->flow)
+        return index == 0 ? student->flow : index == 1 ? student->net : NULL;
     if (index == 0)
         return student->net;
     return index <= ADI_STUDENT_MAX_LAYERS ? student->unets[index - 1] : NULL;
 }
 
-void adi_student_prefix(int32_t index, char *out, size_t size)
+void adi_student_prefix(int32_t kind, int32_t index, char *out, size_t size)
 {
-    if (index == 0)
+    if (kind == AD_STUDENT_AST)
+        snprintf(out, size, index == 0 ? "flow." : "student.");
+    else if (index == 0)
         snprintf(out, size, "student.");
     else
         snprintf(out, size, "ae.%d.", index);

@@ -14,12 +14,15 @@ typedef struct running {
     const adi_fit_control *control;
     double began;   /* seconds */
     double done;    /* cost of the batches that this call has run */
-    int32_t resumed;
+    int32_t resumed, measured;
+    int32_t trial;  /* nothing has been trained yet: progress stays where it began */
     adi_batch_loss latest;
 } running;
 
 static int32_t batches_of(const adi_fit_loop *loop)
 {
+    if (loop->trainee->drops_rest && loop->train_count >= loop->batch)
+        return loop->train_count / loop->batch;
     return (loop->train_count + loop->batch - 1) / loop->batch;
 }
 
@@ -98,6 +101,8 @@ static double cost_left(const adi_fit_loop *loop)
 static double fraction(const running *r)
 {
     double total = 0.0;
+    if (r->trial)
+        return r->control->from;
     for (int32_t i = 0; i < r->loop->trainee->phase_count; i++)
         total += r->loop->trainee->phases[i].cost * r->loop->trainee->phases[i].epochs * batches_of(r->loop);
     const double from = r->control->from;
@@ -125,9 +130,9 @@ static int tell(const running *r, int32_t epoch_done)
         .phase = phase_of(loop)->name,
         .phase_index = (int32_t)p->phase,
         .phases = loop->trainee->phase_count,
-        .epoch = (int32_t)p->epoch + !epoch_done,
+        .epoch = (int32_t)fmin(p->epoch + !epoch_done, phase_of(loop)->epochs),
         .epochs = phase_of(loop)->epochs,
-        .batch = epoch_done ? batches_of(loop) : (int32_t)p->batch,
+        .batch = epoch_done ? batches_of(loop) : r->trial ? 0 : (int32_t)p->batch,
         .batches = batches_of(loop),
         .loss = epoch_done ? p->loss / images : r->latest.loss,
         .similarity = epoch_done ? p->similarity / images : r->latest.similarity,
@@ -137,7 +142,7 @@ static int tell(const running *r, int32_t epoch_done)
         .best_epoch = (int32_t)p->best_epoch,
         .resumed = r->resumed,
         .seconds = seconds,
-        .seconds_left = r->done > 0.0 ? seconds / r->done * cost_left(loop) : 0.0,
+        .seconds_left = r->done > 0.0 ? seconds / r->done * cost_left(loop) : r->measured ? cost_left(loop) : 0.0,
     };
     return o->train(o->user, &progress);
 }
@@ -258,6 +263,32 @@ static ad_status end_epoch(running *r)
     return AD_OK;
 }
 
+/* Costs of the phases that are left become seconds: of a batch that changes nothing, the second where two take less than
+ * WARM_UP seconds, since the first touches memory that was never used. */
+static ad_status measure(running *r)
+{
+    enum { WARM_UP = 5 };
+    adi_fit_loop *loop = r->loop;
+    adi_trainee *t = loop->trainee;
+    const adi_cancel cancel = {asked, r};
+    const int32_t count = loop->train_count < loop->batch ? loop->train_count : loop->batch;
+    r->trial = 1;
+    for (int32_t phase = (int32_t)loop->position.phase; phase < t->phase_count; phase++)
+        for (int round = 0; round < 2; round++) {
+            adi_batch_loss loss = {0};
+            const double began = 1e-3 * adi_now_ms();
+            ADI_TRY(t->gradients(t->self, phase, loop->train, count, &cancel, &loss));
+            t->phases[phase].cost = 1e-3 * adi_now_ms() - began;
+            if (t->phases[phase].cost > 0.5 * WARM_UP)
+                break;
+        }
+    r->measured = 1;
+    r->began = 1e-3 * adi_now_ms();
+    const int stop = tell(r, 0);
+    r->trial = 0;
+    return stop ? adi_fail(AD_ERR_CANCELLED, "the training was cancelled before its first batch") : AD_OK;
+}
+
 static ad_status save(const adi_fit_loop *loop, const running *r)
 {
     const char *dir = r->control->options->checkpoint_dir;
@@ -313,7 +344,9 @@ ad_status adi_fit_loop_run(adi_fit_loop *loop, const adi_fit_control *control)
     if (o->checkpoint_dir && o->resume)
         ADI_TRY(adi_checkpoint_load(loop->allocator, o->checkpoint_dir, loop->trainee, &loop->position,
                                     &r.resumed));
-    const ad_status status = run_phases(&r);
+    ad_status status = loop->trainee->measured && o->train && cost_left(loop) > 0.0 ? measure(&r) : AD_OK;
+    if (status == AD_OK)
+        status = run_phases(&r);
     if (status == AD_ERR_CANCELLED && o->checkpoint_dir) {
         char sentence[512]; /* what was cancelled is more worth saying than that a checkpoint was written */
         snprintf(sentence, sizeof sentence, "%s", ad_last_error_message());

@@ -1,6 +1,7 @@
 /* SGD and Adam. */
 #include "train/optimiser.h"
 
+#include <math.h>
 #include <string.h>
 
 int32_t adi_optimiser_states(const adi_optimiser_options *options)
@@ -56,4 +57,9 @@ ad_status adi_optimiser_step(adi_optimiser *o, const adi_kernels *kernels, int32
         return adi_fail(status, "the optimiser's step %lld failed in the backend", (long long)o->steps + 1);
     o->steps++;
     return AD_OK;
+}
+
+double adi_clip_scale(double squares, double limit)
+{
+    return fmin(1.0, limit / (sqrt(squares) + 1e-6));
 }

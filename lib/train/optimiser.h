@@ -30,5 +30,8 @@ void adi_optimiser_reset(adi_optimiser *o);
 /* gradients are multiplied by grad_scale first. */
 ad_status adi_optimiser_step(adi_optimiser *o, const adi_kernels *kernels, int32_t num_threads, float *values,
                              const float *gradients, double grad_scale);
+/* The factor that brings gradients whose squares have this sum to an L2 norm of at most `limit`, as PyTorch's
+ * clip_grad_norm_() has it. */
+double adi_clip_scale(double squares, double limit);
 
 #endif

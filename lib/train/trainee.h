@@ -41,6 +41,8 @@ typedef struct adi_trainee {
     void *self;
     adi_phase phases[ADI_TRAIN_MAX_PHASES];
     int32_t phase_count;
+    int32_t measured;   /* 1: a batch of each phase is timed before the first is trained */
+    int32_t drops_rest; /* 1: of an epoch only whole batches are used, if there is one */
     int32_t array_count, counter_count;
     adi_train_array arrays[ADI_TRAIN_MAX_ARRAYS];
     adi_train_counter counters[ADI_TRAIN_MAX_COUNTERS];

@@ -76,7 +76,7 @@ static inline void training_open_student(training_case *c, int32_t unets)
         training_ok(ad_student_options_set(&o, keys[i], adi_st_meta(c->golden, keys[i])));
     training_ok(adi_student_make(c->teacher, &o, &empty));
     for (int32_t i = 0; adi_student_module(empty, i); i++) {
-        adi_student_prefix(i, prefix, sizeof prefix);
+        adi_student_prefix(o.kind, i, prefix, sizeof prefix);
         seeded_module(&m, adi_student_module(empty, i)->graph, prefix, 2.0);
     }
     training_path(path, sizeof path, "student");
@@ -192,7 +192,7 @@ static inline const adi_module_param *training_find(const training_case *c, cons
     char prefix[16], other[160];
     for (int32_t i = 0; adi_student_module(c->student, i); i++) {
         const adi_module *m = adi_student_module(c->student, i);
-        adi_student_prefix(i, prefix, sizeof prefix);
+        adi_student_prefix(c->student->options.kind, i, prefix, sizeof prefix);
         for (int32_t p = 0; p < m->param_count; p++) {
             const adi_node *node = &m->graph->nodes[m->params[p].node];
             snprintf(other, sizeof other, "%s%s.%s", prefix, node->name,

@@ -69,15 +69,25 @@ static inline ad_backbone *mini_teacher(ad_context *context)
     return net;
 }
 
-/* kind: an ad_student_kind; with U-Nets of one pooling, which layers of 4 x 4 take. */
-static inline ad_student *mini_student(ad_backbone *teacher, int32_t kind, uint64_t seed)
+/* kind: an ad_student_kind; with U-Nets of one pooling, which layers of 4 x 4 take, and AST's networks narrow. */
+static inline ad_student_options mini_student_options(int32_t kind)
 {
     ad_student_options o;
-    ad_student *s = NULL;
     ad_student_options_init(&o, sizeof o);
     o.kind = kind;
-    o.seed = seed;
     o.unet_depth = 1;
+    o.flow_blocks = 2;
+    o.flow_hidden = o.student_hidden = 6;
+    o.student_blocks = 1;
+    o.positions = 4;
+    return o;
+}
+
+static inline ad_student *mini_student(ad_backbone *teacher, int32_t kind, uint64_t seed)
+{
+    ad_student_options o = mini_student_options(kind);
+    ad_student *s = NULL;
+    o.seed = seed;
     if (ad_student_create(teacher, &o, &s) != AD_OK)
         fail_msg("%s", ad_last_error_message());
     return s;

@@ -221,6 +221,43 @@ static inline ad_status tiny_stfpm(ad_student *student, const char *size, ad_fit
     return status ? status : ad_stfpm_fitter_create(student, &o, out);
 }
 
+/* The same for AST, whose networks are narrow here. */
+static inline ad_status tiny_ast_student(ad_backbone *net, int32_t mode, ad_student **out)
+{
+    ad_student_options o;
+    ad_student_options_init(&o, sizeof o);
+    o.kind = AD_STUDENT_AST;
+    o.layers = "deep";
+    o.mode = mode;
+    o.flow_blocks = 1;
+    o.flow_hidden = 6;
+    o.student_blocks = 1;
+    o.student_hidden = 6;
+    o.positions = 4;
+    return ad_student_create(net, &o, out);
+}
+
+static inline ad_status tiny_ast(ad_student *student, const char *size, ad_fitter **out)
+{
+    ad_ast_options o;
+    ad_ast_options_init(&o, sizeof o);
+    o.teacher_epochs = o.student_epochs = 2;
+    o.batch = 2;
+    o.lr = 1e-3;
+    const ad_status status = ad_ast_options_set(&o, "size", size);
+    return status ? status : ad_ast_fitter_create(student, &o, out);
+}
+
+static inline ad_status tiny_ast_fitter(ad_backbone *net, int32_t mode, const char *size, ad_fitter **out)
+{
+    ad_student *student = NULL;
+    ad_status status = tiny_ast_student(net, mode, &student);
+    if (status == AD_OK)
+        status = tiny_ast(student, size, out);
+    ad_student_destroy(student);
+    return status;
+}
+
 /* A fitter that is its student's only owner. */
 static inline ad_status tiny_stfpm_fitter(ad_backbone *net, int32_t kind, const char *size, ad_fitter **out)
 {

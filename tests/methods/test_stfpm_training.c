@@ -180,7 +180,7 @@ static void bad_options(void **state)
     REFUSED(weight_decay, -1e-9, "weight_decay is -1e-09");
     REFUSED(clip_norm, -0.5, "clip_norm is -0.5, -1, 0 or more is possible");
     REFUSED(validation_share, 1.0, "validation_share is 1");
-    REFUSED(seed, UINT64_C(1) << 32, "seed is 4.29497e+09");
+    REFUSED(seed, UINT64_C(1) << 32, "seed is 4294967296, 0 to 4294967295 is possible");
     REFUSED(combine_at, 5000, "combine_at is 5000");
     REFUSED(layer_weights, "1,1", "layer_weights: '1,1' is not a number for each of 3 layers");
     REFUSED(layer_weights, "1,1,1,1", "layer_weights");

@@ -34,6 +34,7 @@ static ad_status make_context(fault_alloc *faults, ad_context **out)
 {
     ad_context_options co;
     ad_context_options_init(&co, sizeof co);
+    co.num_threads = 1; /* waking others is most of what such small networks would do */
     co.alloc = fault_alloc_get;
     co.free = fault_alloc_put;
     co.alloc_user = faults;
@@ -101,12 +102,36 @@ static int stop(void *user, const ad_train_progress *p)
     return p->epoch == 2 && !p->epoch_done;
 }
 
+/* The student of a kind, by its name, and its fitter. */
+static ad_status make_student(ad_backbone *net, const char *kind, ad_student **out)
+{
+    return strcmp(kind, "stfpm") == 0        ? tiny_student(net, AD_STUDENT_STFPM, out)
+           : strcmp(kind, "stfpm_unet") == 0 ? tiny_student(net, AD_STUDENT_STFPM_UNET, out)
+                                             : tiny_ast_student(net, AD_AST_COMBI, out);
+}
+
+static ad_status make_student_fitter(ad_student *student, const char *kind, ad_fitter **out)
+{
+    return strcmp(kind, "ast") == 0 ? tiny_ast(student, "8", out) : tiny_stfpm(student, "8", out);
+}
+
+/* Frames are made once, which would be a third of all the time. */
+static int prepared(void *user, int64_t index, ad_image *out_image)
+{
+    static ad_image views[5];
+    tiny_frame *frames = user;
+    if (!views[index].pixels)
+        views[index] = tiny_rgbd(&frames[index], index, 0);
+    *out_image = views[index];
+    return 0;
+}
+
 /* The way of a student: trained until it is cancelled, saved, loaded, and trained to the end from the
  * checkpoint. */
-static ad_status run_student(objects *o, fault_alloc *faults, int32_t kind)
+static ad_status run_student(objects *o, fault_alloc *faults, const char *kind)
 {
     static float heat[TINY_SIDE * TINY_SIDE];
-    static uint8_t pixels[TINY_PIXELS];
+    static tiny_frame frames[5];
     const ad_map map = AD_MAP_INIT(heat, TINY_SIDE, TINY_SIDE, TINY_SIDE * sizeof(float));
     float score;
     ad_fit_options fit;
@@ -118,19 +143,19 @@ static ad_status run_student(objects *o, fault_alloc *faults, int32_t kind)
     embed.embed_backbone = 1;
     ad_status s = AD_OK;
     ad_image view;
-    tiny_callback(pixels, 3, &view);
+    prepared(frames, 3, &view);
     TRY(make_context(faults, &o->context));
     TRY(tiny_open(o->context, weights, &o->net));
-    TRY(ad_dataset_from_callback(o->context, tiny_callback, pixels, 5, &o->good));
-    TRY(tiny_student(o->net, kind, &o->student));
-    TRY(tiny_stfpm(o->student, "8", &o->fit));
+    TRY(ad_dataset_from_callback(o->context, prepared, frames, 5, &o->good));
+    TRY(make_student(o->net, kind, &o->student));
+    TRY(make_student_fitter(o->student, kind, &o->fit));
     TRY(ad_fit(o->fit, o->good, &fit, &o->scorer));
     assert_int_not_equal(s, AD_OK);
     if (s == AD_ERR_CANCELLED)
         s = AD_OK;
     TRY(ad_student_save(o->student, student_file));
     TRY(ad_student_load(o->net, student_file, NULL, &o->read));
-    TRY(tiny_stfpm(o->read, "8", &o->other));
+    TRY(make_student_fitter(o->read, kind, &o->other));
     fit.train = NULL;
     fit.resume = 1;
     TRY(ad_fit(o->other, o->good, &fit, &o->scorer));
@@ -162,15 +187,13 @@ static void release(objects *o)
 static void every_allocation_can_fail(void **state)
 {
     (void)state;
-    static const char *const kinds[] = {"none", "npca:0.8", "padim", "stfpm", "stfpm_unet"};
-    for (int r = 0; r < 5; r++) {
+    static const char *const kinds[] = {"none", "npca:0.8", "padim", "stfpm", "stfpm_unet", "ast"};
+    for (int r = 0; r < 6; r++) {
         long failures = 0;
         for (long n = 1;; n++) {
             fault_alloc faults = {.fail_at = n};
             objects o = {0};
-            const ad_status status =
-                r < 3 ? run(&o, &faults, kinds[r])
-                      : run_student(&o, &faults, r == 3 ? AD_STUDENT_STFPM : AD_STUDENT_STFPM_UNET);
+            const ad_status status = r < 3 ? run(&o, &faults, kinds[r]) : run_student(&o, &faults, kinds[r]);
             if (status != AD_OK) {
                 if (status != AD_ERR_OUT_OF_MEMORY || !strstr(ad_last_error_message(), "out of memory"))
                     fail_msg("allocation %ld: %s, '%s'", n, ad_status_name(status),

@@ -64,12 +64,13 @@ int posix_memalign(void **p, size_t alignment, size_t n)
 static void scoring_allocates_nothing(void **state)
 {
     (void)state;
-    static const char *const kinds[] = {"none", "npca:0.8", "padim", "stfpm", "stfpm_unet"};
-    static const char *const crops[] = {"0", "24", "24", "0", "0"};
+    static const char *const kinds[] = {"none", "npca:0.8", "padim", "stfpm", "stfpm_unet", "rgb", "depth", "combi"};
+    static const char *const crops[] = {"0", "24", "24", "0", "0", "0", "0", "0"};
+    enum { STFPM = 3, AST = 5, KINDS = 8 };
     static float heat[TINY_SIDE * TINY_SIDE];
     char *weights = tiny_path("weights");
     assert_int_equal(tiny_weights(weights, ""), 0);
-    for (int r = 0; r < 5; r++) {
+    for (int r = 0; r < KINDS; r++) {
         fault_alloc counter = {0};
         ad_context_options co;
         ad_context_options_init(&co, sizeof co);
@@ -81,7 +82,7 @@ static void scoring_allocates_nothing(void **state)
         ad_dataset *good = NULL;
         ad_fitter *fit = NULL;
         ad_scorer *scorer = NULL;
-        uint8_t pixels[TINY_PIXELS];
+        static tiny_frame frame;
         ad_gaussian_options o;
         ad_gaussian_options_init(&o, sizeof o);
         ad_padim_options p;
@@ -94,19 +95,19 @@ static void scoring_allocates_nothing(void **state)
         assert_int_equal(ad_gaussian_options_set(&o, "blur_sigma", "2"), AD_OK);
         assert_int_equal(ad_context_create(&co, &context), AD_OK);
         assert_int_equal(tiny_open(context, weights, &net), AD_OK);
-        assert_int_equal(ad_dataset_from_callback(context, tiny_callback, pixels, 20, &good), AD_OK);
+        assert_int_equal(ad_dataset_from_callback(context, tiny_rgbd_callback, &frame, 20, &good), AD_OK);
         assert_int_equal(
-            r > 2   ? tiny_stfpm_fitter(net, r == 3 ? AD_STUDENT_STFPM : AD_STUDENT_STFPM_UNET, "16", &fit)
-            : padim ? ad_padim_fitter_create(net, &p, &fit)
-                    : ad_gaussian_fitter_create(net, &o, &fit),
+            r >= AST     ? tiny_ast_fitter(net, r - AST, "16", &fit)
+            : r >= STFPM ? tiny_stfpm_fitter(net, r == STFPM ? AD_STUDENT_STFPM : AD_STUDENT_STFPM_UNET, "16", &fit)
+            : padim      ? ad_padim_fitter_create(net, &p, &fit)
+                         : ad_gaussian_fitter_create(net, &o, &fit),
             AD_OK);
         assert_int_equal(ad_fit(fit, good, NULL, &scorer), AD_OK);
         const ad_map map = AD_MAP_INIT(heat, TINY_SIDE, TINY_SIDE, TINY_SIDE * sizeof(float));
         long ours = 0, theirs = 0;
         for (int64_t i = 0; i < 10; i++) {
-            ad_image image;
+            const ad_image image = tiny_rgbd(&frame, i, 0);
             float score;
-            tiny_callback(pixels, i, &image);
             if (i == 1) { /* after the first call */
                 ours = atomic_load(&counter.calls);
                 theirs = atomic_load(&mallocs);

@@ -30,6 +30,10 @@ static ad_status make_fitter(ad_backbone *net, const char *method, ad_fitter **o
         return tiny_stfpm_fitter(net, AD_STUDENT_STFPM, "32", out);
     if (strcmp(method, "stfpm_unet") == 0)
         return tiny_stfpm_fitter(net, AD_STUDENT_STFPM_UNET, "32", out);
+    if (strcmp(method, "ast") == 0)
+        return tiny_ast_fitter(net, AD_AST_RGB, "32", out);
+    if (strcmp(method, "ast_combi") == 0)
+        return tiny_ast_fitter(net, AD_AST_COMBI, "32", out);
     if (strcmp(method, "gaussian") == 0)
         return ad_gaussian_fitter_create(net, NULL, out);
     ad_padim_options p;
@@ -40,7 +44,7 @@ static ad_status make_fitter(ad_backbone *net, const char *method, ad_fitter **o
 static ad_scorer *fit_with(const char *method, int32_t num_threads, const char *weights, ad_context **out_context,
                            ad_backbone **out_net)
 {
-    static uint8_t pixels[TINY_PIXELS];
+    static tiny_frame frame;
     ad_context_options o;
     ad_context_options_init(&o, sizeof o);
     o.num_threads = num_threads;
@@ -49,7 +53,7 @@ static ad_scorer *fit_with(const char *method, int32_t num_threads, const char *
     ad_scorer *scorer = NULL;
     assert_int_equal(ad_context_create(&o, out_context), AD_OK);
     assert_int_equal(tiny_open(*out_context, weights, out_net), AD_OK);
-    assert_int_equal(ad_dataset_from_callback(*out_context, tiny_callback, pixels, 30, &good), AD_OK);
+    assert_int_equal(ad_dataset_from_callback(*out_context, tiny_rgbd_callback, &frame, 30, &good), AD_OK);
     assert_int_equal(make_fitter(*out_net, method, &fit), AD_OK);
     assert_int_equal(ad_fit(fit, good, NULL, &scorer), AD_OK);
     ad_fitter_destroy(fit);
@@ -89,6 +93,16 @@ static int set_up_stfpm_unet(void **state)
     return set_up_method(state, "stfpm_unet");
 }
 
+static int set_up_ast(void **state)
+{
+    return set_up_method(state, "ast");
+}
+
+static int set_up_ast_combi(void **state)
+{
+    return set_up_method(state, "ast_combi");
+}
+
 static int tear_down(void **state)
 {
     fixture *f = *state;
@@ -103,9 +117,8 @@ static int tear_down(void **state)
 
 static int score_image(ad_scorer *scorer, int64_t i, results *r)
 {
-    uint8_t pixels[TINY_PIXELS];
-    tiny_image(pixels, 100 + i, i & 1);
-    const ad_image image = AD_IMAGE_INIT(AD_PIXEL_RGB8, pixels, TINY_SIDE, TINY_SIDE, TINY_SIDE * 3);
+    tiny_frame frame;
+    const ad_image image = tiny_rgbd(&frame, 100 + i, (int)(i & 3));
     const ad_map map = AD_MAP_INIT(r->maps[i], TINY_SIDE, TINY_SIDE, TINY_SIDE * sizeof(float));
     return ad_anomaly_map(scorer, &image, &map, &r->scores[i]) != AD_OK;
 }
@@ -243,5 +256,7 @@ int main(void)
     return cmocka_run_group_tests_name("threads", tests, set_up, tear_down)
            + cmocka_run_group_tests_name("threads with padim", scorer_tests, set_up_padim, tear_down)
            + cmocka_run_group_tests_name("threads with stfpm", scorer_tests, set_up_stfpm, tear_down)
-           + cmocka_run_group_tests_name("threads with stfpm_unet", scorer_tests, set_up_stfpm_unet, tear_down);
+           + cmocka_run_group_tests_name("threads with stfpm_unet", scorer_tests, set_up_stfpm_unet, tear_down)
+           + cmocka_run_group_tests_name("threads with ast", scorer_tests, set_up_ast, tear_down)
+           + cmocka_run_group_tests_name("threads with ast and depth", scorer_tests, set_up_ast_combi, tear_down);
 }

@@ -35,14 +35,15 @@ static inline int tear_down(void **state)
     return 0;
 }
 
-/* Every value another, running statistics included, as a training leaves them. */
+/* Every value another, running statistics included, as a training leaves them; but for a flow's permutations. */
 static inline void stir(ad_student *s)
 {
     uint64_t at = 0;
     for (int32_t i = 0; adi_student_module(s, i); i++) {
         adi_module *m = adi_student_module(s, i);
-        for (size_t k = 0; k < m->total; k++)
-            m->values[k] += (float)(0.1 * seeded_signed("stir", at++));
+        for (int32_t p = 0; p < m->param_count; p++)
+            for (size_t k = 0; k < m->params[p].count && m->graph->nodes[m->params[p].node].op != &adi_op_permute; k++)
+                m->values[m->params[p].offset + k] += (float)(0.1 * seeded_signed("stir", at++));
     }
     s->epochs_trained = 12345678901;
 }

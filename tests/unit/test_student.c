@@ -12,7 +12,7 @@
 static void seeded(void **state)
 {
     const fixture *f = *state;
-    for (int32_t kind = 0; kind < 2; kind++) {
+    for (int32_t kind = 0; kind < 3; kind++) {
         ad_student *a = mini_student(f->teacher, kind, 7), *b = mini_student(f->teacher, kind, 7);
         ad_student *c = mini_student(f->teacher, kind, 8), *d = mini_student(f->teacher, kind, UINT32_MAX);
         assert_true(same_student(a, b));
@@ -53,6 +53,30 @@ static void initial_values(void **state)
     ad_student_destroy(s);
 }
 
+/* Of a flow the gains are 0 and the permutations those of NumPy's seeds 0, 1, ..., whatever the seed. */
+static void initial_flow(void **state)
+{
+    const fixture *f = *state;
+    static const float first[8] = {6, 2, 1, 7, 3, 0, 5, 4}; /* numpy.random.seed(0); numpy.random.permutation(8) */
+    for (uint64_t seed = 0; seed < 3; seed++) {
+        ad_student *s = mini_student(f->teacher, AD_STUDENT_AST, seed);
+        int gains = 0, orders = 0;
+        for (int32_t i = 0; i < s->flow->param_count; i++) {
+            const adi_module_param *p = &s->flow->params[i];
+            const adi_node *n = &s->flow->graph->nodes[p->node];
+            const float *v = s->flow->values + p->offset;
+            for (size_t k = 0; n->op == &adi_op_gain && k < p->count; k++)
+                assert_true(v[k] == 0.0f);
+            if (n->op == &adi_op_permute && n->attrs.seed == 0)
+                assert_memory_equal(v, first, sizeof first);
+            gains += n->op == &adi_op_gain;
+            orders += n->op == &adi_op_permute;
+        }
+        assert_true(gains == 4 && orders == 2);
+        ad_student_destroy(s);
+    }
+}
+
 static void what_it_is(void **state)
 {
     const fixture *f = *state;
@@ -76,12 +100,21 @@ static void what_it_is(void **state)
     assert_int_equal(info.kind, AD_STUDENT_STFPM_UNET);
     assert_true(info.parameter_count > alone);
     ad_student_destroy(s);
+    s = mini_student(f->teacher, AD_STUDENT_AST, 9);
+    assert_int_equal(ad_student_get_info(s, &info), AD_OK);
+    assert_int_equal(info.kind, AD_STUDENT_AST);
+    assert_string_equal(info.layers, "layer3"); /* the default where the network says nothing */
+    /* two blocks of two networks, convolutions of 4 + 4 channels to 6 to 8 and a gain; the student from 4 + 8 to 6, a
+     * residual block, and to 8 */
+    assert_int_equal(info.parameter_count, 4 * (9 * 8 * 6 + 6 + 9 * 6 * 8 + 8 + 1)
+                                               + (9 * 12 * 6 + 6) + 2 * (9 * 6 * 6 + 6 + 2 * 6) + (9 * 6 * 8 + 8));
+    ad_student_destroy(s);
 }
 
 static void saved_and_loaded(void **state)
 {
     const fixture *f = *state;
-    for (int32_t kind = 0; kind < 2; kind++) {
+    for (int32_t kind = 0; kind < 3; kind++) {
         ad_student *a = mini_student(f->teacher, kind, 5), *b = NULL;
         stir(a);
         assert_int_equal(ad_student_save(a, f->path), AD_OK);
@@ -97,7 +130,7 @@ static void saved_and_loaded(void **state)
         assert_int_equal(y.epochs_trained, 12345678901);
         assert_int_equal(y.seed, 5);
         assert_int_equal(x.parameter_count, y.parameter_count);
-        assert_int_equal(b->options.unet_depth, kind ? 1 : 2); /* which a plain student has none of */
+        assert_int_equal(b->options.unet_depth, kind == AD_STUDENT_STFPM_UNET ? 1 : 2); /* others have none */
         assert_int_equal(ad_student_save(b, f->other), AD_OK);
         size_t n, m;
         uint8_t *one = file_bytes(f->path, &n), *two = file_bytes(f->other, &m);
@@ -122,7 +155,21 @@ static void bad_options(void **state)
         {"unet_head", "conv", "unet_head"},
         {"unet_depth", "3", "unet_depth"},
         {"unet_convs", "-1", "unet_convs"},
-        {"depth", "1", "no option 'depth': there are kind, layers, seed, unet_head, unet_depth, unet_convs"}};
+        {"mode", "rgbd", "option mode: 'rgbd' is none of rgb, depth, combi"},
+        {"flow_blocks", "0", "flow_blocks"},
+        {"flow_blocks", "17", "flow_blocks"},
+        {"flow_hidden", "8193", "flow_hidden"},
+        {"student_hidden", "0", "student_hidden"},
+        {"student_blocks", "0", "student_blocks"},
+        {"positions", "0", "positions"},
+        {"alpha", "-1", "alpha"},
+        {"alpha", "65", "alpha"},
+        {"leaky", "0", "leaky"},
+        {"leaky", "1.5", "leaky"},
+        {"preset", "stfpm", "ast_official"},
+        {"depth", "1", "no option 'depth': there are kind, seed, unet_head, unet_depth, unet_convs, mode, "
+         "flow_blocks, flow_hidden, "
+         "student_blocks, student_hidden, positions, alpha, leaky, layers, preset"}};
     ad_student_options o;
     ad_student *s = NULL;
     ad_student_options_init(&o, sizeof o);
@@ -142,15 +189,58 @@ static void bad_options(void **state)
         says(ad_student_create(f->teacher, &o, &s), AD_ERR_INVALID_ARGUMENT, part);             \
         assert_null(s);                                                                         \
     } while (0)
-    REFUSED(kind, 2, "kind is 2");
+    REFUSED(kind, 3, "kind is 3");
     REFUSED(kind, -1, "kind is -1");
     REFUSED(seed, (uint64_t)UINT32_MAX + 1, "seed is 4294967296");
     REFUSED(unet_head, 2, "unet_head is 2");
     REFUSED(unet_depth, 0, "unet_depth is 0");
     REFUSED(unet_convs, 3, "unet_convs is 3");
+    REFUSED(mode, 7, "mode is 7");
+    REFUSED(mode, -1, "mode is -1");
+    REFUSED(flow_blocks, 0, "flow_blocks is 0");
+    REFUSED(flow_hidden, -1, "flow_hidden is -1");
+    REFUSED(student_blocks, 17, "student_blocks is 17");
+    REFUSED(student_hidden, 0, "student_hidden is 0");
+    REFUSED(positions, 30, "positions is 30, a multiple of 4 is needed");
+    REFUSED(positions, 0, "positions is 0");
+    REFUSED(positions, 260, "positions is 260");
+    REFUSED(alpha, -1.0, "alpha is -1");
+    REFUSED(alpha, NAN, "alpha is nan");
+    REFUSED(alpha, 1e-9, "alpha is 1e-09, 0.001 to 64 is possible");
+    REFUSED(leaky, 0.0, "leaky is 0");
+    REFUSED(leaky, 2.0, "leaky is 2");
     REFUSED(layers, "layer1,nowhere", "nowhere");
     REFUSED(layers, "", "layer");
 #undef REFUSED
+    o = mini_student_options(AD_STUDENT_AST);
+    o.layers = "layer2,layer3";
+    says(ad_student_create(f->teacher, &o, &s), AD_ERR_INVALID_ARGUMENT, "2 layers, a student of kind ast takes one");
+    assert_null(s);
+    assert_int_equal(ad_student_options_set(&o, "preset", "ast_official"), AD_OK);
+    assert_true(o.leaky == 0.01);
+    assert_int_equal(ad_student_options_set(&o, "preset", "ast"), AD_OK);
+    assert_true(o.leaky == 0.2);
+}
+
+/* What is left to default depends on the mode. */
+static void defaults_of_ast(void **state)
+{
+    const fixture *f = *state;
+    for (int32_t mode = AD_AST_RGB; mode <= AD_AST_COMBI; mode++) {
+        ad_student_options o;
+        ad_student *s = NULL;
+        ad_student_options_init(&o, sizeof o);
+        assert_true(o.flow_blocks == 4 && o.student_blocks == 4 && o.student_hidden == 1024 && o.positions == 32);
+        o.kind = AD_STUDENT_AST;
+        o.mode = mode;
+        o.student_hidden = 4; /* which would be large */
+        o.student_blocks = 1;
+        o.flow_blocks = 1;
+        assert_int_equal(ad_student_create(f->teacher, &o, &s), AD_OK);
+        assert_int_equal(s->options.flow_hidden, mode ? 64 : 1024);
+        assert_true(s->options.alpha == (mode ? 1.9 : 3.0));
+        ad_student_destroy(s);
+    }
 }
 
 /* Eight layers and no more; a hint of the teacher's; a layer that its weights do not reach; an op without a way
@@ -256,9 +346,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(seeded),
         cmocka_unit_test(initial_values),
+        cmocka_unit_test(initial_flow),
         cmocka_unit_test(what_it_is),
         cmocka_unit_test(saved_and_loaded),
         cmocka_unit_test(bad_options),
+        cmocka_unit_test(defaults_of_ast),
         cmocka_unit_test(layers),
         cmocka_unit_test(lifetimes),
         cmocka_unit_test(null_arguments),

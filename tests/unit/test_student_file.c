@@ -95,18 +95,111 @@ static void names_of_others(void **state)
     ad_student_destroy(s);
 }
 
+/* "flow.coupling.1.r2.conv1.weight" to "module_list.5.s2.conv1.weight" behind one prefix, "student.res.0.l1.weight" behind
+ * another; without the permutations, which those files do not have. */
+static void as_lists(st_memory *m, const char *flow, const char *student)
+{
+    st_memory_remove_all(m, "flow.permute.");
+    for (int32_t i = 0; i < m->count; i++) {
+        char name[160];
+        int block = 0, which = 0, used = 0;
+        const char *own = m->entries[i].name;
+        if (sscanf(own, "flow.coupling.%d.r%d.%n", &block, &which, &used) == 2 && used)
+            snprintf(name, sizeof name, "%smodule_list.%d.s%d.%s", flow, 3 + 2 * block, which, own + used);
+        else
+            snprintf(name, sizeof name, "%s%s", student, own + strlen("student."));
+        memcpy(m->entries[i].name, name, sizeof name);
+    }
+}
+
+/* Networks of the authors of AST: two files put together, or one with either behind a name of its own. */
+static void names_of_other_flows(void **state)
+{
+    const fixture *f = *state;
+    static const char *const flows[] = {"net.", "teacher.net.", "", "teacher.", "module.", "model.", "flow."};
+    static const char *const students[] = {"net.", "student.net.", "", "student.", "module.", "model.", "student."};
+    ad_student_options o = mini_student_options(AD_STUDENT_AST);
+    o.flow_blocks = 4; /* as theirs, whose last has larger kernels: 3, 5, 7 and 9 */
+    ad_student *s = NULL, *loaded;
+    static const int64_t much[] = {200, 100};
+    assert_int_equal(ad_student_create(f->teacher, &o, &s), AD_OK);
+    stir(s);
+    for (int i = 0; i < 7; i++) {
+        char name[160];
+        st_memory m = tensors_of(f, s);
+        as_lists(&m, flows[i], students[i]);
+        snprintf(name, sizeof name, "%smodule_list.9.s2.conv1.weight", flows[i]);
+        assert_non_null(st_memory_find(&m, name));
+        assert_int_equal(st_memory_find(&m, name)->shape[2], 5);
+        st_memory_add(&m, "module_list.2.perm", ADI_F32, 2, much); /* what is more than needed does not matter */
+        if (load(f, &m, &o, &loaded) != AD_OK)
+            fail_msg("%d: %s", i, ad_last_error_message());
+        assert_true(same_student(s, loaded));
+        ad_student_destroy(loaded);
+        snprintf(name, sizeof name, "%smodule_list.5.s2.conv2.bias", flows[i]);
+        st_memory_remove(&m, name);
+        not_taken(f, &m, &o, AD_ERR_MISMATCH,
+                  "holds no tensor for 'coupling.1.r2.conv2.bias' of the student's ast_flow");
+        st_memory_free(&m);
+        m = tensors_of(f, s);
+        as_lists(&m, flows[i], students[i]);
+        st_memory_add(&m, "module_list.2.perm", ADI_F32, 2, much); /* with too few values for both, none would be named */
+        snprintf(name, sizeof name, "%sconv2.weight", students[i]);
+        st_memory_remove(&m, name);
+        not_taken(f, &m, &o, AD_ERR_MISMATCH, "holds no tensor for 'conv2.weight' of the student's ast_student");
+        o.flow_blocks = 5; /* one more than the file has */
+        not_taken(f, &m, &o, AD_ERR_MISMATCH, "holds no tensor for 'coupling.4.r2.conv1.weight'");
+        o.flow_blocks = 4;
+        st_memory_free(&m);
+    }
+    ad_student_destroy(s);
+}
+
+/* A permutation of the file's goes before that of the seed; one that is none is refused. */
+static void permutations(void **state)
+{
+    const fixture *f = *state;
+    const ad_student_options o = mini_student_options(AD_STUDENT_AST);
+    ad_student *s = mini_student(f->teacher, AD_STUDENT_AST, 2), *loaded;
+    st_memory m = tensors_of(f, s);
+    float *order = st_memory_find(&m, "flow.permute.1.index")->data;
+    const float first = order[0], last = order[7];
+    order[0] = last;
+    order[7] = first;
+    assert_int_equal(load(f, &m, &o, &loaded), AD_OK);
+    const adi_module_param *p = adi_module_find(loaded->flow, adi_graph_find_node(loaded->flow->graph, "permute.1"), 0);
+    assert_memory_equal(loaded->flow->values + p->offset, order, 8 * sizeof *order);
+    ad_student_destroy(loaded);
+    order[0] = first;
+    not_taken(f, &m, &o, AD_ERR_FORMAT, "permute 'permute.1': channel ");
+    order[7] = 0.5f;
+    not_taken(f, &m, &o, AD_ERR_FORMAT, "permute 'permute.1': entry 7 is 0.5, 0 to 7 is possible");
+    order[7] = 8.0f;
+    not_taken(f, &m, &o, AD_ERR_FORMAT, "permute 'permute.1': entry 7 is 8");
+    order[7] = NAN;
+    not_taken(f, &m, &o, AD_ERR_NUMERIC, "flow.permute.1.index");
+    st_memory_remove(&m, "flow.permute.1.index");
+    assert_int_equal(load(f, &m, &o, &loaded), AD_OK);
+    assert_true(same_student(s, loaded)); /* drawn again */
+    ad_student_destroy(loaded);
+    st_memory_free(&m);
+    ad_student_destroy(s);
+}
+
 static void every_tensor_is_needed(void **state)
 {
     const fixture *f = *state;
-    for (int32_t kind = 0; kind < 2; kind++) {
+    for (int32_t kind = 0; kind < 3; kind++) {
         ad_student *s = mini_student(f->teacher, kind, 2);
         st_memory all = tensors_of(f, s);
-        ad_student_options o;
-        ad_student_options_init(&o, sizeof o);
-        o.kind = kind;
-        o.unet_depth = 1;
-        for (int32_t i = 0; i < all.count; i++) {
+        const ad_student_options o = mini_student_options(kind);
+        const int32_t needed = all.count;
+        static const int64_t much[] = {200, 100};
+        st_memory_add(&all, "more", ADI_F32, 2, much); /* with too few values for all, none would be named */
+        for (int32_t i = 0; i < needed; i++) {
             const st_entry *e = &all.entries[i];
+            if (strncmp(e->name, "flow.permute.", 13) == 0)
+                continue; /* which follows from the seed */
             st_memory m = st_memory_copy(&all);
             const int unet = strncmp(e->name, "ae.", 3) == 0;
             const char *own = strchr(unet ? e->name + 3 : e->name, '.') + 1;
@@ -115,9 +208,10 @@ static void every_tensor_is_needed(void **state)
             snprintf(part, sizeof part, "holds no tensor for '%s' of the student's", own);
             not_taken(f, &m, &o, AD_ERR_MISMATCH, part);
             int64_t shape[5] = {1, 1, 1, 1, 1};
-            shape[0] = e->count; /* as many values, in one row or one dimension more */
+            const int gain = strstr(e->name, ".gamma") != NULL; /* one number has no shape: it becomes two */
+            shape[0] = e->count + gain; /* as many values, in one row or one dimension more */
             st_memory_add(&m, e->name, ADI_F32, e->ndim == 1 ? 2 : 1, shape);
-            snprintf(part, sizeof part, "tensor '%s' is [%lld%s], the student's", e->name, (long long)e->count,
+            snprintf(part, sizeof part, "tensor '%s' is [%lld%s], the student's", e->name, (long long)e->count + gain,
                      e->ndim == 1 ? ",1" : "");
             not_taken(f, &m, &o, AD_ERR_MISMATCH, part);
             st_memory_free(&m);
@@ -202,7 +296,7 @@ static void what_the_file_says(void **state)
         {"adfeat.format", NULL, AD_ERR_UNSUPPORTED, "the student's format is missing"},
         {"adfeat.architecture", "resnet18", AD_ERR_MISMATCH,
          "the student is a resnet18, its teacher here a mini"},
-        {"adfeat.student.kind", "ast", AD_ERR_FORMAT, "the student's metadata: option kind: 'ast' is none"},
+        {"adfeat.student.kind", "rd4ad", AD_ERR_FORMAT, "the student's metadata: option kind: 'rd4ad' is none"},
         {"adfeat.student.layers", "layer1,layer9", AD_ERR_MISMATCH,
          "the student's metadata: mini has no layer 'layer9'"},
         {"adfeat.student.unet_depth", "7", AD_ERR_FORMAT, "the student's metadata: option unet_depth"},
@@ -223,6 +317,37 @@ static void what_the_file_says(void **state)
     assert_int_equal(ad_student_load(f->teacher, f->path, NULL, &loaded), AD_OK);
     assert_true(same_student(s, loaded));
     ad_student_destroy(loaded);
+    ad_student_destroy(s);
+}
+
+static void what_the_file_of_a_flow_says(void **state)
+{
+    const fixture *f = *state;
+    static const struct {
+        const char *key, *value;
+        ad_status status;
+        const char *part;
+    } cases[] = {
+        {"adfeat.student.mode", "rgbd", AD_ERR_FORMAT, "the student's metadata: option mode: 'rgbd' is none of rgb"},
+        {"adfeat.student.mode", "combi", AD_ERR_MISMATCH, "the student's "},
+        {"adfeat.student.flow_blocks", "0", AD_ERR_FORMAT, "the student's metadata: option flow_blocks"},
+        {"adfeat.student.flow_blocks", "3", AD_ERR_MISMATCH, "the student's "},
+        {"adfeat.student.flow_hidden", "7", AD_ERR_MISMATCH, "the student's "},
+        {"adfeat.student.flow_hidden", "5", AD_ERR_MISMATCH, "the student's ast_flow expects [5,8,3,3]"},
+        {"adfeat.student.student_hidden", "7", AD_ERR_MISMATCH, "the student's "},
+        {"adfeat.student.student_hidden", "5", AD_ERR_MISMATCH, "the student's ast_student expects [5,12,3,3]"},
+        {"adfeat.student.positions", "30", AD_ERR_MISMATCH, "the student's metadata: positions is 30, a multiple of 4"},
+        {"adfeat.student.alpha", "-1", AD_ERR_FORMAT, "the student's metadata: option alpha"},
+        {"adfeat.student.leaky", "0", AD_ERR_FORMAT, "the student's metadata: option leaky"},
+        {"adfeat.student.layers", "layer2,layer3", AD_ERR_MISMATCH, "the student's metadata: 2 layers"},
+        {"adfeat.student.kind", "stfpm", AD_ERR_MISMATCH, "the student's mini expects"},
+    };
+    ad_student *s = mini_student(f->teacher, AD_STUDENT_AST, 2), *loaded = NULL;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        with_metadata(f, s, cases[i].key, cases[i].value);
+        says(ad_student_load(f->teacher, f->path, NULL, &loaded), cases[i].status, cases[i].part);
+        assert_null(loaded);
+    }
     ad_student_destroy(s);
 }
 
@@ -279,9 +404,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_of_others),
+        cmocka_unit_test(names_of_other_flows),
+        cmocka_unit_test(permutations),
         cmocka_unit_test(every_tensor_is_needed),
         cmocka_unit_test(values_that_are_none),
         cmocka_unit_test(what_the_file_says),
+        cmocka_unit_test(what_the_file_of_a_flow_says),
         cmocka_unit_test(damaged),
         cmocka_unit_test(with_options),
     };

@@ -102,6 +102,13 @@ class ad_padim_covariance(IntEnum):
 class ad_student_kind(IntEnum):
     AD_STUDENT_STFPM = 0
     AD_STUDENT_STFPM_UNET = 1
+    AD_STUDENT_AST = 2
+
+
+class ad_ast_mode(IntEnum):
+    AD_AST_RGB = 0
+    AD_AST_DEPTH = 1
+    AD_AST_COMBI = 2
 
 
 class ad_unet_head(IntEnum):
@@ -132,6 +139,29 @@ class ad_combine(IntEnum):
 class ad_rec_target(IntEnum):
     AD_REC_TARGET_STUDENT = 0
     AD_REC_TARGET_TEACHER = 1
+
+
+class ad_ast_mask(IntEnum):
+    AD_AST_MASK_AUTO = 0
+    AD_AST_MASK_NONE = 1
+    AD_AST_MASK_BINARY = 2
+    AD_AST_MASK_SOFT = 3
+
+
+class ad_ast_mask_norm(IntEnum):
+    AD_AST_MASK_NORM_FOREGROUND = 0
+    AD_AST_MASK_NORM_ALL = 1
+
+
+class ad_ast_score(IntEnum):
+    AD_AST_SCORE_STUDENT = 0
+    AD_AST_SCORE_TEACHER = 1
+
+
+class ad_ast_aggregate(IntEnum):
+    AD_AST_AGGREGATE_AUTO = 0
+    AD_AST_AGGREGATE_MEAN = 1
+    AD_AST_AGGREGATE_MAX = 2
 
 
 class ad_depth_corners(IntEnum):
@@ -258,7 +288,9 @@ class ad_padim_options(Structure):
 
 class ad_student_options(Structure):
     _fields_ = [("struct_size", c_uint32), ("kind", c_int32), ("layers", c_char_p), ("seed", c_uint64),
-                ("unet_head", c_int32), ("unet_depth", c_int32), ("unet_convs", c_int32), ("reserved", c_int32)]
+                ("unet_head", c_int32), ("unet_depth", c_int32), ("unet_convs", c_int32), ("reserved", c_int32),
+                ("mode", c_int32), ("flow_blocks", c_int32), ("flow_hidden", c_int32), ("student_blocks", c_int32),
+                ("student_hidden", c_int32), ("positions", c_int32), ("alpha", c_double), ("leaky", c_double)]
 
 
 class ad_student_info(Structure):
@@ -277,6 +309,17 @@ class ad_stfpm_options(Structure):
                 ("pretrain_epochs", c_int32), ("rec_target", c_int32), ("rec_stopgrad", c_int32),
                 ("reserved2", c_int32), ("pretrain_lr", c_double), ("unet_lr", c_double),
                 ("unet_weight_decay", c_double), ("rec_weight", c_double), ("sim_weight", c_double)]
+
+
+class ad_ast_options(Structure):
+    _fields_ = [("struct_size", c_uint32), ("teacher_epochs", c_int32), ("student_epochs", c_int32),
+                ("batch", c_int32), ("lr", c_double), ("weight_decay", c_double), ("clip_norm", c_double),
+                ("seed", c_uint64), ("mask", c_int32), ("mask_norm", c_int32), ("score", c_int32),
+                ("aggregate", c_int32), ("max_after_upsample", c_int32), ("mask_twice", c_int32),
+                ("validation_share", c_double), ("split_seed", c_uint64), ("feature_cache", c_uint64),
+                ("cache_file", c_uint64), ("cache_dir", c_char_p), ("memory_limit", c_uint64),
+                ("depth_threshold", c_double), ("depth_fill", c_int32), ("depth_fill_border", c_int32),
+                ("depth_corners", c_int32), ("depth_dilation", c_int32), ("preprocess", ad_preprocess)]
 
 
 class ad_aupro_options(Structure):
@@ -313,6 +356,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ad_image_read": (_status, [_handle, c_char_p, POINTER(ad_image)]),
     "ad_image_read_reduced": (_status, [_handle, c_char_p, c_int32, POINTER(ad_image)]),
     "ad_image_decode": (_status, [_handle, c_void_p, c_size_t, POINTER(ad_image)]),
+    "ad_image_read_depth": (_status, [_handle, c_char_p, c_double, POINTER(ad_image)]),
     "ad_image_release": (None, [POINTER(ad_image)]),
     "ad_image_write_png": (_status, [_handle, POINTER(ad_image), c_char_p]),
     # datasets
@@ -361,7 +405,6 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ad_scorer_load": (_status, [_handle, c_char_p, c_char_p, _out_handle]),
     "ad_scorer_load_onto": (_status, [_handle, c_char_p, _out_handle]),
     "ad_file_metadata": (_status, [_handle, c_char_p, ad_metadata_callback, c_void_p]),
-    "ad_image_read_depth": (_status, [_handle, c_char_p, c_double, POINTER(ad_image)]),
     "ad_scorer_retain": (_handle, [_handle]),
     "ad_scorer_destroy": (None, [_handle]),
     # methods
@@ -382,6 +425,9 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ad_stfpm_options_init": (None, [POINTER(ad_stfpm_options), c_size_t]),
     "ad_stfpm_options_set": (_status, [POINTER(ad_stfpm_options), c_char_p, c_char_p]),
     "ad_stfpm_fitter_create": (_status, [_handle, POINTER(ad_stfpm_options), _out_handle]),
+    "ad_ast_options_init": (None, [POINTER(ad_ast_options), c_size_t]),
+    "ad_ast_options_set": (_status, [POINTER(ad_ast_options), c_char_p, c_char_p]),
+    "ad_ast_fitter_create": (_status, [_handle, POINTER(ad_ast_options), _out_handle]),
     # metrics
     "ad_auroc": (_status, [c_void_p, c_void_p, c_size_t, POINTER(c_double)]),
     "ad_average_precision": (_status, [c_void_p, c_void_p, c_size_t, POINTER(c_double)]),

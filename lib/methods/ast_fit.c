@@ -1,0 +1,200 @@
+/* The fitter of AST: features are kept as they come; the flow, then the student are trained when the fit is finished. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "core/options.h"
+#include "methods/ast.h"
+#include "train/split.h"
+
+typedef struct ast_fit {
+    ad_student *student; /* owned reference */
+    adi_ast_config config;
+    adi_ast_data data;
+    float *record;                /* of the image that is added */
+    adi_ast_training *training;   /* NULL until one begins */
+    adi_fit_loop loop;
+    int32_t trained_images;       /* of the training that is there */
+    double normal_score, normal_map;
+} ast_fit;
+
+static void end_training(ast_fit *f)
+{
+    adi_fit_loop_free(&f->loop);
+    adi_ast_training_destroy(f->training);
+    f->training = NULL;
+}
+
+static void destroy_state(void *state)
+{
+    ast_fit *f = state;
+    if (!f)
+        return;
+    end_training(f);
+    adi_ast_data_free(&f->data);
+    ad_student *student = f->student;
+    const adi_allocator *a = &student->teacher->context->allocator;
+    adi_free(a, f->record);
+    adi_free(a, f);
+    adi_student_release(student);
+}
+
+static ad_status add(void *state, const adi_extractor *x, adi_workspace *w)
+{
+    ast_fit *f = state;
+    ADI_CHECK_ARG(f->data.count < INT32_MAX / 2, "%d images are too many", f->data.count);
+    float *weights = f->record + adi_ast_positions(&f->config) * f->config.channels;
+    ADI_TRY(adi_ast_gather(&f->config, x, w, f->record, weights));
+    return adi_ast_data_add(&f->data, f->record);
+}
+
+static ad_status merge(void *state, const void *other)
+{
+    (void)state;
+    (void)other;
+    return adi_fail(AD_ERR_UNSUPPORTED, "fits that train a student cannot be merged: add all images to one");
+}
+
+/* The plan of a batch that is never full would be memory for nothing, and all would be dropped. */
+static ad_status begin_training(ast_fit *f)
+{
+    const ad_ast_options *o = &f->config.o;
+    const adi_allocator *a = &f->student->teacher->context->allocator;
+    const int32_t held_out = adi_held_out_count(f->data.count, o->validation_share);
+    const int32_t images = f->data.count - held_out, batch = images < o->batch ? images : o->batch;
+    end_training(f);
+    if (images < 2)
+        return adi_fail(AD_ERR_STATE, "%d images leave %d to train on beside %d held out, at least 2 are needed",
+                        f->data.count, images < 0 ? 0 : images, held_out);
+    ADI_TRY(adi_ast_training_create(f->student, &f->config, &f->data, batch, &f->training));
+    const ad_status status = adi_fit_loop_init(&f->loop, a, &f->training->trainee, f->data.count, o->validation_share,
+                                               o->split_seed);
+    if (status != AD_OK) {
+        end_training(f);
+        return status;
+    }
+    f->loop.batch = batch;
+    f->loop.seed = o->seed;
+    f->trained_images = f->data.count;
+    return AD_OK;
+}
+
+/* What images score that were not trained on; where none were held out, those that were. */
+static ad_status find_normal(ast_fit *f)
+{
+    const adi_fit_loop *l = &f->loop;
+    return adi_ast_training_scores(f->training, l->held_out_count ? l->held_out : l->train,
+                                   l->held_out_count ? l->held_out_count : l->train_count, &f->normal_score,
+                                   &f->normal_map);
+}
+
+static ad_status train(void *state, adi_extractor *x, const adi_fit_control *control)
+{
+    ast_fit *f = state;
+    (void)x;
+    if (!f->training || f->trained_images != f->data.count)
+        ADI_TRY(begin_training(f));
+    if (f->loop.finished)
+        return AD_OK;
+    ad_status status = adi_fit_loop_run(&f->loop, control);
+    if (status == AD_OK)
+        status = find_normal(f);
+    if (status != AD_OK)
+        f->loop.finished = 0;
+    return status;
+}
+
+static ad_status finish(const void *state, void **out_model)
+{
+    const ast_fit *f = state;
+    const ad_student *s = f->student;
+    adi_network *nets[ADI_AST_NETWORKS] = {NULL};
+    ad_status status = AD_OK;
+    for (int i = 0; status == AD_OK && i < ADI_AST_NETWORKS; i++)
+        status = adi_module_freeze(adi_student_module(s, i), &nets[i]);
+    if (status != AD_OK) {
+        for (int i = 0; i < ADI_AST_NETWORKS; i++)
+            adi_network_destroy(nets[i]);
+        return status;
+    }
+    adi_ast_model *model = NULL;
+    ADI_TRY(adi_ast_model_create(s->teacher->context, s->teacher->network->graph, &f->config, nets, &model));
+    model->images = f->data.count;
+    model->normal_score = f->normal_score;
+    model->normal_map = f->normal_map;
+    *out_model = model;
+    return AD_OK;
+}
+
+static size_t memory(const void *state)
+{
+    const ast_fit *f = state;
+    return sizeof *f + f->data.others + adi_ast_data_bytes(&f->data);
+}
+
+static int64_t count(const void *state)
+{
+    return ((const ast_fit *)state)->data.count;
+}
+
+const adi_method adi_method_ast = {
+    .name = "ast", .add = add, .merge = merge, .train = train, .finish = finish, .memory = memory, .count = count,
+    .destroy_state = destroy_state, .reserve = adi_ast_reserve, .infer = adi_ast_infer, .info = adi_ast_info,
+    .save = adi_ast_save, .load = adi_ast_load, .destroy_model = adi_ast_model_destroy,
+    .preprocess = adi_ast_preprocess, .taps = adi_ast_taps, .option = adi_ast_model_option,
+};
+
+static ad_status fill_state(ast_fit *f, const adi_ast_config *config, const char *cache_dir, size_t training)
+{
+    const adi_allocator *a = &f->student->teacher->context->allocator;
+    const size_t floats = (size_t)adi_ast_positions(config) * (size_t)(config->channels + 1);
+    f->config = *config;
+    ADI_TRY(adi_ast_data_init(&f->data, a, floats, cache_dir));
+    f->data.cache_limit = config->o.feature_cache;
+    f->data.file_limit = config->o.cache_file;
+    f->data.memory_limit = (size_t)config->o.memory_limit;
+    f->data.others = training + floats * sizeof *f->record;
+    f->record = adi_alloc(a, floats * sizeof *f->record);
+    return f->record ? AD_OK : adi_fail_memory();
+}
+
+static ad_status create_state(ad_student *student, const adi_ast_config *config, const char *cache_dir, ast_fit **out_fit)
+{
+    size_t bytes = 0;
+    ADI_TRY(adi_ast_training_bytes(student, config, &bytes));
+    if (bytes > config->o.memory_limit)
+        return adi_fail(AD_ERR_OUT_OF_MEMORY,
+                        "training batches of %d images of %dx%d positions takes %zu bytes, memory_limit is %" PRIu64
+                        ": raise it or lower batch, size or the networks' widths",
+                        config->o.batch, config->h, config->w, bytes, config->o.memory_limit);
+    ast_fit *f = adi_calloc(&student->teacher->context->allocator, 1, sizeof *f);
+    if (!f)
+        return adi_fail_memory();
+    f->student = adi_student_retain(student);
+    f->data.fd = -1;
+    const ad_status status = fill_state(f, config, cache_dir, bytes);
+    if (status == AD_OK)
+        *out_fit = f;
+    else
+        destroy_state(f);
+    return status;
+}
+
+ad_status ad_ast_fitter_create(ad_student *student, const ad_ast_options *options, ad_fitter **out_fitter)
+{
+    ADI_CHECK_ARG(student && out_fitter, "ad_ast_fitter_create: an argument is NULL");
+    *out_fitter = NULL;
+    ADI_CHECK_ARG(student->options.kind == AD_STUDENT_AST, "ad_ast_fitter_create: the student is not of kind ast");
+    ad_ast_options full;
+    ad_ast_options_init(&full, sizeof full);
+    ADI_TRY(adi_options_take(&full, sizeof full, options, "ad_ast_options"));
+    ADI_CHECK_ARG(!full.cache_file == !full.cache_dir, "cache_file says how large the file in cache_dir may be: give both");
+    adi_ast_config config;
+    const ad_backbone *teacher = student->teacher;
+    ADI_TRY(adi_ast_resolve(&full, &teacher->context->allocator, teacher->network->graph, student->taps[0],
+                            student->options.mode, &config));
+    ast_fit *fit = NULL;
+    ADI_TRY(create_state(student, &config, full.cache_dir, &fit));
+    ADI_TRY(adi_fitter_wrap(student->teacher, &adi_method_ast, fit, &config.preprocess, student->taps, 1, out_fitter));
+    adi_ast_prepare(&config, (*out_fitter)->extractor);
+    return AD_OK;
+}

@@ -1,0 +1,205 @@
+/* What a training of AST works in: plans, their memory, optimisers, and the best values so far. */
+#include <stdio.h>
+#include <string.h>
+
+#include "methods/ast.h"
+
+static const char *const network_names[ADI_AST_NETWORKS] = {"flow", "student"};
+
+static ad_status make_plans(adi_ast_training *t, int64_t batch)
+{
+    const ad_context *c = t->context;
+    const adi_shape input = {batch, t->config->h, t->config->w, t->config->channels};
+    for (int i = 0; i < ADI_AST_NETWORKS; i++)
+        ADI_TRY(adi_train_plan_create(adi_student_module(t->student, i), c->backend->kernels, c->num_threads, &input, 0,
+                                      &t->plan[i]));
+    return AD_OK;
+}
+
+/* ---- Sizes ---- */
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static size_t batch_positions(const adi_ast_training *t)
+{
+    return (size_t)t->plan[0]->input.n * (size_t)adi_ast_positions(t->config);
+}
+
+static size_t map_floats(const adi_ast_training *t)
+{
+    return (size_t)adi_ast_positions(t->config) * ADI_AST_ENLARGE * ADI_AST_ENLARGE;
+}
+
+/* One scratch and one block serve both plans, and the scratch the sums of losses. */
+static size_t scratch_bytes(const adi_ast_training *t)
+{
+    size_t bytes = 0, largest = larger(map_floats(t), batch_positions(t) * (size_t)t->config->channels);
+    for (int i = 0; i < ADI_AST_NETWORKS; i++) {
+        bytes = larger(bytes, t->plan[i]->scratch_bytes);
+        largest = larger(largest, adi_student_module(t->student, i)->trainable);
+    }
+    return larger(bytes, t->context->backend->kernels->sum_scratch((int64_t)largest, t->context->num_threads));
+}
+
+static size_t block_floats(const adi_ast_training *t)
+{
+    return larger(t->plan[ADI_AST_FLOW]->block_floats, t->plan[ADI_AST_STUDENT]->block_floats);
+}
+
+static adi_optimiser_options optimiser_of(const adi_ast_config *config)
+{
+    return (adi_optimiser_options){AD_OPTIMIZER_ADAM, 0, config->o.lr, 0.0, config->o.weight_decay};
+}
+
+/* What reading a checkpoint takes for a moment, or making the scorer: see adi_stfpm_training_bytes(). */
+static size_t passing_bytes(const adi_ast_training *t)
+{
+    size_t arrays = 0, networks = 0, largest = 0, nodes = 0, packed = 0;
+    for (int i = 0; i < ADI_AST_NETWORKS; i++) {
+        const adi_module *m = adi_student_module(t->student, i);
+        arrays += 2 * m->total + 2 * m->trainable;
+        networks += m->total;
+        largest = larger(largest, m->total);
+        nodes += (size_t)m->graph->node_count;
+        packed += adi_train_plan_packed_bytes(t->plan[i]);
+    }
+    return larger(arrays, networks + 2 * largest) * sizeof(float) + packed + nodes * 1024;
+}
+
+static size_t count_bytes(const adi_ast_training *t)
+{
+    const size_t positions = batch_positions(t), channels = (size_t)t->config->channels;
+    const size_t floats = block_floats(t) + positions * (2 * channels + 3) + map_floats(t);
+    size_t bytes = sizeof *t + scratch_bytes(t) + passing_bytes(t) + floats * sizeof(float);
+    for (int i = 0; i < ADI_AST_NETWORKS; i++) {
+        const adi_module *m = adi_student_module(t->student, i);
+        bytes += t->plan[i]->own_bytes + t->plan[i]->statistics_doubles * sizeof(double)
+                 + (3 * m->trainable + 2 * m->total) * sizeof(float);
+    }
+    return bytes;
+}
+
+ad_status adi_ast_training_bytes(ad_student *student, const adi_ast_config *config, size_t *out_bytes)
+{
+    adi_ast_training t = {.student = student, .config = config, .context = student->teacher->context};
+    const ad_status status = make_plans(&t, config->o.batch);
+    if (status == AD_OK)
+        *out_bytes = count_bytes(&t);
+    for (int i = 0; i < ADI_AST_NETWORKS; i++)
+        adi_train_plan_destroy(t.plan[i]);
+    return status;
+}
+
+/* ---- Life ---- */
+
+static ad_status make_run(adi_ast_training *t, int i)
+{
+    const adi_allocator *a = &t->context->allocator;
+    const adi_module *m = adi_student_module(t->student, i);
+    const adi_optimiser_options o = optimiser_of(t->config);
+    adi_train_run *run = &t->run[i];
+    *run = (adi_train_run){.block = t->run[0].block, .scratch = t->run[0].scratch, .input = t->x};
+    run->statistics = adi_alloc(a, t->plan[i]->statistics_doubles * sizeof *run->statistics);
+    run->gradients = adi_calloc(a, m->trainable, sizeof *run->gradients);
+    t->best[i] = adi_alloc(a, m->total * sizeof *t->best[i]);
+    if (!run->statistics || !run->gradients || !t->best[i])
+        return adi_fail_memory();
+    return adi_optimiser_init(&t->optimiser[i], a, &o, m->trainable);
+}
+
+static void list_state(adi_ast_training *t)
+{
+    adi_trainee *e = &t->trainee;
+    for (int i = 0; i < ADI_AST_NETWORKS; i++) {
+        const adi_module *m = adi_student_module(t->student, i);
+        adi_optimiser *o = &t->optimiser[i];
+        adi_train_array *x = &e->arrays[e->array_count++];
+        *x = (adi_train_array){.values = m->values, .best = t->best[i], .count = m->total};
+        snprintf(x->name, sizeof x->name, "%s", network_names[i]);
+        for (int j = 0; j < 2; j++) {
+            x = &e->arrays[e->array_count++];
+            *x = (adi_train_array){.values = o->state[j], .count = o->count};
+            snprintf(x->name, sizeof x->name, "%s.optimiser.%d", network_names[i], j);
+        }
+        adi_train_counter *c = &e->counters[e->counter_count++];
+        c->value = &o->steps;
+        snprintf(c->name, sizeof c->name, "%s.steps", network_names[i]);
+    }
+    e->counters[e->counter_count++] = (adi_train_counter){"student.epochs", &t->student->epochs_trained};
+}
+
+/* Multiply-adds of a batch, roughly: parameters meet every position, three times where they are trained. */
+static void list_phases(adi_ast_training *t)
+{
+    const ad_ast_options *o = &t->config->o;
+    const double flow = (double)adi_student_module(t->student, ADI_AST_FLOW)->trainable;
+    const double student = (double)adi_student_module(t->student, ADI_AST_STUDENT)->trainable;
+    adi_trainee *e = &t->trainee;
+    if (o->teacher_epochs || !o->student_epochs)
+        e->phases[e->phase_count++] = (adi_phase){"teacher", o->teacher_epochs, 0, 3.0 * flow};
+    if (o->student_epochs)
+        e->phases[e->phase_count++] = (adi_phase){"student", o->student_epochs, 0, flow + 3.0 * student};
+}
+
+static ad_status fill(adi_ast_training *t, int32_t batch)
+{
+    const adi_allocator *a = &t->context->allocator;
+    ADI_TRY(make_plans(t, batch));
+    const size_t positions = batch_positions(t), values = positions * (size_t)t->config->channels;
+    t->x = adi_alloc(a, values * sizeof *t->x);
+    t->weights = adi_alloc(a, positions * sizeof *t->weights);
+    t->target = adi_alloc(a, (values + positions) * sizeof *t->target);
+    t->distances = adi_alloc(a, positions * sizeof *t->distances);
+    t->map = adi_alloc(a, map_floats(t) * sizeof *t->map);
+    t->run[0].scratch = adi_alloc(a, scratch_bytes(t));
+    t->run[0].block = adi_alloc(a, block_floats(t) * sizeof *t->run[0].block);
+    if (!t->x || !t->weights || !t->target || !t->distances || !t->map || !t->run[0].scratch || !t->run[0].block)
+        return adi_fail_memory();
+    for (int i = 0; i < ADI_AST_NETWORKS; i++)
+        ADI_TRY(make_run(t, i));
+    list_state(t);
+    list_phases(t);
+    return AD_OK;
+}
+
+ad_status adi_ast_training_create(ad_student *student, const adi_ast_config *config, const adi_ast_data *data,
+                                  int32_t batch, adi_ast_training **out_training)
+{
+    const ad_context *context = student->teacher->context;
+    *out_training = NULL;
+    adi_ast_training *t = adi_calloc(&context->allocator, 1, sizeof *t);
+    if (!t)
+        return adi_fail_memory();
+    *t = (adi_ast_training){.student = student, .config = config, .data = data, .context = context,
+                            .trainee = adi_ast_trainee};
+    t->trainee.self = t;
+    const ad_status status = fill(t, batch);
+    if (status == AD_OK)
+        *out_training = t;
+    else
+        adi_ast_training_destroy(t);
+    return status;
+}
+
+void adi_ast_training_destroy(adi_ast_training *t)
+{
+    if (!t)
+        return;
+    const adi_allocator *a = &t->context->allocator;
+    adi_free(a, t->run[0].block);
+    adi_free(a, t->run[0].scratch);
+    for (int i = 0; i < ADI_AST_NETWORKS; i++) {
+        adi_free(a, t->run[i].statistics);
+        adi_free(a, t->run[i].gradients);
+        adi_free(a, t->best[i]);
+        adi_optimiser_free(&t->optimiser[i]);
+        adi_train_plan_destroy(t->plan[i]);
+    }
+    float *const all[] = {t->x, t->weights, t->target, t->distances, t->map};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        adi_free(a, all[i]);
+    adi_free(a, t);
+}

@@ -1,0 +1,251 @@
+/* AST in a file: the bits come back, alone and onto a shared backbone, every flipped one is found, and what is sound as a
+ * file and wrong as a scorer is refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "ast_case.h"
+
+/* ---- What comes back ---- */
+
+static void a_file_keeps_its_bits(void **state)
+{
+    const fixture *f = *state;
+    static const char *const settings[] = {"", "score=teacher aggregate=max max_after_upsample=1 lr=2e-3 clip_norm=1",
+                                           "mask=none depth_corners=nearest depth_fill_border=1 depth_threshold=0.008"};
+    for (int32_t mode = 0; mode < MODES; mode++)
+        for (int i = 0; i < 2; i++) {
+            const char *text = settings[i && mode ? i + 1 : i];
+            ad_student *s = ast_student(f->net, mode, 3);
+            ad_scorer *scorer = ast_few(s, text, FEW);
+            ad_student_destroy(s); /* the scorer has all it needs */
+            ad_scorer *loaded = check_file(f, scorer, i);
+            for (int defect = 1; defect < 4; defect++)
+                assert_true(score_of(scorer, 400, defect, NULL) == score_of(loaded, 400, defect, NULL));
+            ad_scorer_destroy(loaded);
+            ad_scorer_destroy(scorer);
+        }
+}
+
+static void options_in_force(void **state)
+{
+    const fixture *f = *state;
+    static const char *const plain[] = {"layers", "mode", "size", "crop", "resize", "aspect", "mean", "std", "teacher_epochs",
+                                        "student_epochs", "batch", "lr", "weight_decay", "clip_norm", "seed", "mask", "mask_norm",
+                                        "score", "aggregate", "max_after_upsample", "mask_twice", "validation_share", "split_seed",
+                                        "feature_cache", "cache_file", "memory_limit"};
+    static const char *const depth[] = {"depth_threshold", "depth_fill", "depth_fill_border", "depth_corners", "depth_dilation"};
+    enum { PLAIN = sizeof plain / sizeof *plain, DEPTH = sizeof depth / sizeof *depth };
+    for (int32_t mode = 0; mode < MODES; mode++) {
+        ad_scorer *scorer = ast_scorer(f->net, mode, "epochs=1 lr=0.00025");
+        ad_scorer_info info = {.struct_size = sizeof info};
+        assert_int_equal(ad_scorer_get_info(scorer, &info), AD_OK);
+        assert_int_equal(info.option_count, PLAIN + (mode ? DEPTH : 0));
+        assert_int_equal(info.input_size, INPUT);
+        for (int i = 0; i < PLAIN; i++)
+            option_of(scorer, plain[i]);
+        for (int i = 0; mode && i < DEPTH; i++)
+            option_of(scorer, depth[i]);
+        assert_string_equal(option_of(scorer, "lr"), "0.00025");
+        assert_string_equal(option_of(scorer, "teacher_epochs"), "1");
+        ad_scorer_destroy(scorer);
+    }
+}
+
+/* A student that was saved and loaded goes where the other goes that was not. */
+static void a_student_goes_on(void **state)
+{
+    const fixture *f = *state;
+    for (int32_t mode = 0; mode < MODES; mode++) {
+        ad_student *s = ast_student(f->net, mode, 3), *later = NULL;
+        ad_scorer *scorer = ast_few(s, "", FEW);
+        assert_int_equal(s->epochs_trained, 2); /* of the student's phase */
+        assert_int_equal(ad_student_save(s, f->file), AD_OK);
+        assert_int_equal(ad_student_load(f->net, f->file, NULL, &later), AD_OK);
+        assert_true(same_student(s, later));
+        ad_scorer_destroy(scorer);
+        scorer = ast_few(s, "seed=6", FEW);
+        ad_scorer *same = ast_few(later, "seed=6", FEW);
+        assert_true(same_student(s, later));
+        check_same(scorer, same, 0.0);
+        assert_int_equal(later->epochs_trained, 4);
+        ad_scorer_destroy(same);
+        same = ast_few(later, "epochs=0", FEW); /* made of what is there, without a step */
+        assert_true(same_student(s, later));
+        check_same(scorer, same, 0.0);
+        assert_int_equal(later->epochs_trained, 4);
+        ad_scorer_destroy(same);
+        ad_scorer_destroy(scorer);
+        ad_student_destroy(later);
+        ad_student_destroy(s);
+    }
+}
+
+static void every_flipped_bit_is_found(void **state)
+{
+    const fixture *f = *state;
+    ad_scorer *scorer = ast_scorer(f->net, AD_AST_RGB, "epochs=1"), *loaded = NULL;
+    size_t size;
+    assert_int_equal(ad_scorer_save(scorer, f->file, NULL), AD_OK);
+    ad_scorer_destroy(scorer);
+    uint8_t *bytes = file_bytes(f->file, &size);
+    for (size_t bit = 0; bit < 8 * size; bit += 1021) {
+        bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        if (adi_scorer_load_bytes(f->context, bytes, size, f->weights, &loaded) == AD_OK)
+            fail_msg("bit %zu flipped, and the scorer loads", bit);
+        assert_null(loaded);
+        bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+    assert_int_equal(adi_scorer_load_bytes(f->context, bytes, size, f->weights, &loaded), AD_OK);
+    ad_scorer_destroy(loaded);
+    free(bytes);
+}
+
+/* ---- Files that are sound as files and wrong as scorers ---- */
+
+typedef struct change {
+    ad_status status;
+    const char *sentence;
+    const char *key, *from, *to; /* of metadata; from NULL: the whole value; to NULL: the entry is left out */
+    const char *tensor;          /* or of a tensor: */
+    int64_t index;               /* element to overwrite; -1: leave the tensor out */
+    float number;
+} change;
+
+static void changed(char *out, size_t size, const char *value, const change *c)
+{
+    const char *at = c->from ? strstr(value, c->from) : value;
+    if (!at)
+        fail_msg("'%s' is not in %s", c->from, c->key);
+    snprintf(out, size, "%.*s%s%s", (int)(at - value), value, c->to, c->from ? at + strlen(c->from) : "");
+}
+
+/* The file again through the library's own writer, so that its checksums are right. */
+static void rewrite(const fixture *f, const char *path, const change *c)
+{
+    adi_safetensors *file = NULL;
+    adi_st_writer *w = NULL;
+    const char *key, *value;
+    static char text[16384];
+    assert_int_equal(adi_st_open(&adi_default_allocator, f->file, &file), AD_OK);
+    assert_int_equal(adi_st_writer_create(&adi_default_allocator, &w), AD_OK);
+    for (size_t i = 0; adi_st_meta_at(file, i, &key, &value); i++) {
+        const int mine = c->key && strcmp(key, c->key) == 0;
+        if (strncmp(key, "adfeat.crc32", 12) == 0 || (mine && !c->to))
+            continue;
+        if (mine)
+            changed(text, sizeof text, value, c);
+        assert_int_equal(adi_st_writer_meta(w, key, mine ? text : value), AD_OK);
+    }
+    float *copy = NULL;
+    for (int32_t i = 0; i < adi_st_count(file); i++) {
+        const adi_st_tensor *t = adi_st_at(file, i);
+        const int mine = c->tensor && strcmp(c->tensor, t->name) == 0;
+        if (mine && c->index >= 0) {
+            copy = malloc((size_t)t->count * sizeof *copy);
+            memcpy(copy, t->data, (size_t)t->count * sizeof *copy);
+            copy[c->index] = c->number;
+        }
+        if (!mine || c->index >= 0)
+            assert_int_equal(adi_st_writer_tensor(w, t->name, t->dtype, t->ndim, t->shape, mine ? (void *)copy : t->data),
+                             AD_OK);
+    }
+    assert_true(!c->tensor || copy || c->index < 0);
+    assert_int_equal(adi_st_writer_save(w, path), AD_OK);
+    adi_st_writer_destroy(w);
+    free(copy);
+    adi_st_close(file);
+}
+
+static void check_changes(const fixture *f, int32_t mode, const char *settings, const change *changes, size_t count)
+{
+    ad_scorer *scorer = ast_scorer(f->net, mode, settings), *loaded = NULL;
+    char *path = tiny_path("broken");
+    const change nothing = {0};
+    assert_int_equal(ad_scorer_save(scorer, f->file, NULL), AD_OK);
+    rewrite(f, path, &nothing);
+    if (ad_scorer_load_onto(f->net, path, &loaded) != AD_OK)
+        fail_msg("%s", ad_last_error_message());
+    check_same(scorer, loaded, 0.0);
+    ad_scorer_destroy(loaded);
+    loaded = NULL;
+    for (size_t i = 0; i < count; i++) {
+        rewrite(f, path, &changes[i]);
+        const ad_status status = ad_scorer_load_onto(f->net, path, &loaded);
+        if (status == AD_OK)
+            fail_msg("change %zu is taken: '%s'", i, changes[i].sentence);
+        says(status, changes[i].status, changes[i].sentence);
+        assert_null(loaded);
+    }
+    unlink(path);
+    free(path);
+    ad_scorer_destroy(scorer);
+}
+
+static void broken_files(void **state)
+{
+#define META(status, sentence, key, from, to) {status, sentence, key, from, to, NULL, 0, 0}
+#define DATA(status, sentence, tensor, index, number) {status, sentence, NULL, NULL, NULL, tensor, index, number}
+    static const change rgb[] = {
+        DATA(AD_ERR_FORMAT, "permute 'permute.0': channel 2 is there twice", "flow.permute.0.index", 0, 2.0f), /* of 5 2 1 .. */
+        DATA(AD_ERR_FORMAT, "permute 'permute.1': entry 2 is 0.5, 0 to 5 is possible", "flow.permute.1.index", 2, 0.5f),
+        DATA(AD_ERR_FORMAT, "permute 'permute.0': entry 1 is 6, 0 to 5", "flow.permute.0.index", 1, 6.0f),
+        DATA(AD_ERR_FORMAT, "permute 'permute.0': entry 1 is -1", "flow.permute.0.index", 1, -1.0f),
+        DATA(AD_ERR_NUMERIC, "flow.permute.0.index", "flow.permute.0.index", 1, NAN),
+        DATA(AD_ERR_MISMATCH, "permute.0.index", "flow.permute.0.index", -1, 0.0f),
+        DATA(AD_ERR_MISMATCH, "coupling.0.r1.conv1.weight", "flow.coupling.0.r1.conv1.weight", -1, 0.0f),
+        DATA(AD_ERR_MISMATCH, "coupling.1.r2.gamma", "flow.coupling.1.r2.gamma", -1, 0.0f),
+        DATA(AD_ERR_MISMATCH, "conv2.bias", "student.conv2.bias", -1, 0.0f),
+        DATA(AD_ERR_NUMERIC, "student.conv2.weight", "student.conv2.weight", 3, INFINITY),
+        DATA(AD_ERR_NUMERIC, "flow.coupling.0.r2.gamma", "flow.coupling.0.r2.gamma", 0, NAN),
+        META(AD_ERR_FORMAT, "has no 'adfeat.option.layers'", "adfeat.option.layers", NULL, NULL),
+        META(AD_ERR_FORMAT, "has no 'adfeat.option.mode'", "adfeat.option.mode", NULL, NULL),
+        META(AD_ERR_FORMAT, "has no 'adfeat.option.mask_twice'", "adfeat.option.mask_twice", NULL, NULL),
+        META(AD_ERR_FORMAT, "has no 'adfeat.graph.flow'", "adfeat.graph.flow", NULL, NULL),
+        META(AD_ERR_FORMAT, "has no 'adfeat.graph.student'", "adfeat.graph.student", NULL, NULL),
+        META(AD_ERR_FORMAT, "option mode: 'rgbd' is none of rgb, depth, combi", "adfeat.option.mode", NULL, "rgbd"),
+        META(AD_ERR_FORMAT, "has no 'adfeat.option.depth_threshold'", "adfeat.option.mode", NULL, "depth"),
+        META(AD_ERR_FORMAT, "the scorer's metadata: 2 layers, not one", "adfeat.option.layers", NULL, "layer1,layer2"),
+        META(AD_ERR_FORMAT, "the flow takes 6 channels and the student 6 of 4", "adfeat.option.layers", NULL, "layer1"),
+        META(AD_ERR_FORMAT, "option batch: '0' is not a whole number from 1 to 1024", "adfeat.option.batch", NULL, "0"),
+        META(AD_ERR_FORMAT, "option lr", "adfeat.option.lr", NULL, "-1"),
+        META(AD_ERR_FORMAT, "option score: 'both' is none of student, teacher", "adfeat.option.score", NULL, "both"),
+        META(AD_ERR_FORMAT, "mask is soft, which needs depth: the mode is rgb", "adfeat.option.mask", NULL, "soft"),
+        META(AD_ERR_FORMAT, "'adfeat.graph.flow' has 1 results, not 2", "adfeat.graph.flow", "tap z <- coupling.1\n", ""),
+        META(AD_ERR_FORMAT, "result 0 of the networks is 8x8x3 for 8x8x6", "adfeat.graph.flow", "tap z <- coupling.1\n",
+             "tap z <- coupling.1.x1\n"),
+        META(AD_ERR_FORMAT, "result 2 of the networks is 8x8x6 for 8x8x1", "adfeat.graph.flow", "tap logdet <- coupling.1.sum1",
+             "tap logdet <- coupling.1"),
+        META(AD_ERR_MISMATCH, "", "adfeat.graph.flow", "channels=6", "channels=8"),
+        META(AD_ERR_MISMATCH, "", "adfeat.graph.student", "out=6 kernel=3 pad=1 bias=1\ntap", "out=5 kernel=3 pad=1 bias=1\ntap"),
+        META(AD_ERR_FORMAT, "", "adfeat.graph.student", "conv2d", "conv3d"),
+        META(AD_ERR_FORMAT, "no proper 'adfeat.images'", "adfeat.images", NULL, NULL),
+        META(AD_ERR_FORMAT, "no proper 'adfeat.normal_score'", "adfeat.normal_score", NULL, "inf"),
+        META(AD_ERR_FORMAT, "no proper 'adfeat.normal_map'", "adfeat.normal_map", NULL, "-1"),
+    };
+    static const change combi[] = {
+        META(AD_ERR_FORMAT, "the flow takes 70 channels and the student 70 of 64", "adfeat.option.mode", NULL, "depth"),
+        META(AD_ERR_FORMAT, "the flow takes 70 channels and the student 70 of 6", "adfeat.option.mode", NULL, "rgb"),
+        META(AD_ERR_FORMAT, "option depth_threshold", "adfeat.option.depth_threshold", NULL, "0"),
+        META(AD_ERR_FORMAT, "option depth_dilation", "adfeat.option.depth_dilation", NULL, "65"),
+        META(AD_ERR_FORMAT, "option depth_corners: 'any' is none of reject, nearest", "adfeat.option.depth_corners", NULL, "any"),
+        META(AD_ERR_FORMAT, "is not for depth, which is taken whole", "adfeat.option.crop", NULL, "30"),
+        META(AD_ERR_FORMAT, "has no 'adfeat.option.depth_fill'", "adfeat.option.depth_fill", NULL, NULL),
+    };
+#undef META
+#undef DATA
+    check_changes(*state, AD_AST_RGB, "epochs=1", rgb, sizeof rgb / sizeof *rgb);
+    check_changes(*state, AD_AST_COMBI, "epochs=1 mask=none", combi, sizeof combi / sizeof *combi);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_file_keeps_its_bits),      cmocka_unit_test(options_in_force),
+        cmocka_unit_test(a_student_goes_on),          cmocka_unit_test(every_flipped_bit_is_found),
+        cmocka_unit_test(broken_files),
+    };
+    return cmocka_run_group_tests_name("ast_file", tests, set_up_resnet, tear_down);
+}

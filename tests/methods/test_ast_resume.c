@@ -1,0 +1,216 @@
+/* AST trainings that are cancelled anywhere, in either phase, and go on, in this process or from a checkpoint in another,
+ * end with the same bits; checkpoints of other trainings are refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "ast_case.h"
+
+/* ---- Interrupted ---- */
+
+/* A training that is cancelled at one call after the other, and goes on in this process or, with `resume`, from
+ * the folder in another. In either case parameters are as after the latest complete batch. */
+static void interrupted(const fixture *f, int32_t mode, const char *settings, int resume)
+{
+    ad_student *want = ast_student(f->net, mode, 3);
+    ad_fitter *fit = ast_fitter(want, settings);
+    ad_scorer *whole = NULL, *scorer = NULL;
+    listener l;
+    ad_fit_options o = listen(&l, want, NULL);
+    add_range(fit, 0, FEW);
+    assert_int_equal(ad_fit(fit, NULL, &o, &whole), AD_OK);
+    const long calls = l.calls;
+    free(l.values);
+    ad_fitter_destroy(fit);
+    const long stride = calls / 23 + 1;
+    for (long at = 1; at <= calls; at += at > calls - 6 ? 1 : stride) {
+        forget();
+        ad_student *s = ast_student(f->net, mode, 3);
+        fit = ast_fitter(s, settings);
+        add_range(fit, 0, FEW);
+        o = listen(&l, s, folder);
+        l.cancel_at = at;
+        refused(ad_fit(fit, NULL, &o, &scorer), AD_ERR_CANCELLED, "cancelled");
+        assert_null(scorer);
+        assert_int_equal(l.calls, at);
+        size_t count;
+        float *now = student_values(s, &count);
+        if (at < calls) { /* the very last call comes behind the training, whose best is in place */
+            assert_int_equal(count, l.count);
+            assert_memory_equal(now, l.values, count * sizeof *now);
+        }
+        free(now);
+        free(l.values);
+        if (resume) {
+            ad_fitter_destroy(fit);
+            ad_student_destroy(s);
+            s = ast_student(f->net, mode, 99); /* other beginnings are of no consequence */
+            fit = ast_fitter(s, settings);
+            add_range(fit, 0, FEW);
+        }
+        o = listen(&l, s, resume ? folder : NULL);
+        if (ad_fit(fit, NULL, &o, &scorer) != AD_OK)
+            fail_msg("%s", ad_last_error_message());
+        assert_int_equal(l.resumed, resume && l.batches + l.epochs > 0);
+        if (!same_student(s, want))
+            fail_msg("%s '%s': cancelled at call %ld of %ld, and another student", mode_names[mode], settings, at, calls);
+        check_same(scorer, whole, 0.0);
+        ad_scorer_info x = {.struct_size = sizeof x}, y = {.struct_size = sizeof y};
+        assert_int_equal(ad_scorer_get_info(scorer, &x), AD_OK);
+        assert_int_equal(ad_scorer_get_info(whole, &y), AD_OK);
+        assert_true(x.normal_score == y.normal_score && x.normal_map == y.normal_map);
+        assert_int_equal(s->epochs_trained, want->epochs_trained);
+        free(l.values);
+        ad_scorer_destroy(scorer);
+        scorer = NULL;
+        ad_fitter_destroy(fit);
+        ad_student_destroy(s);
+    }
+    ad_scorer_destroy(whole);
+    ad_student_destroy(want);
+}
+
+static void cancelled_and_resumed(void **state)
+{
+    char with_file[700];
+    snprintf(with_file, sizeof with_file, "feature_cache=0 cache_file=10000000 cache_dir=%s validation_share=0.3", folder);
+    for (int resume = 0; resume < 2; resume++) {
+        interrupted(*state, AD_AST_RGB, "", resume);
+        interrupted(*state, AD_AST_COMBI, "validation_share=0 mask=soft clip_norm=0.5 batch=3", resume);
+        interrupted(*state, AD_AST_DEPTH, with_file, resume);
+        interrupted(*state, AD_AST_RGB, "teacher_epochs=0 student_epochs=3", resume);
+    }
+}
+
+/* An image that is refused in between leaves the training as it was. */
+static void refused_while_cancelled(void **state)
+{
+    const fixture *f = *state;
+    ad_student *want = ast_student(f->net, AD_AST_COMBI, 3), *s = ast_student(f->net, AD_AST_COMBI, 3);
+    ad_fitter *fit = ast_fitter(s, "");
+    ad_scorer *scorer = NULL;
+    listener l;
+    ad_fit_options o = listen(&l, s, NULL);
+    tiny_frame frame;
+    ad_image image = tiny_rgbd(&frame, 500, 1);
+    ad_scorer_destroy(ast_few(want, "", FEW));
+    l.cancel_at = 100;
+    add_range(fit, 0, FEW);
+    refused(ad_fit(fit, NULL, &o, &scorer), AD_ERR_CANCELLED, "cancelled");
+    free(l.values);
+    image.depth = NULL;
+    refused(ad_fitter_add(fit, &image), AD_ERR_INVALID_ARGUMENT, "no depth plane");
+    assert_int_equal(ad_fitter_count(fit), FEW);
+    assert_int_equal(ad_fitter_finish(fit, &scorer), AD_OK);
+    assert_true(same_student(s, want));
+    ad_scorer_destroy(scorer);
+    ad_fitter_destroy(fit);
+    ad_student_destroy(s);
+    ad_student_destroy(want);
+}
+
+/* ---- Checkpoints of others ---- */
+
+static void checkpoint_for(const fixture *f, int32_t mode, const char *settings, int batches)
+{
+    ad_student *s = ast_student(f->net, mode, 3);
+    ad_fitter *fit = ast_fitter(s, settings);
+    ad_scorer *scorer = NULL;
+    listener l;
+    const ad_fit_options o = listen(&l, s, folder);
+    forget();
+    l.cancel_batch = batches;
+    l.cancel_step = 1;
+    add_range(fit, 0, FEW);
+    refused(ad_fit(fit, NULL, &o, &scorer), AD_ERR_CANCELLED, "");
+    assert_int_equal(l.batches, batches);
+    free(l.values);
+    ad_fitter_destroy(fit);
+    ad_student_destroy(s);
+}
+
+static void resume_from(const fixture *f, int32_t mode, const char *settings, int64_t first, int64_t count, ad_status want,
+                        const char *part)
+{
+    ad_student *s = ast_student(f->net, mode, 3), *untouched = ast_student(f->net, mode, 3);
+    ad_fitter *fit = ast_fitter(s, settings);
+    ad_scorer *scorer = NULL;
+    listener l;
+    const ad_fit_options o = listen(&l, s, folder);
+    add_range(fit, first, first + count);
+    const ad_status got = ad_fit(fit, NULL, &o, &scorer);
+    if (got != want)
+        fail_msg("'%s': %s, '%s'", settings, ad_status_name(got), got ? ad_last_error_message() : "");
+    refused(got, want, part);
+    if (want) {
+        assert_true(same_student(s, untouched));
+        assert_int_equal(l.batches, 0);
+    }
+    free(l.values);
+    ad_scorer_destroy(scorer);
+    ad_fitter_destroy(fit);
+    ad_student_destroy(untouched);
+    ad_student_destroy(s);
+}
+
+static void checkpoints_of_others(void **state)
+{
+    const fixture *f = *state;
+    for (int batches = 2; batches <= 8; batches += 6) { /* of six for the teacher, six for the student */
+        checkpoint_for(f, AD_AST_COMBI, "", batches);
+        resume_from(f, AD_AST_COMBI, "teacher_epochs=3", 0, FEW, AD_ERR_MISMATCH,
+                    "teacher_epochs is 2 in the checkpoint and 3 now");
+        resume_from(f, AD_AST_COMBI, "lr=0.002", 0, FEW, AD_ERR_MISMATCH, "lr is 0.001 in the checkpoint and 0.002 now");
+        resume_from(f, AD_AST_COMBI, "", 1, FEW, AD_ERR_MISMATCH, "features is ");
+        resume_from(f, AD_AST_COMBI, "depth_fill=2 size=40", 0, FEW, AD_ERR_MISMATCH, "features is ");
+        resume_from(f, AD_AST_COMBI, "mask=soft", 0, FEW, AD_ERR_MISMATCH, "features is ");
+        resume_from(f, AD_AST_COMBI, "", 0, FEW + 1, AD_ERR_MISMATCH, "image_count is 8 in the checkpoint and 9 now");
+        resume_from(f, AD_AST_COMBI, "mask_norm=all", 0, FEW, AD_ERR_MISMATCH, "mask_norm is foreground in the checkpoint");
+        resume_from(f, AD_AST_RGB, "", 0, FEW, AD_ERR_MISMATCH, "student.mode is combi in the checkpoint and rgb now");
+        resume_from(f, AD_AST_COMBI,
+                    "student_epochs=4 score=teacher aggregate=mean mask_twice=1 max_after_upsample=1 feature_cache=200000 "
+                    "memory_limit=100000000",
+                    0, FEW, AD_OK, "");
+    }
+    put_file(checkpoint, "no checkpoint", 13);
+    resume_from(f, AD_AST_RGB, "", 0, FEW, AD_ERR_FORMAT, checkpoint);
+    forget();
+}
+
+/* Fewer epochs of the student than were asked for, then the rest: as if all had been asked for. */
+static void more_epochs_later(void **state)
+{
+    const fixture *f = *state;
+    ad_student *want = ast_student(f->net, AD_AST_RGB, 3), *s = ast_student(f->net, AD_AST_RGB, 3);
+    ad_scorer *scorer = NULL;
+    ad_scorer_destroy(ast_few(want, "student_epochs=5 validation_share=0", FEW));
+    forget();
+    for (int i = 0; i < 2; i++) {
+        ad_fitter *fit = ast_fitter(s, i ? "student_epochs=5 validation_share=0" : "student_epochs=3 validation_share=0");
+        ad_fit_options o;
+        ad_fit_options_init(&o, sizeof o);
+        o.checkpoint_dir = folder;
+        o.resume = 1;
+        add_range(fit, 0, FEW);
+        assert_int_equal(ad_fit(fit, NULL, &o, &scorer), AD_OK);
+        ad_scorer_destroy(scorer);
+        ad_fitter_destroy(fit);
+    }
+    assert_true(same_student(s, want));
+    assert_int_equal(s->epochs_trained, 5);
+    ad_student_destroy(s);
+    ad_student_destroy(want);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cancelled_and_resumed),
+        cmocka_unit_test(refused_while_cancelled),
+        cmocka_unit_test(checkpoints_of_others),
+        cmocka_unit_test(more_epochs_later),
+    };
+    return cmocka_run_group_tests_name("ast_resume", tests, set_up_folder, tear_down_folder);
+}

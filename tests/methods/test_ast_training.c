@@ -1,0 +1,475 @@
+/* Training AST through the public calls: batches and phases as told, the same bits whatever the threads and wherever the
+ * features are kept, memory as told, options that are refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <inttypes.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include "ast_case.h"
+
+/* ---- Batches and phases ---- */
+
+typedef struct teller {
+    ad_train_progress seen[64];
+    int count, cancel_at;
+} teller;
+
+static int keep(void *user, const ad_train_progress *p)
+{
+    teller *t = user;
+    assert_in_range(t->count, 0, 63);
+    t->seen[t->count++] = *p;
+    return t->count == t->cancel_at;
+}
+
+static ad_status tell(ad_student *s, const char *settings, int64_t images, int cancel_at, teller *t)
+{
+    ad_fitter *fit = ast_fitter(s, settings);
+    ad_scorer *scorer = NULL;
+    ad_fit_options o;
+    ad_fit_options_init(&o, sizeof o);
+    *t = (teller){.cancel_at = cancel_at};
+    o.train = keep;
+    o.user = t;
+    add_range(fit, 0, images);
+    const ad_status status = ad_fit(fit, NULL, &o, &scorer);
+    assert_true((status == AD_OK) == (scorer != NULL));
+    ad_scorer_destroy(scorer);
+    ad_fitter_destroy(fit);
+    return status;
+}
+
+/* What is left of an epoch is dropped, but where that is all. */
+static void batches(void **state)
+{
+    const fixture *f = *state;
+    static const struct {
+        const char *settings;
+        int64_t images;
+        int32_t batches;
+    } cases[] = {{"validation_share=0 batch=3", 7, 2}, {"validation_share=0 batch=3", 6, 2}, {"validation_share=0 batch=8", 7, 1},
+                 {"validation_share=0 batch=7", 7, 1}, {"validation_share=0 batch=1", 3, 3}, {"validation_share=0.3 batch=2", 8, 2}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ad_student *s = ast_student(f->net, AD_AST_RGB, 3);
+        teller t;
+        assert_int_equal(tell(s, cases[i].settings, cases[i].images, 0, &t), AD_OK);
+        const int32_t n = cases[i].batches;
+        assert_int_equal(t.count, 1 + 2 * 2 * (n + 1)); /* the trial; in both phases two epochs of batches and an end */
+        for (int k = 0; k < t.count; k++) {
+            const ad_train_progress *p = &t.seen[k];
+            const int step = (k - 1) % (n + 1), student = k > 2 * (n + 1);
+            assert_int_equal(p->batches, n);
+            assert_int_equal(p->phases, 2);
+            assert_int_equal(p->phase_index, student);
+            assert_string_equal(p->phase, student ? "student" : "teacher");
+            assert_int_equal(p->epochs, 2);
+            assert_true(isfinite(p->seconds_left) && p->seconds_left >= 0.0 && p->seconds >= 0.0);
+            if (k == 0) {
+                assert_int_equal(p->batch, 0);
+                assert_int_equal(p->epoch, 1);
+                assert_true(p->seconds_left > 0.0);
+                continue;
+            }
+            assert_int_equal(p->epoch_done, step == n);
+            assert_int_equal(p->batch, step == n ? n : step + 1);
+            assert_int_equal(p->epoch, (k - 1) / (n + 1) % 2 + 1);
+            assert_true(student ? p->similarity == p->loss : p->reconstruction == p->loss);
+            assert_true(p->epoch_done && cases[i].images == 8 ? isfinite(p->validation) : 1);
+        }
+        ad_student_destroy(s);
+    }
+}
+
+/* A phase without epochs is not there, and what it would have trained stays. */
+static void phases(void **state)
+{
+    const fixture *f = *state;
+    ad_student *s = ast_student(f->net, AD_AST_RGB, 3);
+    teller t;
+    assert_int_equal(tell(s, "teacher_epochs=0", FEW, 0, &t), AD_OK);
+    for (int i = 0; i < t.count; i++) {
+        assert_string_equal(t.seen[i].phase, "student");
+        assert_int_equal(t.seen[i].phases, 1);
+    }
+    assert_int_equal(t.count, 1 + 2 * 4);
+    assert_int_equal(s->epochs_trained, 2);
+    float *before = malloc(s->net->total * sizeof *before);
+    memcpy(before, s->net->values, s->net->total * sizeof *before);
+    assert_int_equal(tell(s, "student_epochs=0", FEW, 0, &t), AD_OK);
+    for (int i = 0; i < t.count; i++)
+        assert_string_equal(t.seen[i].phase, "teacher");
+    assert_memory_equal(before, s->net->values, s->net->total * sizeof *before); /* the student stays */
+    assert_int_equal(s->epochs_trained, 2);
+    assert_int_equal(tell(s, "epochs=0", FEW, 0, &t), AD_OK);
+    assert_int_equal(t.count, 0);
+    free(before);
+    ad_student_destroy(s);
+}
+
+/* The first call comes behind a trial that has changed nothing; who does not listen gets the same student. */
+static void cancelled_at_the_first_call(void **state)
+{
+    const fixture *f = *state;
+    for (int32_t mode = 0; mode < MODES; mode++) {
+        ad_student *s = ast_student(f->net, mode, 3), *untouched = ast_student(f->net, mode, 3);
+        teller t;
+        refused(tell(s, "", FEW, 1, &t), AD_ERR_CANCELLED, "the training was cancelled before its first batch");
+        assert_int_equal(t.count, 1);
+        assert_int_equal(t.seen[0].batch, 0);
+        assert_string_equal(t.seen[0].phase, "teacher");
+        assert_true(same_student(s, untouched));
+        assert_int_equal(s->epochs_trained, 0);
+        assert_int_equal(tell(s, "", FEW, 0, &t), AD_OK);
+        ad_scorer_destroy(ast_few(untouched, "", FEW));
+        assert_true(same_student(s, untouched));
+        ad_student_destroy(s);
+        ad_student_destroy(untouched);
+    }
+}
+
+static void goes_on_with_more_images(void **state)
+{
+    const fixture *f = *state;
+    ad_student *s = ast_student(f->net, AD_AST_COMBI, 3);
+    ad_fitter *fit = ast_fitter(s, "");
+    ad_scorer *first = NULL, *again = NULL, *more = NULL;
+    add_range(fit, 0, FEW);
+    assert_int_equal(ad_fitter_finish(fit, &first), AD_OK);
+    assert_int_equal(ad_fitter_finish(fit, &again), AD_OK); /* nothing new, nothing to train */
+    check_same(first, again, 0.0);
+    assert_int_equal(s->epochs_trained, 2);
+    add_range(fit, 20, 25);
+    assert_int_equal(ad_fitter_finish(fit, &more), AD_OK);
+    assert_int_equal(s->epochs_trained, 4);
+    ad_scorer *as_first = ast_scorer(f->net, AD_AST_COMBI, ""); /* which stands as it was */
+    check_same(first, as_first, 0.0);
+    ad_scorer_destroy(as_first);
+    ad_scorer_destroy(first);
+    ad_scorer_destroy(again);
+    ad_scorer_destroy(more);
+    ad_fitter_destroy(fit);
+    ad_student_destroy(s);
+}
+
+static void too_few_images(void **state)
+{
+    const fixture *f = *state;
+    ad_student *s = ast_student(f->net, AD_AST_RGB, 3), *untouched = ast_student(f->net, AD_AST_RGB, 3);
+    ad_fitter *fit = ast_fitter(s, "validation_share=0.2"), *other = ast_fitter(s, "");
+    ad_scorer *scorer = NULL;
+    refused(ad_fitter_finish(fit, &scorer), AD_ERR_STATE, "0 images leave 0 to train on beside 0 held out");
+    add_range(fit, 0, 2);
+    refused(ad_fitter_finish(fit, &scorer), AD_ERR_STATE, "2 images leave 1 to train on beside 1 held out, at least 2 are");
+    assert_null(scorer);
+    assert_true(same_student(s, untouched));
+    refused(ad_fitter_merge(fit, other), AD_ERR_UNSUPPORTED, "cannot be merged: add all images to one");
+    add_range(fit, 2, 3);
+    assert_int_equal(ad_fitter_finish(fit, &scorer), AD_OK);
+    ad_scorer_destroy(scorer);
+    ad_fitter_destroy(other);
+    ad_fitter_destroy(fit);
+    ad_student_destroy(untouched);
+    ad_student_destroy(s);
+}
+
+/* A learning rate that diverges leaves a student that is finite. */
+static void diverges(void **state)
+{
+    const fixture *f = *state;
+    static const char *const settings[] = {"epochs=20 lr=1e12", "epochs=20 lr=1e12 validation_share=0",
+                                           "teacher_epochs=0 student_epochs=20 lr=1e12 weight_decay=1e12"};
+    for (int i = 0; i < 3; i++) {
+        ad_student *s = ast_student(f->net, AD_AST_RGB, 3);
+        ad_fitter *fit = ast_fitter(s, settings[i]);
+        ad_scorer *scorer = NULL;
+        add_range(fit, 0, FEW);
+        const ad_status status = ad_fitter_finish(fit, &scorer);
+        refused(status, AD_ERR_NUMERIC, "");
+        assert_null(scorer);
+        size_t count;
+        float *values = student_values(s, &count);
+        for (size_t k = 0; k < count; k++)
+            assert_true(isfinite(values[k]));
+        free(values);
+        ad_fitter_destroy(fit);
+        ad_student_destroy(s);
+    }
+}
+
+/* ---- The same bits ---- */
+
+static void bits_of_the_cache(void **state)
+{
+    const fixture *f = *state;
+    for (int32_t mode = 0; mode < MODES; mode++) {
+        static const char *const caches[] = {"feature_cache=0", "feature_cache=100000", "feature_cache=6000",
+                                             "feature_cache=1792 validation_share=0.3"};
+        static const char *const others[] = {"", "", "", "validation_share=0.3"};
+        for (int i = 0; i < 4; i++) {
+            char text[700];
+            ad_student *a = ast_student(f->net, mode, 3), *b = ast_student(f->net, mode, 3);
+            snprintf(text, sizeof text, "%s cache_file=1000000 cache_dir=%s", caches[i], folder);
+            ad_scorer *with_file = ast_few(a, text, FEW), *in_memory = ast_few(b, others[i], FEW);
+            assert_true(same_student(a, b));
+            check_same(with_file, in_memory, 0.0);
+            assert_int_equal(rmdir(folder), 0); /* nothing is left there */
+            assert_int_equal(mkdir(folder, 0700), 0);
+            ad_scorer_destroy(with_file);
+            ad_scorer_destroy(in_memory);
+            ad_student_destroy(a);
+            ad_student_destroy(b);
+        }
+    }
+}
+
+/* A disk that is full while features are written, and has room again. */
+static void a_full_disk(void **state)
+{
+    const fixture *f = *state;
+    ad_student *s = ast_student(f->net, AD_AST_COMBI, 3), *want = ast_student(f->net, AD_AST_COMBI, 3);
+    char text[700];
+    snprintf(text, sizeof text, "feature_cache=0 cache_file=1000000 cache_dir=%s", folder);
+    ad_fitter *fit = ast_fitter(s, text);
+    ad_scorer *scorer = NULL;
+    tiny_frame frame;
+    struct rlimit limit;
+    const ad_image image = tiny_rgbd(&frame, 3, 0);
+    const struct rlimit small = {4 * POSITIONS * 71 * 3 + 1000, 0};
+    ad_scorer_destroy(ast_few(want, "", FEW));
+    add_range(fit, 0, 3);
+    const size_t memory = ad_fitter_memory(fit);
+    void (*const handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    for (int again = 0; again < 2; again++) {
+        const struct rlimit full = {small.rlim_cur, limit.rlim_max};
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
+        const ad_status status = ad_fitter_add(fit, &image);
+        char sentence[300];
+        snprintf(sentence, sizeof sentence, "%s", ad_last_error_message());
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+        assert_string_equal(ad_status_name(status), "AD_ERR_IO");
+        if (!strstr(sentence, "the cache file in cache_dir could not take image 4, after "))
+            fail_msg("%s", sentence);
+        assert_int_equal(ad_fitter_count(fit), 3);
+        assert_int_equal(ad_fitter_memory(fit), memory);
+    }
+    signal(SIGXFSZ, handler);
+    add_range(fit, 3, FEW);
+    assert_int_equal(ad_fitter_finish(fit, &scorer), AD_OK);
+    assert_true(same_student(s, want));
+    ad_scorer_destroy(scorer);
+    ad_fitter_destroy(fit);
+    ad_student_destroy(s);
+    ad_student_destroy(want);
+}
+
+static ad_context *context_of(const char *device, int32_t threads)
+{
+    ad_context_options o;
+    ad_context *context = NULL;
+    ad_context_options_init(&o, sizeof o);
+    o.num_threads = threads;
+    o.device = device;
+    assert_int_equal(ad_context_create(&o, &context), AD_OK);
+    return context;
+}
+
+static void bits_of_threads(void **state)
+{
+    (void)state;
+    static const int32_t threads[] = {1, 2, 5};
+    for (int32_t mode = 0; mode < MODES; mode++) {
+        float *first = NULL, scores[3][6];
+        static float maps[3][6][MAP];
+        for (int t = 0; t < 3; t++) {
+            ad_context *context = context_of("cpu", threads[t]);
+            ad_backbone *net = mini_teacher(context);
+            ad_student *s = ast_student(net, mode, 3);
+            ad_scorer *scorer = ast_few(s, "batch=3 clip_norm=0.1", 11);
+            size_t count;
+            float *values = student_values(s, &count);
+            for (int64_t i = 0; i < 6; i++)
+                scores[t][i] = score_of(scorer, 300 + i, (int)(i & 3), maps[t][i]);
+            if (t) {
+                assert_memory_equal(first, values, count * sizeof *values);
+                assert_memory_equal(scores[0], scores[t], sizeof scores[0]);
+                assert_memory_equal(maps[0], maps[t], sizeof maps[0]);
+                free(values);
+            } else {
+                first = values;
+            }
+            ad_scorer_destroy(scorer);
+            ad_student_destroy(s);
+            ad_backbone_destroy(net);
+            ad_context_destroy(context);
+        }
+        free(first);
+    }
+}
+
+/* cpu goes where ref goes, as far as rounding lets it: Adam's first steps make much of gradients that are all but 0. */
+static void backends_agree(void **state)
+{
+    (void)state;
+    for (int32_t mode = 0; mode < MODES; mode++) {
+        float scores[2][4];
+        for (int b = 0; b < 2; b++) {
+            ad_context *context = context_of(b ? "cpu" : "ref", 2);
+            ad_backbone *net = mini_teacher(context);
+            ad_scorer *scorer = ast_scorer(net, mode, "");
+            for (int64_t i = 0; i < 4; i++)
+                scores[b][i] = score_of(scorer, 300 + i, (int)i, NULL);
+            ad_scorer_destroy(scorer);
+            ad_backbone_destroy(net);
+            ad_context_destroy(context);
+        }
+        for (int i = 0; i < 4; i++)
+            if (!(fabsf(scores[0][i] - scores[1][i]) <= 1e-3f * fabsf(scores[0][i])))
+                fail_msg("%s: ref scores %.9g, cpu %.9g", mode_names[mode], (double)scores[0][i], (double)scores[1][i]);
+    }
+}
+
+/* ---- Memory ---- */
+
+static void memory_is_known(void **state)
+{
+    (void)state;
+    static const char *const settings[] = {"", "batch=4 mask_norm=all"};
+    forget();
+    for (int32_t mode = 0; mode < MODES; mode++)
+        for (int i = 0; i < 2; i++) {
+            fault_alloc counter = {0};
+            ad_context_options co;
+            ad_context_options_init(&co, sizeof co);
+            co.alloc = fault_alloc_get;
+            co.free = fault_alloc_put;
+            co.alloc_user = &counter;
+            ad_context *context = NULL;
+            ad_scorer *scorer = NULL;
+            ad_fitter *fit = NULL;
+            assert_int_equal(ad_context_create(&co, &context), AD_OK);
+            ad_backbone *net = mini_teacher(context);
+            ad_student *s = ast_student(net, mode, 3);
+            const long before = atomic_load(&counter.bytes);
+            ad_ast_options o = ast_options(settings[i]);
+            o.memory_limit = 1000;
+            refused(ad_ast_fitter_create(s, &o, &fit), AD_ERR_OUT_OF_MEMORY,
+                    "bytes, memory_limit is 1000: raise it or lower batch");
+            uint64_t needed = 0;
+            int32_t batch = 0;
+            assert_int_equal(sscanf(ad_last_error_message(), "training batches of %d images of 8x8 positions takes %" SCNu64,
+                                    &batch, &needed), 2);
+            assert_int_equal(batch, o.batch);
+            o.memory_limit = needed - 1;
+            refused(ad_ast_fitter_create(s, &o, &fit), AD_ERR_OUT_OF_MEMORY, "memory_limit");
+            assert_null(fit);
+            assert_int_equal(atomic_load(&counter.bytes), before);
+            const size_t record = 4 * POSITIONS * (size_t)(mode == 0 ? 7 : mode == 1 ? 65 : 71);
+            o.memory_limit = needed + 3 * record + 1000; /* two images, and the one that is being added */
+            assert_int_equal(ad_ast_fitter_create(s, &o, &fit), AD_OK);
+            add_range(fit, 0, 2);
+            tiny_frame frame;
+            const ad_image image = tiny_rgbd(&frame, 2, 0);
+            refused(ad_fitter_add(fit, &image), AD_ERR_OUT_OF_MEMORY, "image 3: the features of 3 images take ");
+            assert_int_equal(ad_fitter_count(fit), 2);
+            assert_int_equal(ad_fitter_finish(fit, &scorer), AD_ERR_STATE); /* one is held out */
+            ad_fitter_destroy(fit);
+            for (int resume = 0; resume < 2; resume++) {
+                fit = ast_fitter(s, settings[i]);
+                atomic_store(&counter.peak, before);
+                add_range(fit, 0, FEW);
+                const size_t told = ad_fitter_memory(fit);
+                ad_fit_options fo;
+                ad_fit_options_init(&fo, sizeof fo);
+                fo.checkpoint_dir = folder;
+                fo.resume = (uint32_t)resume;
+                assert_int_equal(ad_fit(fit, NULL, &fo, &scorer), AD_OK);
+                const size_t held = (size_t)(atomic_load(&counter.peak) - before);
+                print_message("%s '%s': says %zu, holds %zu\n", mode_names[mode], settings[i], told, held);
+                if (held > told)
+                    fail_msg("%s '%s': the fit says %zu bytes and holds %zu", mode_names[mode], settings[i], told, held);
+                assert_true(told < held + held / 4);
+                ad_scorer_destroy(scorer);
+                scorer = NULL;
+                ad_fitter_destroy(fit);
+                assert_int_equal(atomic_load(&counter.bytes), before);
+            }
+            forget();
+            ad_student_destroy(s);
+            ad_backbone_destroy(net);
+            ad_context_destroy(context);
+            assert_int_equal(atomic_load(&counter.live), 0);
+        }
+}
+
+/* What neither memory nor the file takes. */
+static void caches_that_are_full(void **state)
+{
+    const fixture *f = *state;
+    ad_student *s = ast_student(f->net, AD_AST_RGB, 3);
+    char text[700];
+    tiny_frame frame;
+    const ad_image image = tiny_rgbd(&frame, 9, 0);
+    ad_fitter *fit = ast_fitter(s, "feature_cache=3600"); /* two of 1792 bytes */
+    add_range(fit, 0, 2);
+    refused(ad_fitter_add(fit, &image), AD_ERR_OUT_OF_MEMORY, "image 3: the features of 3 images take 5376 bytes; feature_cache "
+            "is 3600");
+    assert_int_equal(ad_fitter_count(fit), 2);
+    ad_fitter_destroy(fit);
+    snprintf(text, sizeof text, "feature_cache=3600 cache_file=5400 cache_dir=%s", folder); /* and three */
+    fit = ast_fitter(s, text);
+    add_range(fit, 0, 5);
+    refused(ad_fitter_add(fit, &image), AD_ERR_OUT_OF_MEMORY, "and cache_file 5400: raise them");
+    assert_int_equal(ad_fitter_count(fit), 5);
+    ad_fitter_destroy(fit);
+    ad_student_destroy(s);
+}
+
+/* Parents may go first. */
+static void lifetimes(void **state)
+{
+    (void)state;
+    fault_alloc counter = {0};
+    ad_context_options co;
+    ad_context_options_init(&co, sizeof co);
+    co.alloc = fault_alloc_get;
+    co.free = fault_alloc_put;
+    co.alloc_user = &counter;
+    ad_context *context = NULL;
+    ad_scorer *scorer = NULL;
+    char text[700];
+    assert_int_equal(ad_context_create(&co, &context), AD_OK);
+    ad_backbone *net = mini_teacher(context);
+    ad_student *s = ast_student(net, AD_AST_COMBI, 3);
+    snprintf(text, sizeof text, "feature_cache=40000 cache_file=1000000 cache_dir=%s", folder);
+    ad_fitter *fit = ast_fitter(s, text);
+    ad_student_destroy(s);
+    ad_backbone_destroy(net);
+    ad_context_destroy(context);
+    add_range(fit, 0, FEW);
+    assert_int_equal(ad_fitter_finish(fit, &scorer), AD_OK);
+    ad_fitter_destroy(fit);
+    assert_true(isfinite(score_of(scorer, 3, 0, NULL)));
+    ad_scorer_destroy(scorer);
+    assert_int_equal(atomic_load(&counter.live), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(batches),              cmocka_unit_test(phases),
+        cmocka_unit_test(cancelled_at_the_first_call),
+        cmocka_unit_test(goes_on_with_more_images),
+        cmocka_unit_test(too_few_images),       cmocka_unit_test(diverges),
+        cmocka_unit_test(bits_of_the_cache),    cmocka_unit_test(a_full_disk),
+        cmocka_unit_test(bits_of_threads),      cmocka_unit_test(backends_agree),
+        cmocka_unit_test(memory_is_known),      cmocka_unit_test(caches_that_are_full),
+        cmocka_unit_test(lifetimes),
+    };
+    return cmocka_run_group_tests_name("ast_training", tests, set_up_folder, tear_down_folder);
+}
