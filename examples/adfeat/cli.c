@@ -217,3 +217,13 @@ int cli_print_json(json_t *value, size_t flags)
     free(text);
     return CLI_OK;
 }
+
+int cli_depth_scale(const char *text, double *out_scale)
+{
+    char *end = NULL;
+    const double scale = text ? strtod(text, &end) : 0.0;
+    if (text && (end == text || *end || !(scale > 0.0 && scale <= 1e6)))
+        return cli_usage("option --depth-scale: '%s' is not a number above 0, at most 1e6", text);
+    *out_scale = scale;
+    return CLI_OK;
+}

@@ -41,6 +41,9 @@ int cli_open_backbone(ad_context *context, const network_request *request, const
 int cli_load_scorer(ad_context *context, const char *file, const char *weights,
                     ad_scorer **out_scorer);
 
+/* The value of --depth-scale, NULL where it was not given: CLI_OK, or says why not. */
+int cli_depth_scale(const char *text, double *out_scale);
+
 /* A wrong output path is better said before the work than after it. */
 int cli_check_output(const char *path);
 /* The same of a file that the library replaces as a whole, which a device cannot be. */

@@ -22,6 +22,8 @@ static const char help[] =
     "  --data DIR      the labelled images\n"
     "  --weights W     the network's weights that FILE was fitted with; not needed if FILE\n"
     "                  embeds them\n"
+    "  --depth-scale S metres that a value of 1 in a depth file means; default: 1 in TIFF, 0.001\n"
+    "                  in PNG\n"
     "  --eval-size N   compute pixel figures at N x N; default 0: at each image's own size, which\n"
     "                  is slower and takes about 8 bytes of memory per pixel of all images\n"
     "  --json          one JSON object instead of lines; nan becomes null\n"
@@ -35,7 +37,7 @@ static const char help[] =
     "      --eval-size 256 --json --scores-csv scores.csv\n";
 
 typedef struct eval_state {
-    const char *file, *weights, *data, *csv, *device;
+    const char *file, *weights, *data, *csv, *device, *depth_scale;
     int32_t eval_size, json, threads;
     ad_context *context;
     ad_dataset *set;
@@ -156,6 +158,9 @@ static int run(eval_state *s)
     ad_dataset_options test;
     ad_dataset_options_init(&test, sizeof test);
     test.split = AD_SPLIT_TEST;
+    code = cli_depth_scale(s->depth_scale, &test.depth_scale);
+    if (code != CLI_OK)
+        return code;
     if (ad_dataset_open_folder(s->context, s->data, &test, &s->set))
         return cli_fail_library();
     s->scores = calloc((size_t)ad_dataset_count(s->set), sizeof *s->scores);
@@ -192,6 +197,7 @@ int cmd_eval(int argc, char **argv)
     eval_state s = {0};
     const arg_spec specs[] = {{"--data", NULL, ARG_TEXT, &s.data, 0, 0},
                               {"--weights", NULL, ARG_TEXT, &s.weights, 0, 0},
+                              {"--depth-scale", NULL, ARG_TEXT, &s.depth_scale, 0, 0},
                               {"--eval-size", NULL, ARG_NUMBER, &s.eval_size, 0, 32768},
                               {"--json", NULL, ARG_FLAG, &s.json, 0, 0},
                               {"--scores-csv", NULL, ARG_TEXT, &s.csv, 0, 0},

@@ -5,10 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "args.h"
-#include "cli.h"
-#include "progress.h"
-#include "training.h"
+#include "fit_method.h"
 
 static const char help[] =
     "usage: adfeat fit METHOD --weights W --data DIR -o FILE [options]\n"
@@ -24,6 +21,8 @@ static const char help[] =
     "              beforehand\n"
     "  stfpm       a student learns a ResNet's features of good images; what it cannot follow is a defect\n"
     "  stfpm_unet  the same, and a small U-Net at every layer; below, stfpm* is both\n"
+    "  ast         a normalising flow learns what features, depth or both of good images are like, then a\n"
+    "              student what the flow says; for images with depth, DIR in MVTec 3D-AD layout\n"
     "\n"
     "  --weights W         the network's weights, a safetensors file\n"
     "  --data DIR          the good images\n"
@@ -36,7 +35,8 @@ static const char help[] =
     "                      side to 256 by Lanczos (pil_lanczos), centre crop 224. stfpm has stfpm (the\n"
     "                      paper's text, the default), stfpm_official (the authors' code) and\n"
     "                      stfpm_accurate (the whole squared distance and 200 epochs: the most accurate\n"
-    "                      here), stfpm_unet has stfpm_unet\n"
+    "                      here), stfpm_unet has stfpm_unet; ast has ast (the paper's text, the default)\n"
+    "                      and ast_official (the authors' code)\n"
     "  --backbone B        the network, such as resnet18 or efficientnet_b4; default: what the weights\n"
     "                      file says it is, or what its tensors fit\n"
     "  --padding P         of an EfficientNet: same_dynamic, same_static, same_static_v063 or\n"
@@ -45,20 +45,21 @@ static const char help[] =
     "  --layers A,B,...    where features are taken; default: the network's own choice\n"
     "                      ('adfeat info W' lists them)\n"
     "  --size N            images are resized to N x N; default: what the network was trained at, for\n"
-    "                      stfpm and stfpm_unet 256\n"
+    "                      stfpm and stfpm_unet 256, for ast what gives 24 x 24 positions\n"
     "  --reduce R          gaussian: none, pca:T, npca:T (T from 0 to 1 of the variance) or auto; default\n"
     "                      auto: none for ResNets, npca:0.95 for EfficientNets\n"
     "  --pixel P           gaussian: heat maps dense (default, statistics of their own), gap (the image's\n"
     "                      statistics at every position) or none\n"
-    "  --epochs N          stfpm*: passes over the images; default 100; 0: --student as it is\n"
-    "  --batch N           stfpm*: images of a training step; default 32\n"
-    "  --student FILE      stfpm*: train this student further: of --save-student, or the authors' checkpoint\n"
-    "                      as 'adfeat convert' writes it; default: a new one\n"
-    "  --save-student FILE stfpm*: write the student too, to train it further another day\n"
-    "  --checkpoint-dir D  stfpm*: keep a checkpoint in folder D, which is made if it is not there: written\n"
+    "  --epochs N          stfpm*, ast: passes over the images; default 100, for ast 240 of the flow and 240 of\n"
+    "                      the student, with depth 72; 0: --student as it is\n"
+    "  --batch N           stfpm*, ast: images of a training step; default 32, for ast 8\n"
+    "  --student FILE      stfpm*, ast: train this student further: of --save-student, or the authors'\n"
+    "                      checkpoint as 'adfeat convert' writes it; default: a new one\n"
+    "  --save-student FILE stfpm*, ast: write the student too, to train it further another day\n"
+    "  --checkpoint-dir D  stfpm*, ast: keep a checkpoint in folder D, which is made if it is not there: written\n"
     "                      after every epoch and on Ctrl-C or SIGTERM\n"
-    "  --resume            stfpm*: go on from the checkpoint; the result is that of one long run\n"
-    "  --loss-csv FILE     stfpm*: write a line for every epoch as it ends: phase, epoch, loss, similarity,\n"
+    "  --resume            stfpm*, ast: go on from the checkpoint; the result is that of one long run\n"
+    "  --loss-csv FILE     stfpm*, ast: write a line for every epoch as it ends: phase, epoch, loss, similarity,\n"
     "                      reconstruction, validation, best, seconds; --resume adds to it\n"
     "  --set KEY=VALUE     any other option; may be given more than once:\n"
     "                      crop=N (centre), resize=pil_bilinear (default), pil_lanczos or cv_linear,\n"
@@ -74,6 +75,15 @@ static const char help[] =
     "                      conv1x1, unet_depth=1 or 2, unet_convs=1 or 2, pretrain_epochs=N,\n"
     "                      pretrain_lr=R, unet_lr=R, unet_weight_decay=R, rec_weight=R, sim_weight=R,\n"
     "                      rec_target=student or teacher, rec_stopgrad=0 or 1\n"
+    "                      ast: mode=rgb, depth or combi, seed=N, teacher_epochs=N, student_epochs=N, lr=R,\n"
+    "                      weight_decay=R, clip_norm=R, flow_blocks=N, flow_hidden=N, student_blocks=N,\n"
+    "                      student_hidden=N, positions=N, alpha=R, leaky=R, mask=auto, none, binary or soft,\n"
+    "                      mask_norm=foreground or all, score=student or teacher, aggregate=auto, mean or\n"
+    "                      max, max_after_upsample=0 or 1, mask_twice=0 or 1, validation_share=R,\n"
+    "                      split_seed=N, feature_cache=BYTES, cache_file=BYTES, cache_dir=D,\n"
+    "                      memory_limit=BYTES, depth_threshold=METRES, depth_fill=N, depth_fill_border=0\n"
+    "                      or 1, depth_corners=reject or nearest, depth_dilation=N\n"
+    "  --depth-scale S     metres that a value of 1 in a depth file means; default: 1 in TIFF, 0.001 in PNG\n"
     "  --embed             put the weights into FILE too, so that scoring needs no other file\n"
     "  --threads N         default 0: as many as there are cores\n"
     "  --device D          auto (default), cpu, or ref: the slow reference\n"
@@ -84,179 +94,8 @@ static const char help[] =
     "  adfeat fit gaussian --weights w.safetensors --backbone resnet50 --layers layer2,layer3 \\\n"
     "      --size 320 --set blur_sigma=4 --embed --data good_parts -o parts.safetensors\n"
     "  adfeat fit stfpm --weights resnet18.safetensors --data screws -o screws.safetensors \\\n"
-    "      --checkpoint-dir training --resume --loss-csv losses.csv\n";
-
-typedef struct request {
-    const char *weights, *data, *output, *preset, *device;
-    network_request network;
-    int32_t threads, embed, quiet;
-    settings set;
-} request;
-
-struct fit_state;
-
-typedef struct method {
-    const char *name;
-    int (*make)(struct fit_state *s); /* opens the backbone and creates the fitter */
-    int trains;                       /* a student, for many epochs */
-} method;
-
-typedef struct fit_state {
-    request r;
-    const method *method;
-    ad_context *context;
-    ad_backbone *backbone;
-    ad_student *student;
-    ad_dataset *data;
-    ad_fitter *fitter;
-    ad_scorer *scorer;
-    progress bar;
-    training train;
-} fit_state;
-
-/* ---- Methods ---- */
-
-/* A preset for another network shows as a layer that nobody named. */
-static int made(const fit_state *s, ad_status status)
-{
-    if (status && s->r.preset)
-        return cli_fail("%s (with preset %s)", ad_last_error_message(), s->r.preset);
-    return status ? cli_fail_library() : CLI_OK;
-}
-
-static int make_gaussian(fit_state *s)
-{
-    ad_gaussian_options options;
-    ad_gaussian_options_init(&options, sizeof options);
-    for (int i = 0; i < s->r.set.count; i++)
-        if (ad_gaussian_options_set(&options, s->r.set.items[i].key, s->r.set.items[i].value))
-            return cli_usage("%s", ad_last_error_message());
-    const int code = cli_open_backbone(s->context, &s->r.network, s->r.weights, &s->backbone);
-    if (code != CLI_OK)
-        return code;
-    return made(s, ad_gaussian_fitter_create(s->backbone, &options, &s->fitter));
-}
-
-static int make_padim(fit_state *s)
-{
-    ad_padim_options options;
-    ad_padim_options_init(&options, sizeof options);
-    for (int i = 0; i < s->r.set.count; i++)
-        if (ad_padim_options_set(&options, s->r.set.items[i].key, s->r.set.items[i].value))
-            return cli_usage("%s", ad_last_error_message());
-    const int code = cli_open_backbone(s->context, &s->r.network, s->r.weights, &s->backbone);
-    if (code != CLI_OK)
-        return code;
-    return made(s, ad_padim_fitter_create(s->backbone, &options, &s->fitter));
-}
-
-static int is_one_of(const char *word, const char *const *words, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(word, words[i]) == 0)
-            return 1;
-    return 0;
-}
-
-/* Which of the settings say what a student is; the others say how it is trained, and the seed does both. */
-static int is_of_student(const char *key)
-{
-    static const char *const keys[] = {"layers", "unet_head", "unet_depth", "unet_convs", "seed"};
-    return is_one_of(key, keys, sizeof keys / sizeof *keys);
-}
-
-/* Settings that would silently do nothing. */
-static int is_of_unets(const char *key, const char *value)
-{
-    static const char *const keys[] = {"unet_head", "unet_depth", "unet_convs", "pretrain_epochs", "pretrain_lr",
-                                       "unet_lr", "unet_weight_decay", "rec_weight", "sim_weight", "rec_target",
-                                       "rec_stopgrad"};
-    return is_one_of(key, keys, sizeof keys / sizeof *keys)
-           || (strcmp(key, "preset") == 0 && strcmp(value, "stfpm_unet") == 0);
-}
-
-static int bad_setting(const char *key)
-{
-    const char *const why = ad_last_error_message();
-    if (strncmp(why, "no option", 9) == 0 && !is_of_student(key))
-        return cli_usage("%s, layers; of U-Nets unet_head, unet_depth, unet_convs", why);
-    return cli_usage("%s", why);
-}
-
-static int not_of(const fit_state *s, const char *kind)
-{
-    return cli_fail("'%s' is a student of %s, not of %s", s->train.student, kind, s->method->name);
-}
-
-enum { KIND = 32 };
-
-static int keep_kind(void *kind, const char *key, const char *value)
-{
-    if (strcmp(key, "adfeat.student.kind") == 0)
-        snprintf(kind, KIND, "%s", value);
-    return 0;
-}
-
-static int make_student(fit_state *s, const ad_student_options *options, int given)
-{
-    char kind[KIND] = ""; /* as the file says it, if it does */
-    const char *const file = s->train.student;
-    if (!file)
-        return made(s, ad_student_create(s->backbone, options, &s->student));
-    if (ad_file_metadata(s->context, file, keep_kind, kind))
-        return cli_fail_library();
-    if (*kind && strcmp(kind, s->method->name) != 0)
-        return not_of(s, kind);
-    /* Without a word from the user it is what the file says, and not what options say by default. */
-    if (ad_student_load(s->backbone, file, given ? options : NULL, &s->student))
-        return cli_fail_library();
-    ad_student_info info = {.struct_size = sizeof info};
-    if (ad_student_get_info(s->student, &info))
-        return cli_fail_library();
-    if (info.kind != options->kind) /* a file that does not say it */
-        return not_of(s, "stfpm");
-    return CLI_OK;
-}
-
-static int make_stfpm(fit_state *s)
-{
-    ad_stfpm_options options;
-    ad_student_options student;
-    int given = 0;
-    ad_stfpm_options_init(&options, sizeof options);
-    ad_student_options_init(&student, sizeof student);
-    if (ad_student_options_set(&student, "kind", s->method->name))
-        return cli_usage("%s", ad_last_error_message());
-    for (int i = 0; i < s->r.set.count; i++) {
-        const char *const key = s->r.set.items[i].key, *const value = s->r.set.items[i].value;
-        const int seed = strcmp(key, "seed") == 0;
-        if (student.kind == AD_STUDENT_STFPM && is_of_unets(key, value))
-            return cli_usage("option %s: stfpm has no U-Nets; stfpm_unet has", key);
-        if ((is_of_student(key) && ad_student_options_set(&student, key, value))
-            || ((seed || !is_of_student(key)) && ad_stfpm_options_set(&options, key, value)))
-            return bad_setting(key);
-        given |= is_of_student(key) && !seed; /* a student that was loaded is not made of a seed */
-    }
-    if (!options.epochs && !s->train.student)
-        return cli_usage("option --epochs: 0 takes a student as it is, and there is no --student");
-    int code = cli_open_backbone(s->context, &s->r.network, s->r.weights, &s->backbone);
-    if (code == CLI_OK)
-        code = make_student(s, &student, given);
-    return code == CLI_OK ? made(s, ad_stfpm_fitter_create(s->student, &options, &s->fitter)) : code;
-}
-
-static const method methods[] = {{"gaussian", make_gaussian, 0},
-                                 {"padim", make_padim, 0},
-                                 {"stfpm", make_stfpm, 1},
-                                 {"stfpm_unet", make_stfpm, 1}};
-
-static const method *find_method(const char *name)
-{
-    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
-        if (strcmp(methods[i].name, name) == 0)
-            return &methods[i];
-    return NULL;
-}
+    "      --checkpoint-dir training --resume --loss-csv losses.csv\n"
+    "  adfeat fit ast --weights efficientnet_b5.safetensors --data bagel --set mode=combi -o bagel.safetensors\n";
 
 /* ---- Interruption: the callbacks cancel, so nothing half-done is left; a second signal kills ---- */
 
@@ -296,7 +135,7 @@ static int on_progress(void *user, double fraction)
 static int on_train(void *user, const ad_train_progress *p)
 {
     fit_state *s = user;
-    training_show(&s->train, &s->bar, p);
+    training_show(&s->train, &s->bar, p, ad_fitter_memory(s->fitter));
     return caught != 0;
 }
 
@@ -393,9 +232,9 @@ static int fit(fit_state *s)
 
 static int run(fit_state *s, const char *name)
 {
-    s->method = find_method(name);
+    s->method = fit_method_find(name);
     if (!s->method)
-        return cli_usage("unknown method '%s': there are gaussian, padim, stfpm, stfpm_unet", name);
+        return cli_usage("unknown method '%s': there are %s", name, fit_method_names());
     s->train.quiet = s->r.quiet;
     int code = training_check(&s->train, name, s->method->trains);
     if (code == CLI_OK)
@@ -411,7 +250,12 @@ static int run(fit_state *s, const char *name)
     code = s->method->make(s);
     if (code != CLI_OK)
         return code;
-    if (ad_dataset_open_folder(s->context, s->r.data, NULL, &s->data))
+    ad_dataset_options data;
+    ad_dataset_options_init(&data, sizeof data);
+    code = cli_depth_scale(s->r.depth_scale, &data.depth_scale);
+    if (code != CLI_OK)
+        return code;
+    if (ad_dataset_open_folder(s->context, s->r.data, &data, &s->data))
         return cli_fail_library();
     code = training_prepare(&s->train);
     return code == CLI_OK ? fit(s) : code;
@@ -451,6 +295,7 @@ int cmd_fit(int argc, char **argv)
                               {"--resume", NULL, ARG_FLAG, &s.train.resume, 0, 0},
                               {"--loss-csv", NULL, ARG_TEXT, &s.train.csv.path, 0, 0},
                               {"--set", NULL, ARG_SET, &s.r.set, 0, 0},
+                              {"--depth-scale", NULL, ARG_TEXT, &s.r.depth_scale, 0, 0},
                               {"--embed", NULL, ARG_FLAG, &s.r.embed, 0, 0},
                               {"--threads", NULL, ARG_NUMBER, &s.r.threads, 0, 256},
                               {"--device", NULL, ARG_TEXT, &s.r.device, 0, 0},

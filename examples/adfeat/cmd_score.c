@@ -22,6 +22,10 @@ static const char help[] =
     "\n"
     "  --weights W    the network's weights that FILE was fitted with; not needed if FILE\n"
     "                 embeds them\n"
+    "  --depth-dir DIR for a scorer that needs depth: DIR/<name>.tiff, .tif or .png (16 bits) for\n"
+    "                 each image\n"
+    "  --depth-scale S metres that a value of 1 in a depth file means; default: 1 in TIFF, 0.001\n"
+    "                 in PNG\n"
     "  --map-dir DIR  write DIR/<name>_overlay.png for each image: the image, coloured where it\n"
     "                 is anomalous; one fixed scale, so that pictures of different images\n"
     "                 compare. DIR is made if it is not there. Where two images have one name,\n"
@@ -35,7 +39,8 @@ static const char help[] =
     "  adfeat score embedded.safetensors --map-dir heat --json frame.jpg\n";
 
 typedef struct score_state {
-    const char *file, *weights, *map_dir, *device;
+    const char *file, *weights, *map_dir, *depth_dir, *depth_scale, *device;
+    double metres; /* of depth_scale */
     int32_t json, threads;
     char **images;
     int count, printed;
@@ -134,11 +139,30 @@ static ad_status score_with_overlay(score_state *s, const ad_image *image, const
     return status;
 }
 
+/* DIR/<name> with the first ending that is there. */
+static ad_status read_depth(const score_state *s, const char *path, ad_image *image)
+{
+    static const char *const endings[] = {".tiff", ".tif", ".png"};
+    const char *base = base_of(path);
+    char depth[4096] = "";
+    for (int i = 0; i < 3; i++) {
+        const int n = snprintf(depth, sizeof depth, "%s/%.*s%s", s->depth_dir, stem_length(base), base, endings[i]);
+        if (n > 0 && (size_t)n < sizeof depth && access(depth, F_OK) == 0)
+            break;
+    }
+    return ad_image_read_depth(s->context, depth, s->metres, image); /* the sentence names the last */
+}
+
 /* AD_OK, or *out_sentence says what went wrong. */
 static ad_status score_one(score_state *s, int index, float *out_score, const char **out_sentence)
 {
     ad_image image;
     ad_status status = ad_image_read(s->context, s->images[index], &image);
+    if (status == AD_OK && s->depth_dir) {
+        status = read_depth(s, s->images[index], &image);
+        if (status != AD_OK)
+            ad_image_release(&image);
+    }
     if (status == AD_OK) {
         status = s->overlays ? score_with_overlay(s, &image, s->overlays[index], out_score)
                              : ad_score_image(s->scorer, &image, out_score);
@@ -230,6 +254,8 @@ int cmd_score(int argc, char **argv)
     score_state s = {0};
     const arg_spec specs[] = {{"--weights", NULL, ARG_TEXT, &s.weights, 0, 0},
                               {"--map-dir", NULL, ARG_TEXT, &s.map_dir, 0, 0},
+                              {"--depth-dir", NULL, ARG_TEXT, &s.depth_dir, 0, 0},
+                              {"--depth-scale", NULL, ARG_TEXT, &s.depth_scale, 0, 0},
                               {"--json", NULL, ARG_FLAG, &s.json, 0, 0},
                               {"--threads", NULL, ARG_NUMBER, &s.threads, 0, 256},
                               {"--device", NULL, ARG_TEXT, &s.device, 0, 0},
@@ -244,7 +270,9 @@ int cmd_score(int argc, char **argv)
     s.file = argv[1];
     s.images = argv + 2;
     s.count = operands - 1;
-    code = run(&s);
+    code = cli_depth_scale(s.depth_scale, &s.metres);
+    if (code == CLI_OK)
+        code = run(&s);
     for (int i = 0; s.overlays && i < s.count; i++)
         free(s.overlays[i]);
     free(s.overlays);

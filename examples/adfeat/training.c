@@ -25,7 +25,7 @@ int training_check(const training *t, const char *method, int trains)
                    {"--loss-csv", t->csv.path != NULL}};
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
         if (options[i].given && !trains)
-            return cli_usage("option %s: %s trains no student; stfpm and stfpm_unet do", options[i].name,
+            return cli_usage("option %s: %s trains no student; stfpm, stfpm_unet and ast do", options[i].name,
                              method);
     if (t->resume && !t->checkpoint_dir)
         return cli_usage("option --resume needs --checkpoint-dir: where the checkpoint is");
@@ -115,6 +115,17 @@ static void describe(char line[LINE], const ad_train_progress *p)
     append_time(line, n, p->seconds_left);
 }
 
+/* Before the first batch, where a method tells what is to come. */
+static void show_plan(progress *bar, const ad_train_progress *p, size_t memory)
+{
+    char line[LINE];
+    int n = snprintf(line, LINE, "to train: %d phases, the first of %d epochs of %d batches; %.1f GB", p->phases, p->epochs,
+                     p->batches, (double)memory / 1e9);
+    append_time(line, n, p->seconds_left);
+    progress_wipe(bar);
+    fprintf(stderr, "%s\n", line);
+}
+
 static void begin(training *t, progress *bar, const ad_train_progress *p)
 {
     t->begun = 1;
@@ -123,9 +134,14 @@ static void begin(training *t, progress *bar, const ad_train_progress *p)
         cli_note("going on from the checkpoint in '%s'", t->checkpoint_dir);
 }
 
-void training_show(training *t, progress *bar, const ad_train_progress *p)
+void training_show(training *t, progress *bar, const ad_train_progress *p, size_t memory)
 {
     char line[LINE];
+    if (!p->batch) {
+        if (!t->quiet)
+            show_plan(bar, p, memory);
+        return;
+    }
     if (!t->begun)
         begin(t, bar, p);
     snprintf(t->phase, sizeof t->phase, "%s", p->phase);

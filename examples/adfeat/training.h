@@ -27,8 +27,8 @@ int training_check(const training *t, const char *method, int trains);
 int training_check_files(const training *t, const char *output, const char *weights);
 /* Make the checkpoint folder; refuse to write over a checkpoint that is not gone on from. */
 int training_prepare(training *t);
-/* After every batch and epoch. */
-void training_show(training *t, progress *bar, const ad_train_progress *p);
+/* After every batch and epoch, and before the first. @param memory bytes that the fit may hold */
+void training_show(training *t, progress *bar, const ad_train_progress *p, size_t memory);
 /* Say that it was interrupted, and how it goes on. */
 void training_interrupted(const training *t);
 

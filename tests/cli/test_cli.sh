@@ -157,7 +157,7 @@ rm -f first pretty
 left >before
 fails 2 'no command'
 fails 2 "unknown command 'train'" train
-fails 2 "unknown method 'magic': there are gaussian, padim, stfpm, stfpm_unet" fit magic --weights w --data set -o x
+fails 2 "unknown method 'magic': there are gaussian, padim, stfpm, stfpm_unet, ast" fit magic --weights w --data set -o x
 fails 2 "unknown option '--colour'" fit gaussian --colour red
 fails 2 'needs --weights, --data and -o' fit gaussian --data set
 fails 2 '--weights needs a value' fit gaussian --weights

@@ -144,6 +144,81 @@ check_fit_stfpm() {
     [ -e x.safetensors ] && wrong "a failed fit left a file"
 }
 
+check_ast_depth() {
+    local tiny=(depth_scale=1e-4 layers=layer2 size=64 batch=3 flow_hidden=8 student_hidden=8 student_blocks=1 epochs=1)
+    "$(dirname "$program")/make_rgbd_set" rgbd 1 6 2 || exit 1
+    gives 0 w.safetensors rgbd s.safetensors "${tiny[@]}"
+    says '^teacher 1 of 1: loss -?[0-9.]+; [0-9]+ s left$'
+    says '^student 1 of 1: loss -?[0-9.]+; [0-9]+ s left$'
+    "$adfeat" fit ast --weights w.safetensors --data rgbd --depth-scale 1e-4 --layers layer2 --size 64 --batch 3 --epochs 1 \
+        --set mode=combi --set flow_hidden=8 --set student_hidden=8 --set student_blocks=1 -o same.safetensors --quiet ||
+        wrong "adfeat fit ast"
+    cmp -s s.safetensors same.safetensors || wrong "not the file that adfeat fit writes"
+    # The scores are those of the program, on which eval writes its own list.
+    "$adfeat" eval s.safetensors --weights w.safetensors --data rgbd --depth-scale 1e-4 --scores-csv scores.csv >/dev/null 2>&1
+    "$python" - stdout scores.csv <<'PYTHON' || wrong "not the scores of adfeat eval: $(cat scores.csv)"
+import csv, sys
+found = {name: (group, float(score)) for score, group, name in
+         (line.rstrip("\n").split("\t") for line in open(sys.argv[1]) if "\t" in line)}
+wanted = {row["path"]: (row["group"], float(row["score"])) for row in csv.DictReader(open(sys.argv[2]))}
+assert len(found) == 6 and set(found) == set(wanted), (found, wanted)
+for name, (group, score) in wanted.items():
+    assert found[name][0] == group and abs(found[name][1] - score) <= 1e-5 * abs(score), name
+PYTHON
+    gives 0 w.safetensors rgbd d.safetensors "${tiny[@]}" mode=depth # later words count
+    gives 0 w.safetensors rgbd o.safetensors "${tiny[@]}" preset=ast_official
+    "$adfeat" info o.safetensors | grep -qE '^option mask +soft$' || wrong "preset=ast_official: another mask"
+    gives 0 w.safetensors set r.safetensors "${tiny[@]}" mode=rgb # images without depth
+    gives 1 w.safetensors set x.safetensors "${tiny[@]}"
+    complains 'no depth plane'
+    gives 1 w.safetensors absent x.safetensors "${tiny[@]}"
+    complains absent
+    gives 1 w.safetensors rgbd x.safetensors "${tiny[@]}" layers=layer9
+    complains layer9
+    gives 1 w.safetensors rgbd x.safetensors "${tiny[@]}" speed=11
+    complains "no option 'speed'"
+    gives 1 w.safetensors rgbd x.safetensors "${tiny[@]}" epochs
+    complains epochs
+    [ -e x.safetensors ] && wrong "a failed fit left a file"
+}
+
+check_make_rgbd_set() {
+    gives 0 one 7 3 2
+    gives 0 same 7 3 2
+    diff -r one same || wrong "the same seed gives other files"
+    gives 0 other 8 3 2
+    local path
+    [ "$(cd one && find . -type f | wc -l)" -eq 27 ] || wrong "not three files for each of nine images"
+    for path in $(cd one && find . -name '*.png' ! -path '*good/gt/*'); do
+        case $path in
+        */gt/*) ;; # two defects of one size may lie alike
+        *) cmp -s "one/$path" "other/$path" && wrong "$path is the same with another seed" ;;
+        esac
+    done
+    # Fewer images are the first of more.
+    gives 0 fewer 7 2 1
+    cmp -s one/train/good/rgb/001.png fewer/train/good/rgb/001.png || wrong "the number of images changes them"
+    "$python" - one <<'PYTHON' || wrong "the files are not what they should be"
+import os, png, sys
+for folder in "train/good", "test/good", "test/dent", "test/stain":
+    for name in os.listdir(os.path.join(sys.argv[1], folder, "rgb")):
+        paths = [os.path.join(sys.argv[1], folder, part, name) for part in ("rgb", "depth", "gt")]
+        (w, h, rgb), (dw, dh, depth), (gw, gh, truth) = map(png.read, paths)
+        assert (w, h) == (dw, dh) == (gw, gh) == (160, 160), paths
+        assert len(rgb[0]) == 3 * w and len(depth[0]) == w, paths
+        assert {v for row in truth for v in row} == ({0} if "good" in folder else {0, 255}), paths
+        there = sorted(v for row in depth for v in row if v)
+        assert 0.95 * w * h < len(there) < w * h, paths  # one in a hundred is missing
+        assert there[0] > 5600 and there[-1] < 6150, paths  # tenths of a millimetre, 20 mm and a dome apart
+        assert there[len(there) // 10] < 5830 and there[-len(there) // 10] > 5950, paths
+PYTHON
+    gives 1 one 9
+    complains '^one: File exists$'
+    cmp -s one/train/good/rgb/000.png same/train/good/rgb/000.png || wrong "an existing folder was written into"
+    gives 1 absent/one
+    gives 2 a b c d e
+}
+
 check_score_image() {
     fits s.safetensors
     scores s.safetensors --weights w.safetensors $good $spot

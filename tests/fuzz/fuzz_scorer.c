@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "fuzz.h"
+#include "methods/ast.h"
 #include "methods/stfpm.h"
 #include "mutate.h"
 #include "repair.h"
@@ -37,6 +38,11 @@ static double work_of_plan(const adi_plan *plan)
     return sum;
 }
 
+static int is_ast(const char *method)
+{
+    return strcmp(method, "ast") == 0;
+}
+
 /* Of all networks, and elements of what is resized. */
 static double work_of(const ad_scorer *scorer)
 {
@@ -49,6 +55,11 @@ static double work_of(const ad_scorer *scorer)
         for (int32_t l = 0; l < m->config.tap_count; l++)
             sum += work_of_plan(m->unet_plans[l]);
     }
+    if (is_ast(scorer->method->name)) {
+        const adi_ast_model *m = scorer->model;
+        sum += work_of_plan(m->plan[ADI_AST_FLOW]) + work_of_plan(m->plan[ADI_AST_STUDENT]);
+        sum += 64.0 * 16.0 * (double)adi_ast_positions(&m->config); /* the map, or depth */
+    }
     for (int32_t i = 0; i < x->tap_count; i++) {
         const adi_shape *s = adi_extractor_shape(x, i);
         sum += (double)s->h * (double)s->w * (double)s->c * (double)s->c;
@@ -60,7 +71,8 @@ static void check_info(const ad_scorer *s, uint64_t *seen)
 {
     ad_scorer_info info = {.struct_size = sizeof info};
     FUZZ_CHECK(ad_scorer_get_info(s, &info) == AD_OK);
-    FUZZ_CHECK(strcmp(info.method, "gaussian") == 0 || strcmp(info.method, "padim") == 0 || is_stfpm(info.method));
+    FUZZ_CHECK(strcmp(info.method, "gaussian") == 0 || strcmp(info.method, "padim") == 0 || is_stfpm(info.method)
+               || is_ast(info.method));
     FUZZ_CHECK(info.architecture[0]);
     FUZZ_CHECK(info.input_size >= 1 && info.input_size <= 4096);
     FUZZ_CHECK(info.image_count >= 0 && isfinite(info.normal_score) && isfinite(info.normal_map));
@@ -88,7 +100,7 @@ static void check_score(ad_scorer *s, const ad_image *image, uint64_t *seen, con
     fuzz_digest(seen, &score, sizeof score);
 }
 
-/* A map of w x h in a block of exactly that size. */
+/* A map of w x h in a block of exactly that size. AST's is a bicubic one, of a likelihood too: it may be negative. */
 static void check_map(ad_scorer *s, const ad_image *image, int64_t w, int64_t h, uint64_t *seen,
                       const fuzz_heap *heap)
 {
@@ -105,7 +117,7 @@ static void check_map(ad_scorer *s, const ad_image *image, int64_t w, int64_t h,
     fuzz_digest_status(seen, status);
     for (int64_t i = 0; i < w * h; i++)
         if (status == AD_OK)
-            FUZZ_CHECK(isfinite(data[i]) && data[i] >= 0.0f);
+            FUZZ_CHECK(isfinite(data[i]) && (data[i] >= 0.0f || is_ast(s->method->name)));
         else
             FUZZ_CHECK(data[i] == -123.0f);
     FUZZ_CHECK(status == AD_OK ? isfinite(score) : score == -123.0f);
@@ -113,12 +125,29 @@ static void check_map(ad_scorer *s, const ad_image *image, int64_t w, int64_t h,
     free(data);
 }
 
+/* A part of 20 mm on a table, with holes; read by methods that need it. */
+static void give_depth(float *depth, ad_image *image)
+{
+    for (int y = 0; y < IMAGE_H; y++)
+        for (int x = 0; x < IMAGE_W; x++) {
+            const int inside = y > 3 && y < IMAGE_H - 4 && x > 5 && x < IMAGE_W - 6;
+            depth[y * IMAGE_W + x] = (3 * x + 5 * y) % 11 ? 0.6f - 0.02f * (float)inside + 1e-4f * (float)(x * y % 7) : 0.0f;
+        }
+    image->depth = depth;
+    image->depth_width = IMAGE_W;
+    image->depth_height = IMAGE_H;
+    image->depth_row_bytes = IMAGE_W * (int64_t)sizeof *depth;
+    image->depth_pixel_bytes = sizeof *depth;
+}
+
 static void use(ad_scorer *s, uint64_t *seen, const fuzz_heap *heap)
 {
     uint8_t pixels[3 * IMAGE_W * IMAGE_H];
+    float depth[IMAGE_W * IMAGE_H];
     for (size_t i = 0; i < sizeof pixels; i++)
         pixels[i] = (uint8_t)(i * i + 11 * i);
-    const ad_image image = AD_IMAGE_INIT(AD_PIXEL_RGB8, pixels, IMAGE_W, IMAGE_H, 3 * IMAGE_W);
+    ad_image image = AD_IMAGE_INIT(AD_PIXEL_RGB8, pixels, IMAGE_W, IMAGE_H, 3 * IMAGE_W);
+    give_depth(depth, &image);
     check_info(s, seen);
     if (work_of(s) > MAX_WORK)
         return;

@@ -13,7 +13,7 @@ static void check_student(const ad_student *s, uint64_t *seen)
 {
     ad_student_info info = {.struct_size = sizeof info};
     FUZZ_CHECK(ad_student_get_info(s, &info) == AD_OK);
-    FUZZ_CHECK(info.kind == AD_STUDENT_STFPM || info.kind == AD_STUDENT_STFPM_UNET);
+    FUZZ_CHECK(info.kind == AD_STUDENT_STFPM || info.kind == AD_STUDENT_STFPM_UNET || info.kind == AD_STUDENT_AST);
     FUZZ_CHECK(info.epochs_trained >= 0 && info.parameter_count > 0 && info.layers[0]);
     fuzz_digest(seen, info.layers, strlen(info.layers));
     fuzz_digest(seen, &info.epochs_trained, sizeof info.epochs_trained);

@@ -9,7 +9,7 @@
 #include "core/safetensors.h"
 #include "harness/seeded.h"
 #include "make_corpus.h"
-#include "nn/graph.h"
+#include "nn/arch_ast.h"
 #include "repair.h"
 
 static const char *root;
@@ -209,6 +209,43 @@ static const char decoder_graph[] = "input_size 16\n"
                                     "resize2d z <- l : scale=2\n"
                                     "tap top <- z\n";
 
+/* A block of a normalising flow without positions, which are negative here and there: the backends are compared. */
+static const char coupling_graph[] = "network coupling\n"
+                                     "input x : channels=5\n"
+                                     "permute p <- x : seed=7\n"
+                                     "slice x1 <- p : out=2\n"
+                                     "slice x2 <- p : from=2 out=3\n"
+                                     "pad2d pad <- x2 : pad=1\n"
+                                     "conv2d c <- pad : out=4 kernel=3 bias=1\n"
+                                     "gain g <- c\n"
+                                     "coupling y1 <- x1 g : alpha=1.9\n"
+                                     "concat y <- y1 x2\n"
+                                     "clamp k <- y : limit=0.75\n"
+                                     "leaky_relu r <- k : slope=0.2\n"
+                                     "permute q <- r : seed=7 inverse=1\n"
+                                     "tap z <- q\n"
+                                     "logdet d <- g : alpha=1.9\n"
+                                     "tap logdet <- d\n";
+
+/* AST's networks as the library writes them, a flow of two blocks, its inverse, and a student. */
+static void make_flows(void)
+{
+    static const adi_ast_arch arch = {.channels = 5, .positions = 4, .flow_blocks = 2, .flow_hidden = 3,
+                                      .student_blocks = 1, .student_hidden = 3, .alpha = 1.9, .slope = 0.2};
+    static const struct {
+        const char *name;
+        ad_status (*text)(const adi_allocator *a, const adi_ast_arch *arch, char **out_text);
+    } networks[] = {{"flow", adi_ast_flow_text}, {"flow_inverse", adi_ast_inverse_text}, {"ast_student", adi_ast_student_text}};
+    put("graph", "coupling", 0, coupling_graph, sizeof coupling_graph - 1);
+    put_broken("graph", "coupling", 0, coupling_graph, sizeof coupling_graph - 1);
+    for (size_t i = 0; i < sizeof networks / sizeof *networks; i++) {
+        char *text = NULL;
+        MUST(networks[i].text(&adi_default_allocator, &arch, &text));
+        put("graph", networks[i].name, 0, text, strlen(text));
+        adi_free(&adi_default_allocator, text);
+    }
+}
+
 /* squeeze_graph with one of the paddings; a text of its own each. */
 static const char *squeeze_with(const char *padding)
 {
@@ -231,6 +268,7 @@ static void make_graphs(void)
     put("graph", "decoder", 0, decoder_graph, sizeof decoder_graph - 1);
     put("graph", "decoder_features", 0, features, strlen(features));
     put_broken("graph", "decoder", 0, decoder_graph, sizeof decoder_graph - 1);
+    make_flows();
     for (int32_t i = 0; i < adi_builtin_graph_count(); i++) {
         const char *text = adi_builtin_graph_text(adi_builtin_graph_name(i));
         put("graph", adi_builtin_graph_name(i), 1, text, strlen(text));
@@ -474,5 +512,6 @@ int main(int argc, char **argv)
     make_students(root);
     make_pictures();
     make_views();
+    make_depths();
     return 0;
 }

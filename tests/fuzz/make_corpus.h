@@ -1,5 +1,5 @@
-/* The parts of make_corpus: files and texts in make_corpus.c, pictures in make_corpus_image.c, students in
- * make_corpus_student.c. */
+/* The parts of make_corpus: files and texts in make_corpus.c, pictures in make_corpus_image.c, depth in
+ * make_corpus_depth.c, students in make_corpus_student.c. */
 #ifndef ADFEAT_TESTS_FUZZ_MAKE_CORPUS_H
 #define ADFEAT_TESTS_FUZZ_MAKE_CORPUS_H
 
@@ -27,5 +27,7 @@ void make_students(const char *root);
 /* Of the targets decode and image. */
 void make_pictures(void);
 void make_views(void);
+/* Of the target depth. */
+void make_depths(void);
 
 #endif

@@ -62,6 +62,8 @@ static void make_png(const char *name, int color, int depth, int interlace, int 
     png_write_end(png, info);
     png_destroy_write_struct(&png, &info);
     put("decode", name, 0, m.bytes, m.size);
+    if (color == PNG_COLOR_TYPE_GRAY && depth >= 8)
+        put("depth", name, 1, m.bytes, m.size);
     if (interlace || (depth == 8 && color == PNG_COLOR_TYPE_RGB)) {
         put_broken("decode", name, 2, m.bytes, m.size);
         put("image", name, 1, m.bytes, m.size);

@@ -28,6 +28,24 @@ static ad_student *make_student(ad_backbone *teacher, int32_t kind, int32_t head
     return s;
 }
 
+/* The narrowest networks there are: depth alone has 64 channels. */
+static ad_student *make_ast_student(ad_backbone *teacher, int32_t mode)
+{
+    ad_student_options o;
+    ad_student *s;
+    ad_student_options_init(&o, sizeof o);
+    o.kind = AD_STUDENT_AST;
+    o.layers = mode == AD_AST_RGB ? "layer2" : "layer1";
+    o.mode = mode;
+    o.flow_blocks = mode == AD_AST_RGB ? 2 : 1;
+    o.flow_hidden = mode == AD_AST_RGB ? 2 : 1;
+    o.student_blocks = 1;
+    o.student_hidden = mode == AD_AST_RGB ? 2 : 1;
+    o.positions = 4;
+    MUST(ad_student_create(teacher, &o, &s));
+    return s;
+}
+
 static void save_student(const ad_student *s, const char *name, int flags)
 {
     char path[4096];
@@ -145,6 +163,13 @@ void make_students(const char *root)
             save_as_others(s, "sequence", 1);
             save_as_others(s, "torchvision", 0);
         }
+        ad_student_destroy(s);
+    }
+    static const char *const ast_names[] = {"ast", "ast_depth", "ast_combi"};
+    for (int32_t mode = 0; mode < 3; mode++) {
+        ad_student *s = make_ast_student(teacher, mode);
+        save_scorer(context, s, ast_names[mode]);
+        save_student(s, ast_names[mode], mode == AD_AST_COMBI ? 5 : 1);
         ad_student_destroy(s);
     }
     save_checkpoint("checkpoint_begin", 1);

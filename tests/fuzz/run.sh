@@ -12,7 +12,7 @@ if [ $# -gt 0 ]; then
     seconds=$1
     shift
 fi
-[ $# -gt 0 ] || set -- safetensors graph image decode scorer student
+[ $# -gt 0 ] || set -- safetensors graph image decode depth scorer student
 
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
@@ -35,7 +35,7 @@ for target in "$@"; do
     [ ! -f "$here/$target.dict" ] || dictionary=-dict=$here/$target.dict
     status=0
     nice -n 10 "build/fuzz/tests/fuzz/fuzz_${target}_libfuzzer" -max_total_time="$seconds" \
-        -max_len=16384 -rss_limit_mb=2048 -malloc_limit_mb=1024 -timeout=20 -print_final_stats=1 \
+        -max_len=24576 -rss_limit_mb=2048 -malloc_limit_mb=1024 -timeout=20 -print_final_stats=1 \
         -artifact_prefix="$found/findings/" $dictionary "$found/corpus" "$here/corpus/$target" \
         >"$found/log" 2>&1 || status=$?
     executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$found/log")

@@ -62,18 +62,42 @@ static inline ad_status teacher_open(ad_context *context, ad_backbone **out)
     return status;
 }
 
+/* Metres: a part on a table, with holes. */
+#define TABLE {0.6f, 0.6f, 0.6f, 0.6f, 0.6f, 0.6f, 0.6f, 0.6f}
+#define PART  {0.6f, 0.6f, 0.58f, 0.58f, 0.57f, 0.58f, 0.6f, 0.6f}
+#define HOLE  {0.6f, 0.6f, 0.58f, 0.0f, 0.58f, 0.57f, 0.6f, 0.6f}
+static const float teacher_depth[2][TEACHER_SIDE][TEACHER_SIDE] = {
+    {TABLE, TABLE, PART, HOLE, PART, PART, TABLE, TABLE}, {TABLE, TABLE, PART, PART, HOLE, PART, TABLE, TABLE}};
+
 static inline int teacher_image(void *user, int64_t index, ad_image *out_image)
 {
     uint8_t *pixels = user;
     for (int64_t i = 0; i < 3 * TEACHER_SIDE * TEACHER_SIDE; i++)
         pixels[i] = seeded_byte("student", (uint64_t)(index * 3 * TEACHER_SIDE * TEACHER_SIDE + i));
     *out_image = (ad_image)AD_IMAGE_INIT(AD_PIXEL_RGB8, pixels, TEACHER_SIDE, TEACHER_SIDE, 3 * TEACHER_SIDE);
+    out_image->depth = teacher_depth[index % 2][0];
+    out_image->depth_width = out_image->depth_height = TEACHER_SIDE;
+    out_image->depth_row_bytes = TEACHER_SIDE * (int64_t)sizeof(float);
+    out_image->depth_pixel_bytes = sizeof(float);
     return 0;
+}
+
+static inline ad_status teacher_ast_fitter(ad_student *student, ad_fitter **out)
+{
+    ad_ast_options o;
+    ad_ast_options_init(&o, sizeof o);
+    o.preprocess.size = TEACHER_SIDE;
+    o.teacher_epochs = 1;
+    o.student_epochs = 1;
+    o.batch = 2;
+    return ad_ast_fitter_create(student, &o, out);
 }
 
 static inline ad_status teacher_fitter(ad_student *student, ad_fitter **out)
 {
     ad_stfpm_options o;
+    if (student->options.kind == AD_STUDENT_AST)
+        return teacher_ast_fitter(student, out);
     ad_stfpm_options_init(&o, sizeof o);
     o.preprocess.size = TEACHER_SIDE;
     o.epochs = 1;

@@ -26,22 +26,23 @@ from .errors import (BackendError, Cancelled, ClosedError, Error, FileError, For
                      UnsupportedError)
 from .evaluation import Evaluation, evaluate
 from .fitting import Fitter, Gaussian, Padim
-from .image import ImageView, decode_image, image_view, read_image, write_png
+from .image import DepthImage, ImageView, decode_image, image_view, read_depth, read_image, write_png
 from .methods import fit
 from .metrics import F1, aupro, auroc, average_precision, f1_max, pixel_auroc
 from .overlay import Map, encode_png, overlay
 from .scorer import Scorer, ScorerInfo, anomaly_map, file_metadata, score
 from .student import Student, StudentInfo
-from .training import Stfpm, StfpmUnet, StudentFitter, TrainProgress
+from .training import Ast, Stfpm, StfpmUnet, StudentFitter, TrainProgress
 
 __all__ = [
-    "Backbone", "BackboneInfo", "BackendError", "Cancelled", "ClosedError", "Context", "Dataset", "Error", "Evaluation",
-    "F1", "FileError", "Fitter", "FormatError", "Gaussian", "ImageView", "InvalidArgumentError", "LayerInfo",
-    "LibraryError", "Map", "MismatchError", "NumericError", "OutOfMemoryError", "Padim", "Sample", "Scorer",
-    "ScorerInfo", "ShapeError", "StateError", "Step", "Stfpm", "StfpmUnet", "Student", "StudentFitter",
-    "StudentInfo", "TrainProgress", "UnsupportedError", "anomaly_map", "architectures", "aupro", "auroc", "average_precision",
-    "build_info", "decode_image", "encode_png", "evaluate", "f1_max", "file_metadata", "fit", "image_view",
-    "library_path", "library_version", "metrics", "overlay", "pixel_auroc", "read_image", "score", "write_png",
+    "Ast", "Backbone", "BackboneInfo", "BackendError", "Cancelled", "ClosedError", "Context", "Dataset", "DepthImage",
+    "Error", "Evaluation", "F1", "FileError", "Fitter", "FormatError", "Gaussian", "ImageView", "InvalidArgumentError",
+    "LayerInfo", "LibraryError", "Map", "MismatchError", "NumericError", "OutOfMemoryError", "Padim", "Sample",
+    "Scorer", "ScorerInfo", "ShapeError", "StateError", "Step", "Stfpm", "StfpmUnet", "Student", "StudentFitter",
+    "StudentInfo", "TrainProgress", "UnsupportedError", "anomaly_map", "architectures", "aupro", "auroc",
+    "average_precision", "build_info", "decode_image", "encode_png", "evaluate", "f1_max", "file_metadata", "fit",
+    "image_view", "library_path", "library_version", "metrics", "overlay", "pixel_auroc", "read_depth", "read_image",
+    "score", "write_png",
 ]
 
 

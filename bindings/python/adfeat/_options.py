@@ -1,10 +1,11 @@
 """Options as the C library takes them: names and text, checked there."""
 from __future__ import annotations
 
+import os
 from typing import Any, Callable, List, Mapping
 
 from . import _abi
-from ._handle import check, text_bytes
+from ._handle import check, path_bytes, text_bytes
 
 
 def to_text(value: Any) -> str:
@@ -34,7 +35,8 @@ def set_all(setter: Callable[..., int], struct: Any, options: Mapping[str, Any])
     for key in sorted(options, key=lambda key: key != "preset"):
         if options[key] is None:
             continue
-        value = text_bytes(to_text(options[key]))
+        value = options[key]
+        value = path_bytes(value) if isinstance(value, os.PathLike) else text_bytes(to_text(value))
         texts.append(value)
         check(setter(_abi.byref(struct), text_bytes(key), value))
     return texts

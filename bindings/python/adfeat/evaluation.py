@@ -47,9 +47,9 @@ def evaluate(scorer: Scorer, data: Union[Path, Dataset, Iterable[Any]], eval_siz
     """Score every labelled image and measure detection and localisation.
 
     Args:
-        data: a category in MVTec AD layout (its test split is taken), a Dataset, or any iterable of (image, label) or
-            (image, label, mask): label 0 good, 1 anomalous, -1 unknown (taken as good); mask bool or integer [h, w] of
-            the image's size, non-zero = anomalous, or a path, or None.
+        data: a category in MVTec AD or 3D-AD layout (its test split is taken), a Dataset, or any iterable of (image,
+            label) or (image, label, mask): label 0 good, 1 anomalous, -1 unknown (taken as good); mask bool or integer
+            [h, w] of the image's size, non-zero = anomalous, or a path, or None.
         eval_size: pixel figures at eval_size x eval_size; 0: at each image's own size.
         progress: as for Fitter.fit().
 

@@ -13,7 +13,7 @@ from ._options import set_all
 from ._watch import Progress, watched
 from .backbone import Backbone
 from .dataset import Dataset
-from .image import ImageLike, image_view
+from .image import DepthImage, ImageLike, image_view
 from .scorer import Scorer
 
 __all__ = ["Fitter", "Gaussian", "Padim"]
@@ -37,12 +37,14 @@ def as_dataset(images: Any, split: str) -> Optional[Dataset]:
     if isinstance(images, np.ndarray) and (images.ndim < 3 or (images.ndim == 3 and images.shape[2] in (1, 3, 4))):
         raise ValueError("an array of shape %s is one image: give a list of images, or an array [n, h, w, c]"
                          % (images.shape,))
+    if isinstance(images, DepthImage):
+        raise ValueError("a DepthImage is one image: give a list of images")
     return None
 
 
 class Fitter(Handle):
-    """A method being fitted: Gaussian, Padim, Stfpm or StfpmUnet. Memory does not grow with the number of images beyond
-    `memory`, but for those that train a student, Stfpm and StfpmUnet.
+    """A method being fitted: Gaussian, Padim, Stfpm, StfpmUnet or Ast. Memory does not grow with the number of images
+    beyond `memory`, but for those that train a student, Stfpm, StfpmUnet and Ast.
 
     Threads: one at a time; others wait. Fit parts in several threads with a fitter each, then merge()."""
 
@@ -145,8 +147,8 @@ class Fitter(Handle):
         """Add every image, then finish().
 
         Args:
-            images: a folder (MVTec AD layout or flat), a Dataset, a list of paths, or any iterable of images: arrays,
-                paths, a generator. Iterables are read one image at a time.
+            images: a folder (MVTec AD or 3D-AD layout, or flat), a Dataset, a list of paths, or any iterable of images:
+                arrays, paths, a generator. Iterables are read one image at a time.
             progress: called as progress(fraction) between images on this thread, fraction 0..1 (0 until the end where
                 the iterable has no len()). A true value cancels; an exception ends the fit and comes out unchanged.
             format: "rgb" or "bgr", of colour arrays.

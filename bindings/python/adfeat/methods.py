@@ -8,11 +8,12 @@ from ._watch import Progress
 from .backbone import Backbone
 from .fitting import Fitter, Gaussian, Images, Padim
 from .scorer import Scorer
-from .training import Stfpm, StfpmUnet, StudentFitter, Train
+from .training import Ast, Stfpm, StfpmUnet, StudentFitter, Train
 
 __all__ = ["fit"]
 
-_METHODS: Dict[str, Type[Fitter]] = {"gaussian": Gaussian, "padim": Padim, "stfpm": Stfpm, "stfpm_unet": StfpmUnet}
+_METHODS: Dict[str, Type[Fitter]] = {"gaussian": Gaussian, "padim": Padim, "stfpm": Stfpm, "stfpm_unet": StfpmUnet,
+                                     "ast": Ast}
 
 
 def fit(backbone: Union[Backbone, Path], images: Images, method: str = "gaussian", *,
@@ -20,10 +21,11 @@ def fit(backbone: Union[Backbone, Path], images: Images, method: str = "gaussian
         checkpoint_dir: Optional[Path] = None, resume: bool = False, **options: Any) -> Scorer:
     """Fit a method on good images: Gaussian(backbone, **options).fit(images) in one call.
 
-    backbone is a Backbone or the path of its weights; method is "gaussian", "padim", "stfpm" or "stfpm_unet". train,
-    checkpoint_dir and resume are of the last two: see StudentFitter.fit()."""
+    backbone is a Backbone or the path of its weights; method is "gaussian", "padim", "stfpm", "stfpm_unet" or "ast".
+    train, checkpoint_dir and resume are of the last three: see StudentFitter.fit()."""
     if not isinstance(method, str):
-        raise TypeError("method is a name, %s; a fitter of one's own has fit(images)" % " or ".join(map(repr, _METHODS)))
+        raise TypeError("method is a name, %s; a fitter of one's own has fit(images)"
+                        % " or ".join(map(repr, _METHODS)))
     if method not in _METHODS:
         raise ValueError("no method %r: there are %s" % (method, ", ".join(_METHODS)))
     kind = _METHODS[method]
@@ -31,7 +33,8 @@ def fit(backbone: Union[Backbone, Path], images: Images, method: str = "gaussian
     if issubclass(kind, StudentFitter):
         training = {"train": train, "checkpoint_dir": checkpoint_dir, "resume": resume}
     elif train is not None or checkpoint_dir is not None or resume:
-        raise TypeError("%s trains no student: train, checkpoint_dir and resume are of stfpm and stfpm_unet" % method)
+        raise TypeError("%s trains no student: train, checkpoint_dir and resume are of stfpm, stfpm_unet and ast"
+                        % method)
     if not isinstance(backbone, Backbone):
         backbone = Backbone(backbone)
     with kind(backbone, **options) as fitter:

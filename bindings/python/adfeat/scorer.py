@@ -98,8 +98,8 @@ class Scorer(Handle):
         """How anomalous the image is: unbounded, larger is more anomalous, in the method's own unit. The same image
         gives the same bits from any thread and for any number of threads.
 
-        image and format: see adfeat.image; borrowed for the call. Raises ShapeError, NumericError, and TypeError or
-        ValueError for what is no image."""
+        image and format: see adfeat.image; borrowed for the call. Raises ShapeError, NumericError, InvalidArgumentError
+        (no depth, where the scorer looks at it), and TypeError or ValueError for what is no image."""
         return self._score_view(image_view(image, format))
 
     def _score_view(self, view: ImageView) -> float:

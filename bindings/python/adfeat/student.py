@@ -13,33 +13,44 @@ from .backbone import Backbone
 __all__ = ["Student", "StudentInfo"]
 
 lib = _abi.lib
-_KINDS = {_abi.ad_student_kind.AD_STUDENT_STFPM: "stfpm", _abi.ad_student_kind.AD_STUDENT_STFPM_UNET: "stfpm_unet"}
+_KINDS = {_abi.ad_student_kind.AD_STUDENT_STFPM: "stfpm", _abi.ad_student_kind.AD_STUDENT_STFPM_UNET: "stfpm_unet",
+          _abi.ad_student_kind.AD_STUDENT_AST: "ast"}
 
 
 @dataclass(frozen=True)
 class StudentInfo:
     """What a student is."""
 
-    kind: str  #: "stfpm" or "stfpm_unet"
+    kind: str  #: "stfpm", "stfpm_unet" or "ast"
     architecture: str  #: of teacher and student
     teacher_digest: str  #: identity of the teacher
-    layers: Tuple[str, ...]  #: that it learns, shallow to deep
-    parameter_count: int  #: trainable ones
-    epochs_trained: int  #: over its whole life, also before it was saved and loaded
+    layers: Tuple[str, ...]  #: that it learns, shallow to deep; of "ast" one, also where only depth is looked at
+    parameter_count: int  #: trainable ones, of "ast" the flow's too
+    epochs_trained: int  #: over its whole life, also before it was saved and loaded; of "ast" without the flow's
     seed: int  #: of its first parameters
 
 
 class Student(Handle):
-    """A network that learns to give its teacher's features on good images, for Stfpm ("stfpm"), or the same with a
-    small U-Net at every layer, for StfpmUnet ("stfpm_unet"). A new one has seeded random parameters; a fitter trains
-    it.
+    """A network that learns to give its teacher's features on good images, for Stfpm ("stfpm"), the same with a small
+    U-Net at every layer, for StfpmUnet ("stfpm_unet"), or for Ast ("ast") two: a normalising flow over the teacher's
+    features, depth or both, and a student that learns to give the flow's result. A new one has seeded random
+    parameters; a fitter trains it.
 
     Args:
         teacher: the Backbone; kept.
-        kind: "stfpm" or "stfpm_unet".
-        layers: "layer1,layer2,layer3" or a list; None: the teacher's own choice.
+        kind: "stfpm", "stfpm_unet" or "ast".
+        layers: "layer1,layer2,layer3" or a list, of "ast" one; None: the teacher's own choice.
         seed: of the parameters, default 0.
-        unet_head: "none" or "conv1x1".  unet_depth: 1 or 2.  unet_convs: 1 or 2.
+        unet_head: "none" or "conv1x1".  unet_depth: 1 or 2.  unet_convs: 1 or 2: of "stfpm_unet".
+        mode: of "ast", like all that follow: what is looked at: "rgb": features of the pixels, the default; "depth":
+            the depth plane alone; "combi": features and depth.
+        flow_blocks: couplings of the flow; default 4.  flow_hidden: channels within their networks; default 1024, with
+            depth 64.  alpha: the largest scale of a coupling; default 3, with depth 1.9.
+        student_blocks: residual blocks; default 4.  student_hidden: channels of the student; default 1024.
+        positions: channels of the positional encoding, a multiple of 4; default 32.
+        leaky: slope of the student's leaky ReLU; default 0.2.
+        preset: "ast": the paper's text, the default; "ast_official": the authors' code: a slope of 0.01. Other options
+            change it.
 
     Threads: one at a time; others wait, also for a fitter that trains it. Raises InvalidArgumentError,
     UnsupportedError (a layer that cannot be trained)."""
@@ -49,14 +60,19 @@ class Student(Handle):
 
     def __init__(self, teacher: Backbone, kind: str = "stfpm", *, layers: Union[str, Sequence[str], None] = None,
                  seed: Optional[int] = None, unet_head: Optional[str] = None, unet_depth: Optional[int] = None,
-                 unet_convs: Optional[int] = None) -> None:
+                 unet_convs: Optional[int] = None, mode: Optional[str] = None, flow_blocks: Optional[int] = None,
+                 flow_hidden: Optional[int] = None, student_blocks: Optional[int] = None,
+                 student_hidden: Optional[int] = None, positions: Optional[int] = None, alpha: Optional[float] = None,
+                 leaky: Optional[float] = None, preset: Optional[str] = None) -> None:
         settings = {"kind": kind, "layers": layers, "seed": seed, "unet_head": unet_head, "unet_depth": unet_depth,
-                    "unet_convs": unet_convs}
+                    "unet_convs": unet_convs, "mode": mode, "flow_blocks": flow_blocks, "flow_hidden": flow_hidden,
+                    "student_blocks": student_blocks, "student_hidden": student_hidden, "positions": positions,
+                    "alpha": alpha, "leaky": leaky, "preset": preset}
         self._open(lib.ad_student_create, teacher, (), settings)
 
     @classmethod
     def load(cls, path: Path, teacher: Backbone, **options: Any) -> "Student":
-        """Load a student that save() wrote, or the authors' own STFPM checkpoint as `adfeat convert` writes it.
+        """Load a student that save() wrote, or the authors' own checkpoint of STFPM as `adfeat convert` writes it.
         Options, as of a new student, say what it is where the file does not. Raises FileError, FormatError,
         MismatchError (of another architecture), NumericError."""
         self = cls.__new__(cls)
@@ -114,7 +130,7 @@ class Student(Handle):
 
     @property
     def kind(self) -> str:
-        """ "stfpm" or "stfpm_unet"."""
+        """ "stfpm", "stfpm_unet" or "ast"."""
         return self.info.kind
 
     def __repr__(self) -> str:

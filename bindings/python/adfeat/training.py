@@ -1,4 +1,4 @@
-"""Methods that train a student: STFPM, and STFPM with U-Nets."""
+"""Methods that train a student: STFPM, STFPM with U-Nets, and AST."""
 from __future__ import annotations
 
 import os
@@ -15,27 +15,28 @@ from .fitting import Fitter, Images, _cancelled, as_dataset
 from .scorer import Scorer
 from .student import Student
 
-__all__ = ["Stfpm", "StfpmUnet", "StudentFitter", "TrainProgress"]
+__all__ = ["Ast", "Stfpm", "StfpmUnet", "StudentFitter", "TrainProgress"]
 
 lib = _abi.lib
 
 
 @dataclass(frozen=True)
 class TrainProgress:
-    """Where a training is: after every batch, and after every epoch and its validation (`epoch_done`)."""
+    """Where a training is: after every batch, and after every epoch and its validation (`epoch_done`); of Ast also once
+    before its first batch."""
 
-    phase: str  #: "student", or before it "autoencoders"
+    phase: str  #: "student", or before it "autoencoders" (StfpmUnet) or "teacher" (Ast: its flow)
     phase_index: int  #: from 0
     phases: int
     epoch: int  #: of this phase, from 1
     epochs: int
-    batch: int  #: of this epoch, from 1
+    batch: int  #: of this epoch, from 1; 0: nothing is trained yet, seconds_left is from a trial
     batches: int
     epoch_done: bool
     loss: float  #: of this batch, or with epoch_done the mean over the epoch's images
-    similarity: float  #: the parts of the loss, before they are weighted
-    reconstruction: float  #: 0 without U-Nets
-    validation: float  #: error on the held-out images after the latest complete epoch; NaN before the first
+    similarity: float  #: the parts of the loss, before they are weighted; of Ast the student's
+    reconstruction: float  #: 0 without U-Nets; of Ast the teacher's
+    validation: float  #: error on the held-out images after the latest complete epoch; NaN before the first or without
     best_validation: float  #: the lowest so far; NaN before the first
     best_epoch: int  #: where that was; 0 before the first
     resumed: bool  #: this run began with a checkpoint
@@ -53,25 +54,27 @@ Train = Callable[[TrainProgress], Optional[bool]]
 
 
 class StudentFitter(Fitter):
-    """A method that trains a student: Stfpm or StfpmUnet.
+    """A method that trains a student: Stfpm, StfpmUnet or Ast.
 
     Threads: as Fitter, and together with its student: one at a time, others wait."""
 
     __slots__ = ("_student",)
     _student_kind: ClassVar[str]
-    _of_student: ClassVar[Tuple[str, ...]]  # options that say what a student is; the seed does that too
+    _of_student: ClassVar[Tuple[str, ...]]  # options that say what a student is
+    _of_both: ClassVar[Tuple[str, ...]] = ("seed",)  # those that do that and say how it is trained
 
     def __init__(self, backbone: Optional[Backbone] = None, *, student: Optional[Student] = None,
                  **options: Any) -> None:
         if type(self) is StudentFitter:
-            raise TypeError("StudentFitter has no method of its own: use Stfpm or StfpmUnet")
+            raise TypeError("StudentFitter has no method of its own: use Stfpm, StfpmUnet or Ast")
         of_student = {key: options.pop(key) for key in self._of_student if options.get(key) is not None}
         struct = _abi.defaults(self._kind)
         texts = set_all(self._set, struct, options)
         if student is None:
             if not isinstance(backbone, Backbone):
                 raise TypeError("backbone is of type %s, a Backbone is needed" % type(backbone).__name__)
-            student = Student(backbone, self._student_kind, seed=options.get("seed"), **of_student)
+            of_student.update((key, options.get(key)) for key in self._of_both)
+            student = Student(backbone, self._student_kind, **of_student)
         else:
             self._check_student(student, backbone, of_student)
         self._student = student
@@ -106,7 +109,7 @@ class StudentFitter(Fitter):
         """Add every image, then finish().
 
         Args:
-            images: a folder (MVTec AD layout or flat), a Dataset, a list of paths, or any iterable of images.
+            images: a folder (MVTec AD or 3D-AD layout, or flat), a Dataset, a list of paths, or any iterable of images.
             progress: called as progress(fraction) between images, and while the student is trained between layers. A
                 true value cancels; an exception ends the fit and comes out unchanged.
             format: "rgb" or "bgr", of colour arrays.
@@ -117,29 +120,34 @@ class StudentFitter(Fitter):
 
         Ctrl-C ends it within a batch. After a failure the fitter holds the images added so far, and finish() goes on
         where the training stopped; fit() would add the images a second time."""
+        folder = self._folder(checkpoint_dir, resume)
         dataset = as_dataset(images, "train")
         if dataset is None:
             for done, image in enumerate(images):  # type: ignore[arg-type]
                 if progress is not None and progress(0.0):
                     raise _cancelled(done, 0)
                 self.add(image, format)
-        return self._run(dataset, progress, train, checkpoint_dir, resume)
+        return self._run(dataset, progress, train, folder, resume)
 
     def finish(self, progress: Optional[Progress] = None, *, train: Optional[Train] = None,
                checkpoint_dir: Optional[Path] = None, resume: bool = False) -> Scorer:
         """Train the student on what was added so far; arguments as of fit(). After a failure or a cancelled fit it goes
         on where that one stopped. Raises StateError (too few images), NumericError (a loss that is not finite: the
         student keeps its best parameters), Cancelled."""
-        return self._run(None, progress, train, checkpoint_dir, resume)
+        return self._run(None, progress, train, self._folder(checkpoint_dir, resume), resume)
+
+    @staticmethod
+    def _folder(checkpoint_dir: Optional[Path], resume: bool) -> Optional[bytes]:
+        if checkpoint_dir is None:
+            if resume:
+                raise ValueError("resume needs checkpoint_dir: where the checkpoint is")
+            return None
+        folder = path_bytes(checkpoint_dir)
+        os.makedirs(folder, exist_ok=True)
+        return folder
 
     def _run(self, dataset: Optional[Dataset], progress: Optional[Progress], train: Optional[Train],
-             checkpoint_dir: Optional[Path], resume: bool) -> Scorer:
-        if resume and checkpoint_dir is None:
-            raise ValueError("resume needs checkpoint_dir: where the checkpoint is")
-        folder = None if checkpoint_dir is None else path_bytes(checkpoint_dir)
-        if folder is not None:
-            os.makedirs(folder, exist_ok=True)
-
+             folder: Optional[bytes], resume: bool) -> Scorer:
         def call(step: Any, batch: Any = None) -> Scorer:
             options = _abi.defaults(_abi.ad_fit_options)
             options.progress = step
@@ -214,3 +222,54 @@ class StfpmUnet(StudentFitter):
     _create = lib.ad_stfpm_fitter_create
     _student_kind = "stfpm_unet"
     _of_student = ("layers", "unet_head", "unet_depth", "unet_convs")
+
+
+class Ast(StudentFitter):
+    """Asymmetric student-teacher networks (Rudolph et al., WACV 2023, arXiv:2210.07829): a normalising flow learns the
+    density of good images' features, depth or both, then a plain network learns to give the flow's result; where an
+    image is unlike the good ones the two differ.
+
+        fitter = adfeat.Ast(net, mode="combi")
+        scorer = fitter.fit("bagel", train=print)           # MVTec 3D-AD: rgb and xyz
+        scorer.score(adfeat.DepthImage(frame, cloud))
+
+    Args:
+        backbone: the network that gives features; with mode="depth" only its layer's grid is used.
+        student: None: a new one.
+
+    Images need depth for the modes "depth" and "combi": see DepthImage. NumericError: a depth plane without foreground,
+    or with a corner where nothing was measured. The features of all images are kept: memory_limit, feature_cache and
+    cache_file say how much of them and where.
+
+    Options, by the names of the C library, which checks them; None is the default:
+        preset: "ast": the paper's text, the default; "ast_official": the authors' code. Of a new student and of how it
+            is trained and scores. Other options change it.
+        mode: of a new student: "rgb", the default, "depth", "combi".
+        layers: of a new student, one; default: the backbone's own choice.
+        flow_blocks, flow_hidden, alpha, student_blocks, student_hidden, positions, leaky: of a new student; see there.
+        seed: of a new student and of the order of images.
+        teacher_epochs, student_epochs, or epochs for both; default 240, with depth 72.  batch: default 8; what is left
+            of an epoch is dropped.
+        lr: of Adam, default 2e-4.  weight_decay: default 1e-5.  clip_norm.
+        mask: which positions count: "none", "binary": the depth's foreground, "soft": by their share of it; "auto",
+            the default: "binary" where there is depth.  mask_norm: losses are means over "foreground", "all".
+        score: "student", "teacher": the flow's likelihood alone, a baseline.
+        aggregate: of a map to the image's score: "mean", "max"; "auto", the default: "max" with a mask.
+            max_after_upsample: True, False.  mask_twice: True, False.
+        validation_share: of the images, held out; default 0: the last epoch's parameters are kept.  split_seed.
+        feature_cache: bytes of features in memory.  cache_file: bytes of them in a file beyond that, and cache_dir: the
+            folder for it, a path; the file has no name and needs no cleaning up.  memory_limit: bytes.
+        depth_threshold: metres that the foreground is off the background, default 0.007.  depth_fill: rounds in which
+            holes are filled; depth_fill_border: True, False.  depth_corners: "reject", "nearest": what a corner without
+            depth means.  depth_dilation: of the foreground.
+        size (default: of 24 x 24 positions), crop, resize, aspect, mean, std: as in Backbone.extract_features(). With
+            depth, which is taken whole, crop and aspect are not possible."""
+
+    __slots__ = ()
+    _kind = _abi.ad_ast_options
+    _set = lib.ad_ast_options_set
+    _create = lib.ad_ast_fitter_create
+    _student_kind = "ast"
+    _of_student = ("layers", "mode", "flow_blocks", "flow_hidden", "alpha", "student_blocks", "student_hidden",
+                   "positions", "leaky")
+    _of_both = ("seed", "preset")

@@ -10,7 +10,7 @@ import stat
 import sys
 import typing
 
-from . import archives, checkpoint, container, provenance
+from . import archives, ast, checkpoint, container, provenance
 from .networks import networks
 from .recognise import Fit, recognise
 from .tensors import FLOATS, MAX_BYTES, Refused, Rounding, Source, Tensor, check_total, is_finite
@@ -22,7 +22,8 @@ uses, under the names of its own graphs, and metadata that says what they are.
 IN is a PyTorch checkpoint (zip or legacy format), a safetensors file or a NumPy archive (.npz);
 its first bytes tell which. PyTorch is not needed, and no code in a file is run: one that asks for
 more than plain tensors is refused. The network is recognised from names and shapes; so are the
-students that the authors of STFPM trained, which keep their names."""
+students that the authors of STFPM trained, which keep their names. AST's checkpoints are two, the
+flow and, with --ast-student, its student: they become one file."""
 
 EPILOG = """\
 How an EfficientNet is padded, its batch-norm eps and the mean and std of its images are in no
@@ -34,6 +35,7 @@ examples:
   %(prog)s resnet18-f37072fd.pth -o resnet18.safetensors
   %(prog)s model.safetensors -o b4.safetensors --name tf_efficientnet_b4.ns_jft_in1k
   %(prog)s b5.pth -o b5.safetensors --padding same_static_v063
+  %(prog)s teacher.pth --ast-student student.pth -o ast.safetensors
 
 Exit codes: 0 done, 1 failed, 2 used wrongly; a failure is one sentence."""
 
@@ -84,6 +86,7 @@ def make_parser(program: Program) -> Parser:
     parser.add_argument("--std", metavar="R,G,B")
     parser.add_argument("--key", metavar="K", help="take the state dict under this key of the checkpoint")
     parser.add_argument("--prefix", metavar="P", help="take the network whose names begin with this")
+    parser.add_argument("--ast-student", metavar="S", help="IN is the flow of AST as its authors save it, S the student")
     parser.add_argument("--half", action="store_true", help="store as F16 (needs numpy)")
     parser.add_argument("--keep-names", action="store_true", help="keep all tensors, under the names they have")
     parser.add_argument("--raw", action="store_true",
@@ -110,6 +113,9 @@ def understand(parser: Parser, options: argparse.Namespace) -> Wanted:
                 parser.error(str(e))
     if options.raw and (facts or options.architecture or options.name or options.prefix or options.keep_names):
         parser.error("--raw copies what it does not look into: it goes with --key, --half and --quiet only")
+    if options.ast_student and (options.raw or facts or options.architecture or options.name or options.prefix
+                                or options.keep_names or options.key):
+        parser.error("--ast-student goes with --half and --quiet only")
     architecture, model = options.architecture, None
     for option, name in (("--architecture", options.architecture), ("--name", options.name)):
         if name is None:
@@ -282,6 +288,20 @@ def named_architecture(source: Source, wanted: Wanted) -> typing.Optional[str]:
     return wanted.architecture or (stored if stored in networks() else None)
 
 
+def join_ast(path: str, source: Source, metadata: dict[str, str], report: Report) -> dict[str, Tensor]:
+    """The flow's tensors and those of the student in another file; metadata gets what they say of the networks."""
+    data = read_bytes(path)
+    other = read_source(data)
+    flow = ast.take(source, "flow", ast.FLOW, "teacher.")
+    student = ast.take(other, "student", ast.STUDENT, "student.")
+    said = ast.widths(flow, student)
+    report.add("kind", "student, flow and student as the authors of AST have them")
+    report.add("tensors", "%d of the flow, %d of the student" % (len(flow), len(student)))
+    report.add("networks", ", ".join("%s=%s" % item for item in said.items()))
+    metadata.update({"kind": "student", "origin_names": "ast", "origin_student_sha256": hashlib.sha256(data).hexdigest()})
+    return {name: finite(name, t) if t.dtype in FLOATS else t for name, t in {**flow, **student}.items()}
+
+
 def convert(options: argparse.Namespace, wanted: Wanted) -> Report:
     if os.path.exists(options.output) and os.path.samefile(options.input, options.output):
         raise Refused("is also the file to write: that would replace it")
@@ -292,7 +312,9 @@ def convert(options: argparse.Namespace, wanted: Wanted) -> Report:
     report.add("input", "%s, %d bytes, %d tensors" % (source.kind, len(data), len(source.tensors)))
     metadata = {"origin": os.fsencode(os.path.basename(options.input)).decode("utf-8", "replace"),
                 "origin_sha256": hashlib.sha256(data).hexdigest()}
-    if options.raw:
+    if options.ast_student:
+        tensors = join_ast(options.ast_student, source, metadata, report)
+    elif options.raw:
         tensors = dict(source.tensors)
         report.add("tensors", "%d copied as they are, of a network that was not looked at" % len(tensors))
     else:
