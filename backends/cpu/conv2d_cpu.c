@@ -6,20 +6,20 @@ static adi_conv2d_place in_place(const adi_conv2d_dims *d)
     return (adi_conv2d_place){d->oh, d->ow, 0, 0, 1};
 }
 
-/* 0: not Winograd's. */
-static int64_t tile_of(adi_conv2d_algorithm algorithm)
+static adi_winograd_form form_of(const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm)
 {
-    return algorithm == ADI_CONV2D_WINOGRAD    ? ADI_WINOGRAD_LARGE
-           : algorithm == ADI_CONV2D_WINOGRAD2 ? ADI_WINOGRAD_SMALL
-                                               : 0;
+    if (algorithm == ADI_CONV2D_WINOGRAD2)
+        return ADI_WINOGRAD_SMALL;
+    return algorithm != ADI_CONV2D_WINOGRAD ? ADI_WINOGRAD_NONE : d->kh == 5 ? ADI_WINOGRAD_FIVE : ADI_WINOGRAD_LARGE;
 }
 
 adi_conv2d_algorithm adi_conv2d_choose_cpu(const adi_conv2d_dims *d, adi_conv2d_algorithm wanted)
 {
     if (wanted == ADI_CONV2D_BLAS || wanted == ADI_CONV2D_PANELS)
         return wanted;
-    switch (adi_winograd_tile_cpu(d, tile_of(wanted))) {
+    switch (adi_winograd_form_cpu(d, form_of(d, wanted))) {
     case ADI_WINOGRAD_LARGE:
+    case ADI_WINOGRAD_FIVE:
         return ADI_CONV2D_WINOGRAD;
     case ADI_WINOGRAD_SMALL:
         return ADI_CONV2D_WINOGRAD2;
@@ -30,8 +30,8 @@ adi_conv2d_algorithm adi_conv2d_choose_cpu(const adi_conv2d_dims *d, adi_conv2d_
 
 size_t adi_conv2d_packed_bytes_cpu(const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm)
 {
-    if (tile_of(algorithm))
-        return adi_winograd_filter_bytes_cpu(d, tile_of(algorithm));
+    if (form_of(d, algorithm))
+        return adi_winograd_filter_bytes_cpu(d, form_of(d, algorithm));
     if (algorithm == ADI_CONV2D_PANELS)
         return adi_conv2d_panel_bytes_cpu(d);
     return 0;
@@ -39,8 +39,8 @@ size_t adi_conv2d_packed_bytes_cpu(const adi_conv2d_dims *d, adi_conv2d_algorith
 
 void adi_conv2d_pack_cpu(void *packed, const float *w, const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm)
 {
-    if (tile_of(algorithm))
-        adi_winograd_pack_cpu(adi_isa_cpu(0), packed, w, d, tile_of(algorithm));
+    if (form_of(d, algorithm))
+        adi_winograd_pack_cpu(adi_isa_cpu(0), packed, w, d, form_of(d, algorithm));
     else if (algorithm == ADI_CONV2D_PANELS)
         adi_panel_pack_cpu(packed, w, d->kh * d->kw * d->c, d->k);
 }
@@ -48,8 +48,8 @@ void adi_conv2d_pack_cpu(void *packed, const float *w, const adi_conv2d_dims *d,
 size_t adi_conv2d_packed_scratch_cpu(const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm, int32_t num_threads)
 {
     const adi_conv2d_place at = in_place(d);
-    if (tile_of(algorithm))
-        return adi_winograd_packed_scratch_cpu(d, tile_of(algorithm), num_threads);
+    if (form_of(d, algorithm))
+        return adi_winograd_packed_scratch_cpu(d, form_of(d, algorithm), num_threads);
     if (algorithm == ADI_CONV2D_PANELS)
         return adi_conv2d_panels_scratch_cpu(d, &at, num_threads);
     return adi_conv2d_tiles_scratch_cpu(d, &at, num_threads);
@@ -60,8 +60,8 @@ ad_status adi_conv2d_packed_fwd_cpu(const adi_exec *ex, float *y, const float *x
                                     adi_conv2d_algorithm algorithm)
 {
     const adi_conv2d_place at = in_place(d);
-    if (tile_of(algorithm))
-        return adi_winograd_packed_fwd_cpu(adi_isa_cpu(0), ex, y, x, packed, e, d, tile_of(algorithm));
+    if (form_of(d, algorithm))
+        return adi_winograd_packed_fwd_cpu(adi_isa_cpu(0), ex, y, x, packed, e, d, form_of(d, algorithm));
     if (algorithm == ADI_CONV2D_PANELS)
         return adi_conv2d_panels_cpu(adi_isa_cpu(0), ex, y, x, packed, e, d, &at);
     return adi_conv2d_tiles_cpu(ex, y, x, packed, e, d, &at);

@@ -1,6 +1,6 @@
 /* Winograd convolution: forward and data gradient. Blocks of tiles are transformed, multiplied at
- * each point and transformed back by one thread, while they are in its cache. Where there are few tiles and
- * large filters all threads share one block and its points instead, so that the filters are read once. Which
+ * each point and transformed back by one thread, while they are in its cache. Where there are few tiles for
+ * the size of the filters all threads share a block and its points instead, so that the filters are read seldom. Which
  * of the two, and the blocks, follow from the shape alone, and the bits from neither. */
 #include "isa_cpu.h"
 
@@ -9,42 +9,50 @@ enum {
     LARGE_BLOCK = 96, /* where the filters do not fit there either, so that they are read less often */
     SMALL_FILTERS = 128 * 128,
     MOST_PRIVATE = 64 * 64, /* filters that every thread has room for */
-    SHARED_BYTES = 4 << 20, /* of a block that all threads share */
+    SHARED_BYTES = 4 << 20, /* of the only block, where all threads share it */
+    WIDE_FILTERS = 400 * 400, /* which are shared whatever the number of tiles */
+    WIDE_BYTES = 64 << 20,  /* of a block then */
     SHARE = 4,              /* panels of it that a thread transforms at a time */
+    MULTIPLIED = 16,        /* panels of results that a thread makes at a time */
     WANTED_BLOCKS = 8,      /* so that every thread has work */
     LEAST_TILES = 64,       /* to make up for the filters, which are transformed at each call */
     FEW_LARGE = 16, /* tiles of an image: with fewer, large tiles' filters take longer to read than to multiply */
     LEAST_SMALL = 16, /* and with fewer of these, small tiles' too */
-    MAX_FILTERS = 512 * 512 /* whose transforms take 38 MB */
+    MAX_FILTERS = 2048 * 2048 /* whose transforms take 600 MB */
 };
 
 typedef struct blocking {
     int64_t tiles, block, blocks;
-    int shared; /* the only block is every thread's */
+    int shared; /* a block is every thread's */
     adi_winograd_images in, out;
     adi_winograd_layout v, u, m; /* of the input, of the filters, of their products */
 } blocking;
 
-static blocking block(const adi_conv2d_dims *d, int64_t tile)
+static blocking block(const adi_conv2d_dims *d, adi_winograd_form form)
 {
-    const int64_t rows = adi_ceil_div(d->oh, tile), columns = adi_ceil_div(d->ow, tile);
-    const int64_t points = (tile + 2) * (tile + 2);
+    const int64_t outputs = adi_winograd_outputs(form), points = adi_winograd_side(form) * adi_winograd_side(form);
+    const int64_t rows = adi_ceil_div(d->oh, outputs), columns = adi_ceil_div(d->ow, outputs);
     blocking b = {.tiles = d->n * rows * columns};
     const int64_t most = d->c * d->k <= SMALL_FILTERS ? SMALL_BLOCK : LARGE_BLOCK;
     b.blocks = adi_ceil_div(b.tiles, most);
     if (b.blocks < WANTED_BLOCKS)
         b.blocks = adi_min(WANTED_BLOCKS, adi_ceil_div(b.tiles, SMALL_BLOCK));
-    b.shared = d->c * d->k > MOST_PRIVATE &&
-               b.tiles * (d->c + d->k) * points * (int64_t)sizeof(float) <= SHARED_BYTES;
-    b.blocks = b.shared ? 1 : b.blocks;
+    const int64_t bytes = b.tiles * (d->c + d->k) * points * (int64_t)sizeof(float);
+    if (d->c * d->k > WIDE_FILTERS) {
+        b.shared = 1;
+        b.blocks = adi_ceil_div(bytes, WIDE_BYTES);
+    } else if (d->c * d->k > MOST_PRIVATE && bytes <= SHARED_BYTES) {
+        b.shared = 1;
+        b.blocks = 1;
+    }
     b.block = adi_ceil_div(b.tiles, b.blocks);
     b.blocks = adi_ceil_div(b.tiles, b.block);
-    b.in = (adi_winograd_images){tile, d->h, d->w, d->c, rows, columns, d->pad_top, d->pad_left};
-    b.out = (adi_winograd_images){tile, d->oh, d->ow, d->k, rows, columns, 0, 0};
+    b.in = (adi_winograd_images){form, d->h, d->w, d->c, rows, columns, d->pad_top, d->pad_left};
+    b.out = (adi_winograd_images){form, d->oh, d->ow, d->k, rows, columns, 0, 0};
     const int64_t filled = adi_ceil_div(b.block, ADI_WINOGRAD_TILES) * ADI_WINOGRAD_TILES;
-    b.v = adi_winograd_layout_cpu(tile, d->c, filled);
-    b.m = adi_winograd_layout_cpu(tile, d->k, filled);
-    b.u = adi_winograd_layout_cpu(tile, d->k, b.v.panels * ADI_LANES);
+    b.v = adi_winograd_layout_cpu(form, d->c, filled);
+    b.m = adi_winograd_layout_cpu(form, d->k, filled);
+    b.u = adi_winograd_layout_cpu(form, d->k, b.v.panels * ADI_LANES);
     return b;
 }
 
@@ -63,47 +71,64 @@ static adi_conv2d_dims turn(const adi_conv2d_dims *d)
                              .pad_top = d->kh - 1 - d->pad_top, .pad_left = d->kw - 1 - d->pad_left};
 }
 
+static adi_winograd_form large_of(const adi_conv2d_dims *d)
+{
+    return d->kh == 5 ? ADI_WINOGRAD_FIVE : ADI_WINOGRAD_LARGE;
+}
+
+/* The larger tiles of a shape, or ADI_WINOGRAD_NONE. */
+static adi_winograd_form possible(const adi_conv2d_dims *d)
+{
+    const int32_t most = (d->kh - 1) / 2;
+    if (d->kh != d->kw || d->stride != 1 || d->pad_top < 0 || d->pad_top > most || d->pad_left < 0 || d->pad_left > most)
+        return ADI_WINOGRAD_NONE;
+    return d->kh == 3 || d->kh == 5 ? large_of(d) : ADI_WINOGRAD_NONE;
+}
+
 size_t adi_winograd_scratch_cpu(const adi_conv2d_dims *d, int32_t num_threads)
 {
     const adi_conv2d_dims turned = turn(d);
-    const blocking b = block(d, ADI_WINOGRAD_LARGE), back = block(&turned, ADI_WINOGRAD_LARGE);
+    const blocking b = block(d, large_of(d)), back = block(&turned, large_of(d));
     const size_t fwd = scratch(&b, num_threads), bwd = scratch(&back, num_threads);
     return fwd > bwd ? fwd : bwd;
 }
 
-static int possible(const adi_conv2d_dims *d)
+static int64_t tiles_of(const adi_conv2d_dims *d, adi_winograd_form form)
 {
-    return d->kh == 3 && d->kw == 3 && d->stride == 1 && d->pad_top >= 0 && d->pad_top <= 1 && d->pad_left >= 0 &&
-           d->pad_left <= 1;
+    return d->n * adi_ceil_div(d->oh, adi_winograd_outputs(form)) * adi_ceil_div(d->ow, adi_winograd_outputs(form));
 }
 
-static int64_t tiles_of(const adi_conv2d_dims *d)
+/* Half of what the tiles give is wanted. */
+static int fits(const adi_conv2d_dims *d, adi_winograd_form form)
 {
-    return d->n * adi_ceil_div(d->oh, 4) * adi_ceil_div(d->ow, 4);
+    const int64_t outputs = adi_winograd_outputs(form) * adi_winograd_outputs(form);
+    return 2 * d->n * d->oh * d->ow >= outputs * tiles_of(d, form);
 }
 
 int adi_winograd_suits_cpu(const adi_conv2d_dims *d)
 {
-    return possible(d) && d->n > 1 && d->c >= 32 && d->k >= 32 && d->c * d->k <= MAX_FILTERS &&
-           tiles_of(d) >= LEAST_TILES && 2 * d->n * d->oh * d->ow >= 16 * tiles_of(d); /* half of a tile is wanted */
+    const adi_winograd_form form = possible(d);
+    return form && d->n > 1 && d->c >= 32 && d->k >= 32 && d->c * d->k <= MAX_FILTERS && tiles_of(d, form) >= LEAST_TILES
+           && fits(d, form);
 }
 
 /* Measured with 2 threads (AVX-512), large and small tiles, the nine taps themselves, in ms: 0.64, 0.31, 0.61 for 8x8x256,
  * 0.73, 0.60, 1.1 for 12x12x256, 0.79, 0.86, 1.4 for 16x16x256; 2.4, 1.24, 1.27 for 6x6x512. */
-int64_t adi_winograd_tile_cpu(const adi_conv2d_dims *d, int64_t wanted)
+adi_winograd_form adi_winograd_form_cpu(const adi_conv2d_dims *d, adi_winograd_form wanted)
 {
-    if (!possible(d) || wanted)
-        return possible(d) ? wanted : 0;
+    const adi_winograd_form form = possible(d);
+    if (!form || wanted)
+        return form == ADI_WINOGRAD_LARGE ? wanted : form == wanted ? form : ADI_WINOGRAD_NONE;
     if (d->c < ADI_LANES || d->k < ADI_LANES)
-        return 0;
-    const int64_t outputs = d->oh * d->ow, large = tiles_of(d) / d->n;
-    const int64_t small = adi_ceil_div(d->oh, 2) * adi_ceil_div(d->ow, 2);
-    if (large >= FEW_LARGE && 2 * outputs >= 16 * large) /* half of a tile is wanted */
-        return ADI_WINOGRAD_LARGE;
-    return small >= LEAST_SMALL && 3 * 16 * small <= 2 * 9 * outputs ? ADI_WINOGRAD_SMALL : 0; /* saves a third */
+        return ADI_WINOGRAD_NONE;
+    if (tiles_of(d, form) >= FEW_LARGE * d->n && fits(d, form))
+        return form;
+    const int64_t outputs = d->oh * d->ow, small = tiles_of(d, ADI_WINOGRAD_SMALL) / d->n;
+    const int saves = 3 * 16 * small <= 2 * 9 * outputs; /* a third */
+    return form == ADI_WINOGRAD_LARGE && small >= LEAST_SMALL && saves ? ADI_WINOGRAD_SMALL : ADI_WINOGRAD_NONE;
 }
 
-/* Filters w[3, 3, c, k] turned into u, by the threads of a team together. */
+/* Filters w[taps, taps, c, k] turned into u, by the threads of a team together. */
 static void transform_filters(const adi_isa *isa, float *u, const float *w, int turned, int64_t c, int64_t k,
                               const adi_winograd_layout *l)
 {
@@ -112,26 +137,36 @@ static void transform_filters(const adi_isa *isa, float *u, const float *w, int 
         isa->winograd.filter(u, l, w, c, k, turned, c0);
 }
 
+/* At one point, panels p0 .. p1 of the results. */
 static void multiply_point(const adi_isa *isa, float *m, const float *v, const float *u, const blocking *b, int64_t z,
-                           int64_t tiles)
+                           int64_t tiles, int64_t p0, int64_t p1)
 {
-    isa->winograd.multiply(m + z * b->m.point, &b->m, v + z * b->v.point, &b->v, u + z * b->u.point, &b->u, tiles);
+    adi_winograd_layout part = b->m;
+    part.panels = p1 - p0;
+    isa->winograd.multiply(m + z * b->m.point + p0 * b->m.rows * ADI_LANES, &part, v + z * b->v.point, &b->v,
+                           u + z * b->u.point + p0 * b->u.rows * ADI_LANES, &b->u, tiles);
 }
 
-/* The only block, by the threads of a team together. */
+/* One block after the other, each by the threads of a team together. */
 static void run_shared(const adi_isa *isa, void *scratch, float *y, const float *x, const float *u,
                        const adi_epilogue *e, const blocking *b)
 {
+    const int64_t parts = adi_ceil_div(b->m.panels, MULTIPLIED);
     float *v = scratch, *m = (float *)(void *)((char *)scratch + adi_winograd_bytes_cpu(&b->v));
+    for (int64_t t0 = 0; t0 < b->tiles; t0 += b->block) {
+        const int64_t t1 = adi_min(t0 + b->block, b->tiles);
 #pragma omp for schedule(dynamic, 1)
-    for (int64_t p = 0; p < b->v.panels; p += SHARE)
-        isa->winograd.input(v, &b->v, x, &b->in, 0, b->tiles, p, adi_min(p + SHARE, b->v.panels));
+        for (int64_t p = 0; p < b->v.panels; p += SHARE)
+            isa->winograd.input(v, &b->v, x, &b->in, t0, t1, p, adi_min(p + SHARE, b->v.panels));
 #pragma omp for schedule(dynamic, 1)
-    for (int64_t z = 0; z < b->u.points; z++)
-        multiply_point(isa, m, v, u, b, z, b->tiles);
+        for (int64_t i = 0; i < b->u.points * parts; i++) {
+            const int64_t p = i % parts * MULTIPLIED;
+            multiply_point(isa, m, v, u, b, i / parts, t1 - t0, p, adi_min(p + MULTIPLIED, b->m.panels));
+        }
 #pragma omp for schedule(dynamic, 1)
-    for (int64_t p = 0; p < b->m.panels; p += SHARE)
-        isa->winograd.output(y, e, &b->out, m, &b->m, 0, b->tiles, p, adi_min(p + SHARE, b->m.panels));
+        for (int64_t p = 0; p < b->m.panels; p += SHARE)
+            isa->winograd.output(y, e, &b->out, m, &b->m, t0, t1, p, adi_min(p + SHARE, b->m.panels));
+    }
 }
 
 /* All blocks, by the threads of a team together; `own` is what the threads' shares of the scratch begin at. */
@@ -150,7 +185,7 @@ static void run_blocks(const adi_isa *isa, void *own, float *y, const float *x, 
         const int64_t t0 = i * b->block, t1 = adi_min(t0 + b->block, b->tiles);
         isa->winograd.input(v, &b->v, x, &b->in, t0, t1, 0, b->v.panels);
         for (int64_t z = 0; z < b->u.points; z++)
-            multiply_point(isa, m, v, u, b, z, t1 - t0);
+            multiply_point(isa, m, v, u, b, z, t1 - t0, 0, b->m.panels);
         isa->winograd.output(y, e, &b->out, m, &b->m, t0, t1, 0, b->m.panels);
     }
 }
@@ -158,7 +193,7 @@ static void run_blocks(const adi_isa *isa, void *own, float *y, const float *x, 
 static void convolve(const adi_isa *isa, const adi_exec *ex, float *y, const float *x, const float *w, int turned,
                      const adi_epilogue *e, const adi_conv2d_dims *d)
 {
-    const blocking b = block(d, ADI_WINOGRAD_LARGE);
+    const blocking b = block(d, large_of(d));
     float *u = ex->scratch;
     void *own = (char *)ex->scratch + adi_winograd_bytes_cpu(&b.u);
 #pragma omp parallel num_threads(ex->num_threads)
@@ -168,30 +203,30 @@ static void convolve(const adi_isa *isa, const adi_exec *ex, float *y, const flo
     }
 }
 
-size_t adi_winograd_filter_bytes_cpu(const adi_conv2d_dims *d, int64_t tile)
+size_t adi_winograd_filter_bytes_cpu(const adi_conv2d_dims *d, adi_winograd_form form)
 {
-    const blocking b = block(d, tile);
+    const blocking b = block(d, form);
     return adi_winograd_bytes_cpu(&b.u);
 }
 
-size_t adi_winograd_packed_scratch_cpu(const adi_conv2d_dims *d, int64_t tile, int32_t num_threads)
+size_t adi_winograd_packed_scratch_cpu(const adi_conv2d_dims *d, adi_winograd_form form, int32_t num_threads)
 {
-    const blocking b = block(d, tile);
+    const blocking b = block(d, form);
     return scratch(&b, num_threads) - adi_winograd_bytes_cpu(&b.u);
 }
 
-void adi_winograd_pack_cpu(const adi_isa *isa, float *packed, const float *w, const adi_conv2d_dims *d, int64_t tile)
+void adi_winograd_pack_cpu(const adi_isa *isa, float *packed, const float *w, const adi_conv2d_dims *d, adi_winograd_form form)
 {
-    const blocking b = block(d, tile);
+    const blocking b = block(d, form);
     for (int64_t c0 = 0; c0 < d->c; c0 += ADI_LANES)
         isa->winograd.filter(packed, &b.u, w, d->c, d->k, 0, c0);
 }
 
 ad_status adi_winograd_packed_fwd_cpu(const adi_isa *isa, const adi_exec *ex, float *y, const float *x,
                                       const float *packed, const adi_epilogue *e, const adi_conv2d_dims *d,
-                                      int64_t tile)
+                                      adi_winograd_form form)
 {
-    const blocking b = block(d, tile);
+    const blocking b = block(d, form);
 #pragma omp parallel num_threads(ex->num_threads)
     run_blocks(isa, ex->scratch, y, x, packed, e, &b);
     return AD_OK;

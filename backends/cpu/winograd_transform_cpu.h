@@ -26,6 +26,17 @@ INLINE void input_line(vec t[6], const vec d[6])
     t[5] = (d[5] - (A2 + B2) * d[3]) + (A2 * B2) * d[1];
 }
 
+/* t = A y of tiles of 2 x 2, of 5x5 kernels */
+INLINE void five_gradient_line(vec t[6], const vec y[2])
+{
+    t[0] = y[0];
+    t[1] = y[0] + A1 * y[1];
+    t[2] = y[0] - A1 * y[1];
+    t[3] = y[0] + B1 * y[1];
+    t[4] = y[0] - B1 * y[1];
+    t[5] = y[1];
+}
+
 /* t = A y */
 INLINE void gradient_line(vec t[6], const vec y[4])
 {
@@ -50,6 +61,13 @@ INLINE void output_line(vec y[4], const vec m[6])
     y[3] = (A3 * difference_a + B3 * difference_b) + m[5];
 }
 
+/* The same of a 5x5 kernel */
+INLINE void five_output_line(vec y[2], const vec m[6])
+{
+    y[0] = m[0] + ((m[1] + m[2]) + (m[3] + m[4]));
+    y[1] = (A1 * (m[1] - m[2]) + B1 * (m[3] - m[4])) + m[5];
+}
+
 /* F(2x2, 3x3), with the points 0, 1, -1 and infinity: t = B^T d */
 INLINE void small_input_line(vec t[4], const vec d[4])
 {
@@ -66,20 +84,23 @@ INLINE void small_output_line(vec y[2], const vec m[4])
     y[1] = (m[1] - m[2]) + m[3];
 }
 
-/* What is transformed: B^T d B of patches of 6 x 6, or of 4 x 4 for small tiles, or A dy A^T of tiles of 4 x 4. */
-enum { PATCHES, SMALL_PATCHES, GRADIENTS };
+/* What is transformed: B^T d B of patches of 6 x 6, of large tiles or of 5x5 kernels', or of 4 x 4 for small tiles; or A dy
+ * A^T of large tiles or of 5x5 kernels'. */
+enum { PATCHES, SMALL_PATCHES, FIVE_PATCHES, GRADIENTS, FIVE_GRADIENTS };
 
 INLINE int side_of(int kind)
 {
-    return kind == PATCHES ? 6 : 4;
+    return kind == PATCHES || kind == FIVE_PATCHES ? 6 : kind == FIVE_GRADIENTS ? 2 : 4;
 }
 
 INLINE void transform_line(vec t[6], const vec d[6], int kind)
 {
-    if (kind == PATCHES)
+    if (kind == PATCHES || kind == FIVE_PATCHES)
         input_line(t, d);
     else if (kind == SMALL_PATCHES)
         small_input_line(t, d);
+    else if (kind == FIVE_GRADIENTS)
+        five_gradient_line(t, d);
     else
         gradient_line(t, d);
 }
@@ -113,7 +134,7 @@ INLINE void transform(float *v, int64_t point, const float *d, int64_t row, int6
 /* What the tile to the right reads beside this one's patch. */
 INLINE void prefetch_right(const float *d, int64_t row, int64_t column, int kind)
 {
-    const int side = side_of(kind), tile = kind == SMALL_PATCHES ? 2 : 4;
+    const int side = side_of(kind), tile = kind == PATCHES || kind == GRADIENTS ? 4 : 2;
     UNROLL for (int i = 0; i < side; i++)
         UNROLL for (int j = side - tile; j < side; j++)
             prefetch(d, i * row + (tile + j) * column);
@@ -127,8 +148,8 @@ typedef struct tile_place {
 INLINE tile_place place(const adi_winograd_images *im, int64_t t)
 {
     const int64_t column = t % im->tile_columns, row = t / im->tile_columns % im->tile_rows;
-    return (tile_place){t / im->tile_columns / im->tile_rows, im->tile * row - im->top,
-                        im->tile * column - im->left};
+    const int64_t outputs = adi_winograd_outputs(im->form);
+    return (tile_place){t / im->tile_columns / im->tile_rows, outputs * row - im->top, outputs * column - im->left};
 }
 
 /* A patch that reaches over an edge, or a panel with fewer channels: copied, with zeros outside. */
@@ -186,8 +207,10 @@ INLINE void transform_tiles(float *v, const adi_winograd_layout *l, const float 
 static void input(float *v, const adi_winograd_layout *l, const float *x, const adi_winograd_images *im, int64_t t0,
                   int64_t t1, int64_t p0, int64_t p1)
 {
-    if (im->tile == ADI_WINOGRAD_SMALL)
+    if (im->form == ADI_WINOGRAD_SMALL)
         transform_tiles(v, l, x, im, t0, t1, p0, p1, SMALL_PATCHES);
+    else if (im->form == ADI_WINOGRAD_FIVE)
+        transform_tiles(v, l, x, im, t0, t1, p0, p1, FIVE_PATCHES);
     else
         transform_tiles(v, l, x, im, t0, t1, p0, p1, PATCHES);
 }
@@ -195,36 +218,41 @@ static void input(float *v, const adi_winograd_layout *l, const float *x, const 
 static void gradient(float *v, const adi_winograd_layout *l, const float *dy,
                      const adi_winograd_images *im, int64_t t0, int64_t t1)
 {
-    transform_tiles(v, l, dy, im, t0, t1, 0, l->panels, GRADIENTS);
+    if (im->form == ADI_WINOGRAD_FIVE)
+        transform_tiles(v, l, dy, im, t0, t1, 0, l->panels, FIVE_GRADIENTS);
+    else
+        transform_tiles(v, l, dy, im, t0, t1, 0, l->panels, GRADIENTS);
 }
 
-INLINE void result_line(vec y[4], const vec m[6], int size)
+INLINE void result_line(vec y[4], const vec m[6], adi_winograd_form form)
 {
-    if (size == ADI_WINOGRAD_SMALL)
+    if (form == ADI_WINOGRAD_SMALL)
         small_output_line(y, m);
+    else if (form == ADI_WINOGRAD_FIVE)
+        five_output_line(y, m);
     else
         output_line(y, m);
 }
 
 /* y = relu(A^T m A + bias + residual) of one tile and panel; positions of y and residual are `row`
- * and `column` floats apart. `size`: outputs a side, a constant. */
+ * and `column` floats apart. `form` is a constant. */
 INLINE void output_tile(float *y, const float *bias, const float *residual, int with_relu, int64_t row,
-                        int64_t column, const float *m, int64_t point, int size)
+                        int64_t column, const float *m, int64_t point, adi_winograd_form form)
 {
-    const int points = size + 2;
+    const int points = (int)adi_winograd_side(form), size = (int)adi_winograd_outputs(form);
     for (int64_t q = 0; q < LANES; q += VECTOR_FLOATS) {
         vec t[6][4]; /* [column][row] */
         UNROLL for (int j = 0; j < points; j++) {
             vec in[6];
             UNROLL for (int i = 0; i < points; i++)
                 in[i] = load(m + (i * points + j) * point + q);
-            result_line(t[j], in, size);
+            result_line(t[j], in, form);
         }
         UNROLL for (int i = 0; i < size; i++) {
             vec in[6], out[4];
             UNROLL for (int j = 0; j < points; j++)
                 in[j] = t[j][i];
-            result_line(out, in, size);
+            result_line(out, in, form);
             UNROLL for (int j = 0; j < size; j++) {
                 const int64_t at = i * row + j * column + q;
                 store(y + at, finish(out[j], bias ? bias + q : NULL,
@@ -237,10 +265,11 @@ INLINE void output_tile(float *y, const float *bias, const float *residual, int 
 /* As many rows, columns and channels of a tile as there are; residual is laid out as y is. */
 INLINE void output_part(float *y, const adi_epilogue *e, const float *bias, const float *residual,
                         int64_t row, int64_t column, const float *m, int64_t point, int64_t rows,
-                        int64_t columns, int64_t channels, int size)
+                        int64_t columns, int64_t channels, adi_winograd_form form)
 {
+    const int64_t size = adi_winograd_outputs(form);
     float tile[16 * LANES];
-    output_tile(tile, NULL, NULL, 0, size * LANES, LANES, m, point, size);
+    output_tile(tile, NULL, NULL, 0, size * LANES, LANES, m, point, form);
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < columns; j++) {
             float *to = tile + (i * size + j) * LANES;
@@ -255,9 +284,10 @@ INLINE void output_part(float *y, const adi_epilogue *e, const float *bias, cons
 }
 
 INLINE void output_tiles(float *y, const adi_epilogue *e, const adi_winograd_images *im, const float *m,
-                         const adi_winograd_layout *l, int64_t t0, int64_t t1, int64_t first, int64_t end, int size)
+                         const adi_winograd_layout *l, int64_t t0, int64_t t1, int64_t first, int64_t end,
+                         adi_winograd_form form)
 {
-    const int64_t row = im->w * im->c;
+    const int64_t row = im->w * im->c, size = adi_winograd_outputs(form);
     const int simple = e->act == ADI_ACT_NONE || e->act == ADI_ACT_RELU;
     for (int64_t p0 = first; p0 < end; p0 += GROUP)
         for (int64_t t = t0; t < t1; t++) {
@@ -271,10 +301,10 @@ INLINE void output_tiles(float *y, const adi_epilogue *e, const adi_winograd_ima
                 const float *residual = e->residual ? e->residual + to : NULL;
                 if (rows * columns * channels == size * size * LANES && simple)
                     output_tile(y + to, bias, residual, e->act == ADI_ACT_RELU, row, im->c, from,
-                                l->point, size);
+                                l->point, form);
                 else
                     output_part(y + to, e, bias, residual, row, im->c, from, l->point, rows,
-                                columns, channels, size);
+                                columns, channels, form);
             }
         }
 }
@@ -282,8 +312,10 @@ INLINE void output_tiles(float *y, const adi_epilogue *e, const adi_winograd_ima
 static void output(float *y, const adi_epilogue *e, const adi_winograd_images *im, const float *m,
                    const adi_winograd_layout *l, int64_t t0, int64_t t1, int64_t first, int64_t end)
 {
-    if (im->tile == ADI_WINOGRAD_SMALL)
+    if (im->form == ADI_WINOGRAD_SMALL)
         output_tiles(y, e, im, m, l, t0, t1, first, end, ADI_WINOGRAD_SMALL);
+    else if (im->form == ADI_WINOGRAD_FIVE)
+        output_tiles(y, e, im, m, l, t0, t1, first, end, ADI_WINOGRAD_FIVE);
     else
         output_tiles(y, e, im, m, l, t0, t1, first, end, ADI_WINOGRAD_LARGE);
 }
@@ -309,6 +341,19 @@ INLINE void filter_line(vec t[6], const vec g[3])
     t[5] = g[2];
 }
 
+/* t = G g of a 5x5 kernel */
+INLINE void five_filter_line(vec t[6], const vec g[5])
+{
+    const vec even_a = OVER_NA * (g[0] + A2 * (g[2] + A2 * g[4])), odd_a = (OVER_NA * A1) * (g[1] + A2 * g[3]);
+    const vec even_b = OVER_NB * (g[0] + B2 * (g[2] + B2 * g[4])), odd_b = (OVER_NB * B1) * (g[1] + B2 * g[3]);
+    t[0] = OVER_N0 * g[0];
+    t[1] = even_a + odd_a;
+    t[2] = even_a - odd_a;
+    t[3] = even_b + odd_b;
+    t[4] = even_b - odd_b;
+    t[5] = g[4];
+}
+
 /* t = G g of a small tile */
 INLINE void small_filter_line(vec t[4], const vec g[3])
 {
@@ -329,94 +374,130 @@ INLINE void filter_bwd_line(vec g[3], const vec t[6])
     g[2] = (A2 * sum_a + B2 * sum_b) + t[5];
 }
 
-INLINE void weight_line(vec t[6], const vec g[3], int size)
+/* The same of a 5x5 kernel */
+INLINE void five_filter_bwd_line(vec g[5], const vec t[6])
 {
-    if (size == ADI_WINOGRAD_SMALL)
+    const vec sum_a = OVER_NA * (t[1] + t[2]), difference_a = (OVER_NA * A1) * (t[1] - t[2]);
+    const vec sum_b = OVER_NB * (t[3] + t[4]), difference_b = (OVER_NB * B1) * (t[3] - t[4]);
+    g[0] = OVER_N0 * t[0] + (sum_a + sum_b);
+    g[1] = difference_a + difference_b;
+    g[2] = A2 * sum_a + B2 * sum_b;
+    g[3] = A2 * difference_a + B2 * difference_b;
+    g[4] = (A2 * A2 * sum_a + B2 * B2 * sum_b) + t[5];
+}
+
+INLINE void weight_line(vec t[6], const vec g[5], adi_winograd_form form)
+{
+    if (form == ADI_WINOGRAD_SMALL)
         small_filter_line(t, g);
+    else if (form == ADI_WINOGRAD_FIVE)
+        five_filter_line(t, g);
     else
         filter_line(t, g);
 }
 
-/* G g G^T of filters whose nine taps are `tap` floats apart. */
-INLINE void filter_tile(float *u, int64_t point, const float *g, int64_t tap, int size)
+/* G g G^T of filters whose taps are `tap` floats apart. `form` is a constant. */
+INLINE void filter_tile(float *u, int64_t point, const float *g, int64_t tap, adi_winograd_form form)
 {
-    const int points = size + 2;
+    const int points = (int)adi_winograd_side(form), taps = (int)adi_winograd_taps(form);
     for (int q = 0; q < LANES; q += VECTOR_FLOATS) {
-        vec t[3][6]; /* [column][row] */
-        UNROLL for (int j = 0; j < 3; j++) {
-            const vec in[3] = {load(g + j * tap + q), load(g + (3 + j) * tap + q),
-                               load(g + (6 + j) * tap + q)};
-            weight_line(t[j], in, size);
+        vec t[5][6]; /* [column][row] */
+        UNROLL for (int j = 0; j < taps; j++) {
+            vec in[5];
+            UNROLL for (int i = 0; i < taps; i++)
+                in[i] = load(g + (i * taps + j) * tap + q);
+            weight_line(t[j], in, form);
         }
         UNROLL for (int i = 0; i < points; i++) {
-            const vec in[3] = {t[0][i], t[1][i], t[2][i]};
-            vec out[6];
-            weight_line(out, in, size);
+            vec in[5], out[6];
+            UNROLL for (int j = 0; j < taps; j++)
+                in[j] = t[j][i];
+            weight_line(out, in, form);
             UNROLL for (int j = 0; j < points; j++)
                 store(u + (i * points + j) * point + q, out[j]);
         }
     }
 }
 
-/* Filters between 16 channels of c and 16 of k, with zeros where there are fewer: [9][rows][lanes],
- * rows being c's, or, turned by 180 degrees, k's. */
-INLINE void copy_filters(float g[9][LANES][LANES], const float *w, int64_t c, int64_t k, int64_t c0,
+/* Filters of `taps` taps in all between 16 channels of c and 16 of k, with zeros where there are fewer:
+ * [taps][rows][lanes], rows being c's, or, turned by 180 degrees, k's. */
+INLINE void copy_filters(float (*g)[LANES][LANES], const float *w, int64_t taps, int64_t c, int64_t k, int64_t c0,
                          int64_t k0, int turned)
 {
     const int64_t c_left = adi_min(LANES, c - c0), k_left = adi_min(LANES, k - k0);
-    memset(g, 0, 9 * sizeof *g);
-    for (int64_t tap = 0; tap < 9; tap++)
+    memset(g, 0, (size_t)taps * sizeof *g);
+    for (int64_t tap = 0; tap < taps; tap++)
         for (int64_t i = 0; i < c_left; i++) {
             const float *from = w + (tap * c + c0 + i) * k + k0;
             if (!turned)
                 memcpy(g[tap][i], from, (size_t)k_left * sizeof *from);
             else
                 for (int64_t j = 0; j < k_left; j++)
-                    g[8 - tap][j][i] = from[j];
+                    g[taps - 1 - tap][j][i] = from[j];
         }
 }
 
-static void filter(float *u, const adi_winograd_layout *l, const float *w, int64_t c, int64_t k,
-                   int turned, int64_t c0)
+static void filter(float *u, const adi_winograd_layout *l, const float *w, int64_t c, int64_t k, int turned, int64_t c0)
 {
-    float g[9][LANES][LANES];
+    const int64_t taps = adi_winograd_taps(l->form) * adi_winograd_taps(l->form);
+    float g[25][LANES][LANES];
     for (int64_t k0 = 0; k0 < k; k0 += LANES) {
-        copy_filters(g, w, c, k, c0, k0, turned);
+        copy_filters(g, w, taps, c, k, c0, k0, turned);
         const int64_t panel = (turned ? c0 : k0) / LANES, row = turned ? k0 : c0;
         for (int64_t i = 0; i < LANES; i++) {
             float *to = u + (panel * l->rows + row + i) * LANES;
-            if (l->points == 16)
+            if (l->form == ADI_WINOGRAD_SMALL)
                 filter_tile(to, l->point, g[0][i], LANES * LANES, ADI_WINOGRAD_SMALL);
+            else if (l->form == ADI_WINOGRAD_FIVE)
+                filter_tile(to, l->point, g[0][i], LANES * LANES, ADI_WINOGRAD_FIVE);
             else
                 filter_tile(to, l->point, g[0][i], LANES * LANES, ADI_WINOGRAD_LARGE);
         }
     }
 }
 
-static void filter_bwd(float *dw, int64_t c, int64_t k, const float *s,
-                       const adi_winograd_layout *l, int64_t row)
+INLINE void weight_bwd_line(vec g[5], const vec t[6], adi_winograd_form form)
 {
-    for (int64_t p = 0; p < l->panels; p++) {
-        float g[9][LANES];
-        for (int q = 0; q < LANES; q += VECTOR_FLOATS) {
-            const float *from = s + (p * l->rows + row) * LANES + q;
-            vec t[6][3]; /* [column][row] */
-            UNROLL for (int j = 0; j < 6; j++) {
-                vec in[6];
-                UNROLL for (int i = 0; i < 6; i++)
-                    in[i] = load(from + (i * 6 + j) * l->point);
-                filter_bwd_line(t[j], in);
-            }
-            UNROLL for (int i = 0; i < 3; i++) {
-                const vec in[6] = {t[0][i], t[1][i], t[2][i], t[3][i], t[4][i], t[5][i]};
-                vec out[3];
-                filter_bwd_line(out, in);
-                UNROLL for (int j = 0; j < 3; j++)
-                    store(g[i * 3 + j] + q, out[j]);
-            }
+    if (form == ADI_WINOGRAD_FIVE)
+        five_filter_bwd_line(g, t);
+    else
+        filter_bwd_line(g, t);
+}
+
+/* G^T s G of one row and panel of s. `form` is a constant. */
+INLINE void filter_bwd_tile(float (*g)[LANES], const float *s, int64_t point, adi_winograd_form form)
+{
+    const int taps = (int)adi_winograd_taps(form);
+    for (int q = 0; q < LANES; q += VECTOR_FLOATS) {
+        vec t[6][5]; /* [column][row] */
+        UNROLL for (int j = 0; j < 6; j++) {
+            vec in[6];
+            UNROLL for (int i = 0; i < 6; i++)
+                in[i] = load(s + (i * 6 + j) * point + q);
+            weight_bwd_line(t[j], in, form);
         }
+        UNROLL for (int i = 0; i < taps; i++) {
+            const vec in[6] = {t[0][i], t[1][i], t[2][i], t[3][i], t[4][i], t[5][i]};
+            vec out[5];
+            weight_bwd_line(out, in, form);
+            UNROLL for (int j = 0; j < taps; j++)
+                store(g[i * taps + j] + q, out[j]);
+        }
+    }
+}
+
+static void filter_bwd(float *dw, int64_t c, int64_t k, const float *s, const adi_winograd_layout *l, int64_t row)
+{
+    const int64_t taps = adi_winograd_taps(l->form) * adi_winograd_taps(l->form);
+    for (int64_t p = 0; p < l->panels; p++) {
+        float g[25][LANES];
+        const float *from = s + (p * l->rows + row) * LANES;
+        if (l->form == ADI_WINOGRAD_FIVE)
+            filter_bwd_tile(g, from, l->point, ADI_WINOGRAD_FIVE);
+        else
+            filter_bwd_tile(g, from, l->point, ADI_WINOGRAD_LARGE);
         const int64_t lanes = adi_min(LANES, k - p * LANES);
-        for (int64_t tap = 0; tap < 9; tap++)
+        for (int64_t tap = 0; tap < taps; tap++)
             memcpy(dw + (tap * c + row) * k + p * LANES, g[tap], (size_t)lanes * sizeof *dw);
     }
 }

@@ -19,14 +19,16 @@ typedef struct chunking {
 
 static chunking chunk(const adi_conv2d_dims *d)
 {
-    const int64_t rows = adi_ceil_div(d->oh, 4), columns = adi_ceil_div(d->ow, 4);
+    const adi_winograd_form form = d->kh == 5 ? ADI_WINOGRAD_FIVE : ADI_WINOGRAD_LARGE;
+    const int64_t outputs = adi_winograd_outputs(form);
+    const int64_t rows = adi_ceil_div(d->oh, outputs), columns = adi_ceil_div(d->ow, outputs);
     chunking k = {.tiles = d->n * rows * columns};
     k.chunk = adi_min(CHUNK, adi_ceil_div(k.tiles, SHARE) * SHARE);
-    k.x = (adi_winograd_images){ADI_WINOGRAD_LARGE, d->h, d->w, d->c, rows, columns, d->pad_top, d->pad_left};
-    k.dy = (adi_winograd_images){ADI_WINOGRAD_LARGE, d->oh, d->ow, d->k, rows, columns, 0, 0};
-    k.v = adi_winograd_layout_cpu(ADI_WINOGRAD_LARGE, d->c, k.chunk);
-    k.g = adi_winograd_layout_cpu(ADI_WINOGRAD_LARGE, d->k, k.chunk);
-    k.s = adi_winograd_layout_cpu(ADI_WINOGRAD_LARGE, d->k, k.v.panels * ADI_LANES);
+    k.x = (adi_winograd_images){form, d->h, d->w, d->c, rows, columns, d->pad_top, d->pad_left};
+    k.dy = (adi_winograd_images){form, d->oh, d->ow, d->k, rows, columns, 0, 0};
+    k.v = adi_winograd_layout_cpu(form, d->c, k.chunk);
+    k.g = adi_winograd_layout_cpu(form, d->k, k.chunk);
+    k.s = adi_winograd_layout_cpu(form, d->k, k.v.panels * ADI_LANES);
     return k;
 }
 

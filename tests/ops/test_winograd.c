@@ -36,15 +36,15 @@ static winograd_case case_new(const adi_conv2d_dims *d)
 {
     winograd_case c = {.d = *d};
     c.inputs = d->n * d->h * d->w * d->c;
-    c.weights = 9 * d->c * d->k;
+    c.weights = d->kh * d->kw * d->c * d->k;
     c.outputs = d->n * d->oh * d->ow * d->k;
     c.x = op_floats(c.inputs, 2.0);
     c.w = op_floats(c.weights, 1.0);
     c.dy = op_floats(c.outputs, 2.0);
     c.bias = op_floats(larger(d->c, d->k), 2.0);
     c.residual = op_floats(larger(c.inputs, c.outputs), 6.0);
-    snprintf(c.name, sizeof c.name, "n%lld %lldx%lldx%lld -> %lldx%lldx%lld pad %d,%d",
-             (long long)d->n, (long long)d->h, (long long)d->w, (long long)d->c, (long long)d->oh,
+    snprintf(c.name, sizeof c.name, "%dx%d, n%lld %lldx%lldx%lld -> %lldx%lldx%lld pad %d,%d",
+             d->kh, d->kw, (long long)d->n, (long long)d->h, (long long)d->w, (long long)d->c, (long long)d->oh,
              (long long)d->ow, (long long)d->k, d->pad_top, d->pad_left);
     return c;
 }
@@ -97,9 +97,9 @@ static double *definition(const winograd_case *c, int operation)
     double *sum = guarded_doubles(count);
     memset(sum, 0, (size_t)count * sizeof *sum);
     for (int64_t o = 0; o < d->n * d->oh * d->ow; o++)
-        for (int64_t tap = 0; tap < 9; tap++) {
-            const int64_t iy = o / d->ow % d->oh + tap / 3 - d->pad_top;
-            const int64_t ix = o % d->ow + tap % 3 - d->pad_left;
+        for (int64_t tap = 0; tap < d->kh * d->kw; tap++) {
+            const int64_t iy = o / d->ow % d->oh + tap / d->kw - d->pad_top;
+            const int64_t ix = o % d->ow + tap % d->kw - d->pad_left;
             if (iy < 0 || iy >= d->h || ix < 0 || ix >= d->w)
                 continue;
             const int64_t i = (o / d->ow / d->oh * d->h + iy) * d->w + ix;
@@ -175,6 +175,12 @@ static adi_conv2d_dims dims(int64_t n, int64_t h, int64_t w, int64_t c, int64_t 
     return (adi_conv2d_dims){n, h, w, c, h + 2 * pad - 2, w + 2 * pad - 2, k, 3, 3, 1, pad, pad};
 }
 
+/* The same with a 5x5 kernel. */
+static adi_conv2d_dims five(int64_t n, int64_t h, int64_t w, int64_t c, int64_t k, int32_t pad)
+{
+    return (adi_conv2d_dims){n, h, w, c, h + 2 * pad - 4, w + 2 * pad - 4, k, 5, 5, 1, pad, pad};
+}
+
 static void fixed_shapes(void **state)
 {
     (void)state;
@@ -192,6 +198,17 @@ static void fixed_shapes(void **state)
         {2, 5, 7, 32, 4, 7, 32, 3, 3, 1, 0, 1},
         {2, 6, 5, 34, 6, 5, 36, 3, 3, 1, 0, 0}, /* padding after only */
         {2, 3, 2, 32, 5, 4, 33, 3, 3, 1, 2, 2}, /* full, as a data gradient of padding 0 has it */
+        five(1, 1, 1, 1, 1, 2),
+        five(2, 5, 5, 32, 32, 0),
+        five(2, 6, 6, 16, 16, 0),
+        five(2, 4, 4, 16, 32, 2),
+        five(3, 5, 9, 33, 47, 2),
+        five(2, 13, 11, 67, 35, 1),
+        five(2, 14, 12, 48, 80, 0),
+        five(3, 8, 12, 64, 64, 2),
+        five(3, 18, 19, 19, 21, 2),
+        {2, 5, 7, 32, 5, 7, 33, 5, 5, 1, 1, 2}, /* padding of several kinds */
+        {2, 3, 2, 32, 7, 6, 33, 5, 5, 1, 4, 4},
     };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         winograd_case c = case_new(&shapes[i]);
@@ -207,8 +224,10 @@ static void random_shapes(void **state)
     for (int i = 0; i < 60; i++) {
         const int32_t pad = (int32_t)op_int(0, 1);
         const adi_conv2d_dims d =
-            dims(op_int(2, 3), op_int(pad ? 1 : 3, 13), op_int(pad ? 1 : 3, 13),
-                 op_int(i % 2 ? 32 : 1, 67), op_int(i % 2 ? 32 : 1, 67), pad);
+            i % 4 < 2 ? dims(op_int(2, 3), op_int(pad ? 1 : 3, 13), op_int(pad ? 1 : 3, 13), op_int(i % 2 ? 32 : 1, 67),
+                             op_int(i % 2 ? 32 : 1, 67), pad)
+                      : five(op_int(2, 3), op_int(5 - 2 * pad, 13), op_int(5 - 2 * pad, 13), op_int(i % 2 ? 32 : 1, 67),
+                             op_int(i % 2 ? 32 : 1, 67), pad);
         winograd_case c = case_new(&d);
         check_case(&c, 1 + (int)op_int(1, 7));
         case_free(&c);
@@ -221,7 +240,8 @@ static void random_shapes(void **state)
 static void long_sums(void **state)
 {
     (void)state;
-    const adi_conv2d_dims shapes[] = {dims(2, 16, 16, 256, 256, 1), dims(32, 32, 32, 32, 32, 1)};
+    const adi_conv2d_dims shapes[] = {dims(2, 16, 16, 256, 256, 1), dims(32, 32, 32, 32, 32, 1),
+                                      five(2, 16, 16, 256, 128, 2), five(16, 32, 32, 32, 32, 2)};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         winograd_case c = case_new(&shapes[i]);
         check_case(&c, 1);
@@ -300,9 +320,14 @@ static void suits(void **state)
         dims(2, 64, 64, 64, 31, 1),     /* or out */
         dims(2, 7, 7, 64, 64, 1),       /* few tiles */
         dims(200, 5, 5, 64, 64, 1),     /* 25 of the 64 outputs that tiles would make */
-        dims(2, 64, 64, 1024, 1024, 1), /* 151 MB of filters */
+        dims(2, 64, 64, 2048, 2049, 1), /* 604 MB of filters */
+        five(2, 18, 18, 64, 64, 3),     /* wider than the kernel's half */
+        five(2, 9, 9, 64, 64, 2),       /* few tiles of 2 x 2 */
     };
+    const adi_conv2d_dims fives = five(2, 12, 12, 64, 64, 2), wide = dims(2, 64, 64, 1024, 1024, 1);
     assert_true(adi_winograd_suits_cpu(&batch));
+    assert_true(adi_winograd_suits_cpu(&fives));
+    assert_true(adi_winograd_suits_cpu(&wide));
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         assert_false(adi_winograd_suits_cpu(&others[i]));
 }
