@@ -107,6 +107,8 @@ ad_status adi_ast_data_get(const adi_ast_data *d, int32_t index, float *x, size_
 
 /* ---- Training: ast_training.c, and what is computed in ast_train.c ---- */
 
+extern const char *const adi_ast_phase_names[ADI_AST_NETWORKS];
+
 /* What one training works in. */
 typedef struct adi_ast_training {
     ad_student *student;
@@ -114,9 +116,9 @@ typedef struct adi_ast_training {
     const adi_ast_data *data;
     const ad_context *context;
     adi_train_plan *plan[ADI_AST_NETWORKS];
-    adi_train_run run[ADI_AST_NETWORKS]; /* one block serves both */
-    adi_optimiser optimiser[ADI_AST_NETWORKS];
-    float *best[ADI_AST_NETWORKS];
+    adi_train_run run[ADI_AST_NETWORKS]; /* one block and gradients serve both */
+    adi_optimiser optimiser;             /* of the network that the phase trains */
+    float *best;                         /* its best values */
     float *x, *weights;   /* of a batch */
     float *target;        /* the flow's result of a batch, and behind it the log-determinants */
     float *distances;     /* of a batch's positions */

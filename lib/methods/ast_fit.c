@@ -11,9 +11,10 @@ typedef struct ast_fit {
     adi_ast_config config;
     adi_ast_data data;
     float *record;                /* of the image that is added */
-    adi_ast_training *training;   /* NULL until one begins */
+    adi_ast_training *training;   /* NULL until one begins, and when it is done */
     adi_fit_loop loop;
-    int32_t trained_images;       /* of the training that is there */
+    int32_t trained_images;       /* of the training that is there or was done */
+    int32_t done;
     double normal_score, normal_map;
 } ast_fit;
 
@@ -91,16 +92,20 @@ static ad_status train(void *state, adi_extractor *x, const adi_fit_control *con
 {
     ast_fit *f = state;
     (void)x;
+    if (f->done && f->trained_images == f->data.count)
+        return AD_OK;
+    f->done = 0;
     if (!f->training || f->trained_images != f->data.count)
         ADI_TRY(begin_training(f));
-    if (f->loop.finished)
-        return AD_OK;
     ad_status status = adi_fit_loop_run(&f->loop, control);
     if (status == AD_OK)
         status = find_normal(f);
+    f->loop.finished = 0;
     if (status != AD_OK)
-        f->loop.finished = 0;
-    return status;
+        return status;
+    end_training(f); /* its memory is wanted for the scorer */
+    f->done = 1;
+    return AD_OK;
 }
 
 static ad_status finish(const void *state, void **out_model)

@@ -27,7 +27,8 @@ static adi_pc dims_of(const adi_ast_training *t)
 /* Which network a phase trains: a phase without epochs is not there. */
 static int network_of(const adi_ast_training *t, int32_t phase)
 {
-    return strcmp(t->trainee.phases[phase].name, "teacher") == 0 ? ADI_AST_FLOW : ADI_AST_STUDENT;
+    const char *name = t->trainee.phases[phase].name;
+    return strcmp(name, adi_ast_phase_names[ADI_AST_FLOW]) == 0 ? ADI_AST_FLOW : ADI_AST_STUDENT;
 }
 
 static ad_status take_batch(adi_ast_training *t, const int32_t *images, int32_t count, const adi_cancel *cancel)
@@ -139,7 +140,7 @@ static double clip_scale(const adi_ast_training *t, int i)
     const adi_exec ex = exec_of(t);
     if (t->config->o.clip_norm == 0.0)
         return 1.0;
-    return adi_clip_scale(t->context->backend->kernels->sum_squares(&ex, t->run[i].gradients, (int64_t)t->optimiser[i].count),
+    return adi_clip_scale(t->context->backend->kernels->sum_squares(&ex, t->run[i].gradients, (int64_t)t->optimiser.count),
                           t->config->o.clip_norm);
 }
 
@@ -148,7 +149,7 @@ static ad_status update(void *self, int32_t phase)
     adi_ast_training *t = self;
     const int i = network_of(t, phase);
     const ad_context *c = t->context;
-    ADI_TRY(adi_optimiser_step(&t->optimiser[i], c->backend->kernels, c->num_threads,
+    ADI_TRY(adi_optimiser_step(&t->optimiser, c->backend->kernels, c->num_threads,
                                adi_student_module(t->student, i)->values, t->run[i].gradients, clip_scale(t, i)));
     adi_train_update_statistics(t->plan[i], &t->run[i]);
     return AD_OK;
@@ -172,22 +173,34 @@ static ad_status validate(void *self, int32_t phase, const int32_t *images, int3
     return AD_OK;
 }
 
+/* The scores of the images of a batch, whose results are there, added to both sums. */
+static ad_status add_scores(adi_ast_training *t, int32_t count, double *scores, double *values)
+{
+    const adi_exec ex = exec_of(t);
+    const int64_t n = adi_ast_positions(t->config), c = t->config->channels, enlarged = n * ADI_AST_ENLARGE * ADI_AST_ENLARGE;
+    const float *student = adi_train_tap(t->plan[ADI_AST_STUDENT], &t->run[ADI_AST_STUDENT], 0);
+    for (int32_t i = 0; i < count; i++) {
+        double score = 0.0;
+        ADI_TRY(adi_ast_distances(t->config, t->context, t->target + i * n * c, t->target + count * n * c + i * n,
+                                  student + i * n * c, t->distances));
+        adi_ast_score(t->config, t->distances, t->weights + i * n, t->map, &score);
+        *scores += score * score;
+        *values += t->context->backend->kernels->sum_squares(&ex, t->map, enlarged) / (double)enlarged;
+    }
+    return AD_OK;
+}
+
 ad_status adi_ast_training_scores(adi_ast_training *t, const int32_t *images, int32_t count, double *out_score,
                                   double *out_map)
 {
-    const adi_exec ex = exec_of(t);
-    const int64_t n = adi_ast_positions(t->config), enlarged = n * ADI_AST_ENLARGE * ADI_AST_ENLARGE;
+    const int32_t batch = (int32_t)t->plan[0]->input.n;
     double scores = 0.0, values = 0.0;
-    for (int32_t i = 0; i < count; i++) {
-        double score = 0.0;
-        ADI_TRY(take_batch(t, images + i, 1, NULL));
+    for (int32_t first = 0; first < count; first += batch) {
+        const int32_t n = count - first < batch ? count - first : batch;
+        ADI_TRY(take_batch(t, images + first, n, NULL));
         ADI_TRY(find_target(t));
         ADI_TRY(adi_train_forward(t->plan[ADI_AST_STUDENT], &t->run[ADI_AST_STUDENT], 0));
-        ADI_TRY(adi_ast_distances(t->config, t->context, t->target, t->target + n * t->config->channels,
-                                  adi_train_tap(t->plan[ADI_AST_STUDENT], &t->run[ADI_AST_STUDENT], 0), t->distances));
-        adi_ast_score(t->config, t->distances, t->weights, t->map, &score);
-        scores += score * score;
-        values += t->context->backend->kernels->sum_squares(&ex, t->map, enlarged) / (double)enlarged;
+        ADI_TRY(add_scores(t, n, &scores, &values));
     }
     *out_score = sqrt(scores / count);
     *out_map = sqrt(values / count);
@@ -198,7 +211,8 @@ ad_status adi_ast_training_scores(adi_ast_training *t, const int32_t *images, in
 static void begin_phase(void *self, int32_t phase)
 {
     adi_ast_training *t = self;
-    adi_optimiser_reset(&t->optimiser[network_of(t, phase)]);
+    t->optimiser.count = adi_student_module(t->student, network_of(t, phase))->trainable;
+    adi_optimiser_reset(&t->optimiser);
 }
 
 static void epoch_done(void *self, int32_t phase)

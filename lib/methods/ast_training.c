@@ -5,6 +5,7 @@
 #include "methods/ast.h"
 
 static const char *const network_names[ADI_AST_NETWORKS] = {"flow", "student"};
+const char *const adi_ast_phase_names[ADI_AST_NETWORKS] = {"teacher", "student"};
 
 static ad_status make_plans(adi_ast_training *t, int64_t batch)
 {
@@ -54,32 +55,39 @@ static adi_optimiser_options optimiser_of(const adi_ast_config *config)
     return (adi_optimiser_options){AD_OPTIMIZER_ADAM, 0, config->o.lr, 0.0, config->o.weight_decay};
 }
 
-/* What reading a checkpoint takes for a moment, or making the scorer: see adi_stfpm_training_bytes(). */
-static size_t passing_bytes(const adi_ast_training *t)
+/* Parameters of both networks, and what is needed of the one that is trained: the larger. */
+typedef struct module_sizes {
+    size_t total, largest, trainable; /* floats */
+    size_t packed, nodes;             /* bytes of filters laid out for scoring; nodes of the graphs */
+} module_sizes;
+
+static module_sizes sizes_of(const adi_ast_training *t)
 {
-    size_t arrays = 0, networks = 0, largest = 0, nodes = 0, packed = 0;
+    module_sizes s = {0};
     for (int i = 0; i < ADI_AST_NETWORKS; i++) {
         const adi_module *m = adi_student_module(t->student, i);
-        arrays += 2 * m->total + 2 * m->trainable;
-        networks += m->total;
-        largest = larger(largest, m->total);
-        nodes += (size_t)m->graph->node_count;
-        packed += adi_train_plan_packed_bytes(t->plan[i]);
+        s.total += m->total;
+        s.largest = larger(s.largest, m->total);
+        s.trainable = larger(s.trainable, m->trainable);
+        s.packed += adi_train_plan_packed_bytes(t->plan[i]);
+        s.nodes += (size_t)m->graph->node_count;
     }
-    return larger(arrays, networks + 2 * largest) * sizeof(float) + packed + nodes * 1024;
+    return s;
 }
 
+/* Gradients, the optimiser's and the best of one network at a time, and for a moment a checkpoint with all of that; or
+ * behind the training, whose memory is free again, the making of the scorer: see adi_stfpm_training_bytes(). */
 static size_t count_bytes(const adi_ast_training *t)
 {
     const size_t positions = batch_positions(t), channels = (size_t)t->config->channels;
     const size_t floats = block_floats(t) + positions * (2 * channels + 3) + map_floats(t);
-    size_t bytes = sizeof *t + scratch_bytes(t) + passing_bytes(t) + floats * sizeof(float);
-    for (int i = 0; i < ADI_AST_NETWORKS; i++) {
-        const adi_module *m = adi_student_module(t->student, i);
-        bytes += t->plan[i]->own_bytes + t->plan[i]->statistics_doubles * sizeof(double)
-                 + (3 * m->trainable + 2 * m->total) * sizeof(float);
-    }
-    return bytes;
+    const module_sizes s = sizes_of(t);
+    const size_t checkpoint = (s.total + s.largest + 2 * s.trainable) * sizeof(float);
+    const size_t making = (s.total + 2 * s.largest) * sizeof(float) + s.packed;
+    size_t bytes = sizeof *t + scratch_bytes(t) + (floats + 3 * s.trainable + s.largest) * sizeof(float);
+    for (int i = 0; i < ADI_AST_NETWORKS; i++)
+        bytes += t->plan[i]->own_bytes + t->plan[i]->statistics_doubles * sizeof(double);
+    return larger(bytes + checkpoint, making) + s.total * sizeof(float) + s.nodes * 1024;
 }
 
 ad_status adi_ast_training_bytes(ad_student *student, const adi_ast_config *config, size_t *out_bytes)
@@ -98,36 +106,38 @@ ad_status adi_ast_training_bytes(ad_student *student, const adi_ast_config *conf
 static ad_status make_run(adi_ast_training *t, int i)
 {
     const adi_allocator *a = &t->context->allocator;
-    const adi_module *m = adi_student_module(t->student, i);
-    const adi_optimiser_options o = optimiser_of(t->config);
     adi_train_run *run = &t->run[i];
-    *run = (adi_train_run){.block = t->run[0].block, .scratch = t->run[0].scratch, .input = t->x};
+    *run = (adi_train_run){.block = t->run[0].block, .scratch = t->run[0].scratch, .gradients = t->run[0].gradients,
+                           .input = t->x};
     run->statistics = adi_alloc(a, t->plan[i]->statistics_doubles * sizeof *run->statistics);
-    run->gradients = adi_calloc(a, m->trainable, sizeof *run->gradients);
-    t->best[i] = adi_alloc(a, m->total * sizeof *t->best[i]);
-    if (!run->statistics || !run->gradients || !t->best[i])
-        return adi_fail_memory();
-    return adi_optimiser_init(&t->optimiser[i], a, &o, m->trainable);
+    return run->statistics ? AD_OK : adi_fail_memory();
+}
+
+/* A network without a phase of its own stays as it is. */
+static void list_network(adi_ast_training *t, int i)
+{
+    const adi_module *m = adi_student_module(t->student, i);
+    adi_trainee *e = &t->trainee;
+    int32_t only = 0;
+    for (int32_t phase = 0; phase < e->phase_count; phase++)
+        if (strcmp(e->phases[phase].name, adi_ast_phase_names[i]) == 0)
+            only = phase + 1;
+    adi_train_array *x = &e->arrays[e->array_count++];
+    *x = (adi_train_array){.values = m->values, .best = only ? t->best : NULL, .count = m->total, .only = only};
+    snprintf(x->name, sizeof x->name, "%s", network_names[i]);
+    for (int j = 0; only && j < 2; j++) {
+        x = &e->arrays[e->array_count++];
+        *x = (adi_train_array){.values = t->optimiser.state[j], .count = m->trainable, .only = only};
+        snprintf(x->name, sizeof x->name, "%s.optimiser.%d", network_names[i], j);
+    }
 }
 
 static void list_state(adi_ast_training *t)
 {
     adi_trainee *e = &t->trainee;
-    for (int i = 0; i < ADI_AST_NETWORKS; i++) {
-        const adi_module *m = adi_student_module(t->student, i);
-        adi_optimiser *o = &t->optimiser[i];
-        adi_train_array *x = &e->arrays[e->array_count++];
-        *x = (adi_train_array){.values = m->values, .best = t->best[i], .count = m->total};
-        snprintf(x->name, sizeof x->name, "%s", network_names[i]);
-        for (int j = 0; j < 2; j++) {
-            x = &e->arrays[e->array_count++];
-            *x = (adi_train_array){.values = o->state[j], .count = o->count};
-            snprintf(x->name, sizeof x->name, "%s.optimiser.%d", network_names[i], j);
-        }
-        adi_train_counter *c = &e->counters[e->counter_count++];
-        c->value = &o->steps;
-        snprintf(c->name, sizeof c->name, "%s.steps", network_names[i]);
-    }
+    for (int i = 0; i < ADI_AST_NETWORKS; i++)
+        list_network(t, i);
+    e->counters[e->counter_count++] = (adi_train_counter){"steps", &t->optimiser.steps};
     e->counters[e->counter_count++] = (adi_train_counter){"student.epochs", &t->student->epochs_trained};
 }
 
@@ -139,9 +149,9 @@ static void list_phases(adi_ast_training *t)
     const double student = (double)adi_student_module(t->student, ADI_AST_STUDENT)->trainable;
     adi_trainee *e = &t->trainee;
     if (o->teacher_epochs || !o->student_epochs)
-        e->phases[e->phase_count++] = (adi_phase){"teacher", o->teacher_epochs, 0, 3.0 * flow};
+        e->phases[e->phase_count++] = (adi_phase){adi_ast_phase_names[ADI_AST_FLOW], o->teacher_epochs, 0, 3.0 * flow};
     if (o->student_epochs)
-        e->phases[e->phase_count++] = (adi_phase){"student", o->student_epochs, 0, flow + 3.0 * student};
+        e->phases[e->phase_count++] = (adi_phase){adi_ast_phase_names[ADI_AST_STUDENT], o->student_epochs, 0, flow + 3.0 * student};
 }
 
 static ad_status fill(adi_ast_training *t, int32_t batch)
@@ -149,6 +159,7 @@ static ad_status fill(adi_ast_training *t, int32_t batch)
     const adi_allocator *a = &t->context->allocator;
     ADI_TRY(make_plans(t, batch));
     const size_t positions = batch_positions(t), values = positions * (size_t)t->config->channels;
+    const module_sizes sizes = sizes_of(t);
     t->x = adi_alloc(a, values * sizeof *t->x);
     t->weights = adi_alloc(a, positions * sizeof *t->weights);
     t->target = adi_alloc(a, (values + positions) * sizeof *t->target);
@@ -156,12 +167,17 @@ static ad_status fill(adi_ast_training *t, int32_t batch)
     t->map = adi_alloc(a, map_floats(t) * sizeof *t->map);
     t->run[0].scratch = adi_alloc(a, scratch_bytes(t));
     t->run[0].block = adi_alloc(a, block_floats(t) * sizeof *t->run[0].block);
-    if (!t->x || !t->weights || !t->target || !t->distances || !t->map || !t->run[0].scratch || !t->run[0].block)
+    t->run[0].gradients = adi_calloc(a, sizes.trainable, sizeof *t->run[0].gradients);
+    t->best = adi_alloc(a, sizes.largest * sizeof *t->best);
+    if (!t->x || !t->weights || !t->target || !t->distances || !t->map || !t->run[0].scratch || !t->run[0].block
+        || !t->run[0].gradients || !t->best)
         return adi_fail_memory();
+    const adi_optimiser_options o = optimiser_of(t->config);
+    ADI_TRY(adi_optimiser_init(&t->optimiser, a, &o, sizes.trainable));
     for (int i = 0; i < ADI_AST_NETWORKS; i++)
         ADI_TRY(make_run(t, i));
-    list_state(t);
     list_phases(t);
+    list_state(t);
     return AD_OK;
 }
 
@@ -191,14 +207,13 @@ void adi_ast_training_destroy(adi_ast_training *t)
     const adi_allocator *a = &t->context->allocator;
     adi_free(a, t->run[0].block);
     adi_free(a, t->run[0].scratch);
+    adi_free(a, t->run[0].gradients);
+    adi_optimiser_free(&t->optimiser);
     for (int i = 0; i < ADI_AST_NETWORKS; i++) {
         adi_free(a, t->run[i].statistics);
-        adi_free(a, t->run[i].gradients);
-        adi_free(a, t->best[i]);
-        adi_optimiser_free(&t->optimiser[i]);
         adi_train_plan_destroy(t->plan[i]);
     }
-    float *const all[] = {t->x, t->weights, t->target, t->distances, t->map};
+    float *const all[] = {t->best, t->x, t->weights, t->target, t->distances, t->map};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         adi_free(a, all[i]);
     adi_free(a, t);

@@ -79,14 +79,15 @@ static void position_from_file(const double *in, adi_train_position *p)
         p->best_validation = NAN;
 }
 
-static ad_status put_arrays(adi_st_writer *w, const adi_trainee *t)
+static ad_status put_arrays(adi_st_writer *w, const adi_trainee *t, int32_t phase)
 {
     char name[128];
     for (int32_t i = 0; i < t->array_count; i++) {
         const adi_train_array *x = &t->arrays[i];
         const int64_t count = (int64_t)x->count;
-        ADI_TRY(adi_st_writer_tensor(w, x->name, ADI_F32, 1, &count, x->values));
-        if (!x->best)
+        if (adi_train_has(x, phase, 0))
+            ADI_TRY(adi_st_writer_tensor(w, x->name, ADI_F32, 1, &count, x->values));
+        if (!adi_train_has(x, phase, 1))
             continue;
         snprintf(name, sizeof name, "best.%s", x->name);
         ADI_TRY(adi_st_writer_tensor(w, name, ADI_F32, 1, &count, x->best));
@@ -130,7 +131,7 @@ ad_status adi_checkpoint_save(const adi_allocator *a, const char *dir, const adi
     ADI_TRY_CLEANUP(adi_st_writer_create(a, &w));
     ADI_TRY_CLEANUP(put_description(w, t));
     ADI_TRY_CLEANUP(put_progress(w, t, position));
-    ADI_TRY_CLEANUP(put_arrays(w, t));
+    ADI_TRY_CLEANUP(put_arrays(w, t, (int32_t)position->phase));
     position_to_file(position, numbers);
     for (int32_t i = 0; i < t->counter_count; i++)
         counters[i] = (double)*t->counters[i].value;
@@ -192,13 +193,15 @@ static ad_status check_finite(const adi_st_tensor *x)
 
 /* All arrays, best values behind current ones: checked first and then taken, so that nothing is needed to hold
  * them in between. */
-static ad_status each_array(const adi_safetensors *file, const adi_trainee *t, int32_t taking)
+static ad_status each_array(const adi_safetensors *file, const adi_trainee *t, int32_t phase, int32_t taking)
 {
     char name[128];
     const adi_st_tensor *x = NULL;
     for (int32_t i = 0; i < t->array_count; i++) {
         const adi_train_array *array = &t->arrays[i];
-        for (int best = 0; best < (array->best ? 2 : 1); best++) {
+        for (int best = 0; best < 2; best++) {
+            if (!adi_train_has(array, phase, best))
+                continue;
             snprintf(name, sizeof name, "%s%s", best ? "best." : "", array->name);
             ADI_TRY(find(file, name, ADI_F32, array->count, &x));
             ADI_TRY(taking ? adi_st_read_f32(file, x, best ? array->best : array->values) : check_finite(x));
@@ -246,9 +249,9 @@ ad_status adi_checkpoint_read(const adi_safetensors *file, const adi_trainee *t,
         if (!(counters[i] >= 0.0 && counters[i] < 9e15))
             return adi_fail(AD_ERR_FORMAT, "the checkpoint's counter '%s' is %g", t->counters[i].name,
                             counters[i]);
-    ADI_TRY(each_array(file, t, 0));
+    ADI_TRY(each_array(file, t, (int32_t)there.phase, 0));
     t->begin_phase(t->self, (int32_t)there.phase); /* whatever else depends on the phase */
-    ADI_TRY(each_array(file, t, 1));
+    ADI_TRY(each_array(file, t, (int32_t)there.phase, 1));
     for (int32_t i = 0; i < t->counter_count; i++)
         *t->counters[i].value = (int64_t)counters[i];
     *position = there;

@@ -33,24 +33,24 @@ static const adi_phase *phase_of(const adi_fit_loop *loop)
 
 /* ---- Best values ---- */
 
-static void keep_best(const adi_trainee *t)
+static void keep_best(const adi_trainee *t, int32_t phase)
 {
     for (int32_t i = 0; i < t->array_count; i++)
-        if (t->arrays[i].best)
+        if (adi_train_has(&t->arrays[i], phase, 1))
             memcpy(t->arrays[i].best, t->arrays[i].values, t->arrays[i].count * sizeof(float));
 }
 
-static void take_best(const adi_trainee *t)
+static void take_best(const adi_trainee *t, int32_t phase)
 {
     for (int32_t i = 0; i < t->array_count; i++)
-        if (t->arrays[i].best)
+        if (adi_train_has(&t->arrays[i], phase, 1))
             memcpy(t->arrays[i].values, t->arrays[i].best, t->arrays[i].count * sizeof(float));
 }
 
 static void begin_phase(adi_fit_loop *loop, int32_t phase)
 {
     loop->position = (adi_train_position){.phase = phase, .validation = NAN, .best_validation = NAN};
-    keep_best(loop->trainee);
+    keep_best(loop->trainee, phase);
     loop->trainee->begin_phase(loop->trainee->self, phase);
 }
 
@@ -174,7 +174,7 @@ static ad_status not_finite(adi_fit_loop *loop, const char *what)
     const ad_status status = adi_fail(
         AD_ERR_NUMERIC, "%s: a lower learning rate may help; the student has the parameters of %s %d again",
         what, p->best_epoch > 0.0 ? "epoch" : "its start, epoch", (int)p->best_epoch);
-    take_best(loop->trainee);
+    take_best(loop->trainee, (int32_t)p->phase);
     begin_phase(loop, 0);
     return status;
 }
@@ -195,18 +195,33 @@ static ad_status bad_validation(adi_fit_loop *loop, double error)
     return not_finite(loop, what);
 }
 
+/* Exponents of all ones, a block at a time without a branch: this reads all parameters. */
+static int all_finite(const float *values, size_t count)
+{
+    enum { BLOCK = 1024 };
+    for (size_t first = 0; first < count; first += BLOCK) {
+        const size_t n = count - first < BLOCK ? count - first : BLOCK;
+        uint32_t bits[BLOCK] = {0}, odd = 0;
+        memcpy(bits, values + first, n * sizeof *bits);
+        for (int k = 0; k < BLOCK; k++)
+            odd |= (bits[k] & 0x7f800000U) == 0x7f800000U;
+        if (odd)
+            return 0;
+    }
+    return 1;
+}
+
 /* No loss tells what the latest step has done, and not every one what a step did: a ReLU makes 0 of much. */
 static ad_status check_values(adi_fit_loop *loop)
 {
     const adi_trainee *t = loop->trainee;
     char what[100];
     for (int32_t i = 0; i < t->array_count; i++)
-        for (size_t k = 0; k < t->arrays[i].count; k++)
-            if (!isfinite(t->arrays[i].values[k])) {
-                snprintf(what, sizeof what, "'%.40s' is not finite after epoch %d, batch %d", t->arrays[i].name,
-                         (int)loop->position.epoch + 1, (int)loop->position.batch);
-                return not_finite(loop, what);
-            }
+        if (adi_train_has(&t->arrays[i], (int32_t)loop->position.phase, 0) && !all_finite(t->arrays[i].values, t->arrays[i].count)) {
+            snprintf(what, sizeof what, "'%.40s' is not finite after epoch %d, batch %d", t->arrays[i].name,
+                     (int)loop->position.epoch + 1, (int)loop->position.batch);
+            return not_finite(loop, what);
+        }
     return AD_OK;
 }
 
@@ -253,7 +268,7 @@ static ad_status end_epoch(running *r)
     p->validation = error;
     t->epoch_done(t->self, (int32_t)p->phase);
     if (!loop->held_out_count || !(p->best_validation <= error)) {
-        keep_best(t);
+        keep_best(t, (int32_t)p->phase);
         p->best_validation = error;
         p->best_epoch = p->epoch;
         p->stale = 0.0;
@@ -329,7 +344,7 @@ static ad_status run_phases(running *r)
             ADI_TRY(run_epoch(r));
             continue;
         }
-        take_best(loop->trainee);
+        take_best(loop->trainee, (int32_t)loop->position.phase);
         begin_phase(loop, (int32_t)loop->position.phase + 1);
     }
     return AD_OK;
@@ -355,7 +370,7 @@ ad_status adi_fit_loop_run(adi_fit_loop *loop, const adi_fit_control *control)
         return adi_fail(AD_ERR_CANCELLED, "%s", sentence);
     }
     if (status == AD_OK) {
-        take_best(loop->trainee);
+        take_best(loop->trainee, (int32_t)loop->position.phase);
         loop->finished = 1;
     }
     return status;

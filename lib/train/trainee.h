@@ -23,12 +23,22 @@ typedef struct adi_phase {
 
 enum { ADI_TRAIN_MAX_NAME = 32 };
 
-/* Part of the state. `best` (NULL: it is no part of the result) is what an epoch is remembered by. */
+/* Part of the state. `best` (NULL: it is no part of the result) is what an epoch is remembered by. Arrays of different
+ * phases may share memory. */
 typedef struct adi_train_array {
     char name[ADI_TRAIN_MAX_NAME];
     float *values, *best;
     size_t count;
+    int32_t only; /* 0, or i + 1: only in phase i there is a best, and values of an array without one */
 } adi_train_array;
+
+/* Whether an array has values, or a best, in a phase. */
+static inline int adi_train_has(const adi_train_array *x, int32_t phase, int best)
+{
+    if (best && !x->best)
+        return 0;
+    return !x->only || x->only == phase + 1 || (x->best && !best);
+}
 
 typedef struct adi_train_counter {
     char name[ADI_TRAIN_MAX_NAME];

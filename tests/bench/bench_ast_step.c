@@ -53,7 +53,7 @@ static int make_noise(void *user, int64_t index, ad_image *out_image)
     return 0;
 }
 
-/* An epoch is one batch, and there is no validation between two. */
+/* All batches are of one epoch. */
 static int step_done(void *user, const ad_train_progress *progress)
 {
     bench *b = user;
@@ -138,8 +138,8 @@ int main(int argc, char **argv)
     networks.kind = AD_STUDENT_AST;
     networks.flow_hidden = hidden;
     networks.student_hidden = wide;
-    options.teacher_epochs = trains_teacher ? steps + 1 : 0; /* the first is not counted */
-    options.student_epochs = trains_teacher ? 0 : steps + 1;
+    options.teacher_epochs = trains_teacher;
+    options.student_epochs = !trains_teacher;
     options.batch = batch;
     options.preprocess.size = SIZE;
     fit.user = &b;
@@ -154,7 +154,8 @@ int main(int argc, char **argv)
     int failed = !weights || !b.ms || ad_context_create(&context_options, &context)
                  || ad_backbone_from_memory(context, NULL, weights, size, &net_options, &net)
                  || ad_student_create(net, &networks, &student)
-                 || ad_dataset_from_callback(context, make_noise, &b, batch, &good)
+                 || ad_dataset_from_callback(context, make_noise, &b, (int64_t)batch * (steps + 1), &good) /* the first is not counted */
+                
                  || ad_ast_fitter_create(student, &options, &fitter) || ad_fit(fitter, good, &fit, &scorer);
     if (failed) {
         fprintf(stderr, "%s\n", ad_last_error_message());
