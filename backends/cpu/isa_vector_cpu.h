@@ -17,6 +17,7 @@
 #include "resample_vector_cpu.h"
 #include "coupling_vector_cpu.h"
 #include "winograd_transform_cpu.h"
+#include "winograd_filter_cpu.h"
 #include "winograd_vector_cpu.h"
 
 const adi_isa ISA = {

@@ -111,7 +111,8 @@ typedef struct adi_winograd_kernels {
 
 /* winograd_cpu.c, winograd_wgrad_cpu.c: on an instruction set of the caller's choice. */
 /* With filters that were packed beforehand. The form that suits a shape, or, if one is `wanted`, that wherever it is
- * possible (large tiles mean ADI_WINOGRAD_FIVE for a kernel of that size). The number of images has no say: an image in a batch has the bits that it has alone. */
+ * possible (large tiles mean ADI_WINOGRAD_FIVE for a kernel of that size). The number of images has no say: an image in a
+ * batch has the bits that it has alone. */
 adi_winograd_form adi_winograd_form_cpu(const adi_conv2d_dims *d, adi_winograd_form wanted);
 size_t adi_winograd_filter_bytes_cpu(const adi_conv2d_dims *d, adi_winograd_form form);
 void adi_winograd_pack_cpu(const adi_isa *isa, float *packed, const float *w, const adi_conv2d_dims *d,

@@ -27,7 +27,8 @@ ad_status adi_depth_check(const ad_image *image);
 
 /* The whole way. depth [grid * grid * 64]: in centimetres from the foreground's mean, each position's 8 x 8 values after
  * each other; mask [grid * grid]: each position's share of the foreground, 0 .. 1. The image has been checked.
- * AD_ERR_NUMERIC where nothing is foreground or it is lost in resizing, a corner has no depth or nothing has, AD_ERR_SHAPE, AD_ERR_OUT_OF_MEMORY. */
+ * AD_ERR_NUMERIC where nothing is foreground or it is lost in resizing, a corner has no depth or nothing has,
+ * AD_ERR_SHAPE, AD_ERR_OUT_OF_MEMORY. */
 ad_status adi_depth_run(const adi_depth_options *o, const ad_image *image, adi_depth_scratch *scratch, float *depth,
                         float *mask);
 

@@ -1,4 +1,4 @@
-/* The parts of make_corpus: files and texts in make_corpus.c, pictures in make_corpus_image.c, depth in
+/* The parts of make_corpus: files and scorers in make_corpus.c, graphs in make_corpus_graph.c, pictures in make_corpus_image.c, depth in
  * make_corpus_depth.c, students in make_corpus_student.c. */
 #ifndef ADFEAT_TESTS_FUZZ_MAKE_CORPUS_H
 #define ADFEAT_TESTS_FUZZ_MAKE_CORPUS_H
@@ -22,6 +22,11 @@ void put_broken(const char *target, const char *name, int flags, const void *byt
 /* A file's bytes, released with free(); the file is removed. */
 uint8_t *take_file(const char *path, size_t *out_size);
 
+/* Of the target graph. */
+void make_graphs(void);
+/* Two of the graphs, which scorers have too; and one with squeeze-excitation and a padding of four, its own text each. */
+extern const char tiny_graph[], plain_graph[];
+const char *squeeze_with(const char *padding);
 /* Of the target student, and scorers; `root` as main()'s argument. */
 void make_students(const char *root);
 /* Of the targets decode and image. */

@@ -336,6 +336,8 @@ static void what_the_file_of_a_flow_says(void **state)
         {"adfeat.student.flow_hidden", "5", AD_ERR_MISMATCH, "the student's ast_flow expects [5,8,3,3]"},
         {"adfeat.student.student_hidden", "7", AD_ERR_MISMATCH, "the student's "},
         {"adfeat.student.student_hidden", "5", AD_ERR_MISMATCH, "the student's ast_student expects [5,12,3,3]"},
+        {"adfeat.student.flow_hidden", "8192", AD_ERR_MISMATCH, " weights, the file holds "}, /* before they are made */
+        {"adfeat.student.student_hidden", "8192", AD_ERR_MISMATCH, " weights, the file holds "},
         {"adfeat.student.positions", "30", AD_ERR_MISMATCH, "the student's metadata: positions is 30, a multiple of 4"},
         {"adfeat.student.alpha", "-1", AD_ERR_FORMAT, "the student's metadata: option alpha"},
         {"adfeat.student.leaky", "0", AD_ERR_FORMAT, "the student's metadata: option leaky"},
