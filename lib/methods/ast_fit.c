@@ -4,7 +4,7 @@
 
 #include "core/options.h"
 #include "methods/ast.h"
-#include "train/split.h"
+#include "methods/student_fit.h"
 
 typedef struct ast_fit {
     ad_student *student; /* owned reference */
@@ -48,24 +48,13 @@ static ad_status add(void *state, const adi_extractor *x, adi_workspace *w)
     return adi_ast_data_add(&f->data, f->record);
 }
 
-static ad_status merge(void *state, const void *other)
-{
-    (void)state;
-    (void)other;
-    return adi_fail(AD_ERR_UNSUPPORTED, "fits that train a student cannot be merged: add all images to one");
-}
-
-/* The plan of a batch that is never full would be memory for nothing, and all would be dropped. */
 static ad_status begin_training(ast_fit *f)
 {
     const ad_ast_options *o = &f->config.o;
     const adi_allocator *a = &f->student->teacher->context->allocator;
-    const int32_t held_out = adi_held_out_count(f->data.count, o->validation_share);
-    const int32_t images = f->data.count - held_out, batch = images < o->batch ? images : o->batch;
+    int32_t batch;
     end_training(f);
-    if (images < 2)
-        return adi_fail(AD_ERR_STATE, "%d images leave %d to train on beside %d held out, at least 2 are needed",
-                        f->data.count, images < 0 ? 0 : images, held_out);
+    ADI_TRY(adi_student_batch(f->data.count, o->validation_share, o->batch, &batch));
     ADI_TRY(adi_ast_training_create(f->student, &f->config, &f->data, batch, &f->training));
     const ad_status status = adi_fit_loop_init(&f->loop, a, &f->training->trainee, f->data.count, o->validation_share,
                                                o->split_seed);
@@ -79,13 +68,12 @@ static ad_status begin_training(ast_fit *f)
     return AD_OK;
 }
 
-/* What images score that were not trained on; where none were held out, those that were. */
+/* What images score that were not trained on. */
 static ad_status find_normal(ast_fit *f)
 {
-    const adi_fit_loop *l = &f->loop;
-    return adi_ast_training_scores(f->training, l->held_out_count ? l->held_out : l->train,
-                                   l->held_out_count ? l->held_out_count : l->train_count, &f->normal_score,
-                                   &f->normal_map);
+    int32_t count;
+    const int32_t *images = adi_student_unseen(&f->loop, &count);
+    return adi_ast_training_scores(f->training, images, count, &f->normal_score, &f->normal_map);
 }
 
 static ad_status train(void *state, adi_extractor *x, const adi_fit_control *control)
@@ -142,7 +130,7 @@ static int64_t count(const void *state)
 }
 
 const adi_method adi_method_ast = {
-    .name = "ast", .add = add, .merge = merge, .train = train, .finish = finish, .memory = memory, .count = count,
+    .name = "ast", .add = add, .merge = adi_student_merge, .train = train, .finish = finish, .memory = memory, .count = count,
     .destroy_state = destroy_state, .reserve = adi_ast_reserve, .infer = adi_ast_infer, .info = adi_ast_info,
     .save = adi_ast_save, .load = adi_ast_load, .destroy_model = adi_ast_model_destroy,
     .preprocess = adi_ast_preprocess, .taps = adi_ast_taps, .option = adi_ast_model_option,

@@ -2,12 +2,12 @@
  * and N their sum over the batch, or the number of all positions:
  *   teacher: sum over positions of w (|z|^2 / 2 - log det) / N
  *   student: sum over positions of w (mean over channels of (z - s)^2) / N, z the trained flow's */
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "methods/ast.h"
+#include "methods/student_fit.h"
 
 static ad_status backend_failed(ad_status status, const char *what)
 {
@@ -225,33 +225,10 @@ static void epoch_done(void *self, int32_t phase)
 static const char *describe(void *self, int32_t index, char *value, size_t size, int32_t *out_may_differ)
 {
     static const char *const free_keys[] = {"student_epochs", "feature_cache", "cache_file", "memory_limit", "score",
-                                            "aggregate", "max_after_upsample", "mask_twice"};
+                                            "aggregate", "max_after_upsample", "mask_twice", NULL};
     const adi_ast_training *t = self;
-    const adi_graph *g = t->student->teacher->network->graph;
-    int32_t count = 0;
-    *out_may_differ = 0;
-    const char *key = adi_student_option(t->student, index, value);
-    if (key)
-        return strcmp(key, "layers") == 0 ? "student.layers" : strcmp(key, "mode") == 0 ? "student.mode" : key;
-    while (adi_student_option(t->student, count, value))
-        count++;
-    switch (index - count) {
-    case 0:
-        snprintf(value, size, "%s", t->student->digest);
-        return "teacher";
-    case 1:
-        snprintf(value, size, "%d", t->data->count);
-        return "image_count";
-    case 2:
-        snprintf(value, size, "%016" PRIx64, t->data->digest);
-        return "features";
-    default:
-        break;
-    }
-    key = adi_ast_option(t->config, g, index - count - 3, value);
-    for (size_t i = 0; key && i < sizeof free_keys / sizeof *free_keys; i++)
-        *out_may_differ |= strcmp(key, free_keys[i]) == 0;
-    return key;
+    const adi_student_training d = {t->student, t->data->count, t->data->digest, "features", adi_ast_option, t->config, free_keys};
+    return adi_student_describe(&d, index, value, size, out_may_differ);
 }
 
 const adi_trainee adi_ast_trainee = {.begin_phase = begin_phase, .gradients = gradients, .update = update,

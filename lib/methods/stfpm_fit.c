@@ -6,7 +6,7 @@
 #include "core/digest.h"
 #include "core/options.h"
 #include "methods/stfpm.h"
-#include "train/split.h"
+#include "methods/student_fit.h"
 
 typedef struct stfpm_fit {
     ad_student *student; /* owned reference */
@@ -51,24 +51,13 @@ static ad_status add(void *state, const adi_extractor *x, adi_workspace *w)
     return adi_stfpm_data_add(&f->data, w->rgb, layers, shapes, x->tap_count);
 }
 
-static ad_status merge(void *state, const void *other)
-{
-    (void)state;
-    (void)other;
-    return adi_fail(AD_ERR_UNSUPPORTED, "fits that train a student cannot be merged: add all images to one");
-}
-
-/* The plan of a batch that is never full would be memory for nothing. */
 static ad_status begin_training(stfpm_fit *f)
 {
     const ad_stfpm_options *o = &f->config.o;
     const adi_allocator *a = &f->student->teacher->context->allocator;
-    const int32_t held_out = adi_held_out_count(f->data.count, o->validation_share);
-    const int32_t images = f->data.count - held_out, batch = images < o->batch ? images : o->batch;
+    int32_t batch;
     end_training(f);
-    if (images < 2)
-        return adi_fail(AD_ERR_STATE, "%d images leave %d to train on beside %d held out, at least 2 are needed",
-                        f->data.count, images < 0 ? 0 : images, held_out);
+    ADI_TRY(adi_student_batch(f->data.count, o->validation_share, o->batch, &batch));
     ADI_TRY(adi_stfpm_training_create(f->student, &f->config, &f->data, batch, &f->training));
     const ad_status status = adi_fit_loop_init(&f->loop, a, &f->training->trainee, f->data.count,
                                                o->validation_share, o->split_seed);
@@ -83,13 +72,12 @@ static ad_status begin_training(stfpm_fit *f)
     return AD_OK;
 }
 
-/* What images score that were not trained on; where none were held out, those that were. */
+/* What images score that were not trained on. */
 static ad_status find_normal(stfpm_fit *f)
 {
-    const adi_fit_loop *l = &f->loop;
-    return adi_stfpm_training_scores(f->training, l->held_out_count ? l->held_out : l->train,
-                                     l->held_out_count ? l->held_out_count : l->train_count, &f->normal_score,
-                                     &f->normal_map);
+    int32_t count;
+    const int32_t *images = adi_student_unseen(&f->loop, &count);
+    return adi_stfpm_training_scores(f->training, images, count, &f->normal_score, &f->normal_map);
 }
 
 static ad_status train(void *state, adi_extractor *x, const adi_fit_control *control)
@@ -152,7 +140,7 @@ static int64_t count(const void *state)
 /* The same for both kinds of student: only the name tells them apart. */
 #define METHOD(NAME)                                                                                         \
     {                                                                                                        \
-        .name = (NAME), .add = add, .merge = merge, .train = train, .finish = finish, .memory = memory,      \
+        .name = (NAME), .add = add, .merge = adi_student_merge, .train = train, .finish = finish, .memory = memory,      \
         .count = count, .destroy_state = destroy_state, .reserve = adi_stfpm_reserve,                        \
         .infer = adi_stfpm_infer, .info = adi_stfpm_info, .save = adi_stfpm_save, .load = adi_stfpm_load,    \
         .destroy_model = adi_stfpm_model_destroy, .preprocess = adi_stfpm_preprocess,                        \

@@ -3,12 +3,12 @@
  *   reconstruction: sum over layers of mean over all values of (g - r)^2
  * t is the teacher's vector, s the student's; g is s, or with U-Nets what the layer's U-Net makes of s, and r
  * is s or t. In the phase before, U-Nets learn to give t back from t. */
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "methods/stfpm.h"
+#include "methods/student_fit.h"
 
 enum { PHASE_UNETS_ALONE = 0 }; /* where there are U-Nets and epochs for them; then the student's */
 
@@ -367,37 +367,13 @@ static void epoch_done(void *self, int32_t phase)
     t->student->epochs_trained += !is_unet_phase(t, phase);
 }
 
-/* What may differ: how long to go on, and what changes no result. What the user chose comes before the digests that
- * follow from it, so that a mismatch is told in the user's words. */
+/* What may differ: how long to go on, and what changes no result. */
 static const char *describe(void *self, int32_t index, char *value, size_t size, int32_t *out_may_differ)
 {
-    static const char *const free_keys[] = {"epochs", "patience", "feature_cache", "memory_limit"};
+    static const char *const free_keys[] = {"epochs", "patience", "feature_cache", "memory_limit", NULL};
     const adi_stfpm_training *t = self;
-    const adi_graph *g = t->student->teacher->network->graph;
-    int32_t count = 0;
-    *out_may_differ = 0;
-    const char *key = adi_student_option(t->student, index, value);
-    if (key)
-        return strcmp(key, "layers") == 0 ? "student.layers" : key;
-    while (adi_student_option(t->student, count, value))
-        count++;
-    switch (index - count) {
-    case 0:
-        snprintf(value, size, "%s", t->student->digest);
-        return "teacher";
-    case 1:
-        snprintf(value, size, "%d", t->data->count);
-        return "image_count";
-    case 2:
-        snprintf(value, size, "%016" PRIx64, t->data->digest);
-        return "images";
-    default:
-        break;
-    }
-    key = adi_stfpm_option(t->config, g, index - count - 3, value);
-    for (size_t i = 0; key && i < sizeof free_keys / sizeof *free_keys; i++)
-        *out_may_differ |= strcmp(key, free_keys[i]) == 0;
-    return key;
+    const adi_student_training d = {t->student, t->data->count, t->data->digest, "images", adi_stfpm_option, t->config, free_keys};
+    return adi_student_describe(&d, index, value, size, out_may_differ);
 }
 
 const adi_trainee adi_stfpm_trainee = {.begin_phase = begin_phase, .gradients = gradients, .update = update,
