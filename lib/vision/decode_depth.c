@@ -32,6 +32,9 @@ ad_status adi_decode_depth(const adi_allocator *a, const uint8_t *bytes, size_t 
     int tiff = 0;
     for (int i = 0; i < 4; i++)
         tiff |= size >= 4 && memcmp(bytes, heads[i], 4) == 0;
+    static const uint8_t png[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+    if (!tiff && (size < sizeof png || memcmp(bytes, png, sizeof png) != 0))
+        return adi_fail(AD_ERR_FORMAT, "neither PNG nor TIFF: depth is 16-bit grey in the one, 32-bit floats in the other");
     ADI_TRY(tiff ? adi_decode_tiff(a, bytes, size, out) : decode_png(a, bytes, size, out));
     const double metres = scale > 0.0 ? scale : tiff ? 1.0 : 0.001;
     for (int64_t i = 0; metres != 1.0 && i < out->width * out->height; i++)

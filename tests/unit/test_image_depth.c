@@ -149,10 +149,15 @@ static void files_that_are_no_depth(void **state)
     refused(0.0, &view, AD_ERR_UNSUPPORTED, "this image is not 16-bit grey: depth is that in PNG, or 32-bit floats in TIFF");
     assert_int_equal(ad_image_write_png(context, &colour, path), AD_OK);
     refused(0.0, &view, AD_ERR_UNSUPPORTED, "this image is not 16-bit grey");
-    put_bytes("no image at all", 15);
-    refused(0.0, &view, AD_ERR_FORMAT, path);
-    put_bytes("", 0);
-    refused(0.0, &view, AD_ERR_FORMAT, path);
+    static const struct {
+        const char *bytes;
+        size_t size;
+    } others[] = {{"no image at all", 15}, {"\xff\xd8\xff\xe0 a JPEG", 11}, {"\x89PNG", 4}, {"", 0}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        put_bytes(others[i].bytes, others[i].size);
+        refused(0.0, &view, AD_ERR_FORMAT, path);
+        refused(0.0, &view, AD_ERR_FORMAT, "neither PNG nor TIFF: depth is 16-bit grey in the one, 32-bit floats in the other");
+    }
     unlink(path);
     refused(0.0, &view, AD_ERR_IO, path);
     assert_int_equal(ad_image_read_depth(NULL, path, 0.0, &view), AD_ERR_INVALID_ARGUMENT);
