@@ -124,13 +124,13 @@ static void check_whole(const char *name, const adi_depth_options *o, ad_image i
             for (int i = 0; i < 3; i++)
                 assert_int_equal(strcmp(expect, words[i][0]) == 0, strstr(ad_last_error_message(), words[i][1]) != NULL);
         }
+        if (kind)
+            break;
         for (int64_t i = 0; i < count; i++) {
             const int64_t y = image.height - 1 - i / image.width;
             cloud[3 * i] = cloud[3 * i + 1] = NAN;
             cloud[3 * i + 2] = image.depth[y * image.width + i % image.width];
         }
-        if (kind)
-            break;
         image.depth = cloud + 3 * (image.height - 1) * image.width + 2;
         image.depth_pixel_bytes = 12;
         image.depth_row_bytes = -12 * image.width;
