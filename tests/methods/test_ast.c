@@ -299,6 +299,41 @@ static void relations_of_scores(void **state)
     ad_scorer_destroy(b);
 }
 
+/* What the scorer calls normal is the root mean square of what it gives for the images that were learned, where none were
+ * held out: of batches that are not full as well. */
+static void normal_is_what_images_score(void **state)
+{
+    const fixture *f = *state;
+    /* steps so large that determinants matter, and foregrounds that differ from image to image */
+    static const char *const settings[] = {"batch=3", "batch=3 score=teacher lr=0.1", "batch=8 aggregate=max",
+                                           "batch=3 mask=soft depth_threshold=0.001 depth_dilation=1"};
+    static float heat[64 * POSITIONS];
+    const ad_map map = AD_MAP_INIT(heat, 8 * SIDE, 8 * SIDE, 8 * SIDE * sizeof(float));
+    for (int32_t mode = 0; mode < MODES; mode++)
+        for (size_t i = 0; i < sizeof settings / sizeof *settings - (mode == AD_AST_RGB); i++) {
+            char text[100];
+            double scores = 0.0, values = 0.0;
+            snprintf(text, sizeof text, "validation_share=0 %s", settings[i]);
+            ad_scorer *scorer = ast_scorer(f->net, mode, text);
+            for (int64_t k = 0; k < FEW; k++) {
+                tiny_frame frame;
+                float score;
+                const ad_image image = tiny_rgbd(&frame, k, 0);
+                assert_int_equal(ad_anomaly_map(scorer, &image, &map, &score), AD_OK);
+                scores += (double)score * score / FEW;
+                for (int p = 0; p < 64 * POSITIONS; p++)
+                    values += (double)heat[p] * heat[p] / (64 * POSITIONS * FEW);
+            }
+            ad_scorer_info info = {.struct_size = sizeof info};
+            assert_int_equal(ad_scorer_get_info(scorer, &info), AD_OK);
+            if (!(fabs(info.normal_score - sqrt(scores)) <= 1e-4 * sqrt(scores))
+                || !(fabs(info.normal_map - sqrt(values)) <= 1e-4 * sqrt(values)))
+                fail_msg("%s '%s': normal are %g and %g, images score %g and %g", mode_names[mode], settings[i],
+                         info.normal_score, info.normal_map, sqrt(scores), sqrt(values));
+            ad_scorer_destroy(scorer);
+        }
+}
+
 /* Of what training depends on, each leads somewhere else; what is of scoring alone does not. */
 static void options_matter(void **state)
 {
@@ -375,6 +410,7 @@ int main(void)
         cmocka_unit_test(learns_and_separates),      cmocka_unit_test(losses_fall),
         cmocka_unit_test(what_is_not_looked_at),     cmocka_unit_test(layouts_of_depth),
         cmocka_unit_test(scores_are_the_definition), cmocka_unit_test(relations_of_scores),
+        cmocka_unit_test(normal_is_what_images_score),
         cmocka_unit_test(options_matter),            cmocka_unit_test(maps_of_any_size),
     };
     return cmocka_run_group_tests_name("ast", tests, set_up_resnet, tear_down);
