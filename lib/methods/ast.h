@@ -33,7 +33,6 @@ ad_status adi_ast_resolve(const ad_ast_options *options, const adi_allocator *a,
 const char *adi_ast_option(const void *config, const adi_graph *graph, int32_t index, char *value);
 /* ad_ast_mode as a word, and the words. */
 extern const char *const adi_ast_mode_words[3];
-int adi_ast_has_depth(int32_t mode);
 /* Tell an extractor what the configuration needs of an image. */
 void adi_ast_prepare(const adi_ast_config *config, adi_extractor *x);
 

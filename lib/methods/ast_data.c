@@ -1,5 +1,6 @@
 /* The features of a fit: computed once, since they never change, and read in every epoch. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,14 +15,14 @@
 /* A file that is unlinked while it is open needs no cleaning up, however the process ends. */
 static ad_status make_file(const adi_allocator *a, const char *dir, int *out_fd)
 {
-    static const char name[] = "/adfeat-cache-XXXXXX";
+    static const char name[] = "/adfeat-cache-XXXXXX"; /* as mkostemp() wants it: it puts letters there */
     const size_t length = strlen(dir);
     char *path = adi_alloc(a, length + sizeof name);
     if (!path)
         return adi_fail_memory();
     memcpy(path, dir, length);
     memcpy(path + length, name, sizeof name);
-    const int fd = mkstemp(path);
+    const int fd = mkostemp(path, O_CLOEXEC);
     const int error = errno;
     if (fd >= 0)
         unlink(path);

@@ -106,11 +106,6 @@ ad_status ad_ast_options_set(ad_ast_options *options, const char *key, const cha
     return adi_options_set(options, &full, sizeof full, "ad_ast_options", adi_ast_set, key, value);
 }
 
-int adi_ast_has_depth(int32_t mode)
-{
-    return mode != AD_AST_RGB;
-}
-
 /* A size at which the layer has GRID x GRID positions; what the layer makes of 1024 pixels tells its stride. */
 static ad_status default_size(const adi_allocator *a, const adi_graph *graph, int32_t tap, int32_t *out_size)
 {
@@ -127,8 +122,8 @@ static ad_status resolve_grid(const adi_allocator *a, const adi_graph *graph, ad
     ADI_TRY(adi_plan_tap_shape(a, graph, c->tap, c->preprocess.crop, c->preprocess.crop, &s));
     c->h = (int32_t)s.h;
     c->w = (int32_t)s.w;
-    c->features = c->mode == AD_AST_DEPTH ? 0 : (int32_t)s.c;
-    c->channels = c->features + (adi_ast_has_depth(c->mode) ? ADI_DEPTH_UNSHUFFLE * ADI_DEPTH_UNSHUFFLE : 0);
+    c->features = (int32_t)adi_ast_features(c->mode, s.c);
+    c->channels = (int32_t)adi_ast_channels(c->mode, s.c);
     if (c->h * ADI_AST_ENLARGE > MAX_SIZE)
         return adi_fail(AD_ERR_SHAPE, "layer '%s' has %lld x %lld positions at size %d, at most %d a side are possible",
                         graph->taps[c->tap].name, (long long)s.w, (long long)s.h, c->preprocess.size,

@@ -20,23 +20,33 @@ static int64_t inside(int64_t i, int64_t n)
     return i < 0 ? 0 : i >= n ? n - 1 : i;
 }
 
-/* Output i of a line lies behind input *out_first, as (2i + 1 - factor) / (2 factor) says. */
-static void place(int64_t i, int32_t factor, int64_t *out_first, double weight[4])
+/* The weights of every place that an output has between inputs, which recur with the factor: output i lies behind input
+ * i / factor + first[i % factor]. */
+typedef struct places {
+    double weight[ADI_BICUBIC_MAX_FACTOR][4];
+    int64_t first[ADI_BICUBIC_MAX_FACTOR];
+} places;
+
+static void find_places(places *p, int32_t factor)
 {
-    const double at = (double)(2 * i + 1 - factor) / (double)(2 * factor), first = floor(at);
-    *out_first = (int64_t)first;
-    weigh(at - first, weight);
+    for (int32_t i = 0; i < factor; i++) {
+        const double at = (double)(2 * i + 1 - factor) / (double)(2 * factor), first = floor(at);
+        p->first[i] = (int64_t)first;
+        weigh(at - first, p->weight[i]);
+    }
 }
 
 void adi_bicubic_enlarge(float *out, const float *in, int64_t h, int64_t w, int32_t factor)
 {
+    places p;
+    find_places(&p, factor);
     for (int64_t y = 0; y < h * factor; y++) {
-        int64_t y0, x0;
-        double wy[4], wx[4];
-        place(y, factor, &y0, wy);
+        const int64_t y0 = y / factor + p.first[y % factor];
+        const double *wy = p.weight[y % factor];
         for (int64_t x = 0; x < w * factor; x++) {
+            const int64_t x0 = x / factor + p.first[x % factor];
+            const double *wx = p.weight[x % factor];
             double sum = 0.0;
-            place(x, factor, &x0, wx);
             for (int64_t i = 0; i < 4; i++) {
                 const float *row = in + inside(y0 - 1 + i, h) * w;
                 double line = 0.0;

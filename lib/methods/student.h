@@ -8,6 +8,7 @@
 #include "nn/arch_ast.h"
 #include "nn/arch_unet.h"
 #include "nn/module.h"
+#include "vision/depth.h"
 
 enum { ADI_STUDENT_MAX_LAYERS = 8 };
 
@@ -23,6 +24,22 @@ struct ad_student {
     adi_module *unets[ADI_STUDENT_MAX_LAYERS]; /* one a layer, or all NULL */
     int64_t epochs_trained;
 };
+
+static inline int adi_ast_has_depth(int32_t mode)
+{
+    return mode != AD_AST_RGB;
+}
+
+/* What a flow reads of a layer with so many features. */
+static inline int64_t adi_ast_features(int32_t mode, int64_t features)
+{
+    return mode == AD_AST_DEPTH ? 0 : features;
+}
+
+static inline int64_t adi_ast_channels(int32_t mode, int64_t features)
+{
+    return adi_ast_features(mode, features) + (adi_ast_has_depth(mode) ? ADI_DEPTH_UNSHUFFLE * ADI_DEPTH_UNSHUFFLE : 0);
+}
 
 /* student_options.c: ad_student_options_set() of a full struct; what is in range; the words of kinds. */
 ad_status adi_student_set(void *full, const char *key, const char *value);

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "vision/depth.h"
 
 #define DEFAULT_LAYERS "layer1,layer2,layer3"
 #define DEFAULT_LAYER  "layer3"
@@ -16,7 +15,7 @@ static ad_status settle(ad_student *s, const ad_student_options *options)
     const ad_context *context = s->teacher->context;
     const adi_graph *g = s->teacher->network->graph;
     int32_t taps[ADI_MAX_LAYERS], count = 0;
-    const int ast = options->kind == AD_STUDENT_AST, depth = ast && options->mode != AD_AST_RGB;
+    const int ast = options->kind == AD_STUDENT_AST, depth = ast && adi_ast_has_depth(options->mode);
     s->options = *options;
     if (!s->options.layers)
         s->options.layers = adi_graph_hint(g, ast ? "ast.layers" : "stfpm.layers");
@@ -83,9 +82,7 @@ static ad_status make_ast(ad_student *s, int64_t values)
     const adi_graph *teacher = s->teacher->network->graph;
     const ad_student_options *o = &s->options;
     const int64_t features = teacher->nodes[teacher->taps[s->taps[0]].node].out_channels;
-    const int64_t depth = ADI_DEPTH_UNSHUFFLE * ADI_DEPTH_UNSHUFFLE;
-    const adi_ast_arch arch = {.channels = (int32_t)((o->mode == AD_AST_DEPTH ? 0 : features)
-                                                     + (o->mode == AD_AST_RGB ? 0 : depth)),
+    const adi_ast_arch arch = {.channels = (int32_t)adi_ast_channels(o->mode, features),
                                .positions = o->positions, .flow_blocks = o->flow_blocks,
                                .flow_hidden = o->flow_hidden, .student_blocks = o->student_blocks,
                                .student_hidden = o->student_hidden, .alpha = o->alpha, .slope = o->leaky};

@@ -10,77 +10,17 @@
 
 /* ---- Interrupted ---- */
 
-/* A training that is cancelled at one call after the other, and goes on in this process or, with `resume`, from
- * the folder in another. In either case parameters are as after the latest complete batch. */
-static void interrupted(const fixture *f, int32_t mode, const char *settings, int resume)
-{
-    ad_student *want = ast_student(f->net, mode, 3);
-    ad_fitter *fit = ast_fitter(want, settings);
-    ad_scorer *whole = NULL, *scorer = NULL;
-    listener l;
-    ad_fit_options o = listen(&l, want, NULL);
-    add_range(fit, 0, FEW);
-    assert_int_equal(ad_fit(fit, NULL, &o, &whole), AD_OK);
-    const long calls = l.calls;
-    free(l.values);
-    ad_fitter_destroy(fit);
-    const long stride = calls / 23 + 1;
-    for (long at = 1; at <= calls; at += at > calls - 6 ? 1 : stride) {
-        forget();
-        ad_student *s = ast_student(f->net, mode, 3);
-        fit = ast_fitter(s, settings);
-        add_range(fit, 0, FEW);
-        o = listen(&l, s, folder);
-        l.cancel_at = at;
-        refused(ad_fit(fit, NULL, &o, &scorer), AD_ERR_CANCELLED, "cancelled");
-        assert_null(scorer);
-        assert_int_equal(l.calls, at);
-        size_t count;
-        float *now = student_values(s, &count);
-        if (at < calls) { /* the very last call comes behind the training, whose best is in place */
-            assert_int_equal(count, l.count);
-            assert_memory_equal(now, l.values, count * sizeof *now);
-        }
-        free(now);
-        free(l.values);
-        if (resume) {
-            ad_fitter_destroy(fit);
-            ad_student_destroy(s);
-            s = ast_student(f->net, mode, 99); /* other beginnings are of no consequence */
-            fit = ast_fitter(s, settings);
-            add_range(fit, 0, FEW);
-        }
-        o = listen(&l, s, resume ? folder : NULL);
-        if (ad_fit(fit, NULL, &o, &scorer) != AD_OK)
-            fail_msg("%s", ad_last_error_message());
-        assert_int_equal(l.resumed, resume && l.batches + l.epochs > 0);
-        if (!same_student(s, want))
-            fail_msg("%s '%s': cancelled at call %ld of %ld, and another student", mode_names[mode], settings, at, calls);
-        check_same(scorer, whole, 0.0);
-        ad_scorer_info x = {.struct_size = sizeof x}, y = {.struct_size = sizeof y};
-        assert_int_equal(ad_scorer_get_info(scorer, &x), AD_OK);
-        assert_int_equal(ad_scorer_get_info(whole, &y), AD_OK);
-        assert_true(x.normal_score == y.normal_score && x.normal_map == y.normal_map);
-        assert_int_equal(s->epochs_trained, want->epochs_trained);
-        free(l.values);
-        ad_scorer_destroy(scorer);
-        scorer = NULL;
-        ad_fitter_destroy(fit);
-        ad_student_destroy(s);
-    }
-    ad_scorer_destroy(whole);
-    ad_student_destroy(want);
-}
+static const student_method ast = {ast_student, ast_fitter};
 
 static void cancelled_and_resumed(void **state)
 {
     char with_file[700];
     snprintf(with_file, sizeof with_file, "feature_cache=0 cache_file=10000000 cache_dir=%s validation_share=0.3", folder);
     for (int resume = 0; resume < 2; resume++) {
-        interrupted(*state, AD_AST_RGB, "", resume);
-        interrupted(*state, AD_AST_COMBI, "validation_share=0 mask=soft clip_norm=0.5 batch=3", resume);
-        interrupted(*state, AD_AST_DEPTH, with_file, resume);
-        interrupted(*state, AD_AST_RGB, "teacher_epochs=0 student_epochs=3", resume);
+        interrupted(*state, &ast, AD_AST_RGB, "", resume);
+        interrupted(*state, &ast, AD_AST_COMBI, "validation_share=0 mask=soft clip_norm=0.5 batch=3", resume);
+        interrupted(*state, &ast, AD_AST_DEPTH, with_file, resume);
+        interrupted(*state, &ast, AD_AST_RGB, "teacher_epochs=0 student_epochs=3", resume);
     }
 }
 
