@@ -69,7 +69,7 @@ static ad_status tell(const adi_plan *plan, const double *ms, ad_step_callback c
     for (int32_t i = 0; i < plan->step_count; i++) {
         const adi_step *s = &plan->steps[i];
         const ad_step_info info = {.struct_size = sizeof info,
-                                   .residual = s->node->op->residual && s->x2 != -2,
+                                   .residual = s->node->op->residual && s->x2 != ADI_STEP_NONE,
                                    .name = s->node->name,
                                    .op = s->node->op->name,
                                    .kernel = kernel_word(s),
@@ -104,7 +104,7 @@ static ad_status profile(const adi_extractor *x, adi_workspace *w, int32_t runs,
     double *ms = adi_calloc(plan->allocator, steps * ((size_t)runs + 1), sizeof *ms);
     if (!ms)
         return adi_fail_memory();
-    fill_noise(w->block + plan->input_offset, adi_arena_floats(&plan->input));
+    fill_noise(w->block + plan->input_offset[0], adi_arena_floats(&plan->input[0]));
     ad_status status = adi_plan_profile(plan, w->block, w->scratch, runs, ms + steps, ms);
     if (status == AD_OK)
         status = tell(plan, ms, callback, user);

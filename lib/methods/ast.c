@@ -105,9 +105,9 @@ static ad_status check_networks(const adi_ast_model *m)
     const adi_plan *flow = m->plan[ADI_AST_FLOW], *student = m->plan[ADI_AST_STUDENT];
     const int64_t n = m->config.channels;
     const adi_shape *shapes[] = {&flow->taps[0].shape, &student->taps[0].shape, &flow->taps[1].shape};
-    if (flow->input.c != n || student->input.c != n)
-        return adi_fail(AD_ERR_FORMAT, "the flow takes %lld channels and the student %lld of %lld", (long long)flow->input.c,
-                        (long long)student->input.c, (long long)n);
+    if (flow->input[0].c != n || student->input[0].c != n)
+        return adi_fail(AD_ERR_FORMAT, "the flow takes %lld channels and the student %lld of %lld", (long long)flow->input[0].c,
+                        (long long)student->input[0].c, (long long)n);
     for (int i = 0; i < 3; i++)
         if (shapes[i]->h != m->config.h || shapes[i]->w != m->config.w || shapes[i]->c != (i < 2 ? n : 1))
             return adi_fail(AD_ERR_FORMAT, "result %d of the networks is %lldx%lldx%lld for %dx%dx%lld", i,
@@ -181,9 +181,9 @@ ad_status adi_ast_infer(const void *model, const adi_extractor *x, adi_workspace
     const int64_t n = adi_ast_positions(&m->config);
     float *flow_block = w->extra, *student_block = flow_block + flow->block_floats;
     float *weights = student_block + student->block_floats, *distances = weights + n;
-    float *const input = flow_block + flow->input_offset;
+    float *const input = flow_block + flow->input_offset[0];
     ADI_TRY(adi_ast_gather(&m->config, x, w, input, weights));
-    memcpy(student_block + student->input_offset, input, (size_t)(n * m->config.channels) * sizeof *input);
+    memcpy(student_block + student->input_offset[0], input, (size_t)(n * m->config.channels) * sizeof *input);
     ADI_TRY(adi_plan_run(flow, flow_block, w->scratch));
     if (m->config.o.score == AD_AST_SCORE_STUDENT)
         ADI_TRY(adi_plan_run(student, student_block, w->scratch));

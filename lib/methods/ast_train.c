@@ -160,7 +160,7 @@ static ad_status validate(void *self, int32_t phase, const int32_t *images, int3
                           double *out_error)
 {
     adi_ast_training *t = self;
-    const int32_t batch = (int32_t)t->plan[0]->input.n;
+    const int32_t batch = (int32_t)t->plan[0]->input[0].n;
     double sum = 0.0;
     for (int32_t first = 0; first < count; first += batch) {
         const int32_t n = count - first < batch ? count - first : batch;
@@ -193,7 +193,7 @@ static ad_status add_scores(adi_ast_training *t, int32_t count, double *scores, 
 ad_status adi_ast_training_scores(adi_ast_training *t, const int32_t *images, int32_t count, double *out_score,
                                   double *out_map)
 {
-    const int32_t batch = (int32_t)t->plan[0]->input.n;
+    const int32_t batch = (int32_t)t->plan[0]->input[0].n;
     double scores = 0.0, values = 0.0;
     for (int32_t first = 0; first < count; first += batch) {
         const int32_t n = count - first < batch ? count - first : batch;

@@ -26,7 +26,7 @@ static size_t larger(size_t a, size_t b)
 
 static size_t batch_positions(const adi_ast_training *t)
 {
-    return (size_t)t->plan[0]->input.n * (size_t)adi_ast_positions(t->config);
+    return (size_t)t->plan[0]->input[0].n * (size_t)adi_ast_positions(t->config);
 }
 
 static size_t map_floats(const adi_ast_training *t)
@@ -108,7 +108,7 @@ static ad_status make_run(adi_ast_training *t, int i)
     const adi_allocator *a = &t->context->allocator;
     adi_train_run *run = &t->run[i];
     *run = (adi_train_run){.block = t->run[0].block, .scratch = t->run[0].scratch, .gradients = t->run[0].gradients,
-                           .input = t->x};
+                           .input = {t->x}};
     run->statistics = adi_alloc(a, t->plan[i]->statistics_doubles * sizeof *run->statistics);
     return run->statistics ? AD_OK : adi_fail_memory();
 }

@@ -231,7 +231,7 @@ ad_status adi_extractor_run(const adi_extractor *x, adi_workspace *w, const ad_i
                               w->depth + depth_floats(x) - (size_t)x->depth.grid * (size_t)x->depth.grid));
     if (x->needs == ADI_DEPTH_ALONE)
         return AD_OK;
-    ADI_TRY(adi_preprocess_run(&x->preprocess, w->block + x->plan->input_offset, w->rgb, &image, &w->resize));
+    ADI_TRY(adi_preprocess_run(&x->preprocess, w->block + x->plan->input_offset[0], w->rgb, &image, &w->resize));
     return adi_plan_run(x->plan, w->block, w->scratch);
 }
 

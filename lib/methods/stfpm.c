@@ -71,7 +71,7 @@ static ad_status make_plans(adi_stfpm_model *m)
             continue;
         ADI_TRY(adi_plan_create(m->unets[l], k, context->num_threads, &out, 1, m->shapes[l].h, m->shapes[l].w,
                                 &m->unet_plans[l]));
-        const adi_shape *in = &m->unet_plans[l]->input, *o = &m->unet_plans[l]->taps[0].shape, *s = &m->shapes[l];
+        const adi_shape *in = &m->unet_plans[l]->input[0], *o = &m->unet_plans[l]->taps[0].shape, *s = &m->shapes[l];
         if (in->c != s->c || o->c != s->c || o->h != s->h || o->w != s->w)
             return adi_fail(AD_ERR_FORMAT, "the U-Net of layer %d makes %lldx%lldx%lld of %lldx%lldx%lld", l + 1,
                             (long long)o->h, (long long)o->w, (long long)o->c, (long long)s->h, (long long)s->w,
@@ -150,14 +150,14 @@ static ad_status find_distances(const adi_stfpm_model *m, const adi_extractor *x
 {
     const adi_exec ex = {x->context->num_threads, w->scratch};
     float *block = w->extra, *unet_block = block + at->block, *out = unet_block + at->unet_block;
-    adi_preprocess_from_bytes(&x->preprocess, block + m->plan->input_offset, w->rgb, (int64_t)x->rgb_bytes / 3);
+    adi_preprocess_from_bytes(&x->preprocess, block + m->plan->input_offset[0], w->rgb, (int64_t)x->rgb_bytes / 3);
     ADI_TRY(adi_plan_run(m->plan, block, w->scratch));
     for (int32_t l = 0; l < m->config.tap_count; l++) {
         const adi_shape *s = &m->shapes[l];
         const adi_pc d = {s->h * s->w, s->c};
         const float *g = adi_plan_tap_data(m->plan, block, l);
         if (m->config.unets) {
-            memcpy(unet_block + m->unet_plans[l]->input_offset, g, (size_t)(d.p * d.c) * sizeof *g);
+            memcpy(unet_block + m->unet_plans[l]->input_offset[0], g, (size_t)(d.p * d.c) * sizeof *g);
             ADI_TRY(adi_plan_run(m->unet_plans[l], unet_block, w->scratch));
             g = adi_plan_tap_data(m->unet_plans[l], unet_block, 0);
         }

@@ -91,7 +91,7 @@ ad_status adi_stfpm_data_features(const adi_stfpm_data *d, const adi_extractor *
                                   int32_t index, const float **out_layers)
 {
     if (index >= d->cached_count) {
-        adi_stfpm_data_input(d, index, w->block + x->plan->input_offset);
+        adi_stfpm_data_input(d, index, w->block + x->plan->input_offset[0]);
         ADI_TRY(adi_plan_run(x->plan, w->block, w->scratch));
         for (int32_t i = 0; i < x->tap_count; i++)
             out_layers[i] = adi_extractor_data(x, w, i);

@@ -171,7 +171,7 @@ static ad_status unets_alone(adi_stfpm_training *t, const int32_t *images, int32
     ADI_TRY(keep_teacher(t, images, count));
     for (int32_t l = 0; l < t->config->tap_count; l++) {
         adi_train_run *run = &t->unet_runs[l];
-        run->input = kept_teacher(t, l);
+        run->input[0] = kept_teacher(t, l);
         ADI_TRY(adi_train_forward(t->unet_plans[l], run, training));
         ADI_TRY(reconstruct(t, l, kept_teacher(t, l), 1.0, training, 0, io_sum));
         if (training)
@@ -190,7 +190,7 @@ static ad_status through_unet(adi_stfpm_training *t, int32_t layer, adi_batch_lo
     const float *s = adi_train_tap(t->plan, &t->run, layer), *teacher = kept_teacher(t, layer);
     const int64_t count = t->run.n, values = values_of(layer_shape(t, layer)), n = count * values;
     double similar = 0.0;
-    run->input = s;
+    run->input[0] = s;
     ADI_TRY(adi_train_forward(t->unet_plans[layer], run, 1));
     float *dg = adi_train_tap_grad(t->unet_plans[layer], run, 0);
     for (int32_t i = 0; i < count; i++)
@@ -276,7 +276,7 @@ static ad_status forward_all(adi_stfpm_training *t, const int32_t *images, int32
     if (t->config->unets)
         ADI_TRY(keep_teacher(t, images, count));
     for (int32_t l = 0; t->config->unets && l < t->config->tap_count; l++) {
-        t->unet_runs[l].input = adi_train_tap(t->plan, &t->run, l);
+        t->unet_runs[l].input[0] = adi_train_tap(t->plan, &t->run, l);
         ADI_TRY(adi_train_forward(t->unet_plans[l], &t->unet_runs[l], 0));
     }
     return AD_OK;
@@ -304,9 +304,9 @@ static ad_status validate(void *self, int32_t phase, const int32_t *images, int3
 {
     adi_stfpm_training *t = self;
     double sum = 0.0, distance = 0.0;
-    for (int32_t first = 0; first < count; first += (int32_t)t->plan->input.n) {
+    for (int32_t first = 0; first < count; first += (int32_t)t->plan->input[0].n) {
         const int32_t left = count - first;
-        const int32_t n = left < (int32_t)t->plan->input.n ? left : (int32_t)t->plan->input.n;
+        const int32_t n = left < (int32_t)t->plan->input[0].n ? left : (int32_t)t->plan->input[0].n;
         if (is_unet_phase(t, phase)) {
             double error = 0.0;
             take_batch(t, n, cancel);

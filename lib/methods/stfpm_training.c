@@ -102,7 +102,7 @@ static size_t passing_bytes(const adi_stfpm_training *t)
 static size_t count_bytes(const adi_stfpm_training *t)
 {
     size_t bytes = sizeof *t + scratch_bytes(t) + passing_bytes(t)
-                   + (adi_arena_floats(&t->plan->input) + teacher_floats(t) + distance_floats(t) + map_floats(t))
+                   + (adi_arena_floats(&t->plan->input[0]) + teacher_floats(t) + distance_floats(t) + map_floats(t))
                          * sizeof(float);
     for (int32_t i = 0; adi_student_module(t->student, i); i++) {
         const adi_train_plan *p = adi_stfpm_training_plan(t, i);
@@ -135,7 +135,7 @@ static ad_status make_run(adi_stfpm_training *t, int32_t module)
     const adi_module *m = adi_student_module(t->student, module);
     adi_train_run *run = adi_stfpm_training_run(t, module);
     const adi_optimiser_options o = optimiser_of(t->config, module);
-    *run = (adi_train_run){.scratch = t->run.scratch, .input = t->input};
+    *run = (adi_train_run){.scratch = t->run.scratch, .input = {t->input}};
     run->block = adi_alloc(a, p->block_floats * sizeof *run->block);
     run->statistics = adi_alloc(a, p->statistics_doubles * sizeof *run->statistics);
     run->gradients = adi_calloc(a, m->trainable, sizeof *run->gradients);
@@ -189,7 +189,7 @@ static ad_status fill(adi_stfpm_training *t, int32_t batch)
 {
     const adi_allocator *a = &t->context->allocator;
     ADI_TRY(make_plans(t, batch));
-    t->input = adi_alloc(a, adi_arena_floats(&t->plan->input) * sizeof *t->input);
+    t->input = adi_alloc(a, adi_arena_floats(&t->plan->input[0]) * sizeof *t->input);
     t->teacher = adi_alloc(a, teacher_floats(t) * sizeof *t->teacher);
     t->distances = adi_alloc(a, distance_floats(t) * sizeof *t->distances);
     t->maps = adi_alloc(a, map_floats(t) * sizeof *t->maps);

@@ -11,7 +11,8 @@ enum {
     ADI_GRAPH_MAX_TAPS = 256,
     ADI_GRAPH_MAX_HINTS = 64,
     ADI_GRAPH_MAX_TEXT = 1 << 20,
-    ADI_GRAPH_MAX_NAME = 120
+    ADI_GRAPH_MAX_NAME = 120,
+    ADI_GRAPH_MAX_INPUTS = 4
 };
 
 /* Of mean and std. */
@@ -51,6 +52,7 @@ typedef struct adi_graph {
     adi_hint *hints;
     size_t node_capacity, tap_capacity, hint_capacity;
     int32_t node_count, tap_count, hint_count;
+    int32_t input_count; /* the first so many nodes */
 } adi_graph;
 
 /* Parse `length` bytes of text (not necessarily terminated). Sentences name the line. */
@@ -61,7 +63,8 @@ void adi_graph_destroy(adi_graph *graph);
 
 int32_t adi_graph_find_node(const adi_graph *graph, const char *name); /* -1 where absent */
 int32_t adi_graph_find_tap(const adi_graph *graph, const char *name);  /* -1 where absent */
-/* Shapes of all values of the needed nodes for such an input; AD_ERR_SHAPE names the node that it does not fit. */
+/* Shapes of all values of the needed nodes for such a first input, whose side those of other inputs are `scale` times;
+ * AD_ERR_SHAPE names the node that it does not fit. */
 ad_status adi_graph_shapes(const adi_graph *graph, const uint8_t *needed, const adi_shape *input,
                            adi_shape *out_shapes);
 const char *adi_graph_hint(const adi_graph *graph, const char *key);   /* NULL where absent */

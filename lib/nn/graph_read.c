@@ -11,6 +11,7 @@
  *     conv2d layer1.0.conv1 <- maxpool : out=64 kernel=3 pad=1
  *     tap layer1 <- layer1.1.relu2
  *
+ * A network of several inputs has them all first, input b : channels=64 scale=2 with twice the first one's side.
  * A network that takes features has no input_size, mean and std: adi_graph_check_image() asks for them.
  * A node names earlier nodes only, so a graph has no cycles. The text may come from a scorer file that
  * somebody else made: every count, number and name is checked here, and nothing later needs to. */
@@ -191,6 +192,18 @@ static ad_status find_channels(const adi_graph *g, const line *l, int32_t inputs
     return AD_OK;
 }
 
+/* Inputs come first; all but the very first have a scale. */
+static ad_status check_input(const adi_graph *g, const line *l, const adi_node *node)
+{
+    if (g->node_count > g->input_count)
+        return bad(l, "inputs come before all other nodes, not", node->name);
+    if (g->input_count == ADI_GRAPH_MAX_INPUTS)
+        return bad(l, "too many inputs, at", node->name);
+    if (!node->attrs.scale != !g->input_count)
+        return bad(l, "all inputs but the first have a scale, unlike", node->name);
+    return AD_OK;
+}
+
 /* OP NAME [<- INPUT...] [: KEY=VALUE...] */
 static ad_status parse_node(adi_graph *g, const line *l, const adi_op *op)
 {
@@ -222,8 +235,8 @@ static ad_status parse_node(adi_graph *g, const line *l, const adi_op *op)
             ADI_TRY(parse_attr(l, l->words[at], &node.attrs, &seen));
     }
     ADI_TRY(check_attrs(l, &node, seen));
-    if (op == &adi_op_input && g->node_count)
-        return bad(l, "only the first node may be an input, not", node.name);
+    if (op == &adi_op_input)
+        ADI_TRY(check_input(g, l, &node));
     ADI_TRY(find_channels(g, l, inputs, &node));
     node.nominal = inputs ? g->nodes[node.input[0]].nominal : g->input_size;
     adi_padding_resolve(g, &node);
@@ -235,6 +248,7 @@ static ad_status parse_node(adi_graph *g, const line *l, const adi_op *op)
         return adi_fail_memory();
     g->nodes = nodes;
     g->nodes[g->node_count++] = node;
+    g->input_count += op == &adi_op_input;
     return AD_OK;
 }
 
@@ -247,7 +261,7 @@ static ad_status parse_tap(adi_graph *g, const line *l)
     ADI_TRY(check_name(l, tap.name));
     if (tap.node < 0)
         return bad(l, "no earlier node is named", l->words[3]);
-    if (tap.node == 0)
+    if (tap.node < g->input_count)
         return bad(l, "the input cannot be a tap:", tap.name);
     if (adi_graph_find_tap(g, tap.name) >= 0)
         return bad(l, "tap defined twice:", tap.name);
@@ -361,6 +375,8 @@ ad_status adi_graph_check_image(const adi_graph *g)
 {
     if (!g->input_size || !g->has_mean || g->std[0] == 0.0f)
         return lines_are_needed();
+    if (g->input_count != 1)
+        return adi_fail(AD_ERR_FORMAT, "graph '%s' has %d inputs, an image is one", g->name, g->input_count);
     if (g->nodes[0].out_channels != 3)
         return adi_fail(AD_ERR_FORMAT, "graph '%s': the input has %lld channels, images have 3", g->name,
                         (long long)g->nodes[0].out_channels);

@@ -10,7 +10,7 @@ typedef struct planner {
     uint8_t *needed;   /* per node */
     uint8_t *tapped;   /* per node */
     int32_t *readers;  /* per node: needed nodes that read it */
-    int32_t *owner;    /* per node: the step that gives its value; -1 the input */
+    int32_t *owner;    /* per node: the step that gives its value, or adi_step_input() */
     adi_shape *shape;  /* per node */
 } planner;
 
@@ -66,7 +66,7 @@ static int fuse_residual(planner *pl, int32_t i)
     for (int32_t j = 0; j < 2; j++) {
         const int32_t mine = node->input[j], other = node->input[1 - j];
         adi_step *s = open_step(pl, mine);
-        if (!s || !s->node->op->residual || s->x2 != -2 || pl->owner[other] >= pl->owner[mine])
+        if (!s || !s->node->op->residual || s->x2 != ADI_STEP_NONE || pl->owner[other] >= pl->owner[mine])
             continue;
         s->x2 = pl->owner[other];
         pl->owner[i] = pl->owner[mine];
@@ -87,7 +87,7 @@ static void absorb_expansion(planner *pl, int32_t i)
         return;
     const adi_step *e = &plan->steps[before];
     const adi_conv2d_dims first = adi_conv2d_dims_of(&e->call), d = adi_conv2d_dims_of(&s->call);
-    if (e->node->op != &adi_op_conv2d || e->x2 != -2 || e->call.gated ||
+    if (e->node->op != &adi_op_conv2d || e->x2 != ADI_STEP_NONE || e->call.gated ||
         !plan->kernels->expand_dw_suits(&first, &d, e->call.algorithm))
         return;
     adi_step both = *s;
@@ -147,8 +147,8 @@ static void add_step(planner *pl, int32_t i)
                  .weight = p->weight, .bias = p->bias, .algorithm = plan->network->convolution,
                  .act = node->op->act},
         .x = pl->owner[node->input[0]],
-        .x2 = node->op->inputs == 2 ? pl->owner[node->input[1]] : -2,
-        .gate = -2,
+        .x2 = node->op->inputs == 2 ? pl->owner[node->input[1]] : ADI_STEP_NONE,
+        .gate = ADI_STEP_NONE,
     };
     absorb_expansion(pl, i);
     absorb_gate(pl, i);
@@ -162,7 +162,7 @@ static void make_steps(planner *pl)
         if (!pl->needed[i])
             continue;
         if (g->nodes[i].op == &adi_op_input)
-            pl->owner[i] = -1;
+            pl->owner[i] = adi_step_input(i); /* inputs are the first nodes */
         else if (pl->plan->network->params[i].folded)
             pl->owner[i] = pl->owner[g->nodes[i].input[0]];
         else if (!fuse_activation(pl, i) && !fuse_residual(pl, i))
@@ -172,15 +172,16 @@ static void make_steps(planner *pl)
 
 static void find_last_uses(adi_plan *plan)
 {
-    plan->input_last_use = -1;
+    for (int32_t k = 0; k < plan->input_count; k++)
+        plan->input_last_use[k] = -1;
     for (int32_t i = 0; i < plan->step_count; i++) {
         plan->steps[i].last_use = i;
         const int32_t reads[] = {plan->steps[i].x, plan->steps[i].x2, plan->steps[i].gate};
         for (int j = 0; j < 3; j++)
-            if (reads[j] == -1)
-                plan->input_last_use = i;
-            else if (reads[j] >= 0)
+            if (reads[j] >= 0)
                 plan->steps[reads[j]].last_use = i;
+            else if (reads[j] != ADI_STEP_NONE)
+                plan->input_last_use[adi_step_input(reads[j])] = i;
     }
     for (int32_t t = 0; t < plan->tap_count; t++)
         plan->steps[plan->taps[t].step].last_use = plan->step_count;
@@ -197,22 +198,26 @@ static size_t result_floats(const adi_step *s)
 
 static ad_status place(adi_plan *plan)
 {
-    adi_lifetime *all = adi_calloc(plan->allocator, (size_t)plan->step_count + 1, sizeof *all);
+    const int32_t inputs = plan->input_count;
+    adi_lifetime *all = adi_calloc(plan->allocator, (size_t)(plan->step_count + inputs), sizeof *all);
     if (!all)
         return adi_fail_memory();
     ad_status status = AD_OK;
-    for (int32_t i = -1; i < plan->step_count; i++) { /* -1: the input */
-        adi_lifetime *l = &all[i + 1];
-        *l = (adi_lifetime){i, i < 0 ? plan->input_last_use : plan->steps[i].last_use, 0,
-                        i < 0 ? adi_arena_floats(&plan->input) : result_floats(&plan->steps[i])};
-        l->offset = adi_arena_first_gap(all, i + 1, l);
+    for (int32_t at = 0; at < plan->step_count + inputs; at++) { /* inputs, which are all there at first, then steps */
+        const int32_t i = at - inputs;
+        adi_lifetime *l = &all[at];
+        if (i < 0 && !plan->input[at].n)
+            continue;
+        *l = i < 0 ? (adi_lifetime){-1, plan->input_last_use[at], 0, adi_arena_floats(&plan->input[at])}
+                   : (adi_lifetime){i, plan->steps[i].last_use, 0, result_floats(&plan->steps[i])};
+        l->offset = adi_arena_first_gap(all, at, l);
         if (!l->floats || l->offset + l->floats > ADI_ARENA_MAX_FLOATS) {
             status = adi_fail(AD_ERR_SHAPE, "%s: the activations of a %lldx%lld input are too large",
-                              plan->network->graph->name, (long long)plan->input.w,
-                              (long long)plan->input.h);
+                              plan->network->graph->name, (long long)plan->input[0].w,
+                              (long long)plan->input[0].h);
             break;
         }
-        *(i < 0 ? &plan->input_offset : &plan->steps[i].offset) = l->offset;
+        *(i < 0 ? &plan->input_offset[at] : &plan->steps[i].offset) = l->offset;
         if (l->offset + l->floats > plan->block_floats)
             plan->block_floats = l->offset + l->floats;
     }
@@ -253,7 +258,9 @@ static ad_status fill(planner *pl, const int32_t *taps)
 {
     adi_plan *plan = pl->plan;
     const adi_graph *g = pl->graph;
-    ADI_TRY(adi_graph_shapes(g, pl->needed, &plan->input, pl->shape));
+    ADI_TRY(adi_graph_shapes(g, pl->needed, &plan->input[0], pl->shape));
+    for (int32_t k = 0; k < plan->input_count; k++)
+        plan->input[k] = pl->shape[k];
     for (int32_t t = 0; t < plan->tap_count; t++)
         pl->tapped[g->taps[taps[t]].node] = 1;
     for (int32_t i = 0; i < g->node_count; i++)
@@ -290,7 +297,8 @@ ad_status adi_plan_create(const adi_network *network, const adi_kernels *kernels
     if (!plan)
         return adi_fail_memory();
     *plan = (adi_plan){.allocator = a, .network = network, .kernels = kernels,
-                       .num_threads = num_threads, .input = {1, height, width, g->nodes[0].out_channels},
+                       .num_threads = num_threads, .input = {{1, height, width, g->nodes[0].out_channels}},
+                       .input_count = g->input_count,
                        .tap_count = tap_count};
     plan->steps = adi_calloc(a, nodes, sizeof *plan->steps);
     plan->taps = adi_calloc(a, (size_t)tap_count, sizeof *plan->taps);

@@ -4,9 +4,9 @@
 
 static const float *result_of(const adi_plan *plan, const float *block, int32_t step)
 {
-    if (step == -2)
+    if (step == ADI_STEP_NONE)
         return NULL;
-    return block + (step == -1 ? plan->input_offset : plan->steps[step].offset);
+    return block + (step < 0 ? plan->input_offset[adi_step_input(step)] : plan->steps[step].offset);
 }
 
 static ad_status run_step(const adi_plan *plan, const adi_exec *ex, float *block, int32_t i)

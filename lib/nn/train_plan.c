@@ -13,13 +13,13 @@ typedef struct builder {
     const uint8_t *needed;
     uint8_t *tapped;       /* per node */
     int32_t *readers;      /* per node: needed nodes that read it */
-    int32_t *owner;        /* per node: the forward step that gives its value; -1 the input */
-    int32_t *from;         /* per forward step and input: the step that is read; -1 the input */
+    int32_t *owner;        /* per node: the forward step that gives its value, or adi_value_input() */
+    int32_t *from;         /* per forward step and input: the step that is read, or adi_value_input() */
     adi_shape *shape;      /* per node */
     int32_t *again;        /* per forward step: its result made again, or NONE */
-    int32_t *slot;         /* per forward step, and one for the input: the gradient of its result so far */
+    int32_t *slot;         /* per forward step, and one for each input: the gradient of its result so far */
     int32_t *holders;      /* per value: slots that hold it */
-    uint8_t *wanted;       /* per forward step, and one for the input: whether a gradient is of use */
+    uint8_t *wanted;       /* per forward step, and one for each input: whether a gradient is of use */
 } builder;
 
 /* The loss is computed between forward and backward and has a time of its own. */
@@ -44,18 +44,20 @@ static void touch(adi_train_plan *p, int32_t value, int32_t time)
 static ad_status too_large(const adi_train_plan *p)
 {
     return adi_fail(AD_ERR_SHAPE, "%s: the activations of %lld inputs of %lldx%lld are too large",
-                    p->module->graph->name, (long long)p->input.n, (long long)p->input.w,
-                    (long long)p->input.h);
+                    p->module->graph->name, (long long)p->input[0].n, (long long)p->input[0].w,
+                    (long long)p->input[0].h);
 }
 
 /* ---- Forward ---- */
 
 static ad_status find_shapes(builder *b)
 {
-    const adi_shape *input = &b->plan->input;
+    adi_shape *input = b->plan->input;
     if (!adi_arena_floats(input))
         return too_large(b->plan);
     ADI_TRY(adi_graph_shapes(b->graph, b->needed, input, b->shape));
+    for (int32_t k = 0; k < b->graph->input_count; k++)
+        input[k] = b->shape[k];
     for (int32_t i = 0; i < b->graph->node_count; i++)
         if (b->needed[i] && !adi_arena_floats(&b->shape[i]))
             return too_large(b->plan);
@@ -91,9 +93,9 @@ static void add_forward(builder *b, int32_t i)
                           .dy = ADI_VALUE_NONE, .dx = {ADI_VALUE_NONE, ADI_VALUE_NONE},
                           .dx_add = ADI_VALUE_NONE};
     for (int32_t j = 0; j < ADI_OP_MAX_INPUTS; j++) {
-        const int32_t read = j < node->op->inputs ? b->owner[node->input[j]] : -2;
+        const int32_t read = j < node->op->inputs ? b->owner[node->input[j]] : ADI_VALUE_NONE;
         b->from[at * ADI_OP_MAX_INPUTS + j] = read;
-        s->x[j] = read >= 0 ? p->steps[read].y : read == -1 ? ADI_VALUE_INPUT : ADI_VALUE_NONE;
+        s->x[j] = read >= 0 ? p->steps[read].y : read;
         touch(p, s->x[j], at);
     }
     s->y = new_value(p, &b->shape[i], at);
@@ -117,7 +119,7 @@ static void make_forward(builder *b)
         if (!b->needed[i])
             continue;
         if (g->nodes[i].op == &adi_op_input)
-            b->owner[i] = -1;
+            b->owner[i] = adi_value_input(i); /* inputs are the first nodes */
         else if (!fuse_activation(b, i))
             add_forward(b, i);
     }
@@ -128,7 +130,7 @@ static void make_forward(builder *b)
 
 static int32_t slot_of(const builder *b, int32_t step)
 {
-    return step < 0 ? b->plan->forward_count : step; /* the input's is the last */
+    return step < 0 ? b->plan->forward_count + adi_value_input(step) : step; /* the inputs' are the last */
 }
 
 /* A gradient is of use where something trained lies before it, or the input's was asked for. */
@@ -162,7 +164,7 @@ static int32_t kept(builder *b, int32_t from)
 {
     adi_train_plan *p = b->plan;
     if (from < 0)
-        return ADI_VALUE_INPUT;
+        return from;
     const adi_train_step *source = &p->steps[from];
     if (source->op != &adi_op_batchnorm)
         return source->y;
@@ -257,7 +259,7 @@ static void backward_op(builder *b, int32_t at, int32_t gradient)
             b->slot[slot] = ADI_VALUE_NONE;
         }
         const int alone = j == 0 && op->in_place && b->holders[gradient] == 1;
-        const adi_shape *shape = from[j] < 0 ? &p->input : &p->shapes[p->steps[from[j]].y];
+        const adi_shape *shape = from[j] < 0 ? &p->input[adi_value_input(from[j])] : &p->shapes[p->steps[from[j]].y];
         dx[j] = alone ? gradient : new_value(p, shape, time);
     }
     adi_train_step *s = add_step(b, ADI_TRAIN_BACKWARD, &p->steps[at]);
@@ -351,7 +353,7 @@ static void find_scratch(adi_train_plan *p)
         size_t (*const sizes[])(const adi_kernels *, const adi_op_call *, int32_t) = {
             s->op->scratch, s->op->train_scratch};
         adi_op_call call = s->call;
-        for (int64_t n = 1; n <= p->input.n; n++) {
+        for (int64_t n = 1; n <= p->input[0].n; n++) {
             call.in.n = call.out.n = n;
             for (int j = 0; j < 2; j++) {
                 const size_t bytes = sizes[j] ? sizes[j](p->kernels, &call, p->num_threads) : 0;
@@ -400,7 +402,7 @@ ad_status adi_train_plan_create(adi_module *module, const adi_kernels *kernels, 
     if (!p)
         return adi_fail_memory();
     *p = (adi_train_plan){.allocator = a, .module = module, .kernels = kernels, .num_threads = num_threads,
-                          .input = *input, .input_grad = ADI_VALUE_NONE};
+                          .input = {*input}, .input_grad = ADI_VALUE_NONE};
     p->steps = adi_calloc(a, steps, sizeof *p->steps);
     p->values = adi_calloc(a, values, sizeof *p->values);
     p->shapes = adi_calloc(a, values, sizeof *p->shapes);

@@ -14,7 +14,12 @@ typedef enum adi_train_kind {
     ADI_TRAIN_ADD       /* y = x[0] + x[1]: gradients from two readers of one result */
 } adi_train_kind;
 
-enum { ADI_VALUE_NONE = -1, ADI_VALUE_INPUT = -2 };
+enum { ADI_VALUE_NONE = -1 };
+/* The value that is input `input`. */
+static inline int32_t adi_value_input(int32_t input)
+{
+    return -2 - input; /* and back again */
+}
 
 typedef struct adi_train_step {
     adi_train_kind kind;
@@ -31,7 +36,7 @@ typedef struct adi_train_plan {
     adi_module *module; /* the caller keeps it alive */
     const adi_kernels *kernels;
     int32_t num_threads;
-    adi_shape input;    /* n: the largest batch */
+    adi_shape input[ADI_GRAPH_MAX_INPUTS]; /* n: the largest batch; zeros where no tap depends on it */
     adi_train_step *steps;
     int32_t forward_count, step_count;
     adi_lifetime *values;
@@ -39,12 +44,12 @@ typedef struct adi_train_plan {
     int32_t value_count;
     int32_t *taps;      /* values of the module's taps */
     int32_t *tap_grads;
-    int32_t input_grad; /* a value, where it was asked for and a gradient reaches the input */
+    int32_t input_grad; /* a value, where it was asked for and a gradient reaches the first input */
     size_t block_floats, scratch_bytes, statistics_doubles;
     size_t own_bytes;   /* of the plan itself */
 } adi_train_plan;
 
-/* AD_ERR_SHAPE where the input does not fit the network. */
+/* input: the first one's shape. AD_ERR_SHAPE where it does not fit the network. */
 ad_status adi_train_plan_create(adi_module *module, const adi_kernels *kernels, int32_t num_threads,
                                 const adi_shape *input, int32_t wants_input_grad,
                                 adi_train_plan **out_plan);
@@ -59,7 +64,7 @@ typedef struct adi_train_run {
     float *block;       /* block_floats */
     void *scratch;      /* scratch_bytes */
     double *statistics; /* statistics_doubles */
-    const float *input; /* n images of the plan's input shape */
+    const float *input[ADI_GRAPH_MAX_INPUTS]; /* n images of the plan's input shapes */
     float *gradients;   /* module->trainable floats, all of which backward writes */
     int64_t n;          /* images of this batch, at most the plan's */
     int (*cancelled)(void *user); /* asked between steps, or NULL */

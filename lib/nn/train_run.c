@@ -12,7 +12,7 @@ static float *value_at(const adi_train_plan *p, const adi_train_run *run, int32_
 
 static const float *read_at(const adi_train_plan *p, const adi_train_run *run, int32_t value)
 {
-    return value == ADI_VALUE_INPUT ? run->input : value_at(p, run, value);
+    return value < ADI_VALUE_NONE ? run->input[adi_value_input(value)] : value_at(p, run, value);
 }
 
 /* The call of a step for this run's batch, with the parameters as they are now. */

@@ -122,9 +122,9 @@ static void check_places(const adi_plan *p)
         const size_t end = s->offset + floats_of(&s->call.out);
         FUZZ_CHECK(s->offset % 16 == 0 && end <= p->block_floats && s->x < i && s->x2 < i);
         FUZZ_CHECK(s->last_use >= i && s->last_use <= p->step_count);
-        if (i <= p->input_last_use)
-            FUZZ_CHECK(s->offset >= p->input_offset + floats_of(&p->input) ||
-                       end <= p->input_offset);
+        for (int32_t k = 0; k < p->input_count; k++)
+            if (i <= p->input_last_use[k])
+                FUZZ_CHECK(s->offset >= p->input_offset[k] + floats_of(&p->input[k]) || end <= p->input_offset[k]);
         for (int32_t j = 0; j < i; j++) {
             const adi_step *o = &p->steps[j];
             if (o->last_use >= i)
@@ -190,8 +190,8 @@ static float *run_plan(const adi_plan *p)
     float *block = memory;
     for (size_t i = 0; i < p->block_floats; i++)
         block[i] = NAN; /* whatever is read before it is written shows */
-    for (size_t i = 0; i < floats_of(&p->input); i++)
-        block[p->input_offset + i] = (float)(i * 29 % 101) / 101.0f;
+    for (size_t i = 0; i < floats_of(&p->input[0]); i++)
+        block[p->input_offset[0] + i] = (float)(i * 29 % 101) / 101.0f;
     FUZZ_CHECK(adi_plan_run(p, block, scratch) == AD_OK);
     free(scratch);
     return block;

@@ -261,7 +261,7 @@ static void evaluate(const char *name, const char *device)
             const adi_plan *p = m->plan[k];
             float *block = adi_alloc(&c.context->allocator, p->block_floats * 4);
             void *scratch = adi_alloc(&c.context->allocator, p->scratch_bytes);
-            memcpy(block + p->input_offset, x + i * values, (size_t)values * 4);
+            memcpy(block + p->input_offset[0], x + i * values, (size_t)values * 4);
             ok(adi_plan_run(p, block, scratch));
             memcpy(out[k], adi_plan_tap_data(p, block, 0), (size_t)values * 4);
             if (k == ADI_AST_FLOW)
@@ -307,7 +307,7 @@ static void run_plan_of(const ast_case *c, const adi_network *net, const float *
     ok(adi_plan_create(net, c->context->backend->kernels, 2, &tap, 1, c->config.h, c->config.w, &p));
     float *block = adi_alloc(&c->context->allocator, p->block_floats * sizeof *block);
     void *scratch = adi_alloc(&c->context->allocator, p->scratch_bytes);
-    memcpy(block + p->input_offset, in, bytes);
+    memcpy(block + p->input_offset[0], in, bytes);
     ok(adi_plan_run(p, block, scratch));
     memcpy(out, adi_plan_tap_data(p, block, 0), bytes);
     adi_free(&c->context->allocator, block);

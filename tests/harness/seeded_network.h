@@ -121,7 +121,7 @@ static inline plan_run run_network(const adi_network *net, const adi_backend *be
         fail_msg("%s", ad_last_error_message());
     r.block = guarded_floats((int64_t)r.plan->block_floats);
     r.scratch = guarded_alloc(r.plan->scratch_bytes);
-    memcpy(r.block + r.plan->input_offset, input, (size_t)(r.plan->input.c * h * w) * sizeof *input);
+    memcpy(r.block + r.plan->input_offset[0], input, (size_t)(r.plan->input[0].c * h * w) * sizeof *input);
     if (adi_plan_run(r.plan, r.block, r.scratch) != AD_OK)
         fail_msg("%s", ad_last_error_message());
     guarded_check(r.block, "block");

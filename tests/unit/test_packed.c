@@ -132,7 +132,7 @@ static void results_stay(void **state)
     plan_run mine = run_network(f->net, &adi_backend_cpu, 2, taps, 2, x, 33, 33);
     assert_memory_equal(run_tap(&mine, 1), want, bytes);
     run_free(&other);
-    memcpy(mine.block + mine.plan->input_offset, x, 3 * 33 * 33 * sizeof *x); /* whose place others took */
+    memcpy(mine.block + mine.plan->input_offset[0], x, 3 * 33 * 33 * sizeof *x); /* whose place others took */
     assert_int_equal(adi_plan_run(mine.plan, mine.block, mine.scratch), AD_OK);
     assert_memory_equal(run_tap(&mine, 1), want, bytes);
     run_free(&mine);

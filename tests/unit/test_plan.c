@@ -207,6 +207,12 @@ static size_t row_sums_of(const adi_plan *plan, int32_t i)
     return s && s->node->op == &adi_op_dwconv2d && s->call.row_sums ? (size_t)(s->call.out.h * s->call.out.c) : 0;
 }
 
+/* Where check_memory() notes a result: the one input first. */
+static int32_t place_of(int32_t step)
+{
+    return step == adi_step_input(0) ? 0 : step + 1;
+}
+
 /* From the steps alone: who lives when, and where. Lifetimes are worked out again here. */
 static void check_memory(const adi_plan *plan)
 {
@@ -216,21 +222,22 @@ static void check_memory(const adi_plan *plan)
     last[0] = -1;
     for (int32_t i = 0; i < n; i++) {
         const adi_step *s = &plan->steps[i];
-        assert_true(s->x < i && s->x2 < i && s->x >= -1 && s->x2 >= -2);
+        assert_true(s->x < i && s->x2 < i && s->x >= adi_step_input(0) && s->x != ADI_STEP_NONE);
+        assert_true(s->x2 >= adi_step_input(0));
         last[i + 1] = i;
-        last[s->x + 1] = i;
-        if (s->x2 >= -1)
-            last[s->x2 + 1] = i;
-        if (s->gate >= -1)
-            last[s->gate + 1] = i;
-        assert_true(s->gate < i && (s->gate >= -1) == s->call.gated);
+        last[place_of(s->x)] = i;
+        if (s->x2 != ADI_STEP_NONE)
+            last[place_of(s->x2)] = i;
+        if (s->gate != ADI_STEP_NONE)
+            last[place_of(s->gate)] = i;
+        assert_true(s->gate < i && (s->gate != ADI_STEP_NONE) == s->call.gated);
     }
     for (int32_t t = 0; t < plan->tap_count; t++)
         last[plan->taps[t].step + 1] = n; /* until the caller has read it */
     size_t scratch = 0;
     for (int32_t i = -1; i < n; i++) {
-        const size_t at = i < 0 ? plan->input_offset : plan->steps[i].offset;
-        const adi_shape *s = i < 0 ? &plan->input : &plan->steps[i].call.out;
+        const size_t at = i < 0 ? plan->input_offset[0] : plan->steps[i].offset;
+        const adi_shape *s = i < 0 ? &plan->input[0] : &plan->steps[i].call.out;
         const size_t end = at + (size_t)(s->h * s->w * s->c) + row_sums_of(plan, i);
         assert_true(at % (ADI_ALIGNMENT / sizeof(float)) == 0 && end <= plan->block_floats);
         for (int32_t j = i + 1; j < n && j <= last[i + 1]; j++) {
@@ -246,6 +253,47 @@ static void check_memory(const adi_plan *plan)
     }
     assert_true(plan->scratch_bytes == scratch);
     free(last);
+}
+
+/* The first input has 2 channels, the second 3 at twice its side: the sum of the first and of what a strided convolution
+ * makes of the second, once more by hand. */
+static void two_inputs(void **state)
+{
+    (void)state;
+    enum { H = 3, W = 5 };
+    const char *const text = "network two\ninput a : channels=2\ninput b : channels=3 scale=2\n"
+                             "conv2d c <- b : out=2 kernel=2 stride=2 bias=1\nadd s <- a c\ntap s <- s\ntap c <- c\n";
+    adi_network *net = network_of(text);
+    const int32_t both[] = {0, 1};
+    adi_plan *plan = plan_of(net, both, 2, H, W);
+    assert_true(plan->input_count == 2 && plan->input[1].h == 2 * H && plan->input[1].w == 2 * W && plan->input[1].c == 3);
+    float *block = guarded_floats((int64_t)plan->block_floats), *a = block + plan->input_offset[0];
+    float *b = block + plan->input_offset[1], b_before[3 * 4 * H * W], a_before[2 * H * W];
+    void *scratch = guarded_alloc(plan->scratch_bytes);
+    for (int i = 0; i < 2 * H * W; i++)
+        a[i] = a_before[i] = (float)seeded_signed("a", (uint64_t)i);
+    for (int i = 0; i < 3 * 4 * H * W; i++)
+        b[i] = b_before[i] = (float)seeded_signed("b", (uint64_t)i);
+    assert_int_equal(adi_plan_run(plan, block, scratch), AD_OK);
+    const float *sum = adi_plan_tap_data(plan, block, 0), *weight = net->params[2].weight, *bias = net->params[2].bias;
+    for (int y = 0; y < H; y++)
+        for (int x = 0; x < W; x++)
+            for (int k = 0; k < 2; k++) {
+                double want = a_before[2 * (y * W + x) + k] + bias[k];
+                for (int i = 0; i < 12; i++) {
+                    const int at = ((2 * y + i / 6) * 2 * W + 2 * x + i / 3 % 2) * 3 + i % 3;
+                    want += (double)b_before[at] * weight[2 * i + k];
+                }
+                assert_true(fabs(sum[2 * (y * W + x) + k] - want) < 1e-6);
+            }
+    guarded_free(block, "block");
+    guarded_free(scratch, "scratch");
+    adi_plan_destroy(plan);
+    const int32_t c = 1; /* which does not depend on the first input */
+    plan = plan_of(net, &c, 1, H, W);
+    assert_true(plan->input[0].n == 0 && plan->input[1].n == 1);
+    adi_plan_destroy(plan);
+    adi_network_destroy(net);
 }
 
 static void nothing_overlaps(void **state)
@@ -341,6 +389,7 @@ int main(void)
         cmocka_unit_test(builtin_shapes),
         cmocka_unit_test(steps_are_convolutions),
         cmocka_unit_test(nothing_overlaps),
+        cmocka_unit_test(two_inputs),
         cmocka_unit_test(order_of_taps),
         cmocka_unit_test(out_of_memory),
     };

@@ -58,13 +58,13 @@ static void compare_taps(const dual_network *d, const trained *t, const char *te
 static void compare_gradients(dual_network *d, const trained *t, float *const *v, const char *text)
 {
     const adi_module *m = d->module;
-    const int64_t inputs = t->run.n * t->plan->input.h * t->plan->input.w * t->plan->input.c;
+    const int64_t inputs = t->run.n * t->plan->input[0].h * t->plan->input[0].w * t->plan->input[0].c;
     double *along = calloc(m->total + (size_t)inputs, sizeof *along), *along_input = along + m->total;
     double *got = calloc((size_t)m->param_count + 1, sizeof *got),
            *want = calloc((size_t)m->param_count + 1, sizeof *want);
     double *unit = calloc((size_t)m->param_count + 1, sizeof *unit), largest = 1e-6;
     float *file = calloc(m->total + 1, sizeof *file);
-    const adi_shape in = {t->run.n, t->plan->input.h, t->plan->input.w, t->plan->input.c};
+    const adi_shape in = {t->run.n, t->plan->input[0].h, t->plan->input[0].w, t->plan->input[0].c};
     assert_true(along && got && want && unit && file);
     d->directions = along;
     for (int32_t i = 0; i < m->param_count; i++) {
@@ -77,7 +77,7 @@ static void compare_gradients(dual_network *d, const trained *t, float *const *v
             got[i] += file[k] * along[k];
             unit[i] += fabs(file[k] * along[k]);
         }
-        dual_run(d, &in, t->run.input, NULL);
+        dual_run(d, &in, t->run.input[0], NULL);
         want[i] = slope_of(d, t, v);
         memset(along + p->offset, 0, p->count * sizeof *along);
         largest = fmax(largest, unit[i]);
@@ -89,7 +89,7 @@ static void compare_gradients(dual_network *d, const trained *t, float *const *v
         got[last] += g * along_input[k];
         unit[last] += fabs(g * along_input[k]);
     }
-    dual_run(d, &in, t->run.input, along_input);
+    dual_run(d, &in, t->run.input[0], along_input);
     want[last] = slope_of(d, t, v);
     for (int32_t i = 0; i <= last;
          i++) /* a bias in front of a batch norm has a slope of 0 and its share of rounding */

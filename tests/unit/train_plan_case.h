@@ -194,7 +194,7 @@ static inline trained trained_new(const adi_train_plan *p, int64_t n)
     t.run.scratch = guarded_alloc(p->scratch_bytes);
     t.run.statistics = guarded_doubles((int64_t)p->statistics_doubles);
     t.run.gradients = guarded_floats((int64_t)p->module->trainable);
-    t.run.input = t.input = op_floats(n * p->input.h * p->input.w * p->input.c, 1.0);
+    t.run.input[0] = t.input = op_floats(n * p->input[0].h * p->input[0].w * p->input[0].c, 1.0);
     return t;
 }
 
@@ -280,7 +280,7 @@ static inline void check_lifetimes(const adi_train_plan *p, const char *text)
     for (int32_t i = 0; i < p->value_count; i++) {
         const adi_lifetime *a = &p->values[i];
         const adi_shape *s = &p->shapes[i];
-        assert_true(a->floats >= (size_t)(s->n * s->h * s->w * s->c) && s->n == p->input.n);
+        assert_true(a->floats >= (size_t)(s->n * s->h * s->w * s->c) && s->n == p->input[0].n);
         assert_int_equal(a->offset % (ADI_ALIGNMENT / sizeof(float)), 0);
         top = a->offset + a->floats > top ? a->offset + a->floats : top;
         for (int32_t j = 0; j < i; j++) {
@@ -300,7 +300,7 @@ static inline void check_scratch(const adi_train_plan *p)
 {
     size_t most = 0;
     for (int32_t i = 0; i < p->step_count; i++)
-        for (int64_t n = 1; n <= p->input.n; n++) {
+        for (int64_t n = 1; n <= p->input[0].n; n++) {
             adi_op_call call = p->steps[i].call;
             const adi_op *op = p->steps[i].op;
             call.in.n = call.out.n = n;
