@@ -148,6 +148,28 @@ typedef struct adi_pc {
     int64_t p, c;
 } adi_pc;
 
+/* The same of each of n images. */
+typedef struct adi_npc {
+    int64_t n, p, c;
+} adi_npc;
+
+/* Group normalisation: `groups` divides c. */
+typedef struct adi_groupnorm {
+    const float *weight, *bias; /* [c] */
+    int64_t groups;
+    double eps;
+} adi_groupnorm;
+
+/* A key of random masks: uniform numbers are a function of it and of where they are used, so that they depend on nothing
+ * else. The finaliser of SplitMix64 (Steele et al. 2014). */
+static inline uint64_t adi_mix64(uint64_t z)
+{
+    z += UINT64_C(0x9E3779B97F4A7C15);
+    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
+    return z ^ z >> 31;
+}
+
 /* One Gaussian of d dimensions at each of p positions. `fourth`: with the sums that a shrinkage needs. */
 typedef struct adi_position_dims {
     int64_t p, d;
@@ -327,6 +349,37 @@ typedef struct adi_kernels {
     ad_status (*logdet_fwd)(const adi_exec *ex, float *y, const float *st, const adi_coupling_dims *d);
     ad_status (*logdet_bwd)(const adi_exec *ex, float *dst, const float *dy, const float *st,
                             const adi_coupling_dims *d);
+    /* Masked reverse distillation; meaning in the files of these names in backends/ref. */
+    /* y = x of mean 0 and variance 1 over each group of channels of an image, times weight plus bias. Backward adds to
+     * dx, and writes dweight and dbias; one scratch for both. y is not x. */
+    size_t (*groupnorm_scratch)(const adi_npc *d);
+    ad_status (*groupnorm_fwd)(const adi_exec *ex, float *y, const float *x, const adi_groupnorm *g, const adi_npc *d);
+    ad_status (*groupnorm_bwd)(const adi_exec *ex, float *dx, float *dweight, float *dbias, const float *dy,
+                               const float *x, const adi_groupnorm *g, const adi_npc *d);
+    /* Channels of x gated by the sign of t = w h, or soft by its sigmoid, and reconstructed crosswise, c even; dx, and
+     * where soft dt. */
+    ad_status (*srugate_fwd)(const adi_exec *ex, float *y, const float *x, const float *h, const float *w,
+                             int32_t soft, adi_pc d);
+    ad_status (*srugate_bwd)(const adi_exec *ex, float *dx, float *dt, const float *dy, const float *x, const float *h,
+                             const float *w, int32_t soft, adi_pc d);
+    /* y = beta a + beta' b, a softmax of both maps' means over an image, between the two for each channel or `joint`
+     * over all channels of both. da or db may be NULL. */
+    size_t (*softfuse_scratch)(const adi_npc *d);
+    ad_status (*softfuse_fwd)(const adi_exec *ex, float *y, const float *a, const float *b, int32_t joint,
+                              const adi_npc *d);
+    ad_status (*softfuse_bwd)(const adi_exec *ex, float *da, float *db, const float *dy, const float *a, const float *b,
+                              int32_t joint, const adi_npc *d);
+    /* SimAM: x times the sigmoid of an energy of its channel. y may be x, and dx dy. */
+    ad_status (*simam_fwd)(const adi_exec *ex, float *y, const float *x, double lambda, const adi_npc *d);
+    ad_status (*simam_bwd)(const adi_exec *ex, float *dx, const float *dy, const float *x, double lambda,
+                           const adi_npc *d);
+    /* y[p, c] = x, or 0 where the mask of `key` is 0 at p, which is so of a share `rate` of all; also its own gradient.
+     * y may be x. */
+    ad_status (*mask2d)(const adi_exec *ex, float *y, const float *x, uint64_t key, double rate, adi_pc d);
+    /* dist[p] = 1 - <a, b> / max(|a| |b|, 1e-8), and da[p, c] = scale * d dist[p] / d a. */
+    ad_status (*cosine_fwd)(const adi_exec *ex, float *dist, const float *a, const float *b, adi_pc d);
+    ad_status (*cosine_bwd)(const adi_exec *ex, float *da, const float *a, const float *b, float scale, adi_pc d);
+
     /* dist[p] = sum over c of (a - b)^2; b NULL: zeros. */
     ad_status (*sqdist_fwd)(const adi_exec *ex, float *dist, const float *a, const float *b, adi_pc d);
     /* y[p, c] = alpha weight[p] (a - b); b NULL: zeros, weight NULL: ones. y may be a or b. */

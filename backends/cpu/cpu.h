@@ -215,6 +215,25 @@ ad_status adi_coupling_bwd_cpu(const adi_exec *ex, float *dx, float *dst, const 
 ad_status adi_logdet_fwd_cpu(const adi_exec *ex, float *y, const float *st, const adi_coupling_dims *d);
 ad_status adi_logdet_bwd_cpu(const adi_exec *ex, float *dst, const float *dy, const float *st,
                              const adi_coupling_dims *d);
+size_t adi_groupnorm_scratch_cpu(const adi_npc *d);
+ad_status adi_groupnorm_fwd_cpu(const adi_exec *ex, float *y, const float *x, const adi_groupnorm *g, const adi_npc *d);
+ad_status adi_groupnorm_bwd_cpu(const adi_exec *ex, float *dx, float *dweight, float *dbias, const float *dy,
+                                const float *x, const adi_groupnorm *g, const adi_npc *d);
+ad_status adi_srugate_fwd_cpu(const adi_exec *ex, float *y, const float *x, const float *h, const float *w,
+                              int32_t soft, adi_pc d);
+ad_status adi_srugate_bwd_cpu(const adi_exec *ex, float *dx, float *dt, const float *dy, const float *x, const float *h,
+                              const float *w, int32_t soft, adi_pc d);
+size_t adi_softfuse_scratch_cpu(const adi_npc *d);
+ad_status adi_softfuse_fwd_cpu(const adi_exec *ex, float *y, const float *a, const float *b, int32_t joint,
+                               const adi_npc *d);
+ad_status adi_softfuse_bwd_cpu(const adi_exec *ex, float *da, float *db, const float *dy, const float *a,
+                               const float *b, int32_t joint, const adi_npc *d);
+ad_status adi_simam_fwd_cpu(const adi_exec *ex, float *y, const float *x, double lambda, const adi_npc *d);
+ad_status adi_simam_bwd_cpu(const adi_exec *ex, float *dx, const float *dy, const float *x, double lambda,
+                            const adi_npc *d);
+ad_status adi_mask2d_cpu(const adi_exec *ex, float *y, const float *x, uint64_t key, double rate, adi_pc d);
+ad_status adi_cosine_fwd_cpu(const adi_exec *ex, float *dist, const float *a, const float *b, adi_pc d);
+ad_status adi_cosine_bwd_cpu(const adi_exec *ex, float *da, const float *a, const float *b, float scale, adi_pc d);
 ad_status adi_sqdist_fwd_cpu(const adi_exec *ex, float *dist, const float *a, const float *b, adi_pc d);
 ad_status adi_weighted_difference_cpu(const adi_exec *ex, float *y, const float *a, const float *b,
                                       const float *weight, double alpha, adi_pc d);

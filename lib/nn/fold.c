@@ -40,6 +40,13 @@ void adi_fold_weight(float *hwio, const float *oihw, const int64_t *shape, int32
     }
 }
 
+void adi_scale_transposed(float *hwio, const int64_t *shape, const double *scale)
+{
+    for (int64_t i = 0; i < shape[1] * shape[2] * shape[3]; i++)
+        for (int64_t o = 0; o < shape[0]; o++)
+            hwio[i * shape[0] + o] = (float)(scale[i % shape[1]] * hwio[i * shape[0] + o]);
+}
+
 void adi_unfold_weight(float *oihw, const float *hwio, const int64_t *shape, int32_t depthwise)
 {
     const int64_t area = shape[2] * shape[3];

@@ -118,6 +118,10 @@ static ad_status parse_attr(const line *l, char *word, adi_attrs *attrs, uint32_
         {"from", ADI_ATTR_FROM, &attrs->from, 0, ADI_MAX_CHANNELS - 1},
         {"seed", ADI_ATTR_SEED, &attrs->seed, 0, INT32_MAX},
         {"inverse", ADI_ATTR_INVERSE, &attrs->inverse, 0, 1},
+        {"groups", ADI_ATTR_GROUPS, &attrs->groups, 1, ADI_MAX_CHANNELS},
+        {"joint", ADI_ATTR_JOINT, &attrs->joint, 0, 1},
+        {"eval", ADI_ATTR_EVAL, &attrs->eval, 0, 1},
+        {"init", ADI_ATTR_INIT, &attrs->init, ADI_INIT_USUAL, ADI_INIT_DEFAULT},
     };
     const struct {
         const char *key;
@@ -129,6 +133,8 @@ static ad_status parse_attr(const line *l, char *word, adi_attrs *attrs, uint32_
         {"slope", ADI_ATTR_SLOPE, &attrs->slope, 1e-6, 1.0}, /* above 0: backward tells the sign from the result */
         {"alpha", ADI_ATTR_ALPHA, &attrs->alpha, 1e-3, 64.0}, /* exp() of it is a float */
         {"limit", ADI_ATTR_LIMIT, &attrs->limit, 1e-12, 1e30},
+        {"lambda", ADI_ATTR_LAMBDA, &attrs->lambda, 1e-12, 1e6}, /* above 0: a channel may be constant */
+        {"rate", ADI_ATTR_RATE, &attrs->rate, 0.0, 0.999999}, /* below 1, as a sentence says it */
     };
     uint32_t bit = 0;
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
@@ -178,6 +184,11 @@ static ad_status find_channels(const adi_graph *g, const line *l, int32_t inputs
     const int64_t second = inputs == 2 ? g->nodes[node->input[1]].out_channels : 0;
     if (node->op->channels) {
         node->out_channels = node->op->channels(&node->attrs, node->in_channels, second);
+        const int32_t groups = node->attrs.groups ? node->attrs.groups : 1;
+        if (!node->out_channels && (node->in_channels % groups || node->attrs.out % groups))
+            return adi_fail(AD_ERR_FORMAT, "graph line %d: '%s': %d groups do not divide %lld%s%.0d channels", l->number,
+                            node->name, groups, (long long)node->in_channels, node->attrs.out ? " and " : "",
+                            node->attrs.out);
         if (!node->out_channels)
             return adi_fail(AD_ERR_FORMAT, "graph line %d: '%s' is not for %lld%s%.0lld channels", l->number, node->name,
                             (long long)node->in_channels, inputs == 2 ? " and " : "", (long long)second);

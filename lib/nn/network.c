@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/digest.h"
+#include "core/number.h"
 
 void adi_network_destroy(adi_network *network)
 {
@@ -52,6 +53,27 @@ int32_t adi_network_tap_available(const adi_network *network, int32_t tap)
         if (needed[i] && !network->params[i].present)
             return 0;
     return 1;
+}
+
+void adi_node_digest(const adi_node *node, uint64_t *digest)
+{
+    char text[256];
+    const adi_attrs *at = &node->attrs;
+    int n = adi_snprintf(text, sizeof text, "%s %d %d %d %d %d %.9g <- %d %d", node->op->name,
+                         at->channels, at->out, at->kernel, at->stride, at->pad, at->eps, node->input[0],
+                         node->input[1]);
+    if (at->pad_after != at->pad) /* this and scale only where they matter: digests of old files stay */
+        n += adi_snprintf(text + n, sizeof text - (size_t)n, " %d", at->pad_after);
+    if (at->scale)
+        n += adi_snprintf(text + n, sizeof text - (size_t)n, " x%d", at->scale);
+    if (at->from || at->inverse || at->slope > 0.0 || at->alpha > 0.0 || at->limit > 0.0)
+        n += adi_snprintf(text + n, sizeof text - (size_t)n, " %d %d %.9g %.9g %.9g", at->from, at->inverse,
+                          at->slope, at->alpha, at->limit);
+    if (at->groups || at->joint || at->eval || at->lambda > 0.0 || at->rate > 0.0)
+        n += adi_snprintf(text + n, sizeof text - (size_t)n, " %d %d %d %.9g %.9g", at->groups, at->joint, at->eval,
+                          at->lambda, at->rate);
+    *digest = ADI_DIGEST_START;
+    adi_digest_bytes(digest, text, (size_t)n);
 }
 
 void adi_network_digest(const adi_network *network, const int32_t *taps, int32_t tap_count,
@@ -101,15 +123,24 @@ static ad_status write_convolution(const adi_network *network, int32_t index, co
     return adi_st_writer_tensor(writer, name, ADI_F32, 1, &biases, p->bias);
 }
 
-/* A parameter that is taken as it is. */
+int adi_op_is_plain(const adi_op *op)
+{
+    return op == &adi_op_permute || op == &adi_op_gain || op == &adi_op_sru || op == &adi_op_sru_soft;
+}
+
+/* Parameters that are taken as they are. */
 static ad_status write_plain(const adi_network *network, int32_t index, const char *prefix, adi_st_writer *writer)
 {
     const adi_node *node = &network->graph->nodes[index];
-    int64_t shape[ADI_ST_MAX_DIMS];
-    const int32_t dims = node->op->param_shape(&node->attrs, node->in_channels, 0, shape);
-    char name[2 * ADI_GRAPH_MAX_NAME];
-    snprintf(name, sizeof name, "%s%s.%s", prefix, node->name, node->op->param[0].suffix);
-    return adi_st_writer_tensor(writer, name, ADI_F32, dims, shape, network->params[index].weight);
+    const float *const values[2] = {network->params[index].weight, network->params[index].bias};
+    for (int32_t i = 0; i < node->op->params; i++) {
+        int64_t shape[ADI_ST_MAX_DIMS];
+        const int32_t dims = node->op->param_shape(&node->attrs, node->in_channels, i, shape);
+        char name[2 * ADI_GRAPH_MAX_NAME];
+        snprintf(name, sizeof name, "%s%s.%s", prefix, node->name, node->op->param[i].suffix);
+        ADI_TRY(adi_st_writer_tensor(writer, name, ADI_F32, dims, shape, values[i]));
+    }
+    return AD_OK;
 }
 
 ad_status adi_network_write(const adi_network *network, const int32_t *taps, int32_t tap_count,
@@ -126,7 +157,7 @@ ad_status adi_network_write(const adi_network *network, const int32_t *taps, int
             return adi_fail(AD_ERR_UNSUPPORTED,
                             "backbone '%s' cannot be embedded: batch norm '%s' follows no convolution",
                             g->name, g->nodes[i].name);
-        if (op == &adi_op_permute || op == &adi_op_gain)
+        if (adi_op_is_plain(op))
             ADI_TRY(write_plain(network, i, prefix, writer));
         else
             ADI_TRY(write_convolution(network, i, prefix, writer, keep));

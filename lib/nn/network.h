@@ -39,6 +39,8 @@ ad_status adi_network_examine(adi_graph *graph, const adi_safetensors *file, con
                               adi_dialect *out_dialect);
 void adi_network_destroy(adi_network *network);
 
+/* 1 where an op's parameters are kept as the file has them. */
+int adi_op_is_plain(const adi_op *op);
 /* 1 where every node that the tap needs has its parameters. */
 int32_t adi_network_tap_available(const adi_network *network, int32_t tap);
 /* needed[node] = 1 for every node that the given taps depend on. */
@@ -49,6 +51,8 @@ void adi_network_places(const adi_graph *graph, const int32_t *taps, int32_t tap
 /* Identity of all that the given taps depend on, as 16 hex digits: out_text holds 17 bytes. */
 void adi_network_digest(const adi_network *network, const int32_t *taps, int32_t tap_count,
                         char *out_text);
+/* What a node is and its attributes say begins its digest. */
+void adi_node_digest(const adi_node *node, uint64_t *digest);
 /* Put the (folded) parameters that the given taps need into a file being written, under prefix +
  * name, in the file's OIHW layout. Blocks that must live until the save are put in *keep. */
 typedef struct adi_kept {
@@ -71,6 +75,9 @@ ad_status adi_batchnorm_affine(const float *const raw[4], int64_t c, double eps,
  * convolution that it transposes. */
 void adi_fold_weight(float *hwio, const float *oihw, const int64_t *shape, int32_t depthwise,
                      const double *scale);
+/* The weight of a transposed convolution, [C_in,C_out,kh,kw] in a file and folded already: each output channel times
+ * scale[k]. */
+void adi_scale_transposed(float *hwio, const int64_t *shape, const double *scale);
 /* HWIO back to OIHW. */
 void adi_unfold_weight(float *oihw, const float *hwio, const int64_t *shape, int32_t depthwise);
 

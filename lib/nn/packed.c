@@ -52,14 +52,17 @@ static entry *find(adi_packed_pool *pool, const adi_kernels *kernels, const adi_
 static entry *make(adi_packed_pool *pool, const adi_kernels *kernels, const adi_op *op, adi_op_call *call, size_t bytes)
 {
     const adi_allocator *a = pool->allocator;
+    const size_t scratch_bytes = op->pack_scratch ? op->pack_scratch(call) : 0;
     entry *e = adi_alloc(a, sizeof *e);
-    void *packed = adi_alloc(a, bytes);
-    if (!e || !packed) {
+    void *packed = adi_alloc(a, bytes), *scratch = scratch_bytes ? adi_alloc(a, scratch_bytes) : NULL;
+    if (!e || !packed || (scratch_bytes && !scratch)) {
         adi_free(a, e);
         adi_free(a, packed);
+        adi_free(a, scratch);
         return NULL;
     }
-    op->pack(kernels, call, packed);
+    op->pack(kernels, call, packed, scratch);
+    adi_free(a, scratch);
     *e = (entry){pool->entries, kernels, call->weight, call->algorithm, 0, packed};
     return pool->entries = e;
 }

@@ -155,6 +155,17 @@ static void add_step(planner *pl, int32_t i)
     take_row_sums(pl, i);
 }
 
+/* Of a mask that is for training alone nothing is left, where nothing else reads what it would have masked. */
+static int drop_mask(planner *pl, int32_t i)
+{
+    const adi_node *node = &pl->graph->nodes[i];
+    const int32_t before = node->input[0];
+    if (node->op != &adi_op_randmask2d || node->attrs.eval || pl->owner[before] < 0 || !is_private(pl, before))
+        return 0;
+    pl->owner[i] = pl->owner[before];
+    return 1;
+}
+
 static void make_steps(planner *pl)
 {
     const adi_graph *g = pl->graph;
@@ -165,7 +176,7 @@ static void make_steps(planner *pl)
             pl->owner[i] = adi_step_input(i); /* inputs are the first nodes */
         else if (pl->plan->network->params[i].folded)
             pl->owner[i] = pl->owner[g->nodes[i].input[0]];
-        else if (!fuse_activation(pl, i) && !fuse_residual(pl, i))
+        else if (!drop_mask(pl, i) && !fuse_activation(pl, i) && !fuse_residual(pl, i))
             add_step(pl, i);
     }
 }

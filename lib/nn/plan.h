@@ -47,8 +47,8 @@ typedef struct adi_plan {
     size_t scratch_bytes; /* of the hungriest kernel */
 } adi_plan;
 
-/* taps: indices into the graph's taps; height and width: of the first input. AD_ERR_SHAPE where the input is smaller than the network's stride
- * allows, AD_ERR_MISMATCH where a tap's weights are not in the file. */
+/* taps: indices into the graph's taps; height and width: of the first input. AD_ERR_SHAPE where it is smaller than the
+ * network's stride allows, AD_ERR_MISMATCH where a tap's weights are not in the file. */
 ad_status adi_plan_create(const adi_network *network, const adi_kernels *kernels, int32_t num_threads,
                           const int32_t *taps, int32_t tap_count, int64_t height, int64_t width,
                           adi_plan **out_plan);

@@ -67,6 +67,7 @@ typedef struct adi_train_run {
     const float *input[ADI_GRAPH_MAX_INPUTS]; /* n images of the plan's input shapes */
     float *gradients;   /* module->trainable floats, all of which backward writes */
     int64_t n;          /* images of this batch, at most the plan's */
+    uint64_t draw;      /* of random masks: another number, another choice */
     int (*cancelled)(void *user); /* asked between steps, or NULL */
     void *user;
 } adi_train_run;

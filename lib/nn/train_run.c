@@ -20,6 +20,7 @@ static adi_op_call call_of(const adi_train_plan *p, const adi_train_run *run, co
 {
     adi_op_call call = s->call;
     call.in.n = call.out.n = run->n;
+    call.draw = run->draw;
     for (int32_t j = 0; j < 2 && s->node >= 0 && s->op->params; j++) {
         const adi_module_param *param = adi_module_find(p->module, s->node, j);
         *(j ? &call.bias : &call.weight) = param ? p->module->values + param->offset : NULL;

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "core/digest.h"
-#include "core/number.h"
 #include "nn/network.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
@@ -101,11 +100,10 @@ static void find_users(loader *l)
         l->only_user[g->taps[i].node] = -2;
 }
 
-/* That a batch norm can be folded into. A transposed convolution is none: its output channels are not the
- * first dimension of its weight. */
+/* That a batch norm can be folded into. */
 static int is_convolution(const adi_node *node)
 {
-    return node->op == &adi_op_conv2d || node->op == &adi_op_dwconv2d;
+    return node->op == &adi_op_conv2d || node->op == &adi_op_dwconv2d || node->op == &adi_op_deconv2d;
 }
 
 /* The convolution that a batch norm can be folded into, or -1. */
@@ -124,24 +122,6 @@ static ad_status check_shape(const loader *l, const adi_node *node, int32_t inde
     int64_t want[ADI_ST_MAX_DIMS];
     const int32_t dims = node->op->param_shape(&node->attrs, node->in_channels, index, want);
     return adi_st_check_shape(t, want, dims, l->net->graph->name);
-}
-
-static void digest_node(const adi_node *node, uint64_t *digest)
-{
-    char text[256];
-    const adi_attrs *at = &node->attrs;
-    int n = adi_snprintf(text, sizeof text, "%s %d %d %d %d %d %.9g <- %d %d", node->op->name,
-                         at->channels, at->out, at->kernel, at->stride, at->pad, at->eps, node->input[0],
-                         node->input[1]);
-    if (at->pad_after != at->pad) /* this and scale only where they matter: digests of old files stay */
-        n += adi_snprintf(text + n, sizeof text - (size_t)n, " %d", at->pad_after);
-    if (at->scale)
-        n += adi_snprintf(text + n, sizeof text - (size_t)n, " x%d", at->scale);
-    if (at->from || at->inverse || at->slope > 0.0 || at->alpha > 0.0 || at->limit > 0.0)
-        n += adi_snprintf(text + n, sizeof text - (size_t)n, " %d %d %.9g %.9g %.9g", at->from, at->inverse,
-                          at->slope, at->alpha, at->limit);
-    *digest = ADI_DIGEST_START;
-    adi_digest_bytes(digest, text, (size_t)n);
 }
 
 /* Find every parameter in the file and check its shape. */
@@ -245,7 +225,9 @@ static ad_status take_convolution(loader *l, int32_t index)
         status = adi_fail_memory();
         goto cleanup;
     }
-    adi_fold_weight(p->weight, raw[0], shape, node->op == &adi_op_dwconv2d, affine);
+    adi_fold_weight(p->weight, raw[0], shape, node->op == &adi_op_dwconv2d, node->op == &adi_op_deconv2d ? NULL : affine);
+    if (affine && node->op == &adi_op_deconv2d)
+        adi_scale_transposed(p->weight, shape, affine);
     for (int64_t i = 0; p->bias && i < k; i++) {
         const double bias = raw[1] ? raw[1][i] : 0.0;
         p->bias[i] = (float)(affine ? bias * affine[i] + affine[k + i] : bias);
@@ -272,26 +254,33 @@ static ad_status take_batchnorm(loader *l, int32_t index)
     return p->weight && p->bias ? AD_OK : adi_fail_memory();
 }
 
-/* An op whose only parameter is taken as it is. */
+/* An op whose parameters, one or two, are taken as they are. */
 static ad_status take_plain(loader *l, int32_t index)
 {
+    const adi_allocator *a = l->net->allocator;
     const adi_node *node = &l->net->graph->nodes[index];
+    adi_params *p = &l->net->params[index];
     const float *raw[4];
-    float *block = NULL;
+    float *block = NULL, **const out[2] = {&p->weight, &p->bias};
     ad_status status = read_params(l, index, &block, raw);
-    if (status == AD_OK && node->op->check_param)
-        status = node->op->check_param(node->name, 0, block, param(l, index, 0)->count);
-    if (status == AD_OK)
-        l->net->params[index].weight = block;
-    else
-        adi_free(l->net->allocator, block);
+    for (int32_t i = 0; status == AD_OK && i < node->op->params; i++) {
+        const int64_t count = param(l, index, i)->count;
+        if (node->op->check_param)
+            ADI_TRY_CLEANUP(node->op->check_param(node->name, i, raw[i], count));
+        *out[i] = adi_alloc(a, (size_t)count * sizeof(float));
+        if (!*out[i])
+            ADI_TRY_CLEANUP(adi_fail_memory());
+        memcpy(*out[i], raw[i], (size_t)count * sizeof(float));
+    }
+cleanup:
+    adi_free(a, block);
     return status;
 }
 
 static ad_status take_node(loader *l, int32_t index)
 {
     const adi_op *op = l->net->graph->nodes[index].op;
-    if (op == &adi_op_permute || op == &adi_op_gain)
+    if (adi_op_is_plain(op))
         return take_plain(l, index);
     return op == &adi_op_batchnorm ? take_batchnorm(l, index) : take_convolution(l, index);
 }
@@ -426,7 +415,7 @@ static ad_status take_weights(loader *l)
 {
     const adi_graph *g = l->net->graph;
     for (int32_t i = 0; i < g->node_count; i++)
-        digest_node(&g->nodes[i], &l->net->params[i].digest);
+        adi_node_digest(&g->nodes[i], &l->net->params[i].digest);
     for (int32_t i = 0; i < g->node_count; i++) {
         const adi_params *p = &l->net->params[i];
         if (!g->nodes[i].op->params || !p->present || p->folded)

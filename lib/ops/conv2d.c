@@ -33,8 +33,9 @@ static size_t choose(const adi_kernels *k, adi_op_call *call)
     return k->conv2d_packed_bytes(&d, call->algorithm);
 }
 
-static void pack(const adi_kernels *k, adi_op_call *call, void *packed)
+static void pack(const adi_kernels *k, adi_op_call *call, void *packed, void *unused)
 {
+    (void)unused;
     const adi_conv2d_dims d = adi_conv2d_dims_of(call);
     k->conv2d_pack(packed, call->weight, &d, call->algorithm);
     call->packed = packed;
@@ -77,7 +78,7 @@ const adi_op adi_op_conv2d = {
     .name = "conv2d",
     .inputs = 1,
     .required = ADI_ATTR_OUT | ADI_ATTR_KERNEL,
-    .optional = ADI_ATTR_STRIDE | ADI_ATTR_PAD | ADI_ATTR_BIAS,
+    .optional = ADI_ATTR_STRIDE | ADI_ATTR_PAD | ADI_ATTR_BIAS | ADI_ATTR_INIT,
     .params = 2,
     .param = {{"weight", 0}, {"bias", 1}},
     .residual = 1,

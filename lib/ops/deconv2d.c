@@ -2,7 +2,9 @@
  * input (Zeiler et al. 2010, "Deconvolutional Networks"), with a side of (in - 1) stride + kernel - 2 pad:
  *   y[n, i s + u - pad, j s + v - pad, o] += x[n, i, j, c] * weight[c, o, u, v]      then bias[o] once
  * A file holds the weight as PyTorch does, [C_in, C_out, k, k]. Read as OIHW that is the convolution's, whose
- * output channels are our input's, so that the loader's HWIO is what its kernels take. */
+ * output channels are our input's, so that the loader's HWIO is what its kernels take.
+ * Where windows do not overlap, kernel = stride and no padding, it is for inference a pointwise convolution to all values of a
+ * window, with filters that are packed once, whose results are then put in their places. */
 #include "ops/op.h"
 
 static ad_status shape(const char *node, const adi_attrs *attrs, const adi_shape *in, adi_shape *out)
@@ -33,17 +35,100 @@ static adi_conv2d_dims transposed_dims(const adi_op_call *call)
                              .pad_left = call->attrs.pad};
 }
 
+/* ---- As a pointwise convolution ---- */
+
+static int is_pointwise(const adi_attrs *a)
+{
+    return a->kernel == a->stride && a->pad == 0 && a->pad_after == 0;
+}
+
+/* To kernel * kernel * out channels, in the order of a window's values. */
+static adi_conv2d_dims pointwise_dims(const adi_op_call *call)
+{
+    const int64_t area = (int64_t)call->attrs.kernel * call->attrs.kernel;
+    return (adi_conv2d_dims){.n = call->in.n, .h = call->in.h, .w = call->in.w, .c = call->in.c, .oh = call->in.h,
+                             .ow = call->in.w, .k = area * call->out.c, .kh = 1, .kw = 1, .stride = 1};
+}
+
+/* Bytes of the packed filters, behind which the bias stands once for each value of a window. */
+static size_t filter_bytes(const adi_kernels *k, const adi_op_call *call, const adi_conv2d_dims *d)
+{
+    const size_t bytes = k->conv2d_packed_bytes(d, call->algorithm);
+    return (bytes ? bytes + 63 : (size_t)(d->c * d->k) * sizeof(float) + 63) / 64 * 64;
+}
+
+static size_t choose(const adi_kernels *k, adi_op_call *call)
+{
+    if (!is_pointwise(&call->attrs))
+        return 0;
+    const adi_conv2d_dims d = pointwise_dims(call);
+    call->algorithm = k->conv2d_choose(&d, call->algorithm);
+    return filter_bytes(k, call, &d) + (size_t)d.k * sizeof(float);
+}
+
+static size_t pack_scratch(const adi_op_call *call)
+{
+    const adi_conv2d_dims d = pointwise_dims(call);
+    return (size_t)(d.c * d.k) * sizeof(float);
+}
+
+/* The weight as the loader has it is [window, out, in]; a pointwise convolution's is [in, window, out]. */
+static void pack(const adi_kernels *k, adi_op_call *call, void *packed, void *scratch)
+{
+    enum { TILE = 16 };
+    const adi_conv2d_dims d = pointwise_dims(call);
+    const int as_it_is = !k->conv2d_packed_bytes(&d, call->algorithm);
+    float *const w = as_it_is ? packed : scratch;
+    float *const bias = (float *)(void *)((char *)packed + filter_bytes(k, call, &d));
+    for (int64_t first = 0; first < d.k; first += TILE)
+        for (int64_t c = 0; c < d.c; c++)
+            for (int64_t i = first; i < d.k && i < first + TILE; i++)
+                w[c * d.k + i] = call->weight[i * d.c + c];
+    if (!as_it_is)
+        k->conv2d_pack(packed, w, &d, call->algorithm);
+    for (int64_t i = 0; i < d.k; i++)
+        bias[i] = call->bias ? call->bias[i % call->out.c] : 0.0f;
+    call->packed = packed;
+}
+
 static size_t scratch(const adi_kernels *k, const adi_op_call *call, int32_t num_threads)
 {
+    if (call->packed) {
+        const adi_conv2d_dims d = pointwise_dims(call);
+        return adi_whole_floats(d.n * d.h * d.w * d.k) * sizeof(float) + k->conv2d_packed_scratch(&d, call->algorithm, num_threads);
+    }
     const adi_conv2d_dims d = transposed_dims(call);
     return k->conv2d_bwd_data_scratch(&d, num_threads);
 }
+
+/* All values of every window, then each row of windows to the rows of the result that it covers; what is added comes last. */
+static ad_status packed_forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call, float *y, const float *x,
+                                const float *x2)
+{
+    const adi_conv2d_dims d = pointwise_dims(call);
+    const int32_t side = call->attrs.kernel;
+    const int64_t part = side * call->out.c; /* of a window's row */
+    float *const windows = ex->scratch;
+    const adi_exec rest = {ex->num_threads, windows + adi_whole_floats(d.n * d.h * d.w * d.k)};
+    const float *bias = (const float *)(const void *)((const char *)call->packed + filter_bytes(k, call, &d));
+    const adi_epilogue e = {bias, NULL, x2 ? ADI_ACT_NONE : call->act, NULL};
+    ADI_TRY(k->conv2d_packed_fwd(&rest, windows, x, call->packed, &e, &d, call->algorithm));
+    for (int64_t row = 0; row < d.n * d.h * side; row++)
+        ADI_TRY(k->copy_channels(ex, y + row * d.w * part, part, windows + (row / side * d.w * side + row % side) * part,
+                                 side * part, (adi_pc){d.w, part}));
+    const adi_pc all = {call->out.n * call->out.h * call->out.w, call->out.c};
+    return x2 ? k->add_fwd(ex, y, y, x2, call->act, all) : AD_OK;
+}
+
+/* ---- As the gradient of a convolution ---- */
 
 static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call, float *y,
                          const float *x, const float *x2)
 {
     const adi_conv2d_dims d = transposed_dims(call);
     const adi_epilogue e = {call->bias, x2, call->act, NULL};
+    if (call->packed)
+        return packed_forward(k, ex, call, y, x, x2);
     return k->conv2d_bwd_data(ex, y, x, call->weight, &e, &d);
 }
 
@@ -81,6 +166,9 @@ const adi_op adi_op_deconv2d = {
     .fuses = 1,
     .shape = shape,
     .param_shape = param_shape,
+    .choose = choose,
+    .pack_scratch = pack_scratch,
+    .pack = pack,
     .scratch = scratch,
     .forward = forward,
     .keeps = ADI_KEEPS_X,

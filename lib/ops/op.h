@@ -28,11 +28,24 @@ typedef struct adi_attrs {
     int32_t from;      /* slice: the first channel */
     int32_t seed;      /* permute: of the initial order */
     int32_t inverse;   /* coupling, permute: 1: back */
+    int32_t groups;    /* gconv2d, sru */
+    int32_t joint;     /* softfuse: 1: one softmax over all channels of both */
+    int32_t eval;      /* randmask2d: 1: masks when it is not trained, too */
+    int32_t init;      /* convolution: an adi_init, of new weights */
     double eps;
     double slope;      /* leaky_relu */
     double alpha;      /* coupling, logdet: the largest scale */
     double limit;      /* clamp */
+    double lambda;     /* simam */
+    double rate;       /* randmask2d */
 } adi_attrs;
+
+/* How a new convolution's weights are drawn. */
+typedef enum adi_init {
+    ADI_INIT_USUAL,   /* with a bias PyTorch's default, without fan-out */
+    ADI_INIT_FAN_OUT, /* N(0, 2 / (k^2 C_out)), a bias PyTorch's default */
+    ADI_INIT_DEFAULT  /* PyTorch's, uniform by the fan-in */
+} adi_init;
 
 enum { /* bits of adi_op.required and .optional */
     ADI_ATTR_CHANNELS = 1 << 0,
@@ -48,7 +61,13 @@ enum { /* bits of adi_op.required and .optional */
     ADI_ATTR_INVERSE  = 1 << 10,
     ADI_ATTR_SLOPE    = 1 << 11,
     ADI_ATTR_ALPHA    = 1 << 12,
-    ADI_ATTR_LIMIT    = 1 << 13
+    ADI_ATTR_LIMIT    = 1 << 13,
+    ADI_ATTR_GROUPS   = 1 << 14,
+    ADI_ATTR_JOINT    = 1 << 15,
+    ADI_ATTR_EVAL     = 1 << 16,
+    ADI_ATTR_INIT     = 1 << 17,
+    ADI_ATTR_LAMBDA   = 1 << 18,
+    ADI_ATTR_RATE     = 1 << 19
 };
 
 /* A parameter tensor: its name is the node's plus the suffix, its shape that of the file (OIHW). */
@@ -71,6 +90,7 @@ typedef struct adi_op_call {
     const struct adi_op_call *first; /* depthwise convolution: a pointwise one that runs in it, or NULL */
     const float *gate;   /* convolution: factors of x's channels, known when it runs; or NULL */
     int32_t gated;       /* 1: there will be a gate */
+    uint64_t draw;       /* randmask2d: of this run of a training */
     int32_t row_sums;    /* depthwise convolution: 1: the sums over rows follow its result; mean: they follow its input */
 } adi_op_call;
 
@@ -111,9 +131,10 @@ typedef struct adi_op {
     /* Shape of parameter `index` as the file holds it; returns the number of dimensions. */
     int32_t (*param_shape)(const adi_attrs *attrs, int64_t in_channels, int32_t index, int64_t *out_shape);
     /* Inference: chooses call->algorithm, and tells the bytes of the weights packed for it, which may be 0; then,
-     * with `packed`, packs them. NULL where nothing is packed. */
+     * with `packed`, packs them, in scratch of pack_scratch bytes (NULL: none). NULL where nothing is packed. */
     size_t (*choose)(const adi_kernels *k, adi_op_call *call);
-    void (*pack)(const adi_kernels *k, adi_op_call *call, void *packed);
+    size_t (*pack_scratch)(const adi_op_call *call);
+    void (*pack)(const adi_kernels *k, adi_op_call *call, void *packed, void *scratch);
     /* NULL where no scratch is needed. */
     size_t (*scratch)(const adi_kernels *k, const adi_op_call *call, int32_t num_threads);
     /* x2: the second input, or the fused residual, or NULL. NULL for ops that are not run (input). */
@@ -121,8 +142,8 @@ typedef struct adi_op {
                          const float *x, const float *x2);
     /* Training. call->weight and bias are the parameters themselves, batch norm's too; scratch is that of
      * train_scratch, for train_forward and backward both. */
-    /* Batch norm alone: y from x and g->mean, g->var, which are first taken from x unless `given`. NULL:
-     * forward is used. */
+    /* NULL: forward is used. Batch norm: y from x and g->mean, g->var, which are first taken from x unless `given`.
+     * randmask2d: masks unless `given`. */
     ad_status (*train_forward)(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
                                const adi_op_grad *g, int32_t given, float *y, const float *x);
     uint32_t keeps;
@@ -139,7 +160,7 @@ extern const adi_op adi_op_input, adi_op_conv2d, adi_op_dwconv2d, adi_op_batchno
     adi_op_relu6, adi_op_silu, adi_op_sigmoid, adi_op_add, adi_op_mul, adi_op_maxpool2d,
     adi_op_globalavgpool2d, adi_op_deconv2d, adi_op_concat, adi_op_l2norm, adi_op_resize2d, adi_op_leaky_relu,
     adi_op_clamp, adi_op_gain, adi_op_slice, adi_op_permute, adi_op_pad2d, adi_op_posenc2d, adi_op_coupling,
-    adi_op_logdet;
+    adi_op_logdet, adi_op_gconv2d, adi_op_sru, adi_op_sru_soft, adi_op_softfuse, adi_op_simam, adi_op_randmask2d;
 
 /* permute.c: numpy.random.seed(seed); numpy.random.permutation(n). */
 void adi_permute_order(int32_t seed, int64_t n, float *out_index);
@@ -148,6 +169,12 @@ void adi_permute_order(int32_t seed, int64_t n, float *out_index);
 static inline int64_t adi_values(const adi_shape *s)
 {
     return s->n * s->h * s->w * s->c;
+}
+
+/* In whole lines of cache: for parts of scratch. */
+static inline size_t adi_whole_floats(int64_t floats)
+{
+    return (size_t)(floats + 15) / 16 * 16;
 }
 
 /* Whether parameter `index` must be in the file. A bias may be there after folding; bias=1 asks for it. */

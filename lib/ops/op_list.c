@@ -8,7 +8,8 @@ static const adi_op *const ops[] = {
     &adi_op_relu6, &adi_op_silu,    &adi_op_sigmoid,  &adi_op_add,       &adi_op_mul,
     &adi_op_maxpool2d, &adi_op_globalavgpool2d, &adi_op_deconv2d, &adi_op_concat, &adi_op_l2norm,
     &adi_op_resize2d, &adi_op_leaky_relu, &adi_op_clamp, &adi_op_gain, &adi_op_slice, &adi_op_permute,
-    &adi_op_pad2d, &adi_op_posenc2d, &adi_op_coupling, &adi_op_logdet,
+    &adi_op_pad2d, &adi_op_posenc2d, &adi_op_coupling, &adi_op_logdet, &adi_op_gconv2d,
+    &adi_op_sru, &adi_op_sru_soft, &adi_op_softfuse, &adi_op_simam, &adi_op_randmask2d,
 };
 
 const adi_op *adi_op_find(const char *name)

@@ -97,7 +97,17 @@ static const char text[] = "network n\ninput f : channels=40\n"
                            "deconv2d u <- b : out=80 kernel=2 stride=2 bias=1\n"
                            "conv2d head <- u : out=300 kernel=1 bias=1\n"
                            "deconv2d bare <- head : out=60 kernel=2 stride=2\n"
-                           "tap out <- bare\n";
+                           "sru s <- bare : groups=4\n"
+                           "sru_soft ss <- s : groups=3\n"
+                           "conv2d out1 <- ss : out=300 kernel=3 init=1 bias=1\n"
+                           "conv2d bare1 <- ss : out=80 kernel=3 init=1\n"
+                           "conv2d in2 <- ss : out=80 kernel=3 init=2\n"
+                           "conv2d in2b <- ss : out=300 kernel=1 init=2 bias=1\n"
+                           "gconv2d g <- ss : out=120 kernel=3 groups=4\n"
+                           "gconv2d gb <- ss : out=300 kernel=3 groups=4 bias=1\n"
+                           "gconv2d g1 <- ss : out=300 kernel=3 groups=4 init=1 bias=1\n"
+                           "gconv2d g2 <- ss : out=120 kernel=3 groups=4 init=2\n"
+                           "tap out <- g2\n";
 
 /* Every parameter that the graph asks for, in its order, at the end of a block of its size. */
 static void each_parameter(void **state)
@@ -119,6 +129,22 @@ static void each_parameter(void **state)
         {"head", 0, 300 * 80, 0.0, 1.0 / sqrt(80), -1.0}, /* fan-in */
         {"head", 1, 300, 0.0, 1.0 / sqrt(80), -1.0},
         {"bare", 0, 300 * 60 * 4, 0.0, 1.0 / sqrt(4 * 60), -1.0},
+        {"s", 0, 60, 0.0, 0.0, 1.0}, /* a normalisation's weight and bias */
+        {"s", 1, 60, 0.0, 0.0, 0.0},
+        {"ss", 0, 60, 0.0, 0.0, 1.0},
+        {"ss", 1, 60, 0.0, 0.0, 0.0},
+        {"out1", 0, 300 * 60 * 9, sqrt(2.0 / (9 * 300)), 0.0, -1.0}, /* fan-out, but not of the bias */
+        {"out1", 1, 300, 0.0, 1.0 / sqrt(9 * 60), -1.0},
+        {"bare1", 0, 80 * 60 * 9, sqrt(2.0 / (9 * 80)), 0.0, -1.0},
+        {"in2", 0, 80 * 60 * 9, 0.0, 1.0 / sqrt(9 * 60), -1.0}, /* fan-in, without a bias, too */
+        {"in2b", 0, 300 * 60, 0.0, 1.0 / sqrt(60), -1.0},
+        {"in2b", 1, 300, 0.0, 1.0 / sqrt(60), -1.0},
+        {"g", 0, 120 * 15 * 9, sqrt(2.0 / (9 * 120)), 0.0, -1.0}, /* PyTorch's fan-out knows no groups */
+        {"gb", 0, 300 * 15 * 9, 0.0, 1.0 / sqrt(9 * 15), -1.0},   /* its fan-in does */
+        {"gb", 1, 300, 0.0, 1.0 / sqrt(9 * 15), -1.0},
+        {"g1", 0, 300 * 15 * 9, sqrt(2.0 / (9 * 300)), 0.0, -1.0},
+        {"g1", 1, 300, 0.0, 1.0 / sqrt(9 * 15), -1.0},
+        {"g2", 0, 120 * 15 * 9, 0.0, 1.0 / sqrt(9 * 15), -1.0},
     };
     adi_graph *g = NULL;
     assert_int_equal(adi_graph_read(&adi_default_allocator, text, strlen(text), &g), AD_OK);

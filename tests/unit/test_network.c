@@ -363,7 +363,37 @@ static void a_decoder_of_all_ops(void **state)
     st_memory_free(&m);
 }
 
-/* Written and read, a decoder is the same to the bit; a batch norm after it has nowhere to go. */
+/* A batch norm after a transposed convolution becomes part of it: the same as both one after the other. */
+static void a_decoder_takes_a_batch_norm(void **state)
+{
+    (void)state;
+    st_memory m, plain;
+    enum { H = 3, W = 4, OUT = 3 };
+    adi_network *net = decoder_of(DECODER "batchnorm v <- u\ntap out <- v\n", &m);
+    adi_network *bare = decoder_of(DECODER "tap out <- u\n", &plain);
+    assert_true(net->params[adi_graph_find_node(net->graph, "v")].folded);
+    float *x = guarded_floats(H * W * 4);
+    seeded_fill(x, H * W * 4, "x", 2.0, -1.0);
+    plan_run a = run_network(net, &adi_backend_cpu, 2, (const int32_t[]){0}, 1, x, H, W);
+    plan_run b = run_network(bare, &adi_backend_cpu, 2, (const int32_t[]){0}, 1, x, H, W);
+    assert_int_equal(a.plan->step_count, 2); /* convolution with ReLU, transposed one with batch norm */
+    const float *weight = tensor(&m, "v", "weight"), *bias = tensor(&m, "v", "bias");
+    const float *mean = tensor(&m, "v", "running_mean"), *var = tensor(&m, "v", "running_var");
+    for (int64_t i = 0; i < run_tap_count(&a, 0); i++) {
+        const int64_t c = i % OUT;
+        const double want = (run_tap(&b, 0)[i] - mean[c]) / sqrt(var[c] + 1e-5) * weight[c] + bias[c];
+        assert_true(fabs(run_tap(&a, 0)[i] - want) <= 4e-6 * (1.0 + fabs(want)));
+    }
+    run_free(&a);
+    run_free(&b);
+    guarded_free(x, "x");
+    adi_network_destroy(net);
+    adi_network_destroy(bare);
+    st_memory_free(&m);
+    st_memory_free(&plain);
+}
+
+/* Written and read, a decoder is the same to the bit; a batch norm behind a concatenation has nowhere to go. */
 static void a_decoder_written_again(void **state)
 {
     (void)state;
@@ -399,7 +429,7 @@ static void a_decoder_written_again(void **state)
     adi_network_destroy(again);
     st_memory_free(&m);
 
-    net = decoder_of(DECODER "batchnorm v <- u\ntap out <- v\n", &m);
+    net = decoder_of(DECODER "concat j <- u f\nbatchnorm v <- j\ntap out <- v\n", &m);
     assert_false(net->params[adi_graph_find_node(net->graph, "v")].folded);
     assert_int_equal(adi_st_writer_create(heap, &w), AD_OK);
     assert_int_equal(adi_network_write(net, &tap, 1, "", w, &keep), AD_ERR_UNSUPPORTED);
@@ -443,6 +473,7 @@ int main(void)
         cmocka_unit_test(weights_of_a_decoder),
         cmocka_unit_test(a_decoder_runs),
         cmocka_unit_test(a_decoder_of_all_ops),
+        cmocka_unit_test(a_decoder_takes_a_batch_norm),
         cmocka_unit_test(a_decoder_written_again),
         cmocka_unit_test(digest_of_a_decoder),
     };

@@ -1,0 +1,26 @@
+/* simam: attention of every value by its energy in its channel, without parameters; meaning in
+ * backends/ref/simam_ref.c. */
+#include "ops/op.h"
+
+static adi_npc dims(const adi_op_call *call)
+{
+    return (adi_npc){call->in.n, call->in.h * call->in.w, call->in.c};
+}
+
+static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call, float *y,
+                         const float *x, const float *x2)
+{
+    const adi_npc d = dims(call);
+    (void)x2;
+    return k->simam_fwd(ex, y, x, call->attrs.lambda, &d);
+}
+
+static ad_status backward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
+                          const adi_op_grad *g)
+{
+    const adi_npc d = dims(call);
+    return g->dx[0] ? k->simam_bwd(ex, g->dx[0], g->dy, g->x[0], call->attrs.lambda, &d) : AD_OK;
+}
+
+const adi_op adi_op_simam = {.name = "simam", .inputs = 1, .required = ADI_ATTR_LAMBDA, .shape = adi_same_shape,
+                             .forward = forward, .keeps = ADI_KEEPS_X, .in_place = 1, .backward = backward};
