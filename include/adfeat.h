@@ -221,6 +221,9 @@ typedef struct ad_dataset_options {
     double   depth_scale; /**< of depth files, as in ad_image_read_depth(); default 0 */
     int32_t  depth;       /**< 1 (default): images come with their depth where the layout has it; 0: without */
     int32_t  reserved;
+    const char *one_class;/**< the folder is one of class folders, as of CIFAR-10, and this class is the good one: of the
+                               train split only its images, of the test split all, others anomalous. Where there are
+                               folders train and test, each split is in its own. Default NULL */
 } ad_dataset_options;
 
 AD_API void ad_dataset_options_init(ad_dataset_options *options, size_t struct_size);
@@ -241,7 +244,7 @@ typedef struct ad_sample {
  *  folder of PNG and JPEG images (all taken as good, for either split). Sorted by name. Files that are not images are skipped and logged;
  *  images of another kind (bmp, tiff, ...) and a folder that is both layouts at once are
  *  refused, since they would be left out silently.
- *  @return AD_OK, AD_ERR_IO, AD_ERR_FORMAT (no image, mixed folder, mask missing) */
+ *  @return AD_OK, AD_ERR_IO, AD_ERR_FORMAT (no image, mixed folder, mask missing, no folder of that class) */
 AD_NODISCARD AD_API ad_status ad_dataset_open_folder(ad_context *context, const char *path,
                                                      const ad_dataset_options *options,
                                                      ad_dataset **out_dataset);
@@ -586,14 +589,14 @@ AD_NODISCARD AD_API ad_status ad_score_batch(ad_scorer *scorer, const ad_image *
 typedef struct ad_scorer_info {
     uint32_t    struct_size;
     int32_t     has_map;       /**< 1 when ad_anomaly_map() works */
-    const char *method;        /**< "gaussian", "padim", "stfpm", "stfpm_unet", "ast" */
+    const char *method;        /**< "gaussian", "padim", "stfpm", "stfpm_unet", "ast", "masked_rd" */
     const char *architecture;  /**< of the backbone */
     const char *backbone_digest;
     int32_t     input_size;    /**< side of the network's input after crop */
     int32_t     option_count;  /**< for ad_scorer_get_option() */
     int64_t     image_count;   /**< images it was fitted on */
     double      normal_score;  /**< gaussian: what those very images score: root mean square, summed over
-                                    layers; other good images score higher. stfpm, ast: the root mean
+                                    layers; other good images score higher. stfpm, ast, masked_rd: the root mean
                                     square over the images held out for validation, or where none
                                     are over those that were learned. 0 for a method
                                     that cannot tell without seeing them again (padim) */
@@ -741,8 +744,10 @@ typedef struct ad_student ad_student;
 typedef enum ad_student_kind {
     AD_STUDENT_STFPM      = 0, /**< a network like the teacher, randomly initialised */
     AD_STUDENT_STFPM_UNET = 1, /**< the same and a small U-Net auto-encoder for every layer */
-    AD_STUDENT_AST        = 2  /**< a normalising flow over the teacher's features, depth or both, which becomes
+    AD_STUDENT_AST        = 2, /**< a normalising flow over the teacher's features, depth or both, which becomes
                                     the teacher, and a convolutional student */
+    AD_STUDENT_MASKED_RD  = 3  /**< reverse distillation, of a ResNet: a bottleneck over the teacher's features, a decoder
+                                    that re-creates them, and generators behind random masks */
 } ad_student_kind;
 
 typedef enum ad_ast_mode {
@@ -750,6 +755,34 @@ typedef enum ad_ast_mode {
     AD_AST_DEPTH = 1, /**< the depth plane alone: the pixels are not looked at */
     AD_AST_COMBI = 2  /**< features, and depth behind them */
 } ad_ast_mode;
+
+typedef enum ad_msff_out {
+    AD_MSFF_CONV   = 0, /**< the fused maps are narrowed by a 1x1 convolution (text) */
+    AD_MSFF_CONCAT = 1  /**< they stand one behind the other (RD4AD's code) */
+} ad_msff_out;
+typedef enum ad_gate {
+    AD_GATE_HARD = 0, /**< values count by the sign of their normalised selves (text) */
+    AD_GATE_SOFT = 1  /**< or by a sigmoid below it (SCConv's code) */
+} ad_gate;
+typedef enum ad_cru_softmax {
+    AD_CRU_SOFTMAX_TWO_WAY = 0, /**< between both maps, for each channel (SCConv's paper) */
+    AD_CRU_SOFTMAX_JOINT   = 1  /**< over all channels of both (SCConv's code) */
+} ad_cru_softmax;
+typedef enum ad_eval_mask {
+    AD_EVAL_MASK_NONE   = 0, /**< masks while it is trained only */
+    AD_EVAL_MASK_SEEDED = 1  /**< the same masks for every image that is scored */
+} ad_eval_mask;
+/** Which of the teacher's three maps are compared: a bit each, 1 is layer1's. */
+typedef enum ad_levels {
+    AD_LEVELS_ALL = 0,
+    AD_LEVELS_1   = 1,
+    AD_LEVELS_2   = 2,
+    AD_LEVELS_12  = 3,
+    AD_LEVELS_3   = 4,
+    AD_LEVELS_13  = 5,
+    AD_LEVELS_23  = 6,
+    AD_LEVELS_123 = 7
+} ad_levels;
 
 typedef enum ad_unet_head {
     AD_UNET_HEAD_NONE    = 0, /**< the last step is a concatenation, no convolution follows */
@@ -777,26 +810,48 @@ typedef struct ad_student_options {
     double      alpha;          /**< the largest scale of a coupling; default 0: 3, with depth 1.9; <= 64 */
     double      leaky;          /**< slope of the student's leaky ReLU; default 0.2, the paper's text; the authors'
                                      code has 0.01; in (0, 1] */
+    /* Of AD_STUDENT_MASKED_RD, whose layers are layer1, layer2 and layer3. The switches are the published ablations. */
+    int32_t     msff_out;       /**< an ad_msff_out; default AD_MSFF_CONV */
+    int32_t     sru;            /**< 1 (default): there is a spatial reconstruction unit, whose normalisation is trained
+                                     with the soft gate only; 0: none */
+    int32_t     cru;            /**< likewise a channel reconstruction unit */
+    int32_t     simam;          /**< likewise SimAM's attention */
+    int32_t     gate;           /**< of the SRU: an ad_gate; default AD_GATE_HARD */
+    int32_t     gn_groups;      /**< of its normalisation; default 4; must divide the channels */
+    int32_t     cru_softmax;    /**< an ad_cru_softmax; default AD_CRU_SOFTMAX_TWO_WAY */
+    int32_t     fmm;            /**< 1 (default): generators behind masks; 0: the decoder's maps are compared */
+    int32_t     fmm_align;      /**< 1 (default): a 1x1 convolution before each mask; 0: none */
+    int32_t     levels;         /**< an ad_levels; default AD_LEVELS_ALL */
+    double      mask_rate;      /**< share of positions that a mask hides; default 0.2; 0: none; < 1 */
+    int32_t     eval_mask;      /**< an ad_eval_mask; default AD_EVAL_MASK_NONE */
+    int32_t     reserved2;
 } ad_student_options;
 AD_API void ad_student_options_init(ad_student_options *options, size_t struct_size);
-/** Set one option by name from text: "kind" ("stfpm", "stfpm_unet", "ast"), "layers", "seed", "unet_head"
+/** Set one option by name from text: "kind" ("stfpm", "stfpm_unet", "ast", "masked_rd"), "layers", "seed", "unet_head"
  *  ("none", "conv1x1"), "unet_depth", "unet_convs", "mode" ("rgb", "depth", "combi"), "flow_blocks",
- *  "flow_hidden", "student_blocks", "student_hidden", "positions", "alpha", "leaky", and "preset", one of
- *  ad_ast_options_set()'s. Strings are not copied: `value` must outlive the
- *  options for "layers". @return AD_OK, AD_ERR_INVALID_ARGUMENT (the sentence lists what is possible) */
+ *  "flow_hidden", "student_blocks", "student_hidden", "positions", "alpha", "leaky", "msff_out" ("conv", "concat"),
+ *  "sru", "cru", "simam", "scsatt" (all three), "gate" ("hard", "soft"), "gn_groups", "cru_softmax" ("two_way",
+ *  "joint"), "fmm", "fmm_align", "levels" ("all", "1", "2", "12", "3", "13", "23", "123"), "mask_rate", "eval_mask"
+ *  ("none", "seeded"), and "preset", one of ad_ast_options_set()'s or ad_masked_rd_options_set()'s. Strings are not
+ *  copied: `value` must outlive the options for "layers". @return AD_OK, AD_ERR_INVALID_ARGUMENT (the sentence lists what is
+ *  possible) */
 AD_NODISCARD AD_API ad_status ad_student_options_set(ad_student_options *options, const char *key,
                                                      const char *value);
 
 /** Make a student with seeded random parameters: convolutions N(0, 2 / (k^2 C_out)) as torchvision's
  *  ResNets, batch norm 1 and 0, convolutions with a bias and transposed ones as PyTorch's default. Of a flow the
- *  gains are 0 and the permutations those of NumPy's seeds 0, 1, ..., whatever the seed.
+ *  gains are 0 and the permutations those of NumPy's seeds 0, 1, ..., whatever the seed. Of reverse distillation's
+ *  generators the weights are drawn as those of convolutions without a bias, of the CRU as PyTorch's default.
  *  @return AD_OK, AD_ERR_INVALID_ARGUMENT, AD_ERR_UNSUPPORTED (a layer of the teacher follows an op that
- *         cannot be trained: the sentence names it), AD_ERR_OUT_OF_MEMORY */
+ *         cannot be trained: the sentence names it; reverse distillation of another network than a ResNet),
+ *         AD_ERR_OUT_OF_MEMORY */
 AD_NODISCARD AD_API ad_status ad_student_create(ad_backbone *teacher, const ad_student_options *options,
                                                 ad_student **out_student);
 /** Load a student that ad_student_save() wrote, or the authors' own checkpoint as `adfeat convert` writes it: of STFPM
  *  (tensors "model.0.weight" to "model.6.*", torchvision's, or "student.*"), of AST both ("module_list.3.s1.conv1.weight"
- *  and so on, and "res.0.l1.weight"; the permutations, which it does not have, are those of the seeds 0, 1, ...).
+ *  and so on, and "res.0.l1.weight"; the permutations, which it does not have, are those of the seeds 0, 1, ...), of
+ *  RD4AD ("bn.conv1.weight", "bn.bn_layer.0.conv1.weight", "decoder.layer1.0.conv1.weight" and so on; what its code
+ *  never calls is ignored), with options of the preset "rd4ad".
  *  @param options what the student is; NULL: as the file says, or the defaults
  *  A student that learned from a teacher with other weights is loaded, and that is logged.
  *  @return AD_OK, AD_ERR_IO, AD_ERR_FORMAT, AD_ERR_MISMATCH (of another architecture: the sentence names
@@ -984,6 +1039,56 @@ AD_NODISCARD AD_API ad_status ad_ast_options_set(ad_ast_options *options, const 
  *         can be made in cache_dir), AD_ERR_SHAPE, AD_ERR_OUT_OF_MEMORY (also where memory_limit is too little) */
 AD_NODISCARD AD_API ad_status ad_ast_fitter_create(ad_student *student, const ad_ast_options *options,
                                                    ad_fitter **out_fitter);
+
+/* ---- Method: masked reverse distillation ----------------------------------------------- */
+
+typedef enum ad_rd_loss {
+    AD_RD_LOSS_POSITION = 0, /**< mean over positions of the cosine distance of the vectors there (text) */
+    AD_RD_LOSS_FLAT     = 1  /**< one cosine distance of an image's whole map (RD4AD's code) */
+} ad_rd_loss;
+
+/** Masked reverse distillation, and with its switches reverse distillation itself (Deng and Li, CVPR 2022,
+ *  arXiv:2201.10703). The student sees only what a bottleneck lets through of the teacher's features and re-creates them;
+ *  while it is trained random positions are hidden, which makes it look around (Yang et al. 2022, arXiv:2205.01529). The
+ *  cosine distance of each vector to the teacher's is a layer's map; the maps, resized to the input with aligned corners,
+ *  are added and blurred. Image score: the map's maximum. Fill with ad_masked_rd_options_init(). Fields are only ever
+ *  appended. */
+typedef struct ad_masked_rd_options {
+    uint32_t      struct_size;
+    int32_t       epochs;           /**< default 200; 0: the student is used as it is */
+    int32_t       batch;            /**< images of a step; default 16, 2 .. 1024 */
+    int32_t       loss;             /**< an ad_rd_loss; default AD_RD_LOSS_POSITION */
+    double        lr;               /**< Adam; default 1e-3, > 0 */
+    double        beta1;            /**< default 0.5, in [0, 1) */
+    double        beta2;            /**< default 0.999, in [0, 1) */
+    double        weight_decay;     /**< default 1e-5, of all parameters */
+    uint64_t      seed;             /**< of the order of images and of the masks; default 0; < 2^32 */
+    double        validation_share; /**< of the images, held out, rounded up: the epoch with their lowest loss is
+                                         kept; default 0.1; 0: none, the last epoch is kept; < 1 */
+    uint64_t      split_seed;       /**< of scikit-learn's train_test_split; default 0; < 2^32 */
+    int32_t       patience;         /**< stop after so many epochs without a lower loss on them; default 20; 0: never */
+    int32_t       combine;          /**< an ad_combine; default AD_COMBINE_SUM */
+    double        blur_sigma;       /**< Gaussian blur of the map at input size; default 4; 0: none; <= 64 */
+    uint64_t      feature_cache;    /**< bytes of teacher features kept; default 2 GiB. What does not fit is
+                                         computed again in every epoch, with the same result */
+    uint64_t      memory_limit;     /**< bytes that the fit may hold; default 16 GiB; more is refused, with both
+                                         numbers */
+    ad_preprocess preprocess;       /**< default: as ad_preprocess_init(), at size 256; the crop must be a multiple of 32 */
+} ad_masked_rd_options;
+AD_API void ad_masked_rd_options_init(ad_masked_rd_options *options, size_t struct_size);
+/** Set one option by name from text: "epochs", "batch", "loss" ("position", "flat"), "lr", "beta1", "beta2",
+ *  "weight_decay", "seed", "validation_share", "split_seed", "patience", "combine" ("product", "sum"), "blur_sigma",
+ *  "feature_cache", "memory_limit" (bytes), those of ad_preprocess, and "preset", which is one of the student too:
+ *  "masked_rd" (the text: the defaults), "rd4ad" (the code of reverse distillation: nothing between fusion and embedding,
+ *  no generators, loss flat, lr 5e-3, no decay, nothing held out), "mrkd_flm" (the same with generators behind masks
+ *  and no 1x1 convolution before them). @return AD_OK, AD_ERR_INVALID_ARGUMENT (the sentence lists what is possible) */
+AD_NODISCARD AD_API ad_status ad_masked_rd_options_set(ad_masked_rd_options *options, const char *key,
+                                                       const char *value);
+/** The fitter trains `student`, of AD_STUDENT_MASKED_RD, which it keeps. Nothing of `options` needs to live on.
+ *  @return AD_OK, AD_ERR_INVALID_ARGUMENT (an option out of range, a student of another kind), AD_ERR_SHAPE (a crop that is
+ *         no multiple of 32), AD_ERR_OUT_OF_MEMORY (also where memory_limit is too little) */
+AD_NODISCARD AD_API ad_status ad_masked_rd_fitter_create(ad_student *student, const ad_masked_rd_options *options,
+                                                         ad_fitter **out_fitter);
 
 /* ---- Metrics --------------------------------------------------------------------------- */
 

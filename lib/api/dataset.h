@@ -29,4 +29,9 @@ ad_status adi_dataset_new(ad_context *context, ad_dataset **out_dataset);
 ad_status adi_dataset_append(ad_dataset *d, const char *path, const char *group, int32_t label,
                              char *mask, char *depth);
 
+/* dataset_folder.c: all images of one folder. truth: where their masks are, ground_truth/<group>, or NULL. */
+ad_status adi_dataset_add_folder(ad_dataset *d, const char *folder, const char *group, int32_t label, const char *truth);
+/* dataset_classes.c: a folder of class folders, or what holds such folders train and test. */
+ad_status adi_dataset_add_classes(ad_dataset *d, const char *root, int32_t split, const char *good);
+
 #endif

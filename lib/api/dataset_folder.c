@@ -76,9 +76,7 @@ static ad_status add_folder_3d(ad_dataset *d, const char *folder, const adi_fold
     return status;
 }
 
-/* All images of one folder. truth: where their masks are, ground_truth/<group>, or NULL. */
-static ad_status add_folder(ad_dataset *d, const char *folder, const char *group, int32_t label,
-                            const char *truth)
+ad_status adi_dataset_add_folder(ad_dataset *d, const char *folder, const char *group, int32_t label, const char *truth)
 {
     const adi_allocator *a = &d->context->allocator;
     adi_folder_scan s;
@@ -103,7 +101,7 @@ static ad_status add_train(ad_dataset *d, const char *root)
     char *folder = adi_folder_join(a, root, "train/good");
     if (!folder)
         return adi_fail_memory();
-    const ad_status status = add_folder(d, folder, "good", 0, NULL);
+    const ad_status status = adi_dataset_add_folder(d, folder, "good", 0, NULL);
     adi_free(a, folder);
     return status;
 }
@@ -117,8 +115,8 @@ static ad_status add_group(ad_dataset *d, const char *test, const char *truth, c
     if (!folder)
         return adi_fail_memory();
     const int good = strcmp(group, "good") == 0;
-    const ad_status status = add_folder(d, folder, group, good ? 0 : 1,
-                                        !good && adi_folder_has(truths, group) ? truth : NULL);
+    const ad_status status = adi_dataset_add_folder(d, folder, group, good ? 0 : 1,
+                                                    !good && adi_folder_has(truths, group) ? truth : NULL);
     adi_free(a, folder);
     return status;
 }
@@ -152,7 +150,7 @@ static ad_status add_root(ad_dataset *d, const char *path, int32_t split)
     ADI_TRY(adi_folder_read(&d->context->allocator, path, &top));
     ad_status status;
     if (!adi_folder_has(&top, "train"))
-        status = add_folder(d, path, "", 0, NULL);
+        status = adi_dataset_add_folder(d, path, "", 0, NULL);
     else if (top.images.count)
         status = adi_fail(AD_ERR_FORMAT,
                           "folder '%s' holds both images and a train folder: which are the good ones?",
@@ -179,7 +177,7 @@ ad_status ad_dataset_open_folder(ad_context *context, const char *path,
     ADI_TRY(adi_dataset_new(context, &d));
     d->depth_scale = o.depth_scale;
     d->with_depth = o.depth != 0;
-    const ad_status status = add_root(d, path, o.split);
+    const ad_status status = o.one_class ? adi_dataset_add_classes(d, path, o.split, o.one_class) : add_root(d, path, o.split);
     if (status == AD_OK)
         *out_dataset = d;
     else

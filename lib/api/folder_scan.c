@@ -114,6 +114,14 @@ int adi_folder_has(const adi_folder_scan *s, const char *name)
     return 0;
 }
 
+void adi_folder_list(const adi_folder_scan *s, char *out, size_t size)
+{
+    size_t n = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < s->folders.count && n < size; i++)
+        n += (size_t)snprintf(out + n, size - n, "%s%s", i ? ", " : "", s->folders.list[i]);
+}
+
 char *adi_folder_sibling(const adi_allocator *a, const char *folder, const char *part, const char *image,
                          const char *ending)
 {

@@ -22,6 +22,8 @@ ad_status adi_folder_read(const adi_allocator *a, const char *path, adi_folder_s
 /* Leaves an empty scan, which may be freed again. */
 void adi_folder_free(adi_folder_scan *scan);
 int adi_folder_has(const adi_folder_scan *scan, const char *name);
+/* The names of its folders, for sentences: as many as `out` holds. */
+void adi_folder_list(const adi_folder_scan *scan, char *out, size_t size);
 /* A path in the allocator's memory, or NULL. */
 char *adi_folder_join(const adi_allocator *a, const char *folder, const char *name);
 /* folder/part/stem + ending, with the stem of an image's name; or NULL. */

@@ -30,15 +30,21 @@ double adi_strtod(const char *text, char **end)
     return value;
 }
 
-int adi_snprintf(char *out, size_t size, const char *format, ...)
+int adi_vsnprintf(char *out, size_t size, const char *format, va_list args)
 {
     locale_t c;
     const locale_t before = enter(&c);
+    const int n = vsnprintf(out, size, format, args);
+    leave(before, c);
+    return n;
+}
+
+int adi_snprintf(char *out, size_t size, const char *format, ...)
+{
     va_list args;
     va_start(args, format);
-    const int n = vsnprintf(out, size, format, args);
+    const int n = adi_vsnprintf(out, size, format, args);
     va_end(args);
-    leave(before, c);
     return n;
 }
 

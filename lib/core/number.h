@@ -3,9 +3,11 @@
 #ifndef ADI_CORE_NUMBER_H
 #define ADI_CORE_NUMBER_H
 
+#include <stdarg.h>
 #include <stddef.h>
 
 double adi_strtod(const char *text, char **end);
+int adi_vsnprintf(char *out, size_t size, const char *format, va_list args);
 int adi_snprintf(char *out, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* The shortest text that reads back as the same double, or the same float. */

@@ -52,7 +52,7 @@ static size_t block_floats(const adi_ast_training *t)
 
 static adi_optimiser_options optimiser_of(const adi_ast_config *config)
 {
-    return (adi_optimiser_options){AD_OPTIMIZER_ADAM, 0, config->o.lr, 0.0, config->o.weight_decay};
+    return (adi_optimiser_options){AD_OPTIMIZER_ADAM, 0, config->o.lr, 0.0, config->o.weight_decay, 0.9, 0.999};
 }
 
 /* Parameters of both networks, and what is needed of the one that is trained: the larger. */

@@ -61,6 +61,7 @@ extern const adi_method adi_method_padim;
 extern const adi_method adi_method_stfpm;
 extern const adi_method adi_method_stfpm_unet;
 extern const adi_method adi_method_ast;
+extern const adi_method adi_method_masked_rd;
 
 /* method_list.c: by the name in a scorer file; NULL where there is none. */
 const adi_method *adi_method_find(const char *name);

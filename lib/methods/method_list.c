@@ -9,6 +9,7 @@ static const adi_method *const methods[] = {
     &adi_method_stfpm,
     &adi_method_stfpm_unet,
     &adi_method_ast,
+    &adi_method_masked_rd,
 };
 
 const adi_method *adi_method_find(const char *name)

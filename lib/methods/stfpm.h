@@ -1,10 +1,10 @@
-/* STFPM's own parts: options as text (stfpm_options.c), the images of a fit and their teacher's features
- * (stfpm_data.c), what its training computes (stfpm_train.c), the fitter (stfpm_fit.c), score and map
- * (stfpm.c), and how a model is kept in a file (stfpm_file.c). */
+/* STFPM's own parts: options as text (stfpm_options.c), what its training computes (stfpm_train.c), the fitter
+ * (stfpm_fit.c), score and map (stfpm.c), and how a model is kept in a file (stfpm_file.c). */
 #ifndef ADI_METHODS_STFPM_H
 #define ADI_METHODS_STFPM_H
 
 #include "methods/student.h"
+#include "methods/student_data.h"
 #include "nn/train_plan.h"
 #include "train/fit_loop.h"
 #include "train/optimiser.h"
@@ -68,40 +68,13 @@ ad_status adi_stfpm_save(const void *model, adi_st_writer *writer, adi_kept *kee
 ad_status adi_stfpm_load(ad_context *context, const adi_graph *graph, const adi_safetensors *file,
                          void **out_model);
 
-/* ---- Images: stfpm_data.c ---- */
-
-/* The images of a fit as resized pixels, and the teacher's features of as many as the cache holds. */
-typedef struct adi_stfpm_data {
-    const adi_allocator *allocator;
-    const adi_preprocess *preprocess;
-    size_t pixels;         /* bytes of an image */
-    size_t features;       /* floats of an image's features, all layers one after the other */
-    size_t cache_limit, cached, memory_limit, others; /* bytes; others: of the training beside the images */
-    uint8_t **images;
-    float **cache;
-    size_t image_capacity, cache_capacity;
-    int32_t count, cached_count; /* the first cached_count are */
-    uint64_t digest;       /* of all pixels in their order */
-} adi_stfpm_data;
-
-void adi_stfpm_data_free(adi_stfpm_data *d);
-/* Resized pixels, and layer i of the teacher's features in layers[i], of shapes[i]. On failure as before. */
-ad_status adi_stfpm_data_add(adi_stfpm_data *d, const uint8_t *rgb, const float *const *layers,
-                             const adi_shape *shapes, int32_t layer_count);
-size_t adi_stfpm_data_bytes(const adi_stfpm_data *d);
-/* Image `index` as the network takes it. */
-void adi_stfpm_data_input(const adi_stfpm_data *d, int32_t index, float *out);
-/* Its features, layer by layer: the cache's, or of a workspace that the teacher is run in. */
-ad_status adi_stfpm_data_features(const adi_stfpm_data *d, const adi_extractor *x, adi_workspace *w,
-                                  int32_t index, const float **out_layers);
-
 /* ---- Training: stfpm_training.c, and what is computed in stfpm_train.c ---- */
 
 /* What one training works in. All of it is there as long as the training may go on. */
 typedef struct adi_stfpm_training {
     ad_student *student;
     const adi_stfpm_config *config;
-    const adi_stfpm_data *data;
+    const adi_student_data *data;
     const ad_context *context;
     adi_extractor *extractor; /* the teacher's, for features that are not cached; of the call that runs */
     adi_workspace *workspace;
@@ -119,7 +92,7 @@ typedef struct adi_stfpm_training {
 /* Bytes that a training of batches of this size takes, without images. */
 ad_status adi_stfpm_training_bytes(ad_student *student, const adi_stfpm_config *config, size_t *out_bytes);
 ad_status adi_stfpm_training_create(ad_student *student, const adi_stfpm_config *config,
-                                    const adi_stfpm_data *data, int32_t batch,
+                                    const adi_student_data *data, int32_t batch,
                                     adi_stfpm_training **out_training);
 void adi_stfpm_training_destroy(adi_stfpm_training *t);
 /* Of the student's module `module`, as adi_student_module() counts them. */

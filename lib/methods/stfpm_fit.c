@@ -11,7 +11,7 @@
 typedef struct stfpm_fit {
     ad_student *student; /* owned reference */
     adi_stfpm_config config;
-    adi_stfpm_data data;
+    adi_student_data data;
     adi_stfpm_training *training; /* NULL until one begins */
     adi_fit_loop loop;
     int32_t trained_images;       /* of the training that is there */
@@ -31,7 +31,7 @@ static void destroy_state(void *state)
     if (!f)
         return;
     end_training(f);
-    adi_stfpm_data_free(&f->data);
+    adi_student_data_free(&f->data);
     ad_student *student = f->student;
     adi_free(&student->teacher->context->allocator, f);
     adi_student_release(student);
@@ -39,16 +39,7 @@ static void destroy_state(void *state)
 
 static ad_status add(void *state, const adi_extractor *x, adi_workspace *w)
 {
-    stfpm_fit *f = state;
-    const float *layers[ADI_STFPM_MAX_LAYERS];
-    adi_shape shapes[ADI_STFPM_MAX_LAYERS];
-    ADI_CHECK_ARG(f->data.count < INT32_MAX / 2, "%d images are too many", f->data.count);
-    for (int32_t i = 0; i < x->tap_count; i++) {
-        layers[i] = adi_extractor_data(x, w, i);
-        shapes[i] = *adi_extractor_shape(x, i);
-        ADI_TRY(adi_extractor_check_finite(x, w, i));
-    }
-    return adi_stfpm_data_add(&f->data, w->rgb, layers, shapes, x->tap_count);
+    return adi_student_data_take(&((stfpm_fit *)state)->data, x, w);
 }
 
 static ad_status begin_training(stfpm_fit *f)
@@ -129,7 +120,7 @@ static ad_status finish(const void *state, void **out_model)
 static size_t memory(const void *state)
 {
     const stfpm_fit *f = state;
-    return sizeof *f + f->data.others + adi_stfpm_data_bytes(&f->data);
+    return sizeof *f + f->data.others + adi_student_data_bytes(&f->data);
 }
 
 static int64_t count(const void *state)
@@ -156,11 +147,7 @@ static ad_status create_state(ad_student *student, const adi_stfpm_config *confi
     const int64_t side = config->preprocess.crop;
     size_t bytes = 0, features = 0;
     ADI_TRY(adi_stfpm_training_bytes(student, config, &bytes));
-    if (bytes > config->o.memory_limit)
-        return adi_fail(AD_ERR_OUT_OF_MEMORY,
-                        "training batches of %d images of %" PRId64 "x%" PRId64 " takes %zu bytes, memory_limit is %" PRIu64
-                        ": raise it or lower batch or size",
-                        config->o.batch, side, side, bytes, config->o.memory_limit);
+    ADI_TRY(adi_student_check_memory(bytes, config->o.batch, side, config->o.memory_limit));
     for (int32_t l = 0; l < config->tap_count; l++) {
         adi_shape s;
         ADI_TRY(adi_plan_tap_shape(a, g, config->taps[l], side, side, &s));
@@ -171,7 +158,7 @@ static ad_status create_state(ad_student *student, const adi_stfpm_config *confi
         return adi_fail_memory();
     f->student = adi_student_retain(student);
     f->config = *config;
-    f->data = (adi_stfpm_data){.allocator = a, .preprocess = &f->config.preprocess,
+    f->data = (adi_student_data){.allocator = a, .preprocess = &f->config.preprocess,
                                .pixels = 3 * (size_t)(side * side), .features = features,
                                .cache_limit = (size_t)config->o.feature_cache,
                                .memory_limit = (size_t)config->o.memory_limit, .others = bytes,
@@ -184,7 +171,8 @@ ad_status ad_stfpm_fitter_create(ad_student *student, const ad_stfpm_options *op
 {
     ADI_CHECK_ARG(student && out_fitter, "ad_stfpm_fitter_create: an argument is NULL");
     *out_fitter = NULL;
-    ADI_CHECK_ARG(student->options.kind != AD_STUDENT_AST, "ad_stfpm_fitter_create: the student is of kind ast");
+    ADI_CHECK_ARG(student->options.kind <= AD_STUDENT_STFPM_UNET, "ad_stfpm_fitter_create: the student is of kind %s",
+                  adi_student_kind_words[student->options.kind]);
     ad_stfpm_options full;
     ad_stfpm_options_init(&full, sizeof full);
     ADI_TRY(adi_options_take(&full, sizeof full, options, "ad_stfpm_options"));

@@ -48,7 +48,7 @@ static void take_batch(adi_stfpm_training *t, int32_t count, const adi_cancel *c
 static ad_status run_student(adi_stfpm_training *t, const int32_t *images, int32_t count, int32_t training)
 {
     for (int32_t i = 0; i < count; i++)
-        adi_stfpm_data_input(t->data, images[i], t->input + i * (int64_t)t->data->pixels);
+        adi_student_data_input(t->data, images[i], t->input + i * (int64_t)t->data->pixels);
     return adi_train_forward(t->plan, &t->run, training);
 }
 
@@ -66,7 +66,7 @@ static ad_status keep_teacher(adi_stfpm_training *t, const int32_t *images, int3
 {
     const float *layers[ADI_STFPM_MAX_LAYERS] = {NULL};
     for (int32_t i = 0; i < count; i++) {
-        ADI_TRY(adi_stfpm_data_features(t->data, t->extractor, t->workspace, images[i], layers));
+        ADI_TRY(adi_student_data_features(t->data, t->extractor, t->workspace, images[i], layers));
         for (int32_t l = 0; l < t->config->tap_count; l++) {
             const int64_t n = values_of(layer_shape(t, l));
             memcpy(kept_teacher(t, l) + i * n, layers[l], (size_t)n * sizeof(float));
@@ -79,7 +79,7 @@ static ad_status keep_teacher(adi_stfpm_training *t, const int32_t *images, int3
 static ad_status teacher_of(adi_stfpm_training *t, int32_t i, int32_t image, const float **layers)
 {
     if (!t->config->unets)
-        return adi_stfpm_data_features(t->data, t->extractor, t->workspace, image, layers);
+        return adi_student_data_features(t->data, t->extractor, t->workspace, image, layers);
     for (int32_t l = 0; l < t->config->tap_count; l++)
         layers[l] = kept_teacher(t, l) + i * values_of(layer_shape(t, l));
     return AD_OK;

@@ -78,8 +78,8 @@ static size_t map_floats(const adi_stfpm_training *t)
 static adi_optimiser_options optimiser_of(const adi_stfpm_config *config, int32_t module)
 {
     const ad_stfpm_options *o = &config->o;
-    return module ? (adi_optimiser_options){AD_OPTIMIZER_ADAM, 0, o->unet_lr, 0.0, o->unet_weight_decay}
-                  : (adi_optimiser_options){o->optimizer, 0, o->lr, o->momentum, o->weight_decay};
+    return module ? (adi_optimiser_options){AD_OPTIMIZER_ADAM, 0, o->unet_lr, 0.0, o->unet_weight_decay, 0.9, 0.999}
+                  : (adi_optimiser_options){o->optimizer, 0, o->lr, o->momentum, o->weight_decay, 0.9, 0.999};
 }
 
 /* What reading a checkpoint takes for a moment, or making the scorer: the student once more as a file in memory,
@@ -204,7 +204,7 @@ static ad_status fill(adi_stfpm_training *t, int32_t batch)
 }
 
 ad_status adi_stfpm_training_create(ad_student *student, const adi_stfpm_config *config,
-                                    const adi_stfpm_data *data, int32_t batch,
+                                    const adi_student_data *data, int32_t batch,
                                     adi_stfpm_training **out_training)
 {
     const ad_context *context = student->teacher->context;

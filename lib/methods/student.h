@@ -1,11 +1,12 @@
 /* A student: a network like its teacher, randomly initialised, and for some methods a U-Net for every layer, or a flow over
- * the teacher's features and a network that learns from that (student_networks.c); what it consists of as text
+ * the teacher's features and a network that learns from that, or what re-creates them (student_networks.c); what it consists of as text
  * (student_options.c); as a file (student_file.c). */
 #ifndef ADI_METHODS_STUDENT_H
 #define ADI_METHODS_STUDENT_H
 
 #include "methods/method.h"
 #include "nn/arch_ast.h"
+#include "nn/arch_rd.h"
 #include "nn/arch_unet.h"
 #include "nn/module.h"
 #include "vision/depth.h"
@@ -41,10 +42,16 @@ static inline int64_t adi_ast_channels(int32_t mode, int64_t features)
     return adi_ast_features(mode, features) + (adi_ast_has_depth(mode) ? ADI_DEPTH_UNSHUFFLE * ADI_DEPTH_UNSHUFFLE : 0);
 }
 
+/* An ad_levels as a bit for each level: that is what its values are, but for ALL. */
+static inline int32_t adi_level_bits(int32_t levels)
+{
+    return levels == AD_LEVELS_ALL ? AD_LEVELS_123 : levels;
+}
+
 /* student_options.c: ad_student_options_set() of a full struct; what is in range; the words of kinds. */
 ad_status adi_student_set(void *full, const char *key, const char *value);
 ad_status adi_student_check(const ad_student_options *options);
-extern const char *const adi_student_kind_words[3];
+extern const char *const adi_student_kind_words[4], *const adi_level_words[8]; /* of ad_levels */
 /* A student with zeros as parameters; `options` in full. */
 ad_status adi_student_make(ad_backbone *teacher, const ad_student_options *options, ad_student **out_student);
 /* The same of a file that holds so many values: AD_ERR_MISMATCH where the networks would have more, before they are made. */

@@ -2,7 +2,8 @@
  * "student.", U-Nets behind "ae.1.", a flow behind "flow.", and in the metadata what it is. Also the checkpoints of the
  * authors of STFPM, who wrapped the network in a sequence: model.0 is conv1, model.1 bn1, model.4 to model.7 layer1 to
  * layer4; and those of the authors of AST, whose flow is a list of nodes, of which 3, 5, 7 and 9 are the couplings, with
- * networks s1 and s2, and has no permutations: those are drawn by their seeds. */
+ * networks s1 and s2, and has no permutations: those are drawn by their seeds; and of RD4AD, whose bottleneck is "bn", with
+ * the fusion's convolutions in it. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,7 +59,9 @@ cleanup:
 static ad_status options_of(const adi_safetensors *file, ad_student_options *o)
 {
     static const char *const keys[] = {"kind", "layers", "unet_head", "unet_depth", "unet_convs", "seed", "mode", "flow_blocks",
-                                       "flow_hidden", "student_blocks", "student_hidden", "positions", "alpha", "leaky"};
+                                       "flow_hidden", "student_blocks", "student_hidden", "positions", "alpha", "leaky",
+                                       "msff_out", "sru", "cru", "simam", "gate", "gn_groups", "cru_softmax", "fmm",
+                                       "fmm_align", "levels", "mask_rate", "eval_mask"};
     char name[64];
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         snprintf(name, sizeof name, META "%s", keys[i]);
@@ -152,6 +155,30 @@ static ad_status read_ast_student(ad_student *s, const adi_safetensors *file)
     return adi_module_read(s->net, file, "student.", NULL, NULL);
 }
 
+/* msff.X and bn_layer.X to bn.X and bn.bn_layer.X, the decoder's names as they are. */
+static int32_t rd4ad_name(const void *user, const char *node, const char *suffix, char *out, size_t size)
+{
+    const char *const prefix = user;
+    const int is_fusion = strncmp(node, "msff.", 5) == 0, is_decoder = strncmp(node, "decoder.", 8) == 0;
+    const int n = snprintf(out, size, "%s%s%s.%s", prefix, is_decoder ? "" : "bn.", is_fusion ? node + 5 : node, suffix);
+    return n > 0 && (size_t)n < size;
+}
+
+static ad_status read_rd(ad_student *s, const adi_safetensors *file)
+{
+    static const char *const prefixes[] = {"student.", "", "module.", "model."};
+    char name[64];
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+        snprintf(name, sizeof name, "%sbn.conv1.weight", prefixes[i]);
+        if (adi_st_find(file, name))
+            return adi_module_read(s->net, file, NULL, rd4ad_name, prefixes[i]);
+        snprintf(name, sizeof name, "%smsff.conv1.weight", prefixes[i]);
+        if (adi_st_find(file, name))
+            return adi_module_read(s->net, file, prefixes[i], NULL, NULL);
+    }
+    return adi_module_read(s->net, file, "student.", NULL, NULL);
+}
+
 static ad_status read_modules(ad_student *s, const adi_safetensors *file)
 {
     char prefix[16];
@@ -159,6 +186,8 @@ static ad_status read_modules(ad_student *s, const adi_safetensors *file)
         ADI_TRY(read_flow(s, file));
         return read_ast_student(s, file);
     }
+    if (s->options.kind == AD_STUDENT_MASKED_RD)
+        return read_rd(s, file);
     ADI_TRY(read_net(s, file));
     for (int32_t i = 1; adi_student_module(s, i); i++) {
         adi_student_prefix(s->options.kind, i, prefix, sizeof prefix);

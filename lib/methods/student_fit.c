@@ -17,6 +17,16 @@ ad_status adi_student_batch(int32_t images, double validation_share, int32_t wan
     return AD_OK;
 }
 
+ad_status adi_student_check_memory(size_t bytes, int32_t batch, int64_t side, uint64_t limit)
+{
+    if (bytes > limit)
+        return adi_fail(AD_ERR_OUT_OF_MEMORY,
+                        "training batches of %d images of %" PRId64 "x%" PRId64 " takes %zu bytes, memory_limit is %" PRIu64
+                        ": raise it or lower batch or size",
+                        batch, side, side, bytes, limit);
+    return AD_OK;
+}
+
 const int32_t *adi_student_unseen(const adi_fit_loop *loop, int32_t *out_count)
 {
     *out_count = loop->held_out_count ? loop->held_out_count : loop->train_count;
@@ -33,7 +43,12 @@ ad_status adi_student_merge(void *state, const void *other)
 /* Keys that a method's own options have too. */
 static const char *key_of_student(const char *key)
 {
-    return strcmp(key, "layers") == 0 ? "student.layers" : strcmp(key, "mode") == 0 ? "student.mode" : key;
+    static const char *const both[][2] = {
+        {"layers", "student.layers"}, {"mode", "student.mode"}, {"levels", "student.levels"}};
+    for (size_t i = 0; i < sizeof both / sizeof *both; i++)
+        if (strcmp(key, both[i][0]) == 0)
+            return both[i][1];
+    return key;
 }
 
 const char *adi_student_describe(const adi_student_training *t, int32_t index, char *value, size_t size,

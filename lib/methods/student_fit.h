@@ -10,6 +10,9 @@
  * AD_ERR_STATE where fewer than two images are left to train on. */
 ad_status adi_student_batch(int32_t images, double validation_share, int32_t wanted, int32_t *out_batch);
 
+/* Whether a training of batches of side x side pixels may hold so many bytes. */
+ad_status adi_student_check_memory(size_t bytes, int32_t batch, int64_t side, uint64_t limit);
+
 /* Those that were held out; where none were, those that were learned. */
 const int32_t *adi_student_unseen(const adi_fit_loop *loop, int32_t *out_count);
 

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-
 #define DEFAULT_LAYERS "layer1,layer2,layer3"
 #define DEFAULT_LAYER  "layer3"
 
@@ -16,7 +15,10 @@ static ad_status settle(ad_student *s, const ad_student_options *options)
     const adi_graph *g = s->teacher->network->graph;
     int32_t taps[ADI_MAX_LAYERS], count = 0;
     const int ast = options->kind == AD_STUDENT_AST, depth = ast && adi_ast_has_depth(options->mode);
+    const int rd = options->kind == AD_STUDENT_MASKED_RD;
     s->options = *options;
+    if (rd && !s->options.layers)
+        s->options.layers = DEFAULT_LAYERS;
     if (!s->options.layers)
         s->options.layers = adi_graph_hint(g, ast ? "ast.layers" : "stfpm.layers");
     if (!s->options.layers)
@@ -25,10 +27,16 @@ static ad_status settle(ad_student *s, const ad_student_options *options)
         s->options.unet_convs = s->options.unet_head == AD_UNET_HEAD_CONV1X1 ? 1 : 2;
     if (!s->options.flow_hidden) /* of MVTec AD and of MVTec 3D-AD, as published */
         s->options.flow_hidden = depth ? 64 : 1024;
+    s->options.levels = adi_level_bits(s->options.levels); /* one text for one network */
     if (s->options.alpha == 0.0)
         s->options.alpha = depth ? 1.9 : 3.0;
+    adi_rd_teacher teacher;
+    if (rd) /* rather than that a layer is missing */
+        ADI_TRY(adi_rd_teacher_of(g, &teacher));
     ADI_TRY(adi_layers_parse(g, s->options.layers, taps, &count));
     ADI_CHECK_ARG(!ast || count == 1, "%d layers, a student of kind ast takes one", count);
+    ADI_CHECK_ARG(!rd || strcmp(s->options.layers, DEFAULT_LAYERS) == 0,
+                  "a student of kind masked_rd takes the layers " DEFAULT_LAYERS ", not %s", s->options.layers);
     ADI_CHECK_ARG(count <= ADI_STUDENT_MAX_LAYERS, "%d layers, at most %d are possible", count,
                   ADI_STUDENT_MAX_LAYERS);
     for (int32_t i = 0; i < count; i++) {
@@ -58,7 +66,7 @@ adi_unet_options adi_student_unet_options(const ad_student *s, int32_t layer)
 /* A module of a text, which is freed, with all of its taps. */
 static ad_status module_of(const adi_allocator *a, char *text, adi_module **out_module)
 {
-    static const int32_t taps[2] = {0, 1};
+    static const int32_t taps[ADI_RD_LEVELS] = {0, 1, 2};
     adi_graph *graph = NULL;
     ad_status status = adi_graph_read(a, text, strlen(text), &graph);
     adi_free(a, text);
@@ -96,12 +104,29 @@ static ad_status make_ast(ad_student *s, int64_t values)
     return module_of(a, text, &s->net);
 }
 
+static ad_status make_rd(ad_student *s)
+{
+    const adi_allocator *a = &s->teacher->context->allocator;
+    const ad_student_options *o = &s->options;
+    char *text = NULL;
+    adi_rd_arch arch = {.concat = o->msff_out == AD_MSFF_CONCAT, .sru = o->sru, .cru = o->cru, .simam = o->simam,
+                        .fmm = o->fmm, .soft = o->gate == AD_GATE_SOFT, .joint = o->cru_softmax == AD_CRU_SOFTMAX_JOINT,
+                        .gn_groups = o->gn_groups, .align = o->fmm_align,
+                        .levels = o->levels,
+                        .eval_mask = o->eval_mask == AD_EVAL_MASK_SEEDED, .mask_rate = o->mask_rate};
+    ADI_TRY(adi_rd_teacher_of(s->teacher->network->graph, &arch.teacher));
+    ADI_TRY(adi_rd_text(a, &arch, &text));
+    return module_of(a, text, &s->net);
+}
+
 static ad_status make_modules(ad_student *s, int64_t values)
 {
     const adi_graph *teacher = s->teacher->network->graph;
     adi_graph *graph = NULL;
     if (s->options.kind == AD_STUDENT_AST)
         return make_ast(s, values);
+    if (s->options.kind == AD_STUDENT_MASKED_RD)
+        return make_rd(s);
     ADI_TRY(adi_graph_read(&s->teacher->context->allocator, teacher->text, strlen(teacher->text), &graph));
     ADI_TRY(adi_module_create(graph, s->taps, s->tap_count, &s->net));
     for (int32_t i = 0; s->options.kind == AD_STUDENT_STFPM_UNET && i < s->tap_count; i++)

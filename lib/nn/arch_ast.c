@@ -14,44 +14,10 @@
  * ..., conv2. */
 #include "nn/arch_ast.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-typedef struct writer {
-    const adi_allocator *allocator;
-    char *text;
-    size_t capacity, used;
-    ad_status status;
-} writer;
-
-__attribute__((format(printf, 2, 3))) static void put(writer *w, const char *format, ...)
-{
-    char line[512];
-    va_list args;
-    va_start(args, format);
-    const size_t n = (size_t)vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    if (w->status != AD_OK)
-        return;
-    char *text = adi_grow(w->allocator, w->text, &w->capacity, w->used + n + 1, 1);
-    if (!text) {
-        w->status = adi_fail_memory();
-        return;
-    }
-    w->text = text;
-    memcpy(w->text + w->used, line, n + 1);
-    w->used += n;
-}
-
-static ad_status finish(writer *w, char **out_text)
-{
-    if (w->status == AD_OK)
-        *out_text = w->text;
-    else
-        adi_free(w->allocator, w->text);
-    return w->status;
-}
+#include "nn/text_writer.h"
 
 static ad_status check(const adi_ast_arch *a)
 {
@@ -87,84 +53,84 @@ int64_t adi_ast_weights(const adi_ast_arch *a)
 }
 
 /* The network r1 or r2 of a block, which reads `from` and the encoding c and gives `out` channels. */
-static void put_subnet(writer *w, const adi_ast_arch *a, int32_t block, int32_t which, const char *from, int32_t out)
+static void put_subnet(adi_text_writer *w, const adi_ast_arch *a, int32_t block, int32_t which, const char *from, int32_t out)
 {
     char r[40];
     const int32_t kernel = kernel_of(block);
     snprintf(r, sizeof r, "coupling.%d.r%d", block, which);
-    put(w, "concat %s.in <- %s c\n", r, from);
-    put(w, "pad2d %s.pad1 <- %s.in : pad=%d\n", r, r, kernel / 2);
-    put(w, "conv2d %s.conv1 <- %s.pad1 : out=%d kernel=%d bias=1\n", r, r, a->flow_hidden, kernel);
-    put(w, "relu %s.relu <- %s.conv1\n", r, r);
-    put(w, "pad2d %s.pad2 <- %s.relu : pad=%d\n", r, r, kernel / 2);
-    put(w, "conv2d %s.conv2 <- %s.pad2 : out=%d kernel=%d bias=1\n", r, r, out, kernel);
-    put(w, "gain %s <- %s.conv2\n", r, r);
+    adi_text_put(w, "concat %s.in <- %s c\n", r, from);
+    adi_text_put(w, "pad2d %s.pad1 <- %s.in : pad=%d\n", r, r, kernel / 2);
+    adi_text_put(w, "conv2d %s.conv1 <- %s.pad1 : out=%d kernel=%d bias=1\n", r, r, a->flow_hidden, kernel);
+    adi_text_put(w, "relu %s.relu <- %s.conv1\n", r, r);
+    adi_text_put(w, "pad2d %s.pad2 <- %s.relu : pad=%d\n", r, r, kernel / 2);
+    adi_text_put(w, "conv2d %s.conv2 <- %s.pad2 : out=%d kernel=%d bias=1\n", r, r, out, kernel);
+    adi_text_put(w, "gain %s <- %s.conv2\n", r, r);
 }
 
 ad_status adi_ast_flow_text(const adi_allocator *allocator, const adi_ast_arch *a, char **out_text)
 {
     ADI_TRY(check(a));
-    writer w = {.allocator = allocator};
+    adi_text_writer w = {.allocator = allocator};
     const int32_t n1 = a->channels / 2, n2 = a->channels - n1;
     char from[40] = "x", sum[40] = "", part[40];
-    put(&w, "network ast_flow\ninput x : channels=%d\nposenc2d c <- x : out=%d\n", a->channels, a->positions);
+    adi_text_put(&w, "network ast_flow\ninput x : channels=%d\nposenc2d c <- x : out=%d\n", a->channels, a->positions);
     for (int32_t i = 0; i < a->flow_blocks; i++) {
-        put(&w, "permute permute.%d <- %s : seed=%d\n", i, from, i);
-        put(&w, "slice coupling.%d.x1 <- permute.%d : out=%d\n", i, i, n1);
-        put(&w, "slice coupling.%d.x2 <- permute.%d : from=%d out=%d\n", i, i, n1, n2);
+        adi_text_put(&w, "permute permute.%d <- %s : seed=%d\n", i, from, i);
+        adi_text_put(&w, "slice coupling.%d.x1 <- permute.%d : out=%d\n", i, i, n1);
+        adi_text_put(&w, "slice coupling.%d.x2 <- permute.%d : from=%d out=%d\n", i, i, n1, n2);
         snprintf(part, sizeof part, "coupling.%d.x2", i);
         put_subnet(&w, a, i, 2, part, 2 * n1);
-        put(&w, "coupling coupling.%d.y1 <- coupling.%d.x1 coupling.%d.r2 : alpha=%.17g\n", i, i, i, a->alpha);
+        adi_text_put(&w, "coupling coupling.%d.y1 <- coupling.%d.x1 coupling.%d.r2 : alpha=%.17g\n", i, i, i, a->alpha);
         snprintf(part, sizeof part, "coupling.%d.y1", i);
         put_subnet(&w, a, i, 1, part, 2 * n2);
-        put(&w, "coupling coupling.%d.y2 <- coupling.%d.x2 coupling.%d.r1 : alpha=%.17g\n", i, i, i, a->alpha);
-        put(&w, "concat coupling.%d.y <- coupling.%d.y1 coupling.%d.y2\n", i, i, i);
+        adi_text_put(&w, "coupling coupling.%d.y2 <- coupling.%d.x2 coupling.%d.r1 : alpha=%.17g\n", i, i, i, a->alpha);
+        adi_text_put(&w, "concat coupling.%d.y <- coupling.%d.y1 coupling.%d.y2\n", i, i, i);
         snprintf(from, sizeof from, "coupling.%d", i);
-        put(&w, "clamp %s <- %s.y : limit=1e6\n", from, from);
+        adi_text_put(&w, "clamp %s <- %s.y : limit=1e6\n", from, from);
         for (int32_t j = 2; j >= 1; j--) {
-            put(&w, "logdet coupling.%d.logdet%d <- coupling.%d.r%d : alpha=%.17g\n", i, j, i, j, a->alpha);
+            adi_text_put(&w, "logdet coupling.%d.logdet%d <- coupling.%d.r%d : alpha=%.17g\n", i, j, i, j, a->alpha);
             snprintf(part, sizeof part, "coupling.%d.logdet%d", i, j);
             if (*sum)
-                put(&w, "add coupling.%d.sum%d <- %s %s\n", i, j, sum, part);
+                adi_text_put(&w, "add coupling.%d.sum%d <- %s %s\n", i, j, sum, part);
             snprintf(sum, sizeof sum, "coupling.%d.%s%d", i, *sum ? "sum" : "logdet", j);
         }
     }
-    put(&w, "tap z <- %s\ntap logdet <- %s\n", from, sum);
-    return finish(&w, out_text);
+    adi_text_put(&w, "tap z <- %s\ntap logdet <- %s\n", from, sum);
+    return adi_text_finish(&w, out_text);
 }
 
 ad_status adi_ast_inverse_text(const adi_allocator *allocator, const adi_ast_arch *a, char **out_text)
 {
     ADI_TRY(check(a));
-    writer w = {.allocator = allocator};
+    adi_text_writer w = {.allocator = allocator};
     const int32_t n1 = a->channels / 2, n2 = a->channels - n1;
     char from[40] = "z", part[40];
-    put(&w, "network ast_flow_inverse\ninput z : channels=%d\nposenc2d c <- z : out=%d\n", a->channels, a->positions);
+    adi_text_put(&w, "network ast_flow_inverse\ninput z : channels=%d\nposenc2d c <- z : out=%d\n", a->channels, a->positions);
     for (int32_t i = a->flow_blocks - 1; i >= 0; i--) {
-        put(&w, "slice coupling.%d.y1 <- %s : out=%d\n", i, from, n1);
-        put(&w, "slice coupling.%d.y2 <- %s : from=%d out=%d\n", i, from, n1, n2);
+        adi_text_put(&w, "slice coupling.%d.y1 <- %s : out=%d\n", i, from, n1);
+        adi_text_put(&w, "slice coupling.%d.y2 <- %s : from=%d out=%d\n", i, from, n1, n2);
         snprintf(part, sizeof part, "coupling.%d.y1", i);
         put_subnet(&w, a, i, 1, part, 2 * n2);
-        put(&w, "coupling coupling.%d.x2 <- coupling.%d.y2 coupling.%d.r1 : alpha=%.17g inverse=1\n", i, i, i, a->alpha);
+        adi_text_put(&w, "coupling coupling.%d.x2 <- coupling.%d.y2 coupling.%d.r1 : alpha=%.17g inverse=1\n", i, i, i, a->alpha);
         snprintf(part, sizeof part, "coupling.%d.x2", i);
         put_subnet(&w, a, i, 2, part, 2 * n1);
-        put(&w, "coupling coupling.%d.x1 <- coupling.%d.y1 coupling.%d.r2 : alpha=%.17g inverse=1\n", i, i, i, a->alpha);
-        put(&w, "concat coupling.%d <- coupling.%d.x1 coupling.%d.x2\n", i, i, i);
-        put(&w, "permute permute.%d <- coupling.%d : seed=%d inverse=1\n", i, i, i);
+        adi_text_put(&w, "coupling coupling.%d.x1 <- coupling.%d.y1 coupling.%d.r2 : alpha=%.17g inverse=1\n", i, i, i, a->alpha);
+        adi_text_put(&w, "concat coupling.%d <- coupling.%d.x1 coupling.%d.x2\n", i, i, i);
+        adi_text_put(&w, "permute permute.%d <- coupling.%d : seed=%d inverse=1\n", i, i, i);
         snprintf(from, sizeof from, "permute.%d", i);
     }
-    put(&w, "tap x <- %s\n", from);
-    return finish(&w, out_text);
+    adi_text_put(&w, "tap x <- %s\n", from);
+    return adi_text_finish(&w, out_text);
 }
 
 ad_status adi_ast_student_text(const adi_allocator *allocator, const adi_ast_arch *a, char **out_text)
 {
     ADI_TRY(check(a));
-    writer w = {.allocator = allocator};
+    adi_text_writer w = {.allocator = allocator};
     char from[40] = "act";
-    put(&w, "network ast_student\ninput x : channels=%d\nposenc2d c <- x : out=%d\nconcat cx <- c x\n", a->channels,
+    adi_text_put(&w, "network ast_student\ninput x : channels=%d\nposenc2d c <- x : out=%d\nconcat cx <- c x\n", a->channels,
         a->positions);
-    put(&w, "conv2d conv1 <- cx : out=%d kernel=3 pad=1 bias=1\nleaky_relu act <- conv1 : slope=%.17g\n",
+    adi_text_put(&w, "conv2d conv1 <- cx : out=%d kernel=3 pad=1 bias=1\nleaky_relu act <- conv1 : slope=%.17g\n",
         a->student_hidden, a->slope);
     for (int32_t i = 0; i < a->student_blocks; i++) {
         for (int32_t j = 1; j <= 2; j++) {
@@ -173,13 +139,13 @@ ad_status adi_ast_student_text(const adi_allocator *allocator, const adi_ast_arc
                 memcpy(before, from, sizeof from);
             else
                 snprintf(before, sizeof before, "res.%d.act1", i);
-            put(&w, "conv2d res.%d.l%d <- %s : out=%d kernel=3 pad=1 bias=1\n", i, j, before, a->student_hidden);
-            put(&w, "batchnorm res.%d.bn%d <- res.%d.l%d\n", i, j, i, j);
-            put(&w, "leaky_relu res.%d.act%d <- res.%d.bn%d : slope=%.17g\n", i, j, i, j, a->slope);
+            adi_text_put(&w, "conv2d res.%d.l%d <- %s : out=%d kernel=3 pad=1 bias=1\n", i, j, before, a->student_hidden);
+            adi_text_put(&w, "batchnorm res.%d.bn%d <- res.%d.l%d\n", i, j, i, j);
+            adi_text_put(&w, "leaky_relu res.%d.act%d <- res.%d.bn%d : slope=%.17g\n", i, j, i, j, a->slope);
         }
-        put(&w, "add res.%d <- %s res.%d.act2\n", i, from, i);
+        adi_text_put(&w, "add res.%d <- %s res.%d.act2\n", i, from, i);
         snprintf(from, sizeof from, "res.%d", i);
     }
-    put(&w, "conv2d conv2 <- %s : out=%d kernel=3 pad=1 bias=1\ntap z <- conv2\n", from, a->channels);
-    return finish(&w, out_text);
+    adi_text_put(&w, "conv2d conv2 <- %s : out=%d kernel=3 pad=1 bias=1\ntap z <- conv2\n", from, a->channels);
+    return adi_text_finish(&w, out_text);
 }

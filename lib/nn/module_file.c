@@ -11,6 +11,19 @@ static int32_t plain_name(const void *user, const char *node, const char *suffix
     return n > 0 && (size_t)n < size;
 }
 
+/* Of how many others no tensor is there either: none or one is a slip, many are another network. */
+static int32_t missing_params(const adi_module *m, const adi_safetensors *file, adi_module_namer namer, const void *user)
+{
+    int32_t missing = 0;
+    for (int32_t i = 0; i < m->param_count; i++) {
+        const adi_node *node = &m->graph->nodes[m->params[i].node];
+        char name[ADI_ST_MAX_NAME + 1];
+        missing += !namer(user, node->name, node->op->param[m->params[i].index].suffix, name, sizeof name)
+                   || !adi_st_find(file, name);
+    }
+    return missing;
+}
+
 static ad_status read_param(const adi_module *m, const adi_module_param *p, const adi_safetensors *file,
                             adi_module_namer namer, const void *user, float *buffer, float *values)
 {
@@ -23,8 +36,9 @@ static ad_status read_param(const adi_module *m, const adi_module_param *p, cons
         return AD_OK;
     }
     if (!t)
-        return adi_fail(AD_ERR_MISMATCH, "%s holds no tensor for '%s.%s' of the student's %s",
-                        adi_st_what(file), node->name, suffix, m->graph->name);
+        return adi_fail(AD_ERR_MISMATCH, "%s holds no tensor for '%s.%s' of the student's %s: of its %d parameters %d are missing",
+                        adi_st_what(file), node->name, suffix, m->graph->name, m->param_count,
+                        missing_params(m, file, namer, user));
     char who[ADI_GRAPH_MAX_NAME + 32];
     snprintf(who, sizeof who, "the student's %s", m->graph->name);
     if (node->op != &adi_op_gain || t->count != 1) /* one number, with a dimension or without */

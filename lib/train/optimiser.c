@@ -47,7 +47,7 @@ ad_status adi_optimiser_step(adi_optimiser *o, const adi_kernels *kernels, int32
     const int64_t n = (int64_t)o->count;
     ad_status status;
     if (p->kind == AD_OPTIMIZER_ADAM) {
-        const adi_adam adam = {p->lr, 0.9, 0.999, 1e-8, p->weight_decay, grad_scale, o->steps + 1};
+        const adi_adam adam = {p->lr, p->beta1, p->beta2, 1e-8, p->weight_decay, grad_scale, o->steps + 1};
         status = kernels->adam_step(&ex, values, o->state[0], o->state[1], gradients, &adam, n);
     } else {
         const adi_sgd sgd = {p->lr, p->momentum, p->weight_decay, grad_scale, o->steps == 0, 0};

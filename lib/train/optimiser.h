@@ -9,7 +9,8 @@
 typedef struct adi_optimiser_options {
     int32_t kind; /* ad_optimizer */
     int32_t unused;
-    double lr, momentum, weight_decay; /* momentum: SGD's; Adam has betas 0.9 and 0.999, eps 1e-8 */
+    double lr, momentum, weight_decay; /* momentum: SGD's */
+    double beta1, beta2;               /* Adam's, whose eps is 1e-8 */
 } adi_optimiser_options;
 
 typedef struct adi_optimiser {

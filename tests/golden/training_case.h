@@ -18,7 +18,7 @@ typedef struct training_case {
     ad_backbone *teacher;
     ad_student *student;
     adi_stfpm_config config;
-    adi_stfpm_data data;
+    adi_student_data data;
     adi_extractor *extractor;
     adi_workspace *workspace;
     adi_stfpm_training *training;
@@ -103,7 +103,7 @@ static inline void training_add_images(training_case *c, int32_t count)
             shapes[l] = *adi_extractor_shape(c->extractor, l);
         }
         training_ok(
-            adi_stfpm_data_add(&c->data, c->workspace->rgb, layers, shapes, c->config.tap_count));
+            adi_student_data_add(&c->data, c->workspace->rgb, layers, shapes, c->config.tap_count));
     }
     free(rgb);
 }
@@ -174,7 +174,7 @@ static inline void training_begin(training_case *c)
 static inline void training_close(training_case *c)
 {
     adi_stfpm_training_destroy(c->training);
-    adi_stfpm_data_free(&c->data);
+    adi_student_data_free(&c->data);
     adi_extractor_give_back(c->extractor, c->workspace);
     adi_extractor_destroy(c->extractor);
     ad_student_destroy(c->student);

@@ -10,19 +10,24 @@
 
 enum { INPUT = 32, FEW = 8 }; /* side of the network's input; images of most fits */
 
-/* method_case's fixture, with the tiny ResNet in place of the tiny network. */
-static inline int set_up_resnet(void **state)
+/* method_case's fixture, with another network in place of the tiny one. */
+static inline int set_up_network(void **state, const char *text)
 {
     if (set_up(state))
         return 1;
     fixture *f = *state;
-    st_memory m = mini_weights(mini_resnet);
+    st_memory m = mini_weights(text);
     ad_backbone_destroy(f->net);
     f->net = NULL;
-    const ad_status status = mini_open(f->context, mini_resnet, &m, &f->net);
+    const ad_status status = mini_open(f->context, text, &m, &f->net);
     put_file(f->weights, m.bytes, m.size);
     st_memory_free(&m);
     return status != AD_OK;
+}
+
+static inline int set_up_resnet(void **state)
+{
+    return set_up_network(state, mini_resnet);
 }
 
 /* What a training tells, and when to stop it. */
@@ -85,13 +90,18 @@ static inline void forget(void)
     unlink(checkpoint);
 }
 
-static inline int set_up_folder(void **state)
+static inline int make_folder(void)
 {
     char *path = tiny_fast_path("training");
     snprintf(folder, sizeof folder, "%s", path);
     snprintf(checkpoint, sizeof checkpoint, "%s/checkpoint.safetensors", folder);
     free(path);
-    return mkdir(folder, 0700) || set_up_resnet(state);
+    return mkdir(folder, 0700);
+}
+
+static inline int set_up_folder(void **state)
+{
+    return make_folder() || set_up_resnet(state);
 }
 
 static inline int tear_down_folder(void **state)
@@ -169,6 +179,52 @@ static inline void interrupted(const fixture *f, const student_method *m, int32_
     }
     ad_scorer_destroy(whole);
     ad_student_destroy(want);
+}
+
+/* ---- Checkpoints of others ---- */
+
+/* One of a training that was cancelled behind so many batches. */
+static inline void checkpoint_for(const fixture *f, const student_method *m, int32_t kind, const char *settings, int batches)
+{
+    ad_student *s = m->student(f->net, kind, 3);
+    ad_fitter *fit = m->fitter(s, settings);
+    ad_scorer *scorer = NULL;
+    listener l;
+    const ad_fit_options o = listen(&l, s, folder);
+    forget();
+    l.cancel_batch = batches;
+    l.cancel_step = 1;
+    add_range(fit, 0, FEW);
+    refused(ad_fit(fit, NULL, &o, &scorer), AD_ERR_CANCELLED, "");
+    assert_int_equal(l.batches, batches);
+    free(l.values);
+    ad_fitter_destroy(fit);
+    ad_student_destroy(s);
+}
+
+/* It in a training of `count` images from `first` on: refused, the student stays as it was. */
+static inline void resume_from(const fixture *f, const student_method *m, int32_t kind, const char *settings, int64_t first,
+                               int64_t count, ad_status want, const char *part)
+{
+    ad_student *s = m->student(f->net, kind, 3), *untouched = m->student(f->net, kind, 3);
+    ad_fitter *fit = m->fitter(s, settings);
+    ad_scorer *scorer = NULL;
+    listener l;
+    const ad_fit_options o = listen(&l, s, folder);
+    add_range(fit, first, first + count);
+    const ad_status got = ad_fit(fit, NULL, &o, &scorer);
+    if (got != want)
+        fail_msg("'%s': %s, '%s'", settings, ad_status_name(got), got ? ad_last_error_message() : "");
+    refused(got, want, part);
+    if (want) {
+        assert_true(same_student(s, untouched));
+        assert_int_equal(l.batches, 0);
+    }
+    free(l.values);
+    ad_scorer_destroy(scorer);
+    ad_fitter_destroy(fit);
+    ad_student_destroy(untouched);
+    ad_student_destroy(s);
 }
 
 #endif

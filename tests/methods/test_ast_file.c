@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "ast_case.h"
+#include "scorer_changes.h"
 
 /* ---- What comes back ---- */
 
@@ -86,108 +87,15 @@ static void a_student_goes_on(void **state)
 static void every_flipped_bit_is_found(void **state)
 {
     const fixture *f = *state;
-    ad_scorer *scorer = ast_scorer(f->net, AD_AST_RGB, "epochs=1"), *loaded = NULL;
-    size_t size;
-    assert_int_equal(ad_scorer_save(scorer, f->file, NULL), AD_OK);
+    ad_scorer *scorer = ast_scorer(f->net, AD_AST_RGB, "epochs=1");
+    check_flipped_bits(f, scorer, 1021);
     ad_scorer_destroy(scorer);
-    uint8_t *bytes = file_bytes(f->file, &size);
-    for (size_t bit = 0; bit < 8 * size; bit += 1021) {
-        bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
-        if (adi_scorer_load_bytes(f->context, bytes, size, f->weights, &loaded) == AD_OK)
-            fail_msg("bit %zu flipped, and the scorer loads", bit);
-        assert_null(loaded);
-        bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
-    }
-    assert_int_equal(adi_scorer_load_bytes(f->context, bytes, size, f->weights, &loaded), AD_OK);
-    ad_scorer_destroy(loaded);
-    free(bytes);
 }
 
 /* ---- Files that are sound as files and wrong as scorers ---- */
 
-typedef struct change {
-    ad_status status;
-    const char *sentence;
-    const char *key, *from, *to; /* of metadata; from NULL: the whole value; to NULL: the entry is left out */
-    const char *tensor;          /* or of a tensor: */
-    int64_t index;               /* element to overwrite; -1: leave the tensor out */
-    float number;
-} change;
-
-static void changed(char *out, size_t size, const char *value, const change *c)
-{
-    const char *at = c->from ? strstr(value, c->from) : value;
-    if (!at)
-        fail_msg("'%s' is not in %s", c->from, c->key);
-    snprintf(out, size, "%.*s%s%s", (int)(at - value), value, c->to, c->from ? at + strlen(c->from) : "");
-}
-
-/* The file again through the library's own writer, so that its checksums are right. */
-static void rewrite(const fixture *f, const char *path, const change *c)
-{
-    adi_safetensors *file = NULL;
-    adi_st_writer *w = NULL;
-    const char *key, *value;
-    static char text[16384];
-    assert_int_equal(adi_st_open(&adi_default_allocator, f->file, &file), AD_OK);
-    assert_int_equal(adi_st_writer_create(&adi_default_allocator, &w), AD_OK);
-    for (size_t i = 0; adi_st_meta_at(file, i, &key, &value); i++) {
-        const int mine = c->key && strcmp(key, c->key) == 0;
-        if (strncmp(key, "adfeat.crc32", 12) == 0 || (mine && !c->to))
-            continue;
-        if (mine)
-            changed(text, sizeof text, value, c);
-        assert_int_equal(adi_st_writer_meta(w, key, mine ? text : value), AD_OK);
-    }
-    float *copy = NULL;
-    for (int32_t i = 0; i < adi_st_count(file); i++) {
-        const adi_st_tensor *t = adi_st_at(file, i);
-        const int mine = c->tensor && strcmp(c->tensor, t->name) == 0;
-        if (mine && c->index >= 0) {
-            copy = malloc((size_t)t->count * sizeof *copy);
-            memcpy(copy, t->data, (size_t)t->count * sizeof *copy);
-            copy[c->index] = c->number;
-        }
-        if (!mine || c->index >= 0)
-            assert_int_equal(adi_st_writer_tensor(w, t->name, t->dtype, t->ndim, t->shape, mine ? (void *)copy : t->data),
-                             AD_OK);
-    }
-    assert_true(!c->tensor || copy || c->index < 0);
-    assert_int_equal(adi_st_writer_save(w, path), AD_OK);
-    adi_st_writer_destroy(w);
-    free(copy);
-    adi_st_close(file);
-}
-
-static void check_changes(const fixture *f, int32_t mode, const char *settings, const change *changes, size_t count)
-{
-    ad_scorer *scorer = ast_scorer(f->net, mode, settings), *loaded = NULL;
-    char *path = tiny_path("broken");
-    const change nothing = {0};
-    assert_int_equal(ad_scorer_save(scorer, f->file, NULL), AD_OK);
-    rewrite(f, path, &nothing);
-    if (ad_scorer_load_onto(f->net, path, &loaded) != AD_OK)
-        fail_msg("%s", ad_last_error_message());
-    check_same(scorer, loaded, 0.0);
-    ad_scorer_destroy(loaded);
-    loaded = NULL;
-    for (size_t i = 0; i < count; i++) {
-        rewrite(f, path, &changes[i]);
-        const ad_status status = ad_scorer_load_onto(f->net, path, &loaded);
-        if (status == AD_OK)
-            fail_msg("change %zu is taken: '%s'", i, changes[i].sentence);
-        says(status, changes[i].status, changes[i].sentence);
-        assert_null(loaded);
-    }
-    unlink(path);
-    free(path);
-    ad_scorer_destroy(scorer);
-}
-
 static void broken_files(void **state)
 {
-#define META(status, sentence, key, from, to) {status, sentence, key, from, to, NULL, 0, 0}
-#define DATA(status, sentence, tensor, index, number) {status, sentence, NULL, NULL, NULL, tensor, index, number}
     static const change rgb[] = {
         DATA(AD_ERR_FORMAT, "permute 'permute.0': channel 2 is there twice", "flow.permute.0.index", 0, 2.0f), /* of 5 2 1 .. */
         DATA(AD_ERR_FORMAT, "permute 'permute.1': entry 2 is 0.5, 0 to 5 is possible", "flow.permute.1.index", 2, 0.5f),
@@ -234,10 +142,13 @@ static void broken_files(void **state)
         META(AD_ERR_FORMAT, "is not for depth, which is taken whole", "adfeat.option.crop", NULL, "30"),
         META(AD_ERR_FORMAT, "has no 'adfeat.option.depth_fill'", "adfeat.option.depth_fill", NULL, NULL),
     };
-#undef META
-#undef DATA
-    check_changes(*state, AD_AST_RGB, "epochs=1", rgb, sizeof rgb / sizeof *rgb);
-    check_changes(*state, AD_AST_COMBI, "epochs=1 mask=none", combi, sizeof combi / sizeof *combi);
+    const fixture *f = *state;
+    ad_scorer *scorer = ast_scorer(f->net, AD_AST_RGB, "epochs=1");
+    check_changes(f, scorer, rgb, sizeof rgb / sizeof *rgb);
+    ad_scorer_destroy(scorer);
+    scorer = ast_scorer(f->net, AD_AST_COMBI, "epochs=1 mask=none");
+    check_changes(f, scorer, combi, sizeof combi / sizeof *combi);
+    ad_scorer_destroy(scorer);
 }
 
 int main(void)

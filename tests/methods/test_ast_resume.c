@@ -53,69 +53,27 @@ static void refused_while_cancelled(void **state)
 
 /* ---- Checkpoints of others ---- */
 
-static void checkpoint_for(const fixture *f, int32_t mode, const char *settings, int batches)
-{
-    ad_student *s = ast_student(f->net, mode, 3);
-    ad_fitter *fit = ast_fitter(s, settings);
-    ad_scorer *scorer = NULL;
-    listener l;
-    const ad_fit_options o = listen(&l, s, folder);
-    forget();
-    l.cancel_batch = batches;
-    l.cancel_step = 1;
-    add_range(fit, 0, FEW);
-    refused(ad_fit(fit, NULL, &o, &scorer), AD_ERR_CANCELLED, "");
-    assert_int_equal(l.batches, batches);
-    free(l.values);
-    ad_fitter_destroy(fit);
-    ad_student_destroy(s);
-}
-
-static void resume_from(const fixture *f, int32_t mode, const char *settings, int64_t first, int64_t count, ad_status want,
-                        const char *part)
-{
-    ad_student *s = ast_student(f->net, mode, 3), *untouched = ast_student(f->net, mode, 3);
-    ad_fitter *fit = ast_fitter(s, settings);
-    ad_scorer *scorer = NULL;
-    listener l;
-    const ad_fit_options o = listen(&l, s, folder);
-    add_range(fit, first, first + count);
-    const ad_status got = ad_fit(fit, NULL, &o, &scorer);
-    if (got != want)
-        fail_msg("'%s': %s, '%s'", settings, ad_status_name(got), got ? ad_last_error_message() : "");
-    refused(got, want, part);
-    if (want) {
-        assert_true(same_student(s, untouched));
-        assert_int_equal(l.batches, 0);
-    }
-    free(l.values);
-    ad_scorer_destroy(scorer);
-    ad_fitter_destroy(fit);
-    ad_student_destroy(untouched);
-    ad_student_destroy(s);
-}
-
 static void checkpoints_of_others(void **state)
 {
     const fixture *f = *state;
     for (int batches = 2; batches <= 8; batches += 6) { /* of six for the teacher, six for the student */
-        checkpoint_for(f, AD_AST_COMBI, "", batches);
-        resume_from(f, AD_AST_COMBI, "teacher_epochs=3", 0, FEW, AD_ERR_MISMATCH,
+        checkpoint_for(f, &ast, AD_AST_COMBI, "", batches);
+        resume_from(f, &ast, AD_AST_COMBI, "teacher_epochs=3", 0, FEW, AD_ERR_MISMATCH,
                     "teacher_epochs is 2 in the checkpoint and 3 now");
-        resume_from(f, AD_AST_COMBI, "lr=0.002", 0, FEW, AD_ERR_MISMATCH, "lr is 0.001 in the checkpoint and 0.002 now");
-        resume_from(f, AD_AST_COMBI, "", 1, FEW, AD_ERR_MISMATCH, "features is ");
-        resume_from(f, AD_AST_COMBI, "depth_fill=2 size=40", 0, FEW, AD_ERR_MISMATCH, "features is ");
-        resume_from(f, AD_AST_COMBI, "mask=soft", 0, FEW, AD_ERR_MISMATCH, "features is ");
-        resume_from(f, AD_AST_COMBI, "", 0, FEW + 1, AD_ERR_MISMATCH, "image_count is 8 in the checkpoint and 9 now");
-        resume_from(f, AD_AST_COMBI, "mask_norm=all", 0, FEW, AD_ERR_MISMATCH, "mask_norm is foreground in the checkpoint");
-        resume_from(f, AD_AST_RGB, "", 0, FEW, AD_ERR_MISMATCH, "student.mode is combi in the checkpoint and rgb now");
-        resume_from(f, AD_AST_COMBI,
+        resume_from(f, &ast, AD_AST_COMBI, "lr=0.002", 0, FEW, AD_ERR_MISMATCH, "lr is 0.001 in the checkpoint and 0.002 now");
+        resume_from(f, &ast, AD_AST_COMBI, "", 1, FEW, AD_ERR_MISMATCH, "features is ");
+        resume_from(f, &ast, AD_AST_COMBI, "depth_fill=2 size=40", 0, FEW, AD_ERR_MISMATCH, "features is ");
+        resume_from(f, &ast, AD_AST_COMBI, "mask=soft", 0, FEW, AD_ERR_MISMATCH, "features is ");
+        resume_from(f, &ast, AD_AST_COMBI, "", 0, FEW + 1, AD_ERR_MISMATCH, "image_count is 8 in the checkpoint and 9 now");
+        resume_from(f, &ast, AD_AST_COMBI, "mask_norm=all", 0, FEW, AD_ERR_MISMATCH, "mask_norm is foreground in the checkpoint");
+        resume_from(f, &ast, AD_AST_RGB, "", 0, FEW, AD_ERR_MISMATCH, "student.mode is combi in the checkpoint and rgb now");
+        resume_from(f, &ast, AD_AST_COMBI,
                     "student_epochs=4 score=teacher aggregate=mean mask_twice=1 max_after_upsample=1 feature_cache=200000 "
                     "memory_limit=100000000",
                     0, FEW, AD_OK, "");
     }
     put_file(checkpoint, "no checkpoint", 13);
-    resume_from(f, AD_AST_RGB, "", 0, FEW, AD_ERR_FORMAT, checkpoint);
+    resume_from(f, &ast, AD_AST_RGB, "", 0, FEW, AD_ERR_FORMAT, checkpoint);
     forget();
 }
 

@@ -98,62 +98,24 @@ static void refused_while_cancelled(void **state)
 
 /* ---- Checkpoints of others ---- */
 
-static void checkpoint_for(const fixture *f, int32_t kind, const char *settings)
-{
-    ad_student *s = mini_student(f->net, kind, 3);
-    ad_fitter *fit = mini_fitter(s, settings);
-    ad_scorer *scorer = NULL;
-    listener l;
-    const ad_fit_options o = listen(&l, s, folder);
-    forget();
-    l.cancel_at = 40;
-    add_range(fit, 0, FEW);
-    refused(ad_fit(fit, NULL, &o, &scorer), AD_ERR_CANCELLED, "");
-    free(l.values);
-    ad_fitter_destroy(fit);
-    ad_student_destroy(s);
-}
-
-static void resume_from(const fixture *f, int32_t kind, const char *settings, int64_t first, int64_t count,
-                        ad_status want, const char *part)
-{
-    ad_student *s = mini_student(f->net, kind, 3), *untouched = mini_student(f->net, kind, 3);
-    ad_fitter *fit = mini_fitter(s, settings);
-    ad_scorer *scorer = NULL;
-    listener l;
-    const ad_fit_options o = listen(&l, s, folder);
-    add_range(fit, first, first + count);
-    const ad_status got = ad_fit(fit, NULL, &o, &scorer);
-    refused(got, want, part);
-    if (want) {
-        assert_true(same_student(s, untouched));
-        assert_int_equal(l.batches, 0);
-    }
-    free(l.values);
-    ad_scorer_destroy(scorer);
-    ad_fitter_destroy(fit);
-    ad_student_destroy(untouched);
-    ad_student_destroy(s);
-}
-
 static void checkpoints_of_others(void **state)
 {
     const fixture *f = *state;
-    checkpoint_for(f, 0, "");
-    resume_from(f, 0, "lr=0.3", 0, FEW, AD_ERR_MISMATCH, "lr is 0.4 in the checkpoint and 0.3 now");
-    resume_from(f, 0, "seed=1", 0, FEW, AD_ERR_MISMATCH, "seed is 0 in the checkpoint and 1 now");
-    resume_from(f, 0, "", 1, FEW, AD_ERR_MISMATCH, "images is ");
-    resume_from(f, 0, "", 0, FEW + 1, AD_ERR_MISMATCH, "image_count is 8 in the checkpoint and 9 now");
-    resume_from(f, 0, "layer_weights=1,1,0.5", 0, FEW, AD_ERR_MISMATCH, "layer_weights is 1,1,1 in the");
-    resume_from(f, 1, "", 0, FEW, AD_ERR_MISMATCH, "kind is stfpm in the checkpoint and stfpm_unet now");
-    resume_from(f, 0, "size=40", 0, FEW, AD_ERR_MISMATCH, "images is ");
-    resume_from(f, 0, "epochs=7 patience=5 feature_cache=0 memory_limit=100000000", 0, FEW, AD_OK, "");
-    checkpoint_for(f, 1, "");
-    resume_from(f, 0, "", 0, FEW, AD_ERR_MISMATCH, "kind is stfpm_unet in the checkpoint and stfpm now");
-    resume_from(f, 1, "pretrain_epochs=2", 0, FEW, AD_ERR_MISMATCH, "pretrain_epochs is 1");
-    resume_from(f, 1, "", 0, FEW, AD_OK, "");
+    checkpoint_for(f, &stfpm, 0, "", 2);
+    resume_from(f, &stfpm, 0, "lr=0.3", 0, FEW, AD_ERR_MISMATCH, "lr is 0.4 in the checkpoint and 0.3 now");
+    resume_from(f, &stfpm, 0, "seed=1", 0, FEW, AD_ERR_MISMATCH, "seed is 0 in the checkpoint and 1 now");
+    resume_from(f, &stfpm, 0, "", 1, FEW, AD_ERR_MISMATCH, "images is ");
+    resume_from(f, &stfpm, 0, "", 0, FEW + 1, AD_ERR_MISMATCH, "image_count is 8 in the checkpoint and 9 now");
+    resume_from(f, &stfpm, 0, "layer_weights=1,1,0.5", 0, FEW, AD_ERR_MISMATCH, "layer_weights is 1,1,1 in the");
+    resume_from(f, &stfpm, 1, "", 0, FEW, AD_ERR_MISMATCH, "kind is stfpm in the checkpoint and stfpm_unet now");
+    resume_from(f, &stfpm, 0, "size=40", 0, FEW, AD_ERR_MISMATCH, "images is ");
+    resume_from(f, &stfpm, 0, "epochs=7 patience=5 feature_cache=0 memory_limit=100000000", 0, FEW, AD_OK, "");
+    checkpoint_for(f, &stfpm, 1, "", 2);
+    resume_from(f, &stfpm, 0, "", 0, FEW, AD_ERR_MISMATCH, "kind is stfpm_unet in the checkpoint and stfpm now");
+    resume_from(f, &stfpm, 1, "pretrain_epochs=2", 0, FEW, AD_ERR_MISMATCH, "pretrain_epochs is 1");
+    resume_from(f, &stfpm, 1, "", 0, FEW, AD_OK, "");
     put_file(checkpoint, "no checkpoint", 13);
-    resume_from(f, 0, "", 0, FEW, AD_ERR_FORMAT, checkpoint);
+    resume_from(f, &stfpm, 0, "", 0, FEW, AD_ERR_FORMAT, checkpoint);
     forget();
 }
 

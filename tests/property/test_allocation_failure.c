@@ -8,10 +8,11 @@
 
 #include "harness/fault_alloc.h"
 #include "harness/tiny.h"
+#include "harness/tiny_rd.h"
 
 #include <sys/stat.h>
 
-static char *weights, *file, *picture, *student_file, *folder;
+static char *weights, *resnet, *file, *picture, *student_file, *folder;
 
 typedef struct objects {
     ad_context *context;
@@ -107,12 +108,15 @@ static ad_status make_student(ad_backbone *net, const char *kind, ad_student **o
 {
     return strcmp(kind, "stfpm") == 0        ? tiny_student(net, AD_STUDENT_STFPM, out)
            : strcmp(kind, "stfpm_unet") == 0 ? tiny_student(net, AD_STUDENT_STFPM_UNET, out)
+           : strcmp(kind, "masked_rd") == 0  ? tiny_rd_student(net, kind, out)
                                              : tiny_ast_student(net, AD_AST_COMBI, out);
 }
 
 static ad_status make_student_fitter(ad_student *student, const char *kind, ad_fitter **out)
 {
-    return strcmp(kind, "ast") == 0 ? tiny_ast(student, "8", out) : tiny_stfpm(student, "8", out);
+    return strcmp(kind, "ast") == 0         ? tiny_ast(student, "8", out)
+           : strcmp(kind, "masked_rd") == 0 ? tiny_rd(student, out)
+                                            : tiny_stfpm(student, "8", out);
 }
 
 /* Frames are made once, which would be a third of all the time. */
@@ -145,7 +149,10 @@ static ad_status run_student(objects *o, fault_alloc *faults, const char *kind)
     ad_image view;
     prepared(frames, 3, &view);
     TRY(make_context(faults, &o->context));
-    TRY(tiny_open(o->context, weights, &o->net));
+    if (strcmp(kind, "masked_rd") == 0)
+        TRY(tiny_rd_open(o->context, resnet, &o->net));
+    else
+        TRY(tiny_open(o->context, weights, &o->net));
     TRY(ad_dataset_from_callback(o->context, prepared, frames, 5, &o->good));
     TRY(make_student(o->net, kind, &o->student));
     TRY(make_student_fitter(o->student, kind, &o->fit));
@@ -187,8 +194,8 @@ static void release(objects *o)
 static void every_allocation_can_fail(void **state)
 {
     (void)state;
-    static const char *const kinds[] = {"none", "npca:0.8", "padim", "stfpm", "stfpm_unet", "ast"};
-    for (int r = 0; r < 6; r++) {
+    static const char *const kinds[] = {"none", "npca:0.8", "padim", "stfpm", "stfpm_unet", "ast", "masked_rd"};
+    for (int r = 0; r < 7; r++) {
         long failures = 0;
         for (long n = 1;; n++) {
             fault_alloc faults = {.fail_at = n};
@@ -216,17 +223,19 @@ static int set_up(void **state)
 {
     (void)state;
     weights = tiny_path("weights");
+    resnet = tiny_path("resnet");
     file = tiny_path("scorer");
     picture = tiny_path("picture");
     student_file = tiny_fast_path("student");
     folder = tiny_fast_path("checkpoints");
-    return tiny_weights(weights, "") || mkdir(folder, 0700);
+    return tiny_weights(weights, "") || tiny_rd_weights(resnet) || mkdir(folder, 0700);
 }
 
 static int tear_down(void **state)
 {
     (void)state;
     unlink(weights);
+    unlink(resnet);
     unlink(file);
     unlink(picture);
     unlink(student_file);
@@ -235,6 +244,7 @@ static int tear_down(void **state)
     unlink(checkpoint);
     const int left = rmdir(folder); /* not empty where a failure left half a file */
     free(weights);
+    free(resnet);
     free(file);
     free(picture);
     free(student_file);

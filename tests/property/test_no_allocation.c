@@ -9,6 +9,7 @@
 
 #include "harness/fault_alloc.h"
 #include "harness/tiny.h"
+#include "harness/tiny_rd.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define COUNT_MALLOC 0 /* the sanitizers have their own malloc, which must not be replaced */
@@ -64,12 +65,14 @@ int posix_memalign(void **p, size_t alignment, size_t n)
 static void scoring_allocates_nothing(void **state)
 {
     (void)state;
-    static const char *const kinds[] = {"none", "npca:0.8", "padim", "stfpm", "stfpm_unet", "rgb", "depth", "combi"};
-    static const char *const crops[] = {"0", "24", "24", "0", "0", "0", "0", "0"};
-    enum { STFPM = 3, AST = 5, KINDS = 8 };
+    static const char *const kinds[] = {"none", "npca:0.8", "padim", "stfpm", "stfpm_unet",
+                                        "rgb", "depth", "combi", "masked_rd", "rd4ad"};
+    static const char *const crops[] = {"0", "24", "24", "0", "0", "0", "0", "0", "0", "0"};
+    enum { STFPM = 3, AST = 5, RD = 8, KINDS = 10 };
     static float heat[TINY_SIDE * TINY_SIDE];
-    char *weights = tiny_path("weights");
+    char *weights = tiny_path("weights"), *resnet = tiny_path("resnet");
     assert_int_equal(tiny_weights(weights, ""), 0);
+    assert_int_equal(tiny_rd_weights(resnet), 0);
     for (int r = 0; r < KINDS; r++) {
         fault_alloc counter = {0};
         ad_context_options co;
@@ -94,10 +97,11 @@ static void scoring_allocates_nothing(void **state)
         assert_int_equal(ad_gaussian_options_set(&o, "crop", crops[r]), AD_OK);
         assert_int_equal(ad_gaussian_options_set(&o, "blur_sigma", "2"), AD_OK);
         assert_int_equal(ad_context_create(&co, &context), AD_OK);
-        assert_int_equal(tiny_open(context, weights, &net), AD_OK);
+        assert_int_equal(r >= RD ? tiny_rd_open(context, resnet, &net) : tiny_open(context, weights, &net), AD_OK);
         assert_int_equal(ad_dataset_from_callback(context, tiny_rgbd_callback, &frame, 20, &good), AD_OK);
         assert_int_equal(
-            r >= AST     ? tiny_ast_fitter(net, r - AST, "16", &fit)
+            r >= RD      ? tiny_rd_fitter(net, kinds[r], &fit)
+            : r >= AST   ? tiny_ast_fitter(net, r - AST, "16", &fit)
             : r >= STFPM ? tiny_stfpm_fitter(net, r == STFPM ? AD_STUDENT_STFPM : AD_STUDENT_STFPM_UNET, "16", &fit)
             : padim      ? ad_padim_fitter_create(net, &p, &fit)
                          : ad_gaussian_fitter_create(net, &o, &fit),
@@ -125,7 +129,9 @@ static void scoring_allocates_nothing(void **state)
         assert_int_equal(atomic_load(&counter.live), 0);
     }
     unlink(weights);
+    unlink(resnet);
     free(weights);
+    free(resnet);
 }
 
 static void the_counter_counts(void **state)

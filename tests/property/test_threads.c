@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "harness/tiny.h"
+#include "harness/tiny_rd.h"
 
 enum { THREADS = 4, IMAGES = 12, ROUNDS = 5, MAP = TINY_SIDE * TINY_SIDE };
 
@@ -24,6 +25,12 @@ typedef struct fixture {
     const char *method;
 } fixture;
 
+/* Which have a teacher of their own. */
+static int is_rd(const char *method)
+{
+    return strcmp(method, "masked_rd") == 0 || strcmp(method, "rd4ad") == 0;
+}
+
 static ad_status make_fitter(ad_backbone *net, const char *method, ad_fitter **out)
 {
     if (strcmp(method, "stfpm") == 0)
@@ -34,6 +41,8 @@ static ad_status make_fitter(ad_backbone *net, const char *method, ad_fitter **o
         return tiny_ast_fitter(net, AD_AST_RGB, "32", out);
     if (strcmp(method, "ast_combi") == 0)
         return tiny_ast_fitter(net, AD_AST_COMBI, "32", out);
+    if (is_rd(method))
+        return tiny_rd_fitter(net, method, out);
     if (strcmp(method, "gaussian") == 0)
         return ad_gaussian_fitter_create(net, NULL, out);
     ad_padim_options p;
@@ -52,10 +61,11 @@ static ad_scorer *fit_with(const char *method, int32_t num_threads, const char *
     ad_fitter *fit = NULL;
     ad_scorer *scorer = NULL;
     assert_int_equal(ad_context_create(&o, out_context), AD_OK);
-    assert_int_equal(tiny_open(*out_context, weights, out_net), AD_OK);
+    assert_int_equal((is_rd(method) ? tiny_rd_open : tiny_open)(*out_context, weights, out_net), AD_OK);
     assert_int_equal(ad_dataset_from_callback(*out_context, tiny_rgbd_callback, &frame, 30, &good), AD_OK);
     assert_int_equal(make_fitter(*out_net, method, &fit), AD_OK);
-    assert_int_equal(ad_fit(fit, good, NULL, &scorer), AD_OK);
+    if (ad_fit(fit, good, NULL, &scorer) != AD_OK)
+        fail_msg("%s", ad_last_error_message());
     ad_fitter_destroy(fit);
     ad_dataset_destroy(good);
     return scorer;
@@ -67,7 +77,7 @@ static int set_up_method(void **state, const char *method)
     f->method = method;
     f->weights = tiny_path("weights");
     *state = f;
-    if (tiny_weights(f->weights, ""))
+    if (is_rd(method) ? tiny_rd_weights(f->weights) : tiny_weights(f->weights, ""))
         return 1;
     f->scorer = fit_with(method, 2, f->weights, &f->context, &f->net);
     return 0;
@@ -101,6 +111,16 @@ static int set_up_ast(void **state)
 static int set_up_ast_combi(void **state)
 {
     return set_up_method(state, "ast_combi");
+}
+
+static int set_up_masked_rd(void **state)
+{
+    return set_up_method(state, "masked_rd");
+}
+
+static int set_up_rd4ad(void **state)
+{
+    return set_up_method(state, "rd4ad");
 }
 
 static int tear_down(void **state)
@@ -258,5 +278,7 @@ int main(void)
            + cmocka_run_group_tests_name("threads with stfpm", scorer_tests, set_up_stfpm, tear_down)
            + cmocka_run_group_tests_name("threads with stfpm_unet", scorer_tests, set_up_stfpm_unet, tear_down)
            + cmocka_run_group_tests_name("threads with ast", scorer_tests, set_up_ast, tear_down)
-           + cmocka_run_group_tests_name("threads with ast and depth", scorer_tests, set_up_ast_combi, tear_down);
+           + cmocka_run_group_tests_name("threads with ast and depth", scorer_tests, set_up_ast_combi, tear_down)
+           + cmocka_run_group_tests_name("threads with masked_rd", scorer_tests, set_up_masked_rd, tear_down)
+           + cmocka_run_group_tests_name("threads with rd4ad", scorer_tests, set_up_rd4ad, tear_down);
 }

@@ -48,4 +48,62 @@ static inline void stir(ad_student *s)
     s->epochs_trained = 12345678901;
 }
 
+/* A saved student as tensors that can be changed, without metadata unless it is kept. */
+static inline st_memory tensors_of(const fixture *f, const ad_student *s)
+{
+    adi_safetensors *file = NULL;
+    st_memory m = {0};
+    assert_int_equal(ad_student_save(s, f->path), AD_OK);
+    assert_int_equal(adi_st_open(&adi_default_allocator, f->path, &file), AD_OK);
+    for (int32_t i = 0; i < adi_st_count(file); i++) {
+        const adi_st_tensor *t = adi_st_at(file, i);
+        memcpy(st_memory_add(&m, t->name, t->dtype, t->ndim, t->shape), t->data,
+               (size_t)t->count * adi_dtype_bytes(t->dtype));
+    }
+    adi_st_close(file);
+    return m;
+}
+
+static inline ad_status load(const fixture *f, st_memory *m, const ad_student_options *o, ad_student **out)
+{
+    adi_st_close(st_memory_open(m, &adi_default_allocator));
+    put_file(f->path, m->bytes, m->size);
+    *out = (ad_student *)(void *)m; /* must become NULL */
+    const ad_status status = ad_student_load(f->teacher, f->path, o, out);
+    assert_true((status == AD_OK) == (*out != NULL));
+    return status;
+}
+
+static inline void not_taken(const fixture *f, st_memory *m, const ad_student_options *o, ad_status status,
+                      const char *part)
+{
+    ad_student *s;
+    const ad_status got = load(f, m, o, &s);
+    says(got, status, part);
+    assert_non_null(strstr(ad_last_error_message(), f->path)); /* and which file it was */
+}
+
+/* Metadata of a student file, written anew with `key` as `value` (NULL: without it). */
+static inline void with_metadata(const fixture *f, const ad_student *s, const char *key, const char *value)
+{
+    adi_safetensors *file = NULL;
+    adi_st_writer *w = NULL;
+    const char *k, *v;
+    assert_int_equal(ad_student_save(s, f->other), AD_OK);
+    assert_int_equal(adi_st_open(&adi_default_allocator, f->other, &file), AD_OK);
+    assert_int_equal(adi_st_writer_create(&adi_default_allocator, &w), AD_OK);
+    for (size_t i = 0; adi_st_meta_at(file, i, &k, &v); i++)
+        if (strncmp(k, "adfeat.crc32", 12) != 0 && strcmp(k, key) != 0)
+            assert_int_equal(adi_st_writer_meta(w, k, v), AD_OK);
+    if (value)
+        assert_int_equal(adi_st_writer_meta(w, key, value), AD_OK);
+    for (int32_t i = 0; i < adi_st_count(file); i++) {
+        const adi_st_tensor *t = adi_st_at(file, i);
+        assert_int_equal(adi_st_writer_tensor(w, t->name, t->dtype, t->ndim, t->shape, t->data), AD_OK);
+    }
+    assert_int_equal(adi_st_writer_save(w, f->path), AD_OK);
+    adi_st_writer_destroy(w);
+    adi_st_close(file);
+}
+
 #endif

@@ -35,9 +35,9 @@ static void adam(reference *r, const float *g, const adi_optimiser_options *o, d
 {
     for (int i = 0; i < COUNT; i++) {
         const double d = scale * g[i] + o->weight_decay * r->w[i];
-        r->a[i] = 0.9 * r->a[i] + 0.1 * d;
-        r->b[i] = 0.999 * r->b[i] + 0.001 * d * d;
-        const double m = r->a[i] / (1.0 - pow(0.9, step)), v = r->b[i] / (1.0 - pow(0.999, step));
+        r->a[i] = o->beta1 * r->a[i] + (1.0 - o->beta1) * d;
+        r->b[i] = o->beta2 * r->b[i] + (1.0 - o->beta2) * d * d;
+        const double m = r->a[i] / (1.0 - pow(o->beta1, step)), v = r->b[i] / (1.0 - pow(o->beta2, step));
         r->w[i] -= o->lr * m / (sqrt(v) + 1e-8);
     }
 }
@@ -57,11 +57,11 @@ static void run(adi_optimiser *o, const adi_backend *be, float *w, reference *r,
 static void as_pytorch(void **state)
 {
     (void)state;
-    static const adi_optimiser_options options[] = {{AD_OPTIMIZER_SGD, 0, 0.4, 0.9, 1e-4},
-                                                    {AD_OPTIMIZER_SGD, 0, 0.1, 0.0, 0.0},
-                                                    {AD_OPTIMIZER_SGD, 0, 0.02, 0.5, 0.3},
-                                                    {AD_OPTIMIZER_ADAM, 0, 1e-3, 0.9, 0.0},
-                                                    {AD_OPTIMIZER_ADAM, 0, 0.2, 0.0, 0.1}};
+    static const adi_optimiser_options options[] = {{AD_OPTIMIZER_SGD, 0, 0.4, 0.9, 1e-4, 0.0, 0.0},
+                                                    {AD_OPTIMIZER_SGD, 0, 0.1, 0.0, 0.0, 0.0, 0.0},
+                                                    {AD_OPTIMIZER_SGD, 0, 0.02, 0.5, 0.3, 0.0, 0.0},
+                                                    {AD_OPTIMIZER_ADAM, 0, 1e-3, 0.9, 0.0, 0.9, 0.999},
+                                                    {AD_OPTIMIZER_ADAM, 0, 0.2, 0.0, 0.1, 0.5, 0.99}};
     static const int states[] = {1, 0, 1, 2, 2};
     const adi_backend *const backends[] = {&adi_backend_ref, &adi_backend_cpu};
     op_seed();
@@ -97,7 +97,7 @@ static void as_pytorch(void **state)
 static void every_allocation_can_fail(void **state)
 {
     (void)state;
-    const adi_optimiser_options options = {AD_OPTIMIZER_ADAM, 0, 0.1, 0.0, 0.0};
+    const adi_optimiser_options options = {AD_OPTIMIZER_ADAM, 0, 0.1, 0.0, 0.0, 0.9, 0.999};
     for (long n = 1; n <= 2; n++) {
         fault_alloc faults = {.fail_at = n};
         const adi_allocator a = {fault_alloc_get, fault_alloc_put, &faults};

@@ -168,8 +168,8 @@ static void bad_options(void **state)
         {"leaky", "1.5", "leaky"},
         {"preset", "stfpm", "ast_official"},
         {"depth", "1", "no option 'depth': there are kind, seed, unet_head, unet_depth, unet_convs, mode, "
-         "flow_blocks, flow_hidden, "
-         "student_blocks, student_hidden, positions, alpha, leaky, layers, preset"}};
+         "flow_blocks, flow_hidden, student_blocks, student_hidden, positions, alpha, leaky, msff_out, sru, cru, "
+         "simam, gate, gn_groups, cru_softmax, fmm, fmm_align, levels, mask_rate, eval_mask, scsatt, layers, preset"}};
     ad_student_options o;
     ad_student *s = NULL;
     ad_student_options_init(&o, sizeof o);
@@ -189,7 +189,7 @@ static void bad_options(void **state)
         says(ad_student_create(f->teacher, &o, &s), AD_ERR_INVALID_ARGUMENT, part);             \
         assert_null(s);                                                                         \
     } while (0)
-    REFUSED(kind, 3, "kind is 3");
+    REFUSED(kind, 4, "kind is 4");
     REFUSED(kind, -1, "kind is -1");
     REFUSED(seed, (uint64_t)UINT32_MAX + 1, "seed is 4294967296");
     REFUSED(unet_head, 2, "unet_head is 2");

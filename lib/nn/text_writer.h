@@ -1,0 +1,20 @@
+/* Graph text that is written by a program. */
+#ifndef ADI_NN_TEXT_WRITER_H
+#define ADI_NN_TEXT_WRITER_H
+
+#include "core/alloc.h"
+#include "core/error.h"
+
+typedef struct adi_text_writer {
+    const adi_allocator *allocator;
+    char *text;
+    size_t capacity, used;
+    ad_status status; /* of all that was written */
+} adi_text_writer;
+
+/* Up to 511 bytes; numbers as the C locale has them. */
+__attribute__((format(printf, 2, 3))) void adi_text_put(adi_text_writer *w, const char *format, ...);
+/* The text, which the caller frees, or what went wrong. */
+ad_status adi_text_finish(adi_text_writer *w, char **out_text);
+
+#endif

@@ -1,0 +1,448 @@
+/* Students of reverse distillation: initial values, files under every name that other people's have, and what is said
+ * of those that do not fit. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "harness/rd_network.h"
+#include "student_fixture.h"
+
+static int set_up_rd(void **state)
+{
+    if (set_up(state))
+        return 1;
+    fixture *f = *state;
+    st_memory m = mini_weights(rd_resnet);
+    ad_backbone_destroy(f->teacher);
+    f->teacher = NULL;
+    const ad_status status = mini_open(f->context, rd_resnet, &m, &f->teacher);
+    st_memory_free(&m);
+    return status != AD_OK;
+}
+
+static ad_student_options rd_options(const char *preset)
+{
+    ad_student_options o;
+    ad_student_options_init(&o, sizeof o);
+    o.kind = AD_STUDENT_MASKED_RD;
+    assert_int_equal(ad_student_options_set(&o, "preset", preset), AD_OK);
+    return o;
+}
+
+static ad_student *rd_student(const fixture *f, const char *preset, uint64_t seed)
+{
+    ad_student_options o = rd_options(preset);
+    ad_student *s = NULL;
+    o.seed = seed;
+    if (ad_student_create(f->teacher, &o, &s) != AD_OK)
+        fail_msg("%s", ad_last_error_message());
+    return s;
+}
+
+static void seeded(void **state)
+{
+    const fixture *f = *state;
+    static const char *const presets[] = {"masked_rd", "rd4ad", "mrkd_flm"};
+    for (int i = 0; i < 3; i++) {
+        ad_student *a = rd_student(f, presets[i], 7), *b = rd_student(f, presets[i], 7);
+        ad_student *c = rd_student(f, presets[i], 8);
+        assert_true(same_student(a, b));
+        assert_false(same_student(a, c));
+        ad_student_destroy(a);
+        ad_student_destroy(b);
+        ad_student_destroy(c);
+    }
+}
+
+/* Values in units of their scale, over all parameters that are drawn alike: each alone has too few to tell. */
+typedef struct draws {
+    double count, squares, near, largest;
+} draws;
+
+static void draw(draws *d, const float *v, size_t count, double scale)
+{
+    for (size_t k = 0; k < count; k++) {
+        const double z = fabs((double)v[k] / scale);
+        d->squares += z * z;
+        d->near += z < 1.0;
+        d->largest = z > d->largest ? z : d->largest;
+    }
+    d->count += (double)count;
+}
+
+/* scale: the standard deviation. Of a uniform density with this deviation 0.577 would be near. */
+static void is_normal(const draws *d)
+{
+    assert_true(d->count > 1000.0);
+    assert_true(fabs(d->squares / d->count - 1.0) < 0.12);
+    assert_true(fabs(d->near / d->count - 0.683) < 0.05);
+    assert_true(d->largest > 2.5);
+}
+
+/* scale: the bound. */
+static void is_uniform(const draws *d, double least_count)
+{
+    assert_true(d->count >= least_count);
+    assert_true(fabs(d->squares / d->count - 1.0 / 3.0) < 4.0 * 0.3 / sqrt(d->count));
+    assert_true(d->largest <= 1.0 && d->largest > 0.8);
+}
+
+/* Fan in is the weight's second dimension, in a grouped convolution the channels of a group, and in a transposed one
+ * those of the result. */
+static double bound_of(const adi_module *m, const adi_module_param *p)
+{
+    const int64_t *shape = adi_module_find(m, p->node, 0)->shape;
+    return 1.0 / sqrt((double)(shape[1] * shape[2] * shape[3]));
+}
+
+static void initial_values(void **state)
+{
+    const fixture *f = *state;
+    ad_student *s = rd_student(f, "masked_rd", 1);
+    const adi_module *m = s->net;
+    draws generators = {0}, convolutions = {0}, biases = {0}, cru = {0}, transposed = {0};
+    int constants = 0;
+    for (int32_t i = 0; i < m->param_count; i++) {
+        const adi_module_param *p = &m->params[i];
+        const adi_node *n = &m->graph->nodes[p->node];
+        const float *v = m->values + p->offset;
+        const double std = p->ndim == 4 ? sqrt(2.0 / (double)(p->shape[2] * p->shape[3] * p->shape[0])) : 0.0;
+        if (n->op == &adi_op_batchnorm || n->op == &adi_op_sru) {
+            for (size_t k = 0; k < p->count; k++)
+                assert_true(v[k] == (p->index % 3 ? 0.0f : 1.0f));
+            constants += n->op == &adi_op_sru;
+        } else if (strncmp(n->name, "scconv.CRU.", 11) == 0)
+            draw(&cru, v, p->count, bound_of(m, p));
+        else if (n->op == &adi_op_deconv2d)
+            draw(&transposed, v, p->count, bound_of(m, p));
+        else if (p->index == 1)
+            draw(&biases, v, p->count, bound_of(m, p));
+        else
+            draw(strncmp(n->name, "generation", 10) ? &convolutions : &generators, v, p->count, std);
+    }
+    assert_int_equal(constants, 2);
+    is_normal(&generators);
+    is_normal(&convolutions);
+    is_uniform(&biases, 3 * (8 + 6 + 4)); /* three convolutions a level */
+    is_uniform(&cru, 2 * 8 + 8 * 9 + 8 + 2 * 8 + 6 * 2); /* two squeezes, GWC of two groups and its bias, PWC1, PWC2 */
+    assert_true(cru.count == 2.0 * 4.0 * 2.0 + 8.0 * 9.0 + 8.0 + 8.0 * 2.0 + 6.0 * 2.0);
+    is_uniform(&transposed, 500);
+    ad_student_destroy(s);
+}
+
+static void saved_and_loaded(void **state)
+{
+    const fixture *f = *state;
+    static const char *const presets[] = {"masked_rd", "rd4ad", "mrkd_flm"};
+    for (int i = 0; i < 4; i++) {
+        ad_student_options o = rd_options(presets[i % 3]);
+        ad_student *a = NULL, *b = NULL;
+        if (i == 3) { /* no default */
+            o.gate = AD_GATE_SOFT;
+            o.gn_groups = 2;
+            o.cru_softmax = AD_CRU_SOFTMAX_JOINT;
+            o.simam = 0;
+            o.fmm_align = 0;
+            o.levels = AD_LEVELS_23;
+            o.mask_rate = 0.1 + 0.2; /* more digits than a person would write */
+            o.eval_mask = AD_EVAL_MASK_SEEDED;
+        }
+        o.seed = 5;
+        assert_int_equal(ad_student_create(f->teacher, &o, &a), AD_OK);
+        stir(a);
+        assert_int_equal(ad_student_save(a, f->path), AD_OK);
+        if (ad_student_load(f->teacher, f->path, NULL, &b) != AD_OK)
+            fail_msg("%s", ad_last_error_message());
+        assert_true(same_student(a, b));
+        assert_string_equal(a->net->graph->text, b->net->graph->text);
+        ad_student_info x = {.struct_size = sizeof x}, y = {.struct_size = sizeof y};
+        assert_int_equal(ad_student_get_info(a, &x), AD_OK);
+        assert_int_equal(ad_student_get_info(b, &y), AD_OK);
+        assert_int_equal(y.kind, AD_STUDENT_MASKED_RD);
+        assert_string_equal(y.layers, "layer1,layer2,layer3");
+        assert_string_equal(x.teacher_digest, y.teacher_digest);
+        assert_int_equal(x.parameter_count, y.parameter_count);
+        assert_int_equal(y.epochs_trained, 12345678901);
+        assert_int_equal(y.seed, 5);
+        assert_int_equal(ad_student_save(b, f->other), AD_OK);
+        size_t n, m;
+        uint8_t *one = file_bytes(f->path, &n), *two = file_bytes(f->other, &m);
+        assert_int_equal(n, m);
+        assert_memory_equal(one, two, n);
+        free(one);
+        free(two);
+        ad_student_destroy(a);
+        ad_student_destroy(b);
+    }
+}
+
+/* "student.msff.X" to "bn.X", "student.bn_layer.X" to "bn.bn_layer.X", "student.decoder.X" to "decoder.X". */
+static void as_rd4ad(st_memory *m, const char *prefix)
+{
+    for (int32_t i = 0; i < m->count; i++) {
+        char name[160];
+        const char *own = m->entries[i].name + strlen("student.");
+        const int fusion = strncmp(own, "msff.", 5) == 0;
+        snprintf(name, sizeof name, "%s%s%s", prefix, strncmp(own, "decoder.", 8) ? "bn." : "", fusion ? own + 5 : own);
+        memcpy(m->entries[i].name, name, sizeof name);
+    }
+}
+
+static void as_own(st_memory *m, const char *prefix)
+{
+    for (int32_t i = 0; i < m->count; i++) {
+        char name[160];
+        snprintf(name, sizeof name, "%s%s", prefix, m->entries[i].name + strlen("student."));
+        memcpy(m->entries[i].name, name, sizeof name);
+    }
+}
+
+static void add(st_memory *m, const char *prefix, const char *name, int32_t ndim, const int64_t *shape)
+{
+    char whole[160];
+    snprintf(whole, sizeof whole, "%s%s", prefix, name);
+    st_memory_add(m, whole, ADI_F32, ndim, shape);
+}
+
+/* With what their code has and never calls. */
+static void names_of_others(void **state)
+{
+    const fixture *f = *state;
+    static const char *const prefixes[] = {"", "student.", "module.", "model."};
+    static const int64_t some[] = {200, 3, 1, 1};
+    const ad_student_options o = rd_options("rd4ad");
+    ad_student *s = rd_student(f, "rd4ad", 2), *loaded;
+    stir(s);
+    for (int i = 0; i < 8; i++) {
+        const char *prefix = prefixes[i % 4];
+        char whole[160];
+        st_memory m = tensors_of(f, s);
+        (i < 4 ? as_rd4ad : as_own)(&m, prefix);
+        add(&m, prefix, "bn.conv4.weight", 4, some);
+        add(&m, prefix, "bn.bn4.weight", 1, some);
+        add(&m, prefix, "bn.memory.keys", 2, some);
+        snprintf(whole, sizeof whole, "%s%s", prefix, i < 4 ? "bn.bn1.running_var" : "msff.bn1.running_var");
+        assert_non_null(st_memory_find(&m, whole));
+        if (load(f, &m, &o, &loaded) != AD_OK)
+            fail_msg("%d: %s", i, ad_last_error_message());
+        assert_true(same_student(s, loaded));
+        ad_student_destroy(loaded);
+        snprintf(whole, sizeof whole, "%sdecoder.layer2.0.conv1.weight", prefix);
+        st_memory_remove(&m, whole);
+        not_taken(f, &m, &o, AD_ERR_MISMATCH,
+                  "holds no tensor for 'decoder.layer2.0.conv1.weight' of the student's masked_rd: of its ");
+        assert_non_null(strstr(ad_last_error_message(), "parameters 1 are missing"));
+        st_memory_free(&m);
+    }
+    ad_student_destroy(s);
+}
+
+static void every_tensor_is_needed(void **state)
+{
+    const fixture *f = *state;
+    static const char *const presets[] = {"masked_rd", "rd4ad"};
+    for (int k = 0; k < 2; k++) {
+        const ad_student_options o = rd_options(presets[k]);
+        ad_student *s = rd_student(f, presets[k], 2);
+        st_memory all = tensors_of(f, s);
+        const int32_t needed = all.count;
+        assert_int_equal(needed, s->net->param_count);
+        for (int32_t i = 0; i < needed; i++) {
+            const st_entry *e = &all.entries[i];
+            st_memory m = st_memory_copy(&all);
+            char part[250];
+            st_memory_remove(&m, e->name);
+            snprintf(part, sizeof part, "holds no tensor for '%s' of the student's masked_rd: of its %d parameters 1 "
+                     "are missing", e->name + strlen("student."), needed);
+            if (strcmp(e->name, "student.msff.conv1.weight") != 0) /* by which a file is known */
+                not_taken(f, &m, &o, AD_ERR_MISMATCH, part);
+            const int64_t shape[2] = {e->count, 1}; /* as many values, in one row or one dimension more */
+            st_memory_add(&m, e->name, ADI_F32, e->ndim == 1 ? 2 : 1, shape);
+            snprintf(part, sizeof part, "tensor '%s' is [%lld%s], the student's masked_rd expects [", e->name,
+                     (long long)e->count, e->ndim == 1 ? ",1" : "");
+            not_taken(f, &m, &o, AD_ERR_MISMATCH, part);
+            st_memory_free(&m);
+        }
+        st_memory_free(&all);
+        ad_student_destroy(s);
+    }
+}
+
+/* How many are missing tells a slip from another network. */
+static void half_a_checkpoint(void **state)
+{
+    const fixture *f = *state;
+    ad_student *s = rd_student(f, "rd4ad", 2);
+    const ad_student_options rd4ad = rd_options("rd4ad"), whole = rd_options("masked_rd");
+    st_memory m = tensors_of(f, s);
+    const int32_t all = m.count;
+    char part[160];
+    as_rd4ad(&m, "");
+    /* what the whole has and this has not: generators, attention, the narrowing */
+    ad_student *large = rd_student(f, "masked_rd", 2);
+    snprintf(part, sizeof part, "of its %d parameters %d are missing", large->net->param_count,
+             large->net->param_count - all);
+    not_taken(f, &m, &whole, AD_ERR_MISMATCH, part);
+    assert_non_null(strstr(ad_last_error_message(), "'msff.conv4.weight'"));
+    ad_student_destroy(large);
+    st_memory_remove_all(&m, "decoder.");
+    assert_true(m.count > all / 4 && m.count < 3 * all / 4);
+    snprintf(part, sizeof part, "'decoder.layer1.0.conv1.weight' of the student's masked_rd: of its %d parameters %d "
+             "are missing", all, all - m.count);
+    not_taken(f, &m, &rd4ad, AD_ERR_MISMATCH, part);
+    st_memory_remove_all(&m, "bn.");
+    snprintf(part, sizeof part, "'msff.conv1.weight' of the student's masked_rd: of its %d parameters %d are missing",
+             all, all);
+    st_memory_add(&m, "other", ADI_F32, 1, (const int64_t[]){3});
+    not_taken(f, &m, &rd4ad, AD_ERR_MISMATCH, part);
+    st_memory_free(&m);
+    ad_student_destroy(s);
+}
+
+/* A converted checkpoint has no student of this library's, but says what it is. */
+static void metadata_is_enough(void **state)
+{
+    const fixture *f = *state;
+    ad_student *s = rd_student(f, "rd4ad", 2), *loaded;
+    st_memory m = tensors_of(f, s);
+    as_rd4ad(&m, "");
+    not_taken(f, &m, NULL, AD_ERR_MISMATCH, "of the student's residual"); /* an STFPM student, for all that is known */
+    m.metadata = "\"adfeat.student.kind\":\"masked_rd\",\"adfeat.student.msff_out\":\"concat\","
+                 "\"adfeat.student.sru\":\"0\",\"adfeat.student.cru\":\"0\",\"adfeat.student.simam\":\"0\","
+                 "\"adfeat.student.fmm\":\"0\"";
+    if (load(f, &m, NULL, &loaded) != AD_OK)
+        fail_msg("%s", ad_last_error_message());
+    assert_int_equal(loaded->options.kind, AD_STUDENT_MASKED_RD);
+    assert_true(same_student(s, loaded));
+    ad_student_destroy(loaded);
+    st_memory_free(&m);
+    ad_student_destroy(s);
+}
+
+static void what_the_file_says(void **state)
+{
+    const fixture *f = *state;
+    static const struct {
+        const char *key, *value;
+        ad_status status;
+        const char *part;
+    } cases[] = {
+        {"adfeat.student.msff_out", "wide", AD_ERR_FORMAT,
+         "the student's metadata: option msff_out: 'wide' is none of conv"},
+        {"adfeat.student.msff_out", "concat", AD_ERR_MISMATCH, "the student's "},
+        {"adfeat.student.sru", "2", AD_ERR_FORMAT, "the student's metadata: option sru"},
+        {"adfeat.student.gate", "open", AD_ERR_FORMAT, "the student's metadata: option gate"},
+        {"adfeat.student.gn_groups", "3", AD_ERR_MISMATCH, "the student's metadata: gn_groups is 3"},
+        {"adfeat.student.gn_groups", "0", AD_ERR_FORMAT, "the student's metadata: option gn_groups"},
+        {"adfeat.student.cru_softmax", "both", AD_ERR_FORMAT, "the student's metadata: option cru_softmax"},
+        {"adfeat.student.levels", "4", AD_ERR_FORMAT,
+         "the student's metadata: option levels: '4' is none of all, 1, 2, 12"},
+        {"adfeat.student.mask_rate", "1", AD_ERR_FORMAT, "the student's metadata: option mask_rate"},
+        {"adfeat.student.mask_rate", "nan", AD_ERR_FORMAT, "the student's metadata: option mask_rate"},
+        {"adfeat.student.eval_mask", "1", AD_ERR_FORMAT, "the student's metadata: option eval_mask"},
+        {"adfeat.student.layers", "layer2,layer3,layer4", AD_ERR_MISMATCH,
+         "the student's metadata: a student of kind masked_rd takes the layers layer1,layer2,layer3, not layer2"},
+        {"adfeat.architecture", "resnet18", AD_ERR_MISMATCH, "the student is a resnet18, its teacher here a residual"},
+        {"adfeat.student.kind", "stfpm", AD_ERR_MISMATCH, "of the student's residual"},
+        {"adfeat.student.kind", "rd4ad", AD_ERR_FORMAT, "'rd4ad' is none of stfpm, stfpm_unet, ast, masked_rd"},
+    };
+    ad_student *s = rd_student(f, "masked_rd", 2), *loaded = NULL;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        with_metadata(f, s, cases[i].key, cases[i].value);
+        says(ad_student_load(f->teacher, f->path, NULL, &loaded), cases[i].status, cases[i].part);
+        assert_null(loaded);
+    }
+    ad_student_destroy(s);
+}
+
+/* Kinds, teachers and methods that do not belong together. */
+static void strangers(void **state)
+{
+    const fixture *f = *state;
+    const ad_student_options whole = rd_options("masked_rd");
+    ad_student_options o;
+    ad_masked_rd_options m;
+    ad_stfpm_options p;
+    ad_ast_options a;
+    ad_student *s = NULL;
+    ad_fitter *fit = NULL;
+    ad_student *plain = mini_student(f->teacher, AD_STUDENT_STFPM, 2), *rd = rd_student(f, "masked_rd", 2);
+    ad_masked_rd_options_init(&m, sizeof m);
+    ad_stfpm_options_init(&p, sizeof p);
+    ad_ast_options_init(&a, sizeof a);
+    says(ad_masked_rd_fitter_create(plain, &m, &fit), AD_ERR_INVALID_ARGUMENT, "the student is not of kind masked_rd");
+    assert_null(fit);
+    says(ad_stfpm_fitter_create(rd, &p, &fit), AD_ERR_INVALID_ARGUMENT, "kind");
+    says(ad_ast_fitter_create(rd, &a, &fit), AD_ERR_INVALID_ARGUMENT, "kind");
+    assert_null(fit);
+    char part[80];
+    snprintf(part, sizeof part, "of its %d parameters %d are missing", rd->net->param_count, rd->net->param_count);
+    assert_int_equal(ad_student_save(plain, f->path), AD_OK);
+    says(ad_student_load(f->teacher, f->path, &whole, &s), AD_ERR_MISMATCH, part);
+    assert_int_equal(ad_student_save(rd, f->path), AD_OK);
+    ad_student_options_init(&o, sizeof o);
+    says(ad_student_load(f->teacher, f->path, &o, &s), AD_ERR_MISMATCH, "holds no tensor for 'conv1.weight'");
+    o = mini_student_options(AD_STUDENT_AST);
+    says(ad_student_load(f->teacher, f->path, &o, &s), AD_ERR_MISMATCH,
+         "holds no tensor for 'coupling.0.r2.conv1.weight'");
+    ad_backbone *mini = mini_teacher(f->context);
+    says(ad_student_create(mini, &whole, &s), AD_ERR_UNSUPPORTED,
+         "needs a ResNet as teacher, which mini is not: it has no layer3");
+    says(ad_student_load(mini, f->path, &whole, &s), AD_ERR_MISMATCH,
+         "the student is a residual, its teacher here a mini");
+    assert_null(s);
+    ad_backbone_destroy(mini);
+    ad_student_destroy(plain);
+    ad_student_destroy(rd);
+}
+
+static void bad_options(void **state)
+{
+    const fixture *f = *state;
+    ad_student_options o;
+    ad_student *s = NULL;
+#define REFUSED(field, value, part)                                                             \
+    do {                                                                                        \
+        o = rd_options("masked_rd");                                                            \
+        o.field = value;                                                                        \
+        says(ad_student_create(f->teacher, &o, &s), AD_ERR_INVALID_ARGUMENT, part);             \
+        assert_null(s);                                                                         \
+    } while (0)
+    REFUSED(msff_out, 2, "msff_out is 2");
+    REFUSED(sru, -1, "sru is -1");
+    REFUSED(cru, 2, "cru is 2");
+    REFUSED(simam, 2, "simam is 2");
+    REFUSED(gate, 2, "gate is 2");
+    REFUSED(gn_groups, 3, "gn_groups is 3, which does not divide the 8 channels");
+    REFUSED(gn_groups, 0, "gn_groups is 0");
+    REFUSED(cru_softmax, -1, "cru_softmax is -1");
+    REFUSED(fmm, 2, "fmm is 2");
+    REFUSED(fmm_align, 2, "fmm_align is 2");
+    REFUSED(levels, 8, "levels is 8");
+    REFUSED(mask_rate, 1.0, "mask_rate is 1");
+    REFUSED(mask_rate, -0.1, "mask_rate is -0.1");
+    REFUSED(mask_rate, NAN, "mask_rate is nan");
+    REFUSED(eval_mask, 2, "eval_mask is 2");
+    REFUSED(layers, "layer1", "takes the layers layer1,layer2,layer3, not layer1");
+#undef REFUSED
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(seeded),
+        cmocka_unit_test(initial_values),
+        cmocka_unit_test(saved_and_loaded),
+        cmocka_unit_test(names_of_others),
+        cmocka_unit_test(every_tensor_is_needed),
+        cmocka_unit_test(half_a_checkpoint),
+        cmocka_unit_test(metadata_is_enough),
+        cmocka_unit_test(what_the_file_says),
+        cmocka_unit_test(strangers),
+        cmocka_unit_test(bad_options),
+    };
+    return cmocka_run_group_tests_name("student_rd", tests, set_up_rd, tear_down);
+}
