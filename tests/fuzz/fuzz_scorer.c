@@ -4,6 +4,7 @@
 
 #include "fuzz.h"
 #include "methods/ast.h"
+#include "methods/masked_rd.h"
 #include "methods/stfpm.h"
 #include "mutate.h"
 #include "repair.h"
@@ -31,7 +32,8 @@ static double work_of_plan(const adi_plan *plan)
     for (int32_t i = 0; plan && i < plan->step_count; i++) {
         const adi_op_call *c = &plan->steps[i].call;
         const double window = (double)(c->attrs.kernel + 1) * (double)(c->attrs.kernel + 1);
-        const int deep = plan->steps[i].node->op == &adi_op_conv2d || plan->steps[i].node->op == &adi_op_deconv2d;
+        const int deep = plan->steps[i].node->op == &adi_op_conv2d || plan->steps[i].node->op == &adi_op_deconv2d
+                         || plan->steps[i].node->op == &adi_op_gconv2d;
         sum += (double)c->out.h * (double)c->out.w * (double)c->out.c * window *
                (deep ? (double)c->in.c : 1.0);
     }
@@ -41,6 +43,11 @@ static double work_of_plan(const adi_plan *plan)
 static int is_ast(const char *method)
 {
     return strcmp(method, "ast") == 0;
+}
+
+static int is_rd(const char *method)
+{
+    return strcmp(method, "masked_rd") == 0;
 }
 
 /* Of all networks, and elements of what is resized. */
@@ -60,6 +67,8 @@ static double work_of(const ad_scorer *scorer)
         sum += work_of_plan(m->plan[ADI_AST_FLOW]) + work_of_plan(m->plan[ADI_AST_STUDENT]);
         sum += 64.0 * 16.0 * (double)adi_ast_positions(&m->config); /* the map, or depth */
     }
+    if (is_rd(scorer->method->name))
+        sum += work_of_plan(((const adi_rd_model *)scorer->model)->plan);
     for (int32_t i = 0; i < x->tap_count; i++) {
         const adi_shape *s = adi_extractor_shape(x, i);
         sum += (double)s->h * (double)s->w * (double)s->c * (double)s->c;
@@ -72,7 +81,7 @@ static void check_info(const ad_scorer *s, uint64_t *seen)
     ad_scorer_info info = {.struct_size = sizeof info};
     FUZZ_CHECK(ad_scorer_get_info(s, &info) == AD_OK);
     FUZZ_CHECK(strcmp(info.method, "gaussian") == 0 || strcmp(info.method, "padim") == 0 || is_stfpm(info.method)
-               || is_ast(info.method));
+               || is_ast(info.method) || is_rd(info.method));
     FUZZ_CHECK(info.architecture[0]);
     FUZZ_CHECK(info.input_size >= 1 && info.input_size <= 4096);
     FUZZ_CHECK(info.image_count >= 0 && isfinite(info.normal_score) && isfinite(info.normal_map));
@@ -100,7 +109,13 @@ static void check_score(ad_scorer *s, const ad_image *image, uint64_t *seen, con
     fuzz_digest(seen, &score, sizeof score);
 }
 
-/* A map of w x h in a block of exactly that size. AST's is a bicubic one, of a likelihood too: it may be negative. */
+/* AST's map is a bicubic one, of a likelihood too: it may be negative; that of masked_rd by the rounding of 1 - 1. */
+static float least_of(const char *method)
+{
+    return is_ast(method) ? -INFINITY : is_rd(method) ? -1e-6f : 0.0f;
+}
+
+/* A map of w x h in a block of exactly that size. */
 static void check_map(ad_scorer *s, const ad_image *image, int64_t w, int64_t h, uint64_t *seen,
                       const fuzz_heap *heap)
 {
@@ -117,7 +132,7 @@ static void check_map(ad_scorer *s, const ad_image *image, int64_t w, int64_t h,
     fuzz_digest_status(seen, status);
     for (int64_t i = 0; i < w * h; i++)
         if (status == AD_OK)
-            FUZZ_CHECK(isfinite(data[i]) && (data[i] >= 0.0f || is_ast(s->method->name)));
+            FUZZ_CHECK(isfinite(data[i]) && data[i] >= least_of(s->method->name));
         else
             FUZZ_CHECK(data[i] == -123.0f);
     FUZZ_CHECK(status == AD_OK ? isfinite(score) : score == -123.0f);

@@ -1,5 +1,6 @@
 /* Student files and checkpoints of trainings. Flags: 1 checksums are repaired first, 2 a checkpoint, 4 the ref
- * backend. A student that loads can be trained, or it is said why not; a training goes on to its end. */
+ * backend, 8 a teacher for reverse distillation. A student that loads can be trained, or it is said why
+ * not; a training goes on to its end. */
 #include <math.h>
 
 #include "fuzz.h"
@@ -7,13 +8,13 @@
 #include "repair.h"
 #include "student_inputs.h"
 
-enum { REPAIR = 1, CHECKPOINT = 2, REFERENCE = 4, CEILING = 64 << 20 };
+enum { REPAIR = 1, CHECKPOINT = 2, REFERENCE = 4, RESIDUAL = 8, CEILING = 64 << 20 };
 
 static void check_student(const ad_student *s, uint64_t *seen)
 {
     ad_student_info info = {.struct_size = sizeof info};
     FUZZ_CHECK(ad_student_get_info(s, &info) == AD_OK);
-    FUZZ_CHECK(info.kind == AD_STUDENT_STFPM || info.kind == AD_STUDENT_STFPM_UNET || info.kind == AD_STUDENT_AST);
+    FUZZ_CHECK(info.kind >= AD_STUDENT_STFPM && info.kind <= AD_STUDENT_MASKED_RD);
     FUZZ_CHECK(info.epochs_trained >= 0 && info.parameter_count > 0 && info.layers[0]);
     fuzz_digest(seen, info.layers, strlen(info.layers));
     fuzz_digest(seen, &info.epochs_trained, sizeof info.epochs_trained);
@@ -69,7 +70,8 @@ static uint64_t read_student(const fuzz_input *in, fuzz_heap *heap)
     ad_context *context = NULL;
     ad_backbone *teacher = NULL;
     heap->fault.fail_at = 0; /* what is under test begins behind the teacher */
-    FUZZ_CHECK(ad_context_create(&o, &context) == AD_OK && teacher_open(context, &teacher) == AD_OK);
+    const char *const text = in->flags & RESIDUAL ? residual_graph : teacher_graph;
+    FUZZ_CHECK(ad_context_create(&o, &context) == AD_OK && teacher_open(context, text, &teacher) == AD_OK);
     heap->fault.fail_at = fail_at ? atomic_load(&heap->fault.calls) + fail_at : 0;
     ad_student *s = NULL;
     adi_safetensors *file = NULL;

@@ -1,6 +1,7 @@
 /* Graphs of the corpora: texts, and the inputs of the target graph. */
 #include "make_corpus.h"
 #include "nn/arch_ast.h"
+#include "nn/arch_rd.h"
 
 /* Every op and both kinds of padding; folded and separate batch norm; a residual. Two taps. */
 const char tiny_graph[] = "network tiny\n"
@@ -101,6 +102,55 @@ static const char coupling_graph[] = "network coupling\n"
                                      "logdet d <- g : alpha=1.9\n"
                                      "tap logdet <- d\n";
 
+/* What of reverse distillation's ops can be compared between backends: several inputs, of which one is read late and one
+ * not at all, groups and a mask. */
+static const char inputs_graph[] = "network inputs\n"
+                                   "input deep : channels=4\n"
+                                   "input shallow : channels=2 scale=2\n"
+                                   "input unused : channels=3 scale=4\n"
+                                   "gconv2d g <- deep : out=6 kernel=3 pad=1 groups=2 bias=1\n"
+                                   "randmask2d m <- g : rate=0.5 seed=3 eval=1\n"
+                                   "tap first <- m\n"
+                                   "deconv2d u <- m : out=4 kernel=2 stride=2\n"
+                                   "concat c <- u shallow\n"
+                                   "conv2d d <- c : out=3 kernel=1 init=2\n"
+                                   "tap second <- d\n";
+
+/* Attention, small enough to be run. */
+static const char attention_graph[] = "network attention\n"
+                                      "input x : channels=4\n"
+                                      "sru hard <- x : groups=2\n"
+                                      "sru_soft soft <- hard : groups=1 eps=1e-3\n"
+                                      "simam energy <- soft : lambda=1e-4\n"
+                                      "softfuse two <- hard energy\n"
+                                      "softfuse all <- two soft : joint=1\n"
+                                      "tap both <- all\n";
+
+/* The students of a narrow ResNet; attention and all, and as plain as they come. */
+static void make_rd_graphs(void)
+{
+    const adi_rd_teacher narrow = {.bottleneck = 1, .blocks = {1, 1, 1, 1}, .channels = {1, 2, 8}, .inner = {1, 1, 1}};
+    const adi_rd_teacher plain = {.blocks = {1, 2, 1, 1}, .channels = {1, 2, 4}, .inner = {1, 2, 4}};
+    const adi_rd_arch archs[] = {
+        {.teacher = narrow, .sru = 1, .cru = 1, .simam = 1, .fmm = 1, .gn_groups = 4, .align = 1, .mask_rate = 0.2,
+         .levels = ADI_RD_ALL_LEVELS},
+        {.teacher = narrow, .sru = 1, .cru = 1, .fmm = 1, .soft = 1, .joint = 1, .gn_groups = 1, .eval_mask = 1,
+         .mask_rate = 0.5, .levels = 6},
+        {.teacher = plain, .concat = 1, .levels = ADI_RD_ALL_LEVELS}};
+    static const char *const names[] = {"rd", "rd_soft", "rd_plain"};
+    put("graph", "inputs", 0, inputs_graph, sizeof inputs_graph - 1);
+    put("graph", "inputs_first_tap", 1, inputs_graph, sizeof inputs_graph - 1);
+    put("graph", "attention", 0, attention_graph, sizeof attention_graph - 1);
+    put_broken("graph", "attention", 0, attention_graph, sizeof attention_graph - 1);
+    put_broken("graph", "inputs", 0, inputs_graph, sizeof inputs_graph - 1);
+    for (size_t i = 0; i < sizeof archs / sizeof *archs; i++) {
+        char *text = NULL;
+        MUST(adi_rd_text(&adi_default_allocator, &archs[i], &text));
+        put("graph", names[i], 0, text, strlen(text));
+        adi_free(&adi_default_allocator, text);
+    }
+}
+
 /* AST's networks as the library writes them, a flow of two blocks, its inverse, and a student. */
 static void make_flows(void)
 {
@@ -142,6 +192,7 @@ void make_graphs(void)
     put("graph", "decoder_features", 0, features, strlen(features));
     put_broken("graph", "decoder", 0, decoder_graph, sizeof decoder_graph - 1);
     make_flows();
+    make_rd_graphs();
     for (int32_t i = 0; i < adi_builtin_graph_count(); i++) {
         const char *text = adi_builtin_graph_text(adi_builtin_graph_name(i));
         put("graph", adi_builtin_graph_name(i), 1, text, strlen(text));

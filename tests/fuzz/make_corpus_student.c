@@ -88,6 +88,36 @@ static void save_as_others(const ad_student *s, const char *name, int sequence)
     free(bytes);
 }
 
+/* The names of RD4AD's authors, with no more metadata than what the student is. */
+static void save_as_rd4ad(const ad_student *s, const char *name)
+{
+    char path[4096], other[160];
+    const char *key, *value;
+    adi_safetensors *file;
+    adi_st_writer *w;
+    size_t size;
+    snprintf(path, sizeof path, "%s/scratch", folder);
+    MUST(ad_student_save(s, path));
+    MUST(adi_st_open(&adi_default_allocator, path, &file));
+    MUST(adi_st_writer_create(&adi_default_allocator, &w));
+    for (size_t i = 0; adi_st_meta_at(file, i, &key, &value); i++)
+        if (strncmp(key, "adfeat.student.", 15) == 0)
+            MUST(adi_st_writer_meta(w, key, value));
+    for (int32_t i = 0; i < adi_st_count(file); i++) {
+        const adi_st_tensor *t = adi_st_at(file, i);
+        const char *own = t->name + strlen("student.");
+        snprintf(other, sizeof other, "%s%s", strncmp(own, "decoder.", 8) ? "bn." : "",
+                 strncmp(own, "msff.", 5) ? own : own + 5);
+        MUST(adi_st_writer_tensor(w, other, t->dtype, t->ndim, t->shape, t->data));
+    }
+    MUST(adi_st_writer_save(w, path));
+    adi_st_writer_destroy(w);
+    adi_st_close(file);
+    uint8_t *bytes = take("scratch", &size);
+    put("student", name, 9, bytes, size);
+    free(bytes);
+}
+
 static void save_scorer(ad_context *context, ad_student *s, const char *name)
 {
     static uint8_t pixels[3 * TEACHER_SIDE * TEACHER_SIDE];
@@ -111,6 +141,38 @@ static void save_scorer(ad_context *context, ad_student *s, const char *name)
     ad_scorer_destroy(scorer);
     ad_fitter_destroy(fitter);
     ad_dataset_destroy(good);
+}
+
+/* Levels are few, since every tensor's name takes room. */
+static void make_rd_students(ad_context *context)
+{
+    static const struct {
+        const char *name, *preset, *gate, *softmax, *levels;
+    } kinds[] = {{"masked_rd", "masked_rd", "hard", "two_way", "3"},
+                 {"masked_rd_soft", "masked_rd", "soft", "joint", "3"},
+                 {"rd4ad", "rd4ad", "hard", "two_way", "all"}};
+    ad_backbone *teacher;
+    MUST(teacher_open(context, residual_graph, &teacher));
+    for (int i = 0; i < 3; i++) {
+        ad_student_options o;
+        ad_student *s;
+        ad_student_options_init(&o, sizeof o);
+        o.kind = AD_STUDENT_MASKED_RD;
+        MUST(ad_student_options_set(&o, "preset", kinds[i].preset));
+        o.gn_groups = 2;
+        o.eval_mask = i == 1;
+        o.fmm_align = i != 1;
+        MUST(ad_student_options_set(&o, "gate", kinds[i].gate));
+        MUST(ad_student_options_set(&o, "cru_softmax", kinds[i].softmax));
+        MUST(ad_student_options_set(&o, "levels", kinds[i].levels));
+        MUST(ad_student_create(teacher, &o, &s));
+        save_scorer(context, s, kinds[i].name);
+        save_student(s, kinds[i].name, i == 1 ? 13 : 9);
+        if (i == 2)
+            save_as_rd4ad(s, "rd4ad_names");
+        ad_student_destroy(s);
+    }
+    ad_backbone_destroy(teacher);
 }
 
 /* ---- Checkpoints ---- */
@@ -153,7 +215,7 @@ void make_students(const char *root)
     ad_backbone *teacher;
     folder = root;
     MUST(ad_context_create(NULL, &context));
-    MUST(teacher_open(context, &teacher));
+    MUST(teacher_open(context, teacher_graph, &teacher));
     static const char *const names[] = {"stfpm", "stfpm_unet", "stfpm_unet_head"};
     for (int i = 0; i < 3; i++) {
         ad_student *s = make_student(teacher, i > 0, i > 1 ? AD_UNET_HEAD_CONV1X1 : AD_UNET_HEAD_NONE);
@@ -172,6 +234,7 @@ void make_students(const char *root)
         save_student(s, ast_names[mode], mode == AD_AST_COMBI ? 5 : 1);
         ad_student_destroy(s);
     }
+    make_rd_students(context);
     save_checkpoint("checkpoint_begin", 1);
     save_checkpoint("checkpoint_second", 11);
     save_checkpoint("checkpoint_end", 1000);

@@ -19,9 +19,20 @@ static const char teacher_graph[] = "network teacher\ninput_size 8\nmean 0.5 0.5
                                     "batchnorm layer2.0.bn1 <- layer2.0.conv1\n"
                                     "relu layer2.0.relu1 <- layer2.0.bn1\n"
                                     "tap layer2 <- layer2.0.relu1\n";
-enum { TEACHER_SIDE = 8 };
+/* For reverse distillation: as narrow as can be, of blocks whose inside is narrower still. */
+#define RD_STAGE(LAYER, FROM, OUT, STRIDE)                                                                         \
+    "conv2d " LAYER ".0.conv1 <- " FROM " : out=1 kernel=1\nrelu " LAYER ".0.r1 <- " LAYER ".0.conv1\n"           \
+    "conv2d " LAYER ".0.conv2 <- " LAYER ".0.r1 : out=1 kernel=3 stride=" STRIDE " pad=1\n"                        \
+    "relu " LAYER ".0.r2 <- " LAYER ".0.conv2\nconv2d " LAYER ".0.conv3 <- " LAYER ".0.r2 : out=" OUT " kernel=1\n" \
+    "relu " LAYER ".0.out <- " LAYER ".0.conv3\ntap " LAYER " <- " LAYER ".0.out\n"
+static const char residual_graph[] = "network residual\ninput_size 32\nmean 0.5 0.5 0.5\nstd 0.2 0.2 0.2\n"
+                                     "input image : channels=3\n"
+                                     "conv2d conv1 <- image : out=2 kernel=3 stride=4 pad=1\nrelu relu1 <- conv1\n"
+    RD_STAGE("layer1", "relu1", "1", "1") RD_STAGE("layer2", "layer1.0.out", "2", "2")
+    RD_STAGE("layer3", "layer2.0.out", "8", "2") RD_STAGE("layer4", "layer3.0.out", "2", "2");
+enum { TEACHER_SIDE = 8, RESIDUAL_SIDE = 32 };
 
-static inline ad_status teacher_open(ad_context *context, ad_backbone **out)
+static inline ad_status teacher_open(ad_context *context, const char *text, ad_backbone **out)
 {
     const adi_allocator *a = &context->allocator;
     static float blocks[16][128];
@@ -31,8 +42,8 @@ static inline ad_status teacher_open(ad_context *context, ad_backbone **out)
     size_t size = 0, used = 0;
     ad_backbone_options o;
     ad_backbone_options_init(&o, sizeof o);
-    o.graph = teacher_graph;
-    ad_status status = adi_graph_read(a, teacher_graph, strlen(teacher_graph), &g);
+    o.graph = text;
+    ad_status status = adi_graph_read(a, text, strlen(text), &g);
     if (status == AD_OK)
         status = adi_st_writer_create(a, &w);
     for (int32_t i = 0; status == AD_OK && i < g->node_count; i++)
@@ -93,11 +104,25 @@ static inline ad_status teacher_ast_fitter(ad_student *student, ad_fitter **out)
     return ad_ast_fitter_create(student, &o, out);
 }
 
+static inline ad_status teacher_rd_fitter(ad_student *student, ad_fitter **out)
+{
+    ad_masked_rd_options o;
+    ad_masked_rd_options_init(&o, sizeof o);
+    o.preprocess.size = RESIDUAL_SIDE;
+    o.epochs = 1;
+    o.batch = 2;
+    o.validation_share = 0.0;
+    o.blur_sigma = 1.0;
+    return ad_masked_rd_fitter_create(student, &o, out);
+}
+
 static inline ad_status teacher_fitter(ad_student *student, ad_fitter **out)
 {
     ad_stfpm_options o;
     if (student->options.kind == AD_STUDENT_AST)
         return teacher_ast_fitter(student, out);
+    if (student->options.kind == AD_STUDENT_MASKED_RD)
+        return teacher_rd_fitter(student, out);
     ad_stfpm_options_init(&o, sizeof o);
     o.preprocess.size = TEACHER_SIDE;
     o.epochs = 1;
