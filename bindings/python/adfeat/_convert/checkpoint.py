@@ -23,6 +23,8 @@ MAX_NESTS = 4
 
 Lookup = typing.Callable[[str], bytes]
 
+# Two that are one network: RD4AD's
+PARTS = ("bn", "decoder")
 
 # ---- What a state dict is made of -------------------------------------------------------------------
 
@@ -230,6 +232,8 @@ def unnest(state: object, key: typing.Optional[str], notes: list[str]) -> dict:
         if not isinstance(state, dict):
             raise Refused("holds %s, not a state dict" % ("a tensor" if is_tensor(state) else
                                                           "a %s" % type(state).__name__))
+        if key is None and all(isinstance(state.get(part), dict) for part in PARTS):
+            return {"%s.%s" % (part, name): value for part in PARTS for name, value in state[part].items()}
         inner = [n for n in NESTS if isinstance(state.get(n), dict) and state[n]]
         if key is not None and isinstance(state.get(key), dict):
             inner, key = [key], None

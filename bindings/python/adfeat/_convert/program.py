@@ -10,7 +10,7 @@ import stat
 import sys
 import typing
 
-from . import archives, ast, checkpoint, container, provenance
+from . import archives, ast, checkpoint, container, provenance, rd4ad
 from .networks import networks
 from .recognise import Fit, recognise
 from .tensors import FLOATS, MAX_BYTES, Refused, Rounding, Source, Tensor, check_total, is_finite
@@ -23,7 +23,8 @@ IN is a PyTorch checkpoint (zip or legacy format), a safetensors file or a NumPy
 its first bytes tell which. PyTorch is not needed, and no code in a file is run: one that asks for
 more than plain tensors is refused. The network is recognised from names and shapes; so are the
 students that the authors of STFPM trained, which keep their names. AST's checkpoints are two, the
-flow and, with --ast-student, its student: they become one file."""
+flow and, with --ast-student, its student: they become one file. RD4AD's holds a bottleneck, "bn", and a
+"decoder"; what its code never calls is left out."""
 
 EPILOG = """\
 How an EfficientNet is padded, its batch-norm eps and the mean and std of its images are in no
@@ -36,6 +37,7 @@ examples:
   %(prog)s model.safetensors -o b4.safetensors --name tf_efficientnet_b4.ns_jft_in1k
   %(prog)s b5.pth -o b5.safetensors --padding same_static_v063
   %(prog)s teacher.pth --ast-student student.pth -o ast.safetensors
+  %(prog)s wres50_screw.pth -o rd4ad.safetensors
 
 Exit codes: 0 done, 1 failed, 2 used wrongly; a failure is one sentence."""
 
@@ -314,6 +316,11 @@ def convert(options: argparse.Namespace, wanted: Wanted) -> Report:
                 "origin_sha256": hashlib.sha256(data).hexdigest()}
     if options.ast_student:
         tensors = join_ast(options.ast_student, source, metadata, report)
+    elif rd4ad.is_one(source) and not options.raw:
+        tensors = {name: finite(name, t) if t.dtype in FLOATS else t for name, t in rd4ad.take(source).items()}
+        metadata.update(rd4ad.METADATA)
+        report.add("kind", "student, bottleneck and decoder as the authors of RD4AD have them")
+        report.add("tensors", "%d of the bottleneck, %d of the decoder" % rd4ad.counts(tensors))
     elif options.raw:
         tensors = dict(source.tensors)
         report.add("tensors", "%d copied as they are, of a network that was not looked at" % len(tensors))
