@@ -3,6 +3,7 @@
 other file of the package uses ctypes."""
 import collections
 import ctypes
+import enum
 import glob
 import os
 import re
@@ -10,7 +11,7 @@ import subprocess
 
 import helper
 
-from adfeat import _abi
+from adfeat import _abi, _enums
 
 HEADER = os.path.join(helper.ROOT, "include", "adfeat.h")
 SCALARS = {"void": None, "int": ctypes.c_int, "int32_t": ctypes.c_int32, "int64_t": ctypes.c_int64,
@@ -119,12 +120,13 @@ class AbiTest(helper.Case):
 
     def declared(self, base):
         return {name: kind for name, kind in vars(_abi).items()
-                if isinstance(kind, type) and issubclass(kind, base) and kind.__module__ == _abi.__name__}
+                if isinstance(kind, type) and issubclass(kind, base)
+                and kind.__module__ in (_abi.__name__, _enums.__name__)}
 
     def test_layout_and_values(self):
         """A C program made from the header's names says sizes, offsets and values."""
         self.assertEqual(set(self.declared(ctypes.Structure)), set(header.structs))
-        self.assertEqual(set(self.declared(_abi.IntEnum)), set(header.enums))
+        self.assertEqual(set(self.declared(enum.IntEnum)), set(header.enums))
         lines = ['#include "adfeat.h"', "#include <stdio.h>", "int main(void) {"]
         for name, fields in header.structs.items():
             lines.append('printf("struct %s %%zu\\n", sizeof(%s));' % (name, name))

@@ -138,7 +138,7 @@ class OptionsTest(Students):
         refused(adfeat.InvalidArgumentError, "'unet_depth'", unet_depth=1)  # stfpm has none
         refused(adfeat.InvalidArgumentError, "unet_depth", adfeat.StfpmUnet, unet_depth=9)
         refused(adfeat.OutOfMemoryError, "memory_limit", **tiny(memory_limit=1000))
-        refused(TypeError, "Stfpm, StfpmUnet or Ast", adfeat.StudentFitter)
+        refused(TypeError, "Stfpm, StfpmUnet, Ast or MaskedRd", adfeat.StudentFitter)
         self.refused(TypeError, "Backbone", adfeat.Stfpm, self.weights)
         self.refused(TypeError, "Student", adfeat.Stfpm, student=self.net)
         student = adfeat.Student(self.net, layers="layer1")

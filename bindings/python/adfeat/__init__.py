@@ -32,17 +32,17 @@ from .metrics import F1, aupro, auroc, average_precision, f1_max, pixel_auroc
 from .overlay import Map, encode_png, overlay
 from .scorer import Scorer, ScorerInfo, anomaly_map, file_metadata, score
 from .student import Student, StudentInfo
-from .training import Ast, Stfpm, StfpmUnet, StudentFitter, TrainProgress
+from .training import Ast, MaskedRd, Stfpm, StfpmUnet, StudentFitter, TrainProgress
 
 __all__ = [
     "Ast", "Backbone", "BackboneInfo", "BackendError", "Cancelled", "ClosedError", "Context", "Dataset", "DepthImage",
     "Error", "Evaluation", "F1", "FileError", "Fitter", "FormatError", "Gaussian", "ImageView", "InvalidArgumentError",
-    "LayerInfo", "LibraryError", "Map", "MismatchError", "NumericError", "OutOfMemoryError", "Padim", "Sample",
-    "Scorer", "ScorerInfo", "ShapeError", "StateError", "Step", "Stfpm", "StfpmUnet", "Student", "StudentFitter",
-    "StudentInfo", "TrainProgress", "UnsupportedError", "anomaly_map", "architectures", "aupro", "auroc",
-    "average_precision", "build_info", "decode_image", "encode_png", "evaluate", "f1_max", "file_metadata", "fit",
-    "image_view", "library_path", "library_version", "metrics", "overlay", "pixel_auroc", "read_depth", "read_image",
-    "score", "write_png",
+    "LayerInfo", "LibraryError", "Map", "MaskedRd", "MismatchError", "NumericError", "OutOfMemoryError", "Padim",
+    "Sample", "Scorer", "ScorerInfo", "ShapeError", "StateError", "Step", "Stfpm", "StfpmUnet", "Student",
+    "StudentFitter", "StudentInfo", "TrainProgress", "UnsupportedError", "anomaly_map", "architectures", "aupro",
+    "auroc", "average_precision", "build_info", "decode_image", "encode_png", "evaluate", "f1_max", "file_metadata",
+    "fit", "image_view", "library_path", "library_version", "metrics", "overlay", "pixel_auroc", "read_depth",
+    "read_image", "score", "write_png",
 ]
 
 

@@ -1,4 +1,4 @@
-"""include/adfeat.h in ctypes, name for name: enums, structs, callbacks and every function; and the loading.
+"""include/adfeat.h in ctypes, name for name: enums (_enums.py), structs, callbacks and every function; and the loading.
 
 No other file of this package uses ctypes. `lib` is the loaded library; its functions know their types. ctypes
 releases the GIL around every call. tests/bindings/test_abi.py compares all of this with the header and the C
@@ -10,164 +10,12 @@ import os
 from ctypes import POINTER, Structure, c_int, c_int64, c_size_t, c_uint32, c_uint64
 from ctypes import byref as byref, c_char_p as c_char_p, c_double as c_double, c_float as c_float  # for the other files
 from ctypes import c_int32 as c_int32, c_void_p as c_void_p, sizeof as sizeof
-from enum import IntEnum
 from typing import Any, Dict, List, Tuple, Type, TypeVar
 
+from ._enums import *  # noqa: F403  # for the other files
 from ._find import SONAME, damage, places
 from ._version import VERSION
 from .errors import LibraryError
-
-# ---- Enums ---------------------------------------------------------------------------------
-
-
-class ad_status(IntEnum):
-    AD_OK = 0
-    AD_ERR_INVALID_ARGUMENT = 1
-    AD_ERR_OUT_OF_MEMORY = 2
-    AD_ERR_IO = 3
-    AD_ERR_FORMAT = 4
-    AD_ERR_MISMATCH = 5
-    AD_ERR_SHAPE = 6
-    AD_ERR_UNSUPPORTED = 7
-    AD_ERR_NUMERIC = 8
-    AD_ERR_STATE = 9
-    AD_ERR_CANCELLED = 10
-    AD_ERR_BACKEND = 11
-
-
-class ad_log_level(IntEnum):
-    AD_LOG_WARNING = 1
-    AD_LOG_INFO = 2
-
-
-class ad_pixel_format(IntEnum):
-    AD_PIXEL_MONO8 = 0x01080001
-    AD_PIXEL_MONO16 = 0x01100007
-    AD_PIXEL_RGB8 = 0x02180014
-    AD_PIXEL_BGR8 = 0x02180015
-    AD_PIXEL_RGBA8 = 0x02200016
-    AD_PIXEL_BGRA8 = 0x02200017
-
-
-class ad_split(IntEnum):
-    AD_SPLIT_TRAIN = 0
-    AD_SPLIT_TEST = 1
-
-
-class ad_convolution(IntEnum):
-    AD_CONVOLUTION_AUTO = 0
-    AD_CONVOLUTION_BLAS = 1
-    AD_CONVOLUTION_PANELS = 2
-    AD_CONVOLUTION_WINOGRAD = 3
-    AD_CONVOLUTION_WINOGRAD2 = 4
-
-
-class ad_padding(IntEnum):
-    AD_PADDING_AUTO = 0
-    AD_PADDING_SAME_DYNAMIC = 1
-    AD_PADDING_SAME_STATIC = 2
-    AD_PADDING_SAME_STATIC_V063 = 3
-    AD_PADDING_SYMMETRIC = 4
-
-
-class ad_resize(IntEnum):
-    AD_RESIZE_CV_LINEAR = 0
-    AD_RESIZE_PIL_BILINEAR = 1
-    AD_RESIZE_PIL_LANCZOS = 2
-
-
-class ad_aspect(IntEnum):
-    AD_ASPECT_SQUARE = 0
-    AD_ASPECT_SHORTER_SIDE = 1
-
-
-class ad_reduce(IntEnum):
-    AD_REDUCE_NONE = 0
-    AD_REDUCE_PCA = 1
-    AD_REDUCE_NPCA = 2
-    AD_REDUCE_AUTO = 3
-
-
-class ad_pixel_fit(IntEnum):
-    AD_PIXEL_FIT_NONE = 0
-    AD_PIXEL_FIT_DENSE = 1
-    AD_PIXEL_FIT_GAP = 2
-
-
-class ad_padim_covariance(IntEnum):
-    AD_PADIM_RIDGE = 0
-    AD_PADIM_LEDOIT_WOLF = 1
-
-
-class ad_student_kind(IntEnum):
-    AD_STUDENT_STFPM = 0
-    AD_STUDENT_STFPM_UNET = 1
-    AD_STUDENT_AST = 2
-
-
-class ad_ast_mode(IntEnum):
-    AD_AST_RGB = 0
-    AD_AST_DEPTH = 1
-    AD_AST_COMBI = 2
-
-
-class ad_unet_head(IntEnum):
-    AD_UNET_HEAD_NONE = 0
-    AD_UNET_HEAD_CONV1X1 = 1
-
-
-class ad_optimizer(IntEnum):
-    AD_OPTIMIZER_SGD = 0
-    AD_OPTIMIZER_ADAM = 1
-
-
-class ad_loss_batch(IntEnum):
-    AD_LOSS_BATCH_MEAN = 0
-    AD_LOSS_BATCH_SUM = 1
-
-
-class ad_validation(IntEnum):
-    AD_VALIDATION_DISTANCE = 0
-    AD_VALIDATION_PRODUCT = 1
-
-
-class ad_combine(IntEnum):
-    AD_COMBINE_PRODUCT = 0
-    AD_COMBINE_SUM = 1
-
-
-class ad_rec_target(IntEnum):
-    AD_REC_TARGET_STUDENT = 0
-    AD_REC_TARGET_TEACHER = 1
-
-
-class ad_ast_mask(IntEnum):
-    AD_AST_MASK_AUTO = 0
-    AD_AST_MASK_NONE = 1
-    AD_AST_MASK_BINARY = 2
-    AD_AST_MASK_SOFT = 3
-
-
-class ad_ast_mask_norm(IntEnum):
-    AD_AST_MASK_NORM_FOREGROUND = 0
-    AD_AST_MASK_NORM_ALL = 1
-
-
-class ad_ast_score(IntEnum):
-    AD_AST_SCORE_STUDENT = 0
-    AD_AST_SCORE_TEACHER = 1
-
-
-class ad_ast_aggregate(IntEnum):
-    AD_AST_AGGREGATE_AUTO = 0
-    AD_AST_AGGREGATE_MEAN = 1
-    AD_AST_AGGREGATE_MAX = 2
-
-
-class ad_depth_corners(IntEnum):
-    AD_DEPTH_CORNERS_REJECT = 0
-    AD_DEPTH_CORNERS_NEAREST = 1
-
 
 # ---- Callbacks: keep the object alive for as long as C may call it ------------------------------
 
@@ -204,7 +52,7 @@ class ad_map(Structure):
 
 class ad_dataset_options(Structure):
     _fields_ = [("struct_size", c_uint32), ("split", c_int32), ("depth_scale", c_double), ("depth", c_int32),
-                ("reserved", c_int32)]
+                ("reserved", c_int32), ("one_class", c_char_p)]
 
 
 class ad_sample(Structure):
@@ -290,7 +138,10 @@ class ad_student_options(Structure):
     _fields_ = [("struct_size", c_uint32), ("kind", c_int32), ("layers", c_char_p), ("seed", c_uint64),
                 ("unet_head", c_int32), ("unet_depth", c_int32), ("unet_convs", c_int32), ("reserved", c_int32),
                 ("mode", c_int32), ("flow_blocks", c_int32), ("flow_hidden", c_int32), ("student_blocks", c_int32),
-                ("student_hidden", c_int32), ("positions", c_int32), ("alpha", c_double), ("leaky", c_double)]
+                ("student_hidden", c_int32), ("positions", c_int32), ("alpha", c_double), ("leaky", c_double),
+                ("msff_out", c_int32), ("sru", c_int32), ("cru", c_int32), ("simam", c_int32), ("gate", c_int32),
+                ("gn_groups", c_int32), ("cru_softmax", c_int32), ("fmm", c_int32), ("fmm_align", c_int32),
+                ("levels", c_int32), ("mask_rate", c_double), ("eval_mask", c_int32), ("reserved2", c_int32)]
 
 
 class ad_student_info(Structure):
@@ -320,6 +171,14 @@ class ad_ast_options(Structure):
                 ("cache_file", c_uint64), ("cache_dir", c_char_p), ("memory_limit", c_uint64),
                 ("depth_threshold", c_double), ("depth_fill", c_int32), ("depth_fill_border", c_int32),
                 ("depth_corners", c_int32), ("depth_dilation", c_int32), ("preprocess", ad_preprocess)]
+
+
+class ad_masked_rd_options(Structure):
+    _fields_ = [("struct_size", c_uint32), ("epochs", c_int32), ("batch", c_int32), ("loss", c_int32),
+                ("lr", c_double), ("beta1", c_double), ("beta2", c_double), ("weight_decay", c_double),
+                ("seed", c_uint64), ("validation_share", c_double), ("split_seed", c_uint64), ("patience", c_int32),
+                ("combine", c_int32), ("blur_sigma", c_double), ("feature_cache", c_uint64),
+                ("memory_limit", c_uint64), ("preprocess", ad_preprocess)]
 
 
 class ad_aupro_options(Structure):
@@ -428,6 +287,9 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ad_ast_options_init": (None, [POINTER(ad_ast_options), c_size_t]),
     "ad_ast_options_set": (_status, [POINTER(ad_ast_options), c_char_p, c_char_p]),
     "ad_ast_fitter_create": (_status, [_handle, POINTER(ad_ast_options), _out_handle]),
+    "ad_masked_rd_options_init": (None, [POINTER(ad_masked_rd_options), c_size_t]),
+    "ad_masked_rd_options_set": (_status, [POINTER(ad_masked_rd_options), c_char_p, c_char_p]),
+    "ad_masked_rd_fitter_create": (_status, [_handle, POINTER(ad_masked_rd_options), _out_handle]),
     # metrics
     "ad_auroc": (_status, [c_void_p, c_void_p, c_size_t, POINTER(c_double)]),
     "ad_average_precision": (_status, [c_void_p, c_void_p, c_size_t, POINTER(c_double)]),

@@ -28,11 +28,15 @@ def to_text(value: Any) -> str:
     return repr(float(value))
 
 
+_SET_OTHERS = ("preset", "scsatt")  # in this order: options that set several
+
+
 def set_all(setter: Callable[..., int], struct: Any, options: Mapping[str, Any]) -> List[bytes]:
-    """Give every option that is not None to the C library's setter, presets first since they set others. Returns
-    the texts, which must live until the struct has been used."""
+    """Give every option that is not None to the C library's setter, presets and such first since they set others.
+    Returns the texts, which must live until the struct has been used."""
     texts = []
-    for key in sorted(options, key=lambda key: key != "preset"):
+    first = [key for key in _SET_OTHERS if key in options]
+    for key in first + [key for key in options if key not in first]:
         if options[key] is None:
             continue
         value = options[key]

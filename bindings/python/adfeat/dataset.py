@@ -37,21 +37,25 @@ class Dataset(Handle):
         split: "train" (good images only) or "test", of a category.
         depth: False: without depth, also where the layout has it.
         depth_scale: metres that a value of 1 means in a depth file; 0: 1 for TIFF, 0.001 for PNG.
+        one_class: path is a folder of class folders, as of CIFAR-10, or holds two of them, train and test: images of
+            this class are good, of the test split all others anomalous.
 
     Threads: any number may read at once. Raises FileError, FormatError (no image, mixed folder, mask or depth
-    missing)."""
+    missing, no folder of that class)."""
 
     __slots__ = ()
     _destroy = lib.ad_dataset_destroy
 
     def __init__(self, path: Path, split: str = "train", context: Optional[Context] = None, *, depth: bool = True,
-                 depth_scale: float = 0.0) -> None:
+                 depth_scale: float = 0.0, one_class: Optional[str] = None) -> None:
         if split not in _SPLITS:
             raise ValueError("split is %r, \"train\" and \"test\" are possible" % (split,))
         options = _abi.defaults(_abi.ad_dataset_options)
         options.split = _SPLITS[split]
         options.depth = 1 if depth else 0
         options.depth_scale = depth_scale
+        if one_class is not None:
+            options.one_class = path_bytes(one_class)
         self._open(lib.ad_dataset_open_folder, context, path_bytes(path), _abi.byref(options))
 
     @classmethod

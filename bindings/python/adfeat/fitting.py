@@ -43,8 +43,8 @@ def as_dataset(images: Any, split: str) -> Optional[Dataset]:
 
 
 class Fitter(Handle):
-    """A method being fitted: Gaussian, Padim, Stfpm, StfpmUnet or Ast. Memory does not grow with the number of images
-    beyond `memory`, but for those that train a student, Stfpm, StfpmUnet and Ast.
+    """A method being fitted: Gaussian, Padim, Stfpm, StfpmUnet, Ast or MaskedRd. Memory does not grow with the number
+    of images beyond `memory`, but for those that train a student, Stfpm, StfpmUnet, Ast and MaskedRd.
 
     Threads: one at a time; others wait. Fit parts in several threads with a fitter each, then merge()."""
 

@@ -8,12 +8,12 @@ from ._watch import Progress
 from .backbone import Backbone
 from .fitting import Fitter, Gaussian, Images, Padim
 from .scorer import Scorer
-from .training import Ast, Stfpm, StfpmUnet, StudentFitter, Train
+from .training import Ast, MaskedRd, Stfpm, StfpmUnet, StudentFitter, Train
 
 __all__ = ["fit"]
 
 _METHODS: Dict[str, Type[Fitter]] = {"gaussian": Gaussian, "padim": Padim, "stfpm": Stfpm, "stfpm_unet": StfpmUnet,
-                                     "ast": Ast}
+                                     "ast": Ast, "masked_rd": MaskedRd}
 
 
 def fit(backbone: Union[Backbone, Path], images: Images, method: str = "gaussian", *,
@@ -21,8 +21,8 @@ def fit(backbone: Union[Backbone, Path], images: Images, method: str = "gaussian
         checkpoint_dir: Optional[Path] = None, resume: bool = False, **options: Any) -> Scorer:
     """Fit a method on good images: Gaussian(backbone, **options).fit(images) in one call.
 
-    backbone is a Backbone or the path of its weights; method is "gaussian", "padim", "stfpm", "stfpm_unet" or "ast".
-    train, checkpoint_dir and resume are of the last three: see StudentFitter.fit()."""
+    backbone is a Backbone or the path of its weights; method is "gaussian", "padim", "stfpm", "stfpm_unet", "ast" or
+    "masked_rd". train, checkpoint_dir and resume are of the last four: see StudentFitter.fit()."""
     if not isinstance(method, str):
         raise TypeError("method is a name, %s; a fitter of one's own has fit(images)"
                         % " or ".join(map(repr, _METHODS)))
@@ -33,8 +33,8 @@ def fit(backbone: Union[Backbone, Path], images: Images, method: str = "gaussian
     if issubclass(kind, StudentFitter):
         training = {"train": train, "checkpoint_dir": checkpoint_dir, "resume": resume}
     elif train is not None or checkpoint_dir is not None or resume:
-        raise TypeError("%s trains no student: train, checkpoint_dir and resume are of stfpm, stfpm_unet and ast"
-                        % method)
+        raise TypeError("%s trains no student: train, checkpoint_dir and resume are of stfpm, stfpm_unet, ast and "
+                        "masked_rd" % method)
     if not isinstance(backbone, Backbone):
         backbone = Backbone(backbone)
     with kind(backbone, **options) as fitter:

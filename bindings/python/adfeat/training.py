@@ -1,4 +1,4 @@
-"""Methods that train a student: STFPM, STFPM with U-Nets, and AST."""
+"""Methods that train a student: STFPM, STFPM with U-Nets, AST, and masked reverse distillation."""
 from __future__ import annotations
 
 import os
@@ -15,15 +15,15 @@ from .fitting import Fitter, Images, _cancelled, as_dataset
 from .scorer import Scorer
 from .student import Student
 
-__all__ = ["Ast", "Stfpm", "StfpmUnet", "StudentFitter", "TrainProgress"]
+__all__ = ["Ast", "MaskedRd", "Stfpm", "StfpmUnet", "StudentFitter", "TrainProgress"]
 
 lib = _abi.lib
 
 
 @dataclass(frozen=True)
 class TrainProgress:
-    """Where a training is: after every batch, and after every epoch and its validation (`epoch_done`); of Ast also once
-    before its first batch."""
+    """Where a training is: after every batch, and after every epoch and its validation (`epoch_done`); of Ast and
+    MaskedRd also once before the first batch."""
 
     phase: str  #: "student", or before it "autoencoders" (StfpmUnet) or "teacher" (Ast: its flow)
     phase_index: int  #: from 0
@@ -54,7 +54,7 @@ Train = Callable[[TrainProgress], Optional[bool]]
 
 
 class StudentFitter(Fitter):
-    """A method that trains a student: Stfpm, StfpmUnet or Ast.
+    """A method that trains a student: Stfpm, StfpmUnet, Ast or MaskedRd.
 
     Threads: as Fitter, and together with its student: one at a time, others wait."""
 
@@ -66,7 +66,7 @@ class StudentFitter(Fitter):
     def __init__(self, backbone: Optional[Backbone] = None, *, student: Optional[Student] = None,
                  **options: Any) -> None:
         if type(self) is StudentFitter:
-            raise TypeError("StudentFitter has no method of its own: use Stfpm, StfpmUnet or Ast")
+            raise TypeError("StudentFitter has no method of its own: use Stfpm, StfpmUnet, Ast or MaskedRd")
         of_student = {key: options.pop(key) for key in self._of_student if options.get(key) is not None}
         struct = _abi.defaults(self._kind)
         texts = set_all(self._set, struct, options)
@@ -272,4 +272,51 @@ class Ast(StudentFitter):
     _student_kind = "ast"
     _of_student = ("layers", "mode", "flow_blocks", "flow_hidden", "alpha", "student_blocks", "student_hidden",
                    "positions", "leaky")
+    _of_both = ("seed", "preset")
+
+
+class MaskedRd(StudentFitter):
+    """Masked reverse distillation, and with its switches reverse distillation itself (Deng and Li, CVPR 2022,
+    arXiv:2201.10703): the student sees nothing but what a bottleneck lets through of a ResNet's features and re-creates
+    them, while it is trained behind random masks (Yang et al. 2022, arXiv:2205.01529); where it cannot, there is a
+    defect. The map adds up the cosine distances at three layers; the image's score is its maximum.
+
+        fitter = adfeat.MaskedRd(net, epochs=100)
+        scorer = fitter.fit("screws", train=print, checkpoint_dir="training", resume=True)
+        plain = adfeat.fit(net, "screws", "masked_rd", preset="rd4ad")
+        found = adfeat.Student.load("rd4ad.safetensors", net, kind="masked_rd", preset="rd4ad")     # its authors' own
+        scorer = adfeat.MaskedRd(student=found, epochs=0).fit("screws")
+
+    Args:
+        backbone: the teacher, a ResNet, whose weights may end behind layer3. Not needed with a student, which has its
+            own.
+        student: None: a new one.
+
+    Options, by the names of the C library, which checks them; None is the default:
+        preset: "masked_rd": the text, the default; "rd4ad": the code of reverse distillation; "mrkd_flm": that with
+            generators behind masks. Of a new student and of how it is trained. Other options change it.
+        levels: of a new student, which of the layers layer1, layer2 and layer3 are compared: "all", the default, "1",
+            "2", "12", "3", "13", "23", "123". layers has no other value than these three.
+        msff_out, scsatt, sru, cru, simam, gate, gn_groups, cru_softmax, fmm, fmm_align, mask_rate, eval_mask: of a new
+            student; see there.
+        seed: of a new student, of the order of images and of the masks.
+        epochs: default 200; 0: the student is used as it is.  batch: default 16, at least 2.
+        loss: "position": the mean distance of positions, the default; "flat": one distance of the whole map, as
+            "rd4ad" and "mrkd_flm".
+        lr: of Adam, default 1e-3.  beta1: default 0.5.  beta2: default 0.999.  weight_decay: default 1e-5.
+        validation_share: of the images, held out, default 0.1; the epoch with the lowest loss on them is kept; 0: none,
+            the last epoch is kept.  split_seed.  patience: stop after so many epochs without a lower loss on them;
+            default 20; 0: never.
+        combine: of the layers' maps: "sum", the default, "product".  blur_sigma: 0..64, of the map, default 4.
+        feature_cache, memory_limit: bytes.
+        size (default 256), crop, resize, aspect, mean, std: as in Backbone.extract_features(). The side that the
+            network sees must be a multiple of 32, or it is a ShapeError."""
+
+    __slots__ = ()
+    _kind = _abi.ad_masked_rd_options
+    _set = lib.ad_masked_rd_options_set
+    _create = lib.ad_masked_rd_fitter_create
+    _student_kind = "masked_rd"
+    _of_student = ("layers", "levels", "msff_out", "scsatt", "sru", "cru", "simam", "gate", "gn_groups", "cru_softmax",
+                   "fmm", "fmm_align", "mask_rate", "eval_mask")
     _of_both = ("seed", "preset")
