@@ -22,6 +22,9 @@ static const char help[] =
     "  --data DIR      the labelled images\n"
     "  --weights W     the network's weights that FILE was fitted with; not needed if FILE\n"
     "                  embeds them\n"
+    "  --one-class C   DIR is a folder of class folders, as of CIFAR-10, or holds such folders train and\n"
+    "                  test, of which test is used: images of class C are good, all others anomalous.\n"
+    "                  'adfeat fit --one-class C' fits on class C of the same DIR\n"
     "  --depth-scale S metres that a value of 1 in a depth file means; default: 1 in TIFF, 0.001\n"
     "                  in PNG\n"
     "  --eval-size N   compute pixel figures at N x N; default 0: at each image's own size, which\n"
@@ -34,10 +37,11 @@ static const char help[] =
     "examples:\n"
     "  adfeat eval screws.safetensors --weights resnet18.safetensors --data screws\n"
     "  adfeat eval screws.safetensors --weights resnet18.safetensors --data screws \\\n"
-    "      --eval-size 256 --json --scores-csv scores.csv\n";
+    "      --eval-size 256 --json --scores-csv scores.csv\n"
+    "  adfeat eval cats.safetensors --weights resnet18.safetensors --data cifar10 --one-class cat\n";
 
 typedef struct eval_state {
-    const char *file, *weights, *data, *csv, *device, *depth_scale;
+    const char *file, *weights, *data, *csv, *device, *depth_scale, *one_class;
     int32_t eval_size, json, threads;
     ad_context *context;
     ad_dataset *set;
@@ -158,6 +162,7 @@ static int run(eval_state *s)
     ad_dataset_options test;
     ad_dataset_options_init(&test, sizeof test);
     test.split = AD_SPLIT_TEST;
+    test.one_class = s->one_class;
     code = cli_depth_scale(s->depth_scale, &test.depth_scale);
     if (code != CLI_OK)
         return code;
@@ -197,6 +202,7 @@ int cmd_eval(int argc, char **argv)
     eval_state s = {0};
     const arg_spec specs[] = {{"--data", NULL, ARG_TEXT, &s.data, 0, 0},
                               {"--weights", NULL, ARG_TEXT, &s.weights, 0, 0},
+                              {"--one-class", NULL, ARG_TEXT, &s.one_class, 0, 0},
                               {"--depth-scale", NULL, ARG_TEXT, &s.depth_scale, 0, 0},
                               {"--eval-size", NULL, ARG_NUMBER, &s.eval_size, 0, 32768},
                               {"--json", NULL, ARG_FLAG, &s.json, 0, 0},

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "fit_list.h"
 #include "fit_method.h"
 
 static const char help[] =
@@ -23,10 +24,18 @@ static const char help[] =
     "  stfpm_unet  the same, and a small U-Net at every layer; below, stfpm* is both\n"
     "  ast         a normalising flow learns what features, depth or both of good images are like, then a\n"
     "              student what the flow says; for images with depth, DIR in MVTec 3D-AD layout\n"
+    "  masked_rd   reverse distillation: what a decoder cannot re-create of a ResNet's features, given only\n"
+    "              what a bottleneck lets through, is a defect; parts of them are masked while it learns\n"
+    "\n"
+    "'adfeat fit --list' says of each method where it is from, what it needs and what it costs. Below,\n"
+    "'students' are the last four, which train one.\n"
     "\n"
     "  --weights W         the network's weights, a safetensors file\n"
     "  --data DIR          the good images\n"
     "  -o, --output FILE   the scorer file to write; replaced only when the fit went well\n"
+    "  --list              say of every method where it is from, what it needs and what it costs\n"
+    "  --one-class C       DIR is a folder of class folders, as of CIFAR-10, or holds such folders train\n"
+    "                      and test, of which train is used: fit on the images of class C\n"
     "  --preset P          what a publication did; other options change it, wherever they stand.\n"
     "                      wang2022: EfficientNet-B4 at 380, levels 3 to 7, npca:0.95, dense heat\n"
     "                      maps; rippel2020: the same network, levels 0 to 8, no reduction, no heat\n"
@@ -36,7 +45,9 @@ static const char help[] =
     "                      paper's text, the default), stfpm_official (the authors' code) and\n"
     "                      stfpm_accurate (the whole squared distance and 200 epochs: the most accurate\n"
     "                      here), stfpm_unet has stfpm_unet; ast has ast (the paper's text, the default)\n"
-    "                      and ast_official (the authors' code)\n"
+    "                      and ast_official (the authors' code); masked_rd has masked_rd (the text, the\n"
+    "                      default), rd4ad (reverse distillation as its authors' code has it) and mrkd_flm\n"
+    "                      (the same with masks)\n"
     "  --backbone B        the network, such as resnet18 or efficientnet_b4; default: what the weights\n"
     "                      file says it is, or what its tensors fit\n"
     "  --padding P         of an EfficientNet: same_dynamic, same_static, same_static_v063 or\n"
@@ -45,21 +56,22 @@ static const char help[] =
     "  --layers A,B,...    where features are taken; default: the network's own choice\n"
     "                      ('adfeat info W' lists them)\n"
     "  --size N            images are resized to N x N; default: what the network was trained at, for\n"
-    "                      stfpm and stfpm_unet 256, for ast what gives 24 x 24 positions\n"
+    "                      stfpm* and masked_rd 256, for ast what gives 24 x 24 positions\n"
     "  --reduce R          gaussian: none, pca:T, npca:T (T from 0 to 1 of the variance) or auto; default\n"
     "                      auto: none for ResNets, npca:0.95 for EfficientNets\n"
     "  --pixel P           gaussian: heat maps dense (default, statistics of their own), gap (the image's\n"
     "                      statistics at every position) or none\n"
-    "  --epochs N          stfpm*, ast: passes over the images; default 100, for ast 240 of the flow and 240 of\n"
-    "                      the student, with depth 72; 0: --student as it is\n"
-    "  --batch N           stfpm*, ast: images of a training step; default 32, for ast 8\n"
-    "  --student FILE      stfpm*, ast: train this student further: of --save-student, or the authors'\n"
+    "  --epochs N          students: passes over the images; default 100, for masked_rd 200 (it stops after 20\n"
+    "                      without a gain), for ast 240 of the flow and 240 of the student, with depth 72;\n"
+    "                      0: --student as it is\n"
+    "  --batch N           students: images of a training step; default 32, for masked_rd 16, for ast 8\n"
+    "  --student FILE      students: train this student further: of --save-student, or the authors'\n"
     "                      checkpoint as 'adfeat convert' writes it; default: a new one\n"
-    "  --save-student FILE stfpm*, ast: write the student too, to train it further another day\n"
-    "  --checkpoint-dir D  stfpm*, ast: keep a checkpoint in folder D, which is made if it is not there: written\n"
+    "  --save-student FILE students: write the student too, to train it further another day\n"
+    "  --checkpoint-dir D  students: keep a checkpoint in folder D, which is made if it is not there: written\n"
     "                      after every epoch and on Ctrl-C or SIGTERM\n"
-    "  --resume            stfpm*, ast: go on from the checkpoint; the result is that of one long run\n"
-    "  --loss-csv FILE     stfpm*, ast: write a line for every epoch as it ends: phase, epoch, loss, similarity,\n"
+    "  --resume            students: go on from the checkpoint; the result is that of one long run\n"
+    "  --loss-csv FILE     students: write a line for every epoch as it ends: phase, epoch, loss, similarity,\n"
     "                      reconstruction, validation, best, seconds; --resume adds to it\n"
     "  --set KEY=VALUE     any other option; may be given more than once:\n"
     "                      crop=N (centre), resize=pil_bilinear (default), pil_lanczos or cv_linear,\n"
@@ -83,6 +95,12 @@ static const char help[] =
     "                      split_seed=N, feature_cache=BYTES, cache_file=BYTES, cache_dir=D,\n"
     "                      memory_limit=BYTES, depth_threshold=METRES, depth_fill=N, depth_fill_border=0\n"
     "                      or 1, depth_corners=reject or nearest, depth_dilation=N\n"
+    "                      masked_rd: levels=all, 1, 2, 12, 3, 13, 23 or 123 (maps that are compared), msff_out=conv\n"
+    "                      or concat, sru=0 or 1, cru=0 or 1, simam=0 or 1, scsatt=0 or 1 (all three), gate=hard\n"
+    "                      or soft, gn_groups=N, cru_softmax=two_way or joint, fmm=0 or 1, fmm_align=0 or 1,\n"
+    "                      mask_rate=R, eval_mask=none or seeded, loss=position or flat, lr=R, beta1=R, beta2=R,\n"
+    "                      weight_decay=R, seed=N, validation_share=R, split_seed=N, patience=N, combine=sum or\n"
+    "                      product, blur_sigma=0..64, feature_cache=BYTES, memory_limit=BYTES\n"
     "  --depth-scale S     metres that a value of 1 in a depth file means; default: 1 in TIFF, 0.001 in PNG\n"
     "  --embed             put the weights into FILE too, so that scoring needs no other file\n"
     "  --threads N         default 0: as many as there are cores\n"
@@ -95,7 +113,8 @@ static const char help[] =
     "      --size 320 --set blur_sigma=4 --embed --data good_parts -o parts.safetensors\n"
     "  adfeat fit stfpm --weights resnet18.safetensors --data screws -o screws.safetensors \\\n"
     "      --checkpoint-dir training --resume --loss-csv losses.csv\n"
-    "  adfeat fit ast --weights efficientnet_b5.safetensors --data bagel --set mode=combi -o bagel.safetensors\n";
+    "  adfeat fit ast --weights efficientnet_b5.safetensors --data bagel --set mode=combi -o bagel.safetensors\n"
+    "  adfeat fit masked_rd --weights wide_resnet50_2.safetensors --data screws -o screws.safetensors\n";
 
 /* ---- Interruption: the callbacks cancel, so nothing half-done is left; a second signal kills ---- */
 
@@ -252,6 +271,7 @@ static int run(fit_state *s, const char *name)
         return code;
     ad_dataset_options data;
     ad_dataset_options_init(&data, sizeof data);
+    data.one_class = s->r.one_class;
     code = cli_depth_scale(s->r.depth_scale, &data.depth_scale);
     if (code != CLI_OK)
         return code;
@@ -295,16 +315,20 @@ int cmd_fit(int argc, char **argv)
                               {"--resume", NULL, ARG_FLAG, &s.train.resume, 0, 0},
                               {"--loss-csv", NULL, ARG_TEXT, &s.train.csv.path, 0, 0},
                               {"--set", NULL, ARG_SET, &s.r.set, 0, 0},
+                              {"--one-class", NULL, ARG_TEXT, &s.r.one_class, 0, 0},
                               {"--depth-scale", NULL, ARG_TEXT, &s.r.depth_scale, 0, 0},
                               {"--embed", NULL, ARG_FLAG, &s.r.embed, 0, 0},
                               {"--threads", NULL, ARG_NUMBER, &s.r.threads, 0, 256},
                               {"--device", NULL, ARG_TEXT, &s.r.device, 0, 0},
                               {"--quiet", NULL, ARG_FLAG, &s.r.quiet, 0, 0},
+                              {"--list", NULL, ARG_FLAG, &s.r.list, 0, 0},
                               {NULL, NULL, ARG_FLAG, NULL, 0, 0}};
     int operands = 0, done = 0;
     int code = args_parse(argc, argv, specs, help, &operands, &done);
     if (code != CLI_OK || done)
         return code;
+    if (s.r.list)
+        return fit_list_print();
     if (operands != 1)
         return cli_usage("fit needs one METHOD, %d were given; see 'adfeat fit --help'", operands);
     if (!s.r.weights || !s.r.data || !s.r.output)

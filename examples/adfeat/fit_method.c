@@ -50,6 +50,9 @@ static int is_one_of(const char *word, const char *const *words, size_t count)
 static const char *const stfpm_keys[] = {"layers", "unet_head", "unet_depth", "unet_convs", "seed", NULL};
 static const char *const ast_keys[] = {"layers", "mode", "flow_blocks", "flow_hidden", "student_blocks", "student_hidden",
                                        "positions", "alpha", "leaky", "seed", "preset", NULL};
+static const char *const masked_rd_keys[] = {"layers", "levels", "msff_out", "scsatt", "sru", "cru", "simam", "gate",
+                                             "gn_groups", "cru_softmax", "fmm", "fmm_align", "mask_rate", "eval_mask",
+                                             "seed", "preset", NULL};
 
 static int is_of_student(const char *const *keys, const char *key)
 {
@@ -132,7 +135,7 @@ static int make_student(fit_state *s, ad_student_options *options, int given)
     if (ad_student_get_info(s->student, &info))
         return cli_fail_library();
     if (info.kind != options->kind) /* a file that does not say it */
-        return not_of(s, info.kind == AD_STUDENT_AST ? "ast" : "stfpm");
+        return not_of(s, info.kind == AD_STUDENT_AST ? "ast" : info.kind == AD_STUDENT_MASKED_RD ? "masked_rd" : "stfpm");
     return CLI_OK;
 }
 
@@ -164,7 +167,34 @@ static int make_stfpm(fit_state *s)
     return code == CLI_OK ? made(s, ad_stfpm_fitter_create(s->student, &options, &s->fitter)) : code;
 }
 
-/* The seed and the preset are of both. */
+/* A setter of a method's own options. */
+typedef ad_status (*set_option)(void *options, const char *key, const char *value);
+
+static ad_status set_ast(void *options, const char *key, const char *value)
+{
+    return ad_ast_options_set(options, key, value);
+}
+
+static ad_status set_masked_rd(void *options, const char *key, const char *value)
+{
+    return ad_masked_rd_options_set(options, key, value);
+}
+
+/* Settings to where they belong; the seed and the preset are of both. *out_given: the user said what the student is. */
+static int take_settings(const fit_state *s, ad_student_options *student, const char *const *keys, const char *more,
+                         void *options, set_option set, int *out_given)
+{
+    *out_given = 0;
+    for (int i = 0; i < s->r.set.count; i++) {
+        const char *const key = s->r.set.items[i].key, *const value = s->r.set.items[i].value;
+        const int both = strcmp(key, "seed") == 0 || strcmp(key, "preset") == 0, mine = is_of_student(keys, key);
+        if ((mine && ad_student_options_set(student, key, value)) || ((both || !mine) && set(options, key, value)))
+            return bad_setting(mine, more);
+        *out_given |= mine && !both;
+    }
+    return CLI_OK;
+}
+
 static int make_ast(fit_state *s)
 {
     ad_ast_options options;
@@ -173,28 +203,43 @@ static int make_ast(fit_state *s)
     ad_ast_options_init(&options, sizeof options);
     ad_student_options_init(&student, sizeof student);
     student.kind = AD_STUDENT_AST;
-    for (int i = 0; i < s->r.set.count; i++) {
-        const char *const key = s->r.set.items[i].key, *const value = s->r.set.items[i].value;
-        const int both = strcmp(key, "seed") == 0 || strcmp(key, "preset") == 0, mine = is_of_student(ast_keys, key);
-        if ((mine && ad_student_options_set(&student, key, value))
-            || ((both || !mine) && ad_ast_options_set(&options, key, value)))
-            return bad_setting(mine, "layers, mode, flow_blocks, flow_hidden, student_blocks, student_hidden, positions, "
-                                     "alpha, leaky");
-        given |= mine && !both;
-    }
-    if (!options.teacher_epochs && !options.student_epochs && !s->train.student)
-        return cli_usage("option --epochs: 0 takes flow and student as they are, and there is no --student");
-    int code = cli_open_backbone(s->context, &s->r.network, s->r.weights, &s->backbone);
+    int code = take_settings(s, &student, ast_keys, "layers, mode, flow_blocks, flow_hidden, student_blocks, student_hidden, "
+                             "positions, alpha, leaky", &options, set_ast, &given);
+    if (code == CLI_OK && !options.teacher_epochs && !options.student_epochs && !s->train.student)
+        code = cli_usage("option --epochs: 0 takes flow and student as they are, and there is no --student");
+    if (code == CLI_OK)
+        code = cli_open_backbone(s->context, &s->r.network, s->r.weights, &s->backbone);
     if (code == CLI_OK)
         code = make_student(s, &student, given);
     return code == CLI_OK ? made(s, ad_ast_fitter_create(s->student, &options, &s->fitter)) : code;
+}
+
+static int make_masked_rd(fit_state *s)
+{
+    ad_masked_rd_options options;
+    ad_student_options student;
+    int given = 0;
+    ad_masked_rd_options_init(&options, sizeof options);
+    ad_student_options_init(&student, sizeof student);
+    student.kind = AD_STUDENT_MASKED_RD;
+    int code = take_settings(s, &student, masked_rd_keys, "levels, msff_out, scsatt, sru, cru, simam, gate, gn_groups, "
+                             "cru_softmax, fmm, fmm_align, mask_rate, eval_mask", &options, set_masked_rd, &given);
+    if (code == CLI_OK && !options.epochs && !s->train.student)
+        code = cli_usage("option --epochs: 0 takes a student as it is, and there is no --student");
+    if (code == CLI_OK)
+        code = cli_open_backbone(s->context, &s->r.network, s->r.weights, &s->backbone);
+    /* A preset says what a student is, so that a checkpoint that says nothing of itself is read as one of it. */
+    if (code == CLI_OK)
+        code = make_student(s, &student, given || s->r.preset);
+    return code == CLI_OK ? made(s, ad_masked_rd_fitter_create(s->student, &options, &s->fitter)) : code;
 }
 
 static const fit_method methods[] = {{"gaussian", make_gaussian, 0},
                                  {"padim", make_padim, 0},
                                  {"stfpm", make_stfpm, 1},
                                  {"stfpm_unet", make_stfpm, 1},
-                                 {"ast", make_ast, 1}};
+                                 {"ast", make_ast, 1},
+                                 {"masked_rd", make_masked_rd, 1}};
 
 const fit_method *fit_method_find(const char *name)
 {
@@ -206,5 +251,5 @@ const fit_method *fit_method_find(const char *name)
 
 const char *fit_method_names(void)
 {
-    return "gaussian, padim, stfpm, stfpm_unet, ast";
+    return "gaussian, padim, stfpm, stfpm_unet, ast, masked_rd";
 }

@@ -7,9 +7,9 @@
 #include "training.h"
 
 typedef struct request {
-    const char *weights, *data, *output, *preset, *device, *depth_scale;
+    const char *weights, *data, *output, *preset, *device, *depth_scale, *one_class;
     network_request network;
-    int32_t threads, embed, quiet;
+    int32_t threads, embed, quiet, list;
     settings set;
 } request;
 

@@ -25,7 +25,7 @@ int training_check(const training *t, const char *method, int trains)
                    {"--loss-csv", t->csv.path != NULL}};
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
         if (options[i].given && !trains)
-            return cli_usage("option %s: %s trains no student; stfpm, stfpm_unet and ast do", options[i].name,
+            return cli_usage("option %s: %s trains no student; stfpm, stfpm_unet, ast and masked_rd do", options[i].name,
                              method);
     if (t->resume && !t->checkpoint_dir)
         return cli_usage("option --resume needs --checkpoint-dir: where the checkpoint is");

@@ -3,6 +3,7 @@
 usage: make_images.py FOLDER
 
 FOLDER/set is a category in MVTec layout: noisy ramps, those in test/spot with a bright square.
+FOLDER/classes has class folders: ramp, and the same with a square, spot.
 FOLDER/odd holds what goes wrong: no image, half an image, one pixel.
 """
 import os
@@ -62,6 +63,10 @@ def main():
     write("odd/text.png", b"this is no image\n")
     write("odd/half.png", part(rng, False)[:200])
     write("odd/pixel.png", png(1, 1, [[128]], False))
+    for i in range(6):
+        write("classes/ramp/%03d.png" % i, part(rng, False))
+    for i in range(3):
+        write("classes/spot/%03d.png" % i, part(rng, True))
 
 
 main()
