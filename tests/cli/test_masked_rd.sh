@@ -48,7 +48,7 @@ has 'method +masked_rd' 'images +12' 'option layers +layer1,layer2,layer3' 'opti
     'option loss +position' 'option combine +sum' 'option size +64' 'option epochs +1' 'option batch +2' 'option validation_share +0.1'
 works info t.safetensors --weights w.safetensors
 has 'kind +student' 'method +masked_rd' 'architecture +resnet18' 'msff_out +conv' 'sru +1' 'gate +hard' 'gn_groups +4' \
-    'cru_softmax +two_way' 'fmm_align +1' 'levels +all' 'mask_rate +0.2' 'eval_mask +none' 'epochs +1' 'seed +0' \
+    'cru_softmax +two_way' 'fmm_align +1' 'levels +123' 'mask_rate +0.2' 'eval_mask +none' 'epochs +1' 'seed +0' \
     'parameters +14713536'
 run eval s.safetensors --weights w.safetensors --data set
 [ $code -eq 0 ] || wrong "eval: exit code $code"

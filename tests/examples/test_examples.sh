@@ -147,18 +147,18 @@ check_fit_stfpm() {
 check_fit_masked_rd() {
     local tiny=(size=64 batch=3 epochs=1 scsatt=0)
     "$python" "$here/add_layer3.py" w.safetensors w3.safetensors || exit 1
-    mkdir -p classes/good classes/spot
-    cp set/train/good/* classes/good && cp $spot classes/spot
-    gives 0 w3.safetensors classes good s.safetensors "${tiny[@]}"
+    mkdir -p own/good own/spot
+    cp set/train/good/* own/good && cp $spot own/spot
+    gives 0 w3.safetensors own good s.safetensors "${tiny[@]}"
     says '^epoch 1 of 1: loss [0-9.]+, on images held out [0-9.]+; 0 s left$'
     says '^good against all others: image AUROC [01]\.[0-9]+ of [0-9]+ images, [0-9.]+ ms an image$'
-    "$adfeat" fit masked_rd --weights w3.safetensors --data classes --one-class good --size 64 --batch 3 --epochs 1 \
+    "$adfeat" fit masked_rd --weights w3.safetensors --data own --one-class good --size 64 --batch 3 --epochs 1 \
         --set scsatt=0 -o same.safetensors --quiet || wrong "adfeat fit masked_rd"
     cmp -s s.safetensors same.safetensors || wrong "not the file that adfeat fit writes"
-    gives 1 w3.safetensors classes bad x.safetensors "${tiny[@]}"
+    gives 1 w3.safetensors own bad x.safetensors "${tiny[@]}"
     complains "has no class 'bad': there are good, spot"
-    gives 1 w3.safetensors classes good x.safetensors mask_rate=1
-    gives 1 w3.safetensors classes good x.safetensors size=100
+    gives 1 w3.safetensors own good x.safetensors mask_rate=1
+    gives 1 w3.safetensors own good x.safetensors size=100
     complains "multiples of 32"
     [ -e x.safetensors ] && wrong "a failed fit left a file"
 }
