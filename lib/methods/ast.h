@@ -129,11 +129,11 @@ typedef struct adi_ast_training {
 ad_status adi_ast_training_bytes(ad_student *student, const adi_ast_config *config, size_t *out_bytes);
 ad_status adi_ast_training_create(ad_student *student, const adi_ast_config *config, const adi_ast_data *data,
                                   int32_t batch, adi_ast_training **out_training);
-void adi_ast_training_destroy(adi_ast_training *t);
+void adi_ast_training_destroy(void *training);
 /* ast_train.c: the loop's way in, with neither self nor phases nor arrays. */
 extern const adi_trainee adi_ast_trainee;
 /* Root mean square over images of the image score, and of the map's values, as the networks are now. */
-ad_status adi_ast_training_scores(adi_ast_training *t, const int32_t *images, int32_t count, double *out_score,
+ad_status adi_ast_training_scores(void *training, const int32_t *images, int32_t count, double *out_score,
                                   double *out_map);
 
 #endif

@@ -11,26 +11,27 @@ typedef struct ast_fit {
     adi_ast_config config;
     adi_ast_data data;
     float *record;                /* of the image that is added */
-    adi_ast_training *training;   /* NULL until one begins, and when it is done */
-    adi_fit_loop loop;
-    int32_t trained_images;       /* of the training that is there or was done */
-    int32_t done;
-    double normal_score, normal_map;
+    adi_student_run run;
 } ast_fit;
 
-static void end_training(ast_fit *f)
+static ad_status create_training(void *state, int32_t batch, void **out_training, adi_trainee **out_trainee)
 {
-    adi_fit_loop_free(&f->loop);
-    adi_ast_training_destroy(f->training);
-    f->training = NULL;
+    ast_fit *f = state;
+    adi_ast_training *t = NULL;
+    ADI_TRY(adi_ast_training_create(f->student, &f->config, &f->data, batch, &t));
+    *out_training = t;
+    *out_trainee = &t->trainee;
+    return AD_OK;
 }
+
+static const adi_student_trainer trainer = {create_training, adi_ast_training_destroy, NULL, adi_ast_training_scores};
 
 static void destroy_state(void *state)
 {
     ast_fit *f = state;
     if (!f)
         return;
-    end_training(f);
+    adi_student_end(&f->run, &trainer);
     adi_ast_data_free(&f->data);
     ad_student *student = f->student;
     const adi_allocator *a = &student->teacher->context->allocator;
@@ -48,52 +49,12 @@ static ad_status add(void *state, const adi_extractor *x, adi_workspace *w)
     return adi_ast_data_add(&f->data, f->record);
 }
 
-static ad_status begin_training(ast_fit *f)
-{
-    const ad_ast_options *o = &f->config.o;
-    const adi_allocator *a = &f->student->teacher->context->allocator;
-    int32_t batch;
-    end_training(f);
-    ADI_TRY(adi_student_batch(f->data.count, o->validation_share, o->batch, &batch));
-    ADI_TRY(adi_ast_training_create(f->student, &f->config, &f->data, batch, &f->training));
-    const ad_status status = adi_fit_loop_init(&f->loop, a, &f->training->trainee, f->data.count, o->validation_share,
-                                               o->split_seed);
-    if (status != AD_OK) {
-        end_training(f);
-        return status;
-    }
-    f->loop.batch = batch;
-    f->loop.seed = o->seed;
-    f->trained_images = f->data.count;
-    return AD_OK;
-}
-
-/* What images score that were not trained on. */
-static ad_status find_normal(ast_fit *f)
-{
-    int32_t count;
-    const int32_t *images = adi_student_unseen(&f->loop, &count);
-    return adi_ast_training_scores(f->training, images, count, &f->normal_score, &f->normal_map);
-}
-
 static ad_status train(void *state, adi_extractor *x, const adi_fit_control *control)
 {
     ast_fit *f = state;
-    (void)x;
-    if (f->done && f->trained_images == f->data.count)
-        return AD_OK;
-    f->done = 0;
-    if (!f->training || f->trained_images != f->data.count)
-        ADI_TRY(begin_training(f));
-    ad_status status = adi_fit_loop_run(&f->loop, control);
-    if (status == AD_OK)
-        status = find_normal(f);
-    f->loop.finished = 0;
-    if (status != AD_OK)
-        return status;
-    end_training(f); /* its memory is wanted for the scorer */
-    f->done = 1;
-    return AD_OK;
+    const ad_ast_options *o = &f->config.o;
+    const adi_student_schedule schedule = {f->data.count, o->batch, 0, o->validation_share, o->split_seed, o->seed};
+    return adi_student_train(&f->run, &trainer, &schedule, &f->student->teacher->context->allocator, f, x, control);
 }
 
 static ad_status finish(const void *state, void **out_model)
@@ -112,8 +73,8 @@ static ad_status finish(const void *state, void **out_model)
     adi_ast_model *model = NULL;
     ADI_TRY(adi_ast_model_create(s->teacher->context, s->teacher->network->graph, &f->config, nets, &model));
     model->images = f->data.count;
-    model->normal_score = f->normal_score;
-    model->normal_map = f->normal_map;
+    model->normal_score = f->run.normal_score;
+    model->normal_map = f->run.normal_map;
     *out_model = model;
     return AD_OK;
 }

@@ -200,8 +200,9 @@ ad_status adi_ast_training_create(ad_student *student, const adi_ast_config *con
     return status;
 }
 
-void adi_ast_training_destroy(adi_ast_training *t)
+void adi_ast_training_destroy(void *training)
 {
+    adi_ast_training *t = training;
     if (!t)
         return;
     const adi_allocator *a = &t->context->allocator;

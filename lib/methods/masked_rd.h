@@ -100,11 +100,11 @@ typedef struct adi_rd_training {
 ad_status adi_rd_training_bytes(ad_student *student, const adi_rd_config *config, size_t *out_bytes);
 ad_status adi_rd_training_create(ad_student *student, const adi_rd_config *config, const adi_student_data *data,
                                  int32_t batch, adi_rd_training **out_training);
-void adi_rd_training_destroy(adi_rd_training *t);
+void adi_rd_training_destroy(void *training);
 /* masked_rd_train.c: the loop's way in, with neither self nor phases nor arrays. */
 extern const adi_trainee adi_rd_trainee;
 /* Root mean square over images of the image score, and of the map's values, as the student is now. */
-ad_status adi_rd_training_scores(adi_rd_training *t, const int32_t *images, int32_t count, double *out_score,
+ad_status adi_rd_training_scores(void *training, const int32_t *images, int32_t count, double *out_score,
                                  double *out_map);
 
 #endif

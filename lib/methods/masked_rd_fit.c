@@ -12,26 +12,34 @@ typedef struct rd_fit {
     ad_student *student; /* owned reference */
     adi_rd_config config;
     adi_student_data data;
-    adi_rd_training *training;    /* NULL until one begins, and when it is done */
-    adi_fit_loop loop;
-    int32_t trained_images;       /* of the training that is there or was done */
-    int32_t done;
-    double normal_score, normal_map;
+    adi_student_run run;
 } rd_fit;
 
-static void end_training(rd_fit *f)
+static ad_status create_training(void *state, int32_t batch, void **out_training, adi_trainee **out_trainee)
 {
-    adi_fit_loop_free(&f->loop);
-    adi_rd_training_destroy(f->training);
-    f->training = NULL;
+    rd_fit *f = state;
+    adi_rd_training *t = NULL;
+    ADI_TRY(adi_rd_training_create(f->student, &f->config, &f->data, batch, &t));
+    *out_training = t;
+    *out_trainee = &t->trainee;
+    return AD_OK;
 }
+
+static void use(void *training, adi_extractor *x, adi_workspace *w)
+{
+    adi_rd_training *t = training;
+    t->extractor = x;
+    t->workspace = w;
+}
+
+static const adi_student_trainer trainer = {create_training, adi_rd_training_destroy, use, adi_rd_training_scores};
 
 static void destroy_state(void *state)
 {
     rd_fit *f = state;
     if (!f)
         return;
-    end_training(f);
+    adi_student_end(&f->run, &trainer);
     adi_student_data_free(&f->data);
     ad_student *student = f->student;
     adi_free(&student->teacher->context->allocator, f);
@@ -43,56 +51,12 @@ static ad_status add(void *state, const adi_extractor *x, adi_workspace *w)
     return adi_student_data_take(&((rd_fit *)state)->data, x, w);
 }
 
-static ad_status begin_training(rd_fit *f)
-{
-    const ad_masked_rd_options *o = &f->config.o;
-    const adi_allocator *a = &f->student->teacher->context->allocator;
-    int32_t batch;
-    end_training(f);
-    ADI_TRY(adi_student_batch(f->data.count, o->validation_share, o->batch, &batch));
-    ADI_TRY(adi_rd_training_create(f->student, &f->config, &f->data, batch, &f->training));
-    const ad_status status = adi_fit_loop_init(&f->loop, a, &f->training->trainee, f->data.count, o->validation_share,
-                                               o->split_seed);
-    if (status != AD_OK) {
-        end_training(f);
-        return status;
-    }
-    f->loop.batch = batch;
-    f->loop.patience = o->patience;
-    f->loop.seed = o->seed;
-    f->trained_images = f->data.count;
-    return AD_OK;
-}
-
-/* To the end, and what images score that were not trained on. */
-static ad_status run_training(rd_fit *f, const adi_fit_control *control)
-{
-    int32_t count;
-    ADI_TRY(adi_fit_loop_run(&f->loop, control));
-    const int32_t *images = adi_student_unseen(&f->loop, &count);
-    return adi_rd_training_scores(f->training, images, count, &f->normal_score, &f->normal_map);
-}
-
 static ad_status train(void *state, adi_extractor *x, const adi_fit_control *control)
 {
     rd_fit *f = state;
-    adi_workspace *w = NULL;
-    if (f->done && f->trained_images == f->data.count)
-        return AD_OK;
-    f->done = 0;
-    if (!f->training || f->trained_images != f->data.count)
-        ADI_TRY(begin_training(f));
-    ADI_TRY(adi_extractor_borrow(x, &w));
-    f->training->extractor = x;
-    f->training->workspace = w;
-    const ad_status status = run_training(f, control);
-    adi_extractor_give_back(x, w);
-    f->loop.finished = 0;
-    if (status != AD_OK)
-        return status;
-    end_training(f); /* its memory is wanted for the scorer */
-    f->done = 1;
-    return AD_OK;
+    const ad_masked_rd_options *o = &f->config.o;
+    const adi_student_schedule schedule = {f->data.count, o->batch, o->patience, o->validation_share, o->split_seed, o->seed};
+    return adi_student_train(&f->run, &trainer, &schedule, &f->student->teacher->context->allocator, f, x, control);
 }
 
 static ad_status finish(const void *state, void **out_model)
@@ -104,8 +68,8 @@ static ad_status finish(const void *state, void **out_model)
     ADI_TRY(adi_module_freeze(s->net, &net));
     ADI_TRY(adi_rd_model_create(s->teacher->context, s->teacher->network->graph, &f->config, net, &model));
     model->images = f->data.count;
-    model->normal_score = f->normal_score;
-    model->normal_map = f->normal_map;
+    model->normal_score = f->run.normal_score;
+    model->normal_map = f->run.normal_map;
     *out_model = model;
     return AD_OK;
 }

@@ -136,9 +136,10 @@ static ad_status add_score(adi_rd_training *t, int32_t i, double *io_scores, dou
     return AD_OK;
 }
 
-ad_status adi_rd_training_scores(adi_rd_training *t, const int32_t *images, int32_t count, double *out_score,
+ad_status adi_rd_training_scores(void *training, const int32_t *images, int32_t count, double *out_score,
                                  double *out_map)
 {
+    adi_rd_training *t = training;
     const int32_t batch = (int32_t)t->plan->input[0].n;
     double scores = 0.0, values = 0.0;
     for (int32_t first = 0; first < count; first += batch) {

@@ -141,8 +141,9 @@ ad_status adi_rd_training_create(ad_student *student, const adi_rd_config *confi
     return status;
 }
 
-void adi_rd_training_destroy(adi_rd_training *t)
+void adi_rd_training_destroy(void *training)
 {
+    adi_rd_training *t = training;
     if (!t)
         return;
     const adi_allocator *a = &t->context->allocator;

@@ -94,14 +94,14 @@ ad_status adi_stfpm_training_bytes(ad_student *student, const adi_stfpm_config *
 ad_status adi_stfpm_training_create(ad_student *student, const adi_stfpm_config *config,
                                     const adi_student_data *data, int32_t batch,
                                     adi_stfpm_training **out_training);
-void adi_stfpm_training_destroy(adi_stfpm_training *t);
+void adi_stfpm_training_destroy(void *training);
 /* Of the student's module `module`, as adi_student_module() counts them. */
 const adi_train_plan *adi_stfpm_training_plan(const adi_stfpm_training *t, int32_t module);
 adi_train_run *adi_stfpm_training_run(adi_stfpm_training *t, int32_t module);
 /* stfpm_train.c: the loop's way in, with neither self nor phases nor arrays. */
 extern const adi_trainee adi_stfpm_trainee;
 /* Root mean square over images of the image score, and of the map's values, as the student is now. */
-ad_status adi_stfpm_training_scores(adi_stfpm_training *t, const int32_t *images, int32_t count,
+ad_status adi_stfpm_training_scores(void *training, const int32_t *images, int32_t count,
                                     double *out_score, double *out_map);
 
 #endif

@@ -12,25 +12,34 @@ typedef struct stfpm_fit {
     ad_student *student; /* owned reference */
     adi_stfpm_config config;
     adi_student_data data;
-    adi_stfpm_training *training; /* NULL until one begins */
-    adi_fit_loop loop;
-    int32_t trained_images;       /* of the training that is there */
-    double normal_score, normal_map;
+    adi_student_run run;
 } stfpm_fit;
 
-static void end_training(stfpm_fit *f)
+static ad_status create_training(void *state, int32_t batch, void **out_training, adi_trainee **out_trainee)
 {
-    adi_fit_loop_free(&f->loop);
-    adi_stfpm_training_destroy(f->training);
-    f->training = NULL;
+    stfpm_fit *f = state;
+    adi_stfpm_training *t = NULL;
+    ADI_TRY(adi_stfpm_training_create(f->student, &f->config, &f->data, batch, &t));
+    *out_training = t;
+    *out_trainee = &t->trainee;
+    return AD_OK;
 }
+
+static void use(void *training, adi_extractor *x, adi_workspace *w)
+{
+    adi_stfpm_training *t = training;
+    t->extractor = x;
+    t->workspace = w;
+}
+
+static const adi_student_trainer trainer = {create_training, adi_stfpm_training_destroy, use, adi_stfpm_training_scores};
 
 static void destroy_state(void *state)
 {
     stfpm_fit *f = state;
     if (!f)
         return;
-    end_training(f);
+    adi_student_end(&f->run, &trainer);
     adi_student_data_free(&f->data);
     ad_student *student = f->student;
     adi_free(&student->teacher->context->allocator, f);
@@ -42,53 +51,12 @@ static ad_status add(void *state, const adi_extractor *x, adi_workspace *w)
     return adi_student_data_take(&((stfpm_fit *)state)->data, x, w);
 }
 
-static ad_status begin_training(stfpm_fit *f)
-{
-    const ad_stfpm_options *o = &f->config.o;
-    const adi_allocator *a = &f->student->teacher->context->allocator;
-    int32_t batch;
-    end_training(f);
-    ADI_TRY(adi_student_batch(f->data.count, o->validation_share, o->batch, &batch));
-    ADI_TRY(adi_stfpm_training_create(f->student, &f->config, &f->data, batch, &f->training));
-    const ad_status status = adi_fit_loop_init(&f->loop, a, &f->training->trainee, f->data.count,
-                                               o->validation_share, o->split_seed);
-    if (status != AD_OK) {
-        end_training(f);
-        return status;
-    }
-    f->loop.batch = batch;
-    f->loop.patience = o->patience;
-    f->loop.seed = o->seed;
-    f->trained_images = f->data.count;
-    return AD_OK;
-}
-
-/* What images score that were not trained on. */
-static ad_status find_normal(stfpm_fit *f)
-{
-    int32_t count;
-    const int32_t *images = adi_student_unseen(&f->loop, &count);
-    return adi_stfpm_training_scores(f->training, images, count, &f->normal_score, &f->normal_map);
-}
-
 static ad_status train(void *state, adi_extractor *x, const adi_fit_control *control)
 {
     stfpm_fit *f = state;
-    if (!f->training || f->trained_images != f->data.count)
-        ADI_TRY(begin_training(f));
-    if (f->loop.finished)
-        return AD_OK;
-    adi_workspace *w = NULL;
-    ADI_TRY(adi_extractor_borrow(x, &w));
-    f->training->extractor = x;
-    f->training->workspace = w;
-    ad_status status = adi_fit_loop_run(&f->loop, control);
-    if (status == AD_OK)
-        status = find_normal(f);
-    if (status != AD_OK)
-        f->loop.finished = 0;
-    adi_extractor_give_back(x, w);
-    return status;
+    const ad_stfpm_options *o = &f->config.o;
+    const adi_student_schedule schedule = {f->data.count, o->batch, o->patience, o->validation_share, o->split_seed, o->seed};
+    return adi_student_train(&f->run, &trainer, &schedule, &f->student->teacher->context->allocator, f, x, control);
 }
 
 static ad_status finish(const void *state, void **out_model)
@@ -111,8 +79,8 @@ static ad_status finish(const void *state, void **out_model)
     if (status != AD_OK)
         return status;
     model->images = f->data.count;
-    model->normal_score = f->normal_score;
-    model->normal_map = f->normal_map;
+    model->normal_score = f->run.normal_score;
+    model->normal_map = f->run.normal_map;
     *out_model = model;
     return AD_OK;
 }

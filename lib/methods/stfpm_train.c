@@ -326,9 +326,10 @@ static ad_status validate(void *self, int32_t phase, const int32_t *images, int3
     return AD_OK;
 }
 
-ad_status adi_stfpm_training_scores(adi_stfpm_training *t, const int32_t *images, int32_t count,
+ad_status adi_stfpm_training_scores(void *training, const int32_t *images, int32_t count,
                                     double *out_score, double *out_map)
 {
+    adi_stfpm_training *t = training;
     const adi_exec ex = exec_of(t);
     const int64_t side = t->config->preprocess.crop, n = side * side;
     adi_shape shapes[ADI_STFPM_MAX_LAYERS];

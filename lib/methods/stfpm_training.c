@@ -223,8 +223,9 @@ ad_status adi_stfpm_training_create(ad_student *student, const adi_stfpm_config 
     return status;
 }
 
-void adi_stfpm_training_destroy(adi_stfpm_training *t)
+void adi_stfpm_training_destroy(void *training)
 {
+    adi_stfpm_training *t = training;
     if (!t)
         return;
     const adi_allocator *a = &t->context->allocator;

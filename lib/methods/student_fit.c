@@ -7,7 +7,7 @@
 
 #include "train/split.h"
 
-ad_status adi_student_batch(int32_t images, double validation_share, int32_t wanted, int32_t *out_batch)
+static ad_status batch_of(int32_t images, double validation_share, int32_t wanted, int32_t *out_batch)
 {
     const int32_t held_out = adi_held_out_count(images, validation_share), left = images - held_out;
     if (left < 2)
@@ -27,10 +27,65 @@ ad_status adi_student_check_memory(size_t bytes, int32_t batch, int64_t side, ui
     return AD_OK;
 }
 
-const int32_t *adi_student_unseen(const adi_fit_loop *loop, int32_t *out_count)
+void adi_student_end(adi_student_run *run, const adi_student_trainer *how)
 {
-    *out_count = loop->held_out_count ? loop->held_out_count : loop->train_count;
-    return loop->held_out_count ? loop->held_out : loop->train;
+    adi_fit_loop_free(&run->loop);
+    how->destroy(run->training);
+    run->training = NULL;
+}
+
+static ad_status begin(adi_student_run *run, const adi_student_trainer *how, const adi_student_schedule *s,
+                       const adi_allocator *a, void *state)
+{
+    int32_t batch = 0;
+    adi_trainee *trainee = NULL;
+    adi_student_end(run, how);
+    ADI_TRY(batch_of(s->images, s->validation_share, s->batch, &batch));
+    ADI_TRY(how->create(state, batch, &run->training, &trainee));
+    const ad_status status = adi_fit_loop_init(&run->loop, a, trainee, s->images, s->validation_share, s->split_seed);
+    if (status != AD_OK) {
+        adi_student_end(run, how);
+        return status;
+    }
+    run->loop.batch = batch;
+    run->loop.patience = s->patience;
+    run->loop.seed = s->seed;
+    run->trained_images = s->images;
+    return AD_OK;
+}
+
+/* To its end, and what images score. */
+static ad_status go_on(adi_student_run *run, const adi_student_trainer *how, const adi_fit_control *control)
+{
+    adi_fit_loop *loop = &run->loop;
+    const int held_out = loop->held_out_count > 0;
+    ADI_TRY(adi_fit_loop_run(loop, control));
+    return how->scores(run->training, held_out ? loop->held_out : loop->train,
+                       held_out ? loop->held_out_count : loop->train_count, &run->normal_score, &run->normal_map);
+}
+
+ad_status adi_student_train(adi_student_run *run, const adi_student_trainer *how, const adi_student_schedule *schedule,
+                            const adi_allocator *a, void *state, adi_extractor *x, const adi_fit_control *control)
+{
+    adi_workspace *w = NULL;
+    if (run->done && run->trained_images == schedule->images)
+        return AD_OK;
+    run->done = 0;
+    if (!run->training || run->trained_images != schedule->images)
+        ADI_TRY(begin(run, how, schedule, a, state));
+    if (how->use) {
+        ADI_TRY(adi_extractor_borrow(x, &w));
+        how->use(run->training, x, w);
+    }
+    const ad_status status = go_on(run, how, control);
+    if (w)
+        adi_extractor_give_back(x, w);
+    run->loop.finished = 0;
+    if (status != AD_OK)
+        return status;
+    adi_student_end(run, how);
+    run->done = 1;
+    return AD_OK;
 }
 
 ad_status adi_student_merge(void *state, const void *other)
