@@ -76,7 +76,7 @@ static ad_status run(meter *m, const char *scorer_path, const char *image_path)
     if (status == AD_OK)
         status = ad_scorer_load(ctx, scorer_path, NULL, &scorer);
     if (status == AD_OK)
-        status = ad_image_read(ctx, image_path, &image);
+        status = ad_image_read(ctx, image_path, NULL, &image);
     for (int frame = 0; frame < FRAMES && status == AD_OK; frame++) {
         status = ad_score_image(scorer, &image, &score);
         if (frame == 0)

@@ -61,7 +61,7 @@ static int score_file(ad_context *ctx, ad_scorer *scorer, const char *path, cons
 {
     ad_image image;
     float score = 0.0f;
-    if (ad_image_read(ctx, path, &image)) {
+    if (ad_image_read(ctx, path, NULL, &image)) {
         fprintf(stderr, "%s\n", ad_last_error_message());
         return FAILED;
     }

@@ -34,7 +34,7 @@ static void *work(void *user)
     for (int i = atomic_fetch_add(&q->next, 1); i < q->count; i = atomic_fetch_add(&q->next, 1)) {
         job *j = &q->jobs[i];
         ad_image image;
-        j->status = ad_image_read(q->ctx, j->path, &image);
+        j->status = ad_image_read(q->ctx, j->path, NULL, &image);
         if (j->status == AD_OK) {
             j->status = ad_score_image(q->scorer, &image, &j->score);
             ad_image_release(&image);

@@ -163,23 +163,33 @@ typedef struct ad_image {
     { (uint32_t)sizeof(ad_image), (uint32_t)(format), (pixels), (width), (height),                 \
       (int64_t)(row_bytes), NULL, NULL, 0, 0, 0, 0, NULL }
 
+/** How a file becomes pixels. Fill with ad_read_options_init(). Fields are only ever appended. */
+typedef struct ad_read_options {
+    uint32_t struct_size;
+    int32_t  min_side; /**< default 0: the whole image. N: a JPEG at 1/2, 1/4 or 1/8 of its size, the smallest whose
+                            shorter side has N pixels still. Takes about half the time, and resizing what is left
+                            less; the pixels are not those that resizing the whole image gives, so a scorer should be
+                            fitted on images that were read alike. Twice ad_preprocess.size and more keeps most of
+                            the detail */
+} ad_read_options;
+
+AD_API void ad_read_options_init(ad_read_options *options, size_t struct_size);
+/** Set one option by name from text: "min_side".
+ *  @return AD_OK, AD_ERR_INVALID_ARGUMENT (the sentence lists what is possible) */
+AD_NODISCARD AD_API ad_status ad_read_options_set(ad_read_options *options, const char *key, const char *value);
+
 /** Decode a JPEG or PNG file; the kind is told by its first bytes, not by its name.
  *  Grey becomes MONO8 or (16-bit PNG) MONO16, everything else RGB8; palettes are expanded, alpha is
  *  dropped, 16-bit colour is scaled to 8. EXIF orientation is not applied.
+ *  @param options   NULL: defaults
  *  @param out_image overwritten; release with ad_image_release()
  *  @return AD_OK, AD_ERR_IO, AD_ERR_FORMAT (not an image, or damaged), AD_ERR_UNSUPPORTED (CMYK),
  *          AD_ERR_SHAPE (over 32768 a side or 2^28 pixels), AD_ERR_OUT_OF_MEMORY */
 AD_NODISCARD AD_API ad_status ad_image_read(ad_context *context, const char *path,
-                                            ad_image *out_image);
-/** The same, but a JPEG at 1/2, 1/4 or 1/8 of its size: the smallest whose shorter side has `min_side` pixels still, or
- *  the whole image. Takes about half the time, and resizing what is left less; the pixels are not those that resizing the
- *  whole image gives, so a scorer should be fitted on images that were read alike. @param min_side 1 or more: twice
- *  ad_preprocess.size and more keeps most of the detail */
-AD_NODISCARD AD_API ad_status ad_image_read_reduced(ad_context *context, const char *path, int32_t min_side,
-                                                    ad_image *out_image);
-/** The same as ad_image_read() from `size` bytes in memory, which are not kept. */
+                                            const ad_read_options *options, ad_image *out_image);
+/** The same from `size` bytes in memory, which are not kept. */
 AD_NODISCARD AD_API ad_status ad_image_decode(ad_context *context, const void *bytes, size_t size,
-                                              ad_image *out_image);
+                                              const ad_read_options *options, ad_image *out_image);
 /** Read a depth file into an image's depth plane, which must not have one yet: a TIFF of 32-bit floats, one channel or
  *  x, y, z of an organised point cloud, of which z is taken (MVTec 3D-AD), or a 16-bit grey PNG.
  *  @param scale    metres that a value of 1 means; 0: 1 for TIFF, 0.001 for PNG

@@ -75,7 +75,7 @@ static int take_image(bench_state *s, int32_t side)
 {
     if (!s->image_path)
         return make_noise(s, side);
-    return ad_image_read(s->context, s->image_path, &s->image) ? cli_fail_library() : CLI_OK;
+    return ad_image_read(s->context, s->image_path, NULL, &s->image) ? cli_fail_library() : CLI_OK;
 }
 
 /* ---- Runs ---- */

@@ -157,7 +157,7 @@ static ad_status read_depth(const score_state *s, const char *path, ad_image *im
 static ad_status score_one(score_state *s, int index, float *out_score, const char **out_sentence)
 {
     ad_image image;
-    ad_status status = ad_image_read(s->context, s->images[index], &image);
+    ad_status status = ad_image_read(s->context, s->images[index], NULL, &image);
     if (status == AD_OK && s->depth_dir) {
         status = read_depth(s, s->images[index], &image);
         if (status != AD_OK)

@@ -135,7 +135,7 @@ ad_status ad_dataset_get(const ad_dataset *dataset, int64_t index, ad_sample *ou
 static ad_status read_item(const ad_dataset *d, const adi_dataset_item *item, ad_image *out_image)
 {
     ad_image image = {0};
-    ADI_TRY(ad_image_read(d->context, item->path, &image));
+    ADI_TRY(ad_image_read(d->context, item->path, NULL, &image));
     const ad_status status = item->depth ? ad_image_read_depth(d->context, item->depth, d->depth_scale, &image) : AD_OK;
     if (status == AD_OK)
         *out_image = image;
@@ -173,7 +173,7 @@ ad_status ad_dataset_read_mask(const ad_dataset *dataset, int64_t index, ad_imag
         return adi_fail(AD_ERR_UNSUPPORTED, "image %lld has no ground-truth mask", (long long)index);
     const char *path = dataset->items[index].mask;
     ad_image mask = {0};
-    ADI_TRY(ad_image_read(dataset->context, path, &mask));
+    ADI_TRY(ad_image_read(dataset->context, path, NULL, &mask));
     if (mask.format != AD_PIXEL_MONO8) {
         ad_image_release(&mask);
         return adi_fail(AD_ERR_FORMAT, "mask '%s' is not an 8-bit grey image", path);

@@ -1,4 +1,5 @@
 /* ad_image: reading, decoding, releasing and writing. */
+#include "api/read_options.h"
 #include "core/file.h"
 #include "device/device.h"
 #include "vision/decode_depth.h"
@@ -6,40 +7,33 @@
 
 enum { MAX_FILE = 1 << 30 };
 
-ad_status ad_image_decode(ad_context *context, const void *bytes, size_t size, ad_image *out_image)
+ad_status ad_image_decode(ad_context *context, const void *bytes, size_t size, const ad_read_options *options,
+                          ad_image *out_image)
 {
     ADI_CHECK_ARG(context && out_image && (bytes || !size), "ad_image_decode: an argument is NULL");
+    ad_read_options o;
+    ADI_TRY(adi_read_options_take(options, &o));
     ad_image image = {0};
-    ADI_TRY(adi_image_decode(&context->allocator, bytes, size, &image));
+    ADI_TRY(adi_image_decode(&context->allocator, bytes, size, &o, &image));
     *out_image = image;
     return AD_OK;
 }
 
-static ad_status read_file(ad_context *context, const char *path, int32_t min_side, ad_image *out_image)
+ad_status ad_image_read(ad_context *context, const char *path, const ad_read_options *options, ad_image *out_image)
 {
+    ADI_CHECK_ARG(context && path && out_image, "ad_image_read: an argument is NULL");
+    ad_read_options o;
+    ADI_TRY(adi_read_options_take(options, &o));
     uint8_t *bytes;
     size_t size;
     ADI_TRY(adi_file_read(&context->allocator, path, MAX_FILE, &bytes, &size));
     ad_image image = {0};
-    const ad_status status = adi_image_decode_reduced(&context->allocator, bytes, size, min_side, &image);
+    const ad_status status = adi_image_decode(&context->allocator, bytes, size, &o, &image);
     adi_free(&context->allocator, bytes);
     if (status != AD_OK)
         return adi_fail_in_file(status, "image", path);
     *out_image = image;
     return AD_OK;
-}
-
-ad_status ad_image_read(ad_context *context, const char *path, ad_image *out_image)
-{
-    ADI_CHECK_ARG(context && path && out_image, "ad_image_read: an argument is NULL");
-    return read_file(context, path, 0, out_image);
-}
-
-ad_status ad_image_read_reduced(ad_context *context, const char *path, int32_t min_side, ad_image *out_image)
-{
-    ADI_CHECK_ARG(context && path && out_image, "ad_image_read_reduced: an argument is NULL");
-    ADI_CHECK_ARG(min_side >= 1, "ad_image_read_reduced: min_side is %d", min_side);
-    return read_file(context, path, min_side, out_image);
 }
 
 static ad_status decode_depth(const adi_allocator *a, const uint8_t *bytes, size_t size, double scale, ad_image *io_image)

@@ -53,20 +53,15 @@ static const char *known_kind(const uint8_t *bytes, size_t size)
     return NULL;
 }
 
-ad_status adi_image_decode(const adi_allocator *a, const uint8_t *bytes, size_t size, ad_image *out_image)
-{
-    return adi_image_decode_reduced(a, bytes, size, 0, out_image);
-}
-
-ad_status adi_image_decode_reduced(const adi_allocator *a, const uint8_t *bytes, size_t size, int64_t min_side,
-                                   ad_image *out_image)
+ad_status adi_image_decode(const adi_allocator *a, const uint8_t *bytes, size_t size, const ad_read_options *options,
+                           ad_image *out_image)
 {
     if (!size)
         return adi_fail(AD_ERR_FORMAT, "not an image: there are no bytes");
     if (matches(&png, bytes, size))
         return adi_decode_png(a, bytes, size, out_image);
     if (matches(&jpeg, bytes, size))
-        return adi_decode_jpeg(a, bytes, size, min_side, out_image);
+        return adi_decode_jpeg(a, bytes, size, options->min_side, out_image);
     const char *kind = known_kind(bytes, size);
     if (kind)
         return adi_fail(AD_ERR_UNSUPPORTED, "this is %s image; JPEG and PNG can be read", kind);

@@ -7,8 +7,9 @@
 
 static ad_status decode_png(const adi_allocator *a, const uint8_t *bytes, size_t size, adi_depth_plane *out)
 {
+    static const ad_read_options as_stored = {.struct_size = sizeof as_stored};
     ad_image image = {0};
-    ADI_TRY(adi_image_decode(a, bytes, size, &image));
+    ADI_TRY(adi_image_decode(a, bytes, size, &as_stored, &image));
     ad_status status = AD_OK;
     float *z = NULL;
     if (image.format != AD_PIXEL_MONO16)

@@ -31,12 +31,10 @@ static inline uint8_t adi_16_to_8(uint16_t v)
     return (uint8_t)((v * 255u + 32895u) >> 16);
 }
 
-/* Decode by signature into an image that owns its pixels (owner set; adi_image_free()). */
-ad_status adi_image_decode(const adi_allocator *a, const uint8_t *bytes, size_t size,
+/* Decode by signature into an image that owns its pixels (owner set; adi_image_free()). `options` is whole and has been
+ * checked. */
+ad_status adi_image_decode(const adi_allocator *a, const uint8_t *bytes, size_t size, const ad_read_options *options,
                            ad_image *out_image);                 /* decode.c */
-/* A JPEG no larger than it must be for a shorter side of min_side, 0: whole; anything else as it is. */
-ad_status adi_image_decode_reduced(const adi_allocator *a, const uint8_t *bytes, size_t size, int64_t min_side,
-                                   ad_image *out_image);
 ad_status adi_decode_jpeg(const adi_allocator *a, const uint8_t *bytes, size_t size, int64_t min_side,
                           ad_image *out_image);                  /* decode_jpeg.c */
 ad_status adi_decode_png(const adi_allocator *a, const uint8_t *bytes, size_t size,

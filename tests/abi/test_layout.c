@@ -48,6 +48,8 @@ static void no_padding_on_64_bits(void **state)
     NEXT(ad_map, width, height);
     NEXT(ad_map, height, row_bytes);
     LAST(ad_map, row_bytes, 40);
+    NEXT(ad_read_options, struct_size, min_side);
+    LAST(ad_read_options, min_side, 8);
     NEXT(ad_dataset_options, struct_size, split);
     NEXT(ad_dataset_options, split, depth_scale);
     NEXT(ad_dataset_options, depth_scale, depth);

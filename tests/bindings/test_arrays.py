@@ -152,7 +152,7 @@ class ArrayTest(helper.Case):
         adfeat.write_png(path, helper.noise(19, 40, 50, 3))
         np.testing.assert_array_equal(adfeat.read_image(path, min_side=5), adfeat.read_image(path))  # a PNG is whole
         with self.assertRaises(adfeat.InvalidArgumentError):
-            adfeat.read_image(path, min_side=0)
+            adfeat.read_image(path, min_side=-1)
         tiles = sorted((pathlib.Path(__file__).parents[3] / "shared/data/magnetic_tile").rglob("*.jpg"))
         if not tiles:
             self.skipTest("../shared has no JPEG")

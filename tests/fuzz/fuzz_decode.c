@@ -9,13 +9,14 @@ enum { BY_SIGNATURE, AS_JPEG, AS_PNG, CEILING = 4 << 20 };
 
 static ad_status decode(const fuzz_input *in, const adi_allocator *a, ad_image *out)
 {
+    static const ad_read_options whole = {.struct_size = sizeof whole};
     switch (in->flags & 3) {
     case AS_JPEG:
         return adi_decode_jpeg(a, in->bytes, in->size, in->size % 3 * 100, out);
     case AS_PNG:
         return adi_decode_png(a, in->bytes, in->size, out);
     default:
-        return adi_image_decode(a, in->bytes, in->size, out);
+        return adi_image_decode(a, in->bytes, in->size, &whole, out);
     }
 }
 

@@ -90,7 +90,7 @@ static ad_status run(objects *o, fault_alloc *faults, const char *kind)
     TRY(ad_scorer_save(o->scorer, file, NULL));
     TRY(ad_scorer_load_onto(o->net, file, &o->onto));
     TRY(ad_image_write_png(o->context, &view, picture));
-    TRY(ad_image_read(o->context, picture, &o->image));
+    TRY(ad_image_read(o->context, picture, NULL, &o->image));
     TRY(ad_extract_features(o->net, &view, NULL, &features, 1));
     TRY(ad_evaluate(o->loaded, o->list, NULL, &evaluation, NULL));
     return s;

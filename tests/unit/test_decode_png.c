@@ -309,6 +309,7 @@ static void says_what_is_wrong(void **state)
 
 static void tells_kinds_by_signature(void **state)
 {
+    static const ad_read_options whole = {.struct_size = sizeof whole};
     (void)state;
     static const struct {
         const char *bytes;
@@ -336,7 +337,7 @@ static void tells_kinds_by_signature(void **state)
         ad_image image = {0};
         uint8_t copy[16];
         memcpy(copy, cases[i].bytes, cases[i].size);
-        assert_int_equal(adi_image_decode(&a, copy, cases[i].size, &image), cases[i].expected);
+        assert_int_equal(adi_image_decode(&a, copy, cases[i].size, &whole, &image), cases[i].expected);
         assert_non_null(strstr(ad_last_error_message(), cases[i].sentence));
         assert_int_equal(counts.live, 0);
     }
@@ -344,7 +345,7 @@ static void tells_kinds_by_signature(void **state)
     const spec s = {2, 8, 0, false, 9, 7};
     make_png(&f, &s);
     ad_image image;
-    assert_int_equal(adi_image_decode(&adi_default_allocator, f.bytes, f.size, &image), AD_OK);
+    assert_int_equal(adi_image_decode(&adi_default_allocator, f.bytes, f.size, &whole, &image), AD_OK);
     expect_pixels(&s, &image);
     adi_image_free(&image);
 }

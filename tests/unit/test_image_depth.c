@@ -117,7 +117,7 @@ static void beside_pixels(void **state)
     assert_int_equal(ad_image_read_depth(context, path, 0.0, &view), AD_OK); /* after which there is room for another */
     ad_image_release(&view);
     ad_image owned;
-    assert_int_equal(ad_image_read(context, path, &owned), AD_OK);
+    assert_int_equal(ad_image_read(context, path, NULL, &owned), AD_OK);
     assert_int_equal(ad_image_read_depth(context, path, 0.0, &owned), AD_OK);
     assert_non_null(owned.owner);
     assert_non_null(owned.depth_owner);

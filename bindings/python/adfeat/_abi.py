@@ -50,6 +50,10 @@ class ad_map(Structure):
                 ("height", c_int64), ("row_bytes", c_int64)]
 
 
+class ad_read_options(Structure):
+    _fields_ = [("struct_size", c_uint32), ("min_side", c_int32)]
+
+
 class ad_dataset_options(Structure):
     _fields_ = [("struct_size", c_uint32), ("split", c_int32), ("depth_scale", c_double), ("depth", c_int32),
                 ("reserved", c_int32), ("one_class", c_char_p)]
@@ -212,9 +216,10 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ad_context_create": (_status, [POINTER(ad_context_options), _out_handle]),
     "ad_context_destroy": (None, [_handle]),
     # images
-    "ad_image_read": (_status, [_handle, c_char_p, POINTER(ad_image)]),
-    "ad_image_read_reduced": (_status, [_handle, c_char_p, c_int32, POINTER(ad_image)]),
-    "ad_image_decode": (_status, [_handle, c_void_p, c_size_t, POINTER(ad_image)]),
+    "ad_read_options_init": (None, [POINTER(ad_read_options), c_size_t]),
+    "ad_read_options_set": (_status, [POINTER(ad_read_options), c_char_p, c_char_p]),
+    "ad_image_read": (_status, [_handle, c_char_p, POINTER(ad_read_options), POINTER(ad_image)]),
+    "ad_image_decode": (_status, [_handle, c_void_p, c_size_t, POINTER(ad_read_options), POINTER(ad_image)]),
     "ad_image_read_depth": (_status, [_handle, c_char_p, c_double, POINTER(ad_image)]),
     "ad_image_release": (None, [POINTER(ad_image)]),
     "ad_image_write_png": (_status, [_handle, POINTER(ad_image), c_char_p]),

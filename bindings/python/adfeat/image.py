@@ -290,10 +290,10 @@ def _read(path: Path, context: Optional["Context"], min_side: Optional[int] = No
     owner, pointer = _context_pointer(context)
     try:
         struct = _abi.ad_image()
-        if min_side is None:
-            check(lib.ad_image_read(pointer, path_bytes(path), _abi.byref(struct)))
-        else:
-            check(lib.ad_image_read_reduced(pointer, path_bytes(path), min_side, _abi.byref(struct)))
+        options = _abi.defaults(_abi.ad_read_options)
+        if min_side is not None:
+            check(lib.ad_read_options_set(_abi.byref(options), b"min_side", str(min_side).encode()))
+        check(lib.ad_image_read(pointer, path_bytes(path), _abi.byref(options), _abi.byref(struct)))
         return ImageView(struct, None, False)
     finally:
         owner._give_back()
@@ -324,7 +324,7 @@ def decode_image(data: Any, context: Optional["Context"] = None) -> np.ndarray:
     owner, pointer = _context_pointer(context)
     try:
         struct = _abi.ad_image()
-        check(lib.ad_image_decode(pointer, array.ctypes.data, array.size, _abi.byref(struct)))
+        check(lib.ad_image_decode(pointer, array.ctypes.data, array.size, None, _abi.byref(struct)))
         return np.asarray(ImageView(struct, None, False))
     finally:
         owner._give_back()

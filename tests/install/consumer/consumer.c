@@ -15,7 +15,7 @@ int main(int argc, char **argv)
     ad_context *context = NULL;
     ad_image image = {0};
     int failed = argc != 2 || ad_context_create(NULL, &context)
-                 || ad_image_read(context, argv[1], &image);
+                 || ad_image_read(context, argv[1], NULL, &image);
     if (failed)
         fprintf(stderr, "%s\n", ad_last_error_message());
     else

@@ -20,7 +20,7 @@ int main(int argc, char **argv)
         return 1;
     }
     const std::unique_ptr<ad_context, void (*)(ad_context *)> context(made, ad_context_destroy);
-    if (ad_image_read(context.get(), argv[1], &image) != AD_OK) {
+    if (ad_image_read(context.get(), argv[1], nullptr, &image) != AD_OK) {
         std::cerr << ad_last_error_message() << "\n";
         return 1;
     }
