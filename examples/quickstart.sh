@@ -57,7 +57,7 @@ quiet() {
 # ---- 1. Packages ----
 
 packages=(gcc libc6-dev cmake ninja-build 'pkg-config|pkgconf' libopenblas-openmp-dev
-    'libjpeg-dev|libjpeg62-turbo-dev|libjpeg-turbo8-dev' libpng-dev zlib1g-dev libjansson-dev)
+    'libjpeg-dev|libjpeg62-turbo-dev|libjpeg-turbo8-dev' libpng-dev zlib1g-dev libjsmn-dev libjansson-dev)
 if [ -z "$weights" ] || [ -z "$data" ]; then
     packages+=(python3 python3-pip)
 fi

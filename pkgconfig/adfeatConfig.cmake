@@ -1,7 +1,7 @@
 # find_package(adfeat)                      gives adfeat::adfeat, the shared library
 # find_package(adfeat COMPONENTS static)    gives adfeat::adfeat_static as well
 # The shared library brings what it needs with it. Who links the static one links that too, so only then
-# are OpenBLAS, libjpeg, libpng, zlib and jansson looked for, and pkg-config, which finds jansson.
+# are OpenBLAS, libjpeg, libpng, zlib and libtiff looked for.
 include("${CMAKE_CURRENT_LIST_DIR}/adfeatTargets.cmake")
 
 if("static" IN_LIST adfeat_FIND_COMPONENTS)
@@ -10,9 +10,8 @@ if("static" IN_LIST adfeat_FIND_COMPONENTS)
   find_dependency(JPEG)
   find_dependency(PNG)
   find_dependency(ZLIB)
-  find_dependency(PkgConfig)
-  pkg_check_modules(ADFEAT_JANSSON QUIET IMPORTED_TARGET jansson)
   if("@ADFEAT_TIFF@") # whether this library was built with it
+    find_dependency(PkgConfig)
     pkg_check_modules(ADFEAT_TIFF QUIET IMPORTED_TARGET libtiff-4)
     if(NOT ADFEAT_TIFF_FOUND)
       set(adfeat_FOUND FALSE)
@@ -25,9 +24,9 @@ if("static" IN_LIST adfeat_FIND_COMPONENTS)
                PATHS /usr/lib/${CMAKE_LIBRARY_ARCHITECTURE}/openblas-openmp NO_DEFAULT_PATH)
   find_library(ADFEAT_OPENBLAS_LIBRARY openblas)
   mark_as_advanced(ADFEAT_OPENBLAS_LIBRARY)
-  if(NOT ADFEAT_JANSSON_FOUND OR NOT ADFEAT_OPENBLAS_LIBRARY)
+  if(NOT ADFEAT_OPENBLAS_LIBRARY)
     set(adfeat_FOUND FALSE)
-    set(adfeat_NOT_FOUND_MESSAGE "the static library needs jansson and OpenBLAS, and one of them is not installed")
+    set(adfeat_NOT_FOUND_MESSAGE "the static library needs OpenBLAS, which is not installed")
     return()
   endif()
   if(NOT TARGET adfeat::openblas)

@@ -1,7 +1,6 @@
 /* Which version this is and what it was built with. */
 #include <stdio.h>
 
-#include <jansson.h>
 #include <jpeglib.h>
 #include <png.h>
 #if ADFEAT_WITH_TIFF
@@ -38,5 +37,5 @@ uint32_t ad_abi_version(void)
 const char *ad_build_info(void)
 {
     return "compiler " __VERSION__ ", " OPENMP ", OpenBLAS, libjpeg API " TEXT(JPEG_LIB_VERSION)
-           ", libpng " PNG_LIBPNG_VER_STRING ", jansson " JANSSON_VERSION LIBTIFF;
+           ", libpng " PNG_LIBPNG_VER_STRING LIBTIFF;
 }

@@ -1,12 +1,12 @@
 /* Parsing the safetensors container. Nothing in the file is believed before it is checked, and no
  * tensor can be reached whose bytes are not inside the file. */
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/file.h"
+#include "core/json.h"
 #include "core/safetensors_file.h"
 
 static const size_t max_file = (size_t)4
@@ -15,14 +15,14 @@ static const size_t max_file = (size_t)4
 enum {
     START_BYTES = LENGTH_BYTES + 1, /* which tell a header from anything else */
     MAX_DEPTH = 3, /* {"name": {"shape": [ */
-    /* Three members per tensor and as many metadata entries: what bounds jansson's memory. */
+    /* Three members per tensor and as many metadata entries. */
     MAX_INNER_MEMBERS = 6 * ADI_ST_MAX_TENSORS
 };
 
 /* ---- Header --------------------------------------------------------------------------------- */
 
-/* Look at the brackets only, before jansson recurses into them or allocates for them. Everything
- * that passes is no deeper than {"name": {"shape": [1, 2]}} and has a bounded number of values. */
+/* Look at the brackets only, before memory is taken for what they hold. Everything that passes
+ * is no deeper than {"name": {"shape": [1, 2]}} and has a bounded number of values. */
 static ad_status check_nesting(const adi_safetensors *file)
 {
     static const char opening[MAX_DEPTH + 1] = "{{[";
@@ -109,56 +109,53 @@ static ad_status header_length(const adi_safetensors *file, const uint8_t *bytes
     return AD_OK;
 }
 
-static ad_status load_header(const adi_safetensors *file, json_t **out_root)
-{
-    json_error_t error;
-    memset(&error, 0, sizeof error);
-    *out_root =
-        json_loadb((const char *)file->header, file->header_size, JSON_REJECT_DUPLICATES, &error);
-    if (*out_root)
-        return AD_OK;
-    if (error.text[0] == 0 || json_error_code(&error) == json_error_out_of_memory)
-        return adi_fail_memory(); /* no text is jansson's way; see its issue 362 for the others */
-    return FAIL_FORMAT(file, "header byte %d: %s", error.position, error.text);
-}
-
 /* ---- Entries -------------------------------------------------------------------------------- */
 
-/* Each string stood in the header between two quotes, so this and its NUL always fit. */
-static const char *keep_string(adi_safetensors *file, const char *text)
+/* The string at `token`, not kept yet. Each string stood in the header between two quotes, so that
+ * all of them and their NULs always fit. */
+static const char *peek_string(const adi_safetensors *file, const adi_json *json, int32_t token)
 {
-    const size_t n = strlen(text) + 1;
-    char *kept = file->strings + file->strings_used;
-    memcpy(kept, text, n);
-    file->strings_used += n;
+    char *text = file->strings + file->strings_used;
+    adi_json_string(json, token, text);
+    return text;
+}
+
+static const char *keep_string(adi_safetensors *file, const adi_json *json, int32_t token)
+{
+    const char *kept = file->strings + file->strings_used;
+    file->strings_used += adi_json_string(json, token, file->strings + file->strings_used) + 1;
     return kept;
 }
 
-static ad_status parse_meta(adi_safetensors *file, json_t *object)
+static ad_status parse_meta(adi_safetensors *file, const adi_json *json, int32_t object)
 {
-    if (!json_is_object(object))
+    if (adi_json_type_at(json, object) != ADI_JSON_OBJECT)
         return FAIL_FORMAT(file, "__metadata__ is not an object");
-    file->meta = adi_calloc(file->allocator, json_object_size(object) + 1, sizeof *file->meta);
+    if (file->meta)
+        return FAIL_FORMAT(file, "duplicate __metadata__");
+    const int32_t count = adi_json_size(json, object);
+    file->meta = adi_calloc(file->allocator, (size_t)count + 1, sizeof *file->meta);
     if (!file->meta)
         return adi_fail_memory();
-    const char *key;
-    json_t *value;
-    json_object_foreach(object, key, value)
-    {
-        if (!json_is_string(value))
-            return FAIL_FORMAT(file, "metadata '%.80s' is not a string", key);
+    int32_t at = object + 1;
+    for (int32_t i = 0; i < count; i++) {
         meta_entry *entry = &file->meta[file->meta_count++];
-        entry->key = keep_string(file, key);
-        entry->value = keep_string(file, json_string_value(value));
+        entry->key = keep_string(file, json, at);
+        at = adi_json_after(json, at);
+        if (adi_json_type_at(json, at) != ADI_JSON_STRING)
+            return FAIL_FORMAT(file, "metadata '%.80s' is not a string", entry->key);
+        entry->value = keep_string(file, json, at);
+        at = adi_json_after(json, at);
     }
     return AD_OK;
 }
 
-static ad_status parse_dtype(const adi_safetensors *file, json_t *value, adi_st_tensor *t)
+/* In the parse functions of a tensor's members, a token of 0 (the root) is one that is not there. */
+static ad_status parse_dtype(const adi_safetensors *file, const adi_json *json, int32_t value, adi_st_tensor *t)
 {
-    if (!json_is_string(value))
+    if (!value || adi_json_type_at(json, value) != ADI_JSON_STRING)
         return FAIL_FORMAT(file, "tensor '%s' has no dtype", t->name);
-    const char *name = json_string_value(value);
+    const char *name = peek_string(file, json, value);
     for (int i = 0; i < ADI_DTYPE_COUNT; i++) {
         if (strcmp(name, adi_dtype_name((adi_dtype)i)) == 0) {
             t->dtype = (adi_dtype)i;
@@ -168,19 +165,17 @@ static ad_status parse_dtype(const adi_safetensors *file, json_t *value, adi_st_
     return FAIL_IN(file, AD_ERR_UNSUPPORTED, "tensor '%s' has dtype '%.32s'", t->name, name);
 }
 
-static ad_status parse_shape(const adi_safetensors *file, json_t *value, adi_st_tensor *t)
+static ad_status parse_shape(const adi_safetensors *file, const adi_json *json, int32_t value, adi_st_tensor *t)
 {
-    if (!json_is_array(value) || json_array_size(value) > ADI_ST_MAX_DIMS)
+    if (!value || adi_json_type_at(json, value) != ADI_JSON_ARRAY || adi_json_size(json, value) > ADI_ST_MAX_DIMS)
         return FAIL_FORMAT(file, "tensor '%s' has no shape of up to %d dimensions", t->name,
                            ADI_ST_MAX_DIMS);
-    t->ndim = (int32_t)json_array_size(value);
+    t->ndim = adi_json_size(json, value);
     t->count = 1;
     const int64_t limit = INT64_MAX / (int64_t)adi_dtype_bytes(t->dtype);
     for (int32_t i = 0; i < t->ndim; i++) {
-        json_t *item = json_array_get(value, (size_t)i);
-        if (!json_is_integer(item) || json_integer_value(item) < 0)
+        if (!adi_json_integer(json, value + 1 + i, &t->shape[i]) || t->shape[i] < 0)
             return FAIL_FORMAT(file, "tensor '%s': dimension %d is not a size", t->name, (int)i);
-        t->shape[i] = json_integer_value(item);
         if (t->shape[i] > 0 && t->count > limit / t->shape[i])
             return FAIL_FORMAT(file, "tensor '%s': its size overflows", t->name);
         t->count *= t->shape[i];
@@ -188,14 +183,12 @@ static ad_status parse_shape(const adi_safetensors *file, json_t *value, adi_st_
     return AD_OK;
 }
 
-static ad_status parse_offsets(const adi_safetensors *file, json_t *value, adi_st_tensor *t)
+static ad_status parse_offsets(const adi_safetensors *file, const adi_json *json, int32_t value, adi_st_tensor *t)
 {
-    json_t *first = json_array_get(value, 0); /* NULL where value is no array */
-    json_t *second = json_array_get(value, 1);
-    if (json_array_size(value) != 2 || !json_is_integer(first) || !json_is_integer(second))
+    int64_t begin, end;
+    if (!value || adi_json_type_at(json, value) != ADI_JSON_ARRAY || adi_json_size(json, value) != 2
+        || !adi_json_integer(json, value + 1, &begin) || !adi_json_integer(json, value + 2, &end))
         return FAIL_FORMAT(file, "tensor '%s' has no two data_offsets", t->name);
-    const int64_t begin = json_integer_value(first);
-    const int64_t end = json_integer_value(second);
     if (begin < 0 || end < begin || (uint64_t)end > file->data_size)
         return FAIL_FORMAT(file, "tensor '%s': data_offsets %jd to %jd in %zu bytes of data",
                            t->name, (intmax_t)begin, (intmax_t)end, file->data_size);
@@ -208,22 +201,35 @@ static ad_status parse_offsets(const adi_safetensors *file, json_t *value, adi_s
     return AD_OK;
 }
 
-static ad_status parse_tensor(adi_safetensors *file, const char *name, json_t *object)
+/* The value of a member, or 0. */
+static int32_t find_member(const adi_safetensors *file, const adi_json *json, int32_t object, const char *name)
+{
+    int32_t at = object + 1;
+    for (int32_t i = 0; i < adi_json_size(json, object); i++) {
+        const int32_t value = adi_json_after(json, at);
+        if (strcmp(peek_string(file, json, at), name) == 0)
+            return value;
+        at = adi_json_after(json, value);
+    }
+    return 0;
+}
+
+static ad_status parse_tensor(adi_safetensors *file, const adi_json *json, const char *name, int32_t object)
 {
     if (name[0] == 0)
         return FAIL_FORMAT(file, "a tensor has an empty name");
     if (strlen(name) > ADI_ST_MAX_NAME)
         return FAIL_FORMAT(file, "tensor '%.40s...' has a name of %zu bytes, limit %d", name,
                            strlen(name), ADI_ST_MAX_NAME);
-    if (!json_is_object(object) || json_object_size(object) != 3)
+    if (adi_json_type_at(json, object) != ADI_JSON_OBJECT || adi_json_size(json, object) != 3)
         return FAIL_FORMAT(file, "tensor '%s' is not {dtype, shape, data_offsets}", name);
     if (file->count == ADI_ST_MAX_TENSORS)
         return FAIL_FORMAT(file, "more than %d tensors", ADI_ST_MAX_TENSORS);
     adi_st_tensor *t = &file->tensors[file->count];
-    t->name = keep_string(file, name);
-    ADI_TRY(parse_dtype(file, json_object_get(object, "dtype"), t));
-    ADI_TRY(parse_shape(file, json_object_get(object, "shape"), t));
-    ADI_TRY(parse_offsets(file, json_object_get(object, "data_offsets"), t));
+    t->name = name;
+    ADI_TRY(parse_dtype(file, json, find_member(file, json, object, "dtype"), t));
+    ADI_TRY(parse_shape(file, json, find_member(file, json, object, "shape"), t));
+    ADI_TRY(parse_offsets(file, json, find_member(file, json, object, "data_offsets"), t));
     file->count++;
     return AD_OK;
 }
@@ -250,7 +256,22 @@ static int by_key(const void *left, const void *right)
     return strcmp(((const meta_entry *)left)->key, ((const meta_entry *)right)->key);
 }
 
-/* No gap, no overlap, nothing left over. Leaves the tensors sorted by name. */
+/* Sorts by name what is to be found by it; no name stands twice. */
+static ad_status sort_by_name(adi_safetensors *file)
+{
+    qsort(file->tensors, (size_t)file->count, sizeof *file->tensors, by_name);
+    for (int32_t i = 1; i < file->count; i++)
+        if (by_name(&file->tensors[i - 1], &file->tensors[i]) == 0)
+            return FAIL_FORMAT(file, "duplicate tensor '%s'", file->tensors[i].name);
+    if (file->meta)
+        qsort(file->meta, file->meta_count, sizeof *file->meta, by_key);
+    for (size_t i = 1; i < file->meta_count; i++)
+        if (by_key(&file->meta[i - 1], &file->meta[i]) == 0)
+            return FAIL_FORMAT(file, "duplicate metadata '%.80s'", file->meta[i].key);
+    return AD_OK;
+}
+
+/* No gap, no overlap, nothing left over. Leaves the tensors sorted by place. */
 static ad_status check_coverage(adi_safetensors *file)
 {
     uint64_t place = 0;
@@ -265,30 +286,29 @@ static ad_status check_coverage(adi_safetensors *file)
     if (place != file->data_size)
         return FAIL_FORMAT(file, "tensors take %ju bytes of data, the file has %zu",
                            (uintmax_t)place, file->data_size);
-    qsort(file->tensors, (size_t)file->count, sizeof *file->tensors, by_name);
-    if (file->meta)
-        qsort(file->meta, file->meta_count, sizeof *file->meta, by_key);
     return AD_OK;
 }
 
-static ad_status parse_root(adi_safetensors *file, json_t *root)
+static ad_status parse_root(adi_safetensors *file, const adi_json *json)
 {
-    if (!json_is_object(root))
-        return FAIL_FORMAT(file, "the header is not an object");
-    file->tensors = adi_calloc(file->allocator, json_object_size(root) + 1, sizeof *file->tensors);
+    const int32_t count = adi_json_size(json, 0);
+    file->tensors = adi_calloc(file->allocator, (size_t)count + 1, sizeof *file->tensors);
     file->strings = adi_alloc(file->allocator, file->header_size);
     if (!file->tensors || !file->strings)
         return adi_fail_memory();
-    const char *name;
-    json_t *value;
-    json_object_foreach(root, name, value)
-    {
+    int32_t at = 1;
+    for (int32_t i = 0; i < count; i++) {
+        const char *name = keep_string(file, json, at);
+        at = adi_json_after(json, at);
         if (strcmp(name, "__metadata__") == 0)
-            ADI_TRY(parse_meta(file, value));
+            ADI_TRY(parse_meta(file, json, at));
         else
-            ADI_TRY(parse_tensor(file, name, value));
+            ADI_TRY(parse_tensor(file, json, name, at));
+        at = adi_json_after(json, at);
     }
-    return check_coverage(file);
+    ADI_TRY(sort_by_name(file)); /* first, for its sentence: what stands twice also overlaps */
+    ADI_TRY(check_coverage(file));
+    return sort_by_name(file);
 }
 
 /* ---- Opening -------------------------------------------------------------------------------- */
@@ -296,11 +316,15 @@ static ad_status parse_root(adi_safetensors *file, json_t *root)
 /* With header, header_size, data and data_size in place. */
 static ad_status parse_header(adi_safetensors *file)
 {
-    json_t *root = NULL;
+    adi_json json;
     ADI_TRY(check_nesting(file));
-    ADI_TRY(load_header(file, &root));
-    const ad_status status = parse_root(file, root);
-    json_decref(root);
+    ad_status status = adi_json_parse(file->allocator, file->header, file->header_size, MAX_DEPTH, &json);
+    if (status == AD_ERR_OUT_OF_MEMORY)
+        return adi_fail_memory();
+    if (status)
+        return FAIL_FORMAT(file, "header byte %zu: %s", json.where, json.why);
+    status = parse_root(file, &json);
+    adi_json_release(file->allocator, &json);
     return status;
 }
 

@@ -141,7 +141,7 @@ static void headers_that_are_no_json(void **state)
     malformed("{\"a", 0, "header byte");
     malformed("{\"a\\", 0, "header byte");
     malformed("{\"a\":}", 0, "header byte");
-    malformed("{\"\xff\":1}", 0, "unable to decode");
+    malformed("{\"\xff\":1}", 0, "header byte 2: a string is not UTF-8");
     malformed("{\"a\\u0000\":1}", 0, "header byte");
     malformed("{\"__metadata__\":{\"a\":\"\\u0000\"}}", 0, "header byte");
     malformed("{\"__metadata__\":{\"a\":\"x\",\"a\":\"y\"}}", 0, "uplicate");
@@ -197,7 +197,7 @@ static void tensor_entries(void **state)
     malformed("{\"a\":{\"dtype\":\"F32\",\"shape\":[\"1\"],\"data_offsets\":[0,4]}}", 4,
               "not a size");
     malformed("{\"a\":{\"dtype\":\"F32\",\"shape\":[99999999999999999999],\"data_offsets\":[0,4]}}",
-              4, "header byte");
+              4, "not a size");
     malformed("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4.0]}}", 4,
               "data_offsets");
     malformed("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0]}}", 4, "data_offsets");
@@ -219,6 +219,21 @@ static void tensor_entries(void **state)
             AD_ERR_UNSUPPORTED, "tensor 'a' has dtype 'F8_E4M3'");
     refused("{\"a\":{\"dtype\":\"\",\"shape\":[4],\"data_offsets\":[0,4]}}", 4, AD_ERR_UNSUPPORTED,
             "dtype");
+}
+
+/* The same name in other letters is the same name. */
+static void names_that_stand_twice(void **state)
+{
+    (void)state;
+#define EMPTY "{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}"
+    malformed("{\"a\":" EMPTY ",\"b\":" EMPTY ",\"a\":" EMPTY "}", 0, "duplicate tensor 'a'");
+    malformed("{\"a\":" EMPTY ",\"\\u0061\":" EMPTY "}", 0, "duplicate tensor 'a'");
+    malformed("{\"__metadata__\":{},\"\\u005f_metadata__\":{}}", 0, "duplicate __metadata__");
+    malformed("{\"__metadata__\":{\"k\":\"\",\"\\u006b\":\"\"}}", 0, "duplicate metadata 'k'");
+    malformed("{\"a\":{\"dtype\":\"U8\",\"dtype\":\"U8\",\"shape\":[0]}}", 0, "no two data_offsets");
+    accepted("{\"a\":" EMPTY ",\"A\":" EMPTY "}", 0);
+    accepted("{\"a\":{\"d\\u0074ype\":\"\\u00558\",\"shape\":[-0],\"data_offsets\":[0,0]}}", 0);
+#undef EMPTY
 }
 
 static void products_that_overflow(void **state)
@@ -394,6 +409,7 @@ int main(void)
         cmocka_unit_test(headers_that_are_no_json),
         cmocka_unit_test(nesting_and_numbers_of_things),
         cmocka_unit_test(tensor_entries),
+        cmocka_unit_test(names_that_stand_twice),
         cmocka_unit_test(products_that_overflow),
         cmocka_unit_test(names),
         cmocka_unit_test(tensors_cover_the_data_exactly),
