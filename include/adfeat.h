@@ -89,7 +89,7 @@ AD_API const char *ad_last_error_message(void);
 AD_API const char *ad_version_string(void);
 /** The API version that the SONAME follows: major * 1000 + minor. */
 AD_API uint32_t ad_abi_version(void);
-/** How the library was built: compiler, BLAS, JPEG and PNG libraries, in one line. */
+/** How the library was built: compiler, BLAS, image libraries, the kinds of images it reads, in one line. */
 AD_API const char *ad_build_info(void);
 
 /* ---- Context --------------------------------------------------------------------------- */
@@ -178,12 +178,15 @@ AD_API void ad_read_options_init(ad_read_options *options, size_t struct_size);
  *  @return AD_OK, AD_ERR_INVALID_ARGUMENT (the sentence lists what is possible) */
 AD_NODISCARD AD_API ad_status ad_read_options_set(ad_read_options *options, const char *key, const char *value);
 
-/** Decode a JPEG or PNG file; the kind is told by its first bytes, not by its name.
- *  Grey becomes MONO8 or (16-bit PNG) MONO16, everything else RGB8; palettes are expanded, alpha is
- *  dropped, 16-bit colour is scaled to 8. EXIF orientation is not applied.
+/** Decode an image file: JPEG, PNG, BMP (1 to 32 bits, not run-length encoded), PNM (PBM, PGM, PPM), and where the
+ *  library was built with them TIFF (grey, palettes and RGB of up to 16 bits; strips or tiles; uncompressed, LZW,
+ *  deflate, PackBits; the first page) and WebP. The kind is told by its first bytes, not by its name.
+ *  Grey becomes MONO8 or (more than 8 bits) MONO16, everything else RGB8; palettes are expanded (of greys, in BMP and
+ *  TIFF, to MONO8), alpha is dropped, 16-bit colour is scaled to 8, PNM's values by their maxval: the pixels, and so
+ *  the scores, are those of the same image in another kind of file. EXIF orientation is not applied.
  *  @param options   NULL: defaults
  *  @param out_image overwritten; release with ad_image_release()
- *  @return AD_OK, AD_ERR_IO, AD_ERR_FORMAT (not an image, or damaged), AD_ERR_UNSUPPORTED (CMYK),
+ *  @return AD_OK, AD_ERR_IO, AD_ERR_FORMAT (not an image, or damaged), AD_ERR_UNSUPPORTED (CMYK, a kind not read),
  *          AD_ERR_SHAPE (over 32768 a side or 2^28 pixels), AD_ERR_OUT_OF_MEMORY */
 AD_NODISCARD AD_API ad_status ad_image_read(ad_context *context, const char *path,
                                             const ad_read_options *options, ad_image *out_image);
@@ -191,7 +194,7 @@ AD_NODISCARD AD_API ad_status ad_image_read(ad_context *context, const char *pat
 AD_NODISCARD AD_API ad_status ad_image_decode(ad_context *context, const void *bytes, size_t size,
                                               const ad_read_options *options, ad_image *out_image);
 /** Read a depth file into an image's depth plane, which must not have one yet: a TIFF of 32-bit floats, one channel or
- *  x, y, z of an organised point cloud, of which z is taken (MVTec 3D-AD), or a 16-bit grey PNG.
+ *  x, y, z of an organised point cloud, of which z is taken (MVTec 3D-AD), in strips or tiles, or a 16-bit grey PNG.
  *  @param scale    metres that a value of 1 means; 0: 1 for TIFF, 0.001 for PNG
  *  @param io_image a view or what ad_image_read() made; its size must be the file's. One without pixels, of width and
  *                  height 0, takes the file's size. Then ad_image_release() it, also where the pixels are a view
@@ -251,8 +254,8 @@ typedef struct ad_sample {
 /** Open a category in MVTec AD layout (train/good, test/<type>,
  *  ground_truth/<type>/<stem>_mask.png), in MVTec 3D-AD layout (train/good/rgb, test/<type>/rgb, with depth of the same
  *  name in xyz/<stem>.tiff or depth/<stem>.png beside it and masks in gt/<stem>.png; validation is not used) or a flat
- *  folder of PNG and JPEG images (all taken as good, for either split). Sorted by name. Files that are not images are skipped and logged;
- *  images of another kind (bmp, tiff, ...) and a folder that is both layouts at once are
+ *  folder of images (all taken as good, for either split). Sorted by name. Files that are not images are skipped and logged;
+ *  images of a kind that is not read (gif, heic, ...) and a folder that is both layouts at once are
  *  refused, since they would be left out silently.
  *  @return AD_OK, AD_ERR_IO, AD_ERR_FORMAT (no image, mixed folder, mask missing, no folder of that class) */
 AD_NODISCARD AD_API ad_status ad_dataset_open_folder(ad_context *context, const char *path,

@@ -14,7 +14,7 @@ fi
 # shellcheck source=examples/apt-install.sh
 source examples/apt-install.sh
 install_missing build-essential cmake ninja-build 'pkg-config|pkgconf' libopenblas-openmp-dev \
-    'libjpeg-dev|libjpeg62-turbo-dev|libjpeg-turbo8-dev' libpng-dev zlib1g-dev libjsmn-dev libjansson-dev libtiff-dev libcmocka-dev python3 \
+    'libjpeg-dev|libjpeg62-turbo-dev|libjpeg-turbo8-dev' libpng-dev zlib1g-dev libjsmn-dev libjansson-dev libtiff-dev libwebp-dev libcmocka-dev python3 \
     python3-numpy python3-venv python3-pip python3-setuptools python3-wheel
 
 log=$(mktemp)

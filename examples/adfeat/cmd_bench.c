@@ -19,7 +19,7 @@ static const char help[] =
     "process had.\n"
     "\n"
     "  --weights W    the weights of a scorer without embedded ones\n"
-    "  --image I      a PNG or JPEG image to use in place of noise\n"
+    "  --image I      an image to use in place of noise\n"
     "  --runs N       timed runs; default: as many as two seconds hold, at least 3 and at most 1000\n"
     "  --batch N      images of one call, of a scorer; default 1\n"
     "  --threads N    threads; default: as many as the machine has cores\n"

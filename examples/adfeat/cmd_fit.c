@@ -12,7 +12,7 @@ static const char help[] =
     "usage: adfeat fit METHOD --weights W --data DIR -o FILE [options]\n"
     "\n"
     "Learns what is normal from images of good parts and writes a scorer file. DIR is a category in\n"
-    "MVTec AD layout, of which train/good is used, or a flat folder of PNG and JPEG images, all of\n"
+    "MVTec AD layout, of which train/good is used, or a flat folder of images, all of\n"
     "them good. METHOD is one of these; the first two fit in one pass and in memory that does not grow\n"
     "with the number of images, the others train a network for many epochs:\n"
     "\n"

@@ -14,7 +14,7 @@
 static const char help[] =
     "usage: adfeat score FILE IMAGE... [options]\n"
     "\n"
-    "Scores PNG and JPEG images with a scorer file that 'adfeat fit' wrote: one line each, the\n"
+    "Scores images with a scorer file that 'adfeat fit' wrote: one line each, the\n"
     "score, a tab, the path. Scores are unbounded and larger is more anomalous. To decide, score\n"
     "good images that were not fitted on, and put the limit somewhat above the largest of those\n"
     "scores. An image that cannot be read is a sentence on stderr, the others are still scored,\n"

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "api/image.h"
 #include "core/options.h"
 #include "vision/vision.h"
 
@@ -132,11 +133,15 @@ ad_status ad_dataset_get(const ad_dataset *dataset, int64_t index, ad_sample *ou
     return adi_struct_give(out_sample, &sample, sizeof sample, "ad_sample");
 }
 
-static ad_status read_item(const ad_dataset *d, const adi_dataset_item *item, ad_image *out_image)
+static ad_status read_item(const ad_dataset *d, const adi_dataset_item *item, adi_notes *notes, ad_image *out_image)
 {
     ad_image image = {0};
-    ADI_TRY(ad_image_read(d->context, item->path, NULL, &image));
-    const ad_status status = item->depth ? ad_image_read_depth(d->context, item->depth, d->depth_scale, &image) : AD_OK;
+    adi_notes of_depth = {0};
+    ADI_TRY(adi_image_read(d->context, item->path, NULL, notes, &image));
+    const ad_status status =
+        item->depth ? adi_image_read_depth(d->context, item->depth, d->depth_scale, &of_depth, &image) : AD_OK;
+    if (item->depth && of_depth.first[0])
+        adi_note(notes, "its depth '%s': %s", item->depth, of_depth.first);
     if (status == AD_OK)
         *out_image = image;
     else
@@ -144,12 +149,12 @@ static ad_status read_item(const ad_dataset *d, const adi_dataset_item *item, ad
     return status;
 }
 
-ad_status ad_dataset_read_image(const ad_dataset *dataset, int64_t index, ad_image *out_image)
+ad_status adi_dataset_read_image(const ad_dataset *dataset, int64_t index, adi_notes *notes, ad_image *out_image)
 {
     ADI_CHECK_ARG(dataset && out_image, "ad_dataset_read_image: an argument is NULL");
     ADI_TRY(check_index(dataset, index));
     if (!dataset->callback)
-        return read_item(dataset, &dataset->items[index], out_image);
+        return read_item(dataset, &dataset->items[index], notes, out_image);
     ad_image image = {.struct_size = sizeof image};
     const int answer = dataset->callback(dataset->user, index, &image);
     if (answer != 0)
@@ -162,6 +167,20 @@ ad_status ad_dataset_read_image(const ad_dataset *dataset, int64_t index, ad_ima
     if (status != AD_OK)
         return adi_fail_prefix(status, "image %lld of the callback: ", (long long)index);
     *out_image = taken;
+    return AD_OK;
+}
+
+void adi_dataset_log(const ad_dataset *dataset, int64_t index, const adi_notes *notes)
+{
+    if (!dataset->callback)
+        adi_notes_log(dataset->context, "image", dataset->items[index].path, notes);
+}
+
+ad_status ad_dataset_read_image(const ad_dataset *dataset, int64_t index, ad_image *out_image)
+{
+    adi_notes notes = {0};
+    ADI_TRY(adi_dataset_read_image(dataset, index, &notes, out_image));
+    adi_dataset_log(dataset, index, &notes);
     return AD_OK;
 }
 

@@ -3,6 +3,7 @@
 #define ADI_API_DATASET_H
 
 #include "device/device.h"
+#include "vision/image_kinds.h"
 
 typedef struct adi_dataset_item {
     char *path;
@@ -28,6 +29,10 @@ ad_status adi_dataset_new(ad_context *context, ad_dataset **out_dataset);
 /* path and group are copied, mask and depth are taken over, also on failure. */
 ad_status adi_dataset_append(ad_dataset *d, const char *path, const char *group, int32_t label,
                              char *mask, char *depth);
+
+/* As ad_dataset_read_image(), on any thread; what was noted is logged on the caller's. */
+ad_status adi_dataset_read_image(const ad_dataset *dataset, int64_t index, adi_notes *notes, ad_image *out_image);
+void adi_dataset_log(const ad_dataset *dataset, int64_t index, const adi_notes *notes);
 
 /* dataset_folder.c: all images of one folder. truth: where their masks are, ground_truth/<group>, or NULL. */
 ad_status adi_dataset_add_folder(ad_dataset *d, const char *folder, const char *group, int32_t label, const char *truth);

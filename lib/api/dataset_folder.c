@@ -6,6 +6,7 @@
 #include "api/dataset.h"
 #include "api/folder_scan.h"
 #include "core/options.h"
+#include "vision/image_kinds.h"
 
 /* mask, depth: taken over, may be NULL; a mask must be there. */
 static ad_status add_image(ad_dataset *d, const char *folder, const char *name, const char *group, int32_t label,
@@ -35,10 +36,11 @@ static ad_status add_image(ad_dataset *d, const char *folder, const char *name, 
 static ad_status check_images(ad_dataset *d, const char *folder, const adi_folder_scan *s)
 {
     if (s->refused[0])
-        return adi_fail(AD_ERR_FORMAT, "folder '%s' holds '%s': only PNG and JPEG images are read", folder, s->refused);
+        return adi_fail(AD_ERR_FORMAT, "folder '%s' holds '%s', which is not read: %s images are", folder, s->refused,
+                        adi_images_read);
     if (!s->images.count)
-        return adi_fail(AD_ERR_FORMAT, "folder '%s' holds no PNG or JPEG image (%lld other files)", folder,
-                        (long long)s->skipped);
+        return adi_fail(AD_ERR_FORMAT, "folder '%s' holds no image (%lld other files); %s can be read", folder,
+                        (long long)s->skipped, adi_images_read);
     if (s->skipped)
         adi_log(d->context, AD_LOG_WARNING, "folder '%s': %lld files that are not images were skipped", folder,
                 (long long)s->skipped);

@@ -6,8 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
+
+#include "vision/image_kinds.h"
 
 static void free_names(const adi_allocator *a, adi_names *n)
 {
@@ -41,15 +42,6 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static int has_ending(const char *name, const char *const *endings)
-{
-    const char *dot = strrchr(name, '.');
-    for (; dot && *endings; endings++)
-        if (strcasecmp(dot, *endings) == 0)
-            return 1;
-    return 0;
-}
-
 char *adi_folder_join(const adi_allocator *a, const char *folder, const char *name)
 {
     const size_t n = strlen(folder), bytes = n + strlen(name) + 2;
@@ -61,9 +53,6 @@ char *adi_folder_join(const adi_allocator *a, const char *folder, const char *na
 
 static ad_status sort_entry(adi_folder_scan *s, const char *folder, const char *name)
 {
-    static const char *const read[] = {".png", ".jpg", ".jpeg", NULL};
-    static const char *const other[] = {".bmp", ".tif", ".tiff", ".webp", ".gif", ".pgm", ".ppm",
-                                        ".jp2", ".heic", ".exr",  NULL};
     if (name[0] == '.')
         return AD_OK;
     char *path = adi_folder_join(s->allocator, folder, name);
@@ -74,9 +63,10 @@ static ad_status sort_entry(adi_folder_scan *s, const char *folder, const char *
     adi_free(s->allocator, path);
     if (known && S_ISDIR(info.st_mode))
         return keep(s->allocator, &s->folders, name);
-    if (has_ending(name, read)) /* also a dangling link: reading it gives the sentence */
+    const adi_image_kind *kind = adi_image_kind_named(name);
+    if (kind && kind->read) /* also a dangling link: reading it gives the sentence */
         return keep(s->allocator, &s->images, name);
-    if (has_ending(name, other) && (!s->refused[0] || strcmp(name, s->refused) < 0))
+    if (kind && (!s->refused[0] || strcmp(name, s->refused) < 0))
         snprintf(s->refused, sizeof s->refused, "%s", name);
     s->skipped++;
     return AD_OK;

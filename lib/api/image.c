@@ -1,11 +1,24 @@
 /* ad_image: reading, decoding, releasing and writing. */
+#include "api/image.h"
+
+#include <stdio.h>
+
 #include "api/read_options.h"
 #include "core/file.h"
-#include "device/device.h"
 #include "vision/decode_depth.h"
 #include "vision/vision.h"
 
 enum { MAX_FILE = 1 << 30 };
+
+void adi_notes_log(const ad_context *context, const char *kind, const char *path, const adi_notes *notes)
+{
+    char others[48] = "";
+    if (!notes->first[0])
+        return;
+    if (notes->more)
+        snprintf(others, sizeof others, "; %d more like this", notes->more);
+    adi_log(context, AD_LOG_WARNING, "%s '%s': %s%s", kind, path, notes->first, others);
+}
 
 ad_status ad_image_decode(ad_context *context, const void *bytes, size_t size, const ad_read_options *options,
                           ad_image *out_image)
@@ -13,22 +26,26 @@ ad_status ad_image_decode(ad_context *context, const void *bytes, size_t size, c
     ADI_CHECK_ARG(context && out_image && (bytes || !size), "ad_image_decode: an argument is NULL");
     ad_read_options o;
     ADI_TRY(adi_read_options_take(options, &o));
+    adi_notes notes = {0};
+    const adi_image_source source = {&context->allocator, bytes, size, &o, &notes};
     ad_image image = {0};
-    ADI_TRY(adi_image_decode(&context->allocator, bytes, size, &o, &image));
+    ADI_TRY(adi_image_decode(&source, &image));
+    adi_notes_log(context, "image", "in memory", &notes);
     *out_image = image;
     return AD_OK;
 }
 
-ad_status ad_image_read(ad_context *context, const char *path, const ad_read_options *options, ad_image *out_image)
+ad_status adi_image_read(const ad_context *context, const char *path, const ad_read_options *options, adi_notes *notes,
+                         ad_image *out_image)
 {
-    ADI_CHECK_ARG(context && path && out_image, "ad_image_read: an argument is NULL");
     ad_read_options o;
     ADI_TRY(adi_read_options_take(options, &o));
     uint8_t *bytes;
     size_t size;
     ADI_TRY(adi_file_read(&context->allocator, path, MAX_FILE, &bytes, &size));
+    const adi_image_source source = {&context->allocator, bytes, size, &o, notes};
     ad_image image = {0};
-    const ad_status status = adi_image_decode(&context->allocator, bytes, size, &o, &image);
+    const ad_status status = adi_image_decode(&source, &image);
     adi_free(&context->allocator, bytes);
     if (status != AD_OK)
         return adi_fail_in_file(status, "image", path);
@@ -36,13 +53,34 @@ ad_status ad_image_read(ad_context *context, const char *path, const ad_read_opt
     return AD_OK;
 }
 
-static ad_status decode_depth(const adi_allocator *a, const uint8_t *bytes, size_t size, double scale, ad_image *io_image)
+ad_status ad_image_read(ad_context *context, const char *path, const ad_read_options *options, ad_image *out_image)
+{
+    ADI_CHECK_ARG(context && path && out_image, "ad_image_read: an argument is NULL");
+    adi_notes notes = {0};
+    ADI_TRY(adi_image_read(context, path, options, &notes, out_image));
+    adi_notes_log(context, "image", path, &notes);
+    return AD_OK;
+}
+
+static ad_status decode_depth(const adi_image_source *source, double scale, ad_image *io_image)
 {
     adi_depth_plane plane = {0};
-    ADI_TRY(adi_decode_depth(a, bytes, size, scale, &plane));
-    const ad_status status = adi_image_give_depth(a, &plane, io_image);
-    adi_free(a, plane.z);
+    ADI_TRY(adi_decode_depth(source, scale, &plane));
+    const ad_status status = adi_image_give_depth(source->allocator, &plane, io_image);
+    adi_free(source->allocator, plane.z);
     return status;
+}
+
+ad_status adi_image_read_depth(const ad_context *context, const char *path, double scale, adi_notes *notes,
+                               ad_image *io_image)
+{
+    uint8_t *bytes;
+    size_t size;
+    ADI_TRY(adi_file_read(&context->allocator, path, MAX_FILE, &bytes, &size));
+    const adi_image_source source = {&context->allocator, bytes, size, NULL, notes};
+    const ad_status status = decode_depth(&source, scale, io_image);
+    adi_free(&context->allocator, bytes);
+    return adi_fail_in_file(status, "depth", path);
 }
 
 ad_status ad_image_read_depth(ad_context *context, const char *path, double scale, ad_image *io_image)
@@ -51,12 +89,10 @@ ad_status ad_image_read_depth(ad_context *context, const char *path, double scal
     ADI_CHECK_ARG(scale >= 0.0 && scale <= 1e6, "ad_image_read_depth: scale is %g, 0 to 1e6 is possible", scale);
     ADI_CHECK_ARG(io_image->struct_size >= sizeof *io_image, "image: struct_size is %u, %zu is needed for depth",
                   io_image->struct_size, sizeof *io_image);
-    uint8_t *bytes;
-    size_t size;
-    ADI_TRY(adi_file_read(&context->allocator, path, MAX_FILE, &bytes, &size));
-    const ad_status status = decode_depth(&context->allocator, bytes, size, scale, io_image);
-    adi_free(&context->allocator, bytes);
-    return adi_fail_in_file(status, "depth", path);
+    adi_notes notes = {0};
+    ADI_TRY(adi_image_read_depth(context, path, scale, &notes, io_image));
+    adi_notes_log(context, "depth", path, &notes);
+    return AD_OK;
 }
 
 void ad_image_release(ad_image *image)

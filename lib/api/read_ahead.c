@@ -15,7 +15,8 @@ void adi_read_ahead_begin(adi_read_ahead *r, const ad_dataset *dataset)
 static void read_one(void *user, int64_t i)
 {
     adi_read_ahead *r = user;
-    r->statuses[i] = ad_dataset_read_image(r->dataset, r->first + i, &r->images[i]);
+    r->notes[i] = (adi_notes){0};
+    r->statuses[i] = adi_dataset_read_image(r->dataset, r->first + i, &r->notes[i], &r->images[i]);
     if (r->statuses[i] != AD_OK)
         snprintf(r->sentences[i], sizeof r->sentences[i], "%s", ad_last_error_message());
 }
@@ -39,12 +40,14 @@ ad_status adi_read_ahead_next(adi_read_ahead *r, ad_image *out_image)
     if (r->next == r->first + r->held)
         read_some(r);
     const int64_t i = r->next++ - r->first;
-    if (r->statuses[i] == AD_OK)
+    if (r->statuses[i] == AD_OK) {
+        adi_dataset_log(r->dataset, r->first + i, &r->notes[i]);
         *out_image = r->images[i];
-    else if (r->statuses[i] == AD_ERR_OUT_OF_MEMORY)
+    } else if (r->statuses[i] == AD_ERR_OUT_OF_MEMORY) {
         return adi_fail_memory();
-    else
+    } else {
         return adi_fail(r->statuses[i], "%s", r->sentences[i]);
+    }
     return AD_OK;
 }
 

@@ -4,6 +4,7 @@
 #define ADI_API_READ_AHEAD_H
 
 #include "device/device.h"
+#include "vision/image_kinds.h"
 
 enum { ADI_READ_AHEAD = 8 }; /* images at most */
 
@@ -12,6 +13,7 @@ typedef struct adi_read_ahead {
     int64_t first, held, next; /* images first .. first + held were read, those before `next` were given out */
     ad_image images[ADI_READ_AHEAD];
     ad_status statuses[ADI_READ_AHEAD];
+    adi_notes notes[ADI_READ_AHEAD];
     char sentences[ADI_READ_AHEAD][ADI_MESSAGE_BYTES]; /* of those that could not be read */
 } adi_read_ahead;
 

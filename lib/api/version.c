@@ -8,6 +8,10 @@
 #endif
 
 #include "adfeat.h"
+#include "vision/images_read.h"
+#if ADFEAT_WITH_WEBP
+#include <webp/decode.h>
+#endif
 
 #define TEXT_(x) #x
 #define TEXT(x)  TEXT_(x)
@@ -34,8 +38,15 @@ uint32_t ad_abi_version(void)
 #define LIBTIFF ", no libtiff"
 #endif
 
+#if ADFEAT_WITH_WEBP
+#define LIBWEBP ", libwebp ABI " TEXT(WEBP_DECODER_ABI_VERSION)
+#else
+#define LIBWEBP ", no libwebp"
+#endif
+
 const char *ad_build_info(void)
 {
     return "compiler " __VERSION__ ", " OPENMP ", OpenBLAS, libjpeg API " TEXT(JPEG_LIB_VERSION)
-           ", libpng " PNG_LIBPNG_VER_STRING LIBTIFF;
+           ", libpng " PNG_LIBPNG_VER_STRING LIBTIFF LIBWEBP
+           "; images: " ADI_IMAGES_READ;
 }

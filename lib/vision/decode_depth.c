@@ -5,11 +5,14 @@
 
 #include "vision/vision.h"
 
-static ad_status decode_png(const adi_allocator *a, const uint8_t *bytes, size_t size, adi_depth_plane *out)
+static ad_status decode_png(const adi_image_source *source, adi_depth_plane *out)
 {
     static const ad_read_options as_stored = {.struct_size = sizeof as_stored};
+    const adi_allocator *a = source->allocator;
+    adi_image_source whole = *source;
+    whole.options = &as_stored;
     ad_image image = {0};
-    ADI_TRY(adi_image_decode(a, bytes, size, &as_stored, &image));
+    ADI_TRY(adi_decode_png(&whole, &image));
     ad_status status = AD_OK;
     float *z = NULL;
     if (image.format != AD_PIXEL_MONO16)
@@ -27,16 +30,17 @@ static ad_status decode_png(const adi_allocator *a, const uint8_t *bytes, size_t
     return status;
 }
 
-ad_status adi_decode_depth(const adi_allocator *a, const uint8_t *bytes, size_t size, double scale, adi_depth_plane *out)
+ad_status adi_decode_depth(const adi_image_source *source, double scale, adi_depth_plane *out)
 {
     static const uint8_t heads[4][4] = {"II*", "MM\0*", "II+", "MM\0+"};
+    static const uint8_t png[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+    const uint8_t *bytes = source->bytes;
     int tiff = 0;
     for (int i = 0; i < 4; i++)
-        tiff |= size >= 4 && memcmp(bytes, heads[i], 4) == 0;
-    static const uint8_t png[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
-    if (!tiff && (size < sizeof png || memcmp(bytes, png, sizeof png) != 0))
+        tiff |= source->size >= 4 && memcmp(bytes, heads[i], 4) == 0;
+    if (!tiff && (source->size < sizeof png || memcmp(bytes, png, sizeof png) != 0))
         return adi_fail(AD_ERR_FORMAT, "neither PNG nor TIFF: depth is 16-bit grey in the one, 32-bit floats in the other");
-    ADI_TRY(tiff ? adi_decode_tiff(a, bytes, size, out) : decode_png(a, bytes, size, out));
+    ADI_TRY(tiff ? adi_decode_tiff_depth(source, out) : decode_png(source, out));
     const double metres = scale > 0.0 ? scale : tiff ? 1.0 : 0.001;
     for (int64_t i = 0; metres != 1.0 && i < out->width * out->height; i++)
         out->z[i] = (float)(metres * out->z[i]);

@@ -1,4 +1,5 @@
 /* JPEG with libjpeg's defaults, which are Pillow's: accurate integer DCT, fancy upsampling. */
+#include "vision/image_kinds.h"
 #include "vision/vision.h"
 
 #include <setjmp.h>
@@ -27,10 +28,7 @@ typedef struct jpeg_job {
     struct jpeg_error_mgr errors;
     struct jpeg_progress_mgr progress;
     jmp_buf jump;
-    const adi_allocator *allocator;
-    const uint8_t *bytes;
-    size_t size;
-    int64_t min_side; /* of the result, 0: whole */
+    const adi_image_source *source;
     ad_status status;
     ad_image image;
 } jpeg_job;
@@ -124,9 +122,9 @@ static ad_status check_header(jpeg_job *job, uint32_t *out_format)
     /* Before memory is taken for them: can these bytes hold so many pixels at all? */
     const uint64_t pixels = (uint64_t)d->image_width * d->image_height;
     const uint64_t per_byte = d->arith_code ? MAX_PIXELS_PER_BYTE_ARITHMETIC : MAX_PIXELS_PER_BYTE;
-    if (pixels / per_byte > job->size)
+    if (pixels / per_byte > job->source->size)
         return adi_fail(AD_ERR_FORMAT, "JPEG: %zu bytes are too few for an image of %u x %u",
-                        job->size, d->image_width, d->image_height);
+                        job->source->size, d->image_width, d->image_height);
     return AD_OK;
 }
 
@@ -134,10 +132,11 @@ static ad_status check_header(jpeg_job *job, uint32_t *out_format)
 static void reduce(jpeg_job *job)
 {
     struct jpeg_decompress_struct *d = &job->decoder;
+    const int64_t min_side = job->source->options->min_side;
     const int64_t shorter = d->image_width < d->image_height ? d->image_width : d->image_height;
     d->scale_num = 1;
     for (d->scale_denom = 8; d->scale_denom > 1; d->scale_denom /= 2)
-        if (job->min_side > 0 && (shorter + d->scale_denom - 1) / d->scale_denom >= job->min_side)
+        if (min_side > 0 && (shorter + d->scale_denom - 1) / d->scale_denom >= min_side)
             break;
     jpeg_calc_output_dimensions(d);
 }
@@ -151,7 +150,7 @@ static void decode(jpeg_job *job)
     jpeg_create_decompress(d);
     d->progress = &job->progress;
     d->mem->max_memory_to_use = MAX_WORK_BYTES;
-    jpeg_mem_src(d, job->bytes, (unsigned long)job->size);
+    jpeg_mem_src(d, job->source->bytes, (unsigned long)job->source->size);
     jpeg_read_header(d, TRUE);
     uint32_t format = 0;
     job->status = check_header(job, &format);
@@ -159,7 +158,7 @@ static void decode(jpeg_job *job)
         return;
     reduce(job);
     job->status =
-        adi_image_alloc(job->allocator, format, d->output_width, d->output_height, &job->image);
+        adi_image_alloc(job->source->allocator, format, d->output_width, d->output_height, &job->image);
     if (job->status != AD_OK)
         return;
 
@@ -173,12 +172,11 @@ static void decode(jpeg_job *job)
     job->status = AD_OK;
 }
 
-ad_status adi_decode_jpeg(const adi_allocator *a, const uint8_t *bytes, size_t size, int64_t min_side,
-                          ad_image *out_image)
+ad_status adi_decode_jpeg(const adi_image_source *source, ad_image *out_image)
 {
-    if (!size) /* libjpeg reads a byte before it looks at the size */
+    if (!source->size) /* libjpeg reads a byte before it looks at the size */
         return adi_fail(AD_ERR_FORMAT, "JPEG: there are no bytes");
-    jpeg_job job = {.allocator = a, .bytes = bytes, .size = size, .min_side = min_side};
+    jpeg_job job = {.source = source};
     job.decoder.err = jpeg_std_error(&job.errors);
     job.decoder.client_data = &job;
     job.errors.error_exit = on_error;

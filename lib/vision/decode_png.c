@@ -1,5 +1,6 @@
 /* PNG of every colour type and depth: grey to MONO8 or MONO16, the rest to RGB8. Alpha is dropped,
  * not blended; gamma and colour profiles are ignored; a wrong checksum anywhere is an error. */
+#include "vision/image_kinds.h"
 #include "vision/png_session.h"
 #include "vision/vision.h"
 
@@ -10,8 +11,7 @@ enum { MAX_INFLATION = 1040 };
 
 typedef struct png_job {
     adi_png_session session;
-    const uint8_t *bytes;
-    size_t size;
+    const adi_image_source *source;
     size_t used;
     ad_image image;
 } png_job;
@@ -19,9 +19,9 @@ typedef struct png_job {
 static void on_read(png_structp png, png_bytep to, size_t count)
 {
     png_job *job = png_get_io_ptr(png);
-    if (count > job->size - job->used)
+    if (count > job->source->size - job->used)
         png_error(png, "the file ends early");
-    memcpy(to, job->bytes + job->used, count);
+    memcpy(to, job->source->bytes + job->used, count);
     job->used += count;
 }
 
@@ -74,9 +74,9 @@ static void decode(png_job *job)
     if (session->status != AD_OK)
         return;
     const uint64_t raw = (uint64_t)height * png_get_rowbytes(png, session->info);
-    if (raw / MAX_INFLATION > job->size) {
+    if (raw / MAX_INFLATION > job->source->size) {
         session->status =
-            adi_fail(AD_ERR_FORMAT, "PNG: %zu bytes are too few for an image of %u x %u", job->size,
+            adi_fail(AD_ERR_FORMAT, "PNG: %zu bytes are too few for an image of %u x %u", job->source->size,
                      (unsigned)width, (unsigned)height);
         return;
     }
@@ -97,12 +97,10 @@ static void decode(png_job *job)
     session->status = AD_OK;
 }
 
-ad_status adi_decode_png(const adi_allocator *a, const uint8_t *bytes, size_t size,
-                         ad_image *out_image)
+ad_status adi_decode_png(const adi_image_source *source, ad_image *out_image)
 {
-    png_job job = {.session = {.allocator = a, .failure = AD_ERR_FORMAT, .prefix = "PNG"},
-                   .bytes = bytes,
-                   .size = size};
+    png_job job = {.session = {.allocator = source->allocator, .failure = AD_ERR_FORMAT, .prefix = "PNG"},
+                   .source = source};
     decode(&job);
     png_destroy_read_struct(&job.session.png, &job.session.info, NULL);
     if (job.session.status != AD_OK) {

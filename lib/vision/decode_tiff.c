@@ -1,179 +1,210 @@
-/* Depth in TIFF: 32-bit floats, one sample a pixel or three, of which the third is z, in strips. By libtiff where it is
- * there, whose errors come to a handler of this file alone: nothing is printed, and no global handler is set. */
-#include "vision/decode_depth.h"
+/* Images in TIFF: grey of 1, 2, 4, 8 and 16 bits, palettes, RGB of 8 and 16 bits, in strips or tiles. 16-bit grey becomes
+ * MONO16, other grey and palettes of greys MONO8, everything else RGB8, scaled as PNG's is; further samples are dropped,
+ * colours that were multiplied by alpha divided by it first. */
+#include "vision/vision.h"
 
 #if ADFEAT_WITH_TIFF
 
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
+#include "vision/tiff_session.h"
 
-#include <tiffio.h>
+typedef struct painter {
+    const adi_tiff_session *session;
+    ad_image image;
+    bool apart;      /* planes lie apart */
+    bool invert;     /* 0 is white */
+    int32_t alpha;   /* the sample that colours were multiplied by, or 0 */
+    bool palette;
+    uint32_t colours;
+    uint8_t colour[256][3];
+} painter;
 
-#include "vision/vision.h"
-
-enum { MAX_SINGLE_ALLOCATION = 1 << 30 };
-
-typedef struct tiff_job {
-    const uint8_t *bytes;
-    tmsize_t size, at;
-    char sentence[256]; /* the first complaint */
-} tiff_job;
-
-static tmsize_t on_read(thandle_t handle, void *to, tmsize_t count)
+static uint32_t sample(const void *samples, int64_t i, uint32_t bits)
 {
-    tiff_job *job = handle;
-    const tmsize_t left = job->at < job->size ? job->size - job->at : 0, n = count < left ? count : left;
-    if (n <= 0)
-        return 0;
-    memcpy(to, job->bytes + job->at, (size_t)n);
-    job->at += n;
-    return n;
+    const uint8_t *bytes = samples;
+    if (bits == 16)
+        return ((const uint16_t *)samples)[i];
+    const int64_t bit = i * bits;
+    return bytes[bit / 8] >> (8 - bits - bit % 8) & ((1u << bits) - 1);
 }
 
-static tmsize_t on_write(thandle_t handle, void *from, tmsize_t count)
+/* As Pillow does it. */
+static uint32_t undo_alpha(uint32_t v, uint32_t alpha, uint32_t most)
 {
-    (void)handle;
-    (void)from;
-    (void)count;
-    return -1;
+    if (alpha == most || alpha == 0)
+        return alpha ? v : 0;
+    const uint64_t whole = (uint64_t)v * most / alpha;
+    return whole < most ? (uint32_t)whole : most;
 }
 
-static toff_t on_seek(thandle_t handle, toff_t offset, int whence)
+static void paint_grey(const painter *p, const void *samples, int64_t x, int64_t y, int64_t n)
 {
-    tiff_job *job = handle;
-    const toff_t base = whence == SEEK_CUR ? (toff_t)job->at : whence == SEEK_END ? (toff_t)job->size : 0;
-    const toff_t at = base + offset;
-    if (at > (toff_t)INT64_MAX)
-        return (toff_t)-1;
-    job->at = (tmsize_t)at;
-    return at;
-}
-
-static int on_close(thandle_t handle)
-{
-    (void)handle;
-    return 0;
-}
-
-static toff_t on_size(thandle_t handle)
-{
-    return (toff_t)((tiff_job *)handle)->size;
-}
-
-static int on_error(TIFF *tiff, void *user, const char *module, const char *format, va_list args)
-{
-    tiff_job *job = user;
-    (void)tiff;
-    (void)module;
-    if (!job->sentence[0])
-        vsnprintf(job->sentence, sizeof job->sentence, format, args);
-    return 1;
-}
-
-static int on_warning(TIFF *tiff, void *user, const char *module, const char *format, va_list args)
-{
-    (void)tiff;
-    (void)user;
-    (void)module;
-    (void)format;
-    (void)args;
-    return 1;
-}
-
-static ad_status damaged(const tiff_job *job)
-{
-    return adi_fail(AD_ERR_FORMAT, "TIFF: %s", job->sentence[0] ? job->sentence : "the file is damaged");
-}
-
-typedef struct layout {
-    uint32_t width, height;
-    uint16_t samples, planar;
-} layout;
-
-static ad_status read_layout(TIFF *tiff, const tiff_job *job, layout *l)
-{
-    uint16_t bits = 0, format = 0;
-    if (!TIFFGetField(tiff, TIFFTAG_IMAGEWIDTH, &l->width) || !TIFFGetField(tiff, TIFFTAG_IMAGELENGTH, &l->height))
-        return damaged(job);
-    TIFFGetFieldDefaulted(tiff, TIFFTAG_BITSPERSAMPLE, &bits);
-    TIFFGetFieldDefaulted(tiff, TIFFTAG_SAMPLEFORMAT, &format);
-    TIFFGetFieldDefaulted(tiff, TIFFTAG_SAMPLESPERPIXEL, &l->samples);
-    TIFFGetFieldDefaulted(tiff, TIFFTAG_PLANARCONFIG, &l->planar);
-    if (bits != 32 || format != SAMPLEFORMAT_IEEEFP || (l->samples != 1 && l->samples != 3))
-        return adi_fail(AD_ERR_UNSUPPORTED,
-                        "TIFF: %u samples a pixel of %u bits, sample format %u; depth is 1 or 3 of 32-bit floats", l->samples,
-                        bits, format);
-    if (TIFFIsTiled(tiff))
-        return adi_fail(AD_ERR_UNSUPPORTED, "TIFF: the image is in tiles, only strips are read");
-    if (!l->width || !l->height)
-        return adi_fail(AD_ERR_FORMAT, "TIFF: the image is %u x %u", l->width, l->height);
-    return adi_image_check_size("TIFF", l->width, l->height);
-}
-
-/* The third of three samples, or the only one. */
-static ad_status read_rows(TIFF *tiff, const tiff_job *job, const layout *l, float *row, float *z)
-{
-    const int apart = l->samples == 1 || l->planar == PLANARCONFIG_SEPARATE;
-    const uint16_t sample = (uint16_t)(l->samples - 1);
-    for (uint32_t y = 0; y < l->height; y++) {
-        if (TIFFReadScanline(tiff, row, y, apart ? sample : 0) < 0)
-            return damaged(job);
-        for (uint32_t x = 0; x < l->width; x++)
-            *z++ = apart ? row[x] : row[3 * x + 2];
+    const uint32_t bits = p->session->bits, most = (1u << bits) - 1;
+    const int64_t step = p->apart ? 1 : p->session->samples;
+    uint8_t *row = (uint8_t *)p->image.pixels + y * p->image.row_bytes;
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t v = sample(samples, i * step, bits);
+        if (p->alpha)
+            v = undo_alpha(v, sample(samples, i * step + p->alpha, bits), most);
+        if (p->invert)
+            v = most - v;
+        if (bits == 16)
+            ((uint16_t *)(void *)row)[x + i] = (uint16_t)v;
+        else
+            row[x + i] = (uint8_t)(v * 255 / most); /* exact: most divides 255 */
     }
+}
+
+static void paint_palette(const painter *p, const void *samples, int64_t x, int64_t y, int64_t n)
+{
+    const int64_t step = p->apart ? 1 : p->session->samples;
+    const int32_t bytes = adi_pixel_bytes(p->image.format);
+    uint8_t *out = (uint8_t *)p->image.pixels + y * p->image.row_bytes + x * bytes;
+    for (int64_t i = 0; i < n; i++, out += bytes) {
+        const uint8_t *colour = p->colour[sample(samples, i * step, p->session->bits)];
+        for (int32_t c = 0; c < bytes; c++)
+            out[c] = colour[c];
+    }
+}
+
+/* One channel of RGB. */
+static void paint_channel(const painter *p, const void *samples, int64_t x, int64_t y, int64_t n, int c)
+{
+    const uint32_t bits = p->session->bits, most = (1u << bits) - 1;
+    const int64_t step = p->apart ? 1 : p->session->samples, from = p->apart ? 0 : c;
+    uint8_t *out = (uint8_t *)p->image.pixels + y * p->image.row_bytes + 3 * x + c;
+    for (int64_t i = 0; i < n; i++, out += 3) {
+        uint32_t v = sample(samples, i * step + from, bits);
+        if (p->alpha)
+            v = undo_alpha(v, sample(samples, i * step + p->alpha, bits), most);
+        *out = bits == 16 ? adi_16_to_8((uint16_t)v) : (uint8_t)v;
+    }
+}
+
+static void paint(void *user, const void *samples, int64_t x, int64_t y, int64_t n, uint16_t plane)
+{
+    const painter *p = user;
+    if (p->palette)
+        paint_palette(p, samples, x, y, n);
+    else if (p->image.format != AD_PIXEL_RGB8)
+        paint_grey(p, samples, x, y, n);
+    else if (p->apart)
+        paint_channel(p, samples, x, y, n, plane);
+    else
+        for (int c = 0; c < 3; c++)
+            paint_channel(p, samples, x, y, n, c);
+}
+
+static const char *photometric_name(uint16_t photometric)
+{
+    switch (photometric) {
+    case PHOTOMETRIC_SEPARATED:
+        return "CMYK";
+    case PHOTOMETRIC_YCBCR:
+        return "YCbCr";
+    case PHOTOMETRIC_CIELAB:
+    case PHOTOMETRIC_ICCLAB:
+    case PHOTOMETRIC_ITULAB:
+        return "Lab";
+    case PHOTOMETRIC_LOGL:
+    case PHOTOMETRIC_LOGLUV:
+        return "LogLuv";
+    case PHOTOMETRIC_MASK:
+        return "a transparency mask";
+    case 32803:
+        return "a colour filter array";
+    default:
+        return "of a colour space that is not known";
+    }
+}
+
+static ad_status check_samples(const adi_tiff_session *s)
+{
+    static const char *const formats[] = {"of no format", "unsigned", "signed", "floating-point", "unsigned",
+                                          "complex integer", "complex floating-point"};
+    const uint16_t bits = s->bits, format = s->sample_format;
+    const bool rgb = s->photometric == PHOTOMETRIC_RGB, grey = s->photometric <= PHOTOMETRIC_MINISBLACK;
+    if (!rgb && !grey && s->photometric != PHOTOMETRIC_PALETTE)
+        return adi_fail(AD_ERR_UNSUPPORTED, "TIFF: image is %s; grey, palettes and RGB can be read",
+                        photometric_name(s->photometric));
+    if (format != SAMPLEFORMAT_UINT && format != SAMPLEFORMAT_VOID)
+        return adi_fail(AD_ERR_UNSUPPORTED, "TIFF: samples are %s, of %u bits; unsigned ones of 8 or 16 can be read",
+                        format < sizeof formats / sizeof *formats ? formats[format] : "of an unknown format", bits);
+    const bool small = bits == 1 || bits == 2 || bits == 4;
+    if (bits != 8 && !(bits == 16 && (rgb || grey)) && !(small && !rgb))
+        return adi_fail(AD_ERR_UNSUPPORTED, "TIFF: samples have %u bits; %s can be read", bits,
+                        rgb ? "8 and 16" : grey ? "1, 2, 4, 8 and 16" : "palettes of 1, 2, 4 and 8");
+    if (s->samples < (rgb ? 3 : 1))
+        return adi_fail(AD_ERR_FORMAT, "TIFF: RGB with %u samples a pixel", s->samples);
     return AD_OK;
 }
 
-static ad_status decode(TIFF *tiff, const tiff_job *job, const adi_allocator *a, adi_depth_plane *out)
+/* Whether a further sample is what colours were multiplied by. */
+static ad_status find_alpha(painter *p, int32_t colours)
 {
-    layout l = {0};
-    ADI_TRY(read_layout(tiff, job, &l));
-    const size_t line = (size_t)l.width * (l.planar == PLANARCONFIG_SEPARATE ? 1 : l.samples) * sizeof(float);
-    if ((size_t)TIFFScanlineSize(tiff) != line)
-        return damaged(job);
-    /* No compression that libtiff has packs zeros closer than a few thousand to one: what claims more is no image. */
-    if ((size_t)l.height * line / 8192 > (size_t)job->size)
-        return adi_fail(AD_ERR_FORMAT, "TIFF: %zu bytes are too few for an image of %u x %u", (size_t)job->size, l.width,
-                        l.height);
-    float *row = adi_alloc(a, line), *z = adi_alloc(a, (size_t)l.width * l.height * sizeof *z);
-    ad_status status = row && z ? read_rows(tiff, job, &l, row, z) : adi_fail_memory();
-    adi_free(a, row);
+    uint16_t n = 0, *kinds = NULL;
+    if (!TIFFGetField(p->session->tiff, TIFFTAG_EXTRASAMPLES, &n, &kinds))
+        return AD_OK;
+    for (uint16_t i = 0; i < n && colours + i < p->session->samples; i++)
+        if (kinds[i] == EXTRASAMPLE_ASSOCALPHA)
+            p->alpha = colours + i;
+    if (p->alpha && (p->apart || p->palette))
+        return adi_fail(AD_ERR_UNSUPPORTED, "TIFF: colours multiplied by alpha can be read where samples are interleaved");
+    return AD_OK;
+}
+
+/* Entries have 16 bits; some programs write 8 (libtiff's own tools tell them so too). */
+static ad_status read_palette(painter *p)
+{
+    uint16_t *map[3];
+    if (!TIFFGetField(p->session->tiff, TIFFTAG_COLORMAP, &map[0], &map[1], &map[2]))
+        return adi_fail(AD_ERR_FORMAT, "TIFF: the image has a palette, but no colours in it");
+    bool wide = false, grey = true;
+    p->colours = 1u << p->session->bits;
+    for (uint32_t i = 0; i < p->colours; i++)
+        wide = wide || map[0][i] > 255 || map[1][i] > 255 || map[2][i] > 255;
+    for (uint32_t i = 0; i < p->colours; i++) {
+        for (int c = 0; c < 3; c++)
+            p->colour[i][c] = (uint8_t)(wide ? map[c][i] >> 8 : map[c][i]);
+        grey = grey && p->colour[i][0] == p->colour[i][1] && p->colour[i][1] == p->colour[i][2];
+    }
+    p->image.format = grey ? AD_PIXEL_MONO8 : AD_PIXEL_RGB8;
+    return AD_OK;
+}
+
+static ad_status prepare(painter *p)
+{
+    const adi_tiff_session *s = p->session;
+    ADI_TRY(check_samples(s));
+    const bool rgb = s->photometric == PHOTOMETRIC_RGB;
+    p->apart = s->planar == PLANARCONFIG_SEPARATE && s->samples > 1;
+    p->invert = s->photometric == PHOTOMETRIC_MINISWHITE;
+    p->palette = s->photometric == PHOTOMETRIC_PALETTE;
+    p->image.format = rgb ? AD_PIXEL_RGB8 : s->bits == 16 ? AD_PIXEL_MONO16 : AD_PIXEL_MONO8;
+    ADI_TRY(find_alpha(p, rgb ? 3 : 1));
+    return p->palette ? read_palette(p) : AD_OK;
+}
+
+static ad_status decode(adi_tiff_session *s, ad_image *out_image)
+{
+    painter p = {.session = s};
+    ADI_TRY(prepare(&p));
+    ADI_TRY(adi_image_alloc(s->source->allocator, p.image.format, s->width, s->height, &p.image));
+    const ad_status status = adi_tiff_read(s, 0, s->photometric == PHOTOMETRIC_RGB ? 3 : 1, paint, &p);
     if (status == AD_OK)
-        *out = (adi_depth_plane){z, l.width, l.height};
+        *out_image = p.image;
     else
-        adi_free(a, z);
+        adi_image_free(&p.image);
     return status;
 }
 
-ad_status adi_decode_tiff(const adi_allocator *a, const uint8_t *bytes, size_t size, adi_depth_plane *out)
+ad_status adi_decode_tiff(const adi_image_source *source, ad_image *out_image)
 {
-    tiff_job job = {.bytes = bytes, .size = (tmsize_t)size};
-    TIFFOpenOptions *options = TIFFOpenOptionsAlloc();
-    if (!options)
-        return adi_fail_memory();
-    TIFFOpenOptionsSetErrorHandlerExtR(options, on_error, &job);
-    TIFFOpenOptionsSetWarningHandlerExtR(options, on_warning, NULL);
-    TIFFOpenOptionsSetMaxSingleMemAlloc(options, MAX_SINGLE_ALLOCATION);
-    TIFF *tiff = TIFFClientOpenExt("depth", "rm", &job, on_read, on_write, on_seek, on_close, on_size, NULL, NULL, options);
-    TIFFOpenOptionsFree(options);
-    if (!tiff)
-        return damaged(&job);
-    const ad_status status = decode(tiff, &job, a, out);
-    TIFFClose(tiff);
+    adi_tiff_session session;
+    ad_status status = adi_tiff_open(&session, source);
+    if (status == AD_OK)
+        status = decode(&session, out_image);
+    adi_tiff_close(&session);
     return status;
-}
-
-#else
-
-ad_status adi_decode_tiff(const adi_allocator *a, const uint8_t *bytes, size_t size, adi_depth_plane *out)
-{
-    (void)a;
-    (void)bytes;
-    (void)size;
-    (void)out;
-    return adi_fail(AD_ERR_UNSUPPORTED,
-                    "this is a TIFF image, and the library was built without libtiff (4.5 or later): 16-bit PNG can be read");
 }
 
 #endif

@@ -31,14 +31,6 @@ static inline uint8_t adi_16_to_8(uint16_t v)
     return (uint8_t)((v * 255u + 32895u) >> 16);
 }
 
-/* Decode by signature into an image that owns its pixels (owner set; adi_image_free()). `options` is whole and has been
- * checked. */
-ad_status adi_image_decode(const adi_allocator *a, const uint8_t *bytes, size_t size, const ad_read_options *options,
-                           ad_image *out_image);                 /* decode.c */
-ad_status adi_decode_jpeg(const adi_allocator *a, const uint8_t *bytes, size_t size, int64_t min_side,
-                          ad_image *out_image);                  /* decode_jpeg.c */
-ad_status adi_decode_png(const adi_allocator *a, const uint8_t *bytes, size_t size,
-                         ad_image *out_image);                   /* decode_png.c */
 /* A new image with row_bytes = width * pixel bytes (even for MONO16), uninitialised. owner points to
  * a block that remembers its allocator. */
 ad_status adi_image_alloc(const adi_allocator *a, uint32_t format, int64_t width, int64_t height,

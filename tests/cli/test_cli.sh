@@ -179,7 +179,7 @@ fails 1 'short.safetensors' "${fit[@]}" --weights short.safetensors --data set -
 fails 1 'resnet50' "${fit[@]}" --weights w.safetensors --backbone resnet50 --data set -o x
 fails 1 'layer9' "${fit[@]}" --layers layer9 --data set -o x
 fails 1 'layer3' "${fit[@]}" --layers layer3 --data set -o x
-fails 1 'no PNG or JPEG' "${fit[@]}" --data empty -o x
+fails 1 'holds no image' "${fit[@]}" --data empty -o x
 fails 1 'cannot open' "${fit[@]}" --data absent -o x
 fails 1 'image' "${fit[@]}" --data flat -o x
 fails 1 'odd/half.png' "${fit[@]}" --data odd -o x

@@ -1,23 +1,28 @@
-/* The JPEG and PNG decoders. Flags: 0 by signature, 1 taken for a JPEG, 2 taken for a PNG (two
- * lowest bits). The ceiling keeps images small: what is under test does not depend on their size.
- */
+/* The readers of images. Flags, the three lowest bits: 0 by signature, 1 taken for a JPEG, 2 for a PNG, 3 for a BMP, 4 for
+ * a PNM, 5 for a TIFF, 6 for a WebP (by signature where the library is without it). The ceiling keeps images small: what
+ * is under test does not depend on their size. */
 #include "fuzz.h"
+#include "harness/image_source.h"
 #include "mutate_image.h"
 #include "vision/vision.h"
 
-enum { BY_SIGNATURE, AS_JPEG, AS_PNG, CEILING = 4 << 20 };
+enum { CEILING = 4 << 20 };
+
+static adi_image_reader reader(uint8_t flags)
+{
+    static const char *const names[] = {"", "x.jpg", "x.png", "x.bmp", "x.pnm", "x.tif", "x.webp", ""};
+    const adi_image_kind *kind = adi_image_kind_named(names[flags & 7]);
+    return kind && kind->read ? kind->read : adi_image_decode;
+}
 
 static ad_status decode(const fuzz_input *in, const adi_allocator *a, ad_image *out)
 {
-    static const ad_read_options whole = {.struct_size = sizeof whole};
-    switch (in->flags & 3) {
-    case AS_JPEG:
-        return adi_decode_jpeg(a, in->bytes, in->size, in->size % 3 * 100, out);
-    case AS_PNG:
-        return adi_decode_png(a, in->bytes, in->size, out);
-    default:
-        return adi_image_decode(a, in->bytes, in->size, &whole, out);
-    }
+    const ad_read_options options = {.struct_size = sizeof options, .min_side = (int32_t)(in->size % 3 * 100)};
+    adi_notes notes = {0};
+    const adi_image_source source = {a, in->bytes, in->size, &options, &notes};
+    const ad_status status = reader(in->flags)(&source, out);
+    FUZZ_CHECK(strlen(notes.first) < sizeof notes.first && (notes.first[0] || !notes.more));
+    return status;
 }
 
 static uint64_t run(const fuzz_input *in, fuzz_heap *heap)

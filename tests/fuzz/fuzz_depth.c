@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "fuzz.h"
+#include "harness/image_source.h"
 #include "vision/decode_depth.h"
 #include "vision/depth.h"
 #include "vision/vision.h"
@@ -66,7 +67,8 @@ static uint64_t run(const fuzz_input *in, fuzz_heap *heap)
     memset(&plane, 0xee, sizeof plane);
     before = plane;
     fuzz_forget_message();
-    const ad_status status = adi_decode_depth(&a, in->bytes, in->size, in->flags & TENTHS ? 1e-4 : 0.0, &plane);
+    const adi_image_source source = image_source(&a, in->bytes, in->size);
+    const ad_status status = adi_decode_depth(&source, in->flags & TENTHS ? 1e-4 : 0.0, &plane);
     fuzz_check_status(status, 0, heap);
     fuzz_digest_status(&seen, status);
     if (status != AD_OK) {

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "fuzz.h"
+#include "harness/image_source.h"
 #include "methods/extractor.h"
 #include "vision/vision.h"
 
@@ -131,8 +132,6 @@ static void use(const ad_image *image, const ad_preprocess *asked, fuzz_heap *he
     fuzz_digest(seen, &first, sizeof first);
 }
 
-static const ad_read_options whole = {.struct_size = sizeof whole};
-
 static uint64_t run_decoded(const fuzz_input *in, fuzz_heap *heap)
 {
     uint64_t seen = FUZZ_DIGEST_START;
@@ -141,7 +140,7 @@ static uint64_t run_decoded(const fuzz_input *in, fuzz_heap *heap)
         .struct_size = sizeof asked, .size = 16, .resize = AD_RESIZE_PIL_LANCZOS};
     ad_image image = {0};
     fuzz_forget_message();
-    const ad_status status = adi_image_decode(&a, in->bytes, in->size, &whole, &image);
+    const ad_status status = read_image(adi_image_decode, &a, in->bytes, in->size, &image);
     fuzz_digest_status(&seen, status);
     if (status != AD_OK) {
         fuzz_check_status(status, 0, heap);

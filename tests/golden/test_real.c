@@ -12,6 +12,7 @@
 
 #include "core/file.h"
 #include "golden_taps.h"
+#include "harness/image_source.h"
 #include "vision/vision.h"
 
 static const adi_allocator *const heap = &adi_default_allocator;
@@ -29,15 +30,13 @@ static const char resnet50_path[] =
 static const char screw_path[] = ADFEAT_SHARED_DIR "/data/mvtec_screw/test/good/000.png";
 static const char cookies_path[] = ADFEAT_SHARED_DIR "/data/cookies/test/broken/anomaly-1.jpg";
 
-static const ad_read_options whole = {.struct_size = sizeof whole};
-
 static ad_image decoded(const char *path)
 {
     uint8_t *bytes = NULL;
     size_t size = 0;
     ad_image image = {0};
     if (adi_file_read(heap, path, (size_t)1 << 28, &bytes, &size) != AD_OK ||
-        adi_image_decode(heap, bytes, size, &whole, &image) != AD_OK)
+        read_image(adi_image_decode, heap, bytes, size, &image) != AD_OK)
         fail_msg("%s", ad_last_error_message());
     adi_free(heap, bytes);
     return image;

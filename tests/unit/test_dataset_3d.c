@@ -207,10 +207,10 @@ static void what_is_missing(void **state)
     assert_null(image.pixels);
     check_image(d, 1, 0.51);
     ad_dataset_destroy(d);
-    text_file("foam/train/good/rgb/notes.bmp");
-    refused("foam", AD_SPLIT_TRAIN, AD_ERR_FORMAT, "holds 'notes.bmp': only PNG and JPEG images are read");
+    text_file("foam/train/good/rgb/notes.gif");
+    refused("foam", AD_SPLIT_TRAIN, AD_ERR_FORMAT, "holds 'notes.gif', which is not read");
     folder("empty/train/good/rgb");
-    refused("empty", AD_SPLIT_TRAIN, AD_ERR_FORMAT, "holds no PNG or JPEG image");
+    refused("empty", AD_SPLIT_TRAIN, AD_ERR_FORMAT, "holds no image");
 }
 
 /* Pixels alone, without masks; and one folder of the layout by itself. */

@@ -17,6 +17,7 @@
 
 #include "adfeat.h"
 #include "harness/fault_alloc.h"
+#include "harness/image_source.h"
 #include "vision/vision.h"
 
 /* 19 x 14, 4:2:0, made with Pillow 9.4.0 from the bytes of "jpeg":
@@ -120,7 +121,7 @@ static ad_status decode_exact(const void *bytes, size_t size, ad_image *out)
     const ad_status ignored = adi_fail(AD_ERR_STATE, "stale");
     (void)ignored;
     *out = (ad_image){0};
-    const ad_status status = adi_decode_jpeg(&a, copy, size, 0, out);
+    const ad_status status = read_image(adi_decode_jpeg, &a, copy, size, out);
     free(copy);
     assert_int_equal(counts.live, status == AD_OK);
     if (status != AD_OK) {
@@ -206,7 +207,10 @@ static void reduces(void **state)
                         0x11, BASELINE};
         file f = make_jpeg(&s);
         ad_image image = {0};
-        assert_int_equal(adi_decode_jpeg(&adi_default_allocator, f.bytes, f.size, cases[k].min_side, &image), AD_OK);
+        const ad_read_options options = {.struct_size = sizeof options, .min_side = (int32_t)cases[k].min_side};
+        adi_image_source source = image_source(&adi_default_allocator, f.bytes, f.size);
+        source.options = &options;
+        assert_int_equal(adi_decode_jpeg(&source, &image), AD_OK);
         assert_int_equal(image.width, (91 + d - 1) / d);
         assert_int_equal(image.height, (67 + d - 1) / d);
         for (int y = 0; y < 32 / d; y++) /* where no channel wraps around */
@@ -219,8 +223,8 @@ static void reduces(void **state)
                     assert_true(fabs(line[x * s.components + c] - mean) < 8.0);
                 }
         adi_image_free(&image);
-        assert_int_equal(adi_decode_jpeg(&adi_default_allocator, f.bytes, f.size / 2, cases[k].min_side, &image),
-                         AD_ERR_FORMAT);
+        source.size /= 2;
+        assert_int_equal(adi_decode_jpeg(&source, &image), AD_ERR_FORMAT);
         free(f.bytes);
     }
 }
@@ -410,7 +414,7 @@ static void survives_a_failing_allocation(void **state)
     fault_alloc counts = {.fail_at = 1};
     const adi_allocator a = {fault_alloc_get, fault_alloc_put, &counts};
     ad_image image = {0};
-    assert_int_equal(adi_decode_jpeg(&a, (const uint8_t *)pillow_file, PILLOW_SIZE, 0, &image),
+    assert_int_equal(read_image(adi_decode_jpeg, &a, pillow_file, PILLOW_SIZE, &image),
                      AD_ERR_OUT_OF_MEMORY);
     assert_string_equal(ad_last_error_message(), "out of memory");
     assert_null(image.owner);

@@ -17,6 +17,7 @@
 #include "adfeat.h"
 #include "core/file.h"
 #include "harness/fault_alloc.h"
+#include "harness/image_source.h"
 #include "harness/seeded.h"
 #include "vision/vision.h"
 
@@ -73,7 +74,7 @@ static ad_image read_back(void)
     size_t size = 0;
     ad_image image = {0};
     assert_int_equal(adi_file_read(&adi_default_allocator, path, 1 << 20, &bytes, &size), AD_OK);
-    assert_int_equal(adi_decode_png(&adi_default_allocator, bytes, size, &image), AD_OK);
+    assert_int_equal(read_image(adi_decode_png, &adi_default_allocator, bytes, size, &image), AD_OK);
     adi_free(&adi_default_allocator, bytes);
     return image;
 }

@@ -57,5 +57,5 @@ def library_version() -> str:
 
 
 def build_info() -> str:
-    """How the C library was built: compiler, BLAS, JPEG and PNG libraries, in one line."""
+    """How the C library was built: compiler, BLAS, image libraries, the kinds of images it reads, in one line."""
     return _text(_abi.lib.ad_build_info())

@@ -6,7 +6,7 @@ What an image may be, everywhere in this package:
   1 to 32768 rows and columns. `format` says what the channels of a colour array are: "rgb" (default; the fourth is
   alpha, which is dropped) or "bgr" (OpenCV's frames; "bgr" with four channels is BGRA).
 - anything that np.asarray() makes such an array of: a PIL image, a memoryview, a torch tensor.
-- a path (str or os.PathLike) of a PNG or JPEG file, which the C library reads.
+- a path (str or os.PathLike) of an image file of any kind that the C library reads (build_info() lists them).
 - a DepthImage: one of these with depth, or depth alone; see adfeat.depth.
 - an ImageView, which is taken as it is, with its depth.
 
@@ -300,7 +300,7 @@ def _read(path: Path, context: Optional["Context"], min_side: Optional[int] = No
 
 
 def read_image(path: Path, context: Optional["Context"] = None, *, min_side: Optional[int] = None) -> np.ndarray:
-    """Decode a PNG or JPEG file as the library does when it is given the path: uint8 [h, w] (grey), uint16 [h, w]
+    """Decode an image file as the library does when it is given the path: uint8 [h, w] (grey), uint16 [h, w]
     (16-bit grey) or uint8 [h, w, 3] in the order R, G, B. EXIF orientation is not applied. The array owns its
     memory through its base. min_side: a JPEG comes at 1/2, 1/4 or 1/8 of its size where its shorter side has so many
     pixels still; about twice as fast, and not quite the same pixels: fit and score on images that were read alike.

@@ -1,0 +1,53 @@
+/* The kinds of image files: how each is told by its first bytes, what its files are called, and who reads it. */
+#ifndef ADI_VISION_IMAGE_KINDS_H
+#define ADI_VISION_IMAGE_KINDS_H
+
+#include <stdbool.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+
+/* What is wrong with a file and leaves every pixel as it is. Readers write it, and whoever knows the file's name logs
+ * it on the thread of the caller. Begin with zeros. */
+typedef struct adi_notes {
+    char first[256]; /* a sentence without the file's name, or "" */
+    int32_t more;    /* how many others there were */
+} adi_notes;
+/* NULL: nobody wants to know. */
+void adi_note(adi_notes *notes, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A file in memory and what is wanted of it. */
+typedef struct adi_image_source {
+    const adi_allocator *allocator;
+    const uint8_t *bytes;
+    size_t size;
+    const ad_read_options *options; /* whole and checked */
+    adi_notes *notes; /* or NULL */
+} adi_image_source;
+
+/* Into an image that owns its pixels (adi_image_free()); on failure out_image is untouched. */
+typedef ad_status (*adi_image_reader)(const adi_image_source *source, ad_image *out_image);
+
+ad_status adi_image_decode(const adi_image_source *source, ad_image *out_image); /* by signature: decode.c */
+ad_status adi_decode_jpeg(const adi_image_source *source, ad_image *out_image); /* decode_jpeg.c */
+ad_status adi_decode_png(const adi_image_source *source, ad_image *out_image);  /* and so on */
+ad_status adi_decode_bmp(const adi_image_source *source, ad_image *out_image);
+ad_status adi_decode_pnm(const adi_image_source *source, ad_image *out_image);
+ad_status adi_decode_tiff(const adi_image_source *source, ad_image *out_image);
+ad_status adi_decode_webp(const adi_image_source *source, ad_image *out_image);
+
+typedef struct adi_image_kind {
+    const char *name;    /* "a BMP" */
+    const char *endings; /* of file names, in lower case, each with a dot in front and a space behind */
+    bool (*is)(const uint8_t *bytes, size_t size);
+    adi_image_reader read; /* NULL: nothing here reads it */
+    const char *library;   /* where a library would: its name, if this build is without it */
+} adi_image_kind;
+
+/* By first bytes, or by the ending of a file's name; NULL where it is none that is known. */
+const adi_image_kind *adi_image_kind_of(const uint8_t *bytes, size_t size);
+const adi_image_kind *adi_image_kind_named(const char *file_name);
+/* What can be read, for sentences: "JPEG, PNG, BMP, PNM, TIFF and WebP". */
+extern const char adi_images_read[];
+
+#endif

@@ -1,0 +1,15 @@
+/* The names of what this build reads, as one text; image_kinds.c has the table that a test holds against it. */
+#ifndef ADI_VISION_IMAGES_READ_H
+#define ADI_VISION_IMAGES_READ_H
+
+#if ADFEAT_WITH_TIFF && ADFEAT_WITH_WEBP
+#define ADI_IMAGES_READ "JPEG, PNG, BMP, PNM, TIFF and WebP"
+#elif ADFEAT_WITH_TIFF
+#define ADI_IMAGES_READ "JPEG, PNG, BMP, PNM and TIFF"
+#elif ADFEAT_WITH_WEBP
+#define ADI_IMAGES_READ "JPEG, PNG, BMP, PNM and WebP"
+#else
+#define ADI_IMAGES_READ "JPEG, PNG, BMP and PNM"
+#endif
+
+#endif
