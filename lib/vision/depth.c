@@ -228,12 +228,12 @@ ad_status adi_depth_run(const adi_depth_options *o, const ad_image *image, adi_d
     adi_depth_resize(small, side, side, fore, h, w);
     adi_depth_dilate(wide, tmp, small, side, o->dilation);
     adi_depth_resize(small, o->grid, o->grid, wide, side, side);
-    double most = 0.0;
+    int any = 0; /* as a maximum, this loop crashed GCC 12's vectoriser for aarch64 */
     for (int64_t i = 0; i < (int64_t)o->grid * o->grid; i++) {
         mask[i] = (float)small[i];
-        most = fmax(most, small[i]);
+        any |= small[i] > 0.0;
     }
-    if (most == 0.0)
+    if (!any)
         return adi_fail(AD_ERR_NUMERIC, "the foreground of the depth plane of %lld x %lld is too small: nothing is left of it "
                         "at %lld x %lld", (long long)w, (long long)h, (long long)side, (long long)side);
     return AD_OK;
