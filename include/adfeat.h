@@ -276,6 +276,13 @@ AD_API int64_t ad_dataset_count(const ad_dataset *dataset);
 /** What is known of image `index`; reads no file. Set out_sample->struct_size first. */
 AD_NODISCARD AD_API ad_status ad_dataset_get(const ad_dataset *dataset, int64_t index,
                                              ad_sample *out_sample);
+/** Some images of a dataset, in the order of the indices, with their labels, masks and depth: a part to fit on and one to
+ *  hold back. Independent of the dataset that it was made from. @param count >= 1; an index may come more than once
+ *  @return AD_OK, AD_ERR_INVALID_ARGUMENT (no such index), AD_ERR_UNSUPPORTED (images of a callback),
+ *          AD_ERR_OUT_OF_MEMORY
+ *  @since 0.1 */
+AD_NODISCARD AD_API ad_status ad_dataset_select(const ad_dataset *dataset, const int64_t *indices,
+                                                int64_t count, ad_dataset **out_dataset);
 /** Read image `index`. Release with ad_image_release(). Errors as ad_image_read(). */
 AD_NODISCARD AD_API ad_status ad_dataset_read_image(const ad_dataset *dataset, int64_t index,
                                                     ad_image *out_image);

@@ -17,7 +17,7 @@ static char *weights, *resnet, *file, *picture, *student_file, *folder;
 typedef struct objects {
     ad_context *context;
     ad_backbone *net;
-    ad_dataset *good, *list;
+    ad_dataset *good, *list, *part;
     ad_fitter *fit, *other;
     ad_student *student, *read;
     ad_scorer *scorer, *loaded, *onto;
@@ -79,6 +79,7 @@ static ad_status run(objects *o, fault_alloc *faults, const char *kind)
     TRY(tiny_open(o->context, weights, &o->net));
     TRY(ad_dataset_from_callback(o->context, tiny_callback, pixels, 12, &o->good));
     TRY(ad_dataset_open_list(o->context, paths, NULL, 2, &o->list));
+    TRY(ad_dataset_select(o->list, (const int64_t[]){1}, 1, &o->part));
     TRY(make_fitter(o->net, kind, &o->fit));
     TRY(make_fitter(o->net, kind, &o->other));
     TRY(ad_fitter_add(o->other, &view));
@@ -184,6 +185,7 @@ static void release(objects *o)
     ad_backbone_destroy(o->net);
     ad_dataset_destroy(o->good);
     ad_dataset_destroy(o->list);
+    ad_dataset_destroy(o->part);
     ad_fitter_destroy(o->other);
     ad_fitter_destroy(o->fit);
     ad_scorer_destroy(o->scorer);

@@ -230,6 +230,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ad_dataset_from_callback": (_status, [_handle, ad_image_callback, c_void_p, c_int64, _out_handle]),
     "ad_dataset_count": (c_int64, [_handle]),
     "ad_dataset_get": (_status, [_handle, c_int64, POINTER(ad_sample)]),
+    "ad_dataset_select": (_status, [_handle, POINTER(c_int64), c_int64, _out_handle]),
     "ad_dataset_read_image": (_status, [_handle, c_int64, POINTER(ad_image)]),
     "ad_dataset_read_mask": (_status, [_handle, c_int64, POINTER(ad_image)]),
     "ad_dataset_destroy": (None, [_handle]),

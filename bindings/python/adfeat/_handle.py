@@ -75,6 +75,7 @@ class Handle:
     __slots__ = ("_pointer", "_parallel", "_users", "_closed", "_guard", "__weakref__")
 
     _destroy: ClassVar[Any]  # the C function; a ctypes function does not bind
+    _instead: ClassVar[str] = "make it there"  # of what pickle and copy cannot do
 
     def __init__(self, pointer: Any, parallel: bool) -> None:
         self._pointer = pointer
@@ -149,8 +150,8 @@ class Handle:
             pass
 
     def __reduce__(self) -> Any:
-        raise TypeError("%s cannot be pickled or copied: save() a scorer to a file and load() it there"
-                        % type(self).__name__)
+        raise TypeError("a %s cannot be pickled or copied: %s; threads may share this one"
+                        % (type(self).__name__, self._instead))
 
 
 def _after_fork_in_child() -> None:

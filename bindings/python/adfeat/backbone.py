@@ -84,6 +84,7 @@ class Backbone(Handle):
 
     __slots__ = ("_context",)
     _destroy = lib.ad_backbone_destroy
+    _instead = "open its file there"
 
     def __init__(self, path: Path, architecture: Optional[str] = None, *, padding: Optional[str] = None,
                  batchnorm_eps: Optional[float] = None, prefix: Optional[str] = None, graph: Optional[str] = None,

@@ -34,8 +34,9 @@ class Context(Handle):
     are not; it gets StateError there. Use the start methods "spawn" or "forkserver" of multiprocessing, or threads=1,
     or no processes: threads share scorers freely."""
 
-    __slots__ = ()
+    __slots__ = ("_what",)
     _destroy = lib.ad_context_destroy
+    _instead = "make one there"
 
     def __init__(self, threads: int = 0, device: str = "auto") -> None:
         options = _abi.defaults(_abi.ad_context_options)
@@ -46,6 +47,10 @@ class Context(Handle):
         out = _abi.c_void_p()
         check(lib.ad_context_create(_abi.byref(options), _abi.byref(out)))
         super().__init__(out.value, parallel=threads != 1)
+        self._what = "%s, threads %s" % (device, threads or "as OpenMP has")
+
+    def __repr__(self) -> str:
+        return "<Context, closed>" if self.closed else "<Context %s>" % self._what
 
 
 _default: Optional[Context] = None

@@ -1,7 +1,9 @@
 """Datasets: folders and lists of files, read when asked for."""
 from __future__ import annotations
 
-from typing import Any, Iterator, NamedTuple, Optional, Sequence, Tuple
+import operator
+import os
+from typing import Any, Iterable, Iterator, List, NamedTuple, Optional, Tuple, Union, overload
 
 import numpy as np
 
@@ -9,7 +11,7 @@ from . import _abi
 from ._handle import Handle, Path, check, path_bytes, text
 from .context import Context, default_context
 from .errors import UnsupportedError
-from .image import ImageView, take_apart
+from .image import DepthImage, ImageView, take_apart
 
 __all__ = ["Dataset", "Sample"]
 
@@ -28,7 +30,8 @@ class Sample(NamedTuple):
 
 
 class Dataset(Handle):
-    """An ordered list of image files. len(dataset), dataset[i] and iteration give Samples and read nothing.
+    """An ordered list of image files. len(dataset), dataset[i] and iteration give Samples and read nothing;
+    dataset[20:], dataset[::2] and select() are datasets of some of its images.
 
     Args:
         path: a folder: a category in MVTec AD layout (train/good, test/<type>, ground_truth/<type>) or in MVTec 3D-AD
@@ -43,8 +46,9 @@ class Dataset(Handle):
     Threads: any number may read at once. Raises FileError, FormatError (no image, mixed folder, mask or depth
     missing, no folder of that class)."""
 
-    __slots__ = ()
+    __slots__ = ("_what",)
     _destroy = lib.ad_dataset_destroy
+    _instead = "open it there"
 
     def __init__(self, path: Path, split: str = "train", context: Optional[Context] = None, *, depth: bool = True,
                  depth_scale: float = 0.0, one_class: Optional[str] = None) -> None:
@@ -57,23 +61,25 @@ class Dataset(Handle):
         if one_class is not None:
             options.one_class = path_bytes(one_class)
         self._open(lib.ad_dataset_open_folder, context, path_bytes(path), _abi.byref(options))
+        self._what = "%r, split %r" % (os.fsdecode(path), split)
 
     @classmethod
-    def from_files(cls, paths: Sequence[Path], labels: Optional[Sequence[int]] = None,
+    def from_files(cls, paths: Iterable[Path], labels: Optional[Iterable[int]] = None,
                    context: Optional[Context] = None) -> "Dataset":
         """A list of files, without depth. labels: 0 good, 1 anomalous, -1 unknown, one each; None: all good."""
+        if is_path(paths):
+            raise TypeError("paths is one path, %r, where a list of them is needed; Dataset() opens a folder"
+                            % os.fspath(paths))  # type: ignore[type-var]
         names = [path_bytes(path) for path in paths]
         marks = None
         if labels is not None:
-            marks = [int(label) for label in labels]
+            marks = [label_of(label) for label in labels]
             if len(marks) != len(names):
                 raise ValueError("%d labels for %d paths" % (len(marks), len(names)))
-            if any(mark not in (-1, 0, 1) for mark in marks):
-                raise ValueError("a label is %d, -1, 0 and 1 are possible"
-                                 % next(mark for mark in marks if mark not in (-1, 0, 1)))
             marks = _abi.array_of(_abi.c_int32, marks)
         self = cls.__new__(cls)
         self._open(lib.ad_dataset_open_list, context, _abi.array_of(_abi.c_char_p, names), marks, len(names))
+        self._what = "of files"
         return self
 
     def _open(self, function: Any, context: Optional[Context], *arguments: Any) -> None:
@@ -93,7 +99,14 @@ class Dataset(Handle):
         finally:
             self._give_back()
 
-    def __getitem__(self, index: int) -> Sample:
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Dataset": ...
+
+    def __getitem__(self, index: Union[int, slice]) -> Union[Sample, "Dataset"]:
+        if isinstance(index, slice):
+            return self.select(range(*index.indices(len(self))))
         index = self._index(index)
         sample = _abi.sized(_abi.ad_sample)
         pointer = self._borrow()
@@ -107,13 +120,36 @@ class Dataset(Handle):
     def __iter__(self) -> Iterator[Sample]:
         return (self[i] for i in range(len(self)))
 
+    def select(self, indices: Iterable[int]) -> "Dataset":
+        """A dataset of the images with these indices, in their order, with their labels, masks and depth; negative ones
+        count from the end. NumPy's random permutations are such indices, and so is an array of bool, one an image.
+        Raises IndexError, ValueError (no index at all)."""
+        wanted = np.asarray(indices if isinstance(indices, np.ndarray) else list(indices))
+        if wanted.dtype == np.bool_:
+            if wanted.shape != (len(self),):
+                raise IndexError("%s bools for a dataset of %d" % (wanted.size, len(self)))
+            wanted = np.flatnonzero(wanted)
+        chosen = [self._index(index) for index in wanted.tolist()]
+        if not chosen:
+            raise ValueError("no image of %d is selected, and a dataset has at least one" % len(self))
+        out = _abi.c_void_p()
+        pointer = self._borrow()
+        try:
+            check(lib.ad_dataset_select(pointer, _abi.array_of(_abi.c_int64, chosen), len(chosen), _abi.byref(out)))
+        finally:
+            self._give_back()
+        part = type(self).__new__(type(self))
+        Handle.__init__(part, out.value, parallel=False)
+        part._what = self._what if self._what.endswith("selected") else self._what + ", selected"
+        return part
+
     def _index(self, index: int) -> int:
-        count = len(self)
+        index, count = operator.index(index), len(self)
         if not -count <= index < count:
             raise IndexError("image %d of a dataset of %d" % (index, count))
         return index % count
 
-    def _read(self, function: Any, index: int) -> Tuple[ImageView, ImageView]:
+    def _struct(self, function: Any, index: int) -> Any:
         struct = _abi.ad_image()
         index = self._index(index)
         pointer = self._borrow()
@@ -121,7 +157,14 @@ class Dataset(Handle):
             check(function(pointer, index, _abi.byref(struct)))
         finally:
             self._give_back()
-        return take_apart(struct)
+        return struct
+
+    def _view(self, index: int) -> ImageView:
+        """Image `index` with the depth that it has."""
+        return ImageView(self._struct(lib.ad_dataset_read_image, index), None, False)
+
+    def _read(self, function: Any, index: int) -> Tuple[ImageView, ImageView]:
+        return take_apart(self._struct(function, index))
 
     def read_image(self, index: int) -> np.ndarray:
         """Image `index`, as read_image() of its file gives."""
@@ -140,3 +183,41 @@ class Dataset(Handle):
         """The ground-truth mask of image `index`: uint8 [h, w], non-zero = anomalous. Raises UnsupportedError where
         the sample has none."""
         return np.asarray(self._read(lib.ad_dataset_read_mask, index)[0])
+
+    def __repr__(self) -> str:
+        return "<Dataset, closed>" if self.closed else "<Dataset %s, %d images>" % (self._what, len(self))
+
+
+def is_path(value: Any) -> bool:
+    return isinstance(value, (str, os.PathLike))
+
+
+def label_of(value: Any) -> int:
+    """-1, 0 or 1, of a whole number of any type, also a float; never what int() would round."""
+    try:
+        label = int(value)
+        if label == value and label in (-1, 0, 1):
+            return label
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise ValueError("a label is %r: -1, 0 and 1 are possible" % (value,))
+
+
+def as_dataset(images: Any, split: str) -> Optional[Dataset]:
+    """Folders and lists of files as the C library's datasets; None for what Python has to iterate over."""
+    if isinstance(images, Dataset):
+        return images
+    if is_path(images):
+        return Dataset(images, split)
+    if isinstance(images, (list, tuple)) and images and all(is_path(item) for item in images):
+        return Dataset.from_files(images)
+    if isinstance(images, np.ndarray) and (images.ndim < 3 or (images.ndim == 3 and images.shape[2] in (1, 3, 4))):
+        raise ValueError("an array of shape %s is one image: give a list of images, or an array [n, h, w, c]"
+                         % (images.shape,))
+    if isinstance(images, (DepthImage, ImageView)):
+        raise ValueError("%s is one image: give a list of images"
+                         % ("a DepthImage" if isinstance(images, DepthImage) else "an ImageView"))
+    if not hasattr(images, "__iter__") and not hasattr(images, "__getitem__"):
+        raise TypeError("images are of type %s: a folder, a Dataset, or a list of images is needed"
+                        % type(images).__name__)
+    return None

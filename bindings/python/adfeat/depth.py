@@ -56,6 +56,8 @@ class DepthImage:
                  depth_scale: float = 0.0) -> None:
         if isinstance(pixels, DepthImage):
             raise TypeError("the pixels are a DepthImage, which has depth already")
+        if format not in (None, "rgb", "bgr"):
+            raise ValueError("format is %r, \"rgb\" and \"bgr\" are possible" % (format,))
         self.pixels = pixels
         self.format = format
         self.depth_scale = float(depth_scale)

@@ -1,7 +1,8 @@
 """Exceptions: one class for every status of the C library, each of them also the builtin that fits it."""
 from __future__ import annotations
 
-from typing import Dict, Optional, Type
+import contextlib
+from typing import Dict, Iterator, Optional, Type
 
 __all__ = ["BackendError", "Cancelled", "ClosedError", "Error", "FileError", "FormatError", "InvalidArgumentError",
            "LibraryError", "MismatchError", "NumericError", "OutOfMemoryError", "ShapeError", "StateError",
@@ -112,3 +113,14 @@ def from_status(status: int, message: str) -> Error:
     error = _BY_STATUS.get(status, Error)(message)
     error.status = status
     return error
+
+
+@contextlib.contextmanager
+def naming(index: int) -> Iterator[None]:
+    """What is refused within says which image of several it was."""
+    try:
+        yield
+    except (Error, TypeError, ValueError) as error:
+        if type(error) in (TypeError, ValueError) or (isinstance(error, Error) and not isinstance(error, ClosedError)):
+            error.args = ("image %d: %s" % (index, error),)
+        raise

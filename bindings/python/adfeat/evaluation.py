@@ -12,10 +12,9 @@ import numpy as np
 from . import _abi, metrics
 from ._handle import Path, check, int32
 from ._watch import Progress, watched
-from .dataset import Dataset
-from .errors import Cancelled, InvalidArgumentError
-from .fitting import as_dataset, is_path
-from .image import image_view, read_image
+from .dataset import Dataset, as_dataset, is_path, label_of
+from .errors import Cancelled, InvalidArgumentError, naming
+from .image import check_format, image_view, read_image
 from .metrics import _mask_array
 from .scorer import Scorer
 
@@ -55,6 +54,7 @@ def evaluate(scorer: Scorer, data: Union[Path, Dataset, Iterable[Any]], eval_siz
 
     Pixel figures need a mask of every anomalous image. Memory for them: about 8 bytes per pixel of the whole set; 13
     where the data is an iterable. The figures are the same either way."""
+    check_format(format)
     eval_size = int32(eval_size, "eval_size")
     dataset = as_dataset(data, "test") if isinstance(data, Dataset) or is_path(data) else None
     if dataset is not None:
@@ -66,7 +66,8 @@ def evaluate(scorer: Scorer, data: Union[Path, Dataset, Iterable[Any]], eval_siz
     for done, item in enumerate(data):  # type: ignore[arg-type]
         if progress is not None and progress(done / total if total else 0.0):
             raise Cancelled("the evaluation was cancelled after %d images" % done)
-        run.add(*_unpack(item))
+        with naming(done):
+            run.add(*_unpack(item))
     result = run.measure()
     if progress is not None:
         progress(1.0)
@@ -100,10 +101,7 @@ def _evaluate_dataset(scorer: Scorer, dataset: Dataset, eval_size: int, progress
 def _unpack(item: Any) -> Tuple[Any, int, Any]:
     if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):
         raise TypeError("evaluate() needs (image, label) or (image, label, mask), not %s" % type(item).__name__)
-    label = int(item[1])
-    if label not in (-1, 0, 1):
-        raise ValueError("a label is %d, -1, 0 and 1 are possible" % label)
-    return item[0], label, item[2] if len(item) == 3 else None
+    return item[0], label_of(item[1]), item[2] if len(item) == 3 else None
 
 
 def _or_nan(function: Any, *arguments: Any) -> Any:

@@ -1,45 +1,23 @@
 """Fitting: good images in, a scorer out."""
 from __future__ import annotations
 
-import os
 import threading
 from typing import Any, Callable, ClassVar, Iterable, Optional, Type, Union
-
-import numpy as np
 
 from . import _abi
 from ._handle import Handle, Path, check, failure
 from ._options import set_all
 from ._watch import Progress, watched
 from .backbone import Backbone
-from .dataset import Dataset
-from .image import DepthImage, ImageLike, image_view
+from .dataset import Dataset, as_dataset
+from .errors import naming
+from .image import ImageLike, check_format, image_view
 from .scorer import Scorer
 
 __all__ = ["Fitter", "Gaussian", "Padim"]
 
 lib = _abi.lib
 Images = Union[Path, Dataset, Iterable[ImageLike]]
-
-
-def is_path(value: Any) -> bool:
-    return isinstance(value, (str, os.PathLike))
-
-
-def as_dataset(images: Any, split: str) -> Optional[Dataset]:
-    """Folders and lists of files as the C library's datasets; None for what Python has to iterate over."""
-    if isinstance(images, Dataset):
-        return images
-    if is_path(images):
-        return Dataset(images, split)
-    if isinstance(images, (list, tuple)) and images and all(is_path(item) for item in images):
-        return Dataset.from_files(images)
-    if isinstance(images, np.ndarray) and (images.ndim < 3 or (images.ndim == 3 and images.shape[2] in (1, 3, 4))):
-        raise ValueError("an array of shape %s is one image: give a list of images, or an array [n, h, w, c]"
-                         % (images.shape,))
-    if isinstance(images, DepthImage):
-        raise ValueError("a DepthImage is one image: give a list of images")
-    return None
 
 
 class Fitter(Handle):
@@ -50,6 +28,7 @@ class Fitter(Handle):
 
     __slots__ = ("_backbone", "_turn")
     _destroy = lib.ad_fitter_destroy
+    _instead = "save() the scorer that it gives to a file, and load() it there"
     _kind: ClassVar[Type[Any]]
     _set: ClassVar[Callable[..., int]]
     _create: ClassVar[Callable[..., int]]
@@ -154,6 +133,7 @@ class Fitter(Handle):
             format: "rgb" or "bgr", of colour arrays.
 
         After a failure the fitter holds the images added before it; called again it adds to them."""
+        check_format(format)
         dataset = as_dataset(images, "train")
         if dataset is not None:
             return self._fit_dataset(dataset, progress)
@@ -161,7 +141,8 @@ class Fitter(Handle):
         for done, image in enumerate(images):  # type: ignore[arg-type]
             if progress is not None and progress(done / total if total else 0.0):
                 raise _cancelled(done, total)
-            self.add(image, format)
+            with naming(done):
+                self.add(image, format)
         scorer = self.finish()
         if progress is not None and progress(1.0):
             raise _cancelled(self.count, total)

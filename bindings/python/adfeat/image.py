@@ -118,6 +118,16 @@ class ImageView:
         return {"version": 3, "typestr": (_UINT16 if itemsize == 2 else _UINT8).str, "shape": shape,
                 "strides": strides, "data": (s.pixels, not s.owner)}
 
+    def __repr__(self) -> str:
+        if not self.struct.pixels:
+            return "<ImageView %d x %d, depth alone>" % (self.width, self.height)
+        return "<ImageView %d x %d, %s%s%s>" % (self.width, self.height, self.format,
+                                                ", with depth" if self.struct.depth else "",
+                                                ", copied" if self.copied else "")
+
+    def __reduce__(self) -> Any:
+        raise TypeError("an ImageView cannot be pickled or copied, it is a view of memory: use np.array(view)")
+
     @property
     def depth(self) -> Optional[np.ndarray]:
         """The depth plane, float32 [h, w] over the same memory; None without."""
@@ -148,10 +158,34 @@ def _to_8_bits(array: np.ndarray) -> np.ndarray:
 
 def _as_array(image: Any) -> np.ndarray:
     if not isinstance(image, np.ndarray):
+        advice = _no_image(image)
+        if advice is not None:
+            raise TypeError(advice)
         mode = getattr(image, "mode", None)  # of a PIL image: others have channels that only look like ours
         if isinstance(mode, str) and hasattr(image, "convert") and mode not in _PIL_MODES:
             raise ValueError("a PIL image of mode '%s' is not grey or colour as it is: use image.convert('RGB')" % mode)
     return np.asarray(image)
+
+
+def _bad_format(format: Any) -> Exception:
+    return ValueError("format is %r, \"rgb\" and \"bgr\" are possible" % (format,))
+
+
+def check_format(format: Any) -> None:
+    """That there is such a format; also where no image needs it, since a file says itself what its channels are."""
+    if format not in ("rgb", "bgr"):
+        raise _bad_format(format)
+
+
+def _no_image(image: Any) -> Optional[str]:
+    """What has to be done with what is no image itself, but leads to one."""
+    if isinstance(image, (bytes, bytearray)) or (hasattr(image, "read") and hasattr(image, "seek")):
+        return "%s is not possible as an image: decode_image() makes one of the bytes of a file" % type(image).__name__
+    if hasattr(image, "has_depth"):
+        return "a Sample is not possible as an image: give its name, or what read_image() of its dataset gives"
+    if image is None:
+        return "None is not possible as an image: cv2.imread(), for one, gives it for a file that it cannot read"
+    return None
 
 
 def _refuse(array: np.ndarray) -> Exception:
@@ -162,7 +196,8 @@ def _refuse(array: np.ndarray) -> Exception:
                             if array.dtype.kind == "f" else ""))
     what = "an image of shape %s is not possible" % (array.shape,)
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
-        return ValueError("%s: [h, w] and [h, w, 1] (grey) and [h, w, 3] and [h, w, 4] (colour) are" % what)
+        return ValueError("%s: [h, w] and [h, w, 1] (grey) and [h, w, 3] and [h, w, 4] (colour) are%s"
+                          % (what, "; decode_image() takes the bytes of a file" if array.ndim == 1 else ""))
     return ValueError("%s: it has no pixels" % what)
 
 
@@ -173,6 +208,7 @@ def image_view(image: ImageLike, format: str = "rgb", context: Optional["Context
     The view borrows the array's memory, and keeps the array alive. `context` reads files; default: the shared one.
     Raises TypeError (dtype), ValueError (shape, format), and what reading a file gives."""
     if not isinstance(image, np.ndarray):
+        check_format(format)
         if isinstance(image, (str, os.PathLike)):
             return _read(image, context)
         if isinstance(image, DepthImage):
@@ -195,7 +231,7 @@ def image_view(image: ImageLike, format: str = "rgb", context: Optional["Context
     elif format in ("rgb", "bgr"):
         code = _MONO8 if dtype == _UINT8 else _MONO16
     else:
-        raise ValueError("format is %r, \"rgb\" and \"bgr\" are possible" % (format,))
+        raise _bad_format(format)
 
     kept = array
     if channels > 1 and dtype != _UINT8:

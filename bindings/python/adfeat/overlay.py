@@ -83,7 +83,8 @@ class Map:
     """An anomaly map: np.asarray(map) is its data without a copy, so NumPy and matplotlib take it as it is.
 
     Memory: a map holds a reference to the image it was made from, for pictures: not a copy, so it keeps a frame alive,
-    and a frame that was overwritten since is shown as it is now. map.forget_image() lets go of it.
+    and a frame that was overwritten since is shown as it is now. map.forget_image() lets go of it. A pickled map, or
+    one of copy.deepcopy(), has a copy of the image's pixels, unless that was let go of.
 
     Attributes:
         data: float32 [h, w]; larger is more anomalous.
@@ -108,6 +109,15 @@ class Map:
         if copy is False and wanted != self.data.dtype:
             raise ValueError("a map of float32 cannot be had as %s without a copy" % wanted)
         return self.data.astype(wanted, copy=bool(copy))
+
+    def __copy__(self) -> "Map":
+        return Map(self.data, self.score, self.normal, self._view)
+
+    def __reduce__(self) -> Any:
+        image = None if self._view is None else self._view.rgb()
+        if image is not None and image.strides[2] == 0:
+            image = image[:, :, 0]  # grey: one channel says it all
+        return _map_of, (self.data, self.score, self.normal, image)
 
     def __len__(self) -> int:
         return len(self.data)
@@ -142,3 +152,7 @@ class Map:
 
     def __repr__(self) -> str:
         return "<Map %d x %d, score %g>" % (self.shape[1], self.shape[0], self.score)
+
+
+def _map_of(data: np.ndarray, score: float, normal: float, image: Optional[np.ndarray]) -> Map:
+    return Map(data, score, normal, None if image is None else image_view(image))

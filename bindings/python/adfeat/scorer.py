@@ -2,7 +2,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict, Optional, Sequence, Tuple, Union
+import os
+import re
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 import numpy as np
 
@@ -11,7 +13,9 @@ from ._handle import Handle, Path, check, failure, int32, path_bytes, text
 from ._watch import watched
 from .backbone import Backbone
 from .context import Context, default_context
-from .image import ImageLike, ImageView, image_view
+from .dataset import Dataset, as_dataset
+from .errors import Error, naming
+from .image import ImageLike, ImageView, check_format, image_view
 from .overlay import Map
 
 __all__ = ["Scorer", "ScorerInfo", "anomaly_map", "file_metadata", "score"]
@@ -20,6 +24,8 @@ lib = _abi.lib
 _byref, _c_float = _abi.byref, _abi.c_float
 _score_image = lib.ad_score_image
 Size = Union[int, Tuple[int, int]]
+_BATCH = max(32, 2 * (os.cpu_count() or 1))  # images that are held at once, or more while they are
+_BATCH_BYTES = 64 << 20  # less than this together
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,7 @@ class Scorer(Handle):
 
     __slots__ = ("_normal_map",)
     _destroy = lib.ad_scorer_destroy
+    _instead = "save() it to a file, and load() it there"
     _normal_map: float  # not asked for again with every map
 
     def __init__(self) -> None:
@@ -113,20 +120,41 @@ class Scorer(Handle):
             self._give_back()
         return out.value
 
-    def score_batch(self, images: Sequence[ImageLike], format: str = "rgb") -> np.ndarray:
+    def score_batch(self, images: Union[Path, Dataset, Iterable[ImageLike]], format: str = "rgb") -> np.ndarray:
         """Scores of several images, a float32 array: the same bits as score() of each, in less time, since every
-        thread has an image to itself. Raises as score(), for the first image that fails, and names its index."""
-        views = [image_view(image, format) for image in images]
+        thread has an image to itself.
+
+        Args:
+            images: a folder, which is the images of Dataset(folder, "test") in their order; a Dataset, a list of paths,
+                or any iterable of images. Files and iterables are read some at a time: memory does not grow with their
+                number.
+            format: "rgb" or "bgr", of colour arrays.
+
+        Raises as score(), for the first image that fails, and names its index."""
+        check_format(format)
+        scores: List[np.ndarray] = []
+        views: List[ImageView] = []
+        first = held = 0
+        for view in _views(as_dataset(images, "test"), images, format):
+            views.append(view)
+            held += view.height * abs(view.struct.row_bytes)
+            if len(views) >= _BATCH and held >= _BATCH_BYTES:
+                scores.append(self._score_views(views, first))
+                first, held = first + len(views), 0
+                views = []
+        if views:
+            scores.append(self._score_views(views, first))
+        return np.concatenate(scores) if scores else np.empty(0, np.float32)
+
+    def _score_views(self, views: List[ImageView], first: int) -> np.ndarray:
         scores = np.empty(len(views), np.float32)
-        if not views:
-            return scores
         structs = _abi.array_of(_abi.ad_image, [view.struct for view in views])
         pointer = self._borrow_to_compute()
         try:
             status = lib.ad_score_batch(pointer, structs, len(views), None,
                                         scores.ctypes.data_as(_abi.POINTER(_c_float)))
             if status:
-                raise failure(status)
+                raise _counted_from(first, failure(status))
         finally:
             self._give_back()
         return scores
@@ -221,6 +249,19 @@ class Scorer(Handle):
             return "<Scorer, closed>"
         info = self.info
         return "<Scorer %s on %s, %d images>" % (info.method, info.architecture, info.image_count)
+
+
+def _views(dataset: Optional[Dataset], images: Any, format: str) -> Iterator[ImageView]:
+    for index, image in enumerate(images if dataset is None else range(len(dataset))):
+        with naming(index):
+            view = image_view(image, format) if dataset is None else dataset._view(image)
+        yield view
+
+
+def _counted_from(first: int, error: Error) -> Error:
+    """The library counts the images of one call."""
+    error.args = (re.sub(r"^image (\d+) of \d+:", lambda found: "image %d:" % (first + int(found[1])), str(error)),)
+    return error
 
 
 def score(scorer: Scorer, image: ImageLike, format: str = "rgb") -> float:

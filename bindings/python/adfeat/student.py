@@ -73,6 +73,7 @@ class Student(Handle):
 
     __slots__ = ("_teacher", "_turn")
     _destroy = lib.ad_student_destroy
+    _instead = "save() it to a file, and load() it there"
 
     def __init__(self, teacher: Backbone, kind: str = "stfpm", *, layers: Union[str, Sequence[str], None] = None,
                  seed: Optional[int] = None, unet_head: Optional[str] = None, unet_depth: Optional[int] = None,

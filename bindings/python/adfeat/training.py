@@ -10,8 +10,10 @@ from ._handle import Handle, Path, check, path_bytes, text
 from ._options import set_all
 from ._watch import Progress, watched
 from .backbone import Backbone
-from .dataset import Dataset
-from .fitting import Fitter, Images, _cancelled, as_dataset
+from .dataset import Dataset, as_dataset
+from .errors import naming
+from .fitting import Fitter, Images, _cancelled
+from .image import check_format
 from .scorer import Scorer
 from .student import Student
 
@@ -120,13 +122,15 @@ class StudentFitter(Fitter):
 
         Ctrl-C ends it within a batch. After a failure the fitter holds the images added so far, and finish() goes on
         where the training stopped; fit() would add the images a second time."""
-        folder = self._folder(checkpoint_dir, resume)
+        check_format(format)
         dataset = as_dataset(images, "train")
+        folder = self._folder(checkpoint_dir, resume)
         if dataset is None:
             for done, image in enumerate(images):  # type: ignore[arg-type]
                 if progress is not None and progress(0.0):
                     raise _cancelled(done, 0)
-                self.add(image, format)
+                with naming(done):
+                    self.add(image, format)
         return self._run(dataset, progress, train, folder, resume)
 
     def finish(self, progress: Optional[Progress] = None, *, train: Optional[Train] = None,
