@@ -1,6 +1,5 @@
-"""Installs the package; writes into the wheel, and nowhere else, where the C library was when it was installed."""
+"""Installs the package; writes into the wheel, and nowhere else, where the C library is, where it is told to."""
 import os
-import subprocess
 import sys
 import tempfile
 
@@ -8,36 +7,24 @@ import setuptools
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 
-
-def pkg_config_folders():
-    try:
-        answer = subprocess.run([os.environ.get("PKG_CONFIG", "pkg-config"), "--variable=libdir", "adfeat"],
-                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, universal_newlines=True)
-    except OSError:
-        return []
-    folder = answer.stdout.strip()
-    return [os.path.abspath(folder)] if answer.returncode == 0 and folder else []
-
-
-def build_folders():
-    """By the package's own rule. The package itself cannot be imported here: it would load the library."""
-    sys.modules.setdefault("adfeat", type(sys)("adfeat")).__path__ = [os.path.join(HERE, "adfeat")]
-    from adfeat._find import build_folders as folders
-
-    return folders(os.path.dirname(os.path.dirname(HERE)))
+def told_folders():
+    """Where the library is, when whoever installs says so. A wheel names no other path of the machine where it is built:
+    pip notes where it installed from, and the package reads that."""
+    said = os.environ.get
+    files = [os.path.dirname(os.path.abspath(said("ADFEAT_LIBRARY")))] if said("ADFEAT_LIBRARY") else []
+    builds = [os.path.abspath(os.path.join(said("ADFEAT_BUILD_DIR"), "lib"))] if said("ADFEAT_BUILD_DIR") else []
+    return files + builds
 
 
 class BuildWithPlaces(build_py):
     def run(self):
         super().run()
-        if getattr(self, "editable_mode", False):
-            return  # imported from the checkout, which knows where it is
-        with open(os.path.join(self.build_lib, "adfeat", "_installed.py"), "w") as file:
-            file.write('"""Where the C library was when this package was installed."""\n')
-            file.write("PKG_CONFIG_FOLDERS = %r\n" % pkg_config_folders())
-            file.write("BUILD_FOLDERS = %r\n" % build_folders())
+        folders = told_folders()
+        if folders and not getattr(self, "editable_mode", False):  # that is imported from the checkout
+            with open(os.path.join(self.build_lib, "adfeat", "_installed.py"), "w") as file:
+                file.write('"""Where the C library is, as was said when this package was installed."""\n')
+                file.write("FOLDERS = %r\n" % folders)
 
 
 if int(setuptools.__version__.split(".")[0]) < 61:  # older ones ignore pyproject.toml and install nothing, in silence

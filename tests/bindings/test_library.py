@@ -118,12 +118,14 @@ class LibraryTest(helper.Case):
         self.found(path, mine, ADFEAT_BUILD_DIR="mine")
         recorded, configured = self.place("recorded"), self.place("configured")
         with open(os.path.join(path, "adfeat", "_installed.py"), "w") as file:
-            file.write("PKG_CONFIG_FOLDERS = []\nBUILD_FOLDERS = [%r]\n" % os.path.dirname(recorded))
+            file.write("FOLDERS = [%r]\n" % os.path.dirname(recorded))
         self.found(path, recorded)
-        with open(os.path.join(path, "adfeat", "_installed.py"), "w") as file:
-            file.write("PKG_CONFIG_FOLDERS = [%r]\nBUILD_FOLDERS = [%r]\n"
-                       % (os.path.dirname(configured), os.path.dirname(recorded)))
-        self.found(path, configured)
+        pc = os.path.join(os.path.dirname(configured), "pkgconfig")
+        os.mkdir(pc)
+        self.found(path, recorded, PKG_CONFIG_PATH=pc)
+        with open(os.path.join(pc, "adfeat.pc"), "w") as file:
+            file.write("no matter what\n")
+        self.found(path, configured, PKG_CONFIG_PATH=os.pathsep.join(("", self.folder, pc)))
         system = self.place("system")
         self.found(path, _find.SONAME, LD_LIBRARY_PATH=os.path.dirname(system))
         self.found(path, LIBRARY, LD_LIBRARY_PATH=os.path.dirname(system), ADFEAT_LIBRARY=LIBRARY)
@@ -133,6 +135,31 @@ class LibraryTest(helper.Case):
         other = helper.compile_library(self.folder, "other.so", "unsigned ad_abi_version(void) { return 7042; }")
         os.symlink(other, release)
         self.sentence("7.42", None, path=path)
+
+    def test_where_pip_installed_from(self):
+        """pip notes it beside the package: a copy without any other hint finds the checkout's build."""
+        path = self.package("site packages")
+        if helper.run_python(SAY_PATH, self.folder, PYTHONPATH=path, ADFEAT_LIBRARY=None)[0] == 0:
+            self.skipTest("a libadfeat is installed on this machine")
+        os.makedirs(os.path.join(self.folder, "a b \u00fc", "include"))
+        shutil.copy(os.path.join(helper.ROOT, "include", "adfeat.h"), os.path.join(self.folder, "a b \u00fc", "include"))
+        release = self.place("a b \u00fc", "build", "release", "lib")
+        note = os.path.join(path, "adfeat-%s.dist-info" % adfeat.__version__)
+        os.mkdir(note)
+        with open(os.path.join(note, "METADATA"), "w") as file:
+            file.write("Metadata-Version: 2.1\nName: adfeat\nVersion: %s\n" % adfeat.__version__)
+
+        def noted(text):
+            with open(os.path.join(note, "direct_url.json"), "w") as file:
+                file.write(text)
+            return path
+
+        url = "file://%s/a%%20b%%20%%C3%%BC/bindings/python" % self.folder
+        self.found(noted('{"dir_info": {}, "url": "%s"}' % url), release)
+        self.found(noted('{"dir_info": {}, "url": "%s/"}' % url), release)
+        for text in ('{"archive_info": {}, "url": "%s"}' % url, "", "no JSON", "[]", '{"dir_info": {}}', '{"dir_info": {}, '
+                     '"url": "https://a.b/c/d"}', '{"dir_info": {}, "url": 3}', '{"dir_info": {}, "url": "file:"}'):
+            self.sentence("was not found", None, path=noted(text))
 
     def test_face(self):
         self.assertEqual(os.path.realpath(adfeat.library_path()), LIBRARY)

@@ -38,6 +38,17 @@ if ! "$work/venv/bin/python" -c 'import numpy, setuptools, wheel' 2>/dev/null; t
     PYTHONPATH=$("$python" -c 'import numpy, os; print(os.path.dirname(os.path.dirname(numpy.__file__)))')
     export PYTHONPATH
 fi
+
+# A wheel names no path of the machine where it was built: neither the checkout's, nor that of an installed library.
+mkdir "$work/wheel" "$work/lib" "$work/lib/pkgconfig"
+printf 'libdir=%s\nName: adfeat\nDescription: none\nVersion: 0\n' "$work/lib" >"$work/lib/pkgconfig/adfeat.pc"
+PKG_CONFIG_PATH=$work/lib/pkgconfig "$work/venv/bin/python" -m pip wheel --no-index --no-build-isolation --no-deps \
+    -w "$work/wheel" "$source/bindings/python" >"$work/log" 2>&1 || fail "pip wheel"
+"$python" -m zipfile -e "$work"/wheel/adfeat-*.whl "$work/wheel/unpacked" || exit 1
+grep -rlF -e "$source" -e "$build" -e "$work" "$work/wheel/unpacked" >"$work/log" && fail "paths in a wheel"
+(cd "$work/wheel/unpacked" && find . -type f ! -name '*.py' ! -name py.typed ! -path '*.dist-info/*') >"$work/log"
+[ ! -s "$work/log" ] || fail "files in a wheel that do not belong there"
+
 ADFEAT_BUILD_DIR=$build "$work/venv/bin/python" -m pip install --no-index --no-build-isolation --no-deps \
     "$source/bindings/python" >"$work/log" 2>&1 || fail "pip install"
 listing >"$work/after"
@@ -54,11 +65,9 @@ from adfeat import _installed
 
 folder, build = sys.argv[1:]
 assert os.path.realpath(adfeat.__file__).startswith(os.path.realpath(folder)), adfeat.__file__
-assert _installed.BUILD_FOLDERS[0] == os.path.join(build, "lib"), _installed.BUILD_FOLDERS
-assert all(os.path.isabs(path) for path in _installed.BUILD_FOLDERS), _installed.BUILD_FOLDERS
+assert _installed.FOLDERS == [os.path.join(build, "lib")], _installed.FOLDERS
 found = adfeat.library_path()
-if os.sep in found and found not in [os.path.join(path, os.path.basename(found))
-                                     for path in _installed.PKG_CONFIG_FOLDERS]:
+if os.sep in found and not found.startswith("/usr/local/"):
     assert os.path.realpath(found).startswith(os.path.realpath(build) + os.sep), found
 else:
     print("another libadfeat is installed and comes first: " + found)

@@ -135,7 +135,8 @@ check_cmake() {
     done
 }
 
-# The package alone, without the checkout that it lies in: the library is found by pkg-config.
+# The package alone, without the checkout that it lies in: the library is where was said when it was installed, or beside
+# the adfeat.pc of $PKG_CONFIG_PATH.
 check_pip() {
     local module says
     for module in numpy pip setuptools wheel venv; do
@@ -153,11 +154,18 @@ check_pip() {
         PYTHONPATH=$("$python" -c 'import numpy, os; print(os.path.dirname(os.path.dirname(numpy.__file__)))')
         export PYTHONPATH
     }
-    PKG_CONFIG_PATH=$libdir/pkgconfig quietly venv/bin/python -m pip install --no-index --no-build-isolation \
-        --no-deps ./package || return
-    rm -rf package
     says="adfeat $version: 48 x 36 pixels, [1-9][0-9]* architectures, the first is [a-z0-9_]+"
-    venv/bin/python "$here/consumer/consumer.py" flat/one.png "$prefix" >stdout 2>stderr \
+    pip_installs ./package "$libdir/libadfeat.so" && rm -rf package \
+        && consumes env
+    pip_installs "$source/bindings/python" '' && consumes env "PKG_CONFIG_PATH=$libdir/pkgconfig"
+}
+
+pip_installs() {
+    ADFEAT_LIBRARY=$2 quietly venv/bin/python -m pip install --force-reinstall --no-index --no-build-isolation --no-deps "$1"
+}
+
+consumes() {
+    "$@" venv/bin/python "$here/consumer/consumer.py" flat/one.png "$prefix" >stdout 2>stderr \
         || wrong "consumer.py: $(cat stderr)"
     grep -qxE "$says" stdout || wrong "consumer.py says '$(cat stdout)'"
 }

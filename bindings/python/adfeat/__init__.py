@@ -11,8 +11,8 @@ is, and where.
     found = scorer.anomaly_map(frame, format="bgr")      # found.data: float32 [h, w]; found.overlay(): uint8 [h, w, 3]
 
 The work is done by the C library libadfeat, with the GIL released; include/adfeat.h is its manual. This package finds
-it through $ADFEAT_LIBRARY, the system's loader, the Python installation's lib folders, what pkg-config said when the
-package was installed, and the build tree of the checkout that it was installed from."""
+it through $ADFEAT_LIBRARY, the system's loader, the lib folders of the Python installation and of /usr/local,
+$PKG_CONFIG_PATH, and the build tree of the checkout that it was installed from."""
 from __future__ import annotations
 
 from . import _abi, metrics

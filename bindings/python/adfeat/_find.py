@@ -1,11 +1,13 @@
 """Where libadfeat may be. Nothing is opened here: _abi.py does that."""
 from __future__ import annotations
 
+import json
 import os
 import struct
 import sys
 import sysconfig
 from typing import Iterator, List, NamedTuple, Optional
+from urllib.parse import unquote, urlsplit
 
 from ._version import VERSION
 
@@ -49,13 +51,37 @@ def build_folders(checkout: str) -> List[str]:
     return [os.path.join(build, "lib") for build in builds]
 
 
-def _prefix_folders() -> Iterator[str]:
+def _prefix_folders() -> Iterator[Place]:
     multiarch = sysconfig.get_config_var("MULTIARCH")
-    for prefix in dict.fromkeys((sys.prefix, sys.base_prefix)):
-        yield os.path.join(prefix, "lib")
-        yield os.path.join(prefix, "lib64")
-        if multiarch:
-            yield os.path.join(prefix, "lib", multiarch)
+    origins = {"/usr/local": "the usual prefix", sys.base_prefix: "the Python installation",
+               sys.prefix: "the Python installation"}
+    for prefix in dict.fromkeys((sys.prefix, sys.base_prefix, "/usr/local")):
+        for folder in ("lib", "lib64", os.path.join("lib", multiarch or "")):
+            if folder != os.path.join("lib", ""):
+                yield Place(os.path.join(prefix, folder, SONAME), origins[prefix])
+
+
+def _pkg_config_folders() -> Iterator[str]:
+    """What pkg-config would say, without running it: adfeat.pc lies in a folder beside the library."""
+    for folder in os.environ.get("PKG_CONFIG_PATH", "").split(os.pathsep):
+        if folder and os.path.isfile(os.path.join(folder, "adfeat.pc")):
+            yield os.path.abspath(os.path.join(folder, os.pardir))
+
+
+def _pip_checkout(package: str) -> Optional[str]:
+    """The checkout that pip installed this package from. pip notes that beside what it installs, on the machine where
+    it does (PEP 610), so that a wheel names no path of the machine where it was built."""
+    from importlib import metadata
+
+    try:
+        distribution = metadata.distribution("adfeat")
+        if not os.path.samefile(str(distribution.locate_file("adfeat")), package):
+            return None  # of another copy
+        note = json.loads(distribution.read_text("direct_url.json") or "{}")
+        url = urlsplit(note["url"]) if "dir_info" in note else None
+    except (metadata.PackageNotFoundError, OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return os.path.dirname(os.path.dirname(unquote(url.path).rstrip("/"))) if url and url.scheme == "file" else None
 
 
 def places() -> Iterator[Place]:
@@ -64,16 +90,16 @@ def places() -> Iterator[Place]:
         yield Place(os.path.abspath(os.environ["ADFEAT_LIBRARY"]), "$ADFEAT_LIBRARY")
         return
     yield Place(SONAME, "the system's loader")
-    for folder in _prefix_folders():
-        yield Place(os.path.join(folder, SONAME), "the Python installation")
+    yield from _prefix_folders()
+    for folder in _pkg_config_folders():
+        yield Place(os.path.join(folder, SONAME), "$PKG_CONFIG_PATH")
     try:
-        from ._installed import BUILD_FOLDERS, PKG_CONFIG_FOLDERS  # written by setup.py into the wheel alone
+        from ._installed import FOLDERS  # setup.py writes it into the wheel, where it was told to
     except ImportError:
-        BUILD_FOLDERS, PKG_CONFIG_FOLDERS = [], []
-    for folder in PKG_CONFIG_FOLDERS:
-        yield Place(os.path.join(folder, SONAME), "pkg-config")
-    for folder in BUILD_FOLDERS:
-        yield Place(os.path.join(folder, SONAME), "the build tree")
-    checkout = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), *[os.pardir] * 3))
-    for folder in build_folders(checkout):
-        yield Place(os.path.join(folder, SONAME), "the checkout's build tree")
+        FOLDERS = []
+    for folder in FOLDERS:
+        yield Place(os.path.join(folder, SONAME), "what was said when it was installed")
+    package = os.path.dirname(os.path.abspath(__file__))
+    for checkout in (_pip_checkout(package), os.path.abspath(os.path.join(package, *[os.pardir] * 3))):
+        for folder in build_folders(checkout) if checkout else []:
+            yield Place(os.path.join(folder, SONAME), "the checkout's build tree")
