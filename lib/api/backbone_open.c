@@ -382,8 +382,9 @@ ad_status ad_backbone_from_memory(ad_context *context, const char *architecture,
     *out_backbone = NULL;
     adi_safetensors *file = NULL;
     ADI_TRY(adi_st_parse(&context->allocator, bytes, size, "weights", &file));
-    const ad_status status =
-        adi_backbone_from_file(context, architecture, file, options, NULL, out_backbone);
+    ad_status status = adi_st_verify_ours(file);
+    if (status == AD_OK)
+        status = adi_backbone_from_file(context, architecture, file, options, NULL, out_backbone);
     adi_st_close(file);
     return status;
 }
@@ -393,7 +394,9 @@ ad_status adi_backbone_open(ad_context *context, const char *architecture, const
 {
     adi_safetensors *file = NULL;
     ADI_TRY(adi_st_open_on_disk(&context->allocator, weights_path, &file));
-    const ad_status status = adi_backbone_from_file(context, architecture, file, options, layers, out_backbone);
+    ad_status status = adi_st_verify_ours(file);
+    if (status == AD_OK)
+        status = adi_backbone_from_file(context, architecture, file, options, layers, out_backbone);
     adi_st_close(file);
     return adi_fail_in_file(status, "weights", weights_path);
 }

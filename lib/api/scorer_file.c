@@ -60,6 +60,7 @@ ad_status ad_scorer_save(const ad_scorer *scorer, const char *path, const ad_sco
 /* What the file says it is. */
 static ad_status check_kind(adi_safetensors *file, const adi_method **out_method)
 {
+    ADI_TRY(adi_st_verify_ours(file));
     const char *format = adi_st_meta(file, "adfeat.format"), *kind = adi_st_meta(file, "adfeat.kind");
     if (!format || !kind || strcmp(kind, "scorer") != 0)
         return adi_fail(AD_ERR_FORMAT, "not a scorer: the metadata has no adfeat.kind 'scorer'");
@@ -68,7 +69,6 @@ static ad_status check_kind(adi_safetensors *file, const adi_method **out_method
         return adi_fail(AD_ERR_UNSUPPORTED, "format %s, made by version %s; this is version %s", format,
                         version ? version : "unknown", ad_version_string());
     }
-    ADI_TRY(adi_st_verify_reads(file));
     const char *method = adi_st_meta(file, "adfeat.method");
     *out_method = method ? adi_method_find(method) : NULL;
     if (!*out_method)
@@ -222,7 +222,7 @@ ad_status ad_file_metadata(ad_context *context, const char *path, ad_metadata_ca
     adi_safetensors *file = NULL;
     ADI_TRY(adi_st_open_on_disk(&context->allocator, path, &file));
     const char *key, *value;
-    ad_status status = adi_st_meta(file, "adfeat.crc32") ? adi_st_verify(file) : AD_OK;
+    ad_status status = adi_st_is_ours(file) ? adi_st_verify(file) : AD_OK;
     for (size_t i = 0; status == AD_OK && adi_st_meta_at(file, i, &key, &value); i++)
         if (callback(user, key, value))
             status = adi_fail(AD_ERR_CANCELLED, "reading the metadata of '%s' was cancelled", path);

@@ -4,6 +4,8 @@
 #ifndef ADI_CORE_SAFETENSORS_H
 #define ADI_CORE_SAFETENSORS_H
 
+#include <stdbool.h>
+
 #include "core/alloc.h"
 #include "core/error.h"
 
@@ -61,6 +63,11 @@ ad_status adi_st_read_i32(const adi_safetensors *file, const adi_st_tensor *tens
 ad_status adi_st_verify(const adi_safetensors *file);
 /* The header's now, and a tensor's whenever one is read, so that a file on the disk is gone through once. */
 ad_status adi_st_verify_reads(adi_safetensors *file);
+/* Whether a metadata key tells that a writer of ours made the file, which then has checksums: where the
+ * header's is missing, its name was damaged. */
+bool adi_st_is_ours(const adi_safetensors *file);
+/* adi_st_verify_reads() for a file of ours; AD_OK for everybody else's, which nothing can check. */
+ad_status adi_st_verify_ours(adi_safetensors *file);
 
 size_t adi_st_bytes(const adi_st_tensor *tensor);
 
