@@ -328,20 +328,24 @@ typedef enum ad_convolution {
 typedef struct ad_backbone_options {
     uint32_t    struct_size;
     int32_t     padding;  /**< an ad_padding; default AD_PADDING_AUTO */
-    const char *prefix;   /**< put before every name in the file; default NULL: none, "module.", "model.",
-                               "backbone.", "encoder." and "feature_extractor." are tried */
+    const char *prefix;   /**< put before every name in the file; default NULL: whatever is before
+                               the names of the one whole network there */
     const char *graph;    /**< text of a graph to use instead of a built-in one; default NULL. Its own statements
                                take the place of the metadata and of names */
     double      batchnorm_eps; /**< added to running variances, in (0, 1); default 0: as the file says */
     int32_t     convolution;   /**< an ad_convolution; default AD_CONVOLUTION_AUTO. Says nothing about what the
                                     weights mean: digests do not depend on it */
     int32_t     reserved;
+    const char *expected_digest; /**< the digest that ad_backbone_info must have, else opening is
+                                      AD_ERR_MISMATCH: a file is the one that was tried, whatever
+                                      its name; default NULL: any */
 } ad_backbone_options;
 
 AD_API void ad_backbone_options_init(ad_backbone_options *options, size_t struct_size);
 /** Set one option by name from text: "padding" ("same_dynamic", "same_static",
  *  "same_static_v063", "symmetric", "auto"), "batchnorm_eps", "prefix", "convolution" ("auto", "blas",
- *  "panels", "winograd", "winograd2"). Strings are not copied: `value` must outlive the options for "prefix".
+ *  "panels", "winograd", "winograd2"), "expected_digest". Strings are not copied: `value` must
+ *  outlive the options for "prefix" and "expected_digest".
  *  @return AD_OK, AD_ERR_INVALID_ARGUMENT (the sentence lists what is possible) */
 AD_NODISCARD AD_API ad_status ad_backbone_options_set(ad_backbone_options *options, const char *key,
                                                       const char *value);
@@ -352,13 +356,15 @@ AD_API const char *ad_architecture_name(int32_t index);
 
 /** Load a backbone from a safetensors file (F32, F16 or BF16; names of torchvision, timm or
  *  EfficientNet-PyTorch; batch norm separate or folded; heads and layers that are not used are
- *  ignored).
+ *  ignored). Checksums, as 'adfeat convert' writes them, are compared: a damaged file is
+ *  AD_ERR_FORMAT.
  *  @param architecture one of ad_architecture_name(), or NULL: the file's metadata key
  *         "architecture", or else the only built-in architecture that the names and shapes of
  *         its tensors fit
  *  @return AD_OK, AD_ERR_IO, AD_ERR_FORMAT, AD_ERR_MISMATCH (a tensor is missing or has another
- *         shape: the sentence names it), AD_ERR_INVALID_ARGUMENT (padding and eps are left open,
- *         see ad_backbone_options), AD_ERR_NUMERIC (NaN or infinity), AD_ERR_OUT_OF_MEMORY */
+ *         shape: the sentence names it; or the digest is not the expected one),
+ *         AD_ERR_INVALID_ARGUMENT (padding and eps, or which of two networks, are left open: see
+ *         ad_backbone_options), AD_ERR_NUMERIC (NaN or infinity), AD_ERR_OUT_OF_MEMORY */
 AD_NODISCARD AD_API ad_status ad_backbone_open(ad_context *context, const char *architecture,
                                                const char *weights_path,
                                                const ad_backbone_options *options,

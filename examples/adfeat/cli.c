@@ -100,11 +100,16 @@ int cli_open_backbone(ad_context *context, const network_request *request, const
     if ((request->padding && ad_backbone_options_set(&options, "padding", request->padding))
         || (request->batchnorm_eps
             && ad_backbone_options_set(&options, "batchnorm_eps", request->batchnorm_eps))
-        || (request->convolution && ad_backbone_options_set(&options, "convolution", request->convolution)))
+        || (request->convolution && ad_backbone_options_set(&options, "convolution", request->convolution))
+        || (request->prefix && ad_backbone_options_set(&options, "prefix", request->prefix))
+        || (request->expected_digest
+            && ad_backbone_options_set(&options, "expected_digest", request->expected_digest)))
         return cli_usage("%s", ad_last_error_message());
     const ad_status status =
         ad_backbone_open(context, request->backbone, weights, &options, out_backbone);
     const char *sentence = status ? ad_last_error_message() : "";
+    if (strstr(sentence, "the option prefix must say which"))
+        return cli_fail("%s: --prefix", sentence);
     if (strstr(sentence, "the architecture is not given"))
         return cli_fail("%s: say it with --backbone", sentence);
     if (strstr(sentence, "so the options must"))

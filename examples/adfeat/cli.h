@@ -31,7 +31,7 @@ void cli_say_notes(void);
 /* What a weights file may leave open, as given by --padding and --batchnorm-eps, and how convolutions are computed;
  * NULL where not given. */
 typedef struct network_request {
-    const char *backbone, *padding, *batchnorm_eps, *convolution;
+    const char *backbone, *padding, *batchnorm_eps, *convolution, *prefix, *expected_digest;
 } network_request;
 /* Open a backbone, or say why not and return the exit code. */
 int cli_open_backbone(ad_context *context, const network_request *request, const char *weights,

@@ -18,6 +18,7 @@ static const char help[] =
     "  --weights W    check that a scorer or a student was fitted with these weights\n"
     "  --backbone B   the network of a weights file that does not say it\n"
     "  --padding P, --batchnorm-eps E   of an EfficientNet's weights, as in 'adfeat fit --help'\n"
+    "  --prefix P, --expected-digest D  of the weights, likewise\n"
     "\n"
     "examples:\n"
     "  adfeat info screws.safetensors\n"
@@ -231,6 +232,8 @@ int cmd_info(int argc, char **argv)
                               {"--backbone", NULL, ARG_TEXT, &s.network.backbone, 0, 0},
                               {"--padding", NULL, ARG_TEXT, &s.network.padding, 0, 0},
                               {"--batchnorm-eps", NULL, ARG_TEXT, &s.network.batchnorm_eps, 0, 0},
+                              {"--prefix", NULL, ARG_TEXT, &s.network.prefix, 0, 0},
+                              {"--expected-digest", NULL, ARG_TEXT, &s.network.expected_digest, 0, 0},
                               {NULL, NULL, ARG_FLAG, NULL, 0, 0}};
     int operands = 0, done = 0;
     int code = args_parse(argc, argv, specs, help, &operands, &done);

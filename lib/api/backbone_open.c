@@ -58,8 +58,14 @@ static ad_status set_option(void *full, const char *key, const char *value)
     }
     if (strcmp(key, "convolution") == 0)
         return set_convolution(value, &options->convolution);
+    if (strcmp(key, "expected_digest") == 0) {
+        options->expected_digest = value;
+        return AD_OK;
+    }
     return adi_fail(AD_ERR_INVALID_ARGUMENT,
-                    "a backbone has no option '%s': there are padding, batchnorm_eps, prefix, convolution", key);
+                    "a backbone has no option '%s': there are padding, batchnorm_eps, prefix, convolution, "
+                    "expected_digest",
+                    key);
 }
 
 ad_status ad_backbone_options_set(ad_backbone_options *options, const char *key, const char *value)
@@ -98,11 +104,39 @@ static ad_status unknown_architecture(const char *name)
 }
 
 static ad_status examine(ad_context *context, const char *text, const adi_safetensors *file,
-                         const char *prefix, adi_dialect *out_dialect)
+                         const char *prefix, adi_dialect *out_dialect, int32_t *out_fitted)
 {
     adi_graph *graph = NULL;
     ADI_TRY(adi_graph_read(&context->allocator, text, strlen(text), &graph));
-    return adi_network_examine(graph, file, prefix, out_dialect);
+    return adi_network_examine(graph, file, prefix, out_dialect, out_fitted);
+}
+
+/* The sentence for a file that fits no built-in architecture: the nearest, and why it is not that. */
+typedef struct nearest {
+    const char *architecture;
+    int32_t fitted;
+    char why[ADI_MESSAGE_BYTES];
+} nearest;
+
+static void keep_nearest(nearest *best, const char *architecture, int32_t fitted)
+{
+    if (fitted <= best->fitted)
+        return;
+    best->architecture = architecture;
+    best->fitted = fitted;
+    snprintf(best->why, sizeof best->why, "%s", ad_last_error_message());
+}
+
+static ad_status refuse_stranger(const adi_safetensors *file, const nearest *best)
+{
+    const int32_t count = adi_st_count(file);
+    if (best->architecture)
+        return adi_fail(AD_ERR_MISMATCH, "the weights fit no known network; the nearest is %s, where %d of %d "
+                                         "tensors fit, but %s",
+                        best->architecture, best->fitted, count, best->why);
+    return adi_fail(AD_ERR_MISMATCH, "the weights hold no known network: none of %d tensors is one that a network "
+                                     "begins with, such as 'conv1.weight'; they are '%.60s' to '%.60s'",
+                    count, count ? adi_st_at(file, 0)->name : "", count ? adi_st_at(file, count - 1)->name : "");
 }
 
 /* The only built-in architecture that names and shapes fit. */
@@ -111,21 +145,25 @@ static ad_status recognise(ad_context *context, const adi_safetensors *file, con
 {
     char all[512] = "";
     int32_t count = 0;
+    nearest best = {.fitted = 0};
     for (int32_t i = 0; i < adi_builtin_graph_count(); i++) {
         const char *name = adi_builtin_graph_name(i);
         adi_dialect dialect;
+        int32_t fitted = 0;
         const ad_status status =
-            examine(context, adi_builtin_graph_text(name), file, prefix, &dialect);
-        if (status == AD_ERR_OUT_OF_MEMORY)
-            return status;
-        if (status != AD_OK)
+            examine(context, adi_builtin_graph_text(name), file, prefix, &dialect, &fitted);
+        if (status == AD_ERR_OUT_OF_MEMORY || status == AD_ERR_INVALID_ARGUMENT)
+            return status; /* invalid: it is there twice, and the sentence says what decides */
+        if (status != AD_OK) {
+            keep_nearest(&best, name, fitted);
             continue;
+        }
         append(all, sizeof all, name);
         *out_architecture = name;
         count++;
     }
-    ADI_CHECK_ARG(count > 0, "the architecture is not given, the weights do not say it, and they "
-                             "fit none that is built in");
+    if (count == 0)
+        return refuse_stranger(file, &best);
     ADI_CHECK_ARG(count == 1,
                   "the architecture is not given, the weights do not say it, and they fit %s", all);
     return AD_OK;
@@ -256,7 +294,8 @@ static ad_status settle(ad_context *context, const char *text, const adi_safeten
     variant v = {.count = 0};
     ADI_TRY(adi_graph_read(&context->allocator, text, strlen(text), &g));
     const int variants = g->padding != AD_PADDING_AUTO;
-    ad_status status = variants ? examine(context, text, file, o->prefix, &dialect) : AD_OK;
+    int32_t fitted;
+    ad_status status = variants ? examine(context, text, file, o->prefix, &dialect, &fitted) : AD_OK;
     if (status == AD_OK && variants)
         status = choose_variant(context, g, dialect, file, o, &v);
     else if (status == AD_OK && (o->padding != AD_PADDING_AUTO || o->batchnorm_eps != 0.0))
@@ -342,8 +381,16 @@ static ad_status wrap(ad_context *context, adi_network *network, ad_backbone **o
     return AD_OK;
 }
 
+/* As ad_backbone_info has it. */
+static int is_digest(const char *text)
+{
+    return strlen(text) == 16 && strspn(text, "0123456789abcdef") == 16;
+}
+
 static ad_status check_options(const ad_backbone_options *o)
 {
+    ADI_CHECK_ARG(!o->expected_digest || is_digest(o->expected_digest),
+                  "expected_digest '%.40s' is not 16 digits of 0-9 and a-f", o->expected_digest);
     ADI_CHECK_ARG(o->padding >= AD_PADDING_AUTO && o->padding <= AD_PADDING_SYMMETRIC,
                   "padding is %d, no such ad_padding", o->padding);
     ADI_CHECK_ARG(o->batchnorm_eps == 0.0
@@ -371,7 +418,14 @@ ad_status adi_backbone_from_file(ad_context *context, const char *architecture,
     else
         ADI_TRY(adi_network_create(graph, file, o.prefix, &network));
     network->convolution = convolutions[o.convolution].algorithm;
-    return wrap(context, network, out_backbone);
+    ADI_TRY(wrap(context, network, out_backbone));
+    if (!o.expected_digest || strcmp(o.expected_digest, (*out_backbone)->digest) == 0)
+        return AD_OK;
+    adi_fail(AD_ERR_MISMATCH, "the digest of %s is %s, %s is expected", network->graph->name,
+             (*out_backbone)->digest, o.expected_digest);
+    ad_backbone_destroy(*out_backbone);
+    *out_backbone = NULL;
+    return AD_ERR_MISMATCH;
 }
 
 ad_status ad_backbone_from_memory(ad_context *context, const char *architecture, const void *bytes,

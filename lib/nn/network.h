@@ -27,16 +27,17 @@ typedef struct adi_network {
 } adi_network;
 
 /* Take a graph's weights from a file. The network owns the graph, also on failure. `prefix`
- * NULL: the usual ones are tried. */
+ * NULL: any, where one network only is there. */
 ad_status adi_network_create(adi_graph *graph, const adi_safetensors *file, const char *prefix,
                              adi_network **out_network);
 /* The same of the part that the given taps depend on: of the rest only names and shapes are looked at. */
 ad_status adi_network_create_part(adi_graph *graph, const adi_safetensors *file, const char *prefix,
                                   const int32_t *taps, int32_t tap_count, adi_network **out_network);
 /* AD_OK where adi_network_create() would take the file, as far as names and shapes tell; reads
- * no weights. Owns the graph. */
+ * no weights. Owns the graph. *out_fitted: how many tensors have a name and a shape of the network's, also where
+ * the file is refused. */
 ad_status adi_network_examine(adi_graph *graph, const adi_safetensors *file, const char *prefix,
-                              adi_dialect *out_dialect);
+                              adi_dialect *out_dialect, int32_t *out_fitted);
 void adi_network_destroy(adi_network *network);
 
 /* 1 where an op's parameters are kept as the file has them. */

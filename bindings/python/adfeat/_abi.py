@@ -66,7 +66,8 @@ class ad_sample(Structure):
 
 class ad_backbone_options(Structure):
     _fields_ = [("struct_size", c_uint32), ("padding", c_int32), ("prefix", c_char_p), ("graph", c_char_p),
-                ("batchnorm_eps", c_double), ("convolution", c_int32), ("reserved", c_int32)]
+                ("batchnorm_eps", c_double), ("convolution", c_int32), ("reserved", c_int32),
+                ("expected_digest", c_char_p)]
 
 
 class ad_backbone_info(Structure):

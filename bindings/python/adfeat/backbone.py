@@ -74,13 +74,14 @@ class Backbone(Handle):
         architecture: one of architectures(); None: what the file says, or what its tensors fit.
         padding: of EfficientNets: "same_dynamic", "same_static", "same_static_v063", "symmetric", "auto".
         batchnorm_eps: of EfficientNets; None: as the file says.
-        prefix: put before every tensor name; None: the usual ones are tried.
+        prefix: put before every tensor name; None: whatever is before those of the one whole network.
         graph: text of a graph to use instead of a built-in one.
         convolution: how convolutions are computed: "auto", "blas", "panels", "winograd", "winograd2".
+        expected_digest: that its info must have; None: any.
         context: None: the shared one.
 
-    Raises FileError, FormatError, MismatchError (a tensor is missing or has another shape), InvalidArgumentError
-    (unknown architecture, or padding and eps are left open by the file), NumericError."""
+    Raises FileError, FormatError, MismatchError (a tensor is missing or has another shape, or the digest is another),
+    InvalidArgumentError (unknown architecture, or padding and eps or which network are left open), NumericError."""
 
     __slots__ = ("_context",)
     _destroy = lib.ad_backbone_destroy
@@ -88,21 +89,22 @@ class Backbone(Handle):
 
     def __init__(self, path: Path, architecture: Optional[str] = None, *, padding: Optional[str] = None,
                  batchnorm_eps: Optional[float] = None, prefix: Optional[str] = None, graph: Optional[str] = None,
-                 convolution: Optional[str] = None, context: Optional[Context] = None) -> None:
+                 convolution: Optional[str] = None, expected_digest: Optional[str] = None,
+                 context: Optional[Context] = None) -> None:
         settings = {"padding": padding, "batchnorm_eps": batchnorm_eps, "prefix": prefix,
-                    "convolution": convolution}
+                    "convolution": convolution, "expected_digest": expected_digest}
         self._open(lib.ad_backbone_open, (path_bytes(path),), architecture, settings, graph, context)
 
     @classmethod
     def from_bytes(cls, data: Any, architecture: Optional[str] = None, *, padding: Optional[str] = None,
                    batchnorm_eps: Optional[float] = None, prefix: Optional[str] = None,
                    graph: Optional[str] = None, convolution: Optional[str] = None,
-                   context: Optional[Context] = None) -> "Backbone":
+                   expected_digest: Optional[str] = None, context: Optional[Context] = None) -> "Backbone":
         """The same from the bytes of a safetensors file, which are not kept."""
         array = np.frombuffer(data, np.uint8)
         self = cls.__new__(cls)
         settings = {"padding": padding, "batchnorm_eps": batchnorm_eps, "prefix": prefix,
-                    "convolution": convolution}
+                    "convolution": convolution, "expected_digest": expected_digest}
         self._open(lib.ad_backbone_from_memory, (array.ctypes.data, array.size), architecture, settings, graph,
                    context)
         return self
