@@ -44,12 +44,23 @@ class CheckpointTest(ConvertTest):
         one = Storage("0", "FloatStorage", [1, 2])
         state = {"state_dict": {"a": Tensor(one, 0, (1,), (1,))}, "ema": {"a": Tensor(one, 1, (1,), (1,))},
                  "student": {"a": Tensor(one, 0, (2,), (1,))}}
-        result = self.run_convert(zip_bytes(state), "--raw")
-        self.assertIn("the one under 'state_dict'; --key chooses among it and 'ema'", result.stdout)
-        self.assertEqual(self.raw(None)["a"][2], floats(1))
+        self.refused(zip_bytes(state), "holds more than one state dict: 1 tensors under 'state_dict', 1 tensors under "
+                     "'ema', 1 tensors under 'student'; one must be chosen: --key state_dict or --key ema or --key "
+                     "student", "--raw")
+        self.assertEqual(self.raw(None, "--key", "state_dict")["a"][2], floats(1))
         self.assertEqual(self.raw(None, "--key", "ema")["a"][2], floats(2))
         self.assertEqual(self.raw(None, "--key", "student")["a"][2], floats(1, 2))
-        self.refused(None, "no dict under 'teacher'", "--raw", "--key", "teacher")
+        self.refused(None, "no dict of tensors under 'teacher'; it has them under 'state_dict', 'ema', 'student'",
+                     "--raw", "--key", "teacher")
+        deep = {"a": {"net": state["ema"]}, "b": {"net": state["student"]}}
+        self.assertEqual(self.raw(zip_bytes(deep), "--key", "b.net")["a"][2], floats(1, 2))
+        self.refused(None, "several dicts of tensors under 'net'; it has them under 'a.net', 'b.net'", "--raw", "--key",
+                     "net")
+        # Equal ones are no choice; the outermost has an empty key
+        same = {"model": state["ema"], "ema": {"a": Tensor(Storage("9", "FloatStorage", [2]), 0, (1,), (1,))}}
+        self.assertEqual(self.raw(zip_bytes(same))["a"][2], floats(2))
+        outer = dict(state["ema"], ema=state["state_dict"])
+        self.assertEqual(self.raw(zip_bytes(outer), "--key", "")["a"][2], floats(2))
 
     def test_attributes_of_the_dict(self):
         """state_dict() leaves a _metadata attribute on its OrderedDict."""

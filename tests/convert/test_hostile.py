@@ -6,11 +6,12 @@ import pickle
 import random
 import resource
 import struct
+import sys
 import unittest
 import warnings
 import zipfile
 
-from files import (Call, ConvertTest, Refused, Storage, Tensor, legacy_bytes, npy_bytes, npz_bytes, program,
+from files import (SAMPLE, Call, ConvertTest, Refused, Storage, Tensor, legacy_bytes, npy_bytes, npz_bytes, program,
                    safetensors_bytes, sample_state, zip_bytes)
 
 GIGABYTE = 1 << 30
@@ -34,8 +35,7 @@ class HostileTest(ConvertTest):
     def test_code_is_refused_and_not_run(self):
         mark = os.path.join(self.folder.name, "mark")
         attacks = [Call(os.system, "touch '%s'" % mark), Call(eval, "open(%r, 'w')" % mark),
-                   Call(exec, "open(%r, 'w')" % mark), Call(open, mark, "w"),
-                   Call(getattr, 1, "real"), Call(__import__, "os"), Call(bytearray, 10)]
+                   Call(exec, "open(%r, 'w')" % mark), Call(open, mark, "w"), Call(__import__, "os")]
         for attack in attacks:
             for make in (zip_bytes, legacy_bytes):
                 for state in (attack, dict(sample_state(), x=attack), {"state_dict": {"a": attack}}):
@@ -53,6 +53,9 @@ class HostileTest(ConvertTest):
                         b"\x80\x02c__builtin__\ndict\n.", b"\x80\x02ctorch.hub\nload\n.",
                         b"\x80\x02ctorch._utils\nsys.modules\n.", b"\x80\x02ctorch.storage\n_load_from_bytes\n."):
             self.refused_everywhere(pickled, "which is no part of a state dict")
+        for call in (Call(getattr, 1, "real"), Call(bytearray, 10)):  # as objects of scripts may ask for them
+            self.refused(zip_bytes(call), "which is no part of a state dict", "--raw")
+            self.refused(zip_bytes({"state_dict": {"a": call}}), "holds no tensors", "--raw")
         self.refused_everywhere(b"\x80\x02cnumpy.core.multiarray\n_reconstruct\n.", "pickled numpy arrays")
         self.refused_everywhere(b"\x80\x02K\1K\2\x93.", "no name")
         self.refused_everywhere(b"\x80\x02c" + b"a" * 1000, "name that does not end")
@@ -61,15 +64,15 @@ class HostileTest(ConvertTest):
         """Of all that a pickle can do, only what containers, numbers and text need."""
         for name, pickled in (
                 ("INST", b"(iposix\nsystem\n."), ("OBJ", b"(cposix\nsystem\no."), ("EXT1", b"\x82\1."),
-                ("EXT2", b"\x83\1\0."), ("EXT4", b"\x84\1\0\0\0."), ("NEWOBJ", b"ctorch\nFloatStorage\n)\x81."),
-                ("NEWOBJ_EX", b"ctorch\nFloatStorage\n)}\x92."), ("PERSID", b"Pstorage\n."), ("DUP", b"]2."),
-                ("LONG", b"L" + b"9" * 100000 + b"L\n."), ("LONG4", b"\x8b\xff\xff\xff\x7f."),
-                ("BYTEARRAY8", b"\x96" + b"\xff" * 8), ("BINUNICODE8", b"\x8d" + b"\xff" * 8),
-                ("FROZENSET", b"(\x91."), ("STRING", b"S'x'\n."), ("0xff", b"\xff")):
+                ("EXT2", b"\x83\1\0."), ("EXT4", b"\x84\1\0\0\0."), ("PERSID", b"Pstorage\n."), ("DUP", b"]2."),
+                ("LONG", b"L" + b"9" * 100000 + b"L\n."), ("STRING", b"S'x'\n."), ("0xff", b"\xff")):
             if name in ("OBJ",):
                 self.refused_everywhere(b"\x80\x02" + pickled, "posix.system")
                 pickled = b"(ctorch\nFloatStorage\no."
             self.refused_everywhere(b"\x80\x02" + pickled, "the instruction %s," % name)
+        for pickled in (b"\x8b\xff\xff\xff\x7f.", b"\x96" + b"\xff" * 8, b"\x8d" + b"\xff" * 8, b"\x8e" + b"\xff" * 8,
+                        b"B\xff\xff\xff\xff"):  # more than there is
+            self.refused_everywhere(b"\x80\x02" + pickled, "longer than")
 
     def test_states_and_calls(self):
         """BUILD sets attributes, REDUCE calls: neither on what was not made for it."""
@@ -79,7 +82,8 @@ class HostileTest(ConvertTest):
                        b"ctorch.nn.parameter\nParameter\n", b"ccollections\nOrderedDict\n", b"]", b"K\1"):
             self.refused_everywhere(b"\x80\x02" + target + b"}" + text("item") + b"K\1sb.", "sets a state")
         for function in (b"ctorch\nFloatStorage\n", b"]", b"}", b"K\1", text("eval")):
-            self.refused_everywhere(b"\x80\x02" + function + b")R.", "calls what is no function")
+            for call in (b")R.", b")\x81.", b")}\x92."):
+                self.refused_everywhere(b"\x80\x02" + function + call, "calls what is no function")
         self.refused_everywhere(b"\x80\x02ccollections\nOrderedDict\n]R.", "calls what is no function")
 
     def test_calls_with_wrong_arguments(self):
@@ -106,7 +110,7 @@ class HostileTest(ConvertTest):
         for pickled in (b".", b"K\1K\2.", b"(K\1."):
             self.refused_everywhere(b"\x80\x02" + pickled, "ends in the middle")
         self.refused_everywhere(b"\x80\x02}](K\1u.", "key without a value")
-        self.refused_everywhere(b"\x80\x02}]K\1s.", "no state dict is like")
+        self.refused(in_zip(b"\x80\x02}]K\1s."), "holds no tensors", "--raw")
         self.refused_everywhere(b"\x80\xff.", "unknown protocol")
 
     def quickly(self, content, part):
@@ -120,7 +124,7 @@ class HostileTest(ConvertTest):
     def test_bombs_of_pickles(self):
         # Each tuple holds the one before it twice: hashing the last would take 2 ** 60 steps.
         doubling = b"\x80\x02})" + b"q\0h\0\x86" * 60 + b"K\1s."
-        self.quickly(in_zip(doubling), "no state dict is like")
+        self.quickly(in_zip(doubling), "holds no tensors")
         # The same as lists, which is harmless data until somebody walks it
         lists = b"\x80\x02]" + b"q\0]h\0ah\0a" * 60 + b"."
         self.quickly(in_zip(lists), "")
@@ -136,6 +140,54 @@ class HostileTest(ConvertTest):
         self.quickly(in_zip(b"\x80\x02]q\0h\0a."), "holds a list")
         # A place in the memo far away, which Python's own reader would make room for
         self.quickly(in_zip(b"\x80\x02]r\xff\xff\xff\xff."), "holds a list")
+
+    def test_bombs_of_objects(self):
+        """Things that are not made still cost something, and may nest, hold each other and be many."""
+        thing, deep = b"cpkg\nThing\n", 100_000
+        for nested in (thing + b"q\0" + b"h\0" * deep + b")R" + b"\x85R" * deep,   # a call of a call of a call
+                       thing + b"q\0)R" + b"h\0)\x81" * deep + b"b" * deep):       # a state of a state
+            self.quickly(in_zip(b"\x80\x02" + nested + b"."), "no part of a state dict")
+            self.quickly(in_zip(b"\x80\x02}" + text("a") + nested + b"s."), "holds no tensors: 'a' (pkg.Thing)")
+        itself = b"\x80\x02}" + text("a") + thing + b")Rq\0h\0bs."  # its own state
+        self.quickly(in_zip(itself), "holds no tensors: 'a' (pkg.Thing)")
+        # Each holds the one before twice: 2 ** 60 ways lead to the first
+        doubled = thing + b")Rq\0000" + (thing + b"h\0h\0\x86Rq\0000") * 60 + b"h\0"
+        self.quickly(in_zip(b"\x80\x02}" + text("a") + doubled + b"s."), "holds no tensors")
+        for many in (b"cpkg\nThing\n" * 1_500_000, (b"cpkg\nThing\nq\0" + b"h\0)R" * 1_000_000),
+                     b"\x8f" * 1_900_000, b"cpkg\nThing\n)R" + b"}b" * 900_000,
+                     b"(" + b"K\1" * 900_000 + b"tq\0cpkg\nThing\nq\1" + b"h\1h\0R" * 300_000):
+            self.quickly(in_zip(b"\x80\x02" + many + b"."), "")
+        # Names that are assembled from long text
+        self.quickly(in_zip(b"\x80\x04" + b"X\0\0\0\x03" + b"a" * (3 << 24) + b"q\0" + b"h\0h\0\x93" * 600_000 + b"."), "a name of")
+        # A shape of a million sizes, looked at again and again
+        shape = b"(" + b"K\1" * 900_000 + b"tq\1ctorch._utils\n_rebuild_tensor_v2\nq\2"
+        storage = b"(" + text("storage") + b"ctorch\nFloatStorage\n" + text("0") + text("cpu") + b"K\4tQq\3"
+        self.quickly(in_zip(b"\x80\x02" + shape + storage + b"h\2(h\3K\0h\1h\1tR0" * 100_000 + b"."), "malformed tensor")
+
+    def test_objects_run_nothing(self):
+        """In a file that is converted: every way to make an object, of classes that would tell."""
+        mark = os.path.join(self.folder.name, "mark")
+        made = "import sys\nopen(%r, 'w').close()\n" % mark
+        with open(os.path.join(self.folder.name, "telltale.py"), "w") as f:
+            f.write(made + "class Thing:\n    __init__ = __new__ = __setstate__ = __reduce__ = None\n")
+        before = sys.path[:]
+        sys.path.insert(0, self.folder.name)
+        self.addCleanup(sys.path.__setitem__, slice(None), before)
+        name, rest = b"ctelltale\nThing\n", b"}" + text("x") + b"K\1s"
+        for thing in (name, name + b")R", name + b")\x81", name + b")}\x92", name + b")R" + rest + b"b",
+                      name + b")R(K\1K\2e", name + b")R(" + text("k") + b"K\2u", b"\x8f(" + name + b"\x90",
+                      b"(" + name + b"\x91", text("telltale") + text("Thing") + b"\x93)R"):
+            state = zip_bytes(dict(sample_state(), there="HERE"))
+            archive = zipfile.ZipFile(io.BytesIO(state))
+            members = [(n, archive.read(n)) for n in archive.namelist()]
+            place = b"X\4\0\0\0HERE"
+            pickled = members[0][1]
+            self.assertEqual(pickled.count(place), 1)
+            self.assertIn(pickled[pickled.index(place) + len(place):][:1], b"q")
+            members[0] = (members[0][0], pickled.replace(place, thing))
+            self.assertEqual(self.converted(npz_bytes(members), "--raw")[1], SAMPLE)
+            self.assertNotIn("telltale", sys.modules)
+        self.assertFalse(os.path.exists(mark))
 
     def test_bombs_of_tensors(self):
         one = Storage("0", "FloatStorage", [1])

@@ -155,6 +155,7 @@ class OutputTest(ConvertTest):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("prefix '\\xe9.' removed", result.stdout)
         self.assertEqual(read_safetensors(self.output)[0]["origin"], "\ufffdnet\n.bin")
+        self.store(safetensors_bytes(weights_of({"\u00e9": (1,)})))
         result = self.run_program(self.input, "-o", self.output)
         self.assertEqual((result.returncode, result.stderr.count("\n")), (1, 1))
         self.assertIn("?net?.bin' holds no known network", result.stderr)

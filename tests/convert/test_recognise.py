@@ -45,16 +45,25 @@ class RecogniseTest(unittest.TestCase):
                     self.refused(shapes, name, architecture=name)
 
     def test_prefixes(self):
-        for prefix in ("module.", "model.", "backbone.", "encoder.", "feature_extractor.", "module.model.backbone."):
+        for prefix in ("module.", "model.", "backbone.", "encoder.", "feature_extractor.", "module.model.backbone.",
+                       "_orig_mod.", "_orig_mod.module.", "module._orig_mod.", "net.", "module.encoder_q.", "a.b.c.d."):
             fit = fit_of(shapes_of(RESNET18, "torchvision", prefix))
             self.assertEqual((fit.network.name, fit.prefix), ("resnet18", prefix))
             self.assertEqual(fit.names[prefix + "layer1.0.conv1.weight"], "layer1.0.conv1.weight")
         shapes = shapes_of(LITE0, "timm", "teacher.")
-        self.refused(shapes, "holds no known network")
+        self.assertEqual(fit_of(shapes).prefix, "teacher.")
         self.assertEqual(fit_of(shapes, prefix="teacher.").prefix, "teacher.")
         self.refused(shapes, "behind 'student.'", prefix="student.")
         both = {**shapes_of(RESNET18, "torchvision", "encoder."), **shapes_of(RESNET18, "torchvision", "model.")}
-        self.refused(both, "more than one network: resnet18 behind 'encoder.', resnet18 behind 'model.'; --prefix")
+        self.refused(both, "more than one network: resnet18 behind 'encoder.', resnet18 behind 'model.'; one must be chosen: "
+                     "--prefix encoder. or --prefix model.")
+        part = {n: s for n, s in shapes_of(RESNET18, "torchvision", "ema.").items() if ".layer1." not in n}
+        self.assertEqual(fit_of({**part, **shapes_of(RESNET18, "torchvision", "net.")}).prefix, "net.")
+        many = {}
+        for i in range(17):
+            many.update(shapes_of(RESNET18, "torchvision", "n%d." % i, stages=1))
+        self.refused(many, "more than 16 networks; --prefix chooses, for example --prefix n0.")
+        self.assertEqual(fit_of(many, "resnet18", "n3.").prefix, "n3.")
         self.assertEqual(fit_of(both, prefix="model.").prefix, "model.")
 
     def test_files_that_end_early(self):

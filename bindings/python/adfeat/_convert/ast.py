@@ -16,11 +16,17 @@ def prefix_of(source: Source, first: str) -> typing.Optional[str]:
     return None
 
 
-def take(source: Source, what: str, first: str, name: str) -> typing.Dict[str, Tensor]:
-    """The tensors of the flow or the student, under a prefix that tells one from the other."""
+def begin(source: Source, what: str, first: str) -> str:
+    """The prefix of a network that has this tensor."""
     prefix = prefix_of(source, first)
     if prefix is None:
         raise Refused("has no tensor '%s': it is no %s of AST as its authors save it" % (first, what))
+    return prefix
+
+
+def take(source: Source, what: str, first: str, name: str) -> typing.Dict[str, Tensor]:
+    """The tensors of the flow or the student, under a prefix that tells one from the other."""
+    prefix = begin(source, what, first)
     counters = ".num_batches_tracked"
     return {name + old[len(prefix):]: tensor for old, tensor in source.tensors.items()
             if old.startswith(prefix) and not old.endswith(counters)}

@@ -1,12 +1,14 @@
 """PyTorch checkpoints, of the zip format (1.6 and later) and of the one before, without PyTorch and without
-trusting them: a file that asks for anything but plain tensors is refused."""
+trusting them: of what is no tensor nothing is made."""
 from __future__ import annotations
 
 import typing
 import zipfile
 
-from .pickles import Function, Inert, Machine
-from .tensors import ITEM, Refused, Source, Tensor, add_tensor, is_size, strided_bytes
+from .pickles import Function, Inert, Machine, Opaque
+from .state_dicts import Lookup, find_choices, opaque_things, refuse_object, refuse_without_tensors
+from .tensors import ITEM, Refused, Source, is_size
+from .views import OddStorage, Parameter, Storage, View
 
 STORAGES = {
     "DoubleStorage": "F64", "FloatStorage": "F32", "HalfStorage": "F16", "BFloat16Storage": "BF16",
@@ -16,24 +18,21 @@ STORAGES = {
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_PROTOCOL = 1001
 
-# Where training scripts put a state dict, the likeliest first
-NESTS = ("state_dict", "model_state_dict", "model", "net", "network", "module",
-         "state_dict_ema", "model_ema", "ema_state_dict", "ema")
-MAX_NESTS = 4
+# Of types that no network here has, with the bytes of an element, which the legacy format does not say
+ODD_STORAGES = {"ComplexHalfStorage": 4, "ComplexFloatStorage": 8, "ComplexDoubleStorage": 16, "QInt8Storage": 1,
+                "QUInt8Storage": 1, "QInt32Storage": 4, "QUInt4x2Storage": 1, "QUInt2x4Storage": 1}
 
-Lookup = typing.Callable[[str], bytes]
+# What runs programs or code when it is called. Nothing is called here; but who asks for it means harm.
+HARMFUL_MODULES = {"os", "posix", "nt", "subprocess", "sys", "socket", "shutil", "importlib", "runpy", "pty", "ctypes",
+                   "webbrowser"}
+HARMFUL = {("io", "open"), ("_io", "open"), ("codecs", "open"), ("pickle", "loads"), ("marshal", "loads"),
+           *((module, name) for module in ("builtins", "__builtin__") for name in (
+               "eval", "exec", "execfile", "compile", "open", "__import__", "input", "breakpoint"))}
 
-# Two that are one network: RD4AD's
-PARTS = ("bn", "decoder")
+MAX_DIMS = 64  # of PyTorch; safetensors has fewer
+
 
 # ---- What a state dict is made of -------------------------------------------------------------------
-
-class Storage(typing.NamedTuple):
-    """Elements `first` onwards of the bytes that the file holds under `key`."""
-    key: str
-    dtype: str
-    first: int
-
 
 class StorageType:
     __slots__ = ("dtype",)
@@ -42,38 +41,33 @@ class StorageType:
         self.dtype = dtype
 
 
-class View(typing.NamedTuple):
-    """A tensor as it was pickled."""
-    storage: Storage
-    offset: int
-    size: tuple
-    stride: tuple
-
-
-class Parameter(Inert):
-    """torch.nn.parameter.Parameter as PyTorch before 0.4 pickled it: data, then a state to ignore."""
-    __slots__ = ("data",)
-
-    def __init__(self, data: View) -> None:
-        self.data = data
-
-
-def rebuild_tensor(*arguments: object) -> View:
+def rebuild_tensor(*arguments: object) -> typing.Union[View, Opaque]:
     """storage, offset, size, stride[, requires_grad, hooks[, metadata]]"""
     if not 4 <= len(arguments) <= 7:
         raise Refused("has a malformed tensor")
     storage, offset, size, stride = arguments[:4]
+    if isinstance(storage, Opaque):
+        return Opaque(storage.name, storage)
+    if (isinstance(size, tuple) and len(size) > MAX_DIMS) or (isinstance(stride, tuple) and len(stride) > MAX_DIMS):
+        raise Refused("has a malformed tensor")  # before each is looked at, again and again
     if not (isinstance(storage, Storage) and is_size(offset) and are_sizes(size) and are_sizes(stride)
             and len(size) == len(stride)):
         raise Refused("has a malformed tensor")
     return View(storage, offset, size, stride)
 
 
-def rebuild_parameter(*arguments: object) -> View:
-    """data, requires_grad, hooks"""
-    if not (1 <= len(arguments) <= 3 and isinstance(arguments[0], View)):
+def rebuild_parameter(*arguments: object) -> typing.Union[View, Opaque]:
+    """data, requires_grad, hooks[, state]"""
+    if not (1 <= len(arguments) <= 4 and isinstance(arguments[0], (View, Opaque))):
         raise Refused("has a malformed parameter")
     return arguments[0]
+
+
+def rebuild_from_type(*arguments: object) -> object:
+    """function, class, its arguments, state: of a tensor that had attributes"""
+    if len(arguments) == 4 and isinstance(arguments[0], Function) and isinstance(arguments[2], tuple):
+        return arguments[0].call(*arguments[2])
+    return Opaque("torch._tensor._rebuild_from_type_v2", arguments)
 
 
 def ordered_dict(*arguments: object) -> dict:
@@ -93,38 +87,60 @@ def are_sizes(values: object) -> bool:
     return isinstance(values, tuple) and all(is_size(v) for v in values)
 
 
+def old_parameter(*arguments: object) -> typing.Union[Parameter, Opaque]:
+    data = rebuild_parameter(*arguments[:1])
+    return data if isinstance(data, Opaque) else Parameter(data)
+
+
 KNOWN = {
     ("collections", "OrderedDict"): Function(ordered_dict),
+    ("collections", "defaultdict"): Function(lambda *a: {}),  # its items come behind it
     ("torch._utils", "_rebuild_tensor"): Function(rebuild_tensor),
     ("torch._utils", "_rebuild_tensor_v2"): Function(rebuild_tensor),
     ("torch._utils", "_rebuild_parameter"): Function(rebuild_parameter),
-    ("torch.nn.parameter", "Parameter"): Function(lambda *a: Parameter(rebuild_parameter(*a[:1]))),
+    ("torch._utils", "_rebuild_parameter_with_state"): Function(rebuild_parameter),
+    ("torch._tensor", "_rebuild_from_type_v2"): Function(rebuild_from_type),
+    ("torch.nn.parameter", "Parameter"): Function(old_parameter),
 }
 
 
 def find(module: str, name: str) -> object:
+    """Never imported: names that are not known here stay names."""
     if module == "torch" and name in STORAGES:
         return StorageType(STORAGES[name])
-    if (module, name) not in KNOWN:
-        if module.startswith(("numpy.core", "numpy._core")):
-            raise Refused("holds pickled numpy arrays; save the weights with numpy.savez() or as a state dict "
-                          "of tensors")
-        raise Refused("asks for '%.80s.%.80s', which is no part of a state dict of tensors; save the state_dict() of the "
-                      "model and nothing else" % (module, name))
-    return KNOWN[module, name]
+    if (module, name) in KNOWN:
+        return KNOWN[module, name]
+    thing = Opaque("%.80s.%.80s" % (module, name))
+    if module.split(".")[0] in HARMFUL_MODULES or (module, name) in HARMFUL:
+        refuse_object(thing)
+    return thing
 
 
-def refer(pid: object) -> Storage:
-    """("storage", type, key, device, elements[, view]) where view is None or (key, first, elements)."""
+def refer(pid: object) -> typing.Union[Storage, Opaque]:
+    """("storage", type, key, device, elements[, view]) where view is None or (key, first, elements); and, in old files,
+    ("module", class, file, source)."""
+    if isinstance(pid, tuple) and len(pid) == 4 and pid[0] == "module" and isinstance(pid[1], Opaque):
+        return pid[1]
     if not (isinstance(pid, tuple) and len(pid) in (5, 6) and isinstance(pid[0], str) and pid[0] == "storage"
-            and isinstance(pid[1], StorageType) and isinstance(pid[2], str)):
+            and isinstance(pid[1], (StorageType, Opaque)) and isinstance(pid[2], str)):
         raise Refused("holds a reference that is no storage")
+    if isinstance(pid[1], Opaque):
+        return OddStorage(pid[1].name, pid[2])
     first = 0
     if len(pid) == 6 and pid[5] is not None:
         if not (isinstance(pid[5], tuple) and len(pid[5]) == 3 and is_size(pid[5][1])):
             raise Refused("holds a storage view that is malformed")
         first = pid[5][1]
     return Storage(pid[2], pid[1].dtype, first)
+
+
+def item_of(storage: typing.Union[Storage, OddStorage]) -> int:
+    if isinstance(storage, Storage):
+        return ITEM[storage.dtype]
+    name = storage.name.rpartition(".")[2]
+    if name not in ODD_STORAGES:
+        raise Refused("holds a tensor of '%.80s', whose size is not known" % storage.name)
+    return ODD_STORAGES[name]
 
 
 # ---- The two formats -------------------------------------------------------------------------------
@@ -150,7 +166,7 @@ def read_zip(archive: zipfile.ZipFile, key: typing.Optional[str]) -> Source:
     if root + "byteorder" in names and member("byteorder") != b"little":
         raise Refused("is in big-endian byte order")
     state = Machine(member("data.pkl"), 0, find, refer).run()
-    return flatten("PyTorch, zip format", state, lambda name: member("data/" + name), key)
+    return take("PyTorch, zip format", state, lambda name: member("data/" + name), key)
 
 
 def read_legacy(data: bytes, key: typing.Optional[str]) -> Source:
@@ -158,10 +174,12 @@ def read_legacy(data: bytes, key: typing.Optional[str]) -> Source:
     place = 0
     items: dict[str, int] = {}  # key -> bytes of an element, which only the references tell
 
-    def note(pid: object) -> Storage:
+    def note(pid: object) -> object:
         storage = refer(pid)
-        if items.setdefault(storage.key, ITEM[storage.dtype]) != ITEM[storage.dtype]:
-            raise Refused("has a storage '%.80s' of two types" % storage.key)
+        if isinstance(storage, (Storage, OddStorage)):
+            item = item_of(storage)
+            if items.setdefault(storage.key, item) != item:
+                raise Refused("has a storage '%.80s' of two types" % storage.key)
         return storage
 
     def load() -> object:
@@ -171,7 +189,10 @@ def read_legacy(data: bytes, key: typing.Optional[str]) -> Source:
         place = machine.place
         return value
 
-    if load() != LEGACY_MAGIC:
+    first = load()
+    if first != LEGACY_MAGIC:
+        if isinstance(first, Opaque) or (isinstance(first, dict) and any(opaque_things(first, ""))):
+            refuse_without_tensors(first)  # which says more
         raise Refused("is a pickle, but not one that torch.save() writes")
     if load() != LEGACY_PROTOCOL:
         raise Refused("has an unknown legacy protocol")
@@ -198,57 +219,10 @@ def read_legacy(data: bytes, key: typing.Optional[str]) -> Source:
             raise Refused("has no storage '%.80s'" % name)
         return data[slice(*storages[name])]
 
-    return flatten("PyTorch, legacy format", state, lookup, key)
+    return take("PyTorch, legacy format", state, lookup, key)
 
 
-# ---- From an object to tensors -----------------------------------------------------------------------
-
-def is_tensor(value: object) -> bool:
-    return isinstance(value, (View, Parameter))
-
-
-def flatten(kind: str, state: object, lookup: Lookup, key: typing.Optional[str]) -> Source:
-    """The tensors of the state dict, wherever it is nested."""
-    notes: list[str] = []
-    state = unnest(state, key, notes)
-    tensors: dict[str, Tensor] = {}
-    skipped = []
-    for name, value in state.items():
-        if isinstance(name, str) and is_tensor(value):
-            view = value.data if isinstance(value, Parameter) else value
-            add_tensor(tensors, name, Tensor(view.storage.dtype, view.size, reader(name, view, lookup)))
-        else:
-            skipped.append("%.80s" % (name,))
-    if not tensors:
-        raise Refused("holds no tensors")
-    if skipped:
-        notes.append("%d entries are no tensors: %s" % (len(skipped), ", ".join(skipped[:5])
-                                                         + (" ..." if len(skipped) > 5 else "")))
-    return Source(kind, tensors, {}, notes)
-
-
-def unnest(state: object, key: typing.Optional[str], notes: list[str]) -> dict:
-    for _ in range(MAX_NESTS + 1):
-        if not isinstance(state, dict):
-            raise Refused("holds %s, not a state dict" % ("a tensor" if is_tensor(state) else
-                                                          "a %s" % type(state).__name__))
-        if key is None and all(isinstance(state.get(part), dict) for part in PARTS):
-            return {"%s.%s" % (part, name): value for part in PARTS for name, value in state[part].items()}
-        inner = [n for n in NESTS if isinstance(state.get(n), dict) and state[n]]
-        if key is not None and isinstance(state.get(key), dict):
-            inner, key = [key], None
-        elif any(is_tensor(v) for v in state.values()) or not inner:
-            break
-        others = ", ".join("'%s'" % n for n in inner[1:])
-        notes.append("the state dict is the one under '%.80s'%s"
-                     % (inner[0], "; --key chooses among it and %s" % others if others else ""))
-        state = state[inner[0]]
-    if key is not None:
-        raise Refused("has no dict under '%.80s'" % key)
-    return state
-
-
-def reader(name: str, view: View, lookup: Lookup) -> typing.Callable[[], bytes]:
-    storage, offset, size, stride = view
-    return lambda: b"" if 0 in size else strided_bytes(lookup(storage.key), ITEM[storage.dtype],
-                                                       storage.first + offset, size, stride, name)
+def take(kind: str, state: object, lookup: Lookup, key: typing.Optional[str]) -> Source:
+    choices = find_choices(state, lookup, key)
+    source = Source(kind, {}, {}, [], tuple(choices))
+    return source.choose(choices[0]) if len(choices) == 1 else source

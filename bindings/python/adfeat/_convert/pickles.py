@@ -2,7 +2,8 @@
 
 A pickle is a program, and Python's own reader gives it whatever it asks for. This one knows the few
 instructions that containers, numbers and text are made of, hands every name to the caller's table and every
-call to what that table gave, and takes time and memory in proportion to the pickle's length.
+call to what that table gave, and takes time and memory in proportion to the pickle's length. What the table does
+not know stays an Opaque thing: it is never imported and never called, and only keeps what it was given.
 """
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from .tensors import Refused
 
 MAX_LENGTH = 64 << 20      # of one pickle; that of a checkpoint with its optimiser has less than 1 MB
 MAX_STEPS = 2_000_000
+MAX_NAME = 256             # of a module or what is in it
 MAX_INTEGER_BYTES = 16     # PyTorch's magic number has 10
 KEYS = (str, int, float, bool, type(None))
 
@@ -26,18 +28,28 @@ class Function:
         self.call = call
 
 
+class Opaque:
+    """An object, or a call's result, that the pickle names and that is not made. `parts` are what it would have been
+    made of, so that tensors among them are not overlooked. As a key it is only itself."""
+    __slots__ = ("name", "parts")
+
+    def __init__(self, name: str, *parts: object) -> None:
+        self.name, self.parts = name, list(parts)
+
+
 class Inert:
     """What a pickle may set a state on, which is then ignored. A dict is another such thing."""
     __slots__ = ()
 
 
 def store(target: object, key: object, value: object) -> None:
+    if isinstance(target, Opaque):
+        target.parts += (key, value)
+        return
     if not isinstance(target, dict):
         raise Refused("has a pickle that sets an item of what is no dict")
     # Only keys whose hash costs nothing: that of a tuple of tuples can take forever.
-    if not isinstance(key, KEYS):
-        raise Refused("holds a dict that no state dict is like")
-    target[key] = value
+    target[key if isinstance(key, KEYS) else Opaque("a key", key)] = value
 
 
 class Machine:
@@ -91,7 +103,7 @@ class Machine:
             raise Refused("has a pickle with text that is none") from None
 
     def line(self) -> str:
-        end = self.data.find(b"\n", self.place, min(self.end, self.place + 256))
+        end = self.data.find(b"\n", self.place, min(self.end, self.place + MAX_NAME))
         if end < 0:
             raise Refused("has a pickle with a name that does not end")
         line = self.text(end - self.place)
@@ -136,11 +148,16 @@ class Machine:
         if self.number("<B") > 5:
             raise Refused("has a pickle of an unknown protocol")
 
-    def long1(self) -> None:
-        n = self.number("<B")
-        if n > MAX_INTEGER_BYTES:
-            raise Refused("has a pickle with a number of %d bytes" % n)
-        self.push(int.from_bytes(self.take(n), "little", signed=True))
+    def long(self, n: int) -> None:
+        data = self.take(n)
+        self.push(int.from_bytes(data, "little", signed=True) if n <= MAX_INTEGER_BYTES else Opaque("int"))
+
+    def new(self, parts: int) -> None:
+        """An instance, of a class and `parts` things."""
+        *given, arguments = self.pop_many(parts + 1)
+        if not isinstance(given[0], Opaque) or not isinstance(arguments, dict if parts == 2 else tuple):
+            raise Refused("has a pickle that calls what is no function")
+        self.push(Opaque(given[0].name, *given[1:], arguments))
 
     def get(self, key: int) -> None:
         if key not in self.memo:
@@ -152,9 +169,12 @@ class Machine:
 
     def append(self, items: typing.Sequence) -> None:
         target = self.top()
-        if not isinstance(target, list):
+        if isinstance(target, Opaque):
+            target.parts += items
+        elif isinstance(target, list):
+            target.extend(items)
+        else:
             raise Refused("has a pickle that appends to what is no list")
-        target.extend(items)
 
     def set_items(self, items: typing.Sequence) -> None:
         if len(items) % 2:
@@ -167,10 +187,15 @@ class Machine:
         module, name = self.pop_many(2)
         if not isinstance(module, str) or not isinstance(name, str):
             raise Refused("has a pickle that asks for what has no name")
+        if len(module) > MAX_NAME or len(name) > MAX_NAME:  # it may be looked at again and again
+            raise Refused("has a pickle with a name of %d characters" % max(len(module), len(name)))
         self.push(self.find(module, name))
 
     def reduce(self) -> None:
         function, arguments = self.pop_many(2)
+        if isinstance(function, Opaque) and isinstance(arguments, tuple):
+            self.push(Opaque(function.name, arguments))
+            return
         if not isinstance(function, Function) or not isinstance(arguments, tuple):
             raise Refused("has a pickle that calls what is no function")
         if arguments and isinstance(arguments[0], list):
@@ -178,8 +203,11 @@ class Machine:
         self.push(function.call(*arguments))
 
     def build(self) -> None:
-        self.pop()
-        if not isinstance(self.top(), (dict, Inert)):
+        state = self.pop()
+        target = self.top()
+        if isinstance(target, Opaque):
+            target.parts.append(state)
+        elif not isinstance(target, (dict, Inert)):
             raise Refused("has a pickle that sets a state on what has none")
 
 
@@ -192,14 +220,21 @@ INSTRUCTIONS: dict[bytes, typing.Callable[[Machine], object]] = {
     b"J": lambda m: m.push(m.number("<i")),
     b"K": lambda m: m.push(m.number("<B")),
     b"M": lambda m: m.push(m.number("<H")),
-    b"\x8a": Machine.long1,
+    b"\x8a": lambda m: m.long(m.number("<B")),
+    b"\x8b": lambda m: m.long(m.number("<I")),
     b"G": lambda m: m.push(m.number(">d")),
     b"X": lambda m: m.push(m.text(m.number("<I"))),
     b"\x8c": lambda m: m.push(m.text(m.number("<B"))),
+    b"\x8d": lambda m: m.push(m.text(m.number("<Q"))),
+    b"C": lambda m: m.push(m.take(m.number("<B"))),
+    b"B": lambda m: m.push(m.take(m.number("<I"))),
+    b"\x8e": lambda m: m.push(m.take(m.number("<Q"))),
+    b"\x96": lambda m: m.push(m.take(m.number("<Q"))),             # BYTEARRAY8
     b"U": lambda m: m.push(m.text(m.number("<B"), "latin-1")),      # a str of Python 2
     b"T": lambda m: m.push(m.text(m.number("<I"), "latin-1")),
     b"(": Machine.mark,
     b"0": Machine.pop,
+    b"1": Machine.pop_to_mark,
     b")": lambda m: m.push(()),
     b"\x85": lambda m: m.push(m.pop_many(1)),
     b"\x86": lambda m: m.push(m.pop_many(2)),
@@ -208,6 +243,9 @@ INSTRUCTIONS: dict[bytes, typing.Callable[[Machine], object]] = {
     b"]": lambda m: m.push([]),
     b"a": lambda m: m.append(m.pop_many(1)),
     b"e": lambda m: m.append(m.pop_to_mark()),
+    b"\x8f": lambda m: m.push(Opaque("set")),
+    b"\x90": lambda m: m.append(m.pop_to_mark()),                  # ADDITEMS
+    b"\x91": lambda m: m.push(Opaque("frozenset", *m.pop_to_mark())),
     b"}": lambda m: m.push({}),
     b"s": lambda m: m.set_items(m.pop_many(2)),
     b"u": lambda m: m.set_items(m.pop_to_mark()),
@@ -220,5 +258,7 @@ INSTRUCTIONS: dict[bytes, typing.Callable[[Machine], object]] = {
     b"\x93": Machine.stack_global,
     b"Q": lambda m: m.push(m.persistent(m.pop())),
     b"R": Machine.reduce,
+    b"\x81": lambda m: m.new(1),
+    b"\x92": lambda m: m.new(2),
     b"b": Machine.build,
 }

@@ -10,7 +10,7 @@ import stat
 import sys
 import typing
 
-from . import archives, ast, checkpoint, container, provenance, rd4ad
+from . import archives, ast, checkpoint, choice, container, provenance, rd4ad
 from .networks import networks
 from .recognise import Fit, recognise
 from .tensors import FLOATS, MAX_BYTES, Refused, Rounding, Source, Tensor, check_total, is_finite
@@ -20,8 +20,9 @@ Converts network weights to a safetensors file for libadfeat: the tensors that t
 uses, under the names of its own graphs, and metadata that says what they are.
 
 IN is a PyTorch checkpoint (zip or legacy format), a safetensors file or a NumPy archive (.npz);
-its first bytes tell which. PyTorch is not needed, and no code in a file is run: one that asks for
-more than plain tensors is refused. The network is recognised from names and shapes; so are the
+its first bytes tell which. PyTorch is not needed, and no code in a file is run: what is no plain
+tensor is left out and named. Of several state dicts or networks in a file the one that is meant
+must be said (--key, --prefix) unless only one is whole. The network is recognised from names and shapes; so are the
 students that the authors of STFPM trained, which keep their names. AST's checkpoints are two, the
 flow and, with --ast-student, its student: they become one file. RD4AD's holds a bottleneck, "bn", and a
 "decoder"; what its code never calls is left out."""
@@ -166,7 +167,8 @@ def read_source(data: bytes, key: typing.Optional[str] = None) -> Source:
             raise Refused("is a single array; save the weights by name with numpy.savez()")
         else:
             raise Refused("is no PyTorch checkpoint, safetensors file or NumPy archive")
-        check_total(source.tensors.values(), len(data))
+        for tensors in [source.tensors] + [c.tensors for c in source.choices]:
+            check_total(tensors.values(), len(data))
         return guard(source)
     except Refused:
         raise
@@ -185,7 +187,12 @@ def guard(source: Source) -> Source:
             except Exception as e:
                 raise Refused("is damaged (%s)" % type(e).__name__) from None
         return call
-    return source._replace(tensors={n: t._replace(read=guarded(t.read)) for n, t in source.tensors.items()})
+
+    def all_guarded(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {n: t._replace(read=guarded(t.read)) for n, t in tensors.items()}
+
+    return source._replace(tensors=all_guarded(source.tensors), choices=tuple(
+        c._replace(tensors=all_guarded(c.tensors)) for c in source.choices))
 
 
 # ---- Converting --------------------------------------------------------------------------------------
@@ -293,9 +300,9 @@ def named_architecture(source: Source, wanted: Wanted) -> typing.Optional[str]:
 def join_ast(path: str, source: Source, metadata: dict[str, str], report: Report) -> dict[str, Tensor]:
     """The flow's tensors and those of the student in another file; metadata gets what they say of the networks."""
     data = read_bytes(path)
-    other = read_source(data)
     flow = ast.take(source, "flow", ast.FLOW, "teacher.")
-    student = ast.take(other, "student", ast.STUDENT, "student.")
+    student = ast.take(choice.settle(read_source(data), lambda s: ast.begin(s, "student", ast.STUDENT)),
+                       "student", ast.STUDENT, "student.")
     said = ast.widths(flow, student)
     report.add("kind", "student, flow and student as the authors of AST have them")
     report.add("tensors", "%d of the flow, %d of the student" % (len(flow), len(student)))
@@ -304,11 +311,28 @@ def join_ast(path: str, source: Source, metadata: dict[str, str], report: Report
     return {name: finite(name, t) if t.dtype in FLOATS else t for name, t in {**flow, **student}.items()}
 
 
+def examination(options: argparse.Namespace, wanted: Wanted) -> typing.Callable[[Source], str]:
+    """What a state dict must be to be the one that is meant: it is named, or Refused."""
+    def examine(source: Source) -> str:
+        if options.ast_student:
+            return ast.begin(source, "flow", ast.FLOW)
+        if options.raw:
+            return "%d tensors" % len(source.tensors)
+        if rd4ad.is_one(source):
+            return "RD4AD's bottleneck and decoder"
+        return recognise(shapes_of(source), named_architecture(source, wanted), options.prefix).network.name
+    return examine
+
+
+def shapes_of(source: Source) -> dict[str, tuple]:
+    return {name: tensor.shape for name, tensor in source.tensors.items()}
+
+
 def convert(options: argparse.Namespace, wanted: Wanted) -> Report:
     if os.path.exists(options.output) and os.path.samefile(options.input, options.output):
         raise Refused("is also the file to write: that would replace it")
     data = read_bytes(options.input)
-    source = read_source(data, options.key)
+    source = choice.settle(read_source(data, options.key), examination(options, wanted))
     report = Report()
     report.notes += source.notes
     report.add("input", "%s, %d bytes, %d tensors" % (source.kind, len(data), len(source.tensors)))
@@ -325,8 +349,7 @@ def convert(options: argparse.Namespace, wanted: Wanted) -> Report:
         tensors = dict(source.tensors)
         report.add("tensors", "%d copied as they are, of a network that was not looked at" % len(tensors))
     else:
-        shapes = {name: tensor.shape for name, tensor in source.tensors.items()}
-        fit = recognise(shapes, named_architecture(source, wanted), options.prefix)
+        fit = recognise(shapes_of(source), named_architecture(source, wanted), options.prefix)
         describe_fit(report, source, fit)
         metadata.update(metadata_of(fit, source, wanted, options.input, report))
         tensors = {name: finite(name, t) if t.dtype in FLOATS else t

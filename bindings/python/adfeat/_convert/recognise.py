@@ -1,15 +1,15 @@
 """Which network a file's tensors are, under whose names and behind which prefix. One answer or none."""
 from __future__ import annotations
 
-import re
+import functools
+import shlex
 import typing
 
 from .networks import (EFFICIENTNET_PYTORCH, NORM_PARTS, SEQUENCE, STEM, STFPM, TIMM, TORCHVISION, Layer, Network,
                        networks)
 from .tensors import Refused
 
-# Put before all names by whatever held the network when it was saved
-USUAL_PREFIXES = re.compile(r"((module|model|backbone|encoder|feature_extractor)\.)*")
+MAX_STARTS = 16  # networks in one file: teachers, students, copies with averaged weights
 
 # The tensor that a state dict begins with, and so whose names these are; ResNets are torchvision's in both
 FIRST = {"conv1.weight": (TORCHVISION, False), SEQUENCE["conv1"] + ".weight": (STFPM, False),
@@ -89,7 +89,7 @@ def examine(network: Network, dialect: str, prefix: str, shapes: Shapes) -> Fit:
         elif gap:
             object_to("it holds %s but no '%s%s' before it" % (stage_name, prefix, gap))
     # A deeper network of the same family has all our names and more.
-    for name in shapes:
+    for name in sorted(shapes):
         if (name.split(".")[0] in network.roots[dialect] and prefix + name not in names
                 and not name.endswith(".num_batches_tracked")):
             object_to("it holds '%s%s', which %s does not have" % (prefix, name, network.name))
@@ -97,16 +97,35 @@ def examine(network: Network, dialect: str, prefix: str, shapes: Shapes) -> Fit:
     return Fit(network, dialect, prefix, names, absent, folded, problem)
 
 
+@functools.lru_cache(maxsize=None)
+def first_shapes() -> dict[str, set[tuple]]:
+    """By a tensor that a state dict begins with: the shapes that networks have it in."""
+    shapes: dict[str, set[tuple]] = {}
+    for first, (dialect, efficientnet) in FIRST.items():
+        shapes[first] = {n.layers[dialect][0].shape for n in networks().values()
+                         if n.is_efficientnet == efficientnet and dialect in n.layers}
+    return shapes
+
+
 def find_starts(shapes: Shapes, asked: typing.Optional[str]) -> list[tuple[str, str, bool]]:
-    """(prefix, dialect, is an EfficientNet) of everything in the file that may be a network's beginning."""
-    starts = []
-    for name in shapes:
+    """(prefix, dialect, is an EfficientNet) of everything in the file that may be a network's beginning, whatever put
+    something before its names. Of those with a shape that no network has, one is left where there is no other, so
+    that a sentence can name it; not one within a network, whose names have numbers."""
+    starts, odd = [], []
+    for name, shape in shapes.items():
         for first, (dialect, efficientnet) in FIRST.items():
             prefix = name[:-len(first)]
-            if name.endswith(first) and (prefix == asked if asked is not None
-                                         else USUAL_PREFIXES.fullmatch(prefix)):
+            if not name.endswith(first) or (prefix != asked if asked is not None
+                                            else prefix and not prefix.endswith(".")):
+                continue
+            if shape in first_shapes()[first]:
                 starts.append((prefix, dialect, efficientnet))
-    return starts
+            elif asked is not None or not any(c.isdigit() for c in prefix):
+                odd.append((prefix, dialect, efficientnet))
+    if len(starts) > MAX_STARTS:
+        raise Refused("holds more than %d networks; --prefix chooses, for example --prefix %s"
+                      % (MAX_STARTS, shlex.quote(starts[0][0])))
+    return starts or sorted(odd, key=lambda start: len(start[0]))[:1]
 
 
 def recognise(shapes: Shapes, architecture: typing.Optional[str], prefix: typing.Optional[str]) -> Fit:
@@ -123,8 +142,9 @@ def recognise(shapes: Shapes, architecture: typing.Optional[str], prefix: typing
     good = [fit for fit in fits if fit.problem is None]
     if len(good) > 1:
         if len({fit.prefix for fit in good}) > 1:
-            raise Refused("holds more than one network: %s; --prefix chooses" % ", ".join(
-                "%s behind '%s'" % (fit.network.name, fit.prefix) for fit in good))
+            raise Refused("holds more than one network: %s; one must be chosen: %s" % (
+                ", ".join("%s behind '%s'" % (fit.network.name, fit.prefix) for fit in good),
+                " or ".join("--prefix %s" % shlex.quote(fit.prefix) for fit in good)))
         raise Refused("ends too early to tell its network: it may be %s; --architecture decides"
                       % " or ".join(fit.network.name for fit in good))
     if good:
@@ -144,5 +164,5 @@ def refuse_without_start(shapes: Shapes, starts: list, architecture: typing.Opti
                          architecture or "any known network"))
     raise Refused("holds no known network: no %s%s; its tensors are %s, ... (%d)"
                   % (" or ".join("'%s'" % first for first in FIRST),
-                     ", with or without a usual prefix" if prefix is None else " behind '%s'" % prefix,
+                     ", behind any prefix" if prefix is None else " behind '%s'" % prefix,
                      sample, len(shapes)))

@@ -41,12 +41,23 @@ class Tensor(typing.NamedTuple):
         return self.count * ITEM[self.dtype]
 
 
+class Choice(typing.NamedTuple):
+    """One of the state dicts in a checkpoint."""
+    key: str                      # "model.state_dict": where it is; "": it is the file's own dict
+    tensors: dict[str, Tensor]
+    notes: list[str]
+
+
 class Source(typing.NamedTuple):
-    """A file that was read."""
+    """A file that was read. Where it holds several state dicts, `tensors` waits for one to be chosen."""
     kind: str                     # "PyTorch, zip format"
     tensors: dict[str, Tensor]
     metadata: dict[str, str]      # of a safetensors file
     notes: list[str]              # what should be told
+    choices: tuple[Choice, ...] = ()
+
+    def choose(self, choice: Choice, *notes: str) -> Source:
+        return self._replace(tensors=choice.tensors, notes=self.notes + list(notes) + choice.notes, choices=())
 
 
 def is_size(value: object) -> bool:
