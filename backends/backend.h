@@ -12,6 +12,8 @@
 
 #include "adfeat.h"
 
+enum { ADI_MAX_THREADS = 256 };
+
 /* How a call runs: the context's thread count and scratch sized by the kernel's own *_scratch. */
 typedef struct adi_exec {
     int32_t num_threads;
@@ -412,6 +414,9 @@ typedef struct adi_backend {
     const char *name;
     const adi_kernels *kernels;
     int32_t (*max_threads)(void);     /* the backend's own choice of threads */
+    /* A context begins, which wants this many threads: returns how many there are, at least 1; and ends. */
+    int32_t (*threads_begin)(int32_t num_threads);
+    void (*threads_end)(void);
     const char *(*describe)(void);    /* one line for the log */
     const char *(*warning)(void);     /* a sentence the user should see once, or NULL */
 } adi_backend;

@@ -109,7 +109,13 @@ typedef void (*ad_free_callback)(void *user, void *pointer);
 /** Options of a context. Fill with ad_context_options_init(). Fields are only ever appended. */
 typedef struct ad_context_options {
     uint32_t          struct_size; /**< set by init: what the caller was compiled with */
-    int32_t           num_threads; /**< threads of one call; default 0: OpenMP's own choice; <= 256 */
+    int32_t           num_threads; /**< threads of one call; default 0: one to a core, or $OMP_NUM_THREADS; <= 256.
+                                        Results have the same bits for any number. With 1 no thread is made and scoring
+                                        enters no OpenMP. Others are made here, wait without spinning for longer than
+                                        0.1 ms, serve the calls of all contexts, and end with the last context. Where
+                                        they cannot be made (RLIMIT_NPROC, TasksMax) or are busy, calls run with fewer,
+                                        and the log is warned once. A child of fork() makes its own: what was made before may be
+                                        used in it, if no other thread was in a call meanwhile */
     const char       *device;      /**< "auto" (default), "cpu", or "ref": plain loops, the slow oracle */
     ad_alloc_callback alloc;       /**< default NULL: the C library's; set both or neither */
     ad_free_callback  free;

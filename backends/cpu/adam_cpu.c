@@ -20,11 +20,24 @@ static void step(float *restrict w, float *restrict m, float *restrict v, const 
     }
 }
 
+typedef struct adam_blocks_call {
+    float *w, *m, *v;
+    const float *g;
+    const adi_adam *o;
+    int64_t n;
+} adam_blocks_call;
+
+static void adam_blocks(void *call, adi_share s)
+{
+    const adam_blocks_call *k = call;
+    for (int64_t i = s.begin * BLOCK; i < s.end * BLOCK; i += BLOCK)
+        step(k->w + i, k->m + i, k->v + i, k->g + i, k->o, adi_min(BLOCK, k->n - i));
+}
+
 ad_status adi_adam_step_cpu(const adi_exec *ex, float *w, float *m, float *v, const float *g,
                             const adi_adam *o, int64_t n)
 {
-#pragma omp parallel for num_threads(ex->num_threads) schedule(static)
-    for (int64_t i = 0; i < n; i += BLOCK)
-        step(w + i, m + i, v + i, g + i, o, adi_min(BLOCK, n - i));
+    adi_parallel_cpu(ex->num_threads, adi_ceil_div(n, BLOCK), 0, adam_blocks,
+                     &(adam_blocks_call){w, m, v, g, o, n});
     return AD_OK;
 }

@@ -57,22 +57,38 @@ static inline void add_moments(double *restrict sum, double *restrict squares, c
     }
 }
 
-/* The sums are of x minus its value at the first position, so that a large mean does not cancel. */
-ad_status adi_batchnorm_stats_cpu(const adi_exec *ex, double *mean, double *var, const float *x, adi_pc d)
+typedef struct stats_chunks_call {
+    const float *x;
+    adi_pc d;
+    int64_t chunk, c;
+    double *sums;
+} stats_chunks_call;
+
+static void stats_chunks(void *call, adi_share s)
 {
-    const int64_t chunk = chunk_of(d.p), chunks = adi_ceil_div(d.p, chunk), c = d.c;
-    double *sums = ex->scratch;
-#pragma omp parallel for num_threads(ex->num_threads) schedule(static)
-    for (int64_t i = 0; i < chunks; i++) {
-        double *sum = sums + i * 2 * c, *squares = sum + c;
-        const int64_t end = adi_min((i + 1) * chunk, d.p);
+    const stats_chunks_call *k = call;
+    const float *x = k->x;
+    const int64_t c = k->c;
+    for (int64_t i = s.begin; i < s.end; i++) {
+        double *sum = k->sums + i * 2 * c, *squares = sum + c;
+        const int64_t end = adi_min((i + 1) * k->chunk, k->d.p);
         memset(sum, 0, (size_t)(2 * c) * sizeof *sum);
-        int64_t p = i * chunk;
+        int64_t p = i * k->chunk;
         for (; p + ROWS <= end; p += ROWS)
             add_moments(sum, squares, x + p * c, x, c, ROWS);
         for (; p < end; p++)
             add_moments(sum, squares, x + p * c, x, c, 1);
     }
+}
+
+/* The sums are of x minus its value at the first position, so that a large mean does not cancel. */
+ad_status adi_batchnorm_stats_cpu(const adi_exec *ex, double *mean, double *var, const float *x,
+                                  adi_pc d)
+{
+    const int64_t chunk = chunk_of(d.p), chunks = adi_ceil_div(d.p, chunk), c = d.c;
+    double *sums = ex->scratch;
+    adi_parallel_cpu(ex->num_threads, chunks, 0, stats_chunks,
+                     &(stats_chunks_call){x, d, chunk, c, sums});
     add_chunks(sums, chunks, c);
     for (int64_t i = 0; i < c; i++) {
         const double m = sums[i] / (double)d.p, v = sums[c + i] / (double)d.p - m * m;
@@ -138,6 +154,49 @@ static inline void gradient(float *dx, const float *dy, const float *x, const fa
     }
 }
 
+typedef struct sum_chunks_call {
+    const float *dy, *x;
+    adi_act act;
+    adi_pc d;
+    int64_t chunk, c;
+    double *sums;
+    factors f;
+} sum_chunks_call;
+
+static void sum_chunks(void *call, adi_share s)
+{
+    const sum_chunks_call *k = call;
+    const int64_t chunk = k->chunk, c = k->c;
+    for (int64_t i = s.begin; i < s.end; i++)
+        sum_chunk(k->sums + i * 2 * c, k->dy + i * chunk * c, k->x + i * chunk * c, &k->f,
+                  (adi_pc){adi_min(chunk, k->d.p - i * chunk), c}, k->act);
+}
+
+typedef struct gradient_chunks_call {
+    float *dx;
+    const float *dy, *x;
+    adi_act act;
+    adi_pc d;
+    int64_t chunk, chunks, c;
+    factors f;
+} gradient_chunks_call;
+
+static void gradient_chunks(void *call, adi_share s)
+{
+    const gradient_chunks_call *k = call;
+    const int64_t chunk = k->chunk, c = k->c;
+    for (int64_t j = s.begin; j < s.end; j++) {
+        const int64_t i = k->chunks - 1 - j; /* what was read last is still in cache */
+        const adi_pc part = {adi_min(chunk, k->d.p - i * chunk), c};
+        if (k->act == ADI_ACT_RELU)
+            gradient(k->dx + i * chunk * c, k->dy + i * chunk * c, k->x + i * chunk * c, &k->f,
+                     part, 1);
+        else
+            gradient(k->dx + i * chunk * c, k->dy + i * chunk * c, k->x + i * chunk * c, &k->f,
+                     part, 0);
+    }
+}
+
 ad_status adi_batchnorm_bwd_cpu(const adi_exec *ex, float *dx, float *dweight, float *dbias,
                                 const float *dy, const float *x, const adi_batchnorm_batch *b, adi_act act,
                                 adi_pc d)
@@ -153,10 +212,8 @@ ad_status adi_batchnorm_bwd_cpu(const adi_exec *ex, float *dx, float *dweight, f
         f.scale[i] = (float)scale;
         f.shift[i] = (float)(b->bias[i] + (f.mean[i] - b->mean[i]) * scale);
     }
-#pragma omp parallel for num_threads(ex->num_threads) schedule(static)
-    for (int64_t i = 0; i < chunks; i++)
-        sum_chunk(sums + i * 2 * c, dy + i * chunk * c, x + i * chunk * c, &f,
-                  (adi_pc){adi_min(chunk, d.p - i * chunk), c}, act);
+    adi_parallel_cpu(ex->num_threads, chunks, 0, sum_chunks,
+                     &(sum_chunks_call){dy, x, act, d, chunk, c, sums, f});
     add_chunks(sums, chunks, c);
     for (int64_t i = 0; i < c; i++) {
         const double r = 1.0 / sqrt(b->var[i] + b->eps);
@@ -169,14 +226,7 @@ ad_status adi_batchnorm_bwd_cpu(const adi_exec *ex, float *dx, float *dweight, f
     }
     if (!dx)
         return AD_OK;
-#pragma omp parallel for num_threads(ex->num_threads) schedule(static)
-    for (int64_t j = 0; j < chunks; j++) {
-        const int64_t i = chunks - 1 - j; /* what was read last is still in cache */
-        const adi_pc part = {adi_min(chunk, d.p - i * chunk), c};
-        if (act == ADI_ACT_RELU)
-            gradient(dx + i * chunk * c, dy + i * chunk * c, x + i * chunk * c, &f, part, 1);
-        else
-            gradient(dx + i * chunk * c, dy + i * chunk * c, x + i * chunk * c, &f, part, 0);
-    }
+    adi_parallel_cpu(ex->num_threads, chunks, 0, gradient_chunks,
+                     &(gradient_chunks_call){dx, dy, x, act, d, chunk, chunks, c, f});
     return AD_OK;
 }

@@ -37,20 +37,35 @@ static void blur_across(const adi_isa *isa, float *out, const float *in, float *
     isa->blur_row(out, rows, weights, d->radius, d->w);
 }
 
+typedef struct blur_call {
+    const adi_isa *isa;
+    float *map, *between;
+    char *lines;
+    const double *weights;
+    const adi_blur_dims *d;
+} blur_call;
+
+static void rows_down(void *call, adi_share s)
+{
+    const blur_call *k = call;
+    for (int64_t y = s.begin; y < s.end; y++)
+        blur_down(k->isa, k->between, k->map, k->weights, k->d, y);
+}
+
+static void rows_across(void *call, adi_share s)
+{
+    const blur_call *k = call;
+    const int64_t w = k->d->w;
+    float *line = (float *)(void *)(k->lines + line_bytes(w, k->d->radius) * (size_t)s.thread);
+    for (int64_t y = s.begin; y < s.end; y++)
+        blur_across(k->isa, k->map + y * w, k->between + y * w, line, k->weights, k->d);
+}
+
 ad_status adi_blur_cpu(const adi_exec *ex, float *map, const double *weights, const adi_blur_dims *d)
 {
-    const adi_isa *isa = adi_isa_cpu(0);
-    float *between = ex->scratch;
     char *lines = (char *)ex->scratch + adi_whole_lines((size_t)(d->h * d->w) * sizeof(float));
-#pragma omp parallel num_threads(ex->num_threads)
-    {
-        float *line = (float *)(void *)(lines + line_bytes(d->w, d->radius) * (size_t)adi_thread_index());
-#pragma omp for schedule(static)
-        for (int64_t y = 0; y < d->h; y++)
-            blur_down(isa, between, map, weights, d, y);
-#pragma omp for schedule(static)
-        for (int64_t y = 0; y < d->h; y++)
-            blur_across(isa, map + y * d->w, between + y * d->w, line, weights, d);
-    }
+    blur_call call = {adi_isa_cpu(0), map, ex->scratch, lines, weights, d};
+    adi_parallel_cpu(ex->num_threads, d->h, 0, rows_down, &call);
+    adi_parallel_cpu(ex->num_threads, d->h, 0, rows_across, &call);
     return AD_OK;
 }

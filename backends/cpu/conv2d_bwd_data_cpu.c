@@ -74,17 +74,34 @@ static void transpose(float *restrict to, const float *restrict from, int64_t c,
                 to[i * c + j] = from[j * k + i];
 }
 
+typedef struct pack_blocks_call {
+    float *packed;
+    const float *w;
+    const phase *p;
+    const adi_conv2d_dims *d;
+    int64_t taps, blocks;
+} pack_blocks_call;
+
+static void pack_blocks(void *call, adi_share s)
+{
+    const pack_blocks_call *k = call;
+    const phase *p = k->p;
+    const adi_conv2d_dims *d = k->d;
+    const int64_t blocks = k->blocks;
+    for (int64_t i = s.begin; i < s.end; i++) {
+        const int64_t tap = k->taps - 1 - i / blocks, k0 = i % blocks * BLOCK;
+        const int64_t ky = p->ky + tap / p->d.kw * d->stride, kx = p->kx + tap % p->d.kw * d->stride;
+        transpose(k->packed + i / blocks * d->c * d->k, k->w + (ky * d->kw + kx) * d->c * d->k,
+                  d->c, d->k, k0, adi_min(k0 + BLOCK, d->k));
+    }
+}
+
 static void pack(const adi_exec *ex, float *packed, const float *w, const phase *p,
                  const adi_conv2d_dims *d)
 {
     const int64_t taps = (int64_t)p->d.kh * p->d.kw, blocks = adi_ceil_div(d->k, BLOCK);
-#pragma omp parallel for num_threads(ex->num_threads) schedule(static)
-    for (int64_t i = 0; i < taps * blocks; i++) {
-        const int64_t tap = taps - 1 - i / blocks, k0 = i % blocks * BLOCK;
-        const int64_t ky = p->ky + tap / p->d.kw * d->stride, kx = p->kx + tap % p->d.kw * d->stride;
-        transpose(packed + i / blocks * d->c * d->k, w + (ky * d->kw + kx) * d->c * d->k, d->c, d->k, k0,
-                  adi_min(k0 + BLOCK, d->k));
-    }
+    adi_parallel_cpu(ex->num_threads, taps * blocks, 0, pack_blocks,
+                     &(pack_blocks_call){packed, w, p, d, taps, blocks});
 }
 
 ad_status adi_conv2d_bwd_data_cpu(const adi_exec *ex, float *dx, const float *dy, const float *w,

@@ -91,17 +91,51 @@ static void sum_task(float *to, float *unfolded, const float *x, const float *dy
     }
 }
 
-static void add_copies(const adi_exec *ex, float *dw, const float *copies, int64_t count, int64_t stride,
-                       int64_t n)
+typedef struct add_blocks_call {
+    float *dw;
+    const float *copies;
+    int64_t count, stride, n;
+} add_blocks_call;
+
+static void add_blocks(void *call, adi_share share)
 {
-#pragma omp parallel for num_threads(ex->num_threads) schedule(static)
-    for (int64_t i0 = 0; i0 < n; i0 += SUM_BLOCK)
-        for (int64_t j = 0; j < count; j++) {
-            float *restrict to = dw + i0;
-            const float *restrict from = copies + j * stride + i0;
-            for (int64_t i = 0; i < adi_min(SUM_BLOCK, n - i0); i++)
+    const add_blocks_call *k = call;
+    for (int64_t i0 = share.begin * SUM_BLOCK; i0 < share.end * SUM_BLOCK; i0 += SUM_BLOCK)
+        for (int64_t j = 0; j < k->count; j++) {
+            float *restrict to = k->dw + i0;
+            const float *restrict from = k->copies + j * k->stride + i0;
+            for (int64_t i = 0; i < adi_min(SUM_BLOCK, k->n - i0); i++)
                 to[i] += from[i];
         }
+}
+
+static void add_copies(const adi_exec *ex, float *dw, const float *copies, int64_t count,
+                       int64_t stride, int64_t n)
+{
+    adi_parallel_cpu(ex->num_threads, adi_ceil_div(n, SUM_BLOCK), 0, add_blocks,
+                     &(add_blocks_call){dw, copies, count, stride, n});
+}
+
+typedef struct sum_tasks_call {
+    float *dw, *copies;
+    const float *x, *dy;
+    const adi_conv2d_dims *d;
+    split s;
+    int64_t copy_stride;
+    char *tiles;
+    size_t tile_stride;
+} sum_tasks_call;
+
+static void sum_tasks(void *call, adi_share share)
+{
+    const sum_tasks_call *k = call;
+    const split s = k->s;
+    for (int64_t i = share.begin; i < share.end; i++) {
+        const task t = task_at(&s, k->d, i);
+        float *to = t.p0 == 0 ? k->dw : k->copies + k->copy_stride * (t.p0 / s.chunk - 1);
+        sum_task(to, (float *)(void *)(k->tiles + k->tile_stride * (size_t)share.thread), k->x,
+                 k->dy, &s, k->d, &t);
+    }
 }
 
 ad_status adi_conv2d_bwd_weight_cpu(const adi_exec *ex, float *dw, const float *x, const float *dy,
@@ -114,12 +148,8 @@ ad_status adi_conv2d_bwd_weight_cpu(const adi_exec *ex, float *dw, const float *
     float *copies = ex->scratch;
     char *tiles = (char *)(copies + copy_stride * (s.chunks - 1));
     const size_t tile_stride = unfold_bytes(&s, d);
-#pragma omp parallel for num_threads(ex->num_threads) schedule(dynamic, 1)
-    for (int64_t i = 0; i < s.chunks * s.groups * s.blocks; i++) {
-        const task t = task_at(&s, d, i);
-        float *to = t.p0 == 0 ? dw : copies + copy_stride * (t.p0 / s.chunk - 1);
-        sum_task(to, (float *)(void *)(tiles + tile_stride * (size_t)adi_thread_index()), x, dy, &s, d, &t);
-    }
+    adi_parallel_cpu(ex->num_threads, s.chunks * s.groups * s.blocks, 1, sum_tasks,
+                     &(sum_tasks_call){dw, copies, x, dy, d, s, copy_stride, tiles, tile_stride});
     add_copies(ex, dw, copies, s.chunks - 1, copy_stride, s.depth * d->k);
     return AD_OK;
 }

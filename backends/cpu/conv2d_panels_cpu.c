@@ -177,30 +177,50 @@ static void run_task(const adi_isa *isa, float *y, const source *s, const float 
         }
 }
 
-ad_status adi_conv2d_panels_cpu(const adi_isa *isa, const adi_exec *ex, float *y, const float *x,
-                                const float *panels, const adi_epilogue *e, const adi_conv2d_dims *dims,
-                                const adi_conv2d_place *at)
+typedef struct run_tasks_call {
+    const adi_exec *ex;
+    const adi_isa *isa;
+    float *y;
+    const float *x, *panels;
+    const adi_epilogue *e;
+    banding b;
+    const adi_conv2d_dims *d;
+    size_t own_bytes;
+} run_tasks_call;
+
+static void run_tasks(void *call, adi_share share)
 {
-    const banding b = band(isa, dims, at);
-    const adi_conv2d_dims *d = &b.d;
-    const size_t own_bytes = copy_bytes(&b);
-#pragma omp parallel for num_threads(ex->num_threads) schedule(dynamic, 1)
-    for (int64_t i = 0; i < d->n * b.bands * b.column_groups; i++) {
+    const run_tasks_call *k = call;
+    const banding b = k->b;
+    const adi_conv2d_dims *d = k->d;
+    for (int64_t i = share.begin; i < share.end; i++) {
         const int64_t n = i / b.bands % d->n, k0 = i / b.bands / d->n * b.columns, r0 = i % b.bands * b.rows;
         const portion p = {.r0 = r0, .r1 = adi_min(r0 + b.rows, d->oh), .k0 = k0};
         const int64_t iy0 = clip(p.r0 * d->stride - d->pad_top, 0, d->h);
         const int64_t iy1 = clip((p.r1 - 1) * d->stride - d->pad_top + d->kh, iy0, d->h);
-        const float *image = x + n * d->h * d->w * d->c;
+        const float *image = k->x + n * d->h * d->w * d->c;
         source s = {image, iy0, d->w * d->c};
         if (b.copied) {
-            float *own = (float *)(void *)((char *)ex->scratch + own_bytes * (size_t)adi_thread_index());
+            float *own =
+                (float *)(void *)((char *)k->ex->scratch + k->own_bytes * (size_t)share.thread);
             copy_rows(own, image, d, b.width, iy0, iy1);
             s.a = own;
             s.row = b.width * d->c;
         } else {
             s.a += (iy0 * d->w - d->pad_left) * d->c;
         }
-        run_task(isa, y, &s, panels, e, &b, n, p, adi_min(k0 + b.columns, d->k));
+        run_task(k->isa, k->y, &s, k->panels, k->e, &b, n, p, adi_min(k0 + b.columns, d->k));
     }
+}
+
+ad_status adi_conv2d_panels_cpu(const adi_isa *isa, const adi_exec *ex, float *y, const float *x,
+                                const float *panels, const adi_epilogue *e,
+                                const adi_conv2d_dims *dims, const adi_conv2d_place *at)
+{
+    const banding b = band(isa, dims, at);
+    const adi_conv2d_dims *d = &b.d;
+    const size_t own_bytes = copy_bytes(&b);
+    adi_parallel_cpu(ex->num_threads, d->n * b.bands * b.column_groups, 1, run_tasks,
+                     &(run_tasks_call){ex, isa, y, x, panels, e, b, d, own_bytes});
     return AD_OK;
 }

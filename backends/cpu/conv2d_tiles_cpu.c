@@ -74,33 +74,55 @@ static void place(float *y, const float *rows, int64_t row_stride, const adi_epi
     }
 }
 
-ad_status adi_conv2d_tiles_cpu(const adi_exec *ex, float *y, const float *x, const float *w,
-                                const adi_epilogue *e, const adi_conv2d_dims *d,
-                                const adi_conv2d_place *at)
+typedef struct run_tiles_call {
+    const adi_exec *ex;
+    float *y;
+    const float *x, *w;
+    const adi_epilogue *e;
+    const adi_conv2d_dims *d;
+    const adi_conv2d_place *at;
+    tiling t;
+    size_t stride;
+    int placed;
+} run_tiles_call;
+
+static void run_tiles(void *call, adi_share s)
 {
-    const tiling t = tile(d);
-    const size_t stride = tile_bytes(&t, d, at);
-    const int placed = adi_conv2d_in_place_cpu(d, at);
-#pragma omp parallel for num_threads(ex->num_threads) schedule(dynamic, 1)
-    for (int64_t i = 0; i < t.m_tiles * t.n_tiles; i++) {
+    const run_tiles_call *k = call;
+    float *y = k->y;
+    const adi_conv2d_dims *d = k->d;
+    const tiling t = k->t;
+    const int placed = k->placed;
+    for (int64_t i = s.begin; i < s.end; i++) {
         const int64_t p0 = i / t.n_tiles * t.m, p1 = adi_min(p0 + t.m, t.positions);
         const int64_t k0 = i % t.n_tiles * t.n, k1 = adi_min(k0 + t.n, d->k);
-        char *own = (char *)ex->scratch + stride * (size_t)adi_thread_index();
-        const float *a = x + p0 * d->c;
+        char *own = (char *)k->ex->scratch + k->stride * (size_t)s.thread;
+        const float *a = k->x + p0 * d->c;
         if (!t.direct) {
-            adi_conv2d_unfold_cpu((float *)(void *)own, x, d, 0, d->kh, p0, p1);
+            adi_conv2d_unfold_cpu((float *)(void *)own, k->x, d, 0, d->kh, p0, p1);
             a = (const float *)(const void *)own;
         }
         float *out = placed ? y + p0 * d->k + k0 : (float *)(void *)(own + unfold_bytes(&t));
         const int64_t out_stride = placed ? d->k : t.n;
         if (t.depth > 0)
-            adi_sgemm_cpu(p1 - p0, k1 - k0, t.depth, a, t.depth, w + k0, d->k, out, out_stride);
-        else /* no taps: a stride, hence not in place */
+            adi_sgemm_cpu(p1 - p0, k1 - k0, t.depth, a, t.depth, k->w + k0, d->k, out, out_stride);
+        else /* no taps: a k->stride, hence not in place */
             memset(out, 0, (size_t)((p1 - p0) * t.n) * sizeof *out);
         if (placed)
-            adi_epilogue_cpu(y, e, d->k, p0, p1, k0, k1);
+            adi_epilogue_cpu(y, k->e, d->k, p0, p1, k0, k1);
         else
-            place(y, out, out_stride, e, d, at, p0, p1, k0, k1);
+            place(y, out, out_stride, k->e, d, k->at, p0, p1, k0, k1);
     }
+}
+
+ad_status adi_conv2d_tiles_cpu(const adi_exec *ex, float *y, const float *x, const float *w,
+                               const adi_epilogue *e, const adi_conv2d_dims *d,
+                               const adi_conv2d_place *at)
+{
+    const tiling t = tile(d);
+    const size_t stride = tile_bytes(&t, d, at);
+    const int placed = adi_conv2d_in_place_cpu(d, at);
+    adi_parallel_cpu(ex->num_threads, t.m_tiles * t.n_tiles, 1, run_tiles,
+                     &(run_tiles_call){ex, y, x, w, e, d, at, t, stride, placed});
     return AD_OK;
 }

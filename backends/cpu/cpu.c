@@ -3,16 +3,12 @@
 
 #include "ref/ref.h"
 
-/* Parallel regions inside of one have a team of one thread, unless the program asked OpenMP for more levels. */
-static void each(int32_t num_threads, int64_t count, void (*task)(void *user, int64_t i), void *user)
-{
-#pragma omp parallel for num_threads(num_threads) schedule(dynamic, 1)
-    for (int64_t i = 0; i < count; i++)
-        task(user, i);
-}
+#ifdef _OPENMP
+#include <omp.h>
+#endif
 
 static const adi_kernels kernels = {
-    .each = each,
+    .each = adi_each_cpu,
     .conv2d_scratch = adi_conv2d_scratch_cpu,
     .conv2d_fwd = adi_conv2d_fwd_cpu,
     .conv2d_choose = adi_conv2d_choose_cpu,
@@ -118,5 +114,10 @@ static int32_t max_threads(void)
 #endif
 }
 
-const adi_backend adi_backend_cpu = {"cpu", &kernels, max_threads, adi_blas_describe_cpu,
+const adi_backend adi_backend_cpu = {"cpu",
+                                     &kernels,
+                                     max_threads,
+                                     adi_threads_begin_cpu,
+                                     adi_threads_end_cpu,
+                                     adi_blas_describe_cpu,
                                      adi_blas_warning_cpu};

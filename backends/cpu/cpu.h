@@ -1,26 +1,13 @@
-/* The cpu backend: OpenMP over tiles whose size follows from the shape alone, so that the bits do not
- * depend on the number of threads. Kernels not listed here are those of ref. */
+/* The cpu backend: threads over tiles whose size follows from the shape alone, so that the bits do
+ * not depend on the number of threads. Kernels not listed here are those of ref. */
 #ifndef ADI_CPU_H
 #define ADI_CPU_H
 
 #include "backend.h"
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 typedef struct adi_isa adi_isa; /* isa_cpu.h: the kernels of an instruction set */
 
 enum { ADI_LANES = 16 }; /* channels that lie side by side where they are laid out for kernels: a panel */
-
-static inline int32_t adi_thread_index(void)
-{
-#ifdef _OPENMP
-    return omp_get_thread_num();
-#else
-    return 0;
-#endif
-}
 
 static inline int64_t adi_min(int64_t a, int64_t b)
 {
@@ -37,6 +24,23 @@ static inline size_t adi_whole_lines(size_t bytes)
 {
     return (bytes + 63) / 64 * 64;
 }
+
+/* parallel_cpu.c: a loop over 0 .. count, shared by up to num_threads threads, in ranges that are
+ * known beforehand (grain 0) or of `grain` turns each, taken as they come. With one thread, or
+ * inside of such a loop, it is a plain call. Returns when all is done. */
+typedef struct adi_share {
+    int64_t begin, end;
+    int32_t thread; /* 0 .. num_threads - 1, each one's alone: which part of the scratch to use */
+} adi_share;
+
+typedef void adi_shared_loop(void *call, adi_share s);
+void adi_parallel_cpu(int32_t num_threads, int64_t count, int64_t grain, adi_shared_loop *turns,
+                      void *call);
+void adi_each_cpu(int32_t num_threads, int64_t count, void (*task)(void *user, int64_t i),
+                  void *user);
+/* A context begins, which wants this many threads; returns how many there are. */
+int32_t adi_threads_begin_cpu(int32_t num_threads);
+void adi_threads_end_cpu(void);
 
 /* gemm_cpu.c: C[m,n] = A[m,k] B[k,n], row-major with leading dimensions, on the calling thread only. */
 void adi_sgemm_cpu(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,

@@ -106,18 +106,38 @@ static void run_strip(const adi_isa *isa, float *ring, float *y, const float *x,
     }
 }
 
+typedef struct run_strips_call {
+    const adi_exec *ex;
+    const adi_isa *isa;
+    float *y;
+    const float *x, *w;
+    const adi_expansion *first;
+    const adi_epilogue *e;
+    const adi_conv2d_dims *d;
+    strips s;
+} run_strips_call;
+
+static void run_strips(void *call, adi_share share)
+{
+    const run_strips_call *k = call;
+    const adi_conv2d_dims *d = k->d;
+    const strips s = k->s;
+    for (int64_t i = share.begin; i < share.end; i++) {
+        float *ring =
+            (float *)(void *)((char *)k->ex->scratch + ring_bytes(d) * (size_t)share.thread);
+        const int64_t strip = i / s.channel_groups % s.strips, n = i / s.channel_groups / s.strips;
+        run_strip(k->isa, ring, k->y, k->x, k->first, k->w, k->e, d, n, strip * s.rows,
+                  adi_min((strip + 1) * s.rows, d->oh), i % s.channel_groups * CHANNELS);
+    }
+}
+
 ad_status adi_expand_dw_with_cpu(const adi_isa *isa, const adi_exec *ex, float *y, const float *x,
                                  const adi_expansion *first, const float *w, const adi_epilogue *e,
                                  const adi_conv2d_dims *d)
 {
     const strips s = cut(d);
-#pragma omp parallel for num_threads(ex->num_threads) schedule(dynamic, 1)
-    for (int64_t i = 0; i < d->n * s.strips * s.channel_groups; i++) {
-        float *ring = (float *)(void *)((char *)ex->scratch + ring_bytes(d) * (size_t)adi_thread_index());
-        const int64_t strip = i / s.channel_groups % s.strips, n = i / s.channel_groups / s.strips;
-        run_strip(isa, ring, y, x, first, w, e, d, n, strip * s.rows, adi_min((strip + 1) * s.rows, d->oh),
-                  i % s.channel_groups * CHANNELS);
-    }
+    adi_parallel_cpu(ex->num_threads, d->n * s.strips * s.channel_groups, 1, run_strips,
+                     &(run_strips_call){ex, isa, y, x, w, first, e, d, s});
     return AD_OK;
 }
 

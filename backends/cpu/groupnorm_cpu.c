@@ -52,16 +52,35 @@ static void affine(float *restrict y, const float *restrict x, const float *rest
         y[i] = (float)((x[i] - m.mean) * m.r * weight[i] + bias[i]);
 }
 
-ad_status adi_groupnorm_fwd_cpu(const adi_exec *ex, float *y, const float *x, const adi_groupnorm *g, const adi_npc *d)
+typedef struct norm_groups_call {
+    float *y;
+    const float *x;
+    const adi_groupnorm *g;
+    const adi_npc *d;
+    int64_t width, image;
+} norm_groups_call;
+
+static void norm_groups(void *call, adi_share share)
+{
+    const norm_groups_call *k = call;
+    const adi_groupnorm *g = k->g;
+    const adi_npc *d = k->d;
+    const int64_t width = k->width;
+    for (int64_t i = share.begin; i < share.end; i++) {
+        const int64_t c = i % g->groups * width, at = i / g->groups * k->image + c;
+        const moments m = moments_of(k->x + at, width, d, g->eps);
+        for (int64_t p = 0; p < d->p; p++)
+            affine(k->y + at + p * d->c, k->x + at + p * d->c, g->weight + c, g->bias + c, m,
+                   width);
+    }
+}
+
+ad_status adi_groupnorm_fwd_cpu(const adi_exec *ex, float *y, const float *x,
+                                const adi_groupnorm *g, const adi_npc *d)
 {
     const int64_t width = d->c / g->groups, image = d->p * d->c;
-#pragma omp parallel for num_threads(ex->num_threads) schedule(static)
-    for (int64_t i = 0; i < d->n * g->groups; i++) {
-        const int64_t c = i % g->groups * width, at = i / g->groups * image + c;
-        const moments m = moments_of(x + at, width, d, g->eps);
-        for (int64_t p = 0; p < d->p; p++)
-            affine(y + at + p * d->c, x + at + p * d->c, g->weight + c, g->bias + c, m, width);
-    }
+    adi_parallel_cpu(ex->num_threads, d->n * g->groups, 0, norm_groups,
+                     &(norm_groups_call){y, x, g, d, width, image});
     return AD_OK;
 }
 
@@ -84,28 +103,49 @@ static void add_gradient(float *restrict dx, const float *restrict dy, const flo
     }
 }
 
-ad_status adi_groupnorm_bwd_cpu(const adi_exec *ex, float *dx, float *dweight, float *dbias, const float *dy,
-                                const float *x, const adi_groupnorm *g, const adi_npc *d)
+typedef struct norm_bwd_groups_call {
+    float *dx;
+    const float *dy, *x;
+    const adi_groupnorm *g;
+    const adi_npc *d;
+    int64_t width, image;
+    double *sums, *products;
+} norm_bwd_groups_call;
+
+static void norm_bwd_groups(void *call, adi_share share)
 {
-    const int64_t width = d->c / g->groups, image = d->p * d->c;
-    double *const sums = ex->scratch, *const products = sums + d->n * d->c;
-    memset(sums, 0, adi_groupnorm_scratch_cpu(d));
-#pragma omp parallel for num_threads(ex->num_threads) schedule(static)
-    for (int64_t i = 0; i < d->n * g->groups; i++) {
-        const int64_t n = i / g->groups, c = i % g->groups * width, at = n * image + c;
+    const norm_bwd_groups_call *k = call;
+    const float *x = k->x;
+    const adi_groupnorm *g = k->g;
+    const adi_npc *d = k->d;
+    const int64_t width = k->width;
+    for (int64_t i = share.begin; i < share.end; i++) {
+        const int64_t n = i / g->groups, c = i % g->groups * width, at = n * k->image + c;
         const moments m = moments_of(x + at, width, d, g->eps);
-        double *const s = sums + n * d->c + c, *const q = products + n * d->c + c, mean_g = 0.0, slope = 0.0;
+        double *const s = k->sums + n * d->c + c, *const q = k->products + n * d->c + c,
+                      mean_g = 0.0, slope = 0.0;
         for (int64_t p = 0; p < d->p; p++)
-            add_products(s, q, dy + at + p * d->c, x + at + p * d->c, m, width);
+            add_products(s, q, k->dy + at + p * d->c, x + at + p * d->c, m, width);
         for (int64_t j = 0; j < width; j++) {
             mean_g += (double)g->weight[c + j] * s[j];
             slope += (double)g->weight[c + j] * q[j];
         }
         const double count = (double)(d->p * width);
         for (int64_t p = 0; p < d->p; p++)
-            add_gradient(dx + at + p * d->c, dy + at + p * d->c, x + at + p * d->c, g->weight + c, m, mean_g / count,
-                         slope / count, width);
+            add_gradient(k->dx + at + p * d->c, k->dy + at + p * d->c, x + at + p * d->c,
+                         g->weight + c, m, mean_g / count, slope / count, width);
     }
+}
+
+ad_status adi_groupnorm_bwd_cpu(const adi_exec *ex, float *dx, float *dweight, float *dbias,
+                                const float *dy, const float *x, const adi_groupnorm *g,
+                                const adi_npc *d)
+{
+    const int64_t width = d->c / g->groups, image = d->p * d->c;
+    double *const sums = ex->scratch, *const products = sums + d->n * d->c;
+    memset(sums, 0, adi_groupnorm_scratch_cpu(d));
+    adi_parallel_cpu(ex->num_threads, d->n * g->groups, 0, norm_bwd_groups,
+                     &(norm_bwd_groups_call){dx, dy, x, g, d, width, image, sums, products});
     for (int64_t c = 0; c < d->c; c++) {
         for (int64_t n = 1; n < d->n; n++) {
             sums[c] += sums[n * d->c + c];

@@ -23,22 +23,48 @@ static void project(float *restrict dx, const float *restrict dy, const float *r
         dx[i] = (float)((dy[i] - x[i] * along) * by);
 }
 
+typedef struct norm_positions_call {
+    float *y;
+    const float *x;
+    adi_pc d;
+} norm_positions_call;
+
+static void norm_positions(void *call, adi_share s)
+{
+    const norm_positions_call *k = call;
+    const adi_pc d = k->d;
+    for (int64_t p = s.begin; p < s.end; p++)
+        scale(k->y + p * d.c, k->x + p * d.c, adi_inverse_length_cpu(k->x + p * d.c, d.c), d.c);
+}
+
 ad_status adi_l2norm_fwd_cpu(const adi_exec *ex, float *y, const float *x, adi_pc d)
 {
-#pragma omp parallel for num_threads(ex->num_threads) schedule(static, BLOCK)
-    for (int64_t p = 0; p < d.p; p++)
-        scale(y + p * d.c, x + p * d.c, adi_inverse_length_cpu(x + p * d.c, d.c), d.c);
+    adi_parallel_cpu(ex->num_threads, d.p, 0, norm_positions, &(norm_positions_call){y, x, d});
     return AD_OK;
 }
 
-ad_status adi_l2norm_bwd_cpu(const adi_exec *ex, float *dx, const float *dy, const float *x, adi_pc d)
+typedef struct norm_bwd_positions_call {
+    float *dx;
+    const float *dy, *x;
+    adi_pc d;
+} norm_bwd_positions_call;
+
+static void norm_bwd_positions(void *call, adi_share s)
 {
-#pragma omp parallel for num_threads(ex->num_threads) schedule(static, BLOCK)
-    for (int64_t p = 0; p < d.p; p++) {
-        const float *xp = x + p * d.c, *g = dy + p * d.c;
+    const norm_bwd_positions_call *k = call;
+    const adi_pc d = k->d;
+    for (int64_t p = s.begin; p < s.end; p++) {
+        const float *xp = k->x + p * d.c, *g = k->dy + p * d.c;
         const double r = adi_inverse_length_cpu(xp, d.c);
         const int clamped = r >= 1.0 / ADI_LEAST_LENGTH_CPU;
-        project(dx + p * d.c, g, xp, clamped ? 0.0 : adi_dot_cpu(g, xp, d.c) * r * r, r, d.c);
+        project(k->dx + p * d.c, g, xp, clamped ? 0.0 : adi_dot_cpu(g, xp, d.c) * r * r, r, d.c);
     }
+}
+
+ad_status adi_l2norm_bwd_cpu(const adi_exec *ex, float *dx, const float *dy, const float *x,
+                             adi_pc d)
+{
+    adi_parallel_cpu(ex->num_threads, d.p, 0, norm_bwd_positions,
+                     &(norm_bwd_positions_call){dx, dy, x, d});
     return AD_OK;
 }

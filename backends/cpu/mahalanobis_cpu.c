@@ -92,28 +92,46 @@ static void whiten(const adi_isa *isa, const tile *t, int64_t rows, const float 
     }
 }
 
-ad_status adi_mahalanobis_fwd_cpu(const adi_exec *ex, float *dist, const float *x, const float *mean,
-                                  const void *packed, adi_pc d, int64_t r)
+typedef struct distance_tiles_call {
+    const adi_exec *ex;
+    float *dist;
+    const float *x, *mean, *data;
+    adi_pc d;
+    int64_t r;
+    const adi_isa *isa;
+    const group *g;
+} distance_tiles_call;
+
+static void distance_tiles(void *call, adi_share s)
+{
+    const distance_tiles_call *k = call;
+    const adi_pc d = k->d;
+    for (int64_t p0 = s.begin * TILE; p0 < s.end * TILE; p0 += TILE) {
+        const int64_t rows = adi_min(TILE, d.p - p0);
+        const tile t = tile_at((char *)k->ex->scratch + tile_bytes(d.c) * (size_t)s.thread, d.c);
+        for (int64_t p = 0; p < rows; p++) {
+            for (int64_t c = 0; c < d.c; c++)
+                t.centred[p * d.c + c] = k->x[(p0 + p) * d.c + c] - k->mean[c];
+            t.sum[p] = 0.0;
+        }
+        for (int64_t j = 0; j < k->r; j += GROUP) {
+            const int64_t columns = adi_min(GROUP, k->r - j);
+            whiten(k->isa, &t, rows, k->data + k->g[j / GROUP].offset, &k->g[j / GROUP], d.c,
+                   columns);
+            k->isa->add_squares(t.sum, t.white, rows, columns, GROUP);
+        }
+        for (int64_t p = 0; p < rows; p++)
+            k->dist[p0 + p] = (float)t.sum[p];
+    }
+}
+
+ad_status adi_mahalanobis_fwd_cpu(const adi_exec *ex, float *dist, const float *x,
+                                  const float *mean, const void *packed, adi_pc d, int64_t r)
 {
     const adi_isa *isa = adi_isa_cpu(0);
     const group *g = packed;
     const float *data = (const float *)(const void *)((const char *)packed + head_bytes(r));
-#pragma omp parallel for num_threads(ex->num_threads) schedule(dynamic, 1)
-    for (int64_t p0 = 0; p0 < d.p; p0 += TILE) {
-        const int64_t rows = adi_min(TILE, d.p - p0);
-        const tile t = tile_at((char *)ex->scratch + tile_bytes(d.c) * (size_t)adi_thread_index(), d.c);
-        for (int64_t p = 0; p < rows; p++) {
-            for (int64_t c = 0; c < d.c; c++)
-                t.centred[p * d.c + c] = x[(p0 + p) * d.c + c] - mean[c];
-            t.sum[p] = 0.0;
-        }
-        for (int64_t j = 0; j < r; j += GROUP) {
-            const int64_t columns = adi_min(GROUP, r - j);
-            whiten(isa, &t, rows, data + g[j / GROUP].offset, &g[j / GROUP], d.c, columns);
-            isa->add_squares(t.sum, t.white, rows, columns, GROUP);
-        }
-        for (int64_t p = 0; p < rows; p++)
-            dist[p0 + p] = (float)t.sum[p];
-    }
+    adi_parallel_cpu(ex->num_threads, adi_ceil_div(d.p, TILE), 1, distance_tiles,
+                     &(distance_tiles_call){ex, dist, x, mean, data, d, r, isa, g});
     return AD_OK;
 }

@@ -19,17 +19,32 @@ static window window_at(const adi_pool2d_dims *d, int64_t oy, int64_t ox)
                     adi_min(left + d->k, d->w)};
 }
 
-ad_status adi_maxpool2d_fwd_cpu(const adi_exec *ex, float *y, const float *x, const adi_pool2d_dims *d)
+typedef struct maximum_rows_call {
+    float *y;
+    const float *x;
+    const adi_pool2d_dims *d;
+    const adi_isa *isa;
+} maximum_rows_call;
+
+static void maximum_rows(void *call, adi_share s)
 {
-    const adi_isa *isa = adi_isa_cpu(0);
-#pragma omp parallel for num_threads(ex->num_threads) schedule(static)
-    for (int64_t row = 0; row < d->n * d->oh; row++)
+    const maximum_rows_call *k = call;
+    const adi_pool2d_dims *d = k->d;
+    for (int64_t row = s.begin; row < s.end; row++)
         for (int64_t ox = 0; ox < d->ow; ox++) {
             const window w = window_at(d, row % d->oh, ox);
             const int64_t from = (row / d->oh * d->h + w.top) * d->w + w.left;
-            isa->window_maximum(y + (row * d->ow + ox) * d->c, x + from * d->c, d->c, w.bottom - w.top,
-                                w.right - w.left, d->w * d->c, d->c);
+            k->isa->window_maximum(k->y + (row * d->ow + ox) * d->c, k->x + from * d->c, d->c,
+                                   w.bottom - w.top, w.right - w.left, d->w * d->c, d->c);
         }
+}
+
+ad_status adi_maxpool2d_fwd_cpu(const adi_exec *ex, float *y, const float *x,
+                                const adi_pool2d_dims *d)
+{
+    const adi_isa *isa = adi_isa_cpu(0);
+    adi_parallel_cpu(ex->num_threads, d->n * d->oh, 0, maximum_rows,
+                     &(maximum_rows_call){y, x, d, isa});
     return AD_OK;
 }
 
@@ -86,14 +101,28 @@ static void image_bwd(float *dx, const float *dy, const float *x, const adi_pool
         memset(dx + cleared * d->c, 0, (size_t)c * sizeof *dx);
 }
 
+typedef struct maximum_bwd_blocks_call {
+    float *dx;
+    const float *dy, *x;
+    const adi_pool2d_dims *d;
+    int64_t blocks, in, out;
+} maximum_bwd_blocks_call;
+
+static void maximum_bwd_blocks(void *call, adi_share s)
+{
+    const maximum_bwd_blocks_call *k = call;
+    for (int64_t i = s.begin; i < s.end; i++) {
+        const int64_t n = i / k->blocks, c0 = i % k->blocks * BLOCK;
+        image_bwd(k->dx + n * k->in + c0, k->dy + n * k->out + c0, k->x + n * k->in + c0, k->d,
+                  adi_min(BLOCK, k->d->c - c0));
+    }
+}
+
 ad_status adi_maxpool2d_bwd_cpu(const adi_exec *ex, float *dx, const float *dy, const float *x,
                                 const adi_pool2d_dims *d)
 {
     const int64_t blocks = adi_ceil_div(d->c, BLOCK), in = d->h * d->w * d->c, out = d->oh * d->ow * d->c;
-#pragma omp parallel for num_threads(ex->num_threads) schedule(static)
-    for (int64_t i = 0; i < d->n * blocks; i++) {
-        const int64_t n = i / blocks, c0 = i % blocks * BLOCK;
-        image_bwd(dx + n * in + c0, dy + n * out + c0, x + n * in + c0, d, adi_min(BLOCK, d->c - c0));
-    }
+    adi_parallel_cpu(ex->num_threads, d->n * blocks, 0, maximum_bwd_blocks,
+                     &(maximum_bwd_blocks_call){dx, dy, x, d, blocks, in, out});
     return AD_OK;
 }

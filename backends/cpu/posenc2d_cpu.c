@@ -12,6 +12,30 @@ static void waves(float *y, double at, int64_t half)
     }
 }
 
+typedef struct encode_rows_call {
+    float *y;
+    const adi_pad2d_dims *d;
+    int64_t half;
+    size_t bytes;
+} encode_rows_call;
+
+static void encode_rows(void *call, adi_share s)
+{
+    const encode_rows_call *k = call;
+    const adi_pad2d_dims *d = k->d;
+    const int64_t half = k->half;
+    for (int64_t row = s.begin; row < s.end; row++) {
+        float *to = k->y + row * d->w * d->c;
+        waves(to + half, (double)(row % d->h), half);
+        for (int64_t j = 0; j < d->w; j++) {
+            if (row)
+                memcpy(to + j * d->c, k->y + j * d->c, k->bytes);
+            if (j)
+                memcpy(to + j * d->c + half, to + half, k->bytes);
+        }
+    }
+}
+
 ad_status adi_posenc2d_fwd_cpu(const adi_exec *ex, float *y, const adi_pad2d_dims *d)
 {
     const int64_t half = d->c / 2;
@@ -20,16 +44,7 @@ ad_status adi_posenc2d_fwd_cpu(const adi_exec *ex, float *y, const adi_pad2d_dim
         return AD_OK;
     for (int64_t j = 0; j < d->w; j++)
         waves(y + j * d->c, (double)j, half);
-#pragma omp parallel for num_threads(ex->num_threads) schedule(static)
-    for (int64_t row = 0; row < d->n * d->h; row++) {
-        float *to = y + row * d->w * d->c;
-        waves(to + half, (double)(row % d->h), half);
-        for (int64_t j = 0; j < d->w; j++) {
-            if (row)
-                memcpy(to + j * d->c, y + j * d->c, bytes);
-            if (j)
-                memcpy(to + j * d->c + half, to + half, bytes);
-        }
-    }
+    adi_parallel_cpu(ex->num_threads, d->n * d->h, 0, encode_rows,
+                     &(encode_rows_call){y, d, half, bytes});
     return AD_OK;
 }

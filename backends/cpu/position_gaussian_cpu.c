@@ -4,13 +4,15 @@
 #include "isa_cpu.h"
 
 #include <math.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <string.h>
 
 enum { TILE = 16, ADD_TILE = 4 }; /* positions of a task */
 
-static void *own_scratch(const adi_exec *ex, size_t bytes)
+static void *own_scratch(const adi_exec *ex, size_t bytes, int32_t thread)
 {
-    return (char *)ex->scratch + bytes * (size_t)adi_thread_index();
+    return (char *)ex->scratch + bytes * (size_t)thread;
 }
 
 /* ---- add ---- */
@@ -36,25 +38,45 @@ static void shifted(double *restrict z, const float *restrict x, const float *re
         z[i] = 0.0;
 }
 
+typedef struct add_tiles_call {
+    const adi_exec *ex;
+    double *sums;
+    const float *x, *shift;
+    int64_t images, stride, per_position;
+    const adi_position_dims *d;
+    size_t bytes;
+    const adi_isa *isa;
+} add_tiles_call;
+
+static void add_tiles(void *call, adi_share s)
+{
+    const add_tiles_call *k = call;
+    const int64_t images = k->images;
+    const adi_position_dims *d = k->d;
+    for (int64_t t = s.begin; t < s.end; t++) {
+        double *z = own_scratch(k->ex, k->bytes, s.thread);
+        const int64_t p0 = t * ADD_TILE, p1 = adi_min(p0 + ADD_TILE, d->p);
+        for (int64_t b = 0; b < images; b++)
+            for (int64_t p = p0; p < p1; p++)
+                shifted(z + ((p - p0) * images + b) * k->stride, k->x + (b * d->p + p) * d->d,
+                        k->shift + p * d->d, d->d);
+        for (int64_t p = p0; p < p1; p++, z += images * k->stride) {
+            double *triangle = k->sums + p * k->per_position, *sum = triangle + adi_triangle(d->d);
+            k->isa->add_outer_products(triangle, z, images, d->d);
+            k->isa->add_vector_sums(sum, d->fourth ? sum + d->d : NULL, z, images, d->d);
+        }
+    }
+}
+
 void adi_position_gaussian_add_cpu(const adi_exec *ex, double *sums, const float *x,
                                    const float *shift, int64_t images, const adi_position_dims *d)
 {
     const int64_t stride = ADI_OUTER_STRIDE(d->d), per_position = adi_position_sums(d);
     const size_t bytes = add_bytes(d, images);
     const adi_isa *isa = adi_isa_cpu(0);
-#pragma omp parallel for num_threads(ex->num_threads) schedule(dynamic, 4)
-    for (int64_t t = 0; t < adi_ceil_div(d->p, ADD_TILE); t++) {
-        double *z = own_scratch(ex, bytes);
-        const int64_t p0 = t * ADD_TILE, p1 = adi_min(p0 + ADD_TILE, d->p);
-        for (int64_t b = 0; b < images; b++)
-            for (int64_t p = p0; p < p1; p++)
-                shifted(z + ((p - p0) * images + b) * stride, x + (b * d->p + p) * d->d, shift + p * d->d, d->d);
-        for (int64_t p = p0; p < p1; p++, z += images * stride) {
-            double *triangle = sums + p * per_position, *sum = triangle + adi_triangle(d->d);
-            isa->add_outer_products(triangle, z, images, d->d);
-            isa->add_vector_sums(sum, d->fourth ? sum + d->d : NULL, z, images, d->d);
-        }
-    }
+    adi_parallel_cpu(
+        ex->num_threads, adi_ceil_div(d->p, ADD_TILE), 4, add_tiles,
+        &(add_tiles_call){ex, sums, x, shift, images, stride, per_position, d, bytes, isa});
 }
 
 /* ---- factor ---- */
@@ -106,23 +128,38 @@ static ad_status factorise(float *w, double *trace, double *a, double least, int
     return AD_OK;
 }
 
+typedef struct factor_call {
+    const adi_exec *ex;
+    float *factor;
+    double *trace;
+    const double *sums;
+    int64_t n;
+    const adi_position_scale *scale;
+    const adi_position_dims *d;
+    atomic_bool failed;
+} factor_call;
+
+static void factor_tiles(void *call, adi_share s)
+{
+    factor_call *k = call;
+    const adi_position_dims *d = k->d;
+    double *a = own_scratch(k->ex, factor_bytes(d), s.thread);
+    for (int64_t p = s.begin * TILE; p < adi_min(s.end * TILE, d->p); p++) {
+        covariance(a, k->sums + p * adi_position_sums(d), k->n, &k->scale[p], d->d);
+        if (factorise(k->factor + p * adi_triangle(d->d), &k->trace[p], a, k->scale[p].least,
+                      d->d) != AD_OK)
+            atomic_store(&k->failed, true);
+    }
+}
+
 ad_status adi_position_gaussian_factor_cpu(const adi_exec *ex, float *factor, double *trace,
                                            const double *sums, int64_t n,
                                            const adi_position_scale *scale,
                                            const adi_position_dims *d)
 {
-    const size_t stride = factor_bytes(d);
-    int failed = 0;
-#pragma omp parallel for num_threads(ex->num_threads) schedule(dynamic, 1) reduction(| : failed)
-    for (int64_t t = 0; t < adi_ceil_div(d->p, TILE); t++) {
-        double *a = own_scratch(ex, stride);
-        for (int64_t p = t * TILE; p < adi_min((t + 1) * TILE, d->p); p++) {
-            covariance(a, sums + p * adi_position_sums(d), n, &scale[p], d->d);
-            failed |= factorise(factor + p * adi_triangle(d->d), &trace[p], a, scale[p].least,
-                                d->d) != AD_OK;
-        }
-    }
-    return failed ? AD_ERR_NUMERIC : AD_OK;
+    factor_call call = {ex, factor, trace, sums, n, scale, d, false};
+    adi_parallel_cpu(ex->num_threads, adi_ceil_div(d->p, TILE), 1, factor_tiles, &call);
+    return atomic_load(&call.failed) ? AD_ERR_NUMERIC : AD_OK;
 }
 
 /* ---- fwd ---- */
@@ -138,6 +175,31 @@ size_t adi_position_gaussian_fwd_scratch_cpu(const adi_position_dims *d, int32_t
     return fwd_bytes(d) * (size_t)num_threads;
 }
 
+typedef struct distance_tiles_call {
+    const adi_exec *ex;
+    float *dist;
+    const float *x, *mean, *factor;
+    const adi_position_dims *d;
+    size_t stride;
+    int64_t triangle;
+    const adi_isa *isa;
+} distance_tiles_call;
+
+static void distance_tiles(void *call, adi_share s)
+{
+    const distance_tiles_call *k = call;
+    const adi_position_dims *d = k->d;
+    for (int64_t t = s.begin; t < s.end; t++) {
+        float *v = own_scratch(k->ex, k->stride, s.thread);
+        for (int64_t p = t * TILE; p < adi_min((t + 1) * TILE, d->p); p++) {
+            for (int64_t i = 0; i < d->d; i++)
+                v[i] = k->x[p * d->d + i] - k->mean[p * d->d + i];
+            k->dist[p] = k->isa->packed_distance(v + d->d, v, k->factor + p * k->triangle, d->d,
+                                                 k->factor + d->p * k->triangle);
+        }
+    }
+}
+
 /* The factor is read once, as it lies in memory, which is what the time goes into. */
 ad_status adi_position_gaussian_fwd_cpu(const adi_exec *ex, float *dist, const float *x,
                                         const float *mean, const float *factor,
@@ -146,14 +208,7 @@ ad_status adi_position_gaussian_fwd_cpu(const adi_exec *ex, float *dist, const f
     const size_t stride = fwd_bytes(d);
     const int64_t triangle = adi_triangle(d->d);
     const adi_isa *isa = adi_isa_cpu(0);
-#pragma omp parallel for num_threads(ex->num_threads) schedule(dynamic, 1)
-    for (int64_t t = 0; t < adi_ceil_div(d->p, TILE); t++) {
-        float *v = own_scratch(ex, stride);
-        for (int64_t p = t * TILE; p < adi_min((t + 1) * TILE, d->p); p++) {
-            for (int64_t i = 0; i < d->d; i++)
-                v[i] = x[p * d->d + i] - mean[p * d->d + i];
-            dist[p] = isa->packed_distance(v + d->d, v, factor + p * triangle, d->d, factor + d->p * triangle);
-        }
-    }
+    adi_parallel_cpu(ex->num_threads, adi_ceil_div(d->p, TILE), 1, distance_tiles,
+                     &(distance_tiles_call){ex, dist, x, mean, factor, d, stride, triangle, isa});
     return AD_OK;
 }

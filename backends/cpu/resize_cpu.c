@@ -104,14 +104,29 @@ static void resize_part(float *y, const float *x, const adi_resize_dims *d, int6
     }
 }
 
+typedef struct resize_tasks_call {
+    float *y;
+    const float *x;
+    const adi_resize_dims *d;
+    int64_t across;
+} resize_tasks_call;
+
+static void resize_tasks(void *call, adi_share s)
+{
+    const resize_tasks_call *k = call;
+    const adi_resize_dims *d = k->d;
+    for (int64_t i = s.begin; i < s.end; i++) {
+        const int64_t row = i / k->across * ROWS, from = i % k->across * COLUMNS;
+        resize_part(k->y, k->x, d, row, adi_min(row + ROWS, d->oh), from,
+                    adi_min(COLUMNS, d->ow - from));
+    }
+}
+
 ad_status adi_resize_fwd_cpu(const adi_exec *ex, float *y, const float *x, const adi_resize_dims *d)
 {
     const int64_t across = adi_ceil_div(d->ow, COLUMNS);
-#pragma omp parallel for num_threads(ex->num_threads) schedule(static)
-    for (int64_t i = 0; i < across * adi_ceil_div(d->oh, ROWS); i++) {
-        const int64_t row = i / across * ROWS, from = i % across * COLUMNS;
-        resize_part(y, x, d, row, adi_min(row + ROWS, d->oh), from, adi_min(COLUMNS, d->ow - from));
-    }
+    adi_parallel_cpu(ex->num_threads, across * adi_ceil_div(d->oh, ROWS), 0, resize_tasks,
+                     &(resize_tasks_call){y, x, d, across});
     return AD_OK;
 }
 
@@ -130,11 +145,18 @@ static void add_scaled(float *restrict dx, const float *restrict dy, float by, i
         dx[i] += by * dy[i];
 }
 
-ad_status adi_resize_bwd_cpu(const adi_exec *ex, float *dx, const float *dy, const adi_resize_dims *d)
+typedef struct resize_bwd_rows_call {
+    float *dx;
+    const float *dy;
+    const adi_resize_dims *d;
+} resize_bwd_rows_call;
+
+static void resize_bwd_rows(void *call, adi_share s)
 {
-#pragma omp parallel for num_threads(ex->num_threads) schedule(static)
-    for (int64_t row = 0; row < d->h; row++) {
-        float *to = dx + row * d->w * d->c;
+    const resize_bwd_rows_call *k = call;
+    const adi_resize_dims *d = k->d;
+    for (int64_t row = s.begin; row < s.end; row++) {
+        float *to = k->dx + row * d->w * d->c;
         int64_t first, last;
         readers(row, d->h, d->oh, &first, &last);
         memset(to, 0, (size_t)(d->w * d->c) * sizeof *to);
@@ -145,11 +167,17 @@ ad_status adi_resize_bwd_cpu(const adi_exec *ex, float *dx, const float *dy, con
             const float wy = (v.i0 == row ? 1.0f - v.f : 0.0f) + (v.i1 == row ? v.f : 0.0f);
             for (int64_t ox = 0; ox < d->ow; ox++) {
                 const tap u = source(ox, d->w, d->ow, 0, 0);
-                const float *from = dy + oy * d->y_stride + ox * d->c;
+                const float *from = k->dy + oy * d->y_stride + ox * d->c;
                 add_scaled(to + u.i0 * d->c, from, wy * (1.0f - u.f), d->c);
                 add_scaled(to + u.i1 * d->c, from, wy * u.f, d->c);
             }
         }
     }
+}
+
+ad_status adi_resize_bwd_cpu(const adi_exec *ex, float *dx, const float *dy,
+                             const adi_resize_dims *d)
+{
+    adi_parallel_cpu(ex->num_threads, d->h, 0, resize_bwd_rows, &(resize_bwd_rows_call){dx, dy, d});
     return AD_OK;
 }

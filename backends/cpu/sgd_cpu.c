@@ -32,19 +32,36 @@ static void momentum_step(float *restrict w, float *restrict velocity, const flo
     }
 }
 
-ad_status adi_sgd_step_cpu(const adi_exec *ex, float *w, float *velocity, const float *g, const adi_sgd *o,
-                           int64_t n)
+typedef struct sgd_blocks_call {
+    float *w, *velocity;
+    const float *g;
+    const adi_sgd *o;
+    int64_t n;
+    int moves;
+} sgd_blocks_call;
+
+static void sgd_blocks(void *call, adi_share s)
 {
-    const int moves = velocity && o->momentum != 0.0 && !o->first;
-#pragma omp parallel for num_threads(ex->num_threads) schedule(static)
-    for (int64_t i = 0; i < n; i += BLOCK) {
-        const int64_t count = adi_min(BLOCK, n - i);
-        if (moves)
+    const sgd_blocks_call *k = call;
+    float *w = k->w, *velocity = k->velocity;
+    const float *g = k->g;
+    const adi_sgd *o = k->o;
+    for (int64_t i = s.begin * BLOCK; i < s.end * BLOCK; i += BLOCK) {
+        const int64_t count = adi_min(BLOCK, k->n - i);
+        if (k->moves)
             momentum_step(w + i, velocity + i, g + i, o, count);
         else if (velocity)
             first_step(w + i, velocity + i, g + i, o, count);
         else
             step(w + i, g + i, o, count);
     }
+}
+
+ad_status adi_sgd_step_cpu(const adi_exec *ex, float *w, float *velocity, const float *g,
+                           const adi_sgd *o, int64_t n)
+{
+    const int moves = velocity && o->momentum != 0.0 && !o->first;
+    adi_parallel_cpu(ex->num_threads, adi_ceil_div(n, BLOCK), 0, sgd_blocks,
+                     &(sgd_blocks_call){w, velocity, g, o, n, moves});
     return AD_OK;
 }

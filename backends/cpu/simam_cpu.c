@@ -34,23 +34,40 @@ static void gates(float *restrict s, const float *restrict x, const energy *e, i
     adi_activate_cpu(s, width, ADI_ACT_SIGMOID);
 }
 
-ad_status adi_simam_fwd_cpu(const adi_exec *ex, float *y, const float *x, double lambda, const adi_npc *d)
+typedef struct simam_blocks_call {
+    float *y;
+    const float *x;
+    double lambda;
+    const adi_npc *d;
+    int64_t blocks;
+} simam_blocks_call;
+
+static void simam_blocks(void *call, adi_share share)
 {
-    const int64_t blocks = adi_ceil_div(d->c, BLOCK);
-#pragma omp parallel for num_threads(ex->num_threads) schedule(static)
-    for (int64_t i = 0; i < d->n * blocks; i++) {
-        const int64_t first = i % blocks * BLOCK, width = adi_min(BLOCK, d->c - first), at = i / blocks * d->p * d->c + first;
+    const simam_blocks_call *k = call;
+    const adi_npc *d = k->d;
+    for (int64_t i = share.begin; i < share.end; i++) {
+        const int64_t first = i % k->blocks * BLOCK, width = adi_min(BLOCK, d->c - first),
+                      at = i / k->blocks * d->p * d->c + first;
         energy e;
-        find_energy(&e, x + at, lambda, width, d);
+        find_energy(&e, k->x + at, k->lambda, width, d);
         for (int64_t p = 0; p < d->p; p++) {
             float s[BLOCK];
-            const float *in = x + at + p * d->c;
-            float *out = y + at + p * d->c;
+            const float *in = k->x + at + p * d->c;
+            float *out = k->y + at + p * d->c;
             gates(s, in, &e, width);
             for (int64_t c = 0; c < width; c++)
                 out[c] = in[c] * s[c];
         }
     }
+}
+
+ad_status adi_simam_fwd_cpu(const adi_exec *ex, float *y, const float *x, double lambda,
+                            const adi_npc *d)
+{
+    const int64_t blocks = adi_ceil_div(d->c, BLOCK);
+    adi_parallel_cpu(ex->num_threads, d->n * blocks, 0, simam_blocks,
+                     &(simam_blocks_call){y, x, lambda, d, blocks});
     return AD_OK;
 }
 
@@ -84,16 +101,32 @@ static void block_bwd(float *dx, const float *dy, const float *x, const energy *
     }
 }
 
+typedef struct simam_bwd_blocks_call {
+    float *dx;
+    const float *dy, *x;
+    double lambda;
+    const adi_npc *d;
+    int64_t blocks;
+} simam_bwd_blocks_call;
+
+static void simam_bwd_blocks(void *call, adi_share share)
+{
+    const simam_bwd_blocks_call *k = call;
+    const adi_npc *d = k->d;
+    for (int64_t i = share.begin; i < share.end; i++) {
+        const int64_t first = i % k->blocks * BLOCK, width = adi_min(BLOCK, d->c - first),
+                      at = i / k->blocks * d->p * d->c + first;
+        energy e;
+        find_energy(&e, k->x + at, k->lambda, width, d);
+        block_bwd(k->dx + at, k->dy + at, k->x + at, &e, width, d);
+    }
+}
+
 ad_status adi_simam_bwd_cpu(const adi_exec *ex, float *dx, const float *dy, const float *x, double lambda,
                             const adi_npc *d)
 {
     const int64_t blocks = adi_ceil_div(d->c, BLOCK);
-#pragma omp parallel for num_threads(ex->num_threads) schedule(static)
-    for (int64_t i = 0; i < d->n * blocks; i++) {
-        const int64_t first = i % blocks * BLOCK, width = adi_min(BLOCK, d->c - first), at = i / blocks * d->p * d->c + first;
-        energy e;
-        find_energy(&e, x + at, lambda, width, d);
-        block_bwd(dx + at, dy + at, x + at, &e, width, d);
-    }
+    adi_parallel_cpu(ex->num_threads, d->n * blocks, 0, simam_bwd_blocks,
+                     &(simam_bwd_blocks_call){dx, dy, x, lambda, d, blocks});
     return AD_OK;
 }

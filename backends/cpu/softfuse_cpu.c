@@ -23,22 +23,38 @@ static void add_products(double *restrict sum, const float *restrict x, const fl
         sum[i] += (double)x[i] * z[i];
 }
 
-/* out[n, 2c]: sums over an image's positions of a, then of b, each times dy if it is there. */
-static void find_sums(const adi_exec *ex, double *out, const float *dy, const float *a, const float *b, const adi_npc *d)
+typedef struct sum_tasks_call {
+    double *out;
+    const float *dy, *a, *b;
+    const adi_npc *d;
+    int64_t blocks;
+} sum_tasks_call;
+
+static void sum_tasks(void *call, adi_share s)
 {
-    const int64_t blocks = adi_ceil_div(d->c, BLOCK);
-#pragma omp parallel for num_threads(ex->num_threads) schedule(static)
-    for (int64_t i = 0; i < 2 * d->n * blocks; i++) {
+    const sum_tasks_call *k = call;
+    const adi_npc *d = k->d;
+    const int64_t blocks = k->blocks;
+    for (int64_t i = s.begin; i < s.end; i++) {
         const int64_t n = i / (2 * blocks), which = i / blocks % 2, c = i % blocks * BLOCK, width = adi_min(BLOCK, d->c - c);
-        const float *x = which ? b : a;
-        double *sum = out + (2 * n + which) * d->c + c;
+        const float *x = which ? k->b : k->a;
+        double *sum = k->out + (2 * n + which) * d->c + c;
         memset(sum, 0, (size_t)width * sizeof *sum);
         for (int64_t p = n * d->p; p < (n + 1) * d->p; p++)
-            if (dy)
-                add_products(sum, x + p * d->c + c, dy + p * d->c + c, width);
+            if (k->dy)
+                add_products(sum, x + p * d->c + c, k->dy + p * d->c + c, width);
             else
                 add(sum, x + p * d->c + c, width);
     }
+}
+
+/* out[n, 2c]: sums over an image's positions of a, then of b, each times dy if it is there. */
+static void find_sums(const adi_exec *ex, double *out, const float *dy, const float *a,
+                      const float *b, const adi_npc *d)
+{
+    const int64_t blocks = adi_ceil_div(d->c, BLOCK);
+    adi_parallel_cpu(ex->num_threads, 2 * d->n * blocks, 0, sum_tasks,
+                     &(sum_tasks_call){out, dy, a, b, d, blocks});
 }
 
 /* Means to weights, of one image. */
@@ -76,14 +92,29 @@ static void blend(float *restrict y, const float *restrict a, const float *restr
         y[i] = (float)(beta[i] * a[i] + beta[c + i] * b[i]);
 }
 
+typedef struct blend_positions_call {
+    float *y;
+    const float *a, *b;
+    const adi_npc *d;
+    double *beta;
+} blend_positions_call;
+
+static void blend_positions(void *call, adi_share s)
+{
+    const blend_positions_call *k = call;
+    const adi_npc *d = k->d;
+    for (int64_t p = s.begin; p < s.end; p++)
+        blend(k->y + p * d->c, k->a + p * d->c, k->b + p * d->c, k->beta + p / d->p * 2 * d->c,
+              d->c);
+}
+
 ad_status adi_softfuse_fwd_cpu(const adi_exec *ex, float *y, const float *a, const float *b, int32_t joint,
                                const adi_npc *d)
 {
     double *const beta = ex->scratch;
     weigh(ex, beta, a, b, joint, d);
-#pragma omp parallel for num_threads(ex->num_threads) schedule(static)
-    for (int64_t p = 0; p < d->n * d->p; p++)
-        blend(y + p * d->c, a + p * d->c, b + p * d->c, beta + p / d->p * 2 * d->c, d->c);
+    adi_parallel_cpu(ex->num_threads, d->n * d->p, 0, blend_positions,
+                     &(blend_positions_call){y, a, b, d, beta});
     return AD_OK;
 }
 
@@ -109,6 +140,26 @@ static void spread(float *restrict dx, const float *restrict dy, const double *r
         dx[i] = (float)(beta[i] * dy[i] + e[i]);
 }
 
+typedef struct spread_positions_call {
+    float *da, *db;
+    const float *dy;
+    const adi_npc *d;
+    double *beta, *e;
+} spread_positions_call;
+
+static void spread_positions(void *call, adi_share s)
+{
+    const spread_positions_call *k = call;
+    const adi_npc *d = k->d;
+    for (int64_t p = s.begin; p < s.end; p++) {
+        const int64_t at = p / d->p * 2 * d->c;
+        if (k->da)
+            spread(k->da + p * d->c, k->dy + p * d->c, k->beta + at, k->e + at, d->c);
+        if (k->db)
+            spread(k->db + p * d->c, k->dy + p * d->c, k->beta + at + d->c, k->e + at + d->c, d->c);
+    }
+}
+
 ad_status adi_softfuse_bwd_cpu(const adi_exec *ex, float *da, float *db, const float *dy, const float *a,
                                const float *b, int32_t joint, const adi_npc *d)
 {
@@ -117,13 +168,7 @@ ad_status adi_softfuse_bwd_cpu(const adi_exec *ex, float *da, float *db, const f
     find_sums(ex, e, dy, a, b, d);
     for (int64_t n = 0; n < d->n; n++)
         slopes(e + 2 * n * d->c, beta + 2 * n * d->c, joint, d);
-#pragma omp parallel for num_threads(ex->num_threads) schedule(static)
-    for (int64_t p = 0; p < d->n * d->p; p++) {
-        const int64_t at = p / d->p * 2 * d->c;
-        if (da)
-            spread(da + p * d->c, dy + p * d->c, beta + at, e + at, d->c);
-        if (db)
-            spread(db + p * d->c, dy + p * d->c, beta + at + d->c, e + at + d->c, d->c);
-    }
+    adi_parallel_cpu(ex->num_threads, d->n * d->p, 0, spread_positions,
+                     &(spread_positions_call){da, db, dy, d, beta, e});
     return AD_OK;
 }

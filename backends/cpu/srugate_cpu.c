@@ -50,18 +50,35 @@ static void soft_fwd(float *y, const float *x, const float *h, const float *w, i
     }
 }
 
+typedef struct gate_positions_call {
+    float *y;
+    const float *x, *h, *w;
+    int32_t soft;
+    adi_pc d;
+    int64_t half;
+} gate_positions_call;
+
+static void gate_positions(void *call, adi_share s)
+{
+    const gate_positions_call *k = call;
+    float *y = k->y;
+    const float *x = k->x;
+    const int64_t half = k->half;
+    for (int64_t p = s.begin; p < s.end; p++) {
+        const int64_t at = p * k->d.c;
+        if (k->soft)
+            soft_fwd(y + at, x + at, k->h + at, k->w, half);
+        else
+            hard(y + at, y + at + half, x + at, x + at + half, k->h + at, k->w, half);
+    }
+}
+
 ad_status adi_srugate_fwd_cpu(const adi_exec *ex, float *y, const float *x, const float *h, const float *w,
                               int32_t soft, adi_pc d)
 {
     const int64_t half = d.c / 2;
-#pragma omp parallel for num_threads(ex->num_threads) schedule(static)
-    for (int64_t p = 0; p < d.p; p++) {
-        const int64_t at = p * d.c;
-        if (soft)
-            soft_fwd(y + at, x + at, h + at, w, half);
-        else
-            hard(y + at, y + at + half, x + at, x + at + half, h + at, w, half);
-    }
+    adi_parallel_cpu(ex->num_threads, d.p, 0, gate_positions,
+                     &(gate_positions_call){y, x, h, w, soft, d, half});
     return AD_OK;
 }
 
@@ -84,17 +101,33 @@ static void bwd(float *dx, float *dt, const float *dy, const float *x, const flo
     }
 }
 
+typedef struct gate_bwd_positions_call {
+    float *dx, *dt;
+    const float *dy, *x, *h, *w;
+    int32_t soft;
+    adi_pc d;
+    int64_t half;
+} gate_bwd_positions_call;
+
+static void gate_bwd_positions(void *call, adi_share s)
+{
+    const gate_bwd_positions_call *k = call;
+    const int32_t soft = k->soft;
+    const int64_t half = k->half;
+    for (int64_t p = s.begin; p < s.end; p++)
+        for (int64_t c = 0; c < half; c += BLOCK) {
+            const int64_t n = adi_min(BLOCK, half - c), at = p * k->d.c;
+            float *const slope = soft ? k->dt + at : NULL;
+            bwd(k->dx + at, slope, k->dy + at, k->x + at, k->h + at, k->w, soft, c, half + c, n);
+            bwd(k->dx + at, slope, k->dy + at, k->x + at, k->h + at, k->w, soft, half + c, c, n);
+        }
+}
+
 ad_status adi_srugate_bwd_cpu(const adi_exec *ex, float *dx, float *dt, const float *dy, const float *x, const float *h,
                               const float *w, int32_t soft, adi_pc d)
 {
     const int64_t half = d.c / 2;
-#pragma omp parallel for num_threads(ex->num_threads) schedule(static)
-    for (int64_t p = 0; p < d.p; p++)
-        for (int64_t c = 0; c < half; c += BLOCK) {
-            const int64_t n = adi_min(BLOCK, half - c), at = p * d.c;
-            float *const slope = soft ? dt + at : NULL;
-            bwd(dx + at, slope, dy + at, x + at, h + at, w, soft, c, half + c, n);
-            bwd(dx + at, slope, dy + at, x + at, h + at, w, soft, half + c, c, n);
-        }
+    adi_parallel_cpu(ex->num_threads, d.p, 0, gate_bwd_positions,
+                     &(gate_bwd_positions_call){dx, dt, dy, x, h, w, soft, d, half});
     return AD_OK;
 }

@@ -56,14 +56,27 @@ size_t adi_sum_scratch_cpu(int64_t n, int32_t num_threads)
     return adi_whole_lines((size_t)adi_ceil_div(n, CHUNK) * sizeof(double));
 }
 
+typedef struct sum_blocks_call {
+    double (*part)(const float *, const float *, int64_t);
+    const float *a, *b;
+    int64_t n;
+    double *sums;
+} sum_blocks_call;
+
+static void sum_blocks(void *call, adi_share s)
+{
+    const sum_blocks_call *k = call;
+    for (int64_t i = s.begin; i < s.end; i++)
+        k->sums[i] = k->part(k->a + i * CHUNK, k->b + i * CHUNK, adi_min(CHUNK, k->n - i * CHUNK));
+}
+
 static double sum_chunks(const adi_exec *ex, double (*part)(const float *, const float *, int64_t),
                          const float *a, const float *b, int64_t n)
 {
     double *sums = ex->scratch, sum = 0.0;
     const int64_t chunks = adi_ceil_div(n, CHUNK);
-#pragma omp parallel for num_threads(ex->num_threads) schedule(static)
-    for (int64_t i = 0; i < chunks; i++)
-        sums[i] = part(a + i * CHUNK, b + i * CHUNK, adi_min(CHUNK, n - i * CHUNK));
+    adi_parallel_cpu(ex->num_threads, chunks, 0, sum_blocks,
+                     &(sum_blocks_call){part, a, b, n, sums});
     for (int64_t i = 0; i < chunks; i++)
         sum += sums[i];
     return sum;
@@ -100,11 +113,24 @@ static void difference(float *restrict y, const float *restrict a, const float *
             y[i] = alpha * (a[i] - b[i]);
 }
 
+typedef struct difference_blocks_call {
+    float *y, alpha;
+    const float *a, *b;
+    int32_t accumulate;
+    int64_t n;
+} difference_blocks_call;
+
+static void difference_blocks(void *call, adi_share s)
+{
+    const difference_blocks_call *k = call;
+    for (int64_t i = s.begin * CHUNK; i < s.end * CHUNK; i += CHUNK)
+        difference(k->y + i, k->a + i, k->b + i, k->alpha, k->accumulate, adi_min(CHUNK, k->n - i));
+}
+
 ad_status adi_scaled_difference_cpu(const adi_exec *ex, float *y, const float *a, const float *b,
                                     float alpha, int32_t accumulate, int64_t n)
 {
-#pragma omp parallel for num_threads(ex->num_threads) schedule(static)
-    for (int64_t i = 0; i < n; i += CHUNK)
-        difference(y + i, a + i, b + i, alpha, accumulate, adi_min(CHUNK, n - i));
+    adi_parallel_cpu(ex->num_threads, adi_ceil_div(n, CHUNK), 0, difference_blocks,
+                     &(difference_blocks_call){y, alpha, a, b, accumulate, n});
     return AD_OK;
 }

@@ -128,13 +128,21 @@ adi_winograd_form adi_winograd_form_cpu(const adi_conv2d_dims *d, adi_winograd_f
     return form == ADI_WINOGRAD_LARGE && small >= LEAST_SMALL && saves ? ADI_WINOGRAD_SMALL : ADI_WINOGRAD_NONE;
 }
 
-/* Filters w[taps, taps, c, k] turned into u, by the threads of a team together. */
-static void transform_filters(const adi_isa *isa, float *u, const float *w, int turned, int64_t c, int64_t k,
-                              const adi_winograd_layout *l)
+typedef struct filter_call {
+    const adi_isa *isa;
+    float *u;
+    const float *w;
+    int turned;
+    int64_t c, k;
+    const adi_winograd_layout *l;
+} filter_call;
+
+/* Filters w[taps, taps, c, k] turned into u, some channels of them. */
+static void transform_filters(void *call, adi_share s)
 {
-#pragma omp for schedule(dynamic, 1)
-    for (int64_t c0 = 0; c0 < c; c0 += ADI_LANES)
-        isa->winograd.filter(u, l, w, c, k, turned, c0);
+    const filter_call *k = call;
+    for (int64_t i = s.begin; i < s.end; i++)
+        k->isa->winograd.filter(k->u, k->l, k->w, k->c, k->k, k->turned, i * ADI_LANES);
 }
 
 /* At one point, panels p0 .. p1 of the results. */
@@ -147,47 +155,81 @@ static void multiply_point(const adi_isa *isa, float *m, const float *v, const f
                            u + z * b->u.point + p0 * b->u.rows * ADI_LANES, &b->u, tiles);
 }
 
-/* One block after the other, each by the threads of a team together. */
-static void run_shared(const adi_isa *isa, void *scratch, float *y, const float *x, const float *u,
-                       const adi_epilogue *e, const blocking *b)
+typedef struct tiles_call {
+    const adi_isa *isa;
+    float *y, *v, *m; /* v and m of the first thread */
+    const float *x, *u;
+    const adi_epilogue *e;
+    const blocking *b;
+    int64_t t0, t1; /* a block that all threads share */
+} tiles_call;
+
+static void input_panels(void *call, adi_share s)
 {
-    const int64_t parts = adi_ceil_div(b->m.panels, MULTIPLIED);
-    float *v = scratch, *m = (float *)(void *)((char *)scratch + adi_winograd_bytes_cpu(&b->v));
-    for (int64_t t0 = 0; t0 < b->tiles; t0 += b->block) {
-        const int64_t t1 = adi_min(t0 + b->block, b->tiles);
-#pragma omp for schedule(dynamic, 1)
-        for (int64_t p = 0; p < b->v.panels; p += SHARE)
-            isa->winograd.input(v, &b->v, x, &b->in, t0, t1, p, adi_min(p + SHARE, b->v.panels));
-#pragma omp for schedule(dynamic, 1)
-        for (int64_t i = 0; i < b->u.points * parts; i++) {
-            const int64_t p = i % parts * MULTIPLIED;
-            multiply_point(isa, m, v, u, b, i / parts, t1 - t0, p, adi_min(p + MULTIPLIED, b->m.panels));
-        }
-#pragma omp for schedule(dynamic, 1)
-        for (int64_t p = 0; p < b->m.panels; p += SHARE)
-            isa->winograd.output(y, e, &b->out, m, &b->m, t0, t1, p, adi_min(p + SHARE, b->m.panels));
+    const tiles_call *k = call;
+    const blocking *b = k->b;
+    k->isa->winograd.input(k->v, &b->v, k->x, &b->in, k->t0, k->t1, s.begin, s.end);
+}
+
+static void multiply_parts(void *call, adi_share s)
+{
+    const tiles_call *k = call;
+    const int64_t panels = k->b->m.panels, parts = adi_ceil_div(panels, MULTIPLIED);
+    for (int64_t i = s.begin; i < s.end; i++) {
+        const int64_t p = i % parts * MULTIPLIED;
+        multiply_point(k->isa, k->m, k->v, k->u, k->b, i / parts, k->t1 - k->t0, p,
+                       adi_min(p + MULTIPLIED, panels));
     }
 }
 
-/* All blocks, by the threads of a team together; `own` is what the threads' shares of the scratch begin at. */
-static void run_blocks(const adi_isa *isa, void *own, float *y, const float *x, const float *u,
-                       const adi_epilogue *e, const blocking *b)
+static void output_panels(void *call, adi_share s)
 {
-    if (b->shared) {
-        run_shared(isa, own, y, x, u, e, b);
-        return;
+    const tiles_call *k = call;
+    const blocking *b = k->b;
+    k->isa->winograd.output(k->y, k->e, &b->out, k->m, &b->m, k->t0, k->t1, s.begin, s.end);
+}
+
+/* One block after the other, each by all threads together. */
+static void run_shared(int32_t threads, tiles_call *call)
+{
+    const blocking *b = call->b;
+    const int64_t parts = adi_ceil_div(b->m.panels, MULTIPLIED);
+    for (int64_t t0 = 0; t0 < b->tiles; t0 += b->block) {
+        call->t0 = t0;
+        call->t1 = adi_min(t0 + b->block, b->tiles);
+        adi_parallel_cpu(threads, b->v.panels, SHARE, input_panels, call);
+        adi_parallel_cpu(threads, b->u.points * parts, 1, multiply_parts, call);
+        adi_parallel_cpu(threads, b->m.panels, SHARE, output_panels, call);
     }
-    const size_t v_bytes = adi_winograd_bytes_cpu(&b->v), m_bytes = adi_winograd_bytes_cpu(&b->m);
-    float *v = (float *)(void *)((char *)own + (v_bytes + m_bytes) * (size_t)adi_thread_index());
-    float *m = (float *)(void *)((char *)v + v_bytes);
-#pragma omp for schedule(dynamic, 1)
-    for (int64_t i = 0; i < b->blocks; i++) {
+}
+
+/* Blocks of one thread each, in its own share of the scratch. */
+static void run_own(void *call, adi_share s)
+{
+    const tiles_call *k = call;
+    const blocking *b = k->b;
+    const size_t bytes = adi_winograd_bytes_cpu(&b->v) + adi_winograd_bytes_cpu(&b->m);
+    float *v = (float *)(void *)((char *)k->v + bytes * (size_t)s.thread);
+    float *m = (float *)(void *)((char *)v + adi_winograd_bytes_cpu(&b->v));
+    for (int64_t i = s.begin; i < s.end; i++) {
         const int64_t t0 = i * b->block, t1 = adi_min(t0 + b->block, b->tiles);
-        isa->winograd.input(v, &b->v, x, &b->in, t0, t1, 0, b->v.panels);
+        k->isa->winograd.input(v, &b->v, k->x, &b->in, t0, t1, 0, b->v.panels);
         for (int64_t z = 0; z < b->u.points; z++)
-            multiply_point(isa, m, v, u, b, z, t1 - t0, 0, b->m.panels);
-        isa->winograd.output(y, e, &b->out, m, &b->m, t0, t1, 0, b->m.panels);
+            multiply_point(k->isa, m, v, k->u, b, z, t1 - t0, 0, b->m.panels);
+        k->isa->winograd.output(k->y, k->e, &b->out, m, &b->m, t0, t1, 0, b->m.panels);
     }
+}
+
+/* All blocks; `own` is what the threads' shares of the scratch begin at. */
+static void run_blocks(const adi_isa *isa, int32_t threads, void *own, float *y, const float *x,
+                       const float *u, const adi_epilogue *e, const blocking *b)
+{
+    float *m = (float *)(void *)((char *)own + adi_winograd_bytes_cpu(&b->v));
+    tiles_call call = {isa, y, own, m, x, u, e, b, 0, 0};
+    if (b->shared)
+        run_shared(threads, &call);
+    else
+        adi_parallel_cpu(threads, b->blocks, 1, run_own, &call);
 }
 
 static void convolve(const adi_isa *isa, const adi_exec *ex, float *y, const float *x, const float *w, int turned,
@@ -196,11 +238,10 @@ static void convolve(const adi_isa *isa, const adi_exec *ex, float *y, const flo
     const blocking b = block(d, large_of(d));
     float *u = ex->scratch;
     void *own = (char *)ex->scratch + adi_winograd_bytes_cpu(&b.u);
-#pragma omp parallel num_threads(ex->num_threads)
-    {
-        transform_filters(isa, u, w, turned, turned ? d->k : d->c, turned ? d->c : d->k, &b.u);
-        run_blocks(isa, own, y, x, u, e, &b);
-    }
+    const int64_t c = turned ? d->k : d->c, k = turned ? d->c : d->k;
+    adi_parallel_cpu(ex->num_threads, adi_ceil_div(c, ADI_LANES), 1, transform_filters,
+                     &(filter_call){isa, u, w, turned, c, k, &b.u});
+    run_blocks(isa, ex->num_threads, own, y, x, u, e, &b);
 }
 
 size_t adi_winograd_filter_bytes_cpu(const adi_conv2d_dims *d, adi_winograd_form form)
@@ -227,8 +268,7 @@ ad_status adi_winograd_packed_fwd_cpu(const adi_isa *isa, const adi_exec *ex, fl
                                       adi_winograd_form form)
 {
     const blocking b = block(d, form);
-#pragma omp parallel num_threads(ex->num_threads)
-    run_blocks(isa, ex->scratch, y, x, packed, e, &b);
+    run_blocks(isa, ex->num_threads, ex->scratch, y, x, packed, e, &b);
     return AD_OK;
 }
 

@@ -40,37 +40,71 @@ size_t adi_winograd_wgrad_scratch_cpu(const adi_conv2d_dims *d, int32_t num_thre
            adi_winograd_bytes_cpu(&k.g);
 }
 
+typedef struct wgrad_call {
+    const adi_isa *isa;
+    const chunking *k;
+    float *dw, *s, *v, *g;
+    const float *x, *dy;
+    const adi_conv2d_dims *d;
+    int64_t t0, t1; /* the chunk */
+} wgrad_call;
+
+static void clear_sums(void *call, adi_share part)
+{
+    const wgrad_call *w = call;
+    const int64_t point = w->k->s.point;
+    memset(w->s + part.begin * point, 0, (size_t)((part.end - part.begin) * point) * sizeof *w->s);
+}
+
+static void transform_tiles(void *call, adi_share part)
+{
+    const wgrad_call *w = call;
+    const chunking *k = w->k;
+    for (int64_t first = part.begin; first < part.end; first += SHARE) {
+        const int64_t t = w->t0 + first, end = adi_min(t + SHARE, w->t1);
+        w->isa->winograd.input(w->v + first * ADI_LANES, &k->v, w->x, &k->x, t, end, 0,
+                               k->v.panels);
+        w->isa->winograd.gradient(w->g + first * ADI_LANES, &k->g, w->dy, &k->dy, t, end);
+    }
+}
+
+static void accumulate(void *call, adi_share part)
+{
+    const wgrad_call *w = call;
+    const chunking *k = w->k;
+    const int64_t pairs = adi_ceil_div(k->s.panels, PAIR);
+    for (int64_t i = part.begin; i < part.end; i++) {
+        const int64_t z = i / pairs, p = i % pairs * PAIR;
+        w->isa->winograd.accumulate(w->s + z * k->s.point, &k->s, w->v + z * k->v.point, &k->v,
+                                    w->g + z * k->g.point, &k->g, w->t1 - w->t0, p,
+                                    adi_min(p + PAIR, k->s.panels));
+    }
+}
+
+static void transform_sums(void *call, adi_share part)
+{
+    const wgrad_call *w = call;
+    for (int64_t row = part.begin; row < part.end; row++)
+        w->isa->winograd.filter_bwd(w->dw, w->d->c, w->d->k, w->s, &w->k->s, row);
+}
+
 ad_status adi_winograd_bwd_weight_with_cpu(const adi_isa *isa, const adi_exec *ex,
                                            float *dw, const float *x, const float *dy,
                                            const adi_conv2d_dims *d)
 {
     const chunking k = chunk(d);
     float *s = ex->scratch, *v = s + k.s.points * k.s.point, *g = v + k.v.points * k.v.point;
-    const int64_t pairs = adi_ceil_div(k.s.panels, PAIR);
-#pragma omp parallel num_threads(ex->num_threads)
-    {
-#pragma omp for schedule(static)
-        for (int64_t z = 0; z < k.s.points; z++)
-            memset(s + z * k.s.point, 0, (size_t)k.s.point * sizeof *s);
-        for (int64_t t0 = 0; t0 < k.tiles; t0 += k.chunk) {
-            const int64_t t1 = adi_min(t0 + k.chunk, k.tiles);
-#pragma omp for schedule(dynamic, 1)
-            for (int64_t t = t0; t < t1; t += SHARE) {
-                const int64_t first = (t - t0) * ADI_LANES, end = adi_min(t + SHARE, t1);
-                isa->winograd.input(v + first, &k.v, x, &k.x, t, end, 0, k.v.panels);
-                isa->winograd.gradient(g + first, &k.g, dy, &k.dy, t, end);
-            }
-#pragma omp for schedule(dynamic, 1)
-            for (int64_t i = 0; i < k.s.points * pairs; i++) {
-                const int64_t z = i / pairs, p = i % pairs * PAIR;
-                isa->winograd.accumulate(s + z * k.s.point, &k.s, v + z * k.v.point, &k.v, g + z * k.g.point,
-                                &k.g, t1 - t0, p, adi_min(p + PAIR, k.s.panels));
-            }
-        }
-#pragma omp for schedule(dynamic, 4)
-        for (int64_t row = 0; row < d->c; row++)
-            isa->winograd.filter_bwd(dw, d->c, d->k, s, &k.s, row);
+    wgrad_call call = {isa, &k, dw, s, v, g, x, dy, d, 0, 0};
+    const int32_t threads = ex->num_threads;
+    adi_parallel_cpu(threads, k.s.points, 0, clear_sums, &call);
+    for (int64_t t0 = 0; t0 < k.tiles; t0 += k.chunk) {
+        call.t0 = t0;
+        call.t1 = adi_min(t0 + k.chunk, k.tiles);
+        adi_parallel_cpu(threads, call.t1 - t0, SHARE, transform_tiles, &call);
+        adi_parallel_cpu(threads, k.s.points * adi_ceil_div(k.s.panels, PAIR), 1, accumulate,
+                         &call);
     }
+    adi_parallel_cpu(threads, d->c, 4, transform_sums, &call);
     return AD_OK;
 }
 

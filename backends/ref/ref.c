@@ -104,6 +104,15 @@ static int32_t one_thread(void)
     return 1;
 }
 
+static int32_t no_threads_begin(int32_t num_threads)
+{
+    return num_threads; /* which has no meaning here */
+}
+
+static void no_threads_end(void)
+{
+}
+
 static const char *describe(void)
 {
     return "ref: plain loops";
@@ -114,4 +123,5 @@ static const char *no_warning(void)
     return NULL;
 }
 
-const adi_backend adi_backend_ref = {"ref", &kernels, one_thread, describe, no_warning};
+const adi_backend adi_backend_ref = {"ref", &kernels, one_thread, no_threads_begin, no_threads_end,
+                                     describe, no_warning};

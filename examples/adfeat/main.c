@@ -40,19 +40,8 @@ static const char help[] =
     "makes of .pth and .npz files. Exit codes: 0 done, 1 failed, 2 used wrongly; a failure is one\n"
     "sentence.\n";
 
-/* Threads that wait for each other spin. How long, GCC's OpenMP takes from the environment before main(), and its own
- * choice, some milliseconds, costs four times the work's time where another program wants one of the cores; a tenth of
- * a millisecond costs nothing on an idle machine. So the program begins once more, unless the user has chosen. */
-static void bound_spinning(char **argv)
-{
-    if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT") || setenv("GOMP_SPINCOUNT", "10000", 1))
-        return;
-    execv("/proc/self/exe", argv); /* where that is not possible, all goes on as before */
-}
-
 int main(int argc, char **argv)
 {
-    bound_spinning(argv);
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow then fails like a full disk */
     if (argc < 2)
         return cli_usage(

@@ -2,8 +2,6 @@
 #include "core/options.h"
 #include "device/device.h"
 
-enum { MAX_THREADS = 256 };
-
 void ad_context_options_init(ad_context_options *options, size_t struct_size)
 {
     const ad_context_options defaults = {.struct_size = sizeof defaults};
@@ -17,8 +15,8 @@ ad_status ad_context_create(const ad_context_options *options, ad_context **out_
     ad_context_options o;
     ad_context_options_init(&o, sizeof o);
     ADI_TRY(adi_options_take(&o, sizeof o, options, "ad_context_options"));
-    ADI_CHECK_ARG(o.num_threads >= 0 && o.num_threads <= MAX_THREADS,
-                  "num_threads is %d, 0 to %d is possible", o.num_threads, MAX_THREADS);
+    ADI_CHECK_ARG(o.num_threads >= 0 && o.num_threads <= ADI_MAX_THREADS,
+                  "num_threads is %d, 0 to %d is possible", o.num_threads, ADI_MAX_THREADS);
     ADI_CHECK_ARG(!o.alloc == !o.free, "alloc and free must both be set, or neither");
     const adi_backend *backend;
     ADI_TRY(adi_backend_find(o.device, &backend));
@@ -31,13 +29,18 @@ ad_status ad_context_create(const ad_context_options *options, ad_context **out_
     c->allocator = a;
     c->backend = backend;
     c->num_threads = o.num_threads ? o.num_threads : backend->max_threads();
-    if (c->num_threads > MAX_THREADS)
-        c->num_threads = MAX_THREADS;
+    if (c->num_threads > ADI_MAX_THREADS)
+        c->num_threads = ADI_MAX_THREADS;
     c->log = o.log;
     c->log_user = o.log_user;
     adi_log(c, AD_LOG_INFO, "device %s: %s, %d threads", backend->name, backend->describe(), c->num_threads);
     if (backend->warning())
         adi_log(c, AD_LOG_WARNING, "%s", backend->warning());
+    const int32_t threads = backend->threads_begin(c->num_threads);
+    if (threads < c->num_threads)
+        adi_log(c, AD_LOG_WARNING,
+                "only %d of %d threads could be made (a limit on threads or memory?): calls give the same and take longer",
+                threads, c->num_threads);
     *out_context = c;
     return AD_OK;
 }

@@ -27,6 +27,7 @@ void adi_context_release(ad_context *context)
     if (!context || atomic_fetch_sub_explicit(&context->refs, 1, memory_order_acq_rel) != 1)
         return;
     const adi_allocator a = context->allocator; /* the context is the last thing it holds */
+    context->backend->threads_end();
     adi_free(&a, context);
 }
 

@@ -142,16 +142,6 @@ works bench w.safetensors --layer layer1 --size 64 --plan --runs 2 --convolution
 says '^conv1 +conv2d +panels +relu +32x32x64 '
 says '^sum '
 
-# ---- Spinning is bounded, unless the user says otherwise (where OpenMP is GCC's, which tells) ----
-if OMP_DISPLAY_ENV=verbose "$adfeat" --version 2>&1 | grep -q GOMP_SPINCOUNT; then
-    spin() {
-        env -u OMP_WAIT_POLICY "$@" OMP_DISPLAY_ENV=verbose "$adfeat" --version 2>&1 | grep GOMP_SPINCOUNT | tail -1
-    }
-    [[ "$(spin A=1)" == *"'10000'"* ]] || wrong "spinning is not bounded: $(spin A=1)"
-    [[ "$(spin GOMP_SPINCOUNT=77)" == *"'77'"* ]] || wrong "the user's spinning is not: $(spin GOMP_SPINCOUNT=77)"
-    [[ "$(spin OMP_WAIT_POLICY=passive)" == *"'0'"* ]] || wrong "the user's policy is not: $(spin OMP_WAIT_POLICY=passive)"
-fi
-
 # ---- Failures: one sentence, and no file that was not there before ----
 rm -f first pretty
 left >before

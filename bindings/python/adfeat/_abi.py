@@ -361,20 +361,6 @@ def _declare(library: ctypes.CDLL, path: str) -> ctypes.CDLL:
     return library
 
 
-def _open(path: str) -> ctypes.CDLL:
-    """Load a library while GCC's OpenMP, if that comes with it, reads how long waiting threads shall spin: its own
-    choice costs several times the work's time where another program wants one of the cores. What the user has chosen
-    stays, and so does the environment."""
-    bounded = "OMP_WAIT_POLICY" not in os.environ and "GOMP_SPINCOUNT" not in os.environ
-    if bounded:
-        os.environ["GOMP_SPINCOUNT"] = "10000"
-    try:
-        return ctypes.CDLL(path)
-    finally:
-        if bounded:
-            del os.environ["GOMP_SPINCOUNT"]
-
-
 def load() -> Tuple[ctypes.CDLL, str]:
     """The first library found and its path; see _find.py for the order. One that is found and does not fit is an
     error: a library that was asked for is not passed over in silence."""
@@ -386,7 +372,7 @@ def load() -> Tuple[ctypes.CDLL, str]:
                 problem = None if by_name else damage(place.path)
                 if problem:
                     raise OSError(problem)
-                return _declare(_open(place.path), place.path), place.path
+                return _declare(ctypes.CDLL(place.path), place.path), place.path
             except OSError as error:
                 # The loader says "NAME: cannot open ...: No such file ..." both of what it was asked for and of
                 # what that needs; only the first means that the library is not there.

@@ -55,17 +55,6 @@ def text(value: Optional[bytes]) -> str:
     return os.fsdecode(value) if value else ""
 
 
-class _Thread(threading.local):
-    """A forked child has a copy of this thread, but not of the OpenMP threads that worked for it: its next parallel
-    call would wait for them for ever."""
-
-    computed = False
-    stuck = False
-
-
-_thread = _Thread()
-
-
 class Handle:
     """An object of the C library. Closed by close(), at the end of a `with` block, or when it is collected.
 
@@ -97,15 +86,7 @@ class Handle:
             self._users += 1
             return self._pointer
 
-    def _borrow_to_compute(self) -> Any:
-        """The same for calls that run the network or linear algebra: see _Thread."""
-        if self._parallel:
-            if _thread.stuck:
-                raise StateError("this process was forked after this thread had computed with several OpenMP threads, "
-                                 "which are not here: use multiprocessing's spawn or forkserver, Context(threads=1), "
-                                 "or a new thread")
-            _thread.computed = True
-        return self._borrow()
+    _borrow_to_compute = _borrow
 
     def _give_back(self) -> None:
         with self._guard:
@@ -158,7 +139,6 @@ def _after_fork_in_child() -> None:
     """A lock that another thread held while the process forked would stay locked in the child for ever."""
     for handle in list(_alive):
         handle._new_locks()
-    _thread.stuck = _thread.stuck or _thread.computed
 
 
 if hasattr(os, "register_at_fork"):

@@ -25,14 +25,13 @@ class Context(Handle):
     """Device and threads. Everything made without a context shares one with the defaults.
 
     Args:
-        threads: threads that one call may use, 1 to 256; 0: as many as OpenMP takes. Scores do not depend on it.
+        threads: threads that one call may use, 1 to 256; 0: one to a core, or $OMP_NUM_THREADS. Scores do not depend on it.
         device: "auto", "cpu", or "ref": plain loops, slow, the specification of the others.
 
     Threads: any number may use it at once. What the library has to say (files skipped in a folder, options that
     contradict a file) goes to the logger "adfeat".
-    Fork: a thread that has computed with threads other than 1 cannot compute in a forked child, where OpenMP's threads
-    are not; it gets StateError there. Use the start methods "spawn" or "forkserver" of multiprocessing, or threads=1,
-    or no processes: threads share scorers freely."""
+    Fork: a forked child may use what was made before, if no other thread of its parent was in a call meanwhile; it makes
+    threads of its own."""
 
     __slots__ = ("_what",)
     _destroy = lib.ad_context_destroy
