@@ -208,6 +208,16 @@ AD_NODISCARD AD_API ad_status ad_image_decode(ad_context *context, const void *b
  *          a library built without libtiff), AD_ERR_OUT_OF_MEMORY. On failure the image is as before. */
 AD_NODISCARD AD_API ad_status ad_image_read_depth(ad_context *context, const char *path, double scale,
                                                   ad_image *io_image);
+/** Read a mask: MONO8, 255 where it marks the pixel as anomalous, else 0.
+ *  A mask may be an image of any kind that ad_image_read() reads: grey of 1, 8 or 16 bits, colour (alpha is not looked at) or
+ *  palette, which is its colours. A pixel is good where all channels are mask_good, and marked where one is not: every
+ *  other value is a defect, whatever its number. A JPEG or lossy WebP changes values; there a pixel is marked from 128 on,
+ *  and one with no value above 127, but some above 16, is refused.
+ *  @param path      a file, or a folder of them, which mark together
+ *  @param mask_good value of good pixels, 0 to 255 (255 is 65535 of 16 bits); -1: 0. Of a lossy file 0 or 255
+ *  @return as ad_image_read(), AD_ERR_INVALID_ARGUMENT */
+AD_NODISCARD AD_API ad_status ad_image_read_mask(ad_context *context, const char *path, int32_t mask_good,
+                                                 ad_image *out_mask);
 /** Release what ad_image_read(), ad_image_decode(), ad_image_read_depth() or a dataset made; harmless on views. */
 AD_API void ad_image_release(ad_image *image);
 /** Write a view (any format, 8-bit result; MONO16 stays 16-bit) as a PNG file, atomically. */
@@ -239,10 +249,24 @@ typedef struct ad_dataset_options {
     int32_t  split;       /**< an ad_split; default AD_SPLIT_TRAIN: good images only */
     double   depth_scale; /**< of depth files, as in ad_image_read_depth(); default 0 */
     int32_t  depth;       /**< 1 (default): images come with their depth where the layout has it; 0: without */
-    int32_t  reserved;
+    int32_t  mask_good;   /**< value, 0 to 255, of good pixels in masks; default -1: 0, but where most masks mark more than
+                               half of their image ad_evaluate() gives no pixel figures until this is set: 0 says that they
+                               are right, 255 that their background is white */
     const char *one_class;/**< the folder is one of class folders, as of CIFAR-10, and this class is the good one: of the
                                train split only its images, of the test split all, others anomalous. Where there are
                                folders train and test, each split is in its own. Default NULL */
+    const char *good;     /**< what good images are called: the names of their folders, or labels in a table, with commas
+                               between; case does not matter. Default NULL: good, ok, okay, normal, defect_free,
+                               non_defective, nondefective, pass, passed ('-' and a space are as good as '_') */
+    const char *layout;   /**< a layout of ad_dataset_open_folder() by name; default NULL: the one that the folders show */
+    const char *normal_dir;      /**< folders of the pool layout "folder", relative to the path: good images to learn, */
+    const char *normal_test_dir; /**< good images to test on; NULL: every fifth of normal_dir, which is then not learned, */
+    const char *abnormal_dir;    /**< anomalous images to test on, or folders of them, one a type, */
+    const char *mask_dir;        /**< and their masks. Default NULL each: as they are called in that layout */
+    const char *csv;      /**< the path of a table (CSV, RFC 4180; first line: names of columns) whose rows are the
+                               images: image (a path in the folder), label (a name of good, or 0; all else is anomalous),
+                               split (train, test; validation is not used), mask, object. VisA's split_csv/1cls.csv is one */
+    const char *category; /**< only the rows of this object; needed where there are several. Default NULL */
 } ad_dataset_options;
 
 AD_API void ad_dataset_options_init(ad_dataset_options *options, size_t struct_size);
@@ -252,18 +276,36 @@ typedef struct ad_sample {
     uint32_t    struct_size;
     int32_t     label;    /**< 0 good, 1 anomalous, -1 unknown */
     const char *name;     /**< path as opened, for messages */
-    const char *group;    /**< MVTec folder name ("good", "scratch"), or "" */
+    const char *group;    /**< name of its folder ("good", "scratch"), or "" */
     int32_t     has_mask; /**< 1 when ad_dataset_read_mask() gives a ground-truth mask */
     int32_t     has_depth;/**< 1 when the image comes with a depth plane */
 } ad_sample;
 
-/** Open a category in MVTec AD layout (train/good, test/<type>,
- *  ground_truth/<type>/<stem>_mask.png), in MVTec 3D-AD layout (train/good/rgb, test/<type>/rgb, with depth of the same
- *  name in xyz/<stem>.tiff or depth/<stem>.png beside it and masks in gt/<stem>.png; validation is not used) or a flat
- *  folder of images (all taken as good, for either split). Sorted by name. Files that are not images are skipped and logged;
- *  images of a kind that is not read (gif, heic, ...) and a folder that is both layouts at once are
- *  refused, since they would be left out silently.
- *  @return AD_OK, AD_ERR_IO, AD_ERR_FORMAT (no image, mixed folder, mask missing, no folder of that class) */
+/** Open a folder of images, sorted by name. Its layout is found by the names of its folders:
+ *    mvtec_ad    train/GOOD, test/GOOD, test/TYPE, ground_truth/TYPE; also mvtec_loco, btad, visa (prepared)
+ *    mvtec_ad_2  the same with test_public, and ground_truth in it; test_private has no labels and is not used
+ *    mvtec_3d    the same with train/GOOD/rgb, test/TYPE/rgb, depth in xyz/N.tiff or depth/N.png, masks in gt
+ *    visa_raw    Data/Images/Normal, Data/Images/Anomaly, Data/Masks/Anomaly
+ *    real_iad    OK, NG/TYPE, masks beside the images
+ *    folder      one for good (normal, good, ok), one for bad (abnormal, anomaly, bad, defect, ng, ko, ...) and perhaps
+ *                one for masks (mask, masks, ground_truth, gt); or those that normal_dir and its neighbours name
+ *    pairs       images with their masks beside them, in the folder, in folders in it, or in train and test
+ *                (KolektorSDD's Part0.jpg and Part0_label.bmp, KolektorSDD2's 1.png and 1_GT.png); a mask that marks nothing
+ *                says that its image is good
+ *    flat        images, all taken as good, for either split
+ *  GOOD is any name of good (ad_dataset_options.good), several are joined; every other folder of test is a type of defect.
+ *  visa_raw, real_iad, folder and pairs have one pool of good images: every fifth is for the test split, the others are
+ *  learned. A test split without a good image is refused, since no figure would mean anything. Folders "validation" are
+ *  not used.
+ *  The mask of image N is N_mask, N_gt, N_label or N of any kind of image, or a folder N whose images together are it; in
+ *  ground_truth/TYPE, or beside the image. A type without a folder there has no masks; an image of a type that has one must
+ *  have one. Beside N.jpg the file N.png is its mask where it has two values at most, one of them 0. Masks are never
+ *  taken for images of parts.
+ *  What systems and tools leave behind (names with a dot in front, \@eaDir, __MACOSX, lost+found, Thumbs.db, ...) is passed
+ *  over; other files that are no images are skipped and logged; images of a kind that is not read are refused, since they
+ *  would be left out silently, and so is a folder of several data sets: the sentence names them.
+ *  @return AD_OK, AD_ERR_IO, AD_ERR_FORMAT (no image, no known layout, no good image, mask missing, no folder of that
+ *          class), AD_ERR_INVALID_ARGUMENT (options that exclude each other, no such layout), AD_ERR_OUT_OF_MEMORY */
 AD_NODISCARD AD_API ad_status ad_dataset_open_folder(ad_context *context, const char *path,
                                                      const ad_dataset_options *options,
                                                      ad_dataset **out_dataset);
@@ -292,8 +334,8 @@ AD_NODISCARD AD_API ad_status ad_dataset_select(const ad_dataset *dataset, const
 /** Read image `index`. Release with ad_image_release(). Errors as ad_image_read(). */
 AD_NODISCARD AD_API ad_status ad_dataset_read_image(const ad_dataset *dataset, int64_t index,
                                                     ad_image *out_image);
-/** Read the ground-truth mask of image `index`: MONO8, non-zero = anomalous.
- *  @return as ad_image_read(), and AD_ERR_UNSUPPORTED where has_mask is 0 */
+/** Read the ground-truth mask of image `index`, as ad_image_read_mask() does.
+ *  @return the same, and AD_ERR_UNSUPPORTED where has_mask is 0 */
 AD_NODISCARD AD_API ad_status ad_dataset_read_mask(const ad_dataset *dataset, int64_t index,
                                                    ad_image *out_mask);
 AD_API void ad_dataset_destroy(ad_dataset *dataset);
@@ -633,6 +675,11 @@ typedef struct ad_scorer_info {
                                     are over those that were learned. 0 for a method
                                     that cannot tell without seeing them again (padim) */
     double      normal_map;    /**< the same for one value of the map, mean over layers; 0 without maps */
+    double      score_limit;   /**< that the median score of good images of the product is not expected to pass: 5 (1 + 16/n)
+                                    times normal_score for a fit on n images, 8 or more; padim: 4 sqrt((n + 1)/(n - d - 2))
+                                    times normal_map for d dimensions, from 2 d images on; 0: not known. Where the median of
+                                    the first 8 images that a scorer scores is above, the log gets one warning. It is no
+                                    limit between good and bad parts */
 } ad_scorer_info;
 AD_NODISCARD AD_API ad_status ad_scorer_get_info(const ad_scorer *scorer, ad_scorer_info *out_info);
 /** Every option in force, as text; the strings live as long as the scorer. */
@@ -1155,7 +1202,7 @@ AD_NODISCARD AD_API ad_status ad_aupro(const ad_map *maps, const ad_image *masks
 AD_NODISCARD AD_API ad_status ad_pixel_auroc(const ad_map *maps, const ad_image *masks, size_t count,
                                              double *out_auroc);
 
-/** What ad_evaluate() measures; a figure that is undefined (one class only, no masks) is NaN. */
+/** What ad_evaluate() measures. A figure that is undefined (one class only, no masks) is NaN, and its note says why. */
 typedef struct ad_evaluation {
     uint32_t struct_size;
     int32_t  eval_size;     /**< side the pixel figures were computed at; 0: each image's original */
@@ -1168,6 +1215,15 @@ typedef struct ad_evaluation {
     double   pixel_auroc;
     double   au_pro;        /**< 8-connectivity, limit 0.3 */
     double   ms_per_image;  /**< median wall time of scoring, reading excluded */
+    int64_t  masked;        /**< anomalous images with a mask: pixel figures are of these and of the good images */
+    double   normal_ratio;  /**< median score of the good images over the highest that is expected of images of the product
+                                 that the scorer was fitted on; NaN where that is not known. Above 1 they are probably of
+                                 another product, or taken in another way: one warning in the log, and scorer_note */
+    char     image_note[256]; /**< why image_auroc, image_ap and the f1 are NaN, or what they leave out; "" where there
+                                   is nothing to say. Images of an unknown label are in no figure */
+    char     pixel_note[512]; /**< why pixel_auroc and au_pro are NaN, or what they leave out; "" where there is nothing
+                                   to say: types without masks, masks of another size, masks that mark nothing */
+    char     scorer_note[256];/**< that scorer and images do not seem to belong together, or ""; see ad_score_image() */
 } ad_evaluation;
 
 typedef struct ad_evaluate_options {
@@ -1179,6 +1235,8 @@ typedef struct ad_evaluate_options {
 AD_API void ad_evaluate_options_init(ad_evaluate_options *options, size_t struct_size);
 
 /** Score every image of a labelled dataset (AD_SPLIT_TEST) and measure detection and localisation.
+ *  Anomalous images without a mask count in image figures and not in pixel figures. A mask of another size than its image,
+ *  of the same shape, is scaled (nearest); of another shape it is refused.
  *  @param out_scores one per image in the dataset's order, or NULL
  *  @return AD_OK, AD_ERR_CANCELLED, or what scoring and reading give
  *  @note Holds about 8 bytes per pixel of the whole set for the pixel figures. */

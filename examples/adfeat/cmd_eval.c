@@ -7,26 +7,25 @@
 
 #include "args.h"
 #include "cli.h"
+#include "dataset_args.h"
 #include "progress.h"
 
 static const char help[] =
     "usage: adfeat eval FILE --data DIR [options]\n"
     "\n"
-    "Scores every test image of a category in MVTec AD layout (test/good, test/<defect type>,\n"
-    "masks in ground_truth) and prints, one 'name value' line each: image_auroc, pixel_auroc,\n"
-    "image_ap, f1_max, f1_threshold (the score at which f1_max is reached: it is chosen on these\n"
-    "images), au_pro, images, ms_per_image. A figure that the data does not define is\n"
-    "nan: pixel figures without masks, all but the last two for a flat folder, where every image\n"
-    "is good. The size that pixel figures are computed at is said on stderr.\n"
+    "Scores every test image of a data set and prints, one 'name value' line each: image_auroc,\n"
+    "pixel_auroc, image_ap, f1_max, f1_threshold (the score at which f1_max is reached: it is chosen\n"
+    "on these images), au_pro, images, ms_per_image. A figure that the data does not define is nan, and\n"
+    "a note on stderr says why (image_note and pixel_note of --json). So is said what pixel figures\n"
+    "leave out: anomalous images without masks. normal_ratio of --json is the median score of good\n"
+    "images over the highest that is expected where they are of the product that the scorer was fitted\n"
+    "on; above 1 a note says so. The size that pixel figures are computed at is said on\n"
+    "stderr.\n"
     "\n"
-    "  --data DIR      the labelled images\n"
-    "  --weights W     the network's weights that FILE was fitted with; not needed if FILE\n"
-    "                  embeds them\n"
-    "  --one-class C   DIR is a folder of class folders, as of CIFAR-10, or holds such folders train and\n"
-    "                  test, of which test is used: images of class C are good, all others anomalous.\n"
-    "                  'adfeat fit --one-class C' fits on class C of the same DIR\n"
-    "  --depth-scale S metres that a value of 1 in a depth file means; default: 1 in TIFF, 0.001\n"
-    "                  in PNG\n"
+    "  --data DIR          the labelled images\n"
+    DATASET_HELP
+    "  --weights W         the network's weights that FILE was fitted with; not needed if FILE\n"
+    "                      embeds them\n"
     "  --eval-size N   compute pixel figures at N x N; default 0: at each image's own size, which\n"
     "                  is slower and takes about 8 bytes of memory per pixel of all images\n"
     "  --json          one JSON object instead of lines; nan becomes null\n"
@@ -41,7 +40,8 @@ static const char help[] =
     "  adfeat eval cats.safetensors --weights resnet18.safetensors --data cifar10 --one-class cat\n";
 
 typedef struct eval_state {
-    const char *file, *weights, *data, *csv, *device, *depth_scale, *one_class;
+    const char *file, *weights, *csv, *device;
+    dataset_args data;
     int32_t eval_size, json, threads;
     ad_context *context;
     ad_dataset *set;
@@ -114,7 +114,12 @@ static int print_json(const ad_evaluation *e)
         || json_object_set_new(object, "ms_per_image", cli_json_real(e->ms_per_image))
         || json_object_set_new(object, "anomalous", json_integer(e->anomalous))
         || json_object_set_new(object, "f1_threshold", cli_json_real(e->f1_threshold))
-        || json_object_set_new(object, "eval_size", json_integer(e->eval_size))) {
+        || json_object_set_new(object, "eval_size", json_integer(e->eval_size))
+        || json_object_set_new(object, "masked", json_integer(e->masked))
+        || json_object_set_new(object, "normal_ratio", cli_json_real(e->normal_ratio))
+        || json_object_set_new(object, "image_note", cli_json_text(e->image_note))
+        || json_object_set_new(object, "pixel_note", cli_json_text(e->pixel_note))
+        || json_object_set_new(object, "scorer_note", cli_json_text(e->scorer_note))) {
         json_decref(object);
         object = NULL;
     }
@@ -139,6 +144,10 @@ static void print_lines(const ad_evaluation *e)
         fprintf(stderr, "# pixel figures at %d x %d\n", e->eval_size, e->eval_size);
     else
         fprintf(stderr, "# pixel figures at each image's own size\n");
+    if (e->image_note[0])
+        cli_note("%s", e->image_note);
+    if (e->pixel_note[0])
+        cli_note("%s", e->pixel_note);
     print_line("image_auroc", e->image_auroc);
     print_line("pixel_auroc", e->pixel_auroc);
     print_line("image_ap", e->image_ap);
@@ -159,15 +168,9 @@ static int run(eval_state *s)
     int code = cli_load_scorer(s->context, s->file, s->weights, &s->scorer);
     if (code != CLI_OK)
         return code;
-    ad_dataset_options test;
-    ad_dataset_options_init(&test, sizeof test);
-    test.split = AD_SPLIT_TEST;
-    test.one_class = s->one_class;
-    code = cli_depth_scale(s->depth_scale, &test.depth_scale);
+    code = dataset_args_open(s->context, &s->data, AD_SPLIT_TEST, &s->set);
     if (code != CLI_OK)
         return code;
-    if (ad_dataset_open_folder(s->context, s->data, &test, &s->set))
-        return cli_fail_library();
     s->scores = calloc((size_t)ad_dataset_count(s->set), sizeof *s->scores);
     if (!s->scores)
         return cli_fail("out of memory");
@@ -200,10 +203,8 @@ static int run(eval_state *s)
 int cmd_eval(int argc, char **argv)
 {
     eval_state s = {0};
-    const arg_spec specs[] = {{"--data", NULL, ARG_TEXT, &s.data, 0, 0},
+    const arg_spec specs[] = {DATASET_SPECS(s.data),
                               {"--weights", NULL, ARG_TEXT, &s.weights, 0, 0},
-                              {"--one-class", NULL, ARG_TEXT, &s.one_class, 0, 0},
-                              {"--depth-scale", NULL, ARG_TEXT, &s.depth_scale, 0, 0},
                               {"--eval-size", NULL, ARG_NUMBER, &s.eval_size, 0, 32768},
                               {"--json", NULL, ARG_FLAG, &s.json, 0, 0},
                               {"--scores-csv", NULL, ARG_TEXT, &s.csv, 0, 0},
@@ -214,7 +215,7 @@ int cmd_eval(int argc, char **argv)
     int code = args_parse(argc, argv, specs, help, &operands, &done);
     if (code != CLI_OK || done)
         return code;
-    if (operands != 1 || !s.data)
+    if (operands != 1 || !s.data.data)
         return cli_usage("eval needs one scorer FILE and --data; see 'adfeat eval --help'");
     s.file = argv[1];
     code = run(&s);

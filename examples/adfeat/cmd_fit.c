@@ -11,9 +11,9 @@
 static const char help[] =
     "usage: adfeat fit METHOD --weights W --data DIR -o FILE [options]\n"
     "\n"
-    "Learns what is normal from images of good parts and writes a scorer file. DIR is a category in\n"
-    "MVTec AD layout, of which train/good is used, or a flat folder of images, all of\n"
-    "them good. METHOD is one of these; the first two fit in one pass and in memory that does not grow\n"
+    "Learns what is normal from images of good parts and writes a scorer file. DIR is a data set in\n"
+    "one of the layouts below, of which the good images to learn are used, or a flat folder of images,\n"
+    "all of them good. METHOD is one of these; the first two fit in one pass and in memory that does not grow\n"
     "with the number of images, the others train a network for many epochs:\n"
     "\n"
     "  gaussian    one Gaussian of deep features for each layer; parts may lie anywhere\n"
@@ -32,10 +32,9 @@ static const char help[] =
     "\n"
     "  --weights W         the network's weights, a safetensors file\n"
     "  --data DIR          the good images\n"
+    DATASET_HELP
     "  -o, --output FILE   the scorer file to write; replaced only when the fit went well\n"
     "  --list              say of every method where it is from, what it needs and what it costs\n"
-    "  --one-class C       DIR is a folder of class folders, as of CIFAR-10, or holds such folders train\n"
-    "                      and test, of which train is used: fit on the images of class C\n"
     "  --preset P          what a publication did; other options change it, wherever they stand.\n"
     "                      wang2022: EfficientNet-B4 at 380, levels 3 to 7, npca:0.95, dense heat\n"
     "                      maps; rippel2020: the same network, levels 0 to 8, no reduction, no heat\n"
@@ -104,7 +103,6 @@ static const char help[] =
     "                      mask_rate=R, eval_mask=none or seeded, loss=position or flat, lr=R, beta1=R, beta2=R,\n"
     "                      weight_decay=R, seed=N, validation_share=R, split_seed=N, patience=N, combine=sum or\n"
     "                      product, blur_sigma=0..64, feature_cache=BYTES, memory_limit=BYTES\n"
-    "  --depth-scale S     metres that a value of 1 in a depth file means; default: 1 in TIFF, 0.001 in PNG\n"
     "  --embed             put the weights into FILE too, so that scoring needs no other file\n"
     "  --threads N         default 0: as many as there are cores\n"
     "  --device D          auto (default), cpu, or ref: the slow reference\n"
@@ -272,14 +270,9 @@ static int run(fit_state *s, const char *name)
     code = s->method->make(s);
     if (code != CLI_OK)
         return code;
-    ad_dataset_options data;
-    ad_dataset_options_init(&data, sizeof data);
-    data.one_class = s->r.one_class;
-    code = cli_depth_scale(s->r.depth_scale, &data.depth_scale);
+    code = dataset_args_open(s->context, &s->r.data, AD_SPLIT_TRAIN, &s->data);
     if (code != CLI_OK)
         return code;
-    if (ad_dataset_open_folder(s->context, s->r.data, &data, &s->data))
-        return cli_fail_library();
     code = training_prepare(&s->train);
     return code == CLI_OK ? fit(s) : code;
 }
@@ -300,7 +293,6 @@ int cmd_fit(int argc, char **argv)
 {
     fit_state s = {0};
     const arg_spec specs[] = {{"--weights", NULL, ARG_TEXT, &s.r.weights, 0, 0},
-                              {"--data", NULL, ARG_TEXT, &s.r.data, 0, 0},
                               {"--output", "-o", ARG_TEXT, &s.r.output, 0, 0},
                               {"--preset", NULL, ARG_TEXT, &s.r.preset, 0, 0},
                               {"--backbone", NULL, ARG_TEXT, &s.r.network.backbone, 0, 0},
@@ -320,8 +312,7 @@ int cmd_fit(int argc, char **argv)
                               {"--resume", NULL, ARG_FLAG, &s.train.resume, 0, 0},
                               {"--loss-csv", NULL, ARG_TEXT, &s.train.csv.path, 0, 0},
                               {"--set", NULL, ARG_SET, &s.r.set, 0, 0},
-                              {"--one-class", NULL, ARG_TEXT, &s.r.one_class, 0, 0},
-                              {"--depth-scale", NULL, ARG_TEXT, &s.r.depth_scale, 0, 0},
+                              DATASET_SPECS(s.r.data),
                               {"--embed", NULL, ARG_FLAG, &s.r.embed, 0, 0},
                               {"--threads", NULL, ARG_NUMBER, &s.r.threads, 0, 256},
                               {"--device", NULL, ARG_TEXT, &s.r.device, 0, 0},
@@ -336,7 +327,7 @@ int cmd_fit(int argc, char **argv)
         return fit_list_print();
     if (operands != 1)
         return cli_usage("fit needs one METHOD, %d were given; see 'adfeat fit --help'", operands);
-    if (!s.r.weights || !s.r.data || !s.r.output)
+    if (!s.r.weights || !s.r.data.data || !s.r.output)
         return cli_usage("fit needs --weights, --data and -o; see 'adfeat fit --help'");
     code = s.r.preset ? put_first(&s.r.set, s.r.preset) : CLI_OK;
     if (code == CLI_OK)

@@ -4,10 +4,12 @@
 
 #include "args.h"
 #include "cli.h"
+#include "dataset_args.h"
 #include "training.h"
 
 typedef struct request {
-    const char *weights, *data, *output, *preset, *device, *depth_scale, *one_class;
+    const char *weights, *output, *preset, *device;
+    dataset_args data;
     network_request network;
     int32_t threads, embed, quiet, list;
     settings set;

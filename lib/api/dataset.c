@@ -10,7 +10,7 @@
 
 void ad_dataset_options_init(ad_dataset_options *options, size_t struct_size)
 {
-    const ad_dataset_options defaults = {.struct_size = sizeof defaults, .depth = 1};
+    const ad_dataset_options defaults = {.struct_size = sizeof defaults, .depth = 1, .mask_good = -1};
     adi_options_init(options, struct_size, &defaults, sizeof defaults);
 }
 
@@ -20,6 +20,7 @@ ad_status adi_dataset_new(ad_context *context, ad_dataset **out_dataset)
     if (!d)
         return adi_fail_memory();
     d->context = adi_context_retain(context);
+    d->mask_good = -1;
     *out_dataset = d;
     return AD_OK;
 }
@@ -190,13 +191,5 @@ ad_status ad_dataset_read_mask(const ad_dataset *dataset, int64_t index, ad_imag
     ADI_TRY(check_index(dataset, index));
     if (dataset->callback || !dataset->items[index].mask)
         return adi_fail(AD_ERR_UNSUPPORTED, "image %lld has no ground-truth mask", (long long)index);
-    const char *path = dataset->items[index].mask;
-    ad_image mask = {0};
-    ADI_TRY(ad_image_read(dataset->context, path, NULL, &mask));
-    if (mask.format != AD_PIXEL_MONO8) {
-        ad_image_release(&mask);
-        return adi_fail(AD_ERR_FORMAT, "mask '%s' is not an 8-bit grey image", path);
-    }
-    *out_mask = mask;
-    return AD_OK;
+    return ad_image_read_mask(dataset->context, dataset->items[index].mask, dataset->mask_good, out_mask);
 }

@@ -22,7 +22,8 @@ static ad_status add_class(ad_dataset *d, const char *folder, const char *name, 
     char *path = adi_folder_join(a, folder, name);
     if (!path)
         return adi_fail_memory();
-    const ad_status status = adi_dataset_add_folder(d, path, name, label, NULL);
+    const adi_group group = {.name = name, .label = label};
+    const ad_status status = adi_dataset_add_folder(d, path, &group);
     adi_free(a, path);
     return status;
 }

@@ -1,7 +1,10 @@
 /* ad_evaluate: every image of a labelled set through a scorer, and what that says of it. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "api/evaluation_notes.h"
+#include "api/product_watch.h"
 #include "api/read_ahead.h"
 #include "core/clock.h"
 #include "core/options.h"
@@ -21,11 +24,15 @@ typedef struct evaluation {
     int32_t eval_size, with_maps;
     int64_t count;
     float *scores;
+    float *known;    /* of images whose label is known, and these: figures are of them alone */
     uint8_t *labels;
+    double *good;    /* scores of good images */
     double *times;
+    adi_census census;
     float *map; /* of the largest image so far */
     size_t map_floats;
     uint8_t *mask; /* a resized mask */
+    size_t mask_bytes;
     adi_pixel_metrics *pixels;
 } evaluation;
 
@@ -44,20 +51,24 @@ static ad_status room_for_map(evaluation *e, int64_t width, int64_t height)
 }
 
 /* Nearest, so that a mask stays a mask. */
-static ad_status resize_mask(evaluation *e, ad_image *mask)
+static ad_status resize_mask(evaluation *e, ad_image *mask, int64_t width, int64_t height)
 {
-    const int64_t size = e->eval_size;
-    if (!e->mask)
-        e->mask = adi_alloc(e->allocator, (size_t)(size * size));
-    if (!e->mask)
-        return adi_fail_memory();
-    for (int64_t y = 0; y < size; y++) {
-        const uint8_t *row = (const uint8_t *)mask->pixels + y * mask->height / size * mask->row_bytes;
-        for (int64_t x = 0; x < size; x++)
-            e->mask[y * size + x] = row[x * mask->width / size];
+    const size_t bytes = (size_t)width * (size_t)height;
+    if (bytes > e->mask_bytes) {
+        adi_free(e->allocator, e->mask);
+        e->mask_bytes = 0;
+        e->mask = adi_alloc(e->allocator, bytes);
+        if (!e->mask)
+            return adi_fail_memory();
+        e->mask_bytes = bytes;
+    }
+    for (int64_t y = 0; y < height; y++) {
+        const uint8_t *row = (const uint8_t *)mask->pixels + y * mask->height / height * mask->row_bytes;
+        for (int64_t x = 0; x < width; x++)
+            e->mask[y * width + x] = row[x * mask->width / width];
     }
     ad_image_release(mask);
-    *mask = (ad_image)AD_IMAGE_INIT(AD_PIXEL_MONO8, e->mask, size, size, size);
+    *mask = (ad_image)AD_IMAGE_INIT(AD_PIXEL_MONO8, e->mask, width, height, width);
     return AD_OK;
 }
 
@@ -68,31 +79,41 @@ static ad_status add_pixels(evaluation *e, int64_t index, const ad_sample *sampl
         return adi_pixel_metrics_add(e->pixels, map, NULL);
     ad_image mask = {0};
     ADI_TRY(ad_dataset_read_mask(e->dataset, index, &mask));
-    ad_status status = AD_OK;
-    if (mask.width != image->width || mask.height != image->height)
-        status = adi_fail(AD_ERR_SHAPE, "the mask is %lldx%lld, the image %lldx%lld",
-                          (long long)mask.width, (long long)mask.height, (long long)image->width,
-                          (long long)image->height);
-    else if (e->eval_size)
-        status = resize_mask(e, &mask);
+    ad_status status = adi_census_see(&e->census, sample, image, &mask);
+    if (status == AD_OK && (mask.width != map->width || mask.height != map->height))
+        status = resize_mask(e, &mask, map->width, map->height);
     if (status == AD_OK)
         status = adi_pixel_metrics_add(e->pixels, map, &mask);
     ad_image_release(&mask);
     return status;
 }
 
+/* Without a map where nothing says which of its pixels are anomalous. */
 static ad_status score_one(evaluation *e, int64_t index, const ad_sample *sample, const ad_image *image)
 {
     const int64_t w = e->eval_size ? e->eval_size : image->width;
     const int64_t h = e->eval_size ? e->eval_size : image->height;
-    if (e->with_maps)
+    const int with_map = e->with_maps && (sample->label == 0 || sample->has_mask);
+    if (with_map)
         ADI_TRY(room_for_map(e, w, h));
     const ad_map map = AD_MAP_INIT(e->map, w, h, w * (int64_t)sizeof(float));
     const double before = adi_now_ms();
-    ADI_TRY(e->with_maps ? ad_anomaly_map(e->scorer, image, &map, &e->scores[index])
-                         : ad_score_image(e->scorer, image, &e->scores[index]));
+    ADI_TRY(with_map ? ad_anomaly_map(e->scorer, image, &map, &e->scores[index])
+                     : ad_score_image(e->scorer, image, &e->scores[index]));
     e->times[index] = adi_now_ms() - before;
-    return e->with_maps ? add_pixels(e, index, sample, image, &map) : AD_OK;
+    return with_map ? add_pixels(e, index, sample, image, &map) : AD_OK;
+}
+
+/* An image of an unknown label has a score and is in no figure. */
+static void keep_score(evaluation *e, float score, int32_t label)
+{
+    adi_census *c = &e->census;
+    if (label < 0)
+        return;
+    if (label == 0)
+        e->good[c->good_scored++] = (double)score;
+    e->known[c->scored] = score;
+    e->labels[c->scored++] = label == 1;
 }
 
 static ad_status score_each(evaluation *e, adi_read_ahead *ahead, const ad_evaluate_options *o)
@@ -109,7 +130,7 @@ static ad_status score_each(evaluation *e, adi_read_ahead *ahead, const ad_evalu
         ad_image_release(&image);
         if (status != AD_OK)
             return adi_fail_in_file(status, "image", sample.name);
-        e->labels[i] = sample.label == 1;
+        keep_score(e, e->scores[i], sample.label);
     }
     if (o->progress)
         (void)o->progress(o->user, 1.0);
@@ -125,50 +146,50 @@ static ad_status score_all(evaluation *e, const ad_evaluate_options *o)
     return status;
 }
 
-/* 1 where pixel figures mean something: every anomalous image has a mask. */
-static ad_status masks_complete(const ad_dataset *dataset, int32_t *out_complete)
-{
-    int64_t masks = 0, missing = 0;
-    for (int64_t i = 0; i < ad_dataset_count(dataset); i++) {
-        ad_sample sample = {.struct_size = sizeof sample};
-        ADI_TRY(ad_dataset_get(dataset, i, &sample));
-        masks += sample.has_mask;
-        missing += sample.label == 1 && !sample.has_mask;
-    }
-    *out_complete = masks > 0 && missing == 0;
-    return AD_OK;
-}
-
-/* A figure that needs both classes is NaN when there is one. */
-static ad_status or_nan(ad_status status, double *figure)
-{
-    if (status != AD_ERR_INVALID_ARGUMENT)
-        return status;
-    *figure = NAN;
-    return AD_OK;
-}
-
-static ad_status measure(evaluation *e, ad_evaluation *out)
+static ad_status measure_images(evaluation *e, ad_evaluation *out)
 {
     float threshold = NAN;
-    const size_t n = (size_t)e->count;
-    ADI_TRY(or_nan(adi_auroc(e->allocator, e->scores, e->labels, n, &out->image_auroc),
-                   &out->image_auroc));
-    ADI_TRY(or_nan(adi_average_precision(e->allocator, e->scores, e->labels, n, &out->image_ap),
-                   &out->image_ap));
-    ADI_TRY(or_nan(adi_f1_max(e->allocator, e->scores, e->labels, n, &out->f1_max, &threshold),
-                   &out->f1_max));
+    const size_t n = (size_t)e->census.scored;
+    out->image_auroc = out->image_ap = out->f1_max = out->f1_threshold = NAN;
+    if (!adi_census_say_images(&e->census, e->count, out->image_note, sizeof out->image_note))
+        return AD_OK;
+    ADI_TRY(adi_auroc(e->allocator, e->known, e->labels, n, &out->image_auroc));
+    ADI_TRY(adi_average_precision(e->allocator, e->known, e->labels, n, &out->image_ap));
+    ADI_TRY(adi_f1_max(e->allocator, e->known, e->labels, n, &out->f1_max, &threshold));
     out->f1_threshold = (double)threshold;
+    return AD_OK;
+}
+
+static ad_status measure_pixels(evaluation *e, int32_t has_map, ad_evaluation *out)
+{
+    double auroc = NAN, au_pro = NAN;
     out->pixel_auroc = out->au_pro = NAN;
-    if (e->with_maps) {
-        ADI_TRY(or_nan(adi_pixel_metrics_auroc(e->pixels, &out->pixel_auroc), &out->pixel_auroc));
-        ADI_TRY(or_nan(adi_pixel_metrics_aupro(e->pixels, 0.3, &out->au_pro), &out->au_pro));
+    if (!adi_census_say_pixels(&e->census, has_map, out->pixel_note, sizeof out->pixel_note))
+        return AD_OK;
+    ad_status status = adi_pixel_metrics_auroc(e->pixels, &auroc);
+    if (status == AD_OK)
+        status = adi_pixel_metrics_aupro(e->pixels, 0.3, &au_pro);
+    if (status == AD_ERR_INVALID_ARGUMENT) { /* what masks mark is lost where they are made smaller */
+        snprintf(out->pixel_note, sizeof out->pixel_note, "%s", ad_last_error_message());
+        return AD_OK;
     }
-    out->ms_per_image = adi_median(e->times, n);
+    out->pixel_auroc = auroc;
+    out->au_pro = au_pro;
+    return status;
+}
+
+static ad_status measure(evaluation *e, const ad_scorer_info *info, ad_evaluation *out)
+{
     out->images = e->count;
+    out->anomalous = e->census.anomalous;
+    out->masked = e->census.masked;
     out->eval_size = e->eval_size;
-    for (size_t i = 0; i < n; i++)
-        out->anomalous += e->labels[i];
+    out->ms_per_image = adi_median(e->times, (size_t)e->count);
+    ADI_TRY(measure_images(e, out));
+    ADI_TRY(measure_pixels(e, info->has_map, out));
+    const size_t good = (size_t)e->census.good_scored;
+    out->normal_ratio = good ? adi_product_ratio(e->scorer, adi_median(e->good, good)) : NAN;
+    adi_product_say(e->scorer, out->normal_ratio, out->scorer_note, sizeof out->scorer_note);
     return AD_OK;
 }
 
@@ -185,27 +206,31 @@ ad_status ad_evaluate(ad_scorer *scorer, const ad_dataset *dataset, const ad_eva
     ADI_TRY(ad_scorer_get_info(scorer, &info));
     evaluation e = {.allocator = &scorer->backbone->context->allocator, .scorer = scorer,
                     .dataset = dataset, .eval_size = o.eval_size, .count = ad_dataset_count(dataset)};
-    ADI_TRY(masks_complete(dataset, &e.with_maps));
-    e.with_maps = e.with_maps && info.has_map;
+    ADI_TRY(adi_census_begin(&e.census, dataset));
+    e.with_maps = e.census.masked > 0 && info.has_map;
     const size_t n = (size_t)e.count;
     ad_evaluation result = {0};
     e.scores = adi_calloc(e.allocator, n, sizeof *e.scores);
+    e.known = adi_calloc(e.allocator, n, sizeof *e.known);
     e.labels = adi_calloc(e.allocator, n, 1);
+    e.good = adi_calloc(e.allocator, n, sizeof *e.good);
     e.times = adi_calloc(e.allocator, n, sizeof *e.times);
-    ad_status status = e.scores && e.labels && e.times
+    ad_status status = e.scores && e.known && e.labels && e.good && e.times
                            ? adi_pixel_metrics_create(e.allocator, 8, &e.pixels)
                            : adi_fail_memory();
     if (status == AD_OK)
         status = score_all(&e, &o);
     if (status == AD_OK)
-        status = measure(&e, &result);
+        status = measure(&e, &info, &result);
     if (status == AD_OK)
         status = adi_struct_give(out_evaluation, &result, sizeof result, "ad_evaluation");
     if (status == AD_OK && out_scores)
         memcpy(out_scores, e.scores, n * sizeof *out_scores);
     adi_pixel_metrics_destroy(e.pixels);
     adi_free(e.allocator, e.scores);
+    adi_free(e.allocator, e.known);
     adi_free(e.allocator, e.labels);
+    adi_free(e.allocator, e.good);
     adi_free(e.allocator, e.times);
     adi_free(e.allocator, e.map);
     adi_free(e.allocator, e.mask);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "vision/image_kinds.h"
@@ -51,9 +52,23 @@ char *adi_folder_join(const adi_allocator *a, const char *folder, const char *na
     return path;
 }
 
+/* What systems and tools leave behind: Synology and QNAP, macOS, Windows, file systems, notebooks. */
+static int is_litter(const char *name)
+{
+    static const char *const names[] = {"@eaDir", "@Recycle", "@Recently-Snapshot", "#recycle", "__MACOSX", "lost+found",
+                                        "$RECYCLE.BIN", "RECYCLER", "System Volume Information", "Thumbs.db", "ehthumbs.db",
+                                        "desktop.ini", "__pycache__", NULL};
+    if (name[0] == '.') /* also .DS_Store, ._photo.png, .ipynb_checkpoints */
+        return 1;
+    for (const char *const *n = names; *n; n++)
+        if (strcasecmp(name, *n) == 0)
+            return 1;
+    return 0;
+}
+
 static ad_status sort_entry(adi_folder_scan *s, const char *folder, const char *name)
 {
-    if (name[0] == '.')
+    if (is_litter(name))
         return AD_OK;
     char *path = adi_folder_join(s->allocator, folder, name);
     if (!path)
@@ -96,6 +111,16 @@ ad_status adi_folder_read(const adi_allocator *a, const char *path, adi_folder_s
     return AD_OK;
 }
 
+const char *adi_folder_find(const adi_folder_scan *s, const char *name)
+{
+    if (adi_folder_has(s, name))
+        return name;
+    for (size_t i = 0; i < s->folders.count; i++)
+        if (strcasecmp(s->folders.list[i], name) == 0)
+            return s->folders.list[i];
+    return NULL;
+}
+
 int adi_folder_has(const adi_folder_scan *s, const char *name)
 {
     for (size_t i = 0; i < s->folders.count; i++)
@@ -110,6 +135,8 @@ void adi_folder_list(const adi_folder_scan *s, char *out, size_t size)
     out[0] = '\0';
     for (size_t i = 0; i < s->folders.count && n < size; i++)
         n += (size_t)snprintf(out + n, size - n, "%s%s", i ? ", " : "", s->folders.list[i]);
+    if (n >= size && size > 4)
+        strcpy(out + size - 4, "...");
 }
 
 char *adi_folder_sibling(const adi_allocator *a, const char *folder, const char *part, const char *image,

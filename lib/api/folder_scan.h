@@ -17,11 +17,14 @@ typedef struct adi_folder_scan {
     char refused[256];     /* an image of a kind that is not read, or "" */
 } adi_folder_scan;
 
-/* The folder's entries, without those that begin with a dot. On failure nothing is held. */
+/* The folder's entries, without those that begin with a dot and what systems and tools leave behind. On failure
+ * nothing is held. */
 ad_status adi_folder_read(const adi_allocator *a, const char *path, adi_folder_scan *out);
 /* Leaves an empty scan, which may be freed again. */
 void adi_folder_free(adi_folder_scan *scan);
 int adi_folder_has(const adi_folder_scan *scan, const char *name);
+/* The folder of that name as it is written there, which may differ in case; or NULL. */
+const char *adi_folder_find(const adi_folder_scan *scan, const char *name);
 /* The names of its folders, for sentences: as many as `out` holds. */
 void adi_folder_list(const adi_folder_scan *scan, char *out, size_t size);
 /* A path in the allocator's memory, or NULL. */

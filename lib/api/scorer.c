@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "api/product_watch.h"
 #include "core/number.h"
 #include "core/options.h"
 #include "methods/method.h"
@@ -72,6 +73,7 @@ ad_status adi_scorer_wrap(ad_backbone *backbone, const adi_method *method, void 
         return status;
     }
     method->reserve(model, s->extractor);
+    adi_product_watch_begin(s);
     *out_scorer = s;
     return AD_OK;
 }
@@ -103,6 +105,8 @@ static ad_status score(ad_scorer *scorer, const ad_image *image, const ad_map *m
     if (status == AD_OK && map)
         status = adi_score_map_write(x, w->map, map, image->width, image->height);
     adi_extractor_give_back(x, w);
+    if (status == AD_OK)
+        adi_product_watch_see(scorer, (float)value);
     if (status == AD_OK && out_score)
         *out_score = (float)value;
     return status;
@@ -155,7 +159,8 @@ ad_status ad_scorer_get_info(const ad_scorer *scorer, ad_scorer_info *out_info)
                                  .option_count = scorer->option_count,
                                  .image_count = model.image_count,
                                  .normal_score = model.normal_score,
-                                 .normal_map = model.normal_map};
+                                 .normal_map = model.normal_map,
+                                 .score_limit = scorer->watch.limit};
     return adi_struct_give(out_info, &info, sizeof info, "ad_scorer_info");
 }
 

@@ -81,6 +81,15 @@ typedef struct adi_option_pair {
 
 enum { ADI_MAX_OPTIONS = 64 };
 
+/* Whether a scorer sees images of the product that it was fitted on: api/product_watch.c. */
+enum { ADI_WATCHED = 8 }; /* images */
+
+typedef struct adi_product_watch {
+    double limit;                    /* that the median score of good images does not pass; 0: not known */
+    atomic_int taken, kept, said;
+    _Atomic float first[ADI_WATCHED];
+} adi_product_watch;
+
 struct ad_scorer {
     atomic_int refs;
     ad_backbone *backbone;
@@ -90,6 +99,7 @@ struct ad_scorer {
     char digest[17]; /* of the backbone's nodes in use, as it was when fitted */
     adi_option_pair options[ADI_MAX_OPTIONS];
     int32_t option_count;
+    adi_product_watch watch;
 };
 
 /* api/backbone.c */

@@ -40,7 +40,7 @@ static inline int tear_down(void **state)
 
 static inline const char *in(const char *name)
 {
-    static char path[4][512];
+    static char path[4][800];
     static int turn;
     char *p = path[turn++ % 4];
     snprintf(p, sizeof path[0], "%s/%s", root, name);

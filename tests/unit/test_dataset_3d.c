@@ -114,7 +114,7 @@ static void the_layout(void **state)
         check_image(d, i, 0.001 * (double)(700 + 10 * (i - 1)));
         ad_image mask;
         assert_int_equal(ad_dataset_read_mask(d, i, &mask), AD_OK);
-        assert_int_equal(((const uint8_t *)mask.pixels)[0], 200);
+        assert_int_equal(((const uint8_t *)mask.pixels)[0], 255); /* 200 in the file */
         ad_image_release(&mask);
     }
     ad_dataset_destroy(d);
@@ -196,7 +196,7 @@ static void what_is_missing(void **state)
     ad_dataset_destroy(d);
     depth_png("foam/test/hole/depth/001.png", SIDE, 1);
     assert_int_equal(unlink(in("foam/test/hole/gt/000.png")), 0);
-    refused("foam", AD_SPLIT_TEST, AD_ERR_FORMAT, "foam/test/hole/rgb/000.png' has no mask '");
+    refused("foam", AD_SPLIT_TEST, AD_ERR_FORMAT, "foam/test/hole/rgb/000.png' has no mask in '");
     d = open_split("foam", AD_SPLIT_TRAIN); /* where there are no masks */
     ad_dataset_destroy(d);
     grey("foam/test/hole/gt/000.png", SIDE);
@@ -219,6 +219,8 @@ static void parts_of_the_layout(void **state)
     (void)state;
     folder("plain/train/good/rgb");
     folder("plain/test/cut/rgb");
+    folder("plain/test/good/rgb");
+    grey("plain/test/good/rgb/a.png", SIDE);
     grey("plain/train/good/rgb/a.png", SIDE);
     grey("plain/test/cut/rgb/a.png", SIDE);
     ad_dataset *d = open_split("plain", AD_SPLIT_TEST);

@@ -26,7 +26,7 @@ from .errors import (BackendError, Cancelled, ClosedError, Error, FileError, For
                      UnsupportedError)
 from .evaluation import Evaluation, evaluate
 from .fitting import Fitter, Gaussian, Padim
-from .image import DepthImage, ImageView, decode_image, image_view, read_depth, read_image, write_png
+from .image import DepthImage, ImageView, decode_image, image_view, read_depth, read_image, read_mask, write_png
 from .methods import fit
 from .metrics import F1, aupro, auroc, average_precision, f1_max, pixel_auroc
 from .overlay import Map, encode_png, overlay
@@ -42,7 +42,7 @@ __all__ = [
     "StudentFitter", "StudentInfo", "TrainProgress", "UnsupportedError", "anomaly_map", "architectures", "aupro",
     "auroc", "average_precision", "build_info", "decode_image", "encode_png", "evaluate", "f1_max", "file_metadata",
     "fit", "image_view", "library_path", "library_version", "metrics", "overlay", "pixel_auroc", "read_depth",
-    "read_image", "score", "write_png",
+    "read_image", "read_mask", "score", "write_png",
 ]
 
 

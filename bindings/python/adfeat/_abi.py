@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from ctypes import POINTER, Structure, c_int, c_int64, c_size_t, c_uint32, c_uint64
+from ctypes import POINTER, Structure, c_char, c_int, c_int64, c_size_t, c_uint32, c_uint64
 from ctypes import byref as byref, c_char_p as c_char_p, c_double as c_double, c_float as c_float  # for the other files
 from ctypes import c_int32 as c_int32, c_void_p as c_void_p, sizeof as sizeof
 from typing import Any, Dict, List, Tuple, Type, TypeVar
@@ -56,7 +56,9 @@ class ad_read_options(Structure):
 
 class ad_dataset_options(Structure):
     _fields_ = [("struct_size", c_uint32), ("split", c_int32), ("depth_scale", c_double), ("depth", c_int32),
-                ("reserved", c_int32), ("one_class", c_char_p)]
+                ("mask_good", c_int32), ("one_class", c_char_p), ("good", c_char_p), ("layout", c_char_p),
+                ("normal_dir", c_char_p), ("normal_test_dir", c_char_p), ("abnormal_dir", c_char_p),
+                ("mask_dir", c_char_p), ("csv", c_char_p), ("category", c_char_p)]
 
 
 class ad_sample(Structure):
@@ -120,7 +122,8 @@ class ad_fit_options(Structure):
 class ad_scorer_info(Structure):
     _fields_ = [("struct_size", c_uint32), ("has_map", c_int32), ("method", c_char_p), ("architecture", c_char_p),
                 ("backbone_digest", c_char_p), ("input_size", c_int32), ("option_count", c_int32),
-                ("image_count", c_int64), ("normal_score", c_double), ("normal_map", c_double)]
+                ("image_count", c_int64), ("normal_score", c_double), ("normal_map", c_double),
+                ("score_limit", c_double)]
 
 
 class ad_scorer_save_options(Structure):
@@ -193,7 +196,9 @@ class ad_aupro_options(Structure):
 class ad_evaluation(Structure):
     _fields_ = [("struct_size", c_uint32), ("eval_size", c_int32), ("images", c_int64), ("anomalous", c_int64),
                 ("image_auroc", c_double), ("image_ap", c_double), ("f1_max", c_double), ("f1_threshold", c_double),
-                ("pixel_auroc", c_double), ("au_pro", c_double), ("ms_per_image", c_double)]
+                ("pixel_auroc", c_double), ("au_pro", c_double), ("ms_per_image", c_double), ("masked", c_int64),
+                ("normal_ratio", c_double), ("image_note", c_char * 256), ("pixel_note", c_char * 512),
+                ("scorer_note", c_char * 256)]
 
 
 class ad_evaluate_options(Structure):
@@ -220,6 +225,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ad_read_options_init": (None, [POINTER(ad_read_options), c_size_t]),
     "ad_read_options_set": (_status, [POINTER(ad_read_options), c_char_p, c_char_p]),
     "ad_image_read": (_status, [_handle, c_char_p, POINTER(ad_read_options), POINTER(ad_image)]),
+    "ad_image_read_mask": (_status, [_handle, c_char_p, c_int32, POINTER(ad_image)]),
     "ad_image_decode": (_status, [_handle, c_void_p, c_size_t, POINTER(ad_read_options), POINTER(ad_image)]),
     "ad_image_read_depth": (_status, [_handle, c_char_p, c_double, POINTER(ad_image)]),
     "ad_image_release": (None, [POINTER(ad_image)]),
@@ -310,6 +316,12 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
 }
 
 # ---- Small things that need ctypes ----------------------------------------------------------------
+
+
+def note(value: bytes) -> str:
+    """A text in a struct; a long one may have been cut inside a character."""
+    return value.decode("utf-8", "replace")
+
 
 AnyStruct = TypeVar("AnyStruct", bound=Structure)
 

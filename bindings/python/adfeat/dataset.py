@@ -3,12 +3,12 @@ from __future__ import annotations
 
 import operator
 import os
-from typing import Any, Iterable, Iterator, List, NamedTuple, Optional, Tuple, Union, overload
+from typing import Any, Iterable, Iterator, NamedTuple, Optional, Sequence, Tuple, Union, overload
 
 import numpy as np
 
 from . import _abi
-from ._handle import Handle, Path, check, path_bytes, text
+from ._handle import Handle, Path, check, int32, path_bytes, text
 from .context import Context, default_context
 from .errors import UnsupportedError
 from .image import DepthImage, ImageView, take_apart
@@ -23,7 +23,7 @@ class Sample(NamedTuple):
     """What is known of an image without reading it."""
 
     name: str  #: path, as opened
-    group: str  #: MVTec folder name ("good", "scratch"), or ""
+    group: str  #: name of its folder ("good", "scratch"), or ""
     label: int  #: 0 good, 1 anomalous, -1 unknown
     has_mask: bool
     has_depth: bool  #: fits and evaluations see the image with its depth; read_depth() gives it
@@ -34,14 +34,20 @@ class Dataset(Handle):
     dataset[20:], dataset[::2] and select() are datasets of some of its images.
 
     Args:
-        path: a folder: a category in MVTec AD layout (train/good, test/<type>, ground_truth/<type>) or in MVTec 3D-AD
-            layout (train/good/rgb, test/<type>/rgb, beside them xyz or depth, and gt), or a flat folder of PNG and
-            JPEG images, all good.
+        path: a folder of images. Its layout is found by the names of its folders (MVTec AD, 3D-AD, LOCO and AD 2, BTAD,
+            VisA, Real-IAD, good and bad folders, masks beside images, or a flat folder, all good): see
+            ad_dataset_open_folder() in adfeat.h.
         split: "train" (good images only) or "test", of a category.
         depth: False: without depth, also where the layout has it.
         depth_scale: metres that a value of 1 means in a depth file; 0: 1 for TIFF, 0.001 for PNG.
         one_class: path is a folder of class folders, as of CIFAR-10, or holds two of them, train and test: images of
             this class are good, of the test split all others anomalous.
+        good: what good images are called, one name or several: of folders, or of labels in a table. None: good, ok, normal
+            and the like, in any case.
+        layout: by name, "visa_raw" for one; None: the one that the folders show.
+        normal_dir, normal_test_dir, abnormal_dir, mask_dir: folders in path, for a layout of one's own.
+        csv: a table whose rows are the images: image, label, split, mask, object. category: only rows of that object.
+        mask_good: the value of good pixels in masks, 0 to 255; None: 0, unless masks look inverted.
 
     Threads: any number may read at once. Raises FileError, FormatError (no image, mixed folder, mask or depth
     missing, no folder of that class)."""
@@ -51,15 +57,27 @@ class Dataset(Handle):
     _instead = "open it there"
 
     def __init__(self, path: Path, split: str = "train", context: Optional[Context] = None, *, depth: bool = True,
-                 depth_scale: float = 0.0, one_class: Optional[str] = None) -> None:
+                 depth_scale: float = 0.0, one_class: Optional[str] = None,
+                 good: Union[str, Sequence[str], None] = None, layout: Optional[str] = None,
+                 normal_dir: Optional[Path] = None, normal_test_dir: Optional[Path] = None,
+                 abnormal_dir: Optional[Path] = None, mask_dir: Optional[Path] = None, csv: Optional[Path] = None,
+                 category: Optional[str] = None, mask_good: Optional[int] = None) -> None:
         if split not in _SPLITS:
             raise ValueError("split is %r, \"train\" and \"test\" are possible" % (split,))
         options = _abi.defaults(_abi.ad_dataset_options)
         options.split = _SPLITS[split]
         options.depth = 1 if depth else 0
         options.depth_scale = depth_scale
-        if one_class is not None:
-            options.one_class = path_bytes(one_class)
+        if mask_good is not None:
+            options.mask_good = int32(mask_good, "mask_good")
+        if good is not None and not isinstance(good, str):
+            good = ",".join(good)
+        texts = {"one_class": one_class, "good": good, "layout": layout, "normal_dir": normal_dir,
+                 "normal_test_dir": normal_test_dir, "abnormal_dir": abnormal_dir, "mask_dir": mask_dir, "csv": csv,
+                 "category": category}
+        for name, value in texts.items():
+            if value is not None:
+                setattr(options, name, path_bytes(value))
         self._open(lib.ad_dataset_open_folder, context, path_bytes(path), _abi.byref(options))
         self._what = "%r, split %r" % (os.fsdecode(path), split)
 
@@ -180,7 +198,7 @@ class Dataset(Handle):
         return depth
 
     def read_mask(self, index: int) -> np.ndarray:
-        """The ground-truth mask of image `index`: uint8 [h, w], non-zero = anomalous. Raises UnsupportedError where
+        """The ground-truth mask of image `index`: uint8 [h, w], 255 where it marks a pixel, else 0. Raises UnsupportedError where
         the sample has none."""
         return np.asarray(self._read(lib.ad_dataset_read_mask, index)[0])
 

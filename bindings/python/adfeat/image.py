@@ -344,6 +344,20 @@ def read_image(path: Path, context: Optional["Context"] = None, *, min_side: Opt
     return np.asarray(_read(path, context, min_side))
 
 
+def read_mask(path: Path, mask_good: Optional[int] = None, context: Optional["Context"] = None) -> np.ndarray:
+    """Read a ground-truth mask, a file or a folder of files that mark together: uint8 [h, w], 255 where it marks a pixel,
+    else 0. Any kind of image: a pixel is good where all channels are mask_good, by default 0, and marked where one is
+    not; in a JPEG, which changes values, from 128 on. Raises FileError, FormatError, ShapeError."""
+    owner, pointer = _context_pointer(context)
+    try:
+        struct = _abi.ad_image()
+        check(lib.ad_image_read_mask(pointer, path_bytes(path), -1 if mask_good is None else int32(mask_good, "mask_good"),
+                                     _abi.byref(struct)))
+    finally:
+        owner._give_back()
+    return np.asarray(take_apart(struct)[0])
+
+
 def read_depth(path: Path, scale: float = 0.0, context: Optional["Context"] = None) -> np.ndarray:
     """Read a depth file as the library does when a DepthImage has its path: float32 [h, w], metres, of a TIFF file of
     32-bit floats (of x, y, z it is z) or a 16-bit grey PNG file; what is missing is what it is in the file. scale:

@@ -40,6 +40,7 @@ class ScorerInfo:
     image_count: int  #: images it was fitted on
     normal_score: float  #: what those images score, root mean square; 0 where the method cannot tell (padim)
     normal_map: float  #: the same for one value of the map; 0 without maps
+    score_limit: float  #: that the median score of good images of the product is not expected to pass; 0: not known
 
 
 class Scorer(Handle):
@@ -224,7 +225,7 @@ class Scorer(Handle):
             check(lib.ad_scorer_get_info(pointer, _byref(info)))
             return ScorerInfo(text(info.method), text(info.architecture), text(info.backbone_digest),
                               bool(info.has_map), info.input_size, info.image_count, info.normal_score,
-                              info.normal_map)
+                              info.normal_map, info.score_limit)
         finally:
             self._give_back()
 
