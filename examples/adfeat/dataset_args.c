@@ -13,7 +13,8 @@ static int take_mask_good(const char *text, int32_t *out)
     return CLI_OK;
 }
 
-int dataset_args_open(ad_context *context, const dataset_args *args, ad_split split, ad_dataset **out_set)
+int dataset_args_open(ad_context *context, const dataset_args *args, ad_split split,
+                      ad_dataset **out_set)
 {
     ad_dataset_options o;
     ad_dataset_options_init(&o, sizeof o);

@@ -1,6 +1,6 @@
-/* What a dataset is made of, and the floors of opening a folder: dataset_folder.c chooses, dataset_layouts.c,
- * dataset_classes.c, dataset_pairs.c and dataset_csv.c say which folders hold what, dataset_images.c and
- * dataset_truth.c add images with their masks. */
+/* What a dataset is made of, and the floors of opening a folder: dataset_folder.c chooses,
+ * dataset_layouts.c, dataset_classes.c, dataset_pairs.c and dataset_csv.c say which folders hold
+ * what, dataset_images.c and dataset_truth.c add images with their masks. */
 #ifndef ADI_API_DATASET_H
 #define ADI_API_DATASET_H
 
@@ -21,7 +21,7 @@ struct ad_dataset {
     adi_dataset_item *items;
     size_t capacity;
     int64_t count;
-    double depth_scale;         /* of depth files */
+    double depth_scale; /* of depth files */
     int32_t with_depth;
     int32_t mask_good;          /* ad_dataset_options.mask_good */
     ad_image_callback callback; /* instead of items */
@@ -35,7 +35,8 @@ ad_status adi_dataset_append(ad_dataset *d, const char *path, const char *group,
                              char *mask, char *depth);
 
 /* As ad_dataset_read_image(), on any thread; what was noted is logged on the caller's. */
-ad_status adi_dataset_read_image(const ad_dataset *dataset, int64_t index, adi_notes *notes, ad_image *out_image);
+ad_status adi_dataset_read_image(const ad_dataset *dataset, int64_t index, adi_notes *notes,
+                                 ad_image *out_image);
 void adi_dataset_log(const ad_dataset *dataset, int64_t index, const adi_notes *notes);
 
 /* dataset_mask.c: the pixels that a mask marks: of a file, of what ad_image_read_mask() gave. */
@@ -50,20 +51,22 @@ typedef struct adi_truth {
 
 /* folder is taken over, also on failure; NULL: no masks. */
 ad_status adi_truth_open(const adi_allocator *a, char *folder, adi_truth *out);
-/* The mask of an image of that name, in the allocator's memory: STEM with any of the endings and suffixes of masks, or
- * the folder STEM. AD_ERR_FORMAT where there is none, or more than one. */
-ad_status adi_truth_find(const adi_truth *truth, const char *image_folder, const char *image, char **out_mask);
+/* The mask of an image of that name, in the allocator's memory: STEM with any of the endings and
+ * suffixes of masks, or the folder STEM. AD_ERR_FORMAT where there is none, or more than one. */
+ad_status adi_truth_find(const adi_truth *truth, const char *image_folder, const char *image,
+                         char **out_mask);
 void adi_truth_close(adi_truth *truth);
 
 /* Which of a folder's images are masks of others in it. */
 typedef struct adi_beside {
     const adi_allocator *allocator;
-    int32_t *mask;    /* of image i the index of its mask, or -1 */
+    int32_t *mask; /* of image i the index of its mask, or -1 */
     uint8_t *is_mask;
     int64_t masks;
 } adi_beside;
 
-ad_status adi_beside_find(const ad_dataset *d, const char *folder, const adi_folder_scan *s, adi_beside *out);
+ad_status adi_beside_find(const ad_dataset *d, const char *folder, const adi_folder_scan *s,
+                          adi_beside *out);
 void adi_beside_free(adi_beside *b);
 
 /* dataset_images.c: the images of one folder, all of one group and label. */
@@ -82,18 +85,23 @@ ad_status adi_dataset_add_folder(ad_dataset *d, const char *folder, const adi_gr
 /* The same of a folder of folders, of any depth up to 4. */
 ad_status adi_dataset_add_tree(ad_dataset *d, const char *folder, const adi_group *group);
 /* That a folder holds images, and all of them can be read. */
-ad_status adi_dataset_check_images(const ad_context *context, const char *folder, const adi_folder_scan *s);
+ad_status adi_dataset_check_images(const ad_context *context, const char *folder,
+                                   const adi_folder_scan *s);
 /* 1: the next image of a pool is for this split. */
 int adi_pool_take(int64_t *pool, int32_t split);
 
 /* dataset_classes.c: a folder of class folders, or what holds such folders train and test. */
 ad_status adi_dataset_add_classes(ad_dataset *d, const char *root, int32_t split, const char *good);
-/* dataset_pairs.c: masks beside the images, which say which are good. 1 in *out_pairs: the folder is such. */
-ad_status adi_dataset_are_pairs(const ad_dataset *d, const char *root, const adi_folder_scan *top, int *out_pairs);
-ad_status adi_dataset_add_pairs(ad_dataset *d, const char *root, const adi_folder_scan *top, int32_t split);
+/* dataset_pairs.c: masks beside the images, which say which are good. 1 in *out_pairs: the folder
+ * is such. */
+ad_status adi_dataset_are_pairs(const ad_dataset *d, const char *root, const adi_folder_scan *top,
+                                int *out_pairs);
+ad_status adi_dataset_add_pairs(ad_dataset *d, const char *root, const adi_folder_scan *top,
+                                int32_t split);
 /* dataset_csv.c: rows of a table. */
 ad_status adi_dataset_add_csv(ad_dataset *d, const char *root, const ad_dataset_options *o);
-/* dataset_layouts.c: one of the layouts in its table, the one that options name or the one that fits. */
+/* dataset_layouts.c: one of the layouts in its table, the one that options name or the one that
+ * fits. */
 ad_status adi_dataset_add_layout(ad_dataset *d, const char *root, const ad_dataset_options *o);
 
 #endif

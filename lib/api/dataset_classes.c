@@ -1,5 +1,5 @@
-/* Folders of class folders as datasets for one-class evaluation, as CIFAR-10 is used for it: one class is good, all others
- * are what was never seen. */
+/* Folders of class folders as datasets for one-class evaluation, as CIFAR-10 is used for it: one
+ * class is good, all others are what was never seen. */
 #include <string.h>
 
 #include "api/dataset.h"
@@ -34,7 +34,8 @@ static ad_status add_classes(ad_dataset *d, const char *folder, int32_t split, c
     ADI_TRY(adi_folder_read(&d->context->allocator, folder, &classes));
     ad_status status = AD_OK;
     if (classes.images.count)
-        status = adi_fail(AD_ERR_FORMAT, "folder '%s' holds images beside its class folders", folder);
+        status =
+            adi_fail(AD_ERR_FORMAT, "folder '%s' holds images beside its class folders", folder);
     if (status == AD_OK)
         status = check_class(folder, &classes, good);
     for (size_t i = 0; i < classes.folders.count && status == AD_OK; i++) {
@@ -51,7 +52,8 @@ ad_status adi_dataset_add_classes(ad_dataset *d, const char *root, int32_t split
 {
     const adi_allocator *a = &d->context->allocator;
     adi_folder_scan top;
-    ADI_CHECK_ARG(good[0] && good[0] != '.' && !strchr(good, '/'), "one_class is '%s', the name of a folder is possible", good);
+    ADI_CHECK_ARG(good[0] && good[0] != '.' && !strchr(good, '/'),
+                  "one_class is '%s', the name of a folder is possible", good);
     ADI_TRY(adi_folder_read(a, root, &top));
     const int splits = adi_folder_has(&top, "train") && adi_folder_has(&top, "test");
     adi_folder_free(&top);

@@ -1,5 +1,5 @@
-/* A dataset of the rows of a table, as VisA's split_csv/1cls.csv: object, split, label, image, mask, in any order, of which
- * image and label must be there. */
+/* A dataset of the rows of a table, as VisA's split_csv/1cls.csv: object, split, label, image,
+ * mask, in any order, of which image and label must be there. */
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -12,8 +12,9 @@
 enum { MAX_BYTES = 1 << 28, MAX_FIELDS = 64 };
 
 enum { IMAGE, LABEL, SPLIT, MASK, OBJECT, COLUMNS };
-static const char *const column_names[COLUMNS] = {"image,image_path,filename,file,path", "label,class,type", "split,set",
-                                                  "mask,mask_path", "object,category,product"};
+static const char *const column_names[COLUMNS] = {"image,image_path,filename,file,path",
+                                                  "label,class,type", "split,set", "mask,mask_path",
+                                                  "object,category,product"};
 
 typedef struct table {
     ad_dataset *dataset;
@@ -37,10 +38,14 @@ static ad_status read_header(table *t)
                 t->column[c] = i;
     }
     if (t->column[IMAGE] < 0 || t->column[LABEL] < 0)
-        return adi_fail(AD_ERR_FORMAT, "the first line names no column '%s': object, split, label, image and mask are known",
-                        t->column[IMAGE] < 0 ? "image" : "label");
+        return adi_fail(
+            AD_ERR_FORMAT,
+            "the first line names no column '%s': object, split, label, image and mask are known",
+            t->column[IMAGE] < 0 ? "image" : "label");
     if (t->options->category && t->column[OBJECT] < 0)
-        return adi_fail(AD_ERR_FORMAT, "category is '%s', and the first line names no column 'object'", t->options->category);
+        return adi_fail(AD_ERR_FORMAT,
+                        "category is '%s', and the first line names no column 'object'",
+                        t->options->category);
     return AD_OK;
 }
 
@@ -65,7 +70,8 @@ static ad_status join_inside(const table *t, const char *path, int64_t line, cha
     struct stat info;
     ad_status status = AD_OK;
     if (leaves)
-        status = adi_fail(AD_ERR_FORMAT, "line %lld: '%s' is no path inside the folder '%s'", (long long)line, path, t->root);
+        status = adi_fail(AD_ERR_FORMAT, "line %lld: '%s' is no path inside the folder '%s'",
+                          (long long)line, path, t->root);
     else if (stat(joined, &info) != 0 || !S_ISREG(info.st_mode))
         status = adi_fail(AD_ERR_IO, "line %lld: there is no file '%s'", (long long)line, joined);
     if (status == AD_OK)
@@ -83,7 +89,8 @@ static ad_status add_item(table *t, char *const *fields, int32_t count, int32_t 
     ADI_TRY(join_inside(t, value(t, fields, count, IMAGE), line, &path));
     ad_status status = mask_value[0] ? join_inside(t, mask_value, line, &mask) : AD_OK;
     if (status == AD_OK)
-        status = adi_dataset_append(t->dataset, path, value(t, fields, count, LABEL), label, mask, NULL);
+        status =
+            adi_dataset_append(t->dataset, path, value(t, fields, count, LABEL), label, mask, NULL);
     adi_free(a, path);
     return status;
 }
@@ -101,15 +108,18 @@ static void note_object(table *t, const char *object)
 /* 1: of the split that is asked for. Where nothing says which it is, good ones are a pool. */
 static ad_status in_split(table *t, const char *split, int32_t label, int64_t line, int *out_in)
 {
-    const int train = adi_name_listed(split, "train,training"), test = adi_name_listed(split, "test,testing");
+    const int train = adi_name_listed(split, "train,training"),
+              test = adi_name_listed(split, "test,testing");
     const int wanted = t->options->split == AD_SPLIT_TRAIN ? train : test;
     if (t->column[SPLIT] < 0)
-        *out_in = label ? t->options->split == AD_SPLIT_TEST : adi_pool_take(&t->pool, t->options->split);
+        *out_in =
+            label ? t->options->split == AD_SPLIT_TEST : adi_pool_take(&t->pool, t->options->split);
     else if (train || test || adi_name_listed(split, "val,valid,validation"))
         *out_in = wanted && !(label && t->options->split == AD_SPLIT_TRAIN);
     else
-        return adi_fail(AD_ERR_FORMAT, "line %lld: split is '%s', train, test and validation are possible", (long long)line,
-                        split);
+        return adi_fail(AD_ERR_FORMAT,
+                        "line %lld: split is '%s', train, test and validation are possible",
+                        (long long)line, split);
     return AD_OK;
 }
 
@@ -124,7 +134,9 @@ static ad_status add_row(table *t, char *const *fields, int32_t count, int64_t l
     if (!t->options->category)
         note_object(t, object);
     if (strchr(t->objects, ',') && !t->options->category)
-        return adi_fail(AD_ERR_FORMAT, "the table is of several objects, %s among them: category says of which", t->objects);
+        return adi_fail(AD_ERR_FORMAT,
+                        "the table is of several objects, %s among them: category says of which",
+                        t->objects);
     if (!text[0])
         return adi_fail(AD_ERR_FORMAT, "line %lld has no label", (long long)line);
     const int32_t label = !(adi_name_is_good(text, t->options->good) || strcmp(text, "0") == 0);
@@ -146,9 +158,12 @@ static ad_status add_rows(table *t)
             ADI_TRY(add_row(t, fields, count, line));
     }
     if (t->options->category && !t->rows)
-        return adi_fail(AD_ERR_FORMAT, "no row is of category '%s': there are %s", t->options->category, t->objects);
+        return adi_fail(AD_ERR_FORMAT, "no row is of category '%s': there are %s",
+                        t->options->category, t->objects);
     if (!t->good)
-        return adi_fail(AD_ERR_FORMAT, "none of %lld rows is a good image of the %s split: a label of good, ok, normal or 0 is",
+        return adi_fail(AD_ERR_FORMAT,
+                        "none of %lld rows is a good image of the %s split: a label of good, ok, "
+                        "normal or 0 is",
                         (long long)t->rows, t->options->split == AD_SPLIT_TRAIN ? "train" : "test");
     return AD_OK;
 }

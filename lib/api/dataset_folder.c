@@ -1,17 +1,24 @@
-/* ad_dataset_open_folder(): which way a folder is opened. What lies where is in dataset_layouts.c. */
+/* ad_dataset_open_folder(): which way a folder is opened. What lies where is in dataset_layouts.c.
+ */
 #include "api/dataset.h"
 #include "core/options.h"
 
 static ad_status check(const ad_dataset_options *o)
 {
-    ADI_CHECK_ARG(o->split == AD_SPLIT_TRAIN || o->split == AD_SPLIT_TEST, "split is %d, no such ad_split", o->split);
-    ADI_CHECK_ARG(o->depth_scale >= 0.0 && o->depth_scale <= 1e6, "depth_scale is %g, 0 to 1e6 is possible",
-                  o->depth_scale);
-    ADI_CHECK_ARG(o->mask_good >= -1 && o->mask_good <= 255, "mask_good is %d, -1 to 255 is possible", o->mask_good);
-    const int ways = (o->one_class != NULL) + (o->csv != NULL) + (o->layout != NULL)
-                     + (o->normal_dir || o->normal_test_dir || o->abnormal_dir || o->mask_dir);
-    ADI_CHECK_ARG(ways <= 1, "one_class, csv, layout and the names of folders exclude each other: %d of them are set", ways);
-    ADI_CHECK_ARG(!o->category || o->csv, "category '%s' chooses rows of a csv, and there is none", o->category);
+    ADI_CHECK_ARG(o->split == AD_SPLIT_TRAIN || o->split == AD_SPLIT_TEST,
+                  "split is %d, no such ad_split", o->split);
+    ADI_CHECK_ARG(o->depth_scale >= 0.0 && o->depth_scale <= 1e6,
+                  "depth_scale is %g, 0 to 1e6 is possible", o->depth_scale);
+    ADI_CHECK_ARG(o->mask_good >= -1 && o->mask_good <= 255,
+                  "mask_good is %d, -1 to 255 is possible", o->mask_good);
+    const int ways = (o->one_class != NULL) + (o->csv != NULL) + (o->layout != NULL) +
+                     (o->normal_dir || o->normal_test_dir || o->abnormal_dir || o->mask_dir);
+    ADI_CHECK_ARG(
+        ways <= 1,
+        "one_class, csv, layout and the names of folders exclude each other: %d of them are set",
+        ways);
+    ADI_CHECK_ARG(!o->category || o->csv, "category '%s' chooses rows of a csv, and there is none",
+                  o->category);
     return AD_OK;
 }
 
@@ -19,7 +26,8 @@ static ad_status open_folder(ad_dataset *d, const char *path, const ad_dataset_o
 {
     if (o->csv)
         return adi_dataset_add_csv(d, path, o);
-    return o->one_class ? adi_dataset_add_classes(d, path, o->split, o->one_class) : adi_dataset_add_layout(d, path, o);
+    return o->one_class ? adi_dataset_add_classes(d, path, o->split, o->one_class)
+                        : adi_dataset_add_layout(d, path, o);
 }
 
 ad_status ad_dataset_open_folder(ad_context *context, const char *path,

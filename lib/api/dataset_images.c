@@ -1,5 +1,5 @@
-/* The images of one folder, with their masks and depth. What would be left out silently, and so change what is learnt, is
- * refused. */
+/* The images of one folder, with their masks and depth. What would be left out silently, and so
+ * change what is learnt, is refused. */
 #include <string.h>
 #include <sys/stat.h>
 
@@ -15,8 +15,8 @@ int adi_pool_take(int64_t *pool, int32_t split)
 }
 
 /* mask, depth: taken over, may be NULL. */
-static ad_status add_image(ad_dataset *d, const char *folder, const char *name, const adi_group *group, char *mask,
-                           char *depth)
+static ad_status add_image(ad_dataset *d, const char *folder, const char *name,
+                           const adi_group *group, char *mask, char *depth)
 {
     const adi_allocator *a = &d->context->allocator;
     char *path = adi_folder_join(a, folder, name);
@@ -36,17 +36,19 @@ static ad_status add_image(ad_dataset *d, const char *folder, const char *name, 
     return status;
 }
 
-ad_status adi_dataset_check_images(const ad_context *context, const char *folder, const adi_folder_scan *s)
+ad_status adi_dataset_check_images(const ad_context *context, const char *folder,
+                                   const adi_folder_scan *s)
 {
     if (s->refused[0])
-        return adi_fail(AD_ERR_FORMAT, "folder '%s' holds '%s', which is not read: %s images are", folder, s->refused,
-                        adi_images_read);
+        return adi_fail(AD_ERR_FORMAT, "folder '%s' holds '%s', which is not read: %s images are",
+                        folder, s->refused, adi_images_read);
     if (!s->images.count)
-        return adi_fail(AD_ERR_FORMAT, "folder '%s' holds no image (%lld other files); %s can be read", folder,
+        return adi_fail(AD_ERR_FORMAT,
+                        "folder '%s' holds no image (%lld other files); %s can be read", folder,
                         (long long)s->skipped, adi_images_read);
     if (s->skipped)
-        adi_log(context, AD_LOG_WARNING, "folder '%s': %lld files that are not images were skipped", folder,
-                (long long)s->skipped);
+        adi_log(context, AD_LOG_WARNING, "folder '%s': %lld files that are not images were skipped",
+                folder, (long long)s->skipped);
     return AD_OK;
 }
 
@@ -58,7 +60,8 @@ typedef struct parts_3d {
     adi_truth truth;
 } parts_3d;
 
-static ad_status add_image_3d(ad_dataset *d, const parts_3d *p, const char *name, const adi_group *group)
+static ad_status add_image_3d(ad_dataset *d, const parts_3d *p, const char *name,
+                              const adi_group *group)
 {
     const adi_allocator *a = &d->context->allocator;
     char *mask = NULL, *depth = NULL;
@@ -73,17 +76,24 @@ static ad_status add_image_3d(ad_dataset *d, const parts_3d *p, const char *name
     return add_image(d, p->rgb, name, group, mask, depth);
 }
 
-static ad_status add_folder_3d(ad_dataset *d, const char *folder, const adi_folder_scan *s, const adi_group *group)
+static ad_status add_folder_3d(ad_dataset *d, const char *folder, const adi_folder_scan *s,
+                               const adi_group *group)
 {
     const adi_allocator *a = &d->context->allocator;
-    const int masks = group->label == 1 && adi_folder_has(s, "gt"), xyz = d->with_depth && adi_folder_has(s, "xyz");
+    const int masks = group->label == 1 && adi_folder_has(s, "gt"),
+              xyz = d->with_depth && adi_folder_has(s, "xyz");
     const int depths = !xyz && d->with_depth && adi_folder_has(s, "depth");
-    parts_3d p = {.folder = folder, .depth = xyz ? "xyz" : depths ? "depth" : NULL, .ending = xyz ? ".tiff" : ".png",
+    parts_3d p = {.folder = folder,
+                  .depth = xyz      ? "xyz"
+                           : depths ? "depth"
+                                    : NULL,
+                  .ending = xyz ? ".tiff" : ".png",
                   .truth.scan.allocator = a};
     adi_folder_scan images = {.allocator = a};
     char *gt = masks ? adi_folder_join(a, folder, "gt") : NULL;
     p.rgb = adi_folder_join(a, folder, "rgb");
-    ad_status status = p.rgb && (gt || !masks) ? adi_truth_open(a, gt, &p.truth) : adi_fail_memory();
+    ad_status status =
+        p.rgb && (gt || !masks) ? adi_truth_open(a, gt, &p.truth) : adi_fail_memory();
     if (!p.rgb)
         adi_free(a, gt);
     if (status == AD_OK)
@@ -102,8 +112,8 @@ static ad_status add_folder_3d(ad_dataset *d, const char *folder, const adi_fold
 /* ---- A folder of images ---- */
 
 /* The mask of image i: beside it, or else in the group's folder of masks. Good images need none. */
-static ad_status find_mask(const ad_dataset *d, const char *folder, const adi_folder_scan *s, const adi_beside *b, size_t i,
-                           const adi_group *group, char **out_mask)
+static ad_status find_mask(const ad_dataset *d, const char *folder, const adi_folder_scan *s,
+                           const adi_beside *b, size_t i, const adi_group *group, char **out_mask)
 {
     *out_mask = NULL;
     if (group->label != 1)
@@ -116,7 +126,8 @@ static ad_status find_mask(const ad_dataset *d, const char *folder, const adi_fo
     return *out_mask ? AD_OK : adi_fail_memory();
 }
 
-static ad_status add_scanned(ad_dataset *d, const char *folder, const adi_folder_scan *s, const adi_group *group)
+static ad_status add_scanned(ad_dataset *d, const char *folder, const adi_folder_scan *s,
+                             const adi_group *group)
 {
     adi_beside beside;
     ADI_TRY(adi_dataset_check_images(d->context, folder, s));
@@ -131,7 +142,8 @@ static ad_status add_scanned(ad_dataset *d, const char *folder, const adi_folder
             status = add_image(d, folder, s->images.list[i], group, mask, NULL);
     }
     if (status == AD_OK && beside.masks)
-        adi_log(d->context, AD_LOG_WARNING, "folder '%s': %lld files are masks of the images beside them, not images of parts",
+        adi_log(d->context, AD_LOG_WARNING,
+                "folder '%s': %lld files are masks of the images beside them, not images of parts",
                 folder, (long long)beside.masks);
     adi_beside_free(&beside);
     return status;
@@ -141,8 +153,9 @@ ad_status adi_dataset_add_folder(ad_dataset *d, const char *folder, const adi_gr
 {
     adi_folder_scan s;
     ADI_TRY(adi_folder_read(&d->context->allocator, folder, &s));
-    const ad_status status = !s.images.count && adi_folder_has(&s, "rgb") ? add_folder_3d(d, folder, &s, group)
-                                                                          : add_scanned(d, folder, &s, group);
+    const ad_status status = !s.images.count && adi_folder_has(&s, "rgb")
+                                 ? add_folder_3d(d, folder, &s, group)
+                                 : add_scanned(d, folder, &s, group);
     adi_folder_free(&s);
     return status;
 }

@@ -1,7 +1,8 @@
-/* The layouts of data sets, one row each: which folders hold good and anomalous images and masks. A new layout is a row.
- * Two forms: train and test folders with a folder for good images and one for each type of defect; or a pool, one folder
- * of good images and one of anomalous ones, of which every fifth good image is held out for the test split. In a row GOOD
- * stands for any name of good, BAD for any of bad, MASK for any of masks (dataset_names.c). */
+/* The layouts of data sets, one row each: which folders hold good and anomalous images and masks. A
+ * new layout is a row. Two forms: train and test folders with a folder for good images and one for
+ * each type of defect; or a pool, one folder of good images and one of anomalous ones, of which
+ * every fifth good image is held out for the test split. In a row GOOD stands for any name of good,
+ * BAD for any of bad, MASK for any of masks (dataset_names.c). */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,20 +11,25 @@
 
 typedef struct layout {
     const char *name;
-    const char *train, *test;        /* NULL: a pool */
-    const char *good, *bad, *mask;   /* of a pool; mask: NULL: beside the images, or none */
-    const char *looks;               /* for sentences */
+    const char *train, *test;      /* NULL: a pool */
+    const char *good, *bad, *mask; /* of a pool; mask: NULL: beside the images, or none */
+    const char *looks;             /* for sentences */
 } layout;
 
 /* In the order of the search: the first whose folders are there. */
 static const layout layouts[] = {
-    {"mvtec_ad", "train", "test", NULL, NULL, NULL, "train/good, test/good, test/TYPE, ground_truth/TYPE/N_mask.png"},
-    {"mvtec_3d", "train", "test", NULL, NULL, NULL, "train/good/rgb, test/good/rgb, test/TYPE/rgb, test/TYPE/gt"},
-    {"mvtec_loco", "train", "test", NULL, NULL, NULL, "train/good, test/good, test/TYPE, ground_truth/TYPE/N/000.png"},
+    {"mvtec_ad", "train", "test", NULL, NULL, NULL,
+     "train/good, test/good, test/TYPE, ground_truth/TYPE/N_mask.png"},
+    {"mvtec_3d", "train", "test", NULL, NULL, NULL,
+     "train/good/rgb, test/good/rgb, test/TYPE/rgb, test/TYPE/gt"},
+    {"mvtec_loco", "train", "test", NULL, NULL, NULL,
+     "train/good, test/good, test/TYPE, ground_truth/TYPE/N/000.png"},
     {"mvtec_ad_2", "train", "test_public", NULL, NULL, NULL,
      "train/good, test_public/good, test_public/bad, test_public/ground_truth/bad/N_mask.png"},
-    {"btad", "train", "test", NULL, NULL, NULL, "train/ok, test/ok, test/ko, ground_truth/ko/N.png"},
-    {"visa", "train", "test", NULL, NULL, NULL, "train/good, test/good, test/bad, ground_truth/bad/N.png"},
+    {"btad", "train", "test", NULL, NULL, NULL,
+     "train/ok, test/ok, test/ko, ground_truth/ko/N.png"},
+    {"visa", "train", "test", NULL, NULL, NULL,
+     "train/good, test/good, test/bad, ground_truth/bad/N.png"},
     {"visa_raw", NULL, NULL, "Data/Images/Normal", "Data/Images/Anomaly", "Data/Masks/Anomaly",
      "Data/Images/Normal, Data/Images/Anomaly, Data/Masks/Anomaly/N.png"},
     {"real_iad", NULL, NULL, "OK", "NG", NULL, "OK/N.jpg, NG/TYPE/N.jpg, NG/TYPE/N.png"},
@@ -49,7 +55,8 @@ static ad_status join(const opening *o, const char *folder, const char *name, ch
     return *out ? AD_OK : adi_fail_memory();
 }
 
-static ad_status scan_in(const opening *o, const char *folder, const char *name, adi_folder_scan *out)
+static ad_status scan_in(const opening *o, const char *folder, const char *name,
+                         adi_folder_scan *out)
 {
     char *path;
     *out = (adi_folder_scan){.allocator = allocator_of(o)};
@@ -66,28 +73,34 @@ static int is_good(const opening *o, const char *name)
 
 /* ---- Train and test ---- */
 
-static ad_status no_good(const opening *o, const char *folder, const char *name, const adi_folder_scan *s)
+static ad_status no_good(const opening *o, const char *folder, const char *name,
+                         const adi_folder_scan *s)
 {
     char names[256];
     adi_folder_list(s, names, sizeof names);
     if (o->options->good)
-        return adi_fail(AD_ERR_FORMAT, "no folder of '%s/%s' is called '%s', which 'good' says: there are %s", folder, name,
-                        o->options->good, s->folders.count ? names : "no folders");
+        return adi_fail(AD_ERR_FORMAT,
+                        "no folder of '%s/%s' is called '%s', which 'good' says: there are %s",
+                        folder, name, o->options->good, s->folders.count ? names : "no folders");
     if (!s->folders.count && !s->images.count)
-        return adi_fail(AD_ERR_FORMAT, "folder '%s/%s' has no folder of images in it", folder, name);
+        return adi_fail(AD_ERR_FORMAT, "folder '%s/%s' has no folder of images in it", folder,
+                        name);
     if (!s->folders.count)
         return adi_fail(AD_ERR_FORMAT,
-                        "folder '%s/%s' has no folder of images in it, but %zu images: those of good parts belong in "
+                        "folder '%s/%s' has no folder of images in it, but %zu images: those of "
+                        "good parts belong in "
                         "'%s/good'; or normal_dir says which folder holds them",
                         folder, name, s->images.count, name);
     return adi_fail(AD_ERR_FORMAT,
-                    "no folder of '%s/%s' is called good, ok or normal: there are %s; the option 'good' says which of them "
+                    "no folder of '%s/%s' is called good, ok or normal: there are %s; the option "
+                    "'good' says which of them "
                     "holds good parts",
                     folder, name, names);
 }
 
 /* The masks of a type: in ground_truth beside the folders of types, or beside the test folder. */
-static ad_status find_truth(const opening *o, const char *test, const adi_folder_scan *types, const char *type, adi_truth *out)
+static ad_status find_truth(const opening *o, const char *test, const adi_folder_scan *types,
+                            const char *type, adi_truth *out)
 {
     const adi_folder_scan *const places[] = {types, &o->top};
     *out = (adi_truth){.scan.allocator = allocator_of(o)};
@@ -114,13 +127,15 @@ static ad_status find_truth(const opening *o, const char *test, const adi_folder
     return AD_OK;
 }
 
-static ad_status add_type(const opening *o, const char *test, const adi_folder_scan *types, const char *type)
+static ad_status add_type(const opening *o, const char *test, const adi_folder_scan *types,
+                          const char *type)
 {
     char *folder;
     adi_truth truth;
     adi_group group = {.name = type, .label = !is_good(o, type), .truth = &truth};
     ADI_TRY(join(o, test, type, &folder));
-    ad_status status = group.label ? find_truth(o, test, types, type, &truth) : adi_truth_open(allocator_of(o), NULL, &truth);
+    ad_status status = group.label ? find_truth(o, test, types, type, &truth)
+                                   : adi_truth_open(allocator_of(o), NULL, &truth);
     if (status == AD_OK) {
         status = adi_dataset_add_folder(o->dataset, folder, &group);
         adi_truth_close(&truth);
@@ -130,7 +145,8 @@ static ad_status add_type(const opening *o, const char *test, const adi_folder_s
 }
 
 /* Types of the test folder, or the good ones of the train folder. */
-static ad_status add_types(const opening *o, const char *name, const adi_folder_scan *types, int only_good)
+static ad_status add_types(const opening *o, const char *name, const adi_folder_scan *types,
+                           int only_good)
 {
     char *folder;
     int64_t good = 0;
@@ -141,9 +157,11 @@ static ad_status add_types(const opening *o, const char *name, const adi_folder_
         good += is_good(o, type);
         if (is_good(o, type) || (!only_good && !adi_name_is_masks(type)))
             status = add_type(o, folder, types, type);
-        else
-            adi_log(o->dataset->context, AD_LOG_WARNING, "folder '%s/%s' is not used: %s", folder, type,
-                    only_good ? "only good images are learned" : "by its name it holds masks, not a type of defect");
+        else if (only_good || strcmp(type, "ground_truth") != 0)
+            adi_log(o->dataset->context, AD_LOG_WARNING, "folder '%s/%s' is not used: %s", folder,
+                    type,
+                    only_good ? "only good images are learned"
+                              : "by its name it holds masks, not a type of defect");
     }
     if (status == AD_OK && !good)
         status = no_good(o, o->root, name, types);
@@ -156,35 +174,41 @@ static ad_status add_split(const opening *o, const layout *l)
     const int train = o->options->split == AD_SPLIT_TRAIN;
     const char *name = adi_folder_find(&o->top, train ? l->train : l->test);
     if (!name)
-        return adi_fail(AD_ERR_FORMAT, "folder '%s' has no folder %s, which layout %s has: %s", o->root,
-                        train ? l->train : l->test, l->name, l->looks);
+        return adi_fail(AD_ERR_FORMAT, "folder '%s' has no folder %s, which layout %s has: %s",
+                        o->root, train ? l->train : l->test, l->name, l->looks);
     adi_folder_scan types;
     ADI_TRY(scan_in(o, o->root, name, &types));
     ad_status status = AD_OK;
     if (types.images.count && types.folders.count)
-        status = adi_fail(AD_ERR_FORMAT, "folder '%s/%s' holds images beside its defect folders", o->root, name);
+        status = adi_fail(AD_ERR_FORMAT, "folder '%s/%s' holds images beside its defect folders",
+                          o->root, name);
     if (status == AD_OK)
-        status = types.folders.count ? add_types(o, name, &types, train) : no_good(o, o->root, name, &types);
+        status = types.folders.count ? add_types(o, name, &types, train)
+                                     : no_good(o, o->root, name, &types);
     adi_folder_free(&types);
     return status;
 }
 
 /* ---- Pools ---- */
 
-/* A row's folder as it is called here: "GOOD", "BAD" and "MASK" are looked up among those of the root. NULL: not there. */
+/* A row's folder as it is called here: "GOOD", "BAD" and "MASK" are looked up among those of the
+ * root. NULL: not there. */
 static const char *resolve(const opening *o, const char *wanted)
 {
-    const int good = strcmp(wanted, "GOOD") == 0, bad = strcmp(wanted, "BAD") == 0, mask = strcmp(wanted, "MASK") == 0;
+    const int good = strcmp(wanted, "GOOD") == 0, bad = strcmp(wanted, "BAD") == 0,
+              mask = strcmp(wanted, "MASK") == 0;
     for (size_t i = 0; i < o->top.folders.count; i++) {
         const char *name = o->top.folders.list[i];
-        if ((good && is_good(o, name)) || (bad && adi_name_is_bad(name)) || (mask && adi_name_is_masks(name)))
+        if ((good && is_good(o, name)) || (bad && adi_name_is_bad(name)) ||
+            (mask && adi_name_is_masks(name)))
             return name;
     }
     return good || bad || mask ? NULL : wanted;
 }
 
 /* Masks of a type: MASK/TYPE where that is there, else MASK. */
-static ad_status open_pool_truth(const opening *o, const char *mask, const char *type, adi_truth *out)
+static ad_status open_pool_truth(const opening *o, const char *mask, const char *type,
+                                 adi_truth *out)
 {
     *out = (adi_truth){.scan.allocator = allocator_of(o)};
     if (!mask)
@@ -200,12 +224,13 @@ static ad_status open_pool_truth(const opening *o, const char *mask, const char 
     return status == AD_OK ? adi_truth_open(allocator_of(o), path, out) : status;
 }
 
-static ad_status add_pool_group(const opening *o, const char *folder, const char *name, const char *mask, const char *type,
-                                int32_t label, int64_t *pool)
+static ad_status add_pool_group(const opening *o, const char *folder, const char *name,
+                                const char *mask, const char *type, int32_t label, int64_t *pool)
 {
     char *path;
     adi_truth truth;
-    const adi_group group = {.name = name, .label = label, .truth = &truth, .pool = pool, .split = o->options->split};
+    const adi_group group = {
+        .name = name, .label = label, .truth = &truth, .pool = pool, .split = o->options->split};
     ADI_TRY(open_pool_truth(o, mask, type, &truth));
     ad_status status = join(o, o->root, folder, &path);
     if (status == AD_OK && type) {
@@ -239,13 +264,15 @@ static ad_status add_bad(const opening *o, const char *bad, const char *mask)
         status = add_pool_group(o, bad, last_part(bad), mask, NULL, 1, NULL);
     else
         for (size_t i = 0; i < types.folders.count && status == AD_OK; i++)
-            status = add_pool_group(o, bad, types.folders.list[i], mask, types.folders.list[i], 1, NULL);
+            status =
+                add_pool_group(o, bad, types.folders.list[i], mask, types.folders.list[i], 1, NULL);
     adi_folder_free(&types);
     return status;
 }
 
 typedef struct pool {
-    const char *good, *test_good, *bad, *mask; /* paths in the root; test_good: NULL: some of good are held out */
+    const char *good, *test_good, *bad,
+        *mask; /* paths in the root; test_good: NULL: some of good are held out */
 } pool;
 
 static ad_status add_pool(const opening *o, const pool *p)
@@ -257,11 +284,13 @@ static ad_status add_pool(const opening *o, const pool *p)
     ADI_TRY(add_pool_group(o, good, last_part(good), NULL, NULL, 0, p->test_good ? NULL : &count));
     if (o->dataset->count == before)
         return adi_fail(AD_ERR_FORMAT,
-                        "folder '%s/%s' holds %lld good images, of which every %dth is for the test split: that leaves none; "
+                        "folder '%s/%s' holds %lld good images, of which every %dth is for the "
+                        "test split: that leaves none; "
                         "normal_test_dir names a folder of good images to test on",
                         o->root, good, (long long)count, ADI_HELD_OUT);
     if (!p->test_good)
-        adi_log(o->dataset->context, AD_LOG_INFO, "folder '%s/%s': of %lld good images every %dth is held out for the test split",
+        adi_log(o->dataset->context, AD_LOG_WARNING,
+                "folder '%s/%s': of %lld good images every %dth is held out for the test split",
                 o->root, good, (long long)count, ADI_HELD_OUT);
     return test && p->bad ? add_bad(o, p->bad, p->mask) : AD_OK;
 }
@@ -272,7 +301,8 @@ static ad_status add_named(const opening *o)
     const char *good = n->normal_dir ? n->normal_dir : resolve(o, "GOOD");
     const pool p = {good, n->normal_test_dir, n->abnormal_dir ? n->abnormal_dir : resolve(o, "BAD"),
                     n->mask_dir ? n->mask_dir : resolve(o, "MASK")};
-    ADI_CHECK_ARG(good, "normal_dir is NULL, and no folder of '%s' is called good, ok or normal", o->root);
+    ADI_CHECK_ARG(good, "normal_dir is NULL, and no folder of '%s' is called good, ok or normal",
+                  o->root);
     return add_pool(o, &p);
 }
 
@@ -310,7 +340,8 @@ static ad_status add_row(const opening *o, const layout *l)
     ADI_TRY(fits(o, l, &fit));
     ADI_TRY(is_there(o, mask, &masks));
     if (!fit)
-        return adi_fail(AD_ERR_FORMAT, "folder '%s' is not of layout %s: %s", o->root, l->name, l->looks);
+        return adi_fail(AD_ERR_FORMAT, "folder '%s' is not of layout %s: %s", o->root, l->name,
+                        l->looks);
     const pool p = {resolve(o, l->good), NULL, resolve(o, l->bad), masks ? mask : NULL};
     return add_pool(o, &p);
 }
@@ -360,16 +391,19 @@ static ad_status no_layout(const opening *o)
         int is = 0;
         ADI_TRY(is_category(o, o->top.folders.list[i], &is));
         if (is && length < sizeof categories)
-            length += (size_t)snprintf(categories + length, sizeof categories - length, "%s%s", length ? ", " : "",
-                                       o->top.folders.list[i]);
+            length += (size_t)snprintf(categories + length, sizeof categories - length, "%s%s",
+                                       length ? ", " : "", o->top.folders.list[i]);
     }
     if (length)
-        return adi_fail(AD_ERR_FORMAT, "folder '%s' holds data sets of several products: open one of %s", o->root, categories);
+        return adi_fail(AD_ERR_FORMAT,
+                        "folder '%s' holds data sets of several products: open one of %s", o->root,
+                        categories);
     const layout *nearest = NULL;
     ADI_TRY(find_nearest(o, &nearest));
     adi_folder_list(&o->top, names, sizeof names);
     return adi_fail(AD_ERR_FORMAT,
-                    "folder '%s' holds no image and is of no known layout: its folders are %s; nearest is %s (%s). normal_dir, "
+                    "folder '%s' holds no image and is of no known layout: its folders are %s; "
+                    "nearest is %s (%s). normal_dir, "
                     "normal_test_dir, abnormal_dir and mask_dir say which folder is what",
                     o->root, names, nearest->name, nearest->looks);
 }
@@ -385,16 +419,19 @@ static ad_status add_flat(const opening *o, int may_be_pairs)
         return adi_dataset_add_pairs(o->dataset, o->root, &o->top, o->options->split);
     for (size_t i = 0; i < o->top.folders.count && o->top.images.count; i++) {
         const char *name = o->top.folders.list[i];
-        if (may_be_pairs && (adi_name_is_masks(name) || adi_name_is_bad(name) || strcmp(name, "train") == 0))
+        if (may_be_pairs &&
+            (adi_name_is_masks(name) || adi_name_is_bad(name) || strcmp(name, "train") == 0))
             return adi_fail(AD_ERR_FORMAT,
-                            "folder '%s' holds both images and a folder '%s': which are the good ones? Layout flat takes "
+                            "folder '%s' holds both images and a folder '%s': which are the good "
+                            "ones? Layout flat takes "
                             "the images, all of them good",
                             o->root, name);
-        adi_log(o->dataset->context, AD_LOG_WARNING, "folder '%s' holds images: what is in its folder '%s' is not taken", o->root,
-                name);
+        adi_log(o->dataset->context, AD_LOG_WARNING,
+                "folder '%s' holds images: what is in its folder '%s' is not taken", o->root, name);
     }
     if (adi_name_is_bad(last_part(o->root)))
-        adi_log(o->dataset->context, AD_LOG_WARNING, "all images of '%s' are taken as good, whatever it is called", o->root);
+        adi_log(o->dataset->context, AD_LOG_WARNING,
+                "all images of '%s' are taken as good, whatever it is called", o->root);
     return adi_dataset_add_folder(o->dataset, o->root, &group);
 }
 
@@ -409,14 +446,16 @@ static ad_status add_found(const opening *o)
         if (fit && layouts[i].train)
             ADI_TRY(adi_dataset_are_pairs(o->dataset, o->root, &o->top, &pairs));
         if (fit)
-            return pairs ? adi_dataset_add_pairs(o->dataset, o->root, &o->top, o->options->split) : add_row(o, &layouts[i]);
+            return pairs ? adi_dataset_add_pairs(o->dataset, o->root, &o->top, o->options->split)
+                         : add_row(o, &layouts[i]);
     }
     if (train || (o->options->split == AD_SPLIT_TEST && adi_folder_find(&o->top, "test")))
         return add_split(o, &layouts[0]);
     if (adi_folder_has(&o->top, "rgb") || !o->top.folders.count)
         return add_flat(o, 0);
     ADI_TRY(adi_dataset_are_pairs(o->dataset, o->root, &o->top, &pairs));
-    return pairs ? adi_dataset_add_pairs(o->dataset, o->root, &o->top, o->options->split) : no_layout(o);
+    return pairs ? adi_dataset_add_pairs(o->dataset, o->root, &o->top, o->options->split)
+                 : no_layout(o);
 }
 
 static ad_status add_wanted(const opening *o, const char *wanted)
@@ -442,7 +481,8 @@ ad_status adi_dataset_add_layout(ad_dataset *d, const char *root, const ad_datas
     ad_status status;
     if (options->layout)
         status = add_wanted(&o, options->layout);
-    else if (options->normal_dir || options->normal_test_dir || options->abnormal_dir || options->mask_dir)
+    else if (options->normal_dir || options->normal_test_dir || options->abnormal_dir ||
+             options->mask_dir)
         status = add_named(&o);
     else
         status = o.top.images.count ? add_flat(&o, 1) : add_found(&o);

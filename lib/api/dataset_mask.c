@@ -1,7 +1,8 @@
-/* What a mask may be and what its values mean, decided here alone; the header says it at ad_image_read_mask(). A mask is
- * an image of any kind that is read. A pixel is good where all of its channels have the value mask_good (0 unless the
- * caller says otherwise), and marked where one has not: values of more than one kind of defect are all defects. JPEG and
- * lossy WebP change values, so that in those only the halves below and above 128 are told apart. */
+/* What a mask may be and what its values mean, decided here alone; the header says it at
+ * ad_image_read_mask(). A mask is an image of any kind that is read. A pixel is good where all of
+ * its channels have the value mask_good (0 unless the caller says otherwise), and marked where one
+ * has not: values of more than one kind of defect are all defects. JPEG and lossy WebP change
+ * values, so that in those only the halves below and above 128 are told apart. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,9 +11,13 @@
 #include "api/dataset.h"
 #include "vision/vision.h"
 
-enum { HALF = 128, NOISE = 16 }; /* of a lossy mask: what is marked, and what a black one may hold */
+enum {
+    HALF = 128,
+    NOISE = 16
+}; /* of a lossy mask: what is marked, and what a black one may hold */
 
-/* By its first bytes: a JPEG, or a WebP that keeps no value. A file that cannot be read is said where it is decoded. */
+/* By its first bytes: a JPEG, or a WebP that keeps no value. A file that cannot be read is said
+ * where it is decoded. */
 static int is_lossy(const char *path)
 {
     unsigned char head[16] = {0};
@@ -47,7 +52,8 @@ static uint8_t mark(meaning *m, const uint8_t *pixel)
     return marked ? 255 : 0;
 }
 
-/* A caller's 0 .. 255 against values of 8 or 16 bits: 65535 is 255, anything else of 16 bits but 0 is not good. */
+/* A caller's 0 .. 255 against values of 8 or 16 bits: 65535 is 255, anything else of 16 bits but 0
+ * is not good. */
 static void mark_row(meaning *m, const ad_image *image, int64_t y, uint8_t *out)
 {
     const uint8_t *row = (const uint8_t *)image->pixels + y * image->row_bytes;
@@ -66,17 +72,23 @@ static ad_status read_marks(ad_context *context, const char *path, int32_t good,
 {
     ad_image image = {0}, marks = {0};
     ADI_TRY(ad_image_read(context, path, NULL, &image));
-    meaning m = {.channels = adi_pixel_bytes(image.format), .lossy = is_lossy(path), .good = good < 0 ? 0 : good};
+    meaning m = {.channels = adi_pixel_bytes(image.format),
+                 .lossy = is_lossy(path),
+                 .good = good < 0 ? 0 : good};
     ad_status status = AD_OK;
     if (m.lossy && m.good != 0 && m.good != 255)
-        status = adi_fail(AD_ERR_FORMAT, "mask '%s' is lossy: mask_good may be 0 or 255 for it, not %d", path, m.good);
+        status =
+            adi_fail(AD_ERR_FORMAT, "mask '%s' is lossy: mask_good may be 0 or 255 for it, not %d",
+                     path, m.good);
     if (status == AD_OK)
-        status = adi_image_alloc(&context->allocator, AD_PIXEL_MONO8, image.width, image.height, &marks);
+        status =
+            adi_image_alloc(&context->allocator, AD_PIXEL_MONO8, image.width, image.height, &marks);
     for (int64_t y = 0; y < image.height && status == AD_OK; y++)
         mark_row(&m, &image, y, (uint8_t *)(uintptr_t)marks.pixels + y * marks.row_bytes);
     if (status == AD_OK && m.lossy && m.largest > NOISE && m.largest < HALF)
         status = adi_fail(AD_ERR_FORMAT,
-                          "mask '%s' is lossy and no value in it is further than %d from %d: which of them mean a defect "
+                          "mask '%s' is lossy and no value in it is further than %d from %d: which "
+                          "of them mean a defect "
                           "cannot be told; a PNG keeps them",
                           path, m.largest, m.good);
     ad_image_release(&image);
@@ -92,8 +104,9 @@ static ad_status read_marks(ad_context *context, const char *path, int32_t good,
 static ad_status join(ad_image *all, const ad_image *one, const char *path)
 {
     if (all->width != one->width || all->height != one->height)
-        return adi_fail(AD_ERR_SHAPE, "masks of one image in '%s' are %lldx%lld and %lldx%lld", path, (long long)all->width,
-                        (long long)all->height, (long long)one->width, (long long)one->height);
+        return adi_fail(AD_ERR_SHAPE, "masks of one image in '%s' are %lldx%lld and %lldx%lld",
+                        path, (long long)all->width, (long long)all->height, (long long)one->width,
+                        (long long)one->height);
     for (int64_t y = 0; y < all->height; y++) {
         uint8_t *to = (uint8_t *)(uintptr_t)all->pixels + y * all->row_bytes;
         const uint8_t *from = (const uint8_t *)one->pixels + y * one->row_bytes;
@@ -103,7 +116,8 @@ static ad_status join(ad_image *all, const ad_image *one, const char *path)
     return AD_OK;
 }
 
-static ad_status join_file(ad_context *context, const char *folder, const char *name, int32_t good, ad_image *all)
+static ad_status join_file(ad_context *context, const char *folder, const char *name, int32_t good,
+                           ad_image *all)
 {
     char *path = adi_folder_join(&context->allocator, folder, name);
     ad_image one = {0};
@@ -136,13 +150,16 @@ static ad_status read_union(ad_context *context, const char *folder, int32_t goo
     return status;
 }
 
-ad_status ad_image_read_mask(ad_context *context, const char *path, int32_t mask_good, ad_image *out_mask)
+ad_status ad_image_read_mask(ad_context *context, const char *path, int32_t mask_good,
+                             ad_image *out_mask)
 {
     struct stat info;
     ADI_CHECK_ARG(context && path && out_mask, "ad_image_read_mask: an argument is NULL");
-    ADI_CHECK_ARG(mask_good >= -1 && mask_good <= 255, "mask_good is %d, -1 to 255 is possible", mask_good);
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode) ? read_union(context, path, mask_good, out_mask)
-                                                           : read_marks(context, path, mask_good, out_mask);
+    ADI_CHECK_ARG(mask_good >= -1 && mask_good <= 255, "mask_good is %d, -1 to 255 is possible",
+                  mask_good);
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode)
+               ? read_union(context, path, mask_good, out_mask)
+               : read_marks(context, path, mask_good, out_mask);
 }
 
 ad_status adi_mask_count(const ad_dataset *d, const char *path, int64_t *out_marked)

@@ -1,16 +1,19 @@
-/* The words for good, for bad and for masks that data sets use. This is the only list of them; the header's comment at
- * ad_dataset_open_folder() names them for users. */
+/* The words for good, for bad and for masks that data sets use. This is the only list of them; the
+ * header's comment at ad_dataset_open_folder() names them for users. */
 #include "api/dataset_names.h"
 
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
-static const char good_names[] = "good,ok,okay,normal,defect_free,non_defective,nondefective,pass,passed";
-static const char bad_names[] = "bad,ko,ng,nok,not_ok,not_good,abnormal,anomaly,anomalies,anomalous,defect,defects,"
-                                "defective,fail,failed,faulty";
+static const char good_names[] =
+    "good,ok,okay,normal,defect_free,non_defective,nondefective,pass,passed";
+static const char bad_names[] =
+    "bad,ko,ng,nok,not_ok,not_good,abnormal,anomaly,anomalies,anomalous,defect,defects,"
+    "defective,fail,failed,faulty";
 static const char mask_names[] = "ground_truth,groundtruth,gt,mask,masks";
-static const char *const mask_suffixes[] = {"_mask", "_gt", "_label", "_groundtruth", "_ground_truth", "-mask"};
+static const char *const mask_suffixes[] = {"_mask",        "_gt",           "_label",
+                                            "_groundtruth", "_ground_truth", "-mask"};
 
 size_t adi_stem_length(const char *name)
 {

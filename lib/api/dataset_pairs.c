@@ -1,5 +1,6 @@
-/* Masks beside the images (KolektorSDD's Part0.jpg and Part0_label.bmp, KolektorSDD2's 10000.png and 10000_GT.png, magnetic
- * tiles' a.jpg and a.png): an image is good where its mask marks nothing. */
+/* Masks beside the images (KolektorSDD's Part0.jpg and Part0_label.bmp, KolektorSDD2's 10000.png
+ * and 10000_GT.png, magnetic tiles' a.jpg and a.png): an image is good where its mask marks
+ * nothing. */
 #include <string.h>
 
 #include "api/dataset.h"
@@ -8,7 +9,8 @@
 typedef struct pairs {
     ad_dataset *dataset;
     const char *folder, *group;
-    int64_t *pool; /* good images so far, of which some are held out; NULL: folders say which are for what */
+    int64_t *pool; /* good images so far, of which some are held out; NULL: folders say which are
+                      for what */
     int32_t split;
 } pairs;
 
@@ -21,7 +23,8 @@ static ad_status add_pair(const pairs *p, const adi_folder_scan *s, const adi_be
     ad_status status = mask && path ? adi_mask_count(p->dataset, mask, &marked) : adi_fail_memory();
     const int wanted = marked ? p->split == AD_SPLIT_TEST : adi_pool_take(p->pool, p->split);
     if (status == AD_OK && wanted) {
-        status = adi_dataset_append(p->dataset, path, p->group, marked != 0, marked ? mask : NULL, NULL);
+        status =
+            adi_dataset_append(p->dataset, path, p->group, marked != 0, marked ? mask : NULL, NULL);
         mask = marked ? NULL : mask;
     }
     adi_free(a, mask);
@@ -40,7 +43,8 @@ static ad_status add_folder(const pairs *p, const adi_folder_scan *s)
             status = add_pair(p, s, &b, i);
         else if (!b.is_mask[i])
             status = adi_fail(AD_ERR_FORMAT,
-                              "image '%s/%s' has no mask beside it, %lld others there have: is it good? Masks beside images "
+                              "image '%s/%s' has no mask beside it, %lld others there have: is it "
+                              "good? Masks beside images "
                               "say which are good, an empty one that the image is",
                               p->folder, s->images.list[i], (long long)b.masks);
     }
@@ -82,7 +86,8 @@ static ad_status add_split(ad_dataset *d, const char *root, const char *name, in
     return status;
 }
 
-ad_status adi_dataset_add_pairs(ad_dataset *d, const char *root, const adi_folder_scan *top, int32_t split)
+ad_status adi_dataset_add_pairs(ad_dataset *d, const char *root, const adi_folder_scan *top,
+                                int32_t split)
 {
     int64_t pool = 0;
     const char *train = adi_folder_find(top, "train"), *test = adi_folder_find(top, "test");
@@ -91,14 +96,16 @@ ad_status adi_dataset_add_pairs(ad_dataset *d, const char *root, const adi_folde
     const pairs p = {d, root, "", &pool, split};
     const ad_status status = add_tree(&p, top);
     if (status == AD_OK)
-        adi_log(d->context, AD_LOG_INFO, "folder '%s': of %lld good images every %dth is held out for the test split", root,
+        adi_log(d->context, AD_LOG_WARNING,
+                "folder '%s': of %lld good images every %dth is held out for the test split", root,
                 (long long)pool, ADI_HELD_OUT);
     return status;
 }
 
 /* ---- Whether a folder is such ---- */
 
-static ad_status has_masks(const ad_dataset *d, const char *folder, const adi_folder_scan *s, int *out_pairs)
+static ad_status has_masks(const ad_dataset *d, const char *folder, const adi_folder_scan *s,
+                           int *out_pairs)
 {
     adi_beside b;
     ADI_TRY(adi_beside_find(d, folder, s, &b));
@@ -108,7 +115,8 @@ static ad_status has_masks(const ad_dataset *d, const char *folder, const adi_fo
 }
 
 /* The first folder with images in it stands for all. */
-ad_status adi_dataset_are_pairs(const ad_dataset *d, const char *root, const adi_folder_scan *top, int *out_pairs)
+ad_status adi_dataset_are_pairs(const ad_dataset *d, const char *root, const adi_folder_scan *top,
+                                int *out_pairs)
 {
     const adi_allocator *a = &d->context->allocator;
     *out_pairs = 0;

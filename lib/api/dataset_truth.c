@@ -49,13 +49,16 @@ static ad_status no_mask(const adi_truth *t, const char *image_folder, const cha
 {
     const int stem = (int)adi_stem_length(image);
     return adi_fail(AD_ERR_FORMAT,
-                    "image '%s/%s' has no mask in '%s', which holds %zu images, the first '%s': looked for %.*s_mask and "
+                    "image '%s/%s' has no mask in '%s', which holds %zu images, the first '%s': "
+                    "looked for %.*s_mask and "
                     "%.*s of any kind, and for a folder %.*s",
                     image_folder, image, t->folder, t->scan.images.count,
-                    t->scan.images.count ? t->scan.images.list[0] : "", stem, image, stem, image, stem, image);
+                    t->scan.images.count ? t->scan.images.list[0] : "", stem, image, stem, image,
+                    stem, image);
 }
 
-ad_status adi_truth_find(const adi_truth *t, const char *image_folder, const char *image, char **out_mask)
+ad_status adi_truth_find(const adi_truth *t, const char *image_folder, const char *image,
+                         char **out_mask)
 {
     const size_t length = adi_stem_length(image);
     const adi_names *images = &t->scan.images;
@@ -65,12 +68,13 @@ ad_status adi_truth_find(const adi_truth *t, const char *image_folder, const cha
         if (!masks_stem(images->list[i], length))
             continue;
         if (found)
-            return adi_fail(AD_ERR_FORMAT, "image '%s/%s' has two masks in '%s': '%s' and '%s'", image_folder, image,
-                            t->folder, found, images->list[i]);
+            return adi_fail(AD_ERR_FORMAT, "image '%s/%s' has two masks in '%s': '%s' and '%s'",
+                            image_folder, image, t->folder, found, images->list[i]);
         found = images->list[i];
     }
     for (size_t i = 0; i < t->scan.folders.count && !found; i++)
-        if (strlen(t->scan.folders.list[i]) == length && strncmp(t->scan.folders.list[i], image, length) == 0)
+        if (strlen(t->scan.folders.list[i]) == length &&
+            strncmp(t->scan.folders.list[i], image, length) == 0)
             found = t->scan.folders.list[i];
     if (!found)
         return no_mask(t, image_folder, image);
@@ -94,7 +98,8 @@ static int is_jpeg(const char *name)
 }
 
 /* An image that has two values at most, one of them 0: no photograph has. */
-static ad_status looks_like_mask(const ad_dataset *d, const char *folder, const char *name, int *out_mask)
+static ad_status looks_like_mask(const ad_dataset *d, const char *folder, const char *name,
+                                 int *out_mask)
 {
     char *path = adi_folder_join(&d->context->allocator, folder, name);
     ad_image image = {0};
@@ -105,7 +110,9 @@ static ad_status looks_like_mask(const ad_dataset *d, const char *folder, const 
     adi_free(&d->context->allocator, path);
     if (status != AD_OK) /* a damaged file is said where it is read as an image */
         return status == AD_ERR_OUT_OF_MEMORY ? status : AD_OK;
-    const int64_t bytes = image.format == AD_PIXEL_MONO8 ? 1 : image.format == AD_PIXEL_MONO16 ? 2 : 3;
+    const int64_t bytes = image.format == AD_PIXEL_MONO8    ? 1
+                          : image.format == AD_PIXEL_MONO16 ? 2
+                                                            : 3;
     int other = 0;
     *out_mask = 1;
     for (int64_t y = 0; y < image.height && *out_mask; y++) {
@@ -127,23 +134,27 @@ static void pair(adi_beside *b, size_t image, size_t mask)
 }
 
 /* 007_mask.png of 007.jpg; where there are 007.jpg and 007.png, the latter if it looks like one. */
-static ad_status find_partner(const ad_dataset *d, const char *folder, const adi_names *n, size_t i, adi_beside *b)
+static ad_status find_partner(const ad_dataset *d, const char *folder, const adi_names *n, size_t i,
+                              adi_beside *b)
 {
     const size_t length = adi_stem_length(n->list[i]);
-    for (size_t k = first_with(n, n->list[i], length); k < n->count && strncmp(n->list[k], n->list[i], length) == 0; k++) {
+    for (size_t k = first_with(n, n->list[i], length);
+         k < n->count && strncmp(n->list[k], n->list[i], length) == 0; k++) {
         int is_mask = k != i && adi_mask_suffix(n->list[k]) == length;
-        if (k != i && adi_stem_length(n->list[k]) == length && is_jpeg(n->list[i]) && !is_jpeg(n->list[k]))
+        if (k != i && adi_stem_length(n->list[k]) == length && is_jpeg(n->list[i]) &&
+            !is_jpeg(n->list[k]))
             ADI_TRY(looks_like_mask(d, folder, n->list[k], &is_mask));
         if (is_mask && b->mask[i] >= 0)
-            return adi_fail(AD_ERR_FORMAT, "image '%s/%s' has two masks beside it: '%s' and '%s'", folder, n->list[i],
-                            n->list[b->mask[i]], n->list[k]);
+            return adi_fail(AD_ERR_FORMAT, "image '%s/%s' has two masks beside it: '%s' and '%s'",
+                            folder, n->list[i], n->list[b->mask[i]], n->list[k]);
         if (is_mask)
             pair(b, i, k);
     }
     return AD_OK;
 }
 
-ad_status adi_beside_find(const ad_dataset *d, const char *folder, const adi_folder_scan *s, adi_beside *out)
+ad_status adi_beside_find(const ad_dataset *d, const char *folder, const adi_folder_scan *s,
+                          adi_beside *out)
 {
     const adi_names *n = &s->images;
     adi_beside b = {.allocator = &d->context->allocator};

@@ -63,7 +63,8 @@ static ad_status resize_mask(evaluation *e, ad_image *mask, int64_t width, int64
         e->mask_bytes = bytes;
     }
     for (int64_t y = 0; y < height; y++) {
-        const uint8_t *row = (const uint8_t *)mask->pixels + y * mask->height / height * mask->row_bytes;
+        const uint8_t *row =
+            (const uint8_t *)mask->pixels + y * mask->height / height * mask->row_bytes;
         for (int64_t x = 0; x < width; x++)
             e->mask[y * width + x] = row[x * mask->width / width];
     }
@@ -72,8 +73,8 @@ static ad_status resize_mask(evaluation *e, ad_image *mask, int64_t width, int64
     return AD_OK;
 }
 
-static ad_status add_pixels(evaluation *e, int64_t index, const ad_sample *sample, const ad_image *image,
-                            const ad_map *map)
+static ad_status add_pixels(evaluation *e, int64_t index, const ad_sample *sample,
+                            const ad_image *image, const ad_map *map)
 {
     if (!sample->has_mask)
         return adi_pixel_metrics_add(e->pixels, map, NULL);
@@ -89,7 +90,8 @@ static ad_status add_pixels(evaluation *e, int64_t index, const ad_sample *sampl
 }
 
 /* Without a map where nothing says which of its pixels are anomalous. */
-static ad_status score_one(evaluation *e, int64_t index, const ad_sample *sample, const ad_image *image)
+static ad_status score_one(evaluation *e, int64_t index, const ad_sample *sample,
+                           const ad_image *image)
 {
     const int64_t w = e->eval_size ? e->eval_size : image->width;
     const int64_t h = e->eval_size ? e->eval_size : image->height;
@@ -98,8 +100,7 @@ static ad_status score_one(evaluation *e, int64_t index, const ad_sample *sample
         ADI_TRY(room_for_map(e, w, h));
     const ad_map map = AD_MAP_INIT(e->map, w, h, w * (int64_t)sizeof(float));
     const double before = adi_now_ms();
-    ADI_TRY(with_map ? ad_anomaly_map(e->scorer, image, &map, &e->scores[index])
-                     : ad_score_image(e->scorer, image, &e->scores[index]));
+    ADI_TRY(adi_scorer_run(e->scorer, image, with_map ? &map : NULL, &e->scores[index]));
     e->times[index] = adi_now_ms() - before;
     return with_map ? add_pixels(e, index, sample, image, &map) : AD_OK;
 }
@@ -120,8 +121,9 @@ static ad_status score_each(evaluation *e, adi_read_ahead *ahead, const ad_evalu
 {
     for (int64_t i = 0; i < e->count; i++) {
         if (o->progress && o->progress(o->user, (double)i / (double)e->count))
-            return adi_fail(AD_ERR_CANCELLED, "the evaluation was cancelled after %lld of %lld images",
-                            (long long)i, (long long)e->count);
+            return adi_fail(AD_ERR_CANCELLED,
+                            "the evaluation was cancelled after %lld of %lld images", (long long)i,
+                            (long long)e->count);
         ad_sample sample = {.struct_size = sizeof sample};
         ADI_TRY(ad_dataset_get(e->dataset, i, &sample));
         ad_image image = {0};
@@ -169,7 +171,8 @@ static ad_status measure_pixels(evaluation *e, int32_t has_map, ad_evaluation *o
     ad_status status = adi_pixel_metrics_auroc(e->pixels, &auroc);
     if (status == AD_OK)
         status = adi_pixel_metrics_aupro(e->pixels, 0.3, &au_pro);
-    if (status == AD_ERR_INVALID_ARGUMENT) { /* what masks mark is lost where they are made smaller */
+    if (status ==
+        AD_ERR_INVALID_ARGUMENT) { /* what masks mark is lost where they are made smaller */
         snprintf(out->pixel_note, sizeof out->pixel_note, "%s", ad_last_error_message());
         return AD_OK;
     }
@@ -193,8 +196,9 @@ static ad_status measure(evaluation *e, const ad_scorer_info *info, ad_evaluatio
     return AD_OK;
 }
 
-ad_status ad_evaluate(ad_scorer *scorer, const ad_dataset *dataset, const ad_evaluate_options *options,
-                      ad_evaluation *out_evaluation, float *out_scores)
+ad_status ad_evaluate(ad_scorer *scorer, const ad_dataset *dataset,
+                      const ad_evaluate_options *options, ad_evaluation *out_evaluation,
+                      float *out_scores)
 {
     ADI_CHECK_ARG(scorer && dataset && out_evaluation, "ad_evaluate: an argument is NULL");
     ad_evaluate_options o;
@@ -204,8 +208,11 @@ ad_status ad_evaluate(ad_scorer *scorer, const ad_dataset *dataset, const ad_eva
                   o.eval_size);
     ad_scorer_info info = {.struct_size = sizeof info};
     ADI_TRY(ad_scorer_get_info(scorer, &info));
-    evaluation e = {.allocator = &scorer->backbone->context->allocator, .scorer = scorer,
-                    .dataset = dataset, .eval_size = o.eval_size, .count = ad_dataset_count(dataset)};
+    evaluation e = {.allocator = &scorer->backbone->context->allocator,
+                    .scorer = scorer,
+                    .dataset = dataset,
+                    .eval_size = o.eval_size,
+                    .count = ad_dataset_count(dataset)};
     ADI_TRY(adi_census_begin(&e.census, dataset));
     e.with_maps = e.census.masked > 0 && info.has_map;
     const size_t n = (size_t)e.count;

@@ -1,5 +1,6 @@
-/* The rules: image figures need good and anomalous images; pixel figures need a mask that marks something and a good pixel,
- * are of the anomalous images that have masks and of all good ones, and are not given where masks look inverted. */
+/* The rules: image figures need good and anomalous images; pixel figures need a mask that marks
+ * something and a good pixel, are of the anomalous images that have masks and of all good ones, and
+ * are not given where masks look inverted. */
 #include "api/evaluation_notes.h"
 
 #include <math.h>
@@ -15,7 +16,8 @@ static void note_group(adi_census *c, const char *group)
 {
     const size_t used = strlen(c->unmasked), n = strlen(group);
     const char *last = strrchr(c->unmasked, ' ');
-    if (strcmp(last ? last + 1 : c->unmasked, group) == 0 || !n || used + n + 3 > sizeof c->unmasked)
+    if (strcmp(last ? last + 1 : c->unmasked, group) == 0 || !n ||
+        used + n + 3 > sizeof c->unmasked)
         return; /* images come group by group */
     snprintf(c->unmasked + used, sizeof c->unmasked - used, "%s%s", used ? ", " : "", group);
 }
@@ -45,15 +47,18 @@ static int same_shape(const ad_image *mask, const ad_image *image)
     return (difference < 0 ? -difference : difference) <= longest;
 }
 
-ad_status adi_census_see(adi_census *c, const ad_sample *sample, const ad_image *image, const ad_image *mask)
+ad_status adi_census_see(adi_census *c, const ad_sample *sample, const ad_image *image,
+                         const ad_image *mask)
 {
     if (!same_shape(mask, image))
-        return adi_fail(AD_ERR_SHAPE, "the mask is %lldx%lld, the image %lldx%lld: it cannot be scaled to that",
+        return adi_fail(AD_ERR_SHAPE,
+                        "the mask is %lldx%lld, the image %lldx%lld: it cannot be scaled to that",
                         (long long)mask->width, (long long)mask->height, (long long)image->width,
                         (long long)image->height);
     const int64_t marked = adi_mask_marked(mask);
     if (sample->label == 0 && marked)
-        return adi_fail(AD_ERR_FORMAT, "the image is labelled good, and its mask marks %lld pixels", (long long)marked);
+        return adi_fail(AD_ERR_FORMAT, "the image is labelled good, and its mask marks %lld pixels",
+                        (long long)marked);
     const double share = (double)marked / ((double)mask->width * (double)mask->height);
     c->scaled += mask->width != image->width || mask->height != image->height;
     if (sample->label == 1) {
@@ -66,7 +71,8 @@ ad_status adi_census_see(adi_census *c, const ad_sample *sample, const ad_image 
 
 /* ---- Saying ---- */
 
-__attribute__((format(printf, 3, 4))) static void add(char *out, size_t size, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void add(char *out, size_t size, const char *format,
+                                                      ...)
 {
     const size_t used = strlen(out);
     va_list arguments;
@@ -83,7 +89,8 @@ int adi_census_say_images(const adi_census *c, int64_t images, char *out, size_t
 {
     out[0] = '\0';
     if (!c->good || !c->anomalous)
-        add(out, size, "figures of images need good and anomalous ones: of %lld %lld are good, %lld anomalous",
+        add(out, size,
+            "figures of images need good and anomalous ones: of %lld %lld are good, %lld anomalous",
             (long long)images, (long long)c->good, (long long)c->anomalous);
     if (c->unknown)
         add(out, size, "%lld images of unknown label are in no figure", (long long)c->unknown);
@@ -92,11 +99,11 @@ int adi_census_say_images(const adi_census *c, int64_t images, char *out, size_t
 
 static const char *why_undefined(const adi_census *c, int32_t has_map)
 {
-    return !has_map         ? "the scorer was fitted without maps"
-           : !c->anomalous  ? "no image is anomalous, so there is nothing to find"
-           : !c->masked     ? "no anomalous image has a mask"
-           : c->empty == c->masked ? "no mask marks a pixel"
-                            : NULL;
+    return !has_map                ? "the scorer was fitted without maps"
+           : !c->anomalous         ? "no image is anomalous, so there is nothing to find"
+           : !c->masked            ? "no anomalous image has a mask"
+           : c->empty == c->masked ? "no mask marks a pixel (an alpha channel is not looked at)"
+                                   : NULL;
 }
 
 int adi_census_say_pixels(const adi_census *c, int32_t has_map, char *out, size_t size)
@@ -110,7 +117,8 @@ int adi_census_say_pixels(const adi_census *c, int32_t has_map, char *out, size_
     }
     if (c->mask_good < 0 && 2 * c->most > c->masked) {
         add(out, size,
-            "%lld of %lld masks mark more than half of their image, on average %.0f %%: is white the background? "
+            "%lld of %lld masks mark more than half of their image, on average %.0f %%: is white "
+            "the background? "
             "mask_good 255 says so, 0 that they are right as they are",
             (long long)c->most, (long long)c->masked, 100.0 * c->marked / (double)c->masked);
         return 0;
@@ -120,10 +128,12 @@ int adi_census_say_pixels(const adi_census *c, int32_t has_map, char *out, size_
         return 0;
     }
     if (missing)
-        add(out, size, "%lld of %lld anomalous images have no mask and are not in pixel figures%s%s", (long long)missing,
-            (long long)c->anomalous, c->unmasked[0] ? ": " : "", c->unmasked);
+        add(out, size,
+            "%lld of %lld anomalous images have no mask and are not in pixel figures%s%s",
+            (long long)missing, (long long)c->anomalous, c->unmasked[0] ? ": " : "", c->unmasked);
     if (c->scaled)
-        add(out, size, "%lld masks of another size than their image were scaled to it (nearest)", (long long)c->scaled);
+        add(out, size, "%lld masks of another size than their image were scaled to it (nearest)",
+            (long long)c->scaled);
     if (c->empty)
         add(out, size, "%lld masks of anomalous images mark no pixel", (long long)c->empty);
     return 1;

@@ -1,9 +1,11 @@
-/* The rule, with figures of three sets of images (screws, tiles, cookies; ResNet-18): good images of another product score 8
- * to 15 times the fit's own score with a Gaussian, of the own product 1.1 to 2; more the fewer images it was fitted on, 4.5
- * times with 16. So the limit is 5 (1 + 16/n) times normal_score, and with less than 8 images there is none.
- * PaDiM keeps no score. The maximum of its map is 2.6 times the fit's root mean square for the own product, and 4.6 to 7
- * times for others, where there are enough images for its dimensions: by normal theory a distance of an image that was not
- * fitted on is larger by sqrt((n + 1)/(n - d - 2)). So the limit is 4 times both, where n is 2 d and more. */
+/* The rule, with figures of three sets of images (screws, tiles, cookies; ResNet-18): good images
+ * of another product score 8 to 15 times the fit's own score with a Gaussian, of the own
+ * product 1.1 to 2; more the fewer images it was fitted on, 4.5 times with 16. So the limit is 5 (1
+ * + 16/n) times normal_score, and with less than 8 images there is none. PaDiM keeps no score. The
+ * maximum of its map is 2.6 times the fit's root mean square for the own product, and 4.6 to 7
+ * times for others, where there are enough images for its dimensions: by normal theory a distance
+ * of an image that was not fitted on is larger by sqrt((n + 1)/(n - d - 2)). So the limit is 4
+ * times both, where n is 2 d and more. */
 #include "api/product_watch.h"
 
 #include <math.h>
@@ -26,7 +28,8 @@ void adi_product_watch_begin(ad_scorer *s)
     const double n = (double)info.image_count, d = option_of(s, "dimensions");
     if (info.normal_score > 0.0 && n >= 8.0) {
         const double times = 5.0 * (1.0 + 16.0 / n);
-        s->watch.limit = info.normal_score * (option_of(s, "squared") > 0.0 ? times * times : times);
+        s->watch.limit =
+            info.normal_score * (option_of(s, "squared") > 0.0 ? times * times : times);
     } else if (info.normal_map > 0.0 && d >= 1.0 && n >= 2.0 * d && n > d + 2.0) {
         s->watch.limit = 4.0 * info.normal_map * sqrt((n + 1.0) / (n - d - 2.0));
     }
@@ -43,7 +46,8 @@ void adi_product_say(ad_scorer *s, double ratio, char *out, size_t size)
     if (!(ratio > 1.0))
         return;
     snprintf(out, size,
-             "the median score of good images is %.3g, and %.3g at most was expected: are they of the product that this scorer "
+             "the median score of good images is %.3g, and %.3g at most was expected: are they of "
+             "the product that this scorer "
              "was fitted on, and taken alike?",
              ratio * s->watch.limit, s->watch.limit);
     if (!atomic_exchange(&s->watch.said, 1))
@@ -63,10 +67,12 @@ static void look(ad_scorer *s)
     for (int i = 0; i < ADI_WATCHED; i++)
         scores[i] = s->watch.first[i];
     qsort(scores, ADI_WATCHED, sizeof *scores, by_size);
-    const double median = 0.5 * ((double)scores[ADI_WATCHED / 2 - 1] + (double)scores[ADI_WATCHED / 2]);
+    const double median =
+        0.5 * ((double)scores[ADI_WATCHED / 2 - 1] + (double)scores[ADI_WATCHED / 2]);
     if (median > s->watch.limit && !atomic_exchange(&s->watch.said, 1))
         adi_log(s->backbone->context, AD_LOG_WARNING,
-                "the median score of the first %d images is %.3g, and %.3g at most was expected of good ones: are they of the "
+                "the median score of the first %d images is %.3g, and %.3g at most was expected of "
+                "good ones: are they of the "
                 "product that this scorer was fitted on, and taken alike?",
                 ADI_WATCHED, median, s->watch.limit);
 }

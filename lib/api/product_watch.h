@@ -6,7 +6,8 @@
 
 /* When the scorer is made: what is expected of it. */
 void adi_product_watch_begin(ad_scorer *scorer);
-/* A score; of the first ADI_WATCHED the median is looked at, and said if it is too high. Allocates nothing; any thread. */
+/* A score; of the first ADI_WATCHED the median is looked at, and said if it is too high. Allocates
+ * nothing; any thread. */
 void adi_product_watch_see(ad_scorer *scorer, float score);
 /* A median score of good images over the limit; NaN where there is none. */
 double adi_product_ratio(const ad_scorer *scorer, double median);

@@ -91,7 +91,7 @@ void ad_scorer_destroy(ad_scorer *scorer)
         free_scorer(scorer);
 }
 
-static ad_status score(ad_scorer *scorer, const ad_image *image, const ad_map *map, float *out_score)
+ad_status adi_scorer_run(ad_scorer *scorer, const ad_image *image, const ad_map *map, float *out_score)
 {
     adi_extractor *x = scorer->extractor;
     adi_workspace *w = NULL;
@@ -106,10 +106,18 @@ static ad_status score(ad_scorer *scorer, const ad_image *image, const ad_map *m
         status = adi_score_map_write(x, w->map, map, image->width, image->height);
     adi_extractor_give_back(x, w);
     if (status == AD_OK)
-        adi_product_watch_see(scorer, (float)value);
-    if (status == AD_OK && out_score)
         *out_score = (float)value;
     return status;
+}
+
+static ad_status score(ad_scorer *scorer, const ad_image *image, const ad_map *map, float *out_score)
+{
+    float value = 0.0f;
+    ADI_TRY(adi_scorer_run(scorer, image, map, &value));
+    adi_product_watch_see(scorer, value);
+    if (out_score)
+        *out_score = value;
+    return AD_OK;
 }
 
 ad_status ad_score_image(ad_scorer *scorer, const ad_image *image, float *out_score)

@@ -10,9 +10,12 @@ void adi_csv_begin(adi_csv *csv, char *bytes, size_t size)
     if (size >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0)
         csv->at += 3;
     const char *first = csv->at;
-    const size_t length = (size_t)((char *)memchr(first, '\n', (size_t)(csv->end - first) + 1) - first);
+    const size_t length =
+        (size_t)((char *)memchr(first, '\n', (size_t)(csv->end - first) + 1) - first);
     if (!memchr(first, ',', length))
-        csv->separator = memchr(first, ';', length) ? ';' : memchr(first, '\t', length) ? '\t' : ',';
+        csv->separator = memchr(first, ';', length)    ? ';'
+                         : memchr(first, '\t', length) ? '\t'
+                                                       : ',';
 }
 
 static int ends_field(const adi_csv *csv, char c)
@@ -20,7 +23,8 @@ static int ends_field(const adi_csv *csv, char c)
     return c == csv->separator || c == '\n' || c == '\r';
 }
 
-/* After the opening quote; leaves `at` behind the closing one, and *to at the end of what was kept. */
+/* After the opening quote; leaves `at` behind the closing one, and *to at the end of what was kept.
+ */
 static ad_status quoted(adi_csv *csv, char **to)
 {
     const int64_t line = csv->line;
@@ -31,7 +35,8 @@ static ad_status quoted(adi_csv *csv, char **to)
             csv->at++;
             return ends_field(csv, *csv->at)
                        ? AD_OK
-                       : adi_fail(AD_ERR_FORMAT, "line %lld: text follows a closing quote", (long long)csv->line);
+                       : adi_fail(AD_ERR_FORMAT, "line %lld: text follows a closing quote",
+                                  (long long)csv->line);
         }
         csv->line += *csv->at == '\n';
         *(*to)++ = *csv->at;
@@ -54,7 +59,8 @@ static ad_status field(adi_csv *csv, char **out, int *out_last)
     }
     const char ended_by = *csv->at;
     if (memchr(*out, 0, (size_t)(to - *out)))
-        return adi_fail(AD_ERR_FORMAT, "line %lld: a zero byte: this is no table of text", (long long)csv->line);
+        return adi_fail(AD_ERR_FORMAT, "line %lld: a zero byte: this is no table of text",
+                        (long long)csv->line);
     *to = '\0';
     csv->at++;
     *out_last = ended_by != csv->separator;

@@ -115,6 +115,9 @@ ad_status adi_backbone_open(ad_context *context, const char *architecture, const
 /* api/scorer.c: a scorer around a model, which it owns from then on, also on failure. */
 ad_status adi_scorer_wrap(ad_backbone *backbone, const adi_method *method, void *model,
                           const char *digest, ad_scorer **out_scorer);
+/* Score an image whose label is known: what the scorer makes of the first images it sees is not looked at. map: NULL, or
+ * checked, of a scorer that has maps. */
+ad_status adi_scorer_run(ad_scorer *scorer, const ad_image *image, const ad_map *map, float *out_score);
 /* AD_OK, or what is wrong with a caller's map. */
 ad_status adi_map_check(const ad_map *map);
 /* api/scorer_file.c: ad_scorer_load() from bytes in memory. */

@@ -41,7 +41,9 @@ static void tables(void **state)
     reads("\n\r\n", "");
     reads("a,b\nc,d", "a|b\nc|d\n");
     reads("a,b\r\nc,d\r\n", "a|b\nc|d\n");
-    reads("\xef\xbb\xbf" "a,b\n", "a|b\n");
+    reads("\xef\xbb\xbf"
+          "a,b\n",
+          "a|b\n");
     reads("a;b;c\nd,e;f;\n", "a|b|c\nd,e|f|\n");
     reads("a\tb\n", "a|b\n");
     reads(",\n,,\n", "|\n||\n");

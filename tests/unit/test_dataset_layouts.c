@@ -1,5 +1,5 @@
-/* Layouts of data sets: each made of empty pictures, opened for both splits, and compared with what it holds by its own
- * description. And what is in none of them. */
+/* Layouts of data sets: each made of empty pictures, opened for both splits, and compared with what
+ * it holds by its own description. And what is in none of them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -36,7 +36,8 @@ static void mask(const char *name, int marked)
     put_bytes(name, pixels);
 }
 
-/* Names parted by spaces; a name that ends in + is a marked mask, in - an empty one, in / an empty folder. */
+/* Names parted by spaces; a name that ends in + is a marked mask, in - an empty one, in / an empty
+ * folder. */
 static void make(const char *root_name, const char *names)
 {
     char name[256], *end;
@@ -70,7 +71,8 @@ static void describe(const ad_dataset *d, const char *name, char *out, size_t si
     for (int64_t i = 0; i < ad_dataset_count(d); i++) {
         const ad_sample s = sample(d, i);
         const char *inside = strstr(s.name, name) + strlen(name) + 1;
-        n += (size_t)snprintf(out + n, size - n, "%s%d%s %s %s", i ? "; " : "", s.label, s.has_mask ? "+" : "", s.group, inside);
+        n += (size_t)snprintf(out + n, size - n, "%s%d%s %s %s", i ? "; " : "", s.label,
+                              s.has_mask ? "+" : "", s.group, inside);
         if (s.has_mask) {
             ad_image m = {0};
             if (ad_dataset_read_mask(d, i, &m) != AD_OK)
@@ -118,32 +120,41 @@ static void layouts_of_data_sets(void **state)
     both("btad", "btad", "0 ok train/ok/0.png", "1+ ko test/ko/2.png; 0 ok test/ok/1.png");
 
     make("visa", "train/good/0.jpg test/good/1.jpg test/bad/2.jpg ground_truth/bad/2.png+");
-    both("visa", "visa", "0 good train/good/0.jpg", "1+ bad test/bad/2.jpg; 0 good test/good/1.jpg");
+    both("visa", "visa", "0 good train/good/0.jpg",
+         "1+ bad test/bad/2.jpg; 0 good test/good/1.jpg");
 
-    make("loco", "train/good/0.png validation/good/7.png test/good/1.png test/logical_anomalies/2.png "
-                 "ground_truth/logical_anomalies/2/000.png+ ground_truth/logical_anomalies/2/001.png+");
+    make("loco",
+         "train/good/0.png validation/good/7.png test/good/1.png test/logical_anomalies/2.png "
+         "ground_truth/logical_anomalies/2/000.png+ ground_truth/logical_anomalies/2/001.png+");
     both("loco", "mvtec_loco", "0 good train/good/0.png",
          "0 good test/good/1.png; 1+ logical_anomalies test/logical_anomalies/2.png");
 
-    make("ad2", "train/good/0.png validation/good/7.png test_public/good/1.png test_public/bad/2.png test_private/9.png "
+    make("ad2", "train/good/0.png validation/good/7.png test_public/good/1.png "
+                "test_public/bad/2.png test_private/9.png "
                 "test_public/ground_truth/bad/2_mask.png+");
     both("ad2", "mvtec_ad_2", "0 good train/good/0.png",
          "1+ bad test_public/bad/2.png; 0 good test_public/good/1.png");
 
-    make("raw", "Data/Images/Normal/0.JPG Data/Images/Normal/1.JPG Data/Images/Normal/2.JPG Data/Images/Normal/3.JPG "
+    make("raw", "Data/Images/Normal/0.JPG Data/Images/Normal/1.JPG Data/Images/Normal/2.JPG "
+                "Data/Images/Normal/3.JPG "
                 "Data/Images/Normal/4.JPG Data/Images/Anomaly/0.JPG Data/Masks/Anomaly/0.png+");
     both("raw", "visa_raw",
-         "0 Normal Data/Images/Normal/0.JPG; 0 Normal Data/Images/Normal/1.JPG; 0 Normal Data/Images/Normal/2.JPG; "
+         "0 Normal Data/Images/Normal/0.JPG; 0 Normal Data/Images/Normal/1.JPG; 0 Normal "
+         "Data/Images/Normal/2.JPG; "
          "0 Normal Data/Images/Normal/3.JPG",
          "0 Normal Data/Images/Normal/4.JPG; 1+ Anomaly Data/Images/Anomaly/0.JPG");
 
-    make("iad", "OK/S1/a.jpg OK/S1/b.jpg OK/S2/c.jpg OK/S2/d.jpg OK/S2/e.jpg NG/dent/S9/f.jpg NG/dent/S9/f.png+ NG/spot/S1/g.jpg");
-    both("iad", "real_iad", "0 OK OK/S1/a.jpg; 0 OK OK/S1/b.jpg; 0 OK OK/S2/c.jpg; 0 OK OK/S2/d.jpg",
+    make("iad", "OK/S1/a.jpg OK/S1/b.jpg OK/S2/c.jpg OK/S2/d.jpg OK/S2/e.jpg NG/dent/S9/f.jpg "
+                "NG/dent/S9/f.png+ NG/spot/S1/g.jpg");
+    both("iad", "real_iad",
+         "0 OK OK/S1/a.jpg; 0 OK OK/S1/b.jpg; 0 OK OK/S2/c.jpg; 0 OK OK/S2/d.jpg",
          "0 OK OK/S2/e.jpg; 1+ dent NG/dent/S9/f.jpg; 1 spot NG/spot/S1/g.jpg");
 
-    make("own", "normal/0.png normal/1.png normal/2.png normal/3.png normal/4.png abnormal/5.png mask/5.png+");
+    make("own", "normal/0.png normal/1.png normal/2.png normal/3.png normal/4.png abnormal/5.png "
+                "mask/5.png+");
     both("own", "folder",
-         "0 normal normal/0.png; 0 normal normal/1.png; 0 normal normal/2.png; 0 normal normal/3.png",
+         "0 normal normal/0.png; 0 normal normal/1.png; 0 normal normal/2.png; 0 normal "
+         "normal/3.png",
          "0 normal normal/4.png; 1+ abnormal abnormal/5.png");
 }
 
@@ -151,12 +162,17 @@ static void layouts_of_data_sets(void **state)
 static void masks_beside(void **state)
 {
     (void)state;
-    make("sdd", "kos01/Part0.jpg kos01/Part0_label.png- kos01/Part1.jpg kos01/Part1_label.png+ kos02/Part0.jpg "
-                "kos02/Part0_label.png- kos02/Part2.jpg kos02/Part2_label.png- kos02/Part3.jpg kos02/Part3_label.png- "
+    make("sdd", "kos01/Part0.jpg kos01/Part0_label.png- kos01/Part1.jpg kos01/Part1_label.png+ "
+                "kos02/Part0.jpg "
+                "kos02/Part0_label.png- kos02/Part2.jpg kos02/Part2_label.png- kos02/Part3.jpg "
+                "kos02/Part3_label.png- "
                 "kos02/Part4.jpg kos02/Part4_label.png-");
-    both("sdd", "pairs", "0 kos01 kos01/Part0.jpg; 0 kos02 kos02/Part0.jpg; 0 kos02 kos02/Part2.jpg; 0 kos02 kos02/Part3.jpg",
+    both("sdd", "pairs",
+         "0 kos01 kos01/Part0.jpg; 0 kos02 kos02/Part0.jpg; 0 kos02 kos02/Part2.jpg; 0 kos02 "
+         "kos02/Part3.jpg",
          "1+ kos01 kos01/Part1.jpg; 0 kos02 kos02/Part4.jpg");
-    make("sdd2", "train/1.png train/1_GT.png- train/2.png train/2_GT.png+ test/3.png test/3_GT.png- test/4.png test/4_GT.png+");
+    make("sdd2", "train/1.png train/1_GT.png- train/2.png train/2_GT.png+ test/3.png "
+                 "test/3_GT.png- test/4.png test/4_GT.png+");
     both("sdd2", "pairs", "0  train/1.png", "0  test/3.png; 1+  test/4.png");
     make("tiles", "a.jpg a.png- b.jpg b.png+ c.jpg c.png- d.jpg d.png- e.jpg e.png- f.jpg f.png-");
     both("tiles", "pairs", "0  a.jpg; 0  c.jpg; 0  d.jpg; 0  e.jpg", "1+  b.jpg; 0  f.jpg");
@@ -167,20 +183,24 @@ static void masks_beside(void **state)
     make("labels", "a_label.png b_label.png");
     is("labels", NULL, AD_SPLIT_TRAIN, "0  a_label.png; 0  b_label.png");
     make("half", "a.png b.png b_mask.png+");
-    refused("half", AD_SPLIT_TRAIN, AD_ERR_FORMAT, "half/a.png' has no mask beside it, 1 others there have: is it good?");
+    refused("half", AD_SPLIT_TRAIN, AD_ERR_FORMAT,
+            "half/a.png' has no mask beside it, 1 others there have: is it good?");
     is("half", "flat", AD_SPLIT_TRAIN, "0  a.png; 0  b.png");
     /* nor are they learned where the folder says what is good */
-    make("mixed_in", "train/good/a.png train/good/a_mask.png- test/good/b.png test/cut/c.png test/cut/c_mask.png+");
+    make("mixed_in", "train/good/a.png train/good/a_mask.png- test/good/b.png test/cut/c.png "
+                     "test/cut/c_mask.png+");
     is("mixed_in", NULL, AD_SPLIT_TRAIN, "0 good train/good/a.png");
     is("mixed_in", NULL, AD_SPLIT_TEST, "1+ cut test/cut/c.png; 0 good test/good/b.png");
-    make("two", "train/good/a.png test/good/b.png test/cut/c.png ground_truth/cut/c.png+ ground_truth/cut/c_mask.png+");
+    make("two", "train/good/a.png test/good/b.png test/cut/c.png ground_truth/cut/c.png+ "
+                "ground_truth/cut/c_mask.png+");
     refused("two", AD_SPLIT_TEST, AD_ERR_FORMAT, "has two masks in");
 }
 
 static void names_of_good(void **state)
 {
     (void)state;
-    static const char *const names[] = {"good", "OK", "ok", "Good", "Normal", "normal", "GOOD", "defect-free", "Non Defective"};
+    static const char *const names[] = {"good",   "OK",   "ok",          "Good",         "Normal",
+                                        "normal", "GOOD", "defect-free", "Non Defective"};
     char layout[64], train[128], test[200], want[128], name[32];
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         snprintf(name, sizeof name, "called%zu", i);
@@ -198,13 +218,17 @@ static void names_of_good(void **state)
         assert_int_equal(sample(d, 0).label + sample(d, 1).label, 1);
         ad_dataset_destroy(d);
     }
-    make("several", "train/good/a.png train/OK/b.png test/good/c.png test/OK/d.png test/cut/e.png train/scrap/f.png");
+    make("several", "train/good/a.png train/OK/b.png test/good/c.png test/OK/d.png test/cut/e.png "
+                    "train/scrap/f.png");
     is("several", NULL, AD_SPLIT_TRAIN, "0 OK train/OK/b.png; 0 good train/good/a.png");
-    is("several", NULL, AD_SPLIT_TEST, "0 OK test/OK/d.png; 1 cut test/cut/e.png; 0 good test/good/c.png");
+    is("several", NULL, AD_SPLIT_TEST,
+       "0 OK test/OK/d.png; 1 cut test/cut/e.png; 0 good test/good/c.png");
 
     make("other", "train/passt/a.png test/passt/b.png test/cut/c.png");
-    refused("other", AD_SPLIT_TEST, AD_ERR_FORMAT, "is called good, ok or normal: there are cut, passt; the option 'good' says");
-    refused("other", AD_SPLIT_TRAIN, AD_ERR_FORMAT, "is called good, ok or normal: there are passt;");
+    refused("other", AD_SPLIT_TEST, AD_ERR_FORMAT,
+            "is called good, ok or normal: there are cut, passt; the option 'good' says");
+    refused("other", AD_SPLIT_TRAIN, AD_ERR_FORMAT,
+            "is called good, ok or normal: there are passt;");
     ad_dataset_options o;
     ad_dataset_options_init(&o, sizeof o);
     o.split = AD_SPLIT_TEST;
@@ -216,7 +240,8 @@ static void names_of_good(void **state)
     ad_dataset_destroy(d);
     o.good = "fine";
     assert_int_equal(open_with("other", &o, &d), AD_ERR_FORMAT);
-    assert_non_null(strstr(ad_last_error_message(), "is called 'fine', which 'good' says: there are cut, passt"));
+    assert_non_null(strstr(ad_last_error_message(),
+                           "is called 'fine', which 'good' says: there are cut, passt"));
 }
 
 static void named_folders(void **state)
@@ -236,7 +261,8 @@ static void named_folders(void **state)
         o.split = split;
         assert_int_equal(open_with("mine", &o, &d), AD_OK);
         describe(d, "mine", got, sizeof got);
-        assert_string_equal(got, split == AD_SPLIT_TRAIN ? "0 a a/0.png" : "0 b b/1.png; 1+ c c/2.png");
+        assert_string_equal(got,
+                            split == AD_SPLIT_TRAIN ? "0 a a/0.png" : "0 b b/1.png; 1+ c c/2.png");
         ad_dataset_destroy(d);
     }
     o.layout = "flat";
@@ -244,23 +270,31 @@ static void named_folders(void **state)
     assert_non_null(strstr(ad_last_error_message(), "exclude each other"));
     o = (ad_dataset_options){.struct_size = sizeof o, .mask_good = -1, .layout = "mvtec"};
     assert_int_equal(open_with("mine", &o, &d), AD_ERR_INVALID_ARGUMENT);
-    assert_non_null(strstr(ad_last_error_message(), "layout is 'mvtec', possible are flat, pairs, mvtec_ad, mvtec_3d"));
+    assert_non_null(strstr(ad_last_error_message(),
+                           "layout is 'mvtec', possible are flat, pairs, mvtec_ad, mvtec_3d"));
     make("few", "good/0.png bad/1.png");
-    refused("few", AD_SPLIT_TEST, AD_ERR_FORMAT, "holds 1 good images, of which every 5th is for the test split");
+    refused("few", AD_SPLIT_TEST, AD_ERR_FORMAT,
+            "holds 1 good images, of which every 5th is for the test split");
 }
 
 static void what_is_in_none(void **state)
 {
     (void)state;
-    make("sets", "bottle/train/good/a.png bottle/test/good/a.png cable/train/good/a.png cable/test/good/a.png notes/a.png");
-    refused("sets", AD_SPLIT_TRAIN, AD_ERR_FORMAT, "holds data sets of several products: open one of bottle, cable");
+    make("sets", "bottle/train/good/a.png bottle/test/good/a.png cable/train/good/a.png "
+                 "cable/test/good/a.png notes/a.png");
+    refused("sets", AD_SPLIT_TRAIN, AD_ERR_FORMAT,
+            "holds data sets of several products: open one of bottle, cable");
     make("beside", "a.png mask/a.png+");
-    refused("beside", AD_SPLIT_TRAIN, AD_ERR_FORMAT, "holds both images and a folder 'mask': which are the good ones?");
+    refused("beside", AD_SPLIT_TRAIN, AD_ERR_FORMAT,
+            "holds both images and a folder 'mask': which are the good ones?");
     is("beside", "flat", AD_SPLIT_TRAIN, "0  a.png");
     make("bare_train", "train/a.png");
-    refused("bare_train", AD_SPLIT_TRAIN, AD_ERR_FORMAT, "those of good parts belong in 'train/good'");
-    make("litter", "train/good/a.png test/good/b.png test/cut/c.png test/@eaDir/x.png test/__MACOSX/x.png "
-                   "test/.ipynb_checkpoints/x.png test/good/._b.png test/good/@eaDir/x.png test/$RECYCLE.BIN/x.png");
+    refused("bare_train", AD_SPLIT_TRAIN, AD_ERR_FORMAT,
+            "those of good parts belong in 'train/good'");
+    make("litter",
+         "train/good/a.png test/good/b.png test/cut/c.png test/@eaDir/x.png test/__MACOSX/x.png "
+         "test/.ipynb_checkpoints/x.png test/good/._b.png test/good/@eaDir/x.png "
+         "test/$RECYCLE.BIN/x.png");
     folder("litter/test/lost+found");
     folder("litter/test/System Volume Information");
     text_file("litter/test/good/Thumbs.db");
@@ -274,7 +308,8 @@ static void what_is_in_none(void **state)
 static void every_allocation_can_fail(void **state)
 {
     (void)state;
-    static const char *const names[] = {"btad", "loco", "ad2", "raw", "iad", "own", "sdd", "sdd2", "tiles", "mine", "sets"};
+    static const char *const names[] = {"btad", "loco", "ad2",   "raw",  "iad", "own",
+                                        "sdd",  "sdd2", "tiles", "mine", "sets"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         for (long n = 1;; n++) {
             fault_alloc faults = {.fail_at = n};
@@ -295,19 +330,22 @@ static void every_allocation_can_fail(void **state)
             ad_dataset_destroy(d);
             ad_context_destroy(own);
             if (atomic_load(&faults.live))
-                fail_msg("%s: allocation %ld fails: %ld blocks leak", names[i], n, atomic_load(&faults.live));
+                fail_msg("%s: allocation %ld fails: %ld blocks leak", names[i], n,
+                         atomic_load(&faults.live));
             if (atomic_load(&faults.calls) < n)
                 break;
             if (status != AD_ERR_OUT_OF_MEMORY)
-                fail_msg("%s: allocation %ld fails: %s, '%s'", names[i], n, ad_status_name(status), ad_last_error_message());
+                fail_msg("%s: allocation %ld fails: %s, '%s'", names[i], n, ad_status_name(status),
+                         ad_last_error_message());
         }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(layouts_of_data_sets), cmocka_unit_test(masks_beside),    cmocka_unit_test(names_of_good),
-        cmocka_unit_test(named_folders),        cmocka_unit_test(what_is_in_none), cmocka_unit_test(every_allocation_can_fail),
+        cmocka_unit_test(layouts_of_data_sets), cmocka_unit_test(masks_beside),
+        cmocka_unit_test(names_of_good),        cmocka_unit_test(named_folders),
+        cmocka_unit_test(what_is_in_none),      cmocka_unit_test(every_allocation_can_fail),
     };
     return cmocka_run_group_tests_name("dataset_layouts", tests, set_up, tear_down);
 }

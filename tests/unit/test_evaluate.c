@@ -121,7 +121,8 @@ static char *under(const char *name)
     static int turn;
     char *path = paths[turn++ % 8];
     snprintf(path, sizeof paths[0], "%s/%s", root, name);
-    for (char *slash = strchr(path + strlen(root) + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+    for (char *slash = strchr(path + strlen(root) + 1, '/'); slash;
+         slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         mkdir(path, 0755);
         *slash = '/';
@@ -132,7 +133,8 @@ static char *under(const char *name)
 static void put_part(fixture *f, const char *name, int number, int defect)
 {
     tiny_image(f->pixels, number, defect);
-    const ad_image image = AD_IMAGE_INIT(AD_PIXEL_RGB8, f->pixels, TINY_SIDE, TINY_SIDE, TINY_SIDE * 3);
+    const ad_image image =
+        AD_IMAGE_INIT(AD_PIXEL_RGB8, f->pixels, TINY_SIDE, TINY_SIDE, TINY_SIDE * 3);
     assert_int_equal(ad_image_write_png(f->context, &image, under(name)), AD_OK);
 }
 
@@ -185,6 +187,7 @@ static void notes(void **state)
     ad_evaluation e = evaluate_root(f, -1, 0, AD_OK);
     assert_true(isnan(e.pixel_auroc) && isnan(e.au_pro) && e.image_auroc == 1.0);
     assert_string_equal(e.image_note, "");
+    assert_string_equal(e.scorer_note, ""); /* whatever the anomalous ones score */
     assert_string_equal(e.pixel_note, "no anomalous image has a mask");
     assert_int_equal(e.masked, 0);
     put_mask(f, "ground_truth/cut/0.png", TINY_SIDE, TINY_SIDE, 10, 255, 0);
@@ -198,13 +201,16 @@ static void notes(void **state)
     e = evaluate_root(f, -1, 0, AD_OK);
     assert_true(e.pixel_auroc == whole.pixel_auroc && e.au_pro == whole.au_pro);
     assert_int_equal(e.anomalous, 2);
-    assert_string_equal(e.pixel_note, "1 of 2 anomalous images have no mask and are not in pixel figures: stain");
+    assert_string_equal(e.pixel_note,
+                        "1 of 2 anomalous images have no mask and are not in pixel figures: stain");
 
-    /* White background: no figures until the caller says what it means; then those of the other way round. */
+    /* White background: no figures until the caller says what it means; then those of the other way
+     * round. */
     put_mask(f, "ground_truth/cut/0.png", TINY_SIDE, TINY_SIDE, 10, 0, 255);
     e = evaluate_root(f, -1, 0, AD_OK);
     assert_true(isnan(e.pixel_auroc) && isnan(e.au_pro) && e.image_auroc == 1.0);
-    SAYS(e.pixel_note, "1 of 1 masks mark more than half of their image, on average 75 %: is white the background?");
+    SAYS(e.pixel_note, "1 of 1 masks mark more than half of their image, on average 75 %: is white "
+                       "the background?");
     e = evaluate_root(f, 255, 0, AD_OK);
     assert_true(e.pixel_auroc == whole.pixel_auroc && e.au_pro == whole.au_pro);
     e = evaluate_root(f, 0, 0, AD_OK);
@@ -219,11 +225,12 @@ static void notes(void **state)
     assert_false(isnan(e.pixel_auroc));
     put_mask(f, "ground_truth/cut/0.png", TINY_SIDE, TINY_SIDE / 2, 5, 255, 0);
     evaluate_root(f, -1, 0, AD_ERR_SHAPE);
-    SAYS(ad_last_error_message(), "the mask is 40x20, the image 40x40: it cannot be scaled to that");
+    SAYS(ad_last_error_message(),
+         "the mask is 40x20, the image 40x40: it cannot be scaled to that");
     put_mask(f, "ground_truth/cut/0.png", TINY_SIDE, TINY_SIDE, 0, 255, 0);
     e = evaluate_root(f, -1, 0, AD_OK);
     assert_true(isnan(e.pixel_auroc));
-    assert_string_equal(e.pixel_note, "no mask marks a pixel");
+    SAYS(e.pixel_note, "no mask marks a pixel");
     snprintf(command, sizeof command, "rm -rf '%s'", root);
     assert_int_equal(system(command), 0);
 }
@@ -234,24 +241,28 @@ static void labels(void **state)
     fixture *f = *state;
     char *paths[3];
     static const int32_t all[4][3] = {{1, 1, 1}, {0, 0, 0}, {-1, 0, 1}, {-1, -1, -1}};
-    static const char *const says[4] = {"of 3 0 are good, 3 anomalous", "of 3 3 are good, 0 anomalous",
-                                        "1 images of unknown label are in no figure", "of 3 0 are good, 0 anomalous; 3 images"};
+    static const char *const says[4] = {
+        "of 3 0 are good, 3 anomalous", "of 3 3 are good, 0 anomalous",
+        "1 images of unknown label are in no figure", "of 3 0 are good, 0 anomalous; 3 images"};
     for (int i = 0; i < 3; i++) {
         char name[32];
         snprintf(name, sizeof name, "labelled%d", i);
         paths[i] = tiny_path(name);
         tiny_image(f->pixels, 300 + i, i == 2);
-        const ad_image image = AD_IMAGE_INIT(AD_PIXEL_RGB8, f->pixels, TINY_SIDE, TINY_SIDE, TINY_SIDE * 3);
+        const ad_image image =
+            AD_IMAGE_INIT(AD_PIXEL_RGB8, f->pixels, TINY_SIDE, TINY_SIDE, TINY_SIDE * 3);
         assert_int_equal(ad_image_write_png(f->context, &image, paths[i]), AD_OK);
     }
     for (int k = 0; k < 4; k++) {
         ad_dataset *d = NULL;
         ad_evaluation e = {.struct_size = sizeof e};
         float scores[3] = {0};
-        assert_int_equal(ad_dataset_open_list(f->context, (const char *const *)paths, all[k], 3, &d), AD_OK);
+        assert_int_equal(
+            ad_dataset_open_list(f->context, (const char *const *)paths, all[k], 3, &d), AD_OK);
         assert_int_equal(ad_evaluate(f->scorer, d, NULL, &e, scores), AD_OK);
         SAYS(e.image_note, says[k]);
-        assert_true(k == 2 ? e.image_auroc == 1.0 : isnan(e.image_auroc) && isnan(e.image_ap) && isnan(e.f1_max));
+        assert_true(k == 2 ? e.image_auroc == 1.0
+                           : isnan(e.image_auroc) && isnan(e.image_ap) && isnan(e.f1_max));
         assert_true(scores[0] > 0.0f && e.images == 3 && isnan(e.pixel_auroc) && e.pixel_note[0]);
         ad_dataset_destroy(d);
     }
@@ -268,7 +279,27 @@ static int warnings;
 static void count_warnings(void *user, ad_log_level level, const char *text)
 {
     (void)user;
-    warnings += level == AD_LOG_WARNING && strstr(text, "product that this scorer was fitted on") != NULL;
+    warnings +=
+        level == AD_LOG_WARNING && strstr(text, "product that this scorer was fitted on") != NULL;
+}
+
+/* Labelled images tell it alike, and what was said is not said again. */
+static void check_evaluation(fixture *f, ad_scorer *scorer, int strange)
+{
+    char *path = tiny_path("product");
+    ad_dataset *d = NULL;
+    ad_evaluation e = {.struct_size = sizeof e};
+    const ad_image image =
+        AD_IMAGE_INIT(AD_PIXEL_RGB8, f->pixels, TINY_SIDE, TINY_SIDE, TINY_SIDE * 3);
+    assert_int_equal(ad_image_write_png(f->context, &image, path), AD_OK);
+    const char *const paths[] = {path};
+    assert_int_equal(ad_dataset_open_list(f->context, paths, NULL, 1, &d), AD_OK);
+    assert_int_equal(ad_evaluate(scorer, d, NULL, &e, NULL), AD_OK);
+    assert_true((e.normal_ratio > 1.0) == strange && (e.scorer_note[0] != 0) == strange);
+    assert_int_equal(warnings, strange);
+    ad_dataset_destroy(d);
+    unlink(path);
+    free(path);
 }
 
 static void another_product(void **state)
@@ -284,18 +315,21 @@ static void another_product(void **state)
         ad_scorer *scorer = fit(&own, NULL, NULL);
         ad_scorer_info info = {.struct_size = sizeof info};
         assert_int_equal(ad_scorer_get_info(scorer, &info), AD_OK);
-        assert_true(fabs(info.score_limit - 5.0 * (1.0 + 16.0 / 30.0) * info.normal_score) < 1e-9 * info.score_limit);
+        assert_true(fabs(info.score_limit - 5.0 * (1.0 + 16.0 / 30.0) * info.normal_score) <
+                    1e-9 * info.score_limit);
         warnings = 0;
         float score = 0.0f;
         for (int i = 0; i < 30; i++) {
             tiny_image(own.pixels, 700 + i, 0);
             for (int k = 0; strange && k < TINY_PIXELS; k++)
                 own.pixels[k] = (uint8_t)(k * 151 % 256); /* nothing like a part */
-            const ad_image image = AD_IMAGE_INIT(AD_PIXEL_RGB8, own.pixels, TINY_SIDE, TINY_SIDE, TINY_SIDE * 3);
+            const ad_image image =
+                AD_IMAGE_INIT(AD_PIXEL_RGB8, own.pixels, TINY_SIDE, TINY_SIDE, TINY_SIDE * 3);
             assert_int_equal(ad_score_image(scorer, &image, &score), AD_OK);
             assert_int_equal(warnings, strange && i >= 7); /* one, with the eighth */
         }
         assert_true(((double)score > info.score_limit) == strange);
+        check_evaluation(&own, scorer, strange);
         ad_scorer_destroy(scorer);
     }
     ad_backbone_destroy(own.net);
@@ -313,7 +347,8 @@ static void cancelled_fit(void **state)
     ad_dataset *good = NULL;
     ad_fitter *fitter = NULL;
     ad_scorer *scorer = NULL;
-    assert_int_equal(ad_dataset_from_callback(f->context, tiny_callback, f->pixels, 10, &good), AD_OK);
+    assert_int_equal(ad_dataset_from_callback(f->context, tiny_callback, f->pixels, 10, &good),
+                     AD_OK);
     assert_int_equal(ad_gaussian_fitter_create(f->net, NULL, &fitter), AD_OK);
     assert_int_equal(ad_fit(fitter, good, &o, &scorer), AD_ERR_CANCELLED);
     assert_null(scorer);
@@ -323,13 +358,15 @@ static void cancelled_fit(void **state)
     ad_dataset_destroy(good);
 }
 
-/* The map of a cropped scorer is 0 outside the crop, and the same inside whatever the map's stride. */
+/* The map of a cropped scorer is 0 outside the crop, and the same inside whatever the map's stride.
+ */
 static void crop_and_stride(void **state)
 {
     fixture *f = *state;
     ad_scorer *scorer = fit(f, "crop", "16");
     tiny_image(f->pixels, 500, 1);
-    const ad_image image = AD_IMAGE_INIT(AD_PIXEL_RGB8, f->pixels, TINY_SIDE, TINY_SIDE, TINY_SIDE * 3);
+    const ad_image image =
+        AD_IMAGE_INIT(AD_PIXEL_RGB8, f->pixels, TINY_SIDE, TINY_SIDE, TINY_SIDE * 3);
     float packed[TINY_SIDE * TINY_SIDE], wide[TINY_SIDE * (TINY_SIDE + 3)], score;
     for (int i = 0; i < TINY_SIDE * (TINY_SIDE + 3); i++)
         wide[i] = -7.0f;

@@ -144,7 +144,7 @@ class _Census:
         for wrong, note in ((not has_map, "the scorer was fitted without maps"),
                             (not self.anomalous, "no image is anomalous, so there is nothing to find"),
                             (not self.masked, "no anomalous image has a mask"),
-                            (self.empty == self.masked, "no mask marks a pixel")):
+                            (self.empty == self.masked, "no mask marks a pixel (an alpha channel is not looked at)")):
             if wrong:
                 return False, note
         if self.anomalous > self.masked:
