@@ -100,6 +100,9 @@ ad_status adi_dataset_add_pairs(ad_dataset *d, const char *root, const adi_folde
                                 int32_t split);
 /* dataset_csv.c: rows of a table. */
 ad_status adi_dataset_add_csv(ad_dataset *d, const char *root, const ad_dataset_options *o);
+/* The same of `size` bytes, which are written to; text[size] is writable, too. */
+ad_status adi_dataset_add_table(ad_dataset *d, const char *root, const ad_dataset_options *o,
+                                char *text, size_t size);
 /* dataset_layouts.c: one of the layouts in its table, the one that options name or the one that
  * fits. */
 ad_status adi_dataset_add_layout(ad_dataset *d, const char *root, const ad_dataset_options *o);

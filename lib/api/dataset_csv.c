@@ -168,6 +168,14 @@ static ad_status add_rows(table *t)
     return AD_OK;
 }
 
+ad_status adi_dataset_add_table(ad_dataset *d, const char *root, const ad_dataset_options *o,
+                                char *text, size_t size)
+{
+    table t = {.dataset = d, .root = root, .options = o};
+    adi_csv_begin(&t.csv, text, size);
+    return add_rows(&t);
+}
+
 ad_status adi_dataset_add_csv(ad_dataset *d, const char *root, const ad_dataset_options *o)
 {
     const adi_allocator *a = &d->context->allocator;
@@ -175,15 +183,11 @@ ad_status adi_dataset_add_csv(ad_dataset *d, const char *root, const ad_dataset_
     size_t size;
     ADI_TRY(adi_file_read(a, o->csv, MAX_BYTES, &bytes, &size));
     char *text = adi_alloc(a, size + 1);
-    if (!text) {
-        adi_free(a, bytes);
-        return adi_fail_memory();
-    }
-    memcpy(text, bytes, size);
+    if (text)
+        memcpy(text, bytes, size);
     adi_free(a, bytes);
-    table t = {.dataset = d, .root = root, .options = o};
-    adi_csv_begin(&t.csv, text, size);
-    const ad_status status = add_rows(&t);
+    const ad_status status =
+        text ? adi_dataset_add_table(d, root, o, text, size) : adi_fail_memory();
     adi_free(a, text);
     return adi_fail_in_file(status, "table", o->csv);
 }

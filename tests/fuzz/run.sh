@@ -12,7 +12,7 @@ if [ $# -gt 0 ]; then
     seconds=$1
     shift
 fi
-[ $# -gt 0 ] || set -- safetensors graph image decode depth scorer student
+[ $# -gt 0 ] || set -- safetensors csv graph image decode depth scorer student
 
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple, Union
 import numpy as np
 
 from . import _abi
-from ._handle import Path, check, failure, path_bytes
+from ._handle import Path, check, failure, int32, path_bytes
 from .depth import DepthImage, layout
 
 if TYPE_CHECKING:
