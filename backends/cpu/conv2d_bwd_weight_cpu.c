@@ -2,6 +2,7 @@
  * the kernel, a chunk of the positions, of which it unfolds a tile at a time, and where dw is too large
  * for many chunks some output channels. Every chunk but the first sums into a copy of dw, and the copies
  * are added in their order. */
+#include "blas_cpu.h"
 #include "cpu.h"
 
 typedef struct split {
@@ -143,6 +144,8 @@ ad_status adi_conv2d_bwd_weight_cpu(const adi_exec *ex, float *dw, const float *
 {
     if (adi_winograd_suits_cpu(d))
         return adi_winograd_bwd_weight_cpu(ex, dw, x, dy, d);
+    if (adi_blas_ready_cpu() != AD_OK)
+        return AD_ERR_OUT_OF_MEMORY;
     const split s = split_of(d);
     const int64_t copy_stride = (int64_t)(copy_bytes(&s, d) / sizeof(float));
     float *copies = ex->scratch;

@@ -1,6 +1,7 @@
 /* conv2d as tiles of GEMM on OpenBLAS: a tile of positions is unfolded (or used in place, for 1x1 with
  * stride 1), multiplied with the HWIO weights, and finished by the epilogue while in cache. Where there
  * are few positions the output channels are tiled too, so that every thread has work. */
+#include "blas_cpu.h"
 #include "cpu.h"
 
 #include <string.h>
@@ -119,6 +120,8 @@ ad_status adi_conv2d_tiles_cpu(const adi_exec *ex, float *y, const float *x, con
                                const adi_epilogue *e, const adi_conv2d_dims *d,
                                const adi_conv2d_place *at)
 {
+    if (adi_blas_ready_cpu() != AD_OK)
+        return AD_ERR_OUT_OF_MEMORY;
     const tiling t = tile(d);
     const size_t stride = tile_bytes(&t, d, at);
     const int placed = adi_conv2d_in_place_cpu(d, at);

@@ -1,4 +1,5 @@
 /* The cpu backend's kernel table: ref, overridden where something faster exists. */
+#include "blas_cpu.h"
 #include "cpu.h"
 
 #include "ref/ref.h"
@@ -118,6 +119,5 @@ const adi_backend adi_backend_cpu = {"cpu",
                                      &kernels,
                                      max_threads,
                                      adi_threads_begin_cpu,
-                                     adi_threads_end_cpu,
-                                     adi_blas_describe_cpu,
+                                     adi_threads_end_cpu, adi_blas_ready_cpu, adi_blas_describe_cpu,
                                      adi_blas_warning_cpu};

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "blas_serial_cpu.h"
+#include "blas_cpu.h"
 
 /* The Fortran entry points that OpenBLAS exports; the trailing sizes are the hidden string lengths. */
 extern void dpotrf_(const char *uplo, const int *n, double *a, const int *lda, int *info, size_t);
@@ -27,13 +27,15 @@ static int lower_is_finite(const double *a, int64_t n)
 
 ad_status adi_cholesky_f64_cpu(double *a, int64_t n)
 {
+    if (adi_blas_ready_cpu() != AD_OK)
+        return AD_ERR_OUT_OF_MEMORY;
     if (!lower_is_finite(a, n))
         return AD_ERR_NUMERIC;
     const int size = (int)n;
     int info = 0;
-    const int threads = adi_blas_serial_begin();
+    const int threads = adi_blas_begin_cpu();
     dpotrf_("U", &size, a, &size, &info, 1);
-    adi_blas_serial_end(threads);
+    adi_blas_end_cpu(threads);
     if (info != 0)
         return AD_ERR_NUMERIC;
     for (int64_t i = 0; i < n; i++)
@@ -43,11 +45,13 @@ ad_status adi_cholesky_f64_cpu(double *a, int64_t n)
 
 ad_status adi_trinv_f64_cpu(double *l, int64_t n)
 {
+    if (adi_blas_ready_cpu() != AD_OK)
+        return AD_ERR_OUT_OF_MEMORY;
     const int size = (int)n;
     int info = 0;
-    const int threads = adi_blas_serial_begin();
+    const int threads = adi_blas_begin_cpu();
     dtrtri_("U", "N", &size, l, &size, &info, 1, 1);
-    adi_blas_serial_end(threads);
+    adi_blas_end_cpu(threads);
     return info == 0 ? AD_OK : AD_ERR_NUMERIC;
 }
 
@@ -68,13 +72,15 @@ size_t adi_eigen_work_cpu(int64_t n)
 
 ad_status adi_eigen_f64_cpu(double *a, double *values, int64_t n, double *work)
 {
+    if (adi_blas_ready_cpu() != AD_OK)
+        return AD_ERR_OUT_OF_MEMORY;
     if (!lower_is_finite(a, n))
         return AD_ERR_NUMERIC;
     const int size = (int)n, lwork = (int)real_work(n), liwork = (int)integer_work(n);
     int info = 0;
-    const int threads = adi_blas_serial_begin();
+    const int threads = adi_blas_begin_cpu();
     dsyevd_("V", "U", &size, a, &size, values, work, &lwork, (int *)(void *)(work + lwork), &liwork, &info,
             1, 1);
-    adi_blas_serial_end(threads);
+    adi_blas_end_cpu(threads);
     return info == 0 ? AD_OK : AD_ERR_NUMERIC;
 }

@@ -1,36 +1,33 @@
-/* The only file that calls BLAS. One call is one thread: OpenBLAS's OpenMP build follows the caller's
- * OpenMP setting, and a team of one thread does not count as a parallel region, so the setting (a
- * per-thread variable of OpenMP, not a global one) is lowered around each call. */
+/* The products that BLAS makes, one thread a call. */
+#include "blas_cpu.h"
 #include "cpu.h"
 
 #include <cblas.h>
 
-#include "blas_serial_cpu.h"
-
 void adi_sgemm_cpu(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
                    int64_t ldb, float *c, int64_t ldc)
 {
-    const int threads = adi_blas_serial_begin();
+    const int threads = adi_blas_begin_cpu();
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)m, (int)n, (int)k, 1.0f, a, (int)lda, b,
                 (int)ldb, 0.0f, c, (int)ldc);
-    adi_blas_serial_end(threads);
+    adi_blas_end_cpu(threads);
 }
 
 void adi_sgemm_tn_cpu(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
                       int64_t ldb, float beta, float *c, int64_t ldc)
 {
-    const int threads = adi_blas_serial_begin();
+    const int threads = adi_blas_begin_cpu();
     cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)m, (int)n, (int)k, 1.0f, a, (int)lda, b,
                 (int)ldb, beta, c, (int)ldc);
-    adi_blas_serial_end(threads);
+    adi_blas_end_cpu(threads);
 }
 
 void adi_syrk_f64_cpu(double *s, const double *d, adi_pc dims)
 {
-    const int threads = adi_blas_serial_begin();
+    const int threads = adi_blas_begin_cpu();
     cblas_dsyrk(CblasRowMajor, CblasLower, CblasTrans, (int)dims.c, (int)dims.p, 1.0, d, (int)dims.c, 1.0,
                 s, (int)dims.c);
-    adi_blas_serial_end(threads);
+    adi_blas_end_cpu(threads);
 }
 
 const char *adi_blas_describe_cpu(void)

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <unistd.h>
 
-#include "blas_serial_cpu.h"
+#include "blas_cpu.h"
 #include "cpu.h"
 
 enum {
@@ -156,7 +156,6 @@ static void *work(void *user)
 {
     worker *w = user;
     inside = true;
-    adi_blas_serial_begin(); /* for good: this thread calls nothing but tasks */
     for (;;) {
         const unsigned long long ready = await_work(w), running = now_doing(ready, RUNNING);
         if (doing_of(ready) == ENDING)
@@ -177,16 +176,19 @@ static void *work(void *user)
 static void before_fork(void)
 {
     pthread_mutex_lock(&making);
+    adi_blas_before_fork_cpu();
 }
 
 static void after_fork(void)
 {
+    adi_blas_after_fork_cpu();
     pthread_mutex_unlock(&making);
 }
 
 /* The threads are the parent's; whoever called fork() is the only one here. */
 static void in_child(void)
 {
+    adi_blas_in_child_cpu();
     for (int i = 0; i < MAX_WORKERS; i++)
         atomic_store(&workers[i].state, ABSENT);
     atomic_store(&worker_count, 0);
@@ -226,7 +228,7 @@ static void make_workers(int wanted)
     int count = atomic_load(&worker_count);
     if (wanted > MAX_WORKERS)
         wanted = MAX_WORKERS;
-    if (count < wanted && !watches_forks)
+    if (!watches_forks)
         watches_forks = pthread_atfork(before_fork, after_fork, in_child) == 0;
     while (watches_forks && count < wanted && make_worker(&workers[count]))
         atomic_store(&worker_count, ++count);

@@ -113,6 +113,11 @@ static void no_threads_end(void)
 {
 }
 
+static ad_status algebra_ready(void)
+{
+    return AD_OK;
+}
+
 static const char *describe(void)
 {
     return "ref: plain loops";
@@ -123,5 +128,4 @@ static const char *no_warning(void)
     return NULL;
 }
 
-const adi_backend adi_backend_ref = {"ref", &kernels, one_thread, no_threads_begin, no_threads_end,
-                                     describe, no_warning};
+const adi_backend adi_backend_ref = {"ref", &kernels, one_thread, no_threads_begin, no_threads_end, algebra_ready, describe, no_warning};

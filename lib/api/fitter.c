@@ -17,7 +17,7 @@ ad_status adi_fitter_wrap(ad_backbone *backbone, const adi_method *method, void 
                           ad_fitter **out_fitter)
 {
     const adi_allocator *a = &backbone->context->allocator;
-    ad_fitter *f = adi_calloc(a, 1, sizeof *f);
+    ad_fitter *f = backbone->context->backend->algebra_ready() == AD_OK ? adi_calloc(a, 1, sizeof *f) : NULL;
     ad_status status = f ? adi_extractor_create(backbone->context, backbone->network, preprocess, taps,
                                                 tap_count, &f->extractor)
                          : adi_fail_memory();

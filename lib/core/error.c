@@ -17,6 +17,8 @@ static void keep_one_line(char *text)
 
 ad_status adi_fail(ad_status status, const char *format, ...)
 {
+    if (status == AD_ERR_OUT_OF_MEMORY)
+        return adi_fail_memory(); /* which has one sentence, whoever met it */
     va_list args;
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
