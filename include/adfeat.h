@@ -115,7 +115,13 @@ typedef struct ad_context_options {
                                         0.1 ms, serve the calls of all contexts, and end with the last context. Where
                                         they cannot be made (RLIMIT_NPROC, TasksMax) or are busy, calls run with fewer,
                                         and the log is warned once. A child of fork() makes its own: what was made before may be
-                                        used in it, if no other thread was in a call meanwhile */
+                                        used in it, if no other thread was in a call meanwhile. What cannot be had:
+                                        OpenBLAS takes 128 MiB of address space for each of $OMP_NUM_THREADS (default:
+                                        one to a core) when the library is loaded, and where a limit (RLIMIT_AS) does not
+                                        leave that, loading never ends; a fit takes as much for each thread that is in a
+                                        product, and waits or is AD_ERR_OUT_OF_MEMORY. GCC's OpenMP, which OpenBLAS is
+                                        built with, ends the process where it gets no 300 bytes when a thread first
+                                        calls BLAS. A caller's own thread needs a stack of 128 KiB */
     const char       *device;      /**< "auto" (default), "cpu", or "ref": plain loops, the slow oracle */
     ad_alloc_callback alloc;       /**< default NULL: the C library's; set both or neither */
     ad_free_callback  free;
