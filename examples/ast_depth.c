@@ -80,7 +80,7 @@ static ad_status score_all(ad_scorer *scorer, const ad_dataset *test)
         float score = 0.0f;
         ad_status status = ad_dataset_get(test, i, &sample);
         if (status == AD_OK)
-            status = ad_dataset_read_image(test, i, &image);
+            status = ad_dataset_read_image(test, i, NULL, &image);
         if (status == AD_OK && image.format == AD_PIXEL_RGB8 && image.depth)
             status = on_frame(scorer, image.pixels, image.depth, image.width, image.height, &score);
         else if (status == AD_OK)

@@ -175,6 +175,15 @@ typedef struct ad_image {
     { (uint32_t)sizeof(ad_image), (uint32_t)(format), (pixels), (width), (height),                 \
       (int64_t)(row_bytes), NULL, NULL, 0, 0, 0, 0, NULL }
 
+/** Which way up a file's pixels come. Cameras store the sensor's rows and say in EXIF tag 0x0112 how they are to be
+ *  shown, one of eight values: of JPEG in APP1, of PNG in eXIf, of WebP in EXIF, of TIFF tag 274. A damaged one means as
+ *  they are. */
+typedef enum ad_orientation {
+    AD_ORIENTATION_AUTO    = 0, /**< upright; where files are read for a scorer, as it says: ad_scorer_read_options() */
+    AD_ORIENTATION_UPRIGHT = 1, /**< as viewers and labelling tools show them */
+    AD_ORIENTATION_RAW     = 2  /**< as they are stored; that a file has another orientation is logged once */
+} ad_orientation;
+
 /** How a file becomes pixels. Fill with ad_read_options_init(). Fields are only ever appended. */
 typedef struct ad_read_options {
     uint32_t struct_size;
@@ -183,10 +192,20 @@ typedef struct ad_read_options {
                             less; the pixels are not those that resizing the whole image gives, so a scorer should be
                             fitted on images that were read alike. Twice ad_preprocess.size and more keeps most of
                             the detail */
+    int32_t  orientation;      /**< an ad_orientation; default AD_ORIENTATION_AUTO */
+    int32_t  significant_bits; /**< of 16-bit files (PNG, grey TIFF and PNM of maxval 65535): how many bits of a sample mean something. Such files are of the full
+                            range 0..65535, but cameras of 12 bits save 0..4095, which without a word are nearly black.
+                            8 .. 15: the values are 0..2^n - 1 and are shifted up to 16 bits; a greater one is
+                            AD_ERR_FORMAT. 16: as they are. Default 0: as an sBIT chunk of n says. By PNG's standard
+                            its samples were shifted up already, but cameras write it beside values that were not: where
+                            one is above 2^n - 1 they are taken as they are; where all are below and some use the lowest
+                            16 - n bits they are shifted up; where neither tells (a dark image) they are taken as they
+                            are, and that is logged once. Without sBIT they are taken as they are, and it is logged once
+                            when the largest of a file is below 4096 */
 } ad_read_options;
 
 AD_API void ad_read_options_init(ad_read_options *options, size_t struct_size);
-/** Set one option by name from text: "min_side".
+/** Set one option by name from text: "min_side", "orientation" ("auto", "upright", "raw"), "significant_bits".
  *  @return AD_OK, AD_ERR_INVALID_ARGUMENT (the sentence lists what is possible) */
 AD_NODISCARD AD_API ad_status ad_read_options_set(ad_read_options *options, const char *key, const char *value);
 
@@ -195,7 +214,7 @@ AD_NODISCARD AD_API ad_status ad_read_options_set(ad_read_options *options, cons
  *  deflate, PackBits; the first page) and WebP. The kind is told by its first bytes, not by its name.
  *  Grey becomes MONO8 or (more than 8 bits) MONO16, everything else RGB8; palettes are expanded (of greys, in BMP and
  *  TIFF, to MONO8), alpha is dropped, 16-bit colour is scaled to 8, PNM's values by their maxval: the pixels, and so
- *  the scores, are those of the same image in another kind of file. EXIF orientation is not applied.
+ *  the scores, are those of the same image in another kind of file.
  *  @param options   NULL: defaults
  *  @param out_image overwritten; release with ad_image_release()
  *  @return AD_OK, AD_ERR_IO, AD_ERR_FORMAT (not an image, or damaged), AD_ERR_UNSUPPORTED (CMYK, a kind not read),
@@ -273,6 +292,10 @@ typedef struct ad_dataset_options {
                                images: image (a path in the folder), label (a name of good, or 0; all else is anomalous),
                                split (train, test; validation is not used), mask, object. VisA's split_csv/1cls.csv is one */
     const char *category; /**< only the rows of this object; needed where there are several. Default NULL */
+    int32_t  orientation; /**< an ad_orientation, of images and masks; default AD_ORIENTATION_AUTO. Where it says
+                               otherwise than the scorer that evaluates the dataset, it holds, and that is logged */
+    int32_t  significant_bits; /**< as in ad_read_options; default 0: as the scorer that evaluates the dataset, or as the
+                               files say */
 } ad_dataset_options;
 
 AD_API void ad_dataset_options_init(ad_dataset_options *options, size_t struct_size);
@@ -337,13 +360,14 @@ AD_NODISCARD AD_API ad_status ad_dataset_get(const ad_dataset *dataset, int64_t 
  *  @since 0.1 */
 AD_NODISCARD AD_API ad_status ad_dataset_select(const ad_dataset *dataset, const int64_t *indices,
                                                 int64_t count, ad_dataset **out_dataset);
-/** Read image `index`. Release with ad_image_release(). Errors as ad_image_read(). */
+/** Read image `index`. Release with ad_image_release(). Errors as ad_image_read().
+ *  @param options what the dataset's own options leave open, as ad_scorer_read_options() gives it; NULL: the defaults */
 AD_NODISCARD AD_API ad_status ad_dataset_read_image(const ad_dataset *dataset, int64_t index,
-                                                    ad_image *out_image);
+                                                    const ad_read_options *options, ad_image *out_image);
 /** Read the ground-truth mask of image `index`, as ad_image_read_mask() does.
  *  @return the same, and AD_ERR_UNSUPPORTED where has_mask is 0 */
 AD_NODISCARD AD_API ad_status ad_dataset_read_mask(const ad_dataset *dataset, int64_t index,
-                                                   ad_image *out_mask);
+                                                   const ad_read_options *options, ad_image *out_mask);
 AD_API void ad_dataset_destroy(ad_dataset *dataset);
 
 /* ---- Backbones and features ------------------------------------------------------------ */
@@ -604,7 +628,8 @@ AD_API void ad_fit_options_init(ad_fit_options *options, size_t struct_size);
  *  @param good NULL: on what was added so far; so a cancelled training goes on with callbacks. Images
  *         stay in the fitter: the same dataset a second time is added a second time
  *  @return AD_OK; AD_ERR_CANCELLED; what reading an image or a numeric failure gives; of
- *         checkpoints, AD_ERR_IO, AD_ERR_FORMAT, AD_ERR_MISMATCH (of another training). After a
+ *         checkpoints, AD_ERR_IO, AD_ERR_FORMAT, AD_ERR_MISMATCH (of another training); AD_ERR_MISMATCH where the
+ *         fitter's images so far were read in another orientation or with other significant bits. After a
  *         failure the fitter holds the images added before it and may be used again or
  *         destroyed.
  *  @note Memory is known beforehand: ad_fitter_memory(). For methods that train nothing it does not
@@ -614,6 +639,11 @@ AD_NODISCARD AD_API ad_status ad_fit(ad_fitter *fitter, const ad_dataset *good,
 /** Add one good image. On failure the fitter is as before. Methods that train a student keep the
  *  resized pixels, and the teacher's features as far as their feature_cache goes. */
 AD_NODISCARD AD_API ad_status ad_fitter_add(ad_fitter *fitter, const ad_image *image);
+/** How the files are read that the images of ad_fitter_add() come from: the scorer remembers the orientation and the
+ *  significant bits, see ad_scorer_read_options(). ad_fit() does it by itself, with the dataset's options, and reads a
+ *  dataset that leaves them open by these. @param options NULL: not said
+ *  @return AD_OK, AD_ERR_INVALID_ARGUMENT */
+AD_NODISCARD AD_API ad_status ad_fitter_set_read_options(ad_fitter *fitter, const ad_read_options *options);
 /** Add all that `other` has seen, fitted elsewhere with the same backbone and options. `other` is
  *  unchanged. Merged and sequential fits agree to 1e-10. @return AD_OK, AD_ERR_MISMATCH,
  *  AD_ERR_UNSUPPORTED (methods that train a student) */
@@ -691,6 +721,11 @@ AD_NODISCARD AD_API ad_status ad_scorer_get_info(const ad_scorer *scorer, ad_sco
 /** Every option in force, as text; the strings live as long as the scorer. */
 AD_NODISCARD AD_API ad_status ad_scorer_get_option(const ad_scorer *scorer, int32_t index,
                                                    const char **out_key, const char **out_value);
+
+/** How files are to be read for a scorer: orientation, UPRIGHT or RAW, and significant bits are those of the files it was
+ *  fitted on; min_side is 0. A scorer file that does not tell was made before orientations were looked at: RAW.
+ *  ad_evaluate() reads a dataset so that leaves them open. @param out_options set its struct_size first */
+AD_NODISCARD AD_API ad_status ad_scorer_read_options(const ad_scorer *scorer, ad_read_options *out_options);
 
 typedef struct ad_scorer_save_options {
     uint32_t struct_size;

@@ -232,3 +232,21 @@ int cli_depth_scale(const char *text, double *out_scale)
     *out_scale = scale;
     return CLI_OK;
 }
+
+int cli_read_options(const char *orientation, const char *bits, ad_read_options *io_options)
+{
+    if ((orientation && ad_read_options_set(io_options, "orientation", orientation))
+        || (bits && ad_read_options_set(io_options, "significant_bits", bits)))
+        return cli_usage("%s", ad_last_error_message());
+    return CLI_OK;
+}
+
+int cli_dataset_reading(const char *orientation, const char *bits, ad_dataset_options *out_options)
+{
+    ad_read_options read;
+    ad_read_options_init(&read, sizeof read);
+    const int code = cli_read_options(orientation, bits, &read);
+    out_options->orientation = read.orientation;
+    out_options->significant_bits = read.significant_bits;
+    return code;
+}

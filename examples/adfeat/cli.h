@@ -44,6 +44,12 @@ int cli_load_scorer(ad_context *context, const char *file, const char *weights,
 /* The value of --depth-scale, NULL where it was not given: CLI_OK, or says why not. */
 int cli_depth_scale(const char *text, double *out_scale);
 
+/* The values of --orientation and --bits, NULL where not given, over what *io_options says: CLI_OK, or says why not. */
+int cli_read_options(const char *orientation, const char *bits, ad_read_options *io_options);
+
+/* The same into a dataset's options. */
+int cli_dataset_reading(const char *orientation, const char *bits, ad_dataset_options *out_options);
+
 /* A wrong output path is better said before the work than after it. */
 int cli_check_output(const char *path);
 /* The same of a file that the library replaces as a whole, which a device cannot be. */

@@ -76,7 +76,12 @@ static int take_image(bench_state *s, int32_t side)
 {
     if (!s->image_path)
         return make_noise(s, side);
-    return ad_image_read(s->context, s->image_path, NULL, &s->image) ? cli_fail_library() : CLI_OK;
+    ad_read_options read;
+    ad_read_options_init(&read, sizeof read);
+    if ((s->scorer && ad_scorer_read_options(s->scorer, &read))
+        || ad_image_read(s->context, s->image_path, &read, &s->image))
+        return cli_fail_library();
+    return CLI_OK;
 }
 
 /* ---- Runs ---- */

@@ -30,6 +30,10 @@ static const char help[] =
     "                 is anomalous; one fixed scale, so that pictures of different images\n"
     "                 compare. DIR is made if it is not there. Where two images have one name,\n"
     "                 their folder's name or a number is added\n"
+    "  --orientation O upright (EXIF applied) or raw (rows as they are stored); default: as the\n"
+    "                 images that FILE was fitted on, raw where FILE does not tell\n"
+    "  --bits N       of 16-bit images whose values are 0..2^N - 1, 8 to 15; 16: the full range;\n"
+    "                 default: as the images that FILE was fitted on, or as the files say\n"
     "  --json         an array of objects with path, score and overlay, or path and error\n"
     "  --threads N    default 0: as many as there are cores\n"
     "  --device D     auto (default), cpu, or ref: the slow reference\n"
@@ -39,7 +43,7 @@ static const char help[] =
     "  adfeat score embedded.safetensors --map-dir heat --json frame.jpg\n";
 
 typedef struct score_state {
-    const char *file, *weights, *map_dir, *depth_dir, *depth_scale, *device;
+    const char *file, *weights, *map_dir, *depth_dir, *depth_scale, *device, *orientation, *bits;
     double metres; /* of depth_scale */
     int32_t json, threads;
     char **images;
@@ -47,6 +51,7 @@ typedef struct score_state {
     ad_context *context;
     ad_scorer *scorer;
     ad_scorer_info info;
+    ad_read_options read;
     char **overlays; /* a path each; NULL without --map-dir */
 } score_state;
 
@@ -157,7 +162,7 @@ static ad_status read_depth(const score_state *s, const char *path, ad_image *im
 static ad_status score_one(score_state *s, int index, float *out_score, const char **out_sentence)
 {
     ad_image image;
-    ad_status status = ad_image_read(s->context, s->images[index], NULL, &image);
+    ad_status status = ad_image_read(s->context, s->images[index], &s->read, &image);
     if (status == AD_OK && s->depth_dir) {
         status = read_depth(s, s->images[index], &image);
         if (status != AD_OK)
@@ -224,6 +229,7 @@ static int score_all(score_state *s)
         progress_update(&bar, (double)(i + 1) / s->count);
     }
     progress_end(&bar);
+    cli_say_notes();
     if (s->json)
         fputs("]\n", stdout);
     const int finished = cli_finish_output();
@@ -241,6 +247,12 @@ static int run(score_state *s)
     s->info.struct_size = sizeof s->info;
     if (ad_scorer_get_info(s->scorer, &s->info))
         return cli_fail_library();
+    s->read.struct_size = sizeof s->read;
+    if (ad_scorer_read_options(s->scorer, &s->read))
+        return cli_fail_library();
+    code = cli_read_options(s->orientation, s->bits, &s->read);
+    if (code != CLI_OK)
+        return code;
     if (s->map_dir) {
         code = prepare_overlays(s);
         if (code != CLI_OK)
@@ -256,6 +268,8 @@ int cmd_score(int argc, char **argv)
                               {"--map-dir", NULL, ARG_TEXT, &s.map_dir, 0, 0},
                               {"--depth-dir", NULL, ARG_TEXT, &s.depth_dir, 0, 0},
                               {"--depth-scale", NULL, ARG_TEXT, &s.depth_scale, 0, 0},
+                              {"--orientation", NULL, ARG_TEXT, &s.orientation, 0, 0},
+                              {"--bits", NULL, ARG_TEXT, &s.bits, 0, 0},
                               {"--json", NULL, ARG_FLAG, &s.json, 0, 0},
                               {"--threads", NULL, ARG_NUMBER, &s.threads, 0, 256},
                               {"--device", NULL, ARG_TEXT, &s.device, 0, 0},

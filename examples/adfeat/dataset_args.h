@@ -7,7 +7,7 @@
 
 typedef struct dataset_args {
     const char *data, *one_class, *depth_scale, *good, *layout, *normal_dir, *normal_test_dir,
-        *abnormal_dir, *mask_dir, *csv, *category, *mask_good;
+        *abnormal_dir, *mask_dir, *csv, *category, *mask_good, *orientation, *bits;
 } dataset_args;
 
 /* Rows of a command's arg_spec. */
@@ -23,8 +23,10 @@ typedef struct dataset_args {
         {"--mask-dir", NULL, ARG_TEXT, &(d).mask_dir, 0, 0},                                       \
         {"--csv", NULL, ARG_TEXT, &(d).csv, 0, 0},                                                 \
         {"--category", NULL, ARG_TEXT, &(d).category, 0, 0},                                       \
+        {"--mask-good", NULL, ARG_TEXT, &(d).mask_good, 0, 0},                                     \
+        {"--orientation", NULL, ARG_TEXT, &(d).orientation, 0, 0},                                 \
     {                                                                                              \
-        "--mask-good", NULL, ARG_TEXT, &(d).mask_good, 0, 0                                        \
+        "--bits", NULL, ARG_TEXT, &(d).bits, 0, 0                                                  \
     }
 
 /* What --help says of them, but of --data. */
@@ -56,7 +58,17 @@ typedef struct dataset_args {
     "                      than half of their image there are no pixel figures until this says 0 " \
     "or 255\n"                                                                                     \
     "  --depth-scale S     metres that a value of 1 in a depth file means; default: 1 in TIFF, "   \
-    "0.001 in PNG\n"
+    "0.001 in PNG\n" \
+    "  --orientation O     upright: photographs and masks as their EXIF orientation shows them, or "  \
+    "raw: rows\n"                                                                                  \
+    "                      as they are stored; FILE remembers what fit used, for eval and score; " \
+    "default\n"                                                                                    \
+    "                      of fit: upright\n"                                                      \
+    "  --bits N            of 16-bit images whose values are 0..2^N - 1, as of cameras with 10, "  \
+    "12 or 14\n"                                                                                   \
+    "                      bits: 8 to 15, or 16: the full range; FILE remembers it too; default "  \
+    "of fit: as\n"                                                                                 \
+    "                      an sBIT chunk says, else the full range\n"
 
 /* Open it, or say why not and return the exit code. */
 int dataset_args_open(ad_context *context, const dataset_args *args, ad_split split,

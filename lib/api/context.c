@@ -26,6 +26,7 @@ ad_status ad_context_create(const ad_context_options *options, ad_context **out_
     if (!c)
         return adi_fail_memory();
     atomic_init(&c->refs, 1);
+    atomic_init(&c->facts_said, 0);
     c->allocator = a;
     c->backend = backend;
     c->num_threads = o.num_threads ? o.num_threads : backend->max_threads();

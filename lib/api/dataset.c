@@ -21,6 +21,7 @@ ad_status adi_dataset_new(ad_context *context, ad_dataset **out_dataset)
         return adi_fail_memory();
     d->context = adi_context_retain(context);
     d->mask_good = -1;
+    ad_read_options_init(&d->read, sizeof d->read);
     *out_dataset = d;
     return AD_OK;
 }
@@ -134,11 +135,12 @@ ad_status ad_dataset_get(const ad_dataset *dataset, int64_t index, ad_sample *ou
     return adi_struct_give(out_sample, &sample, sizeof sample, "ad_sample");
 }
 
-static ad_status read_item(const ad_dataset *d, const adi_dataset_item *item, adi_notes *notes, ad_image *out_image)
+static ad_status read_item(const ad_dataset *d, const adi_dataset_item *item, const ad_read_options *options,
+                           adi_notes *notes, ad_image *out_image)
 {
     ad_image image = {0};
     adi_notes of_depth = {0};
-    ADI_TRY(adi_image_read(d->context, item->path, NULL, notes, &image));
+    ADI_TRY(adi_image_read(d->context, item->path, options, notes, &image));
     const ad_status status =
         item->depth ? adi_image_read_depth(d->context, item->depth, d->depth_scale, &of_depth, &image) : AD_OK;
     if (item->depth && of_depth.first[0])
@@ -150,12 +152,11 @@ static ad_status read_item(const ad_dataset *d, const adi_dataset_item *item, ad
     return status;
 }
 
-ad_status adi_dataset_read_image(const ad_dataset *dataset, int64_t index, adi_notes *notes, ad_image *out_image)
+ad_status adi_dataset_read_image(const ad_dataset *dataset, int64_t index, const ad_read_options *options,
+                                 adi_notes *notes, ad_image *out_image)
 {
-    ADI_CHECK_ARG(dataset && out_image, "ad_dataset_read_image: an argument is NULL");
-    ADI_TRY(check_index(dataset, index));
     if (!dataset->callback)
-        return read_item(dataset, &dataset->items[index], notes, out_image);
+        return read_item(dataset, &dataset->items[index], options, notes, out_image);
     ad_image image = {.struct_size = sizeof image};
     const int answer = dataset->callback(dataset->user, index, &image);
     if (answer != 0)
@@ -177,19 +178,45 @@ void adi_dataset_log(const ad_dataset *dataset, int64_t index, const adi_notes *
         adi_notes_log(dataset->context, "image", dataset->items[index].path, notes);
 }
 
-ad_status ad_dataset_read_image(const ad_dataset *dataset, int64_t index, ad_image *out_image)
+/* What the dataset leaves open is the caller's. */
+static ad_status take_options(const ad_dataset *d, const ad_read_options *options, ad_read_options *out)
 {
-    adi_notes notes = {0};
-    ADI_TRY(adi_dataset_read_image(dataset, index, &notes, out_image));
-    adi_dataset_log(dataset, index, &notes);
+    ad_read_options others;
+    ADI_TRY(adi_read_options_take(options, &others));
+    *out = d->read;
+    adi_read_options_fill(out, &others);
     return AD_OK;
 }
 
-ad_status ad_dataset_read_mask(const ad_dataset *dataset, int64_t index, ad_image *out_mask)
+ad_status ad_dataset_read_image(const ad_dataset *dataset, int64_t index, const ad_read_options *options,
+                                ad_image *out_image)
+{
+    ADI_CHECK_ARG(dataset && out_image, "ad_dataset_read_image: an argument is NULL");
+    ADI_TRY(check_index(dataset, index));
+    ad_read_options o;
+    adi_notes notes = {0};
+    ADI_TRY(take_options(dataset, options, &o));
+    ADI_TRY(adi_dataset_read_image(dataset, index, &o, &notes, out_image));
+    adi_dataset_log(dataset, index, &notes);
+    if (!dataset->callback)
+        adi_read_facts_say_once(dataset->context, &o, &notes.facts, dataset->items[index].path);
+    return AD_OK;
+}
+
+ad_status adi_dataset_read_mask(const ad_dataset *dataset, int64_t index, const ad_read_options *options,
+                                ad_image *out_mask)
+{
+    if (dataset->callback || !dataset->items[index].mask)
+        return adi_fail(AD_ERR_UNSUPPORTED, "image %lld has no ground-truth mask", (long long)index);
+    return adi_mask_read(dataset->context, dataset->items[index].mask, dataset->mask_good, options->orientation, out_mask);
+}
+
+ad_status ad_dataset_read_mask(const ad_dataset *dataset, int64_t index, const ad_read_options *options,
+                               ad_image *out_mask)
 {
     ADI_CHECK_ARG(dataset && out_mask, "ad_dataset_read_mask: an argument is NULL");
     ADI_TRY(check_index(dataset, index));
-    if (dataset->callback || !dataset->items[index].mask)
-        return adi_fail(AD_ERR_UNSUPPORTED, "image %lld has no ground-truth mask", (long long)index);
-    return ad_image_read_mask(dataset->context, dataset->items[index].mask, dataset->mask_good, out_mask);
+    ad_read_options o;
+    ADI_TRY(take_options(dataset, options, &o));
+    return adi_dataset_read_mask(dataset, index, &o, out_mask);
 }

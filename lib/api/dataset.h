@@ -5,7 +5,7 @@
 #define ADI_API_DATASET_H
 
 #include "api/folder_scan.h"
-#include "device/device.h"
+#include "api/read_options.h"
 #include "vision/image_kinds.h"
 
 typedef struct adi_dataset_item {
@@ -24,6 +24,7 @@ struct ad_dataset {
     double depth_scale; /* of depth files */
     int32_t with_depth;
     int32_t mask_good;          /* ad_dataset_options.mask_good */
+    ad_read_options read;       /* of images and masks; what is left open is the reader's */
     ad_image_callback callback; /* instead of items */
     void *user;
     int64_t callback_count;
@@ -34,12 +35,15 @@ ad_status adi_dataset_new(ad_context *context, ad_dataset **out_dataset);
 ad_status adi_dataset_append(ad_dataset *d, const char *path, const char *group, int32_t label,
                              char *mask, char *depth);
 
-/* As ad_dataset_read_image(), on any thread; what was noted is logged on the caller's. */
-ad_status adi_dataset_read_image(const ad_dataset *dataset, int64_t index, adi_notes *notes,
-                                 ad_image *out_image);
+/* As ad_dataset_read_image(), by options that are whole, on any thread; what was noted is logged on the caller's. */
+ad_status adi_dataset_read_image(const ad_dataset *dataset, int64_t index, const ad_read_options *options,
+                                 adi_notes *notes, ad_image *out_image);
+ad_status adi_dataset_read_mask(const ad_dataset *dataset, int64_t index, const ad_read_options *options,
+                                ad_image *out_mask);
 void adi_dataset_log(const ad_dataset *dataset, int64_t index, const adi_notes *notes);
 
-/* dataset_mask.c: the pixels that a mask marks: of a file, of what ad_image_read_mask() gave. */
+/* dataset_mask.c: ad_image_read_mask() of any orientation; the pixels that a mask marks: of a file, of what that gave. */
+ad_status adi_mask_read(ad_context *context, const char *path, int32_t good, int32_t orientation, ad_image *out_mask);
 ad_status adi_mask_count(const ad_dataset *d, const char *path, int64_t *out_marked);
 int64_t adi_mask_marked(const ad_image *mask);
 

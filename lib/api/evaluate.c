@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/dataset.h"
 #include "api/evaluation_notes.h"
 #include "api/product_watch.h"
 #include "api/read_ahead.h"
@@ -21,6 +22,7 @@ typedef struct evaluation {
     const adi_allocator *allocator;
     ad_scorer *scorer;
     const ad_dataset *dataset;
+    ad_read_options read; /* the dataset's, and what that leaves open the scorer's */
     int32_t eval_size, with_maps;
     int64_t count;
     float *scores;
@@ -79,7 +81,7 @@ static ad_status add_pixels(evaluation *e, int64_t index, const ad_sample *sampl
     if (!sample->has_mask)
         return adi_pixel_metrics_add(e->pixels, map, NULL);
     ad_image mask = {0};
-    ADI_TRY(ad_dataset_read_mask(e->dataset, index, &mask));
+    ADI_TRY(adi_dataset_read_mask(e->dataset, index, &e->read, &mask));
     ad_status status = adi_census_see(&e->census, sample, image, &mask);
     if (status == AD_OK && (mask.width != map->width || mask.height != map->height))
         status = resize_mask(e, &mask, map->width, map->height);
@@ -142,10 +144,22 @@ static ad_status score_each(evaluation *e, adi_read_ahead *ahead, const ad_evalu
 static ad_status score_all(evaluation *e, const ad_evaluate_options *o)
 {
     adi_read_ahead ahead;
-    adi_read_ahead_begin(&ahead, e->dataset);
+    adi_read_ahead_begin(&ahead, e->dataset, &e->read);
     const ad_status status = score_each(e, &ahead, o);
     adi_read_ahead_end(&ahead);
     return status;
+}
+
+/* The dataset's word holds; that it is not the scorer's may be a slip. */
+static ad_read_options reading(const ad_scorer *scorer, const ad_dataset *dataset)
+{
+    ad_read_options read = dataset->read;
+    adi_read_options_fill(&read, &scorer->read);
+    if (read.orientation != scorer->read.orientation && !dataset->callback)
+        adi_log(scorer->backbone->context, AD_LOG_WARNING,
+                "the images are read %s, those that the scorer was fitted on were read %s",
+                adi_orientation_word(read.orientation), adi_orientation_word(scorer->read.orientation));
+    return read;
 }
 
 static ad_status measure_images(evaluation *e, ad_evaluation *out)
@@ -212,7 +226,8 @@ ad_status ad_evaluate(ad_scorer *scorer, const ad_dataset *dataset,
                     .scorer = scorer,
                     .dataset = dataset,
                     .eval_size = o.eval_size,
-                    .count = ad_dataset_count(dataset)};
+                    .count = ad_dataset_count(dataset),
+                    .read = reading(scorer, dataset)};
     ADI_TRY(adi_census_begin(&e.census, dataset));
     e.with_maps = e.census.masked > 0 && info.has_map;
     const size_t n = (size_t)e.count;

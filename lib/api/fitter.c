@@ -1,6 +1,7 @@
 /* ad_fitter: images in, a scorer out. */
 #include <string.h>
 
+#include "api/dataset.h"
 #include "api/read_ahead.h"
 #include "core/options.h"
 #include "methods/method.h"
@@ -26,6 +27,7 @@ ad_status adi_fitter_wrap(ad_backbone *backbone, const adi_method *method, void 
         method->destroy_state(state);
         return status;
     }
+    ad_read_options_init(&f->read, sizeof f->read);
     f->backbone = adi_backbone_retain(backbone);
     f->method = method;
     f->state = state;
@@ -73,6 +75,19 @@ static ad_status check_layers(const adi_extractor *x, const adi_extractor *y)
     return AD_OK;
 }
 
+/* One fit knows one way of reading: what its scorer is told to do with new files. */
+static ad_status agree(ad_read_options *mine, const ad_read_options *theirs, const char *whose)
+{
+    if (mine->orientation && theirs->orientation && mine->orientation != theirs->orientation)
+        return adi_fail(AD_ERR_MISMATCH, "orientation is %s in the fit and %s in the %s",
+                        adi_orientation_word(mine->orientation), adi_orientation_word(theirs->orientation), whose);
+    if (mine->significant_bits && theirs->significant_bits && mine->significant_bits != theirs->significant_bits)
+        return adi_fail(AD_ERR_MISMATCH, "significant_bits is %d in the fit and %d in the %s", mine->significant_bits,
+                        theirs->significant_bits, whose);
+    adi_read_options_fill(mine, theirs);
+    return AD_OK;
+}
+
 ad_status ad_fitter_merge(ad_fitter *fitter, const ad_fitter *other)
 {
     ADI_CHECK_ARG(fitter && other, "ad_fitter_merge: an argument is NULL");
@@ -88,7 +103,17 @@ ad_status ad_fitter_merge(ad_fitter *fitter, const ad_fitter *other)
         if (mine[i] != theirs[i])
             return adi_fail(AD_ERR_MISMATCH, "the fits to merge are of backbones %s and %s", mine, theirs);
     ADI_TRY(check_layers(x, y));
-    return fitter->method->merge(fitter->state, other->state);
+    ad_read_options read = fitter->read;
+    ADI_TRY(agree(&read, &other->read, "other fit"));
+    ADI_TRY(fitter->method->merge(fitter->state, other->state));
+    fitter->read = read;
+    return AD_OK;
+}
+
+ad_status ad_fitter_set_read_options(ad_fitter *fitter, const ad_read_options *options)
+{
+    ADI_CHECK_ARG(fitter, "ad_fitter_set_read_options: fitter is NULL");
+    return adi_read_options_take(options, &fitter->read);
 }
 
 /* Progress that reading and adding images is worth where a training follows. */
@@ -104,7 +129,11 @@ static ad_status finish(ad_fitter *fitter, const ad_fit_options *options, ad_sco
     ADI_TRY(fitter->method->finish(fitter->state, &model));
     char digest[17];
     adi_network_digest(fitter->backbone->network, x->taps, x->tap_count, digest);
-    return adi_scorer_wrap(fitter->backbone, fitter->method, model, digest, out_scorer);
+    ad_read_options read = fitter->read;
+    read.min_side = 0;
+    if (read.orientation == AD_ORIENTATION_AUTO)
+        read.orientation = AD_ORIENTATION_UPRIGHT;
+    return adi_scorer_wrap(fitter->backbone, fitter->method, model, digest, &read, out_scorer);
 }
 
 ad_status ad_fitter_finish(ad_fitter *fitter, ad_scorer **out_scorer)
@@ -170,8 +199,15 @@ static ad_status add_all(ad_fitter *fitter, const ad_dataset *good, const ad_fit
     if (!good)
         return AD_OK;
     ADI_TRY(check_labels(good, ad_dataset_count(good)));
+    ad_read_options read = fitter->read;
+    if (!good->callback) {
+        ADI_TRY(agree(&read, &good->read, "dataset"));
+        if (read.orientation == AD_ORIENTATION_AUTO)
+            read.orientation = AD_ORIENTATION_UPRIGHT;
+        fitter->read = read;
+    }
     adi_read_ahead ahead;
-    adi_read_ahead_begin(&ahead, good);
+    adi_read_ahead_begin(&ahead, good, &read);
     const ad_status status = add_each(fitter, good, &ahead, o);
     adi_read_ahead_end(&ahead);
     return status;

@@ -31,6 +31,7 @@ ad_status ad_image_decode(ad_context *context, const void *bytes, size_t size, c
     ad_image image = {0};
     ADI_TRY(adi_image_decode(&source, &image));
     adi_notes_log(context, "image", "in memory", &notes);
+    adi_read_facts_say_once(context, &o, &notes.facts, "image in memory");
     *out_image = image;
     return AD_OK;
 }
@@ -38,12 +39,10 @@ ad_status ad_image_decode(ad_context *context, const void *bytes, size_t size, c
 ad_status adi_image_read(const ad_context *context, const char *path, const ad_read_options *options, adi_notes *notes,
                          ad_image *out_image)
 {
-    ad_read_options o;
-    ADI_TRY(adi_read_options_take(options, &o));
     uint8_t *bytes;
     size_t size;
     ADI_TRY(adi_file_read(&context->allocator, path, MAX_FILE, &bytes, &size));
-    const adi_image_source source = {&context->allocator, bytes, size, &o, notes};
+    const adi_image_source source = {&context->allocator, bytes, size, options, notes};
     ad_image image = {0};
     const ad_status status = adi_image_decode(&source, &image);
     adi_free(&context->allocator, bytes);
@@ -56,9 +55,12 @@ ad_status adi_image_read(const ad_context *context, const char *path, const ad_r
 ad_status ad_image_read(ad_context *context, const char *path, const ad_read_options *options, ad_image *out_image)
 {
     ADI_CHECK_ARG(context && path && out_image, "ad_image_read: an argument is NULL");
+    ad_read_options o;
     adi_notes notes = {0};
-    ADI_TRY(adi_image_read(context, path, options, &notes, out_image));
+    ADI_TRY(adi_read_options_take(options, &o));
+    ADI_TRY(adi_image_read(context, path, &o, &notes, out_image));
     adi_notes_log(context, "image", path, &notes);
+    adi_read_facts_say_once(context, &o, &notes.facts, path);
     return AD_OK;
 }
 

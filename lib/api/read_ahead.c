@@ -5,9 +5,11 @@
 
 #include "api/dataset.h"
 
-void adi_read_ahead_begin(adi_read_ahead *r, const ad_dataset *dataset)
+void adi_read_ahead_begin(adi_read_ahead *r, const ad_dataset *dataset, const ad_read_options *options)
 {
     r->dataset = dataset;
+    r->options = *options;
+    r->said = 0;
     r->first = r->held = r->next = 0;
 }
 
@@ -16,7 +18,7 @@ static void read_one(void *user, int64_t i)
 {
     adi_read_ahead *r = user;
     r->notes[i] = (adi_notes){0};
-    r->statuses[i] = adi_dataset_read_image(r->dataset, r->first + i, &r->notes[i], &r->images[i]);
+    r->statuses[i] = adi_dataset_read_image(r->dataset, r->first + i, &r->options, &r->notes[i], &r->images[i]);
     if (r->statuses[i] != AD_OK)
         snprintf(r->sentences[i], sizeof r->sentences[i], "%s", ad_last_error_message());
 }
@@ -35,13 +37,24 @@ static void read_some(adi_read_ahead *r)
         read_one(r, 0);
 }
 
+/* On the caller's thread, whose log it is. */
+static void say(adi_read_ahead *r, int64_t i)
+{
+    const adi_read_facts *facts = &r->notes[i].facts;
+    const uint32_t kinds = adi_read_facts_kinds(&r->options, facts), fresh = kinds & ~r->said;
+    adi_dataset_log(r->dataset, r->first + i, &r->notes[i]);
+    if (fresh)
+        adi_read_facts_say(r->dataset->context, fresh, facts, r->dataset->items[r->first + i].path);
+    r->said |= kinds;
+}
+
 ad_status adi_read_ahead_next(adi_read_ahead *r, ad_image *out_image)
 {
     if (r->next == r->first + r->held)
         read_some(r);
     const int64_t i = r->next++ - r->first;
     if (r->statuses[i] == AD_OK) {
-        adi_dataset_log(r->dataset, r->first + i, &r->notes[i]);
+        say(r, i);
         *out_image = r->images[i];
     } else if (r->statuses[i] == AD_ERR_OUT_OF_MEMORY) {
         return adi_fail_memory();

@@ -6,7 +6,9 @@
 #include "core/options.h"
 #include "methods/option_text.h"
 
-enum { MAX_MIN_SIDE = 32768 };
+enum { MAX_MIN_SIDE = 32768, FEWEST_BITS = 8, MOST_BITS = 16 };
+
+static const char *const orientation_words[] = {"auto", "upright", "raw"};
 
 void ad_read_options_init(ad_read_options *options, size_t struct_size)
 {
@@ -19,7 +21,14 @@ static ad_status set_option(void *full, const char *key, const char *value)
     ad_read_options *options = full;
     if (strcmp(key, "min_side") == 0)
         return adi_text_int(key, value, 0, MAX_MIN_SIDE, &options->min_side);
-    return adi_fail(AD_ERR_INVALID_ARGUMENT, "reading has no option '%s': there is min_side", key);
+    if (strcmp(key, "orientation") == 0)
+        return adi_text_choice(key, value, orientation_words, 3, &options->orientation);
+    if (strcmp(key, "significant_bits") == 0)
+        return strcmp(value, "0") == 0
+                   ? (options->significant_bits = 0, AD_OK)
+                   : adi_text_int(key, value, FEWEST_BITS, MOST_BITS, &options->significant_bits);
+    return adi_fail(AD_ERR_INVALID_ARGUMENT,
+                    "reading has no option '%s': there are min_side, orientation, significant_bits", key);
 }
 
 ad_status ad_read_options_set(ad_read_options *options, const char *key, const char *value)
@@ -29,11 +38,37 @@ ad_status ad_read_options_set(ad_read_options *options, const char *key, const c
     return adi_options_set(options, &full, sizeof full, "ad_read_options", set_option, key, value);
 }
 
+ad_status adi_read_options_check(const ad_read_options *o)
+{
+    ADI_CHECK_ARG(o->min_side >= 0 && o->min_side <= MAX_MIN_SIDE, "min_side is %d, 0 to %d is possible", o->min_side,
+                  MAX_MIN_SIDE);
+    ADI_CHECK_ARG(o->orientation >= AD_ORIENTATION_AUTO && o->orientation <= AD_ORIENTATION_RAW,
+                  "orientation is %d, no such ad_orientation", o->orientation);
+    const int32_t bits = o->significant_bits;
+    ADI_CHECK_ARG(!bits || (bits >= FEWEST_BITS && bits <= MOST_BITS),
+                  "significant_bits is %d, 0 (as the file says) and %d to %d are possible", bits, FEWEST_BITS,
+                  MOST_BITS);
+    return AD_OK;
+}
+
 ad_status adi_read_options_take(const ad_read_options *caller, ad_read_options *out)
 {
     ad_read_options_init(out, sizeof *out);
     ADI_TRY(adi_options_take(out, sizeof *out, caller, "ad_read_options"));
-    ADI_CHECK_ARG(out->min_side >= 0 && out->min_side <= MAX_MIN_SIDE, "min_side is %d, 0 to %d is possible",
-                  out->min_side, MAX_MIN_SIDE);
-    return AD_OK;
+    return adi_read_options_check(out);
+}
+
+void adi_read_options_fill(ad_read_options *options, const ad_read_options *others)
+{
+    if (!options->min_side)
+        options->min_side = others->min_side;
+    if (options->orientation == AD_ORIENTATION_AUTO)
+        options->orientation = others->orientation;
+    if (!options->significant_bits)
+        options->significant_bits = others->significant_bits;
+}
+
+const char *adi_orientation_word(int32_t orientation)
+{
+    return orientation_words[orientation];
 }

@@ -1,8 +1,10 @@
 /* ad_scorer: one image in, a score and a map out. Saving and loading is in scorer_file.c. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "api/product_watch.h"
+#include "api/read_options.h"
 #include "core/number.h"
 #include "core/options.h"
 #include "methods/method.h"
@@ -32,11 +34,14 @@ static ad_status take_option(ad_scorer *s, const char *key, const char *value)
     return AD_OK;
 }
 
-/* The method's, then what the weights file left open and was settled when it was opened. */
+/* How files are read, the method's, then what the weights file left open and was settled when it was opened. */
 static ad_status take_options(ad_scorer *s)
 {
     char value[ADI_OPTION_TEXT];
-    for (int32_t i = 0; i < ADI_MAX_OPTIONS - 2; i++) {
+    ADI_TRY(take_option(s, "orientation", adi_orientation_word(s->read.orientation)));
+    snprintf(value, sizeof value, "%d", s->read.significant_bits);
+    ADI_TRY(take_option(s, "significant_bits", value));
+    for (int32_t i = 0; i < ADI_MAX_OPTIONS - 4; i++) {
         const char *key = s->method->option(s->model, i, value);
         if (!key)
             break;
@@ -50,7 +55,7 @@ static ad_status take_options(ad_scorer *s)
 }
 
 ad_status adi_scorer_wrap(ad_backbone *backbone, const adi_method *method, void *model,
-                          const char *digest, ad_scorer **out_scorer)
+                          const char *digest, const ad_read_options *read, ad_scorer **out_scorer)
 {
     ad_scorer *s = adi_calloc(&backbone->context->allocator, 1, sizeof *s);
     if (!s) {
@@ -62,6 +67,7 @@ ad_status adi_scorer_wrap(ad_backbone *backbone, const adi_method *method, void 
     s->method = method;
     s->model = model;
     memcpy(s->digest, digest, sizeof s->digest);
+    s->read = *read;
     int32_t count = 0;
     const int32_t *taps = method->taps(model, &count);
     ad_status status = adi_extractor_create(backbone->context, backbone->network,
@@ -170,6 +176,12 @@ ad_status ad_scorer_get_info(const ad_scorer *scorer, ad_scorer_info *out_info)
                                  .normal_map = model.normal_map,
                                  .score_limit = scorer->watch.limit};
     return adi_struct_give(out_info, &info, sizeof info, "ad_scorer_info");
+}
+
+ad_status ad_scorer_read_options(const ad_scorer *scorer, ad_read_options *out_options)
+{
+    ADI_CHECK_ARG(scorer, "ad_scorer_read_options: scorer is NULL");
+    return adi_struct_give(out_options, &scorer->read, sizeof scorer->read, "ad_read_options");
 }
 
 ad_status ad_scorer_get_option(const ad_scorer *scorer, int32_t index, const char **out_key,

@@ -126,6 +126,20 @@ static ad_status check_backbone(const ad_backbone *backbone, const adi_safetenso
     return check_layers(backbone, file, taps, count);
 }
 
+/* How its files were read. Scorers of before orientations were looked at do not tell. */
+static ad_status load_reading(const adi_safetensors *file, ad_read_options *out)
+{
+    const char *orientation = adi_st_meta(file, "adfeat.option.orientation");
+    const char *bits = adi_st_meta(file, "adfeat.option.significant_bits");
+    ad_read_options_init(out, sizeof *out);
+    if (ad_read_options_set(out, "orientation", orientation ? orientation : "raw") != AD_OK
+        || ad_read_options_set(out, "significant_bits", bits ? bits : "0") != AD_OK)
+        return adi_fail_prefix(AD_ERR_FORMAT, "the scorer's metadata: ");
+    if (out->orientation == AD_ORIENTATION_AUTO)
+        return adi_fail(AD_ERR_FORMAT, "the scorer's metadata: option orientation is auto");
+    return AD_OK;
+}
+
 /* Build the scorer that `file` describes on `backbone`. */
 static ad_status load_onto(ad_backbone *backbone, const adi_safetensors *file, const adi_method *method,
                            int32_t embedded, ad_scorer **out_scorer)
@@ -133,6 +147,8 @@ static ad_status load_onto(ad_backbone *backbone, const adi_safetensors *file, c
     const char *wanted = adi_st_meta(file, "adfeat.backbone");
     if (!wanted || strlen(wanted) != 16)
         return adi_fail(AD_ERR_FORMAT, "the scorer's metadata has no proper 'adfeat.backbone'");
+    ad_read_options read;
+    ADI_TRY(load_reading(file, &read));
     void *model = NULL;
     ADI_TRY(method->load(backbone->context, backbone->network->graph, file, &model));
     int32_t count = 0;
@@ -142,7 +158,7 @@ static ad_status load_onto(ad_backbone *backbone, const adi_safetensors *file, c
         method->destroy_model(model);
         return status;
     }
-    return adi_scorer_wrap(backbone, method, model, wanted, out_scorer);
+    return adi_scorer_wrap(backbone, method, model, wanted, &read, out_scorer);
 }
 
 static ad_status open_backbone(ad_context *context, const adi_safetensors *file, int32_t embedded,

@@ -15,6 +15,7 @@ struct ad_context {
     int32_t num_threads;
     ad_log_callback log;
     void *log_user;
+    atomic_uint facts_said; /* of files that were read one by one; api/read_facts.c */
 };
 
 /* By name: "auto", "cpu" or "ref". AD_ERR_BACKEND lists what there is. */

@@ -71,6 +71,7 @@ struct ad_fitter {
     const adi_method *method;
     void *state;
     adi_extractor *extractor;
+    ad_read_options read; /* of the files that the images came from; AUTO and 0: not said */
 };
 
 /* One option in force, as text. */
@@ -97,6 +98,7 @@ struct ad_scorer {
     void *model;
     adi_extractor *extractor;
     char digest[17]; /* of the backbone's nodes in use, as it was when fitted */
+    ad_read_options read; /* as in ad_scorer_read_options() */
     adi_option_pair options[ADI_MAX_OPTIONS];
     int32_t option_count;
     adi_product_watch watch;
@@ -114,7 +116,7 @@ ad_status adi_backbone_open(ad_context *context, const char *architecture, const
                             const ad_backbone_options *options, const char *layers, ad_backbone **out_backbone);
 /* api/scorer.c: a scorer around a model, which it owns from then on, also on failure. */
 ad_status adi_scorer_wrap(ad_backbone *backbone, const adi_method *method, void *model,
-                          const char *digest, ad_scorer **out_scorer);
+                          const char *digest, const ad_read_options *read, ad_scorer **out_scorer);
 /* Score an image whose label is known: what the scorer makes of the first images it sees is not looked at. map: NULL, or
  * checked, of a scorer that has maps. */
 ad_status adi_scorer_run(ad_scorer *scorer, const ad_image *image, const ad_map *map, float *out_score);

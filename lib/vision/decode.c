@@ -27,5 +27,19 @@ ad_status adi_image_decode(const adi_image_source *source, ad_image *out_image)
     const adi_image_kind *kind = adi_image_kind_of(source->bytes, source->size);
     if (!kind || !kind->read)
         return refuse(kind, source->bytes, source->size);
-    return kind->read(source, out_image);
+    adi_notes unread = {0};
+    adi_image_source noted = *source;
+    if (!noted.notes)
+        noted.notes = &unread;
+    ad_image image = {0};
+    ADI_TRY(kind->read(&noted, &image));
+    if (source->options->orientation != AD_ORIENTATION_RAW) {
+        const ad_status status = adi_image_orient(source->allocator, noted.notes->facts.orientation, &image);
+        if (status != AD_OK) {
+            adi_image_free(&image);
+            return status;
+        }
+    }
+    *out_image = image;
+    return AD_OK;
 }

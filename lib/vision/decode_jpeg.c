@@ -8,6 +8,7 @@
 #include <jpeglib.h>
 
 #include <jerror.h>
+#include <string.h>
 
 enum {
     /* Every scan of a progressive file costs a pass over the image, however few bytes it has. What
@@ -141,6 +142,19 @@ static void reduce(jpeg_job *job)
     jpeg_calc_output_dimensions(d);
 }
 
+/* EXIF data is in an APP1 segment, which other data (XMP) may be in too. */
+enum { EXIF_MARKER = JPEG_APP0 + 1, MAX_SEGMENT = 65533 };
+
+static void note_orientation(const jpeg_job *job)
+{
+    adi_notes *notes = job->source->notes;
+    for (jpeg_saved_marker_ptr m = job->decoder.marker_list; m && notes; m = m->next)
+        if (m->marker == EXIF_MARKER && m->data_length >= 6 && !memcmp(m->data, "Exif\0", 6)) {
+            notes->facts.orientation = adi_exif_orientation(m->data, m->data_length);
+            return;
+        }
+}
+
 /* The part that libjpeg may leave by longjmp(); job->status tells how it went. */
 static void decode(jpeg_job *job)
 {
@@ -151,7 +165,9 @@ static void decode(jpeg_job *job)
     d->progress = &job->progress;
     d->mem->max_memory_to_use = MAX_WORK_BYTES;
     jpeg_mem_src(d, job->source->bytes, (unsigned long)job->source->size);
+    jpeg_save_markers(d, EXIF_MARKER, MAX_SEGMENT);
     jpeg_read_header(d, TRUE);
+    note_orientation(job);
     uint32_t format = 0;
     job->status = check_header(job, &format);
     if (job->status != AD_OK)

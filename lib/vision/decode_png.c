@@ -1,5 +1,6 @@
 /* PNG of every colour type and depth: grey to MONO8 or MONO16, the rest to RGB8. Alpha is dropped,
- * not blended; gamma and colour profiles are ignored; a wrong checksum anywhere is an error. */
+ * not blended; gamma and colour profiles are ignored; a wrong checksum anywhere is an error. Of what
+ * a file says beside its pixels, sBIT and the orientation in eXIf are heard. */
 #include "vision/image_kinds.h"
 #include "vision/png_session.h"
 #include "vision/vision.h"
@@ -13,6 +14,7 @@ typedef struct png_job {
     adi_png_session session;
     const adi_image_source *source;
     size_t used;
+    uint16_t *wide; /* samples of 16-bit colour, until it is known how many of their bits mean something */
     ad_image image;
 } png_job;
 
@@ -25,7 +27,16 @@ static void on_read(png_structp png, png_bytep to, size_t count)
     job->used += count;
 }
 
-/* Ask libpng for one of our formats. */
+static void native_order(png_structp png)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    png_set_swap(png);
+#else
+    (void)png;
+#endif
+}
+
+/* Ask libpng for one of our formats; 16-bit colour stays that for now. */
 static uint32_t choose_format(png_structp png, int color, int depth)
 {
     if (color & PNG_COLOR_MASK_ALPHA || color == PNG_COLOR_TYPE_PALETTE)
@@ -34,18 +45,66 @@ static uint32_t choose_format(png_structp png, int color, int depth)
         png_set_palette_to_rgb(png);
     if (color & PNG_COLOR_MASK_COLOR) {
         if (depth == 16)
-            png_set_scale_16(png);
+            native_order(png);
         return AD_PIXEL_RGB8;
     }
     if (depth == 16) {
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-        png_set_swap(png);
-#endif
+        native_order(png);
         return AD_PIXEL_MONO16;
     }
     if (depth < 8)
         png_set_expand_gray_1_2_4_to_8(png);
     return AD_PIXEL_MONO8;
+}
+
+/* Nothing but pixels is wanted, so a damaged profile or text cannot stand in the way, and these two. */
+static void choose_chunks(png_structp png)
+{
+    static const uint8_t wanted[] = "eXIf\0sBIT";
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_AS_DEFAULT, wanted, 2);
+}
+
+/* Of the widest channel; 0: not said. */
+static int32_t stated_bits(png_structp png, png_infop info)
+{
+    png_color_8p s = NULL;
+    if (!png_get_sBIT(png, info, &s) || !s)
+        return 0;
+    if (!(png_get_color_type(png, info) & PNG_COLOR_MASK_COLOR))
+        return s->gray;
+    const int32_t rg = s->red > s->green ? s->red : s->green;
+    return rg > s->blue ? rg : s->blue;
+}
+
+static void read_rows(png_structp png, int passes, int64_t height, void *first, int64_t row_bytes)
+{
+    for (int pass = 0; pass < passes; pass++)
+        for (int64_t y = 0; y < height; y++)
+            png_read_row(png, (uint8_t *)first + y * row_bytes, NULL);
+}
+
+/* What is left to do when the last chunk has been read. */
+static ad_status settle(const png_job *job, int depth)
+{
+    png_structp png = job->session.png;
+    png_infop info = job->session.info;
+    adi_notes unread = {0}, *notes = job->source->notes ? job->source->notes : &unread;
+    png_uint_32 size = 0;
+    png_bytep exif = NULL;
+    if (png_get_eXIf_1(png, info, &size, &exif))
+        notes->facts.orientation = adi_exif_orientation(exif, size);
+    if (depth < 16)
+        return AD_OK;
+    const ad_image *image = &job->image;
+    uint16_t *samples = job->wide ? job->wide : (uint16_t *)(uintptr_t)image->pixels;
+    const size_t n = (size_t)(image->width * image->height) * (job->wide ? 3 : 1);
+    ADI_TRY(adi_bits_settle(samples, n, job->source->options->significant_bits, stated_bits(png, info),
+                            &notes->facts));
+    uint8_t *rgb = (uint8_t *)(uintptr_t)image->pixels;
+    for (size_t i = 0; job->wide && i < n; i++)
+        rgb[i] = adi_16_to_8(job->wide[i]);
+    return AD_OK;
 }
 
 /* The part that libpng may leave by longjmp(); the session's status tells how it went. */
@@ -60,8 +119,7 @@ static void decode(png_job *job)
     png_structp png = session->png;
     png_set_read_fn(png, job, on_read);
     png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
-    /* Nothing but pixels is wanted, so a damaged profile or text cannot stand in the way. */
-    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
+    choose_chunks(png);
     /* The sides are checked below, for AD_ERR_SHAPE; chunks are limited as libpng's default is. */
     png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
     png_set_chunk_cache_max(png, 1000);
@@ -80,21 +138,24 @@ static void decode(png_job *job)
                      (unsigned)width, (unsigned)height);
         return;
     }
-    const uint32_t format = choose_format(png, png_get_color_type(png, session->info),
-                                          png_get_bit_depth(png, session->info));
+    const int depth = png_get_bit_depth(png, session->info);
+    const uint32_t format = choose_format(png, png_get_color_type(png, session->info), depth);
+    const bool wide = depth == 16 && format == AD_PIXEL_RGB8;
+    const int64_t row_bytes = width * adi_pixel_bytes(format) * (wide ? 2 : 1);
     const int passes = png_set_interlace_handling(png);
     png_read_update_info(png, session->info);
-    if (png_get_rowbytes(png, session->info) != (size_t)(width * adi_pixel_bytes(format)))
+    if (png_get_rowbytes(png, session->info) != (size_t)row_bytes)
         png_error(png, "unexpected row size");
     session->status = adi_image_alloc(session->allocator, format, width, height, &job->image);
+    if (session->status == AD_OK && wide
+        && !(job->wide = adi_alloc(session->allocator, (size_t)(row_bytes * height))))
+        session->status = adi_fail_memory();
     if (session->status != AD_OK)
         return;
 
-    for (int pass = 0; pass < passes; pass++)
-        for (int64_t y = 0; y < height; y++)
-            png_read_row(png, (uint8_t *)job->image.pixels + y * job->image.row_bytes, NULL);
-    png_read_end(png, NULL); /* to the last chunk, so a cut file is noticed */
-    session->status = AD_OK;
+    read_rows(png, passes, height, wide ? (void *)job->wide : (void *)(uintptr_t)job->image.pixels, row_bytes);
+    png_read_end(png, session->info); /* to the last chunk, so a cut file is noticed */
+    session->status = settle(job, depth);
 }
 
 ad_status adi_decode_png(const adi_image_source *source, ad_image *out_image)
@@ -103,6 +164,7 @@ ad_status adi_decode_png(const adi_image_source *source, ad_image *out_image)
                    .source = source};
     decode(&job);
     png_destroy_read_struct(&job.session.png, &job.session.info, NULL);
+    adi_free(source->allocator, job.wide);
     if (job.session.status != AD_OK) {
         adi_image_free(&job.image);
         return job.session.status;

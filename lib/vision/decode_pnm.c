@@ -169,6 +169,16 @@ static void note_rest(pnm *p, adi_notes *notes)
         adi_note(notes, "PNM: %lld bytes after the image are not read", (long long)(p->end - p->at));
 }
 
+/* A maxval says how many bits mean something; one of 65535 says nothing. */
+static ad_status settle(const pnm *p, const adi_image_source *source, const ad_image *image)
+{
+    adi_notes unread = {0}, *notes = source->notes ? source->notes : &unread;
+    if (p->format != AD_PIXEL_MONO16 || p->maxval != 65535)
+        return AD_OK;
+    return adi_bits_settle((uint16_t *)(uintptr_t)image->pixels, (size_t)(p->width * p->height),
+                           source->options->significant_bits, 0, &notes->facts);
+}
+
 ad_status adi_decode_pnm(const adi_image_source *source, ad_image *out_image)
 {
     pnm p = {.at = source->bytes, .end = source->bytes + source->size};
@@ -180,6 +190,8 @@ ad_status adi_decode_pnm(const adi_image_source *source, ad_image *out_image)
         status = adi_image_alloc(source->allocator, p.format, p.width, p.height, &image);
     if (status == AD_OK)
         status = read_rows(&p, &image);
+    if (status == AD_OK)
+        status = settle(&p, source, &image);
     if (status == AD_OK) {
         note_rest(&p, source->notes);
         *out_image = image;

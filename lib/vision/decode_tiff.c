@@ -184,12 +184,28 @@ static ad_status prepare(painter *p)
     return p->palette ? read_palette(p) : AD_OK;
 }
 
+/* What the file says of its pixels, and how many bits of grey mean something. */
+static ad_status settle(const painter *p)
+{
+    const adi_image_source *source = p->session->source;
+    adi_notes unread = {0}, *notes = source->notes ? source->notes : &unread;
+    uint16_t orientation = 1;
+    TIFFGetFieldDefaulted(p->session->tiff, TIFFTAG_ORIENTATION, &orientation);
+    notes->facts.orientation = adi_orientation_checked(orientation);
+    if (p->image.format != AD_PIXEL_MONO16)
+        return AD_OK;
+    return adi_bits_settle((uint16_t *)(uintptr_t)p->image.pixels, (size_t)(p->image.width * p->image.height),
+                           source->options->significant_bits, 0, &notes->facts);
+}
+
 static ad_status decode(adi_tiff_session *s, ad_image *out_image)
 {
     painter p = {.session = s};
     ADI_TRY(prepare(&p));
     ADI_TRY(adi_image_alloc(s->source->allocator, p.image.format, s->width, s->height, &p.image));
-    const ad_status status = adi_tiff_read(s, 0, s->photometric == PHOTOMETRIC_RGB ? 3 : 1, paint, &p);
+    ad_status status = adi_tiff_read(s, 0, s->photometric == PHOTOMETRIC_RGB ? 3 : 1, paint, &p);
+    if (status == AD_OK)
+        status = settle(&p);
     if (status == AD_OK)
         *out_image = p.image;
     else

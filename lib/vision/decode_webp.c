@@ -59,6 +59,27 @@ static void note_rest(const adi_image_source *source)
                  (unsigned long long)(source->size - size));
 }
 
+/* A chunk of the container: four letters, a size, so many bytes and one more where that is odd. */
+static void note_orientation(const adi_image_source *source)
+{
+    const uint8_t *bytes = source->bytes;
+    size_t at = 12;
+    while (source->notes && source->size - at >= 8) {
+        const uint8_t *p = bytes + at + 4;
+        const size_t length = p[0] | (size_t)p[1] << 8 | (size_t)p[2] << 16 | (size_t)p[3] << 24;
+        const size_t left = source->size - at - 8;
+        if (length > left)
+            return;
+        if (!memcmp(bytes + at, "EXIF", 4)) {
+            source->notes->facts.orientation = adi_exif_orientation(bytes + at + 8, length);
+            return;
+        }
+        if (length == left)
+            return;
+        at += 8 + length + (length & 1);
+    }
+}
+
 ad_status adi_decode_webp(const adi_image_source *source, ad_image *out_image)
 {
     WebPDecoderConfig config;
@@ -78,6 +99,7 @@ ad_status adi_decode_webp(const adi_image_source *source, ad_image *out_image)
         return failed(code);
     }
     note_rest(source);
+    note_orientation(source);
     *out_image = image;
     return AD_OK;
 }

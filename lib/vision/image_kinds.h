@@ -6,12 +6,14 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "vision/reading.h"
 
-/* What is wrong with a file and leaves every pixel as it is. Readers write it, and whoever knows the file's name logs
+/* What is wrong with a file and leaves every pixel as it is, and what it says of its pixels. Readers write it, and whoever knows the file's name logs
  * it on the thread of the caller. Begin with zeros. */
 typedef struct adi_notes {
     char first[256]; /* a sentence without the file's name, or "" */
     int32_t more;    /* how many others there were */
+    adi_read_facts facts;
 } adi_notes;
 /* NULL: nobody wants to know. */
 void adi_note(adi_notes *notes, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -22,13 +24,15 @@ typedef struct adi_image_source {
     const uint8_t *bytes;
     size_t size;
     const ad_read_options *options; /* whole and checked */
-    adi_notes *notes; /* or NULL */
+    adi_notes *notes; /* or NULL: nobody wants to know */
 } adi_image_source;
 
-/* Into an image that owns its pixels (adi_image_free()); on failure out_image is untouched. */
+/* Into an image that owns its pixels (adi_image_free()), as they are stored: the orientation is a fact that is noted. On
+ * failure out_image is untouched. */
 typedef ad_status (*adi_image_reader)(const adi_image_source *source, ad_image *out_image);
 
-ad_status adi_image_decode(const adi_image_source *source, ad_image *out_image); /* by signature: decode.c */
+/* By signature, and upright unless the options say raw: decode.c */
+ad_status adi_image_decode(const adi_image_source *source, ad_image *out_image);
 ad_status adi_decode_jpeg(const adi_image_source *source, ad_image *out_image); /* decode_jpeg.c */
 ad_status adi_decode_png(const adi_image_source *source, ad_image *out_image);  /* and so on */
 ad_status adi_decode_bmp(const adi_image_source *source, ad_image *out_image);

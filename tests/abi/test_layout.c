@@ -49,7 +49,9 @@ static void no_padding_on_64_bits(void **state)
     NEXT(ad_map, height, row_bytes);
     LAST(ad_map, row_bytes, 40);
     NEXT(ad_read_options, struct_size, min_side);
-    LAST(ad_read_options, min_side, 8);
+    NEXT(ad_read_options, min_side, orientation);
+    NEXT(ad_read_options, orientation, significant_bits);
+    LAST(ad_read_options, significant_bits, 16);
     NEXT(ad_dataset_options, struct_size, split);
     NEXT(ad_dataset_options, split, depth_scale);
     NEXT(ad_dataset_options, depth_scale, depth);
@@ -63,7 +65,9 @@ static void no_padding_on_64_bits(void **state)
     NEXT(ad_dataset_options, abnormal_dir, mask_dir);
     NEXT(ad_dataset_options, mask_dir, csv);
     NEXT(ad_dataset_options, csv, category);
-    LAST(ad_dataset_options, category, 96);
+    NEXT(ad_dataset_options, category, orientation);
+    NEXT(ad_dataset_options, orientation, significant_bits);
+    LAST(ad_dataset_options, significant_bits, 104);
     NEXT(ad_sample, struct_size, label);
     NEXT(ad_sample, label, name);
     NEXT(ad_sample, name, group);

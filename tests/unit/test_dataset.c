@@ -23,7 +23,7 @@ static void flat_folder(void **state)
         assert_int_equal(sample(d, 1).label, 0);
         assert_int_equal(sample(d, 1).has_mask, 0);
         ad_image mask;
-        assert_int_equal(ad_dataset_read_mask(d, 0, &mask), AD_ERR_UNSUPPORTED);
+        assert_int_equal(ad_dataset_read_mask(d, 0, NULL, &mask), AD_ERR_UNSUPPORTED);
         ad_sample s = {.struct_size = sizeof s};
         assert_int_equal(ad_dataset_get(d, 2, &s), AD_ERR_INVALID_ARGUMENT);
         assert_int_equal(ad_dataset_get(d, -1, &s), AD_ERR_INVALID_ARGUMENT);
@@ -59,7 +59,7 @@ static void mvtec_layout(void **state)
     assert_int_equal(sample(d, 2).label, 1);
     assert_int_equal(sample(d, 2).has_mask, 0);
     ad_image mask;
-    assert_int_equal(ad_dataset_read_mask(d, 1, &mask), AD_OK);
+    assert_int_equal(ad_dataset_read_mask(d, 1, NULL, &mask), AD_OK);
     assert_int_equal(((const uint8_t *)mask.pixels)[0], 255); /* 200 in the file */
     assert_int_equal(((const uint8_t *)mask.pixels)[1], 0);
     ad_image_release(&mask);

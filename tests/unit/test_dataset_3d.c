@@ -49,7 +49,7 @@ static ad_dataset *open_with(const char *name, ad_split split, int32_t depth, do
 static void check_image(const ad_dataset *d, int64_t index, double first)
 {
     ad_image image;
-    if (ad_dataset_read_image(d, index, &image) != AD_OK)
+    if (ad_dataset_read_image(d, index, NULL, &image) != AD_OK)
         fail_msg("%s", ad_last_error_message());
     assert_true(image.width == SIDE && image.height == SIDE && image.pixels);
     if (first < 0.0) {
@@ -113,7 +113,7 @@ static void the_layout(void **state)
         assert_int_equal(s.has_depth, 1);
         check_image(d, i, 0.001 * (double)(700 + 10 * (i - 1)));
         ad_image mask;
-        assert_int_equal(ad_dataset_read_mask(d, i, &mask), AD_OK);
+        assert_int_equal(ad_dataset_read_mask(d, i, NULL, &mask), AD_OK);
         assert_int_equal(((const uint8_t *)mask.pixels)[0], 255); /* 200 in the file */
         ad_image_release(&mask);
     }
@@ -171,11 +171,11 @@ static void clouds(void **state)
     assert_int_equal(sample(d, 0).has_depth, 1);
     if (strstr(ad_build_info(), "libtiff 2")) {
         check_image(d, 0, 0.25);
-        assert_int_equal(ad_dataset_read_image(d, 1, &image), AD_ERR_SHAPE);
+        assert_int_equal(ad_dataset_read_image(d, 1, NULL, &image), AD_ERR_SHAPE);
         assert_non_null(strstr(ad_last_error_message(), "the image is 4 x 4, the depth file 5 x 5"));
         assert_non_null(strstr(ad_last_error_message(), "xyz/001.tiff"));
     } else {
-        assert_int_equal(ad_dataset_read_image(d, 0, &image), AD_ERR_UNSUPPORTED);
+        assert_int_equal(ad_dataset_read_image(d, 0, NULL, &image), AD_ERR_UNSUPPORTED);
         assert_non_null(strstr(ad_last_error_message(), "without libtiff"));
     }
     assert_null(image.pixels);
@@ -203,7 +203,7 @@ static void what_is_missing(void **state)
     depth_png("foam/train/good/depth/000.png", SIDE - 1, 1);
     d = open_split("foam", AD_SPLIT_TRAIN);
     ad_image image = {0};
-    assert_int_equal(ad_dataset_read_image(d, 0, &image), AD_ERR_SHAPE);
+    assert_int_equal(ad_dataset_read_image(d, 0, NULL, &image), AD_ERR_SHAPE);
     assert_null(image.pixels);
     check_image(d, 1, 0.51);
     ad_dataset_destroy(d);
@@ -256,7 +256,7 @@ static void callbacks(void **state)
     assert_int_equal(ad_dataset_from_callback(context, frame, &f, 4, &d), AD_OK);
     for (int64_t i = 0; i < 4; i++) {
         ad_image image = {0};
-        const ad_status status = ad_dataset_read_image(d, i, &image);
+        const ad_status status = ad_dataset_read_image(d, i, NULL, &image);
         if (i == 0) {
             assert_int_equal(status, AD_ERR_INVALID_ARGUMENT);
             assert_non_null(strstr(ad_last_error_message(), "image 0 of the callback: image: pixels is NULL"));
@@ -290,7 +290,7 @@ static ad_status open_and_read(const char *name, ad_split split, fault_alloc *fa
     if (status == AD_OK)
         status = ad_dataset_open_folder(c, in(name), &o, &d);
     if (status == AD_OK)
-        status = ad_dataset_read_image(d, 0, &image);
+        status = ad_dataset_read_image(d, 0, NULL, &image);
     assert_true((status == AD_OK) == (image.depth != NULL));
     ad_image_release(&image);
     ad_dataset_destroy(d);

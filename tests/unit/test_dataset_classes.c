@@ -50,7 +50,7 @@ static void has(const char *name, ad_split split, const char *good, const expect
         assert_int_equal(s.has_depth, 0);
     }
     ad_image image;
-    assert_int_equal(ad_dataset_read_image(d, 0, &image), AD_OK);
+    assert_int_equal(ad_dataset_read_image(d, 0, NULL, &image), AD_OK);
     assert_int_equal(image.width, 4);
     ad_image_release(&image);
     ad_dataset_destroy(d);

@@ -75,7 +75,7 @@ static void describe(const ad_dataset *d, const char *name, char *out, size_t si
                               s.has_mask ? "+" : "", s.group, inside);
         if (s.has_mask) {
             ad_image m = {0};
-            if (ad_dataset_read_mask(d, i, &m) != AD_OK)
+            if (ad_dataset_read_mask(d, i, NULL, &m) != AD_OK)
                 fail_msg("%s", ad_last_error_message());
             ad_image_release(&m);
         }

@@ -244,7 +244,7 @@ static void every_allocation_can_fail(void **state)
         if (status == AD_OK)
             status = open_csv(table, AD_SPLIT_TEST, NULL, &d);
         if (status == AD_OK)
-            status = ad_dataset_read_mask(d, 1, &image);
+            status = ad_dataset_read_mask(d, 1, NULL, &image);
         ad_image_release(&image);
         ad_dataset_destroy(d);
         ad_context_destroy(context);

@@ -35,8 +35,8 @@ static void order_and_properties(void **state)
         assert_string_equal(sample(part, i).group, "scratch");
         assert_int_equal(sample(part, i).label, 1);
         ad_image image, mask;
-        assert_int_equal(ad_dataset_read_image(part, i, &image), AD_OK);
-        assert_int_equal(ad_dataset_read_mask(part, i, &mask), AD_OK);
+        assert_int_equal(ad_dataset_read_image(part, i, NULL, &image), AD_OK);
+        assert_int_equal(ad_dataset_read_mask(part, i, NULL, &mask), AD_OK);
         assert_int_equal(image.width, 6);
         assert_int_equal(mask.width, 6);
         ad_image_release(&image);

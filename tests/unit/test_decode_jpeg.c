@@ -263,7 +263,7 @@ static void reads_reduced_files(void **state)
     assert_int_equal(ad_image_read(context, "absent.jpg", &options, &image), AD_ERR_IO);
     assert_int_equal(ad_read_options_set(&options, "min_side", "-1"), AD_ERR_INVALID_ARGUMENT);
     assert_int_equal(ad_read_options_set(&options, "side", "1"), AD_ERR_INVALID_ARGUMENT);
-    assert_non_null(strstr(ad_last_error_message(), "there is min_side"));
+    assert_non_null(strstr(ad_last_error_message(), "there are min_side"));
     options.min_side = -1;
     assert_int_equal(ad_image_read(context, path, &options, &image), AD_ERR_INVALID_ARGUMENT);
     assert_string_equal(ad_last_error_message(), "min_side is -1, 0 to 32768 is possible");

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "api/dataset.h"
 #include "api/read_ahead.h"
 #include "harness/fault_alloc.h"
 #include "harness/tiny.h"
@@ -77,7 +78,7 @@ static void in_their_order(void **state)
             assert_int_equal(ad_dataset_open_list(context, (const char *const *)f->paths, NULL, IMAGES, &d), AD_OK);
             const long before = atomic_load(&alloc.live);
             adi_read_ahead r;
-            adi_read_ahead_begin(&r, d);
+            adi_read_ahead_begin(&r, d, &d->read);
             for (int i = 0; i < stop; i++) {
                 ad_image image = {0}, alone = {0};
                 const ad_status status = adi_read_ahead_next(&r, &image);
@@ -87,7 +88,7 @@ static void in_their_order(void **state)
                     continue;
                 }
                 assert_int_equal(image.height, i + 1);
-                assert_int_equal(ad_dataset_read_image(d, i, &alone), AD_OK);
+                assert_int_equal(ad_dataset_read_image(d, i, NULL, &alone), AD_OK);
                 for (int64_t y = 0; y <= i; y++)
                     assert_memory_equal((const char *)image.pixels + y * image.row_bytes,
                                         (const char *)alone.pixels + y * alone.row_bytes, TINY_SIDE * 3);
@@ -115,7 +116,7 @@ static void out_of_memory(void **state)
         alloc.fail_at = atomic_load(&alloc.calls) + fail_at;
         adi_read_ahead r;
         int failed = 0;
-        adi_read_ahead_begin(&r, d);
+        adi_read_ahead_begin(&r, d, &d->read);
         for (int i = 0; i < BAD; i++) {
             ad_image image = {0};
             const ad_status status = adi_read_ahead_next(&r, &image);
@@ -146,7 +147,7 @@ static void callbacks_one_at_a_time(void **state)
     uint8_t pixels[TINY_PIXELS], wanted[TINY_PIXELS];
     assert_int_equal(ad_dataset_from_callback(context, tiny_callback, pixels, IMAGES, &d), AD_OK);
     adi_read_ahead r;
-    adi_read_ahead_begin(&r, d);
+    adi_read_ahead_begin(&r, d, &d->read);
     for (int i = 0; i < IMAGES; i++) {
         ad_image image = {0};
         assert_int_equal(adi_read_ahead_next(&r, &image), AD_OK);

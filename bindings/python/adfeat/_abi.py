@@ -51,14 +51,15 @@ class ad_map(Structure):
 
 
 class ad_read_options(Structure):
-    _fields_ = [("struct_size", c_uint32), ("min_side", c_int32)]
+    _fields_ = [("struct_size", c_uint32), ("min_side", c_int32), ("orientation", c_int32), ("significant_bits", c_int32)]
 
 
 class ad_dataset_options(Structure):
     _fields_ = [("struct_size", c_uint32), ("split", c_int32), ("depth_scale", c_double), ("depth", c_int32),
                 ("mask_good", c_int32), ("one_class", c_char_p), ("good", c_char_p), ("layout", c_char_p),
                 ("normal_dir", c_char_p), ("normal_test_dir", c_char_p), ("abnormal_dir", c_char_p),
-                ("mask_dir", c_char_p), ("csv", c_char_p), ("category", c_char_p)]
+                ("mask_dir", c_char_p), ("csv", c_char_p), ("category", c_char_p), ("orientation", c_int32),
+                ("significant_bits", c_int32)]
 
 
 class ad_sample(Structure):
@@ -238,8 +239,8 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ad_dataset_count": (c_int64, [_handle]),
     "ad_dataset_get": (_status, [_handle, c_int64, POINTER(ad_sample)]),
     "ad_dataset_select": (_status, [_handle, POINTER(c_int64), c_int64, _out_handle]),
-    "ad_dataset_read_image": (_status, [_handle, c_int64, POINTER(ad_image)]),
-    "ad_dataset_read_mask": (_status, [_handle, c_int64, POINTER(ad_image)]),
+    "ad_dataset_read_image": (_status, [_handle, c_int64, POINTER(ad_read_options), POINTER(ad_image)]),
+    "ad_dataset_read_mask": (_status, [_handle, c_int64, POINTER(ad_read_options), POINTER(ad_image)]),
     "ad_dataset_destroy": (None, [_handle]),
     # backbones and features
     "ad_backbone_options_init": (None, [POINTER(ad_backbone_options), c_size_t]),
@@ -261,6 +262,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ad_fit_options_init": (None, [POINTER(ad_fit_options), c_size_t]),
     "ad_fit": (_status, [_handle, _handle, POINTER(ad_fit_options), _out_handle]),
     "ad_fitter_add": (_status, [_handle, POINTER(ad_image)]),
+    "ad_fitter_set_read_options": (_status, [_handle, POINTER(ad_read_options)]),
     "ad_fitter_merge": (_status, [_handle, _handle]),
     "ad_fitter_finish": (_status, [_handle, _out_handle]),
     "ad_fitter_count": (c_int64, [_handle]),
@@ -270,6 +272,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ad_score_image": (_status, [_handle, POINTER(ad_image), POINTER(c_float)]),
     "ad_score_batch": (_status, [_handle, POINTER(ad_image), c_int64, POINTER(ad_map), POINTER(c_float)]),
     "ad_anomaly_map": (_status, [_handle, POINTER(ad_image), POINTER(ad_map), POINTER(c_float)]),
+    "ad_scorer_read_options": (_status, [_handle, POINTER(ad_read_options)]),
     "ad_scorer_get_info": (_status, [_handle, POINTER(ad_scorer_info)]),
     "ad_scorer_get_option": (_status, [_handle, c_int32, POINTER(c_char_p), POINTER(c_char_p)]),
     "ad_scorer_save_options_init": (None, [POINTER(ad_scorer_save_options), c_size_t]),

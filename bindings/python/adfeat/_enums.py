@@ -33,6 +33,12 @@ class ad_pixel_format(IntEnum):
     AD_PIXEL_BGRA8 = 0x02200017
 
 
+class ad_orientation(IntEnum):
+    AD_ORIENTATION_AUTO = 0
+    AD_ORIENTATION_UPRIGHT = 1
+    AD_ORIENTATION_RAW = 2
+
+
 class ad_split(IntEnum):
     AD_SPLIT_TRAIN = 0
     AD_SPLIT_TEST = 1

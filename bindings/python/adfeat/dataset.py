@@ -9,6 +9,7 @@ import numpy as np
 
 from . import _abi
 from ._handle import Handle, Path, check, int32, path_bytes, text
+from ._reading import read_options
 from .context import Context, default_context
 from .errors import UnsupportedError
 from .image import DepthImage, ImageView, take_apart
@@ -48,6 +49,9 @@ class Dataset(Handle):
         normal_dir, normal_test_dir, abnormal_dir, mask_dir: folders in path, for a layout of one's own.
         csv: a table whose rows are the images: image, label, split, mask, object. category: only rows of that object.
         mask_good: the value of good pixels in masks, 0 to 255; None: 0, unless masks look inverted.
+        orientation: of images and masks: "upright" applies EXIF's, "raw" takes the rows as they are stored; "auto": as the
+            scorer that evaluates the dataset or the fitter says, else upright.
+        significant_bits: of 16-bit files, as in read_image(); 0: likewise.
 
     Threads: any number may read at once. Raises FileError, FormatError (no image, mixed folder, mask or depth
     missing, no folder of that class)."""
@@ -61,13 +65,16 @@ class Dataset(Handle):
                  good: Union[str, Sequence[str], None] = None, layout: Optional[str] = None,
                  normal_dir: Optional[Path] = None, normal_test_dir: Optional[Path] = None,
                  abnormal_dir: Optional[Path] = None, mask_dir: Optional[Path] = None, csv: Optional[Path] = None,
-                 category: Optional[str] = None, mask_good: Optional[int] = None) -> None:
+                 category: Optional[str] = None, mask_good: Optional[int] = None,
+                 orientation: str = "auto", significant_bits: int = 0) -> None:
         if split not in _SPLITS:
             raise ValueError("split is %r, \"train\" and \"test\" are possible" % (split,))
         options = _abi.defaults(_abi.ad_dataset_options)
         options.split = _SPLITS[split]
         options.depth = 1 if depth else 0
         options.depth_scale = depth_scale
+        read = read_options(orientation=orientation, significant_bits=significant_bits)
+        options.orientation, options.significant_bits = read.orientation, read.significant_bits
         if mask_good is not None:
             options.mask_good = int32(mask_good, "mask_good")
         if good is not None and not isinstance(good, str):
@@ -167,19 +174,19 @@ class Dataset(Handle):
             raise IndexError("image %d of a dataset of %d" % (index, count))
         return index % count
 
-    def _struct(self, function: Any, index: int) -> Any:
+    def _struct(self, function: Any, index: int, read: Optional[Any] = None) -> Any:
         struct = _abi.ad_image()
         index = self._index(index)
         pointer = self._borrow()
         try:
-            check(function(pointer, index, _abi.byref(struct)))
+            check(function(pointer, index, None if read is None else _abi.byref(read), _abi.byref(struct)))
         finally:
             self._give_back()
         return struct
 
-    def _view(self, index: int) -> ImageView:
-        """Image `index` with the depth that it has."""
-        return ImageView(self._struct(lib.ad_dataset_read_image, index), None, False)
+    def _view(self, index: int, read: Optional[Any] = None) -> ImageView:
+        """Image `index` with the depth that it has; `read` is what the dataset leaves open."""
+        return ImageView(self._struct(lib.ad_dataset_read_image, index, read), None, False)
 
     def _read(self, function: Any, index: int) -> Tuple[ImageView, ImageView]:
         return take_apart(self._struct(function, index))

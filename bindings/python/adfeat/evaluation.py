@@ -177,7 +177,7 @@ class _Run:
         census.anomalous += label == 1
         census.unknown += label < 0
         census.masked += label == 1 and mask is not None
-        view = image_view(image, self.format)
+        view = image_view(image, self.format, None, self.scorer._read)
         size = (self.eval_size,) * 2 if self.eval_size else (view.height, view.width)
         with_map = self.has_map and (label == 0 or mask is not None)
         before = time.perf_counter()

@@ -7,6 +7,7 @@ from typing import Any, Callable, ClassVar, Iterable, Optional, Type, Union
 from . import _abi
 from ._handle import Handle, Path, check, failure
 from ._options import set_all
+from ._reading import take_read_options
 from ._watch import Progress, watched
 from .backbone import Backbone
 from .dataset import Dataset, as_dataset
@@ -24,9 +25,12 @@ class Fitter(Handle):
     """A method being fitted: Gaussian, Padim, Stfpm, StfpmUnet, Ast or MaskedRd. Memory does not grow with the number
     of images beyond `memory`, but for those that train a student, Stfpm, StfpmUnet, Ast and MaskedRd.
 
+    Every fitter takes, beside its own options, those of reading files, which its scorer remembers: orientation
+    ("upright", default, or "raw") and significant_bits; see read_image().
+
     Threads: one at a time; others wait. Fit parts in several threads with a fitter each, then merge()."""
 
-    __slots__ = ("_backbone", "_turn")
+    __slots__ = ("_backbone", "_read", "_turn")
     _destroy = lib.ad_fitter_destroy
     _instead = "save() the scorer that it gives to a file, and load() it there"
     _kind: ClassVar[Type[Any]]
@@ -38,6 +42,7 @@ class Fitter(Handle):
             raise TypeError("Fitter has no method of its own: use Gaussian or Padim")
         if not isinstance(backbone, Backbone):
             raise TypeError("backbone is of type %s, a Backbone is needed" % type(backbone).__name__)
+        self._read = take_read_options(options)
         struct = _abi.defaults(self._kind)
         texts = set_all(self._set, struct, options)
         self._open(backbone, struct, backbone)
@@ -52,6 +57,7 @@ class Fitter(Handle):
             parent._give_back()
         Handle.__init__(self, out.value, backbone._parallel)
         self._backbone = backbone
+        check(_abi.lib.ad_fitter_set_read_options(out, _abi.byref(self._read)))
 
     def _new_locks(self) -> None:
         super()._new_locks()
@@ -82,7 +88,7 @@ class Fitter(Handle):
 
     def add(self, image: ImageLike, format: str = "rgb") -> None:
         """Add one good image; see adfeat.image for what an image may be. On failure the fitter is as before."""
-        view = image_view(image, format)
+        view = image_view(image, format, None, self._read)
         pointer = self._borrow_to_compute()
         try:
             with self._turn:

@@ -5,7 +5,8 @@ What an image may be, everywhere in this package:
 - an array [h, w] or [h, w, 1] of grey, [h, w, 3] or [h, w, 4] of colour, uint8 or uint16 (full range 0..65535);
   1 to 32768 rows and columns. `format` says what the channels of a colour array are: "rgb" (default; the fourth is
   alpha, which is dropped) or "bgr" (OpenCV's frames; "bgr" with four channels is BGRA).
-- anything that np.asarray() makes such an array of: a PIL image, a memoryview, a torch tensor.
+- anything that np.asarray() makes such an array of: a PIL image, a memoryview, a torch tensor. A PIL image is turned
+  upright by its EXIF orientation, as its file would be.
 - a path (str or os.PathLike) of an image file of any kind that the C library reads (build_info() lists them).
 - a DepthImage: one of these with depth, or depth alone; see adfeat.depth.
 - an ImageView, which is taken as it is, with its depth.
@@ -25,6 +26,7 @@ import numpy as np
 
 from . import _abi
 from ._handle import Path, check, failure, int32, path_bytes
+from ._reading import pil_upright, read_options
 from .depth import DepthImage, layout
 
 if TYPE_CHECKING:
@@ -156,15 +158,18 @@ def _to_8_bits(array: np.ndarray) -> np.ndarray:
     return ((array.astype(np.uint32) * 255 + 32895) >> 16).astype(np.uint8)
 
 
-def _as_array(image: Any) -> np.ndarray:
-    if not isinstance(image, np.ndarray):
-        advice = _no_image(image)
-        if advice is not None:
-            raise TypeError(advice)
-        mode = getattr(image, "mode", None)  # of a PIL image: others have channels that only look like ours
-        if isinstance(mode, str) and hasattr(image, "convert") and mode not in _PIL_MODES:
-            raise ValueError("a PIL image of mode '%s' is not grey or colour as it is: use image.convert('RGB')" % mode)
-    return np.asarray(image)
+def _as_array(image: Any, read: Optional[Any]) -> np.ndarray:
+    if isinstance(image, np.ndarray):
+        return np.asarray(image)
+    advice = _no_image(image)
+    if advice is not None:
+        raise TypeError(advice)
+    mode = getattr(image, "mode", None)  # of a PIL image: others have channels that only look like ours
+    if not isinstance(mode, str) or not hasattr(image, "convert"):
+        return np.asarray(image)
+    if mode not in _PIL_MODES:
+        raise ValueError("a PIL image of mode '%s' is not grey or colour as it is: use image.convert('RGB')" % mode)
+    return pil_upright(image, np.asarray(image), read)
 
 
 def _bad_format(format: Any) -> Exception:
@@ -201,21 +206,23 @@ def _refuse(array: np.ndarray) -> Exception:
     return ValueError("%s: it has no pixels" % what)
 
 
-def image_view(image: ImageLike, format: str = "rgb", context: Optional["Context"] = None) -> ImageView:
+def image_view(image: ImageLike, format: str = "rgb", context: Optional["Context"] = None,
+               read: Optional[Any] = None) -> ImageView:
     """The C library's view of an image, as every call of this package makes it; see the top of this file.
 
     format is that of colour arrays; files, ImageViews and a DepthImage with a format of its own are what they are.
     The view borrows the array's memory, and keeps the array alive. `context` reads files; default: the shared one.
+    `read` says how: the ad_read_options of a scorer or fitter; default: upright, as the files say.
     Raises TypeError (dtype), ValueError (shape, format), and what reading a file gives."""
     if not isinstance(image, np.ndarray):
         check_format(format)
         if isinstance(image, (str, os.PathLike)):
-            return _read(image, context)
+            return _read(image, context, read)
         if isinstance(image, DepthImage):
-            return _with_depth(image, format, context)
+            return _with_depth(image, format, context, read)
         if isinstance(image, ImageView):
             return image
-    array = image if type(image) is np.ndarray else _as_array(image)
+    array = image if type(image) is np.ndarray else _as_array(image, read)
     shape, dtype = array.shape, array.dtype
     if len(shape) == 3 and shape[2] == 1:
         array = array[:, :, 0]
@@ -273,12 +280,12 @@ def _layout(array: np.ndarray, channels: int) -> Tuple[Optional[int], int]:
 # ---- Depth -----------------------------------------------------------------------------------
 
 
-def _with_depth(image: DepthImage, format: str, context: Optional["Context"]) -> ImageView:
+def _with_depth(image: DepthImage, format: str, context: Optional["Context"], read: Optional[Any]) -> ImageView:
     """The struct of the pixels, which stays theirs, and depth in its fields."""
     base = None
     struct = _abi.ad_image(_STRUCT_SIZE, _MONO8)
     if image.pixels is not None:
-        base = image_view(image.pixels, format if image.format is None else image.format, context)
+        base = image_view(image.pixels, format if image.format is None else image.format, context, read)
         if base.struct.depth:
             raise ValueError("the pixels are a view that has depth already")
         struct = _abi.ad_image.from_buffer_copy(base.struct)
@@ -322,26 +329,33 @@ def _context_pointer(context: Optional["Context"]) -> Tuple["Context", Any]:
     return context, context._borrow()
 
 
-def _read(path: Path, context: Optional["Context"], min_side: Optional[int] = None) -> ImageView:
+def _read(path: Path, context: Optional["Context"], read: Optional[Any] = None) -> ImageView:
     owner, pointer = _context_pointer(context)
     try:
         struct = _abi.ad_image()
-        options = _abi.defaults(_abi.ad_read_options)
-        if min_side is not None:
-            check(lib.ad_read_options_set(_abi.byref(options), b"min_side", str(min_side).encode()))
-        check(lib.ad_image_read(pointer, path_bytes(path), _abi.byref(options), _abi.byref(struct)))
+        check(lib.ad_image_read(pointer, path_bytes(path), _abi.byref(read) if read is not None else None,
+                                _abi.byref(struct)))
         return ImageView(struct, None, False)
     finally:
         owner._give_back()
 
 
-def read_image(path: Path, context: Optional["Context"] = None, *, min_side: Optional[int] = None) -> np.ndarray:
+def read_image(path: Path, context: Optional["Context"] = None, *, min_side: Optional[int] = None,
+               orientation: str = "auto", significant_bits: int = 0) -> np.ndarray:
     """Decode an image file as the library does when it is given the path: uint8 [h, w] (grey), uint16 [h, w]
-    (16-bit grey) or uint8 [h, w, 3] in the order R, G, B. EXIF orientation is not applied. The array owns its
-    memory through its base. min_side: a JPEG comes at 1/2, 1/4 or 1/8 of its size where its shorter side has so many
-    pixels still; about twice as fast, and not quite the same pixels: fit and score on images that were read alike.
-    Raises FileError, FormatError, UnsupportedError (CMYK), ShapeError."""
-    return np.asarray(_read(path, context, min_side))
+    (16-bit grey) or uint8 [h, w, 3] in the order R, G, B. The array owns its memory through its base.
+
+    Args:
+        min_side: a JPEG comes at 1/2, 1/4 or 1/8 of its size where its shorter side has so many pixels still; about
+            twice as fast, and not quite the same pixels: fit and score on images that were read alike.
+        orientation: "auto" and "upright" apply EXIF's, "raw" gives the rows as they are stored.
+        significant_bits: of 16-bit files: 8 to 15: values are 0..2**n - 1 and are shifted up to 16 bits; 16: they are
+            of the full range; 0: as an sBIT chunk says, else the full range.
+
+    scorer.read_options are the last two as a scorer needs them. Raises FileError, FormatError, UnsupportedError (CMYK),
+    ShapeError, InvalidArgumentError."""
+    read = read_options(min_side=min_side, orientation=orientation, significant_bits=significant_bits)
+    return np.asarray(_read(path, context, read))
 
 
 def read_mask(path: Path, mask_good: Optional[int] = None, context: Optional["Context"] = None) -> np.ndarray:
@@ -368,13 +382,15 @@ def read_depth(path: Path, scale: float = 0.0, context: Optional["Context"] = No
     return depth
 
 
-def decode_image(data: Any, context: Optional["Context"] = None) -> np.ndarray:
+def decode_image(data: Any, context: Optional["Context"] = None, *, min_side: Optional[int] = None,
+                 orientation: str = "auto", significant_bits: int = 0) -> np.ndarray:
     """As read_image(), from the bytes of a file: bytes, bytearray, memoryview or a uint8 array."""
     array = np.frombuffer(data, np.uint8)
+    read = read_options(min_side=min_side, orientation=orientation, significant_bits=significant_bits)
     owner, pointer = _context_pointer(context)
     try:
         struct = _abi.ad_image()
-        check(lib.ad_image_decode(pointer, array.ctypes.data, array.size, None, _abi.byref(struct)))
+        check(lib.ad_image_decode(pointer, array.ctypes.data, array.size, _abi.byref(read), _abi.byref(struct)))
         return np.asarray(ImageView(struct, None, False))
     finally:
         owner._give_back()

@@ -91,13 +91,15 @@ class Map:
         score: the image's score.
         normal: what a good image's map has (ScorerInfo.normal_map): the pictures' scale."""
 
-    __slots__ = ("data", "score", "normal", "_view")
+    __slots__ = ("data", "score", "normal", "_view", "_read")
 
-    def __init__(self, data: np.ndarray, score: float, normal: float, view: Optional[ImageView] = None) -> None:
+    def __init__(self, data: np.ndarray, score: float, normal: float, view: Optional[ImageView] = None,
+                 read: Optional[Any] = None) -> None:
         self.data = data
         self.score = score
         self.normal = normal
         self._view = view
+        self._read = read  # how the scorer reads files
 
     @property
     def shape(self) -> Tuple[int, ...]:
@@ -141,7 +143,7 @@ class Map:
     def overlay(self, image: Optional[ImageLike] = None, format: str = "rgb") -> np.ndarray:
         """The map over `image`, or over the one it was made from: a new uint8 array [h, w, 3] of the map's size, R, G,
         B. An image of another size is taken at the nearest pixels."""
-        view = self._view if image is None else image_view(image, format)
+        view = self._view if image is None else image_view(image, format, None, self._read)
         under = view.rgb() if view is not None else np.zeros(self.shape + (3,), np.uint8)
         return overlay(_nearest(under, (self.shape[0], self.shape[1])), self.data, self.normal)
 

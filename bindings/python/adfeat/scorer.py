@@ -10,6 +10,7 @@ import numpy as np
 
 from . import _abi
 from ._handle import Handle, Path, check, failure, int32, path_bytes, text
+from ._reading import as_mapping
 from ._watch import watched
 from .backbone import Backbone
 from .context import Context, default_context
@@ -47,10 +48,11 @@ class Scorer(Handle):
     """What a fit gives: immutable; any number of threads may score with one scorer at once. Made by fit(), by a
     fitter's finish(), or by Scorer.load(). Keeps its backbone."""
 
-    __slots__ = ("_normal_map",)
+    __slots__ = ("_normal_map", "_read")
     _destroy = lib.ad_scorer_destroy
     _instead = "save() it to a file, and load() it there"
     _normal_map: float  # not asked for again with every map
+    _read: Any  # how files are read for it, an ad_read_options
 
     def __init__(self) -> None:
         raise TypeError("a Scorer comes from fit(), from a fitter's finish() or from Scorer.load()")
@@ -60,6 +62,8 @@ class Scorer(Handle):
         self = cls.__new__(cls)
         Handle.__init__(self, pointer, parallel)
         self._normal_map = self.info.normal_map
+        self._read = _abi.sized(_abi.ad_read_options)
+        check(lib.ad_scorer_read_options(pointer, _byref(self._read)))
         return self
 
     @classmethod
@@ -108,7 +112,7 @@ class Scorer(Handle):
 
         image and format: see adfeat.image; borrowed for the call. Raises ShapeError, NumericError, InvalidArgumentError
         (no depth, where the scorer looks at it), and TypeError or ValueError for what is no image."""
-        return self._score_view(image_view(image, format))
+        return self._score_view(image_view(image, format, None, self._read))
 
     def _score_view(self, view: ImageView) -> float:
         out = _c_float()
@@ -136,7 +140,7 @@ class Scorer(Handle):
         scores: List[np.ndarray] = []
         views: List[ImageView] = []
         first = held = 0
-        for view in _views(as_dataset(images, "test"), images, format):
+        for view in _views(as_dataset(images, "test"), images, format, self._read):
             views.append(view)
             held += view.height * abs(view.struct.row_bytes)
             if len(views) >= _BATCH and held >= _BATCH_BYTES:
@@ -170,7 +174,7 @@ class Scorer(Handle):
             out: a float32 array [h, w] to write into, rows contiguous; the map's data is that array.
 
         Raises as score(), and UnsupportedError for a scorer without maps."""
-        return self._map_view(image_view(image, format), size, out)
+        return self._map_view(image_view(image, format, None, self._read), size, out)
 
     def _map_view(self, view: ImageView, size: Optional[Size], out: Optional[np.ndarray] = None) -> Map:
         data = self._room(view, size, out)
@@ -184,7 +188,7 @@ class Scorer(Handle):
                 raise failure(status)
         finally:
             self._give_back()
-        return Map(data, result.value, self._normal_map, view)
+        return Map(data, result.value, self._normal_map, view, self._read)
 
     def score_and_map(self, image: ImageLike, size: Optional[Size] = None, out: Optional[np.ndarray] = None,
                       format: str = "rgb") -> Tuple[float, Map]:
@@ -215,6 +219,12 @@ class Scorer(Handle):
             raise ValueError("out must be writeable, its rows contiguous and in order; its strides are %s"
                              % (out.strides,))
         return out
+
+    @property
+    def read_options(self) -> Dict[str, Any]:
+        """How files are read for it, as those it was fitted on were: orientation ("upright" or "raw") and
+        significant_bits, for read_image() and decode_image(). Paths and PIL images that it is given itself are."""
+        return as_mapping(self._read)
 
     @property
     def info(self) -> ScorerInfo:
@@ -252,10 +262,10 @@ class Scorer(Handle):
         return "<Scorer %s on %s, %d images>" % (info.method, info.architecture, info.image_count)
 
 
-def _views(dataset: Optional[Dataset], images: Any, format: str) -> Iterator[ImageView]:
+def _views(dataset: Optional[Dataset], images: Any, format: str, read: Any) -> Iterator[ImageView]:
     for index, image in enumerate(images if dataset is None else range(len(dataset))):
         with naming(index):
-            view = image_view(image, format) if dataset is None else dataset._view(image)
+            view = image_view(image, format, None, read) if dataset is None else dataset._view(image, read)
         yield view
 
 

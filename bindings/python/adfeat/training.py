@@ -8,6 +8,7 @@ from typing import Any, Callable, ClassVar, Dict, Optional, Tuple
 from . import _abi
 from ._handle import Handle, Path, check, path_bytes, text
 from ._options import set_all
+from ._reading import take_read_options
 from ._watch import Progress, watched
 from .backbone import Backbone
 from .dataset import Dataset, as_dataset
@@ -69,6 +70,7 @@ class StudentFitter(Fitter):
                  **options: Any) -> None:
         if type(self) is StudentFitter:
             raise TypeError("StudentFitter has no method of its own: use Stfpm, StfpmUnet, Ast or MaskedRd")
+        self._read = take_read_options(options)
         of_student = {key: options.pop(key) for key in self._of_student if options.get(key) is not None}
         struct = _abi.defaults(self._kind)
         texts = set_all(self._set, struct, options)
