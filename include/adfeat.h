@@ -140,10 +140,18 @@ AD_API void ad_context_destroy(ad_context *context);
 
 /* ---- Images ---------------------------------------------------------------------------- */
 
-/** Pixel formats, by their GenICam PFNC codes: what a camera's SDK reports can be passed on. */
+/** Pixel formats, by their GenICam PFNC codes: what a camera's SDK reports can be passed on. Networks see the upper eight
+ *  bits of a grey sample, so one camera's MONO8, MONO12 and MONO12P score alike. */
 typedef enum ad_pixel_format {
     AD_PIXEL_MONO8  = 0x01080001,
-    AD_PIXEL_MONO16 = 0x01100007, /**< full range 0..65535, native byte order; scaled to 8 bits */
+    AD_PIXEL_MONO10 = 0x01100003, /**< 0..1023 in 16 bits, native byte order; more is taken for 1023 */
+    AD_PIXEL_MONO12 = 0x01100005, /**< 0..4095, likewise */
+    AD_PIXEL_MONO14 = 0x01100025, /**< 0..16383, likewise */
+    AD_PIXEL_MONO16 = 0x01100007, /**< full range 0..65535, native byte order */
+    AD_PIXEL_MONO10P = 0x010A0046, /**< four pixels in five bytes, lowest bits first; a row may end within a byte */
+    AD_PIXEL_MONO12P = 0x010C0047, /**< two pixels in three bytes, likewise */
+    AD_PIXEL_MONO10_PACKED = 0x010C0004, /**< GigE Vision's: two pixels in three bytes, low bits of both in the middle */
+    AD_PIXEL_MONO12_PACKED = 0x010C0006, /**< likewise */
     AD_PIXEL_RGB8   = 0x02180014,
     AD_PIXEL_BGR8   = 0x02180015,
     AD_PIXEL_RGBA8  = 0x02200016, /**< alpha is dropped, as Pillow's convert("RGB") does */
@@ -245,7 +253,7 @@ AD_NODISCARD AD_API ad_status ad_image_read_mask(ad_context *context, const char
                                                  ad_image *out_mask);
 /** Release what ad_image_read(), ad_image_decode(), ad_image_read_depth() or a dataset made; harmless on views. */
 AD_API void ad_image_release(ad_image *image);
-/** Write a view (any format, 8-bit result; MONO16 stays 16-bit) as a PNG file, atomically. */
+/** Write a view as a PNG file, atomically: 8 bits a channel; grey of more bits as 16, shifted up, with sBIT. */
 AD_NODISCARD AD_API ad_status ad_image_write_png(ad_context *context, const ad_image *image,
                                                  const char *path);
 

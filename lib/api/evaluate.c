@@ -154,11 +154,11 @@ static ad_status score_all(evaluation *e, const ad_evaluate_options *o)
 static ad_read_options reading(const ad_scorer *scorer, const ad_dataset *dataset)
 {
     ad_read_options read = dataset->read;
-    adi_read_options_fill(&read, &scorer->read);
-    if (read.orientation != scorer->read.orientation && !dataset->callback)
+    adi_read_options_fill(&read, &scorer->reading.files);
+    if (read.orientation != scorer->reading.files.orientation && !dataset->callback)
         adi_log(scorer->backbone->context, AD_LOG_WARNING,
                 "the images are read %s, those that the scorer was fitted on were read %s",
-                adi_orientation_word(read.orientation), adi_orientation_word(scorer->read.orientation));
+                adi_orientation_word(read.orientation), adi_orientation_word(scorer->reading.files.orientation));
     return read;
 }
 

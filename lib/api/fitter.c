@@ -129,11 +129,11 @@ static ad_status finish(ad_fitter *fitter, const ad_fit_options *options, ad_sco
     ADI_TRY(fitter->method->finish(fitter->state, &model));
     char digest[17];
     adi_network_digest(fitter->backbone->network, x->taps, x->tap_count, digest);
-    ad_read_options read = fitter->read;
-    read.min_side = 0;
-    if (read.orientation == AD_ORIENTATION_AUTO)
-        read.orientation = AD_ORIENTATION_UPRIGHT;
-    return adi_scorer_wrap(fitter->backbone, fitter->method, model, digest, &read, out_scorer);
+    adi_scorer_reading reading = {.files = fitter->read};
+    reading.files.min_side = 0;
+    if (reading.files.orientation == AD_ORIENTATION_AUTO)
+        reading.files.orientation = AD_ORIENTATION_UPRIGHT;
+    return adi_scorer_wrap(fitter->backbone, fitter->method, model, digest, &reading, out_scorer);
 }
 
 ad_status ad_fitter_finish(ad_fitter *fitter, ad_scorer **out_scorer)

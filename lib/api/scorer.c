@@ -38,10 +38,11 @@ static ad_status take_option(ad_scorer *s, const char *key, const char *value)
 static ad_status take_options(ad_scorer *s)
 {
     char value[ADI_OPTION_TEXT];
-    ADI_TRY(take_option(s, "orientation", adi_orientation_word(s->read.orientation)));
-    snprintf(value, sizeof value, "%d", s->read.significant_bits);
+    ADI_TRY(take_option(s, "orientation", adi_orientation_word(s->reading.files.orientation)));
+    snprintf(value, sizeof value, "%d", s->reading.files.significant_bits);
     ADI_TRY(take_option(s, "significant_bits", value));
-    for (int32_t i = 0; i < ADI_MAX_OPTIONS - 4; i++) {
+    ADI_TRY(take_option(s, "grey16", s->reading.rounded_16 ? "rounded" : "upper_byte"));
+    for (int32_t i = 0; i < ADI_MAX_OPTIONS - 5; i++) {
         const char *key = s->method->option(s->model, i, value);
         if (!key)
             break;
@@ -55,7 +56,7 @@ static ad_status take_options(ad_scorer *s)
 }
 
 ad_status adi_scorer_wrap(ad_backbone *backbone, const adi_method *method, void *model,
-                          const char *digest, const ad_read_options *read, ad_scorer **out_scorer)
+                          const char *digest, const adi_scorer_reading *reading, ad_scorer **out_scorer)
 {
     ad_scorer *s = adi_calloc(&backbone->context->allocator, 1, sizeof *s);
     if (!s) {
@@ -67,13 +68,15 @@ ad_status adi_scorer_wrap(ad_backbone *backbone, const adi_method *method, void 
     s->method = method;
     s->model = model;
     memcpy(s->digest, digest, sizeof s->digest);
-    s->read = *read;
+    s->reading = *reading;
     int32_t count = 0;
     const int32_t *taps = method->taps(model, &count);
     ad_status status = adi_extractor_create(backbone->context, backbone->network,
                                             method->preprocess(model), taps, count, &s->extractor);
-    if (status == AD_OK)
+    if (status == AD_OK) {
+        s->extractor->preprocess.rounded_16 = reading->rounded_16;
         status = take_options(s);
+    }
     if (status != AD_OK) {
         free_scorer(s);
         return status;
@@ -181,7 +184,7 @@ ad_status ad_scorer_get_info(const ad_scorer *scorer, ad_scorer_info *out_info)
 ad_status ad_scorer_read_options(const ad_scorer *scorer, ad_read_options *out_options)
 {
     ADI_CHECK_ARG(scorer, "ad_scorer_read_options: scorer is NULL");
-    return adi_struct_give(out_options, &scorer->read, sizeof scorer->read, "ad_read_options");
+    return adi_struct_give(out_options, &scorer->reading.files, sizeof scorer->reading.files, "ad_read_options");
 }
 
 ad_status ad_scorer_get_option(const ad_scorer *scorer, int32_t index, const char **out_key,

@@ -127,8 +127,10 @@ static ad_status check_backbone(const ad_backbone *backbone, const adi_safetenso
 }
 
 /* How its files were read. Scorers of before orientations were looked at do not tell. */
-static ad_status load_reading(const adi_safetensors *file, ad_read_options *out)
+static ad_status load_reading(const adi_safetensors *file, adi_scorer_reading *out_reading)
 {
+    ad_read_options *out = &out_reading->files;
+    const char *grey16 = adi_st_meta(file, "adfeat.option.grey16");
     const char *orientation = adi_st_meta(file, "adfeat.option.orientation");
     const char *bits = adi_st_meta(file, "adfeat.option.significant_bits");
     ad_read_options_init(out, sizeof *out);
@@ -137,6 +139,9 @@ static ad_status load_reading(const adi_safetensors *file, ad_read_options *out)
         return adi_fail_prefix(AD_ERR_FORMAT, "the scorer's metadata: ");
     if (out->orientation == AD_ORIENTATION_AUTO)
         return adi_fail(AD_ERR_FORMAT, "the scorer's metadata: option orientation is auto");
+    out_reading->rounded_16 = !grey16 || strcmp(grey16, "rounded") == 0;
+    if (!out_reading->rounded_16 && strcmp(grey16, "upper_byte") != 0)
+        return adi_fail(AD_ERR_FORMAT, "the scorer's metadata: option grey16 is '%s'", grey16);
     return AD_OK;
 }
 
@@ -147,8 +152,8 @@ static ad_status load_onto(ad_backbone *backbone, const adi_safetensors *file, c
     const char *wanted = adi_st_meta(file, "adfeat.backbone");
     if (!wanted || strlen(wanted) != 16)
         return adi_fail(AD_ERR_FORMAT, "the scorer's metadata has no proper 'adfeat.backbone'");
-    ad_read_options read;
-    ADI_TRY(load_reading(file, &read));
+    adi_scorer_reading reading;
+    ADI_TRY(load_reading(file, &reading));
     void *model = NULL;
     ADI_TRY(method->load(backbone->context, backbone->network->graph, file, &model));
     int32_t count = 0;
@@ -158,7 +163,7 @@ static ad_status load_onto(ad_backbone *backbone, const adi_safetensors *file, c
         method->destroy_model(model);
         return status;
     }
-    return adi_scorer_wrap(backbone, method, model, wanted, &read, out_scorer);
+    return adi_scorer_wrap(backbone, method, model, wanted, &reading, out_scorer);
 }
 
 static ad_status open_backbone(ad_context *context, const adi_safetensors *file, int32_t embedded,

@@ -21,6 +21,7 @@ ad_status adi_preprocess_resolve(const ad_preprocess *asked, const adi_graph *gr
     ADI_CHECK_ARG(asked->aspect >= AD_ASPECT_SQUARE && asked->aspect <= AD_ASPECT_SHORTER_SIDE,
                   "aspect is %d, no such ad_aspect", asked->aspect);
     out->aspect = asked->aspect;
+    out->rounded_16 = 0;
     const int given = asked->std[0] != 0.0f;
     for (int i = 0; i < 3; i++) {
         out->mean[i] = given ? asked->mean[i] : graph->mean[i];

@@ -82,6 +82,12 @@ typedef struct adi_option_pair {
 
 enum { ADI_MAX_OPTIONS = 64 };
 
+/* How a scorer comes to its pixels: remembered by its file. */
+typedef struct adi_scorer_reading {
+    ad_read_options files; /* as in ad_scorer_read_options() */
+    int32_t rounded_16;    /* as in adi_preprocess; of scorers that were fitted before the upper byte was taken */
+} adi_scorer_reading;
+
 /* Whether a scorer sees images of the product that it was fitted on: api/product_watch.c. */
 enum { ADI_WATCHED = 8 }; /* images */
 
@@ -98,7 +104,7 @@ struct ad_scorer {
     void *model;
     adi_extractor *extractor;
     char digest[17]; /* of the backbone's nodes in use, as it was when fitted */
-    ad_read_options read; /* as in ad_scorer_read_options() */
+    adi_scorer_reading reading;
     adi_option_pair options[ADI_MAX_OPTIONS];
     int32_t option_count;
     adi_product_watch watch;
@@ -116,7 +122,7 @@ ad_status adi_backbone_open(ad_context *context, const char *architecture, const
                             const ad_backbone_options *options, const char *layers, ad_backbone **out_backbone);
 /* api/scorer.c: a scorer around a model, which it owns from then on, also on failure. */
 ad_status adi_scorer_wrap(ad_backbone *backbone, const adi_method *method, void *model,
-                          const char *digest, const ad_read_options *read, ad_scorer **out_scorer);
+                          const char *digest, const adi_scorer_reading *reading, ad_scorer **out_scorer);
 /* Score an image whose label is known: what the scorer makes of the first images it sees is not looked at. map: NULL, or
  * checked, of a scorer that has maps. */
 ad_status adi_scorer_run(ad_scorer *scorer, const ad_image *image, const ad_map *map, float *out_score);

@@ -1,12 +1,15 @@
 /* Any view as a PNG file, which replaces an older one only when it is complete. */
 #include "core/file.h"
+#include "vision/pixel_formats.h"
 #include "vision/png_session.h"
 #include "vision/vision.h"
 
 typedef struct png_job {
     adi_png_session session;
     const ad_image *image;
+    const adi_pixel_format *format;
     adi_file_writer *file;
+    uint16_t *row; /* of grey that is no 16 bits yet */
 } png_job;
 
 static void on_write(png_structp png, png_bytep bytes, size_t count)
@@ -20,6 +23,27 @@ static void on_write(png_structp png, png_bytep bytes, size_t count)
 static void on_flush(png_structp png)
 {
     (void)png;
+}
+
+static void write_rows(const png_job *job)
+{
+    const ad_image *image = job->image;
+    for (int64_t y = 0; y < image->height; y++) {
+        const uint8_t *row = (const uint8_t *)image->pixels + y * image->row_bytes;
+        if (job->row) {
+            adi_grey16_row(job->row, job->format, row, 0, image->width);
+            row = (const uint8_t *)job->row;
+        }
+        png_write_row(job->session.png, row);
+    }
+}
+
+/* Samples are shifted up, as the standard has it, and sBIT says how many bits mean something. */
+static void say_bits(const png_job *job)
+{
+    const png_color_8 bits = {.gray = (png_byte)job->format->grey};
+    if (job->row)
+        png_set_sBIT(job->session.png, job->session.info, &bits);
 }
 
 /* The part that libpng may leave by longjmp(); the session's status tells how it went. */
@@ -41,17 +65,17 @@ static void encode(png_job *job)
     png_set_write_fn(png, job, on_write, on_flush);
     png_set_user_limits(png, ADI_IMAGE_MAX_SIDE, ADI_IMAGE_MAX_SIDE);
     png_set_IHDR(png, session->info, (png_uint_32)image->width, (png_uint_32)image->height,
-                 format == AD_PIXEL_MONO16 ? 16 : 8, color, PNG_INTERLACE_NONE,
+                 job->format->grey > 8 ? 16 : 8, color, PNG_INTERLACE_NONE,
                  PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    say_bits(job);
     png_write_info(png, session->info);
     if (format == AD_PIXEL_BGR8 || format == AD_PIXEL_BGRA8)
         png_set_bgr(png);
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    if (format == AD_PIXEL_MONO16)
+    if (job->format->grey > 8)
         png_set_swap(png);
 #endif
-    for (int64_t y = 0; y < image->height; y++)
-        png_write_row(png, (const uint8_t *)image->pixels + y * image->row_bytes);
+    write_rows(job);
     png_write_end(png, NULL);
     session->status = AD_OK;
 }
@@ -60,12 +84,21 @@ ad_status adi_encode_png(const adi_allocator *a, const ad_image *image, const ch
 {
     ADI_TRY(adi_image_check(image));
     adi_file_writer file = {.fd = -1};
-    ADI_TRY(adi_file_begin(&file, a, path));
     png_job job = {.session = {.allocator = a, .failure = AD_ERR_IO, .prefix = "writing a PNG"},
                    .image = image,
+                   .format = adi_pixel_format_find(image->format),
                    .file = &file};
+    if (job.format->grey > 8 && job.format->grey < 16
+        && !(job.row = adi_alloc(a, (size_t)image->width * sizeof *job.row)))
+        return adi_fail_memory();
+    const ad_status begun = adi_file_begin(&file, a, path);
+    if (begun != AD_OK) {
+        adi_free(a, job.row);
+        return begun;
+    }
     encode(&job);
     png_destroy_write_struct(&job.session.png, &job.session.info);
+    adi_free(a, job.row);
     if (job.session.status != AD_OK) {
         adi_file_abort(&file);
         return job.session.status;

@@ -1,6 +1,7 @@
 /* Pixel formats, the check of a caller's view, images that own their pixels, and rows as RGB8. */
 #include "vision/decode_depth.h"
 #include "vision/depth.h"
+#include "vision/pixel_formats.h"
 #include "vision/vision.h"
 
 #include <stddef.h>
@@ -8,20 +9,8 @@
 
 int32_t adi_pixel_bytes(uint32_t format)
 {
-    switch (format) {
-    case AD_PIXEL_MONO8:
-        return 1;
-    case AD_PIXEL_MONO16:
-        return 2;
-    case AD_PIXEL_RGB8:
-    case AD_PIXEL_BGR8:
-        return 3;
-    case AD_PIXEL_RGBA8:
-    case AD_PIXEL_BGRA8:
-        return 4;
-    default:
-        return 0;
-    }
+    const adi_pixel_format *f = adi_pixel_format_find(format);
+    return f ? f->bytes : 0;
 }
 
 /* An ad_image as it was before it could have depth. */
@@ -61,12 +50,24 @@ ad_status adi_image_take(const ad_image *image, adi_image_needs needs, ad_image 
     return AD_OK;
 }
 
+static ad_status refuse_format(uint32_t code)
+{
+    const char *other = adi_pixel_format_other(code);
+    if (other)
+        return adi_fail(AD_ERR_INVALID_ARGUMENT,
+                        "image: format %s (0x%08x) is not taken; %s are: have the camera or its SDK convert", other, code,
+                        adi_pixel_formats_taken());
+    return adi_fail(AD_ERR_INVALID_ARGUMENT, "image: format 0x%08x is not an ad_pixel_format; %s are", code,
+                    adi_pixel_formats_taken());
+}
+
 ad_status adi_image_check(const ad_image *image)
 {
     ADI_CHECK_ARG(image, "image is NULL");
     ADI_TRY(check_struct(image));
-    const int32_t bytes = adi_pixel_bytes(image->format);
-    ADI_CHECK_ARG(bytes, "image: format 0x%08x is not an ad_pixel_format", image->format);
+    const adi_pixel_format *format = adi_pixel_format_find(image->format);
+    if (!format)
+        return refuse_format(image->format);
     ADI_CHECK_ARG(image->pixels, "image: pixels is NULL");
     ADI_TRY(check_sides(image));
     /* The upper limit keeps row * row_bytes inside int64_t for every row; -INT64_MAX is the lowest
@@ -75,12 +76,12 @@ ad_status adi_image_check(const ad_image *image)
     const int64_t stride = image->row_bytes;
     ADI_CHECK_ARG(stride <= most && stride >= -most, "image: row_bytes %lld is out of range",
                   (long long)stride);
-    ADI_CHECK_ARG((stride < 0 ? -stride : stride) >= image->width * bytes,
-                  "image: row_bytes %lld is less than a row of %lld pixels of %d bytes",
-                  (long long)stride, (long long)image->width, (int)bytes);
-    ADI_CHECK_ARG(
-        image->format != AD_PIXEL_MONO16 || (stride % 2 == 0 && (uintptr_t)image->pixels % 2 == 0),
-        "image: MONO16 rows must be 2-byte aligned, row_bytes is %lld", (long long)stride);
+    const int64_t least = adi_pixel_row_bytes(format, image->width);
+    ADI_CHECK_ARG((stride < 0 ? -stride : stride) >= least,
+                  "image: row_bytes %lld is less than the %lld bytes of a row of %lld pixels of %s",
+                  (long long)stride, (long long)least, (long long)image->width, format->name);
+    ADI_CHECK_ARG(format->bytes != 2 || (stride % 2 == 0 && (uintptr_t)image->pixels % 2 == 0),
+                  "image: %s rows must be 2-byte aligned, row_bytes is %lld", format->name, (long long)stride);
     return AD_OK;
 }
 
@@ -163,21 +164,41 @@ void adi_image_free(ad_image *image)
     image->pixels = NULL;
 }
 
+enum { PIECE = 256 }; /* pixels */
+
+static void narrow(uint8_t *grey, const uint16_t *wide, int64_t n, int32_t rounded)
+{
+    if (rounded)
+        for (int64_t i = 0; i < n; i++)
+            grey[i] = adi_16_to_8(wide[i]);
+    else
+        for (int64_t i = 0; i < n; i++)
+            grey[i] = (uint8_t)(wide[i] >> 8);
+}
+
+void adi_row_to_grey8(uint8_t *grey, const ad_image *image, int64_t row, int64_t x0, int64_t x1, int32_t rounded)
+{
+    const uint8_t *line = (const uint8_t *)image->pixels + row * image->row_bytes;
+    const adi_pixel_format *format = adi_pixel_format_find(image->format);
+    uint16_t piece[PIECE];
+    if (image->format == AD_PIXEL_MONO8)
+        memcpy(grey, line + x0, (size_t)(x1 - x0));
+    else if (image->format == AD_PIXEL_MONO16)
+        narrow(grey, (const uint16_t *)(const void *)line + x0, x1 - x0, rounded);
+    else
+        for (int64_t x = x0; x < x1; x += PIECE) {
+            const int64_t end = x + PIECE < x1 ? x + PIECE : x1;
+            adi_grey16_row(piece, format, line, x, end);
+            narrow(grey + x - x0, piece, end - x, rounded);
+        }
+}
+
 void adi_row_to_rgb8(uint8_t *rgb, const ad_image *image, int64_t row, int64_t x0, int64_t x1)
 {
     const uint8_t *line = (const uint8_t *)image->pixels + row * image->row_bytes;
-    const uint16_t *line16 = (const uint16_t *)(const void *)line;
     const int64_t n = x1 - x0;
     line += x0 * adi_pixel_bytes(image->format);
     switch (image->format) {
-    case AD_PIXEL_MONO8:
-        for (int64_t i = 0; i < n; i++)
-            rgb[3 * i] = rgb[3 * i + 1] = rgb[3 * i + 2] = line[i];
-        break;
-    case AD_PIXEL_MONO16:
-        for (int64_t i = 0; i < n; i++)
-            rgb[3 * i] = rgb[3 * i + 1] = rgb[3 * i + 2] = adi_16_to_8(line16[x0 + i]);
-        break;
     case AD_PIXEL_RGB8:
         memcpy(rgb, line, (size_t)(3 * n));
         break;
@@ -202,7 +223,9 @@ void adi_row_to_rgb8(uint8_t *rgb, const ad_image *image, int64_t row, int64_t x
             rgb[3 * i + 2] = line[4 * i];
         }
         break;
-    default:
-        break; /* adi_image_check() lets nothing else through */
+    default: /* adi_image_check() lets nothing else but grey through */
+        adi_row_to_grey8(rgb, image, row, x0, x1, 0);
+        for (int64_t i = n - 1; i >= 0; i--)
+            rgb[3 * i] = rgb[3 * i + 1] = rgb[3 * i + 2] = rgb[i];
     }
 }

@@ -55,6 +55,7 @@ ad_status adi_preprocess_run(const adi_preprocess *p, float *dst, uint8_t *rgb, 
     const int64_t crop = p->crop;
     int64_t w, h;
     adi_preprocess_resized(p, image->width, image->height, &w, &h);
+    scratch->rounded_16 = p->rounded_16;
     ADI_TRY(adi_resize_begin(scratch, image, w, h, adi_crop_start(w, crop), adi_crop_start(h, crop), crop,
                              crop, p->resize));
     float value[3][256];

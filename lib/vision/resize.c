@@ -3,6 +3,7 @@
  * Pillow (Resample.c) works along the rows first, rounds to 8 bits, then down the columns; weights
  * have 22 fractional bits. Here both passes run together: filtered rows wait in a ring that is as
  * long as the column filter, so an image of any height needs little memory and stays cached. */
+#include "vision/pixel_formats.h"
 #include "vision/vision.h"
 
 #include <math.h>
@@ -240,12 +241,13 @@ void adi_resize_scratch_free(adi_resize_scratch *scratch)
 
 static bool is_grey(const ad_image *image)
 {
-    return image->format == AD_PIXEL_MONO8 || image->format == AD_PIXEL_MONO16;
+    const adi_pixel_format *format = adi_pixel_format_find(image->format);
+    return format && format->grey;
 }
 
 /* Samples p->x.first .. p->x.last of source row s, grey or interleaved RGB; the image's own memory
  * where it is that already. */
-static const uint8_t *source_row(const plan *p, const ad_image *image, int64_t s)
+static const uint8_t *source_row(const plan *p, const ad_image *image, int64_t s, int32_t rounded_16)
 {
     const uint8_t *line = (const uint8_t *)image->pixels + s * image->row_bytes;
     const int64_t first = p->x.first, last = p->x.last;
@@ -254,12 +256,13 @@ static const uint8_t *source_row(const plan *p, const ad_image *image, int64_t s
         return line + first;
     case AD_PIXEL_RGB8:
         return line + 3 * first;
-    case AD_PIXEL_MONO16:
-        for (int64_t i = first; i < last; i++)
-            p->source[i - first] = adi_16_to_8(((const uint16_t *)(const void *)line)[i]);
+    case AD_PIXEL_BGR8:
+    case AD_PIXEL_RGBA8:
+    case AD_PIXEL_BGRA8:
+        adi_row_to_rgb8(p->source, image, s, first, last);
         return p->source;
     default:
-        adi_row_to_rgb8(p->source, image, s, first, last);
+        adi_row_to_grey8(p->source, image, s, first, last, rounded_16);
         return p->source;
     }
 }
@@ -277,9 +280,12 @@ static void across_linear(double *restrict out, const uint8_t *restrict in, cons
 }
 
 /* Source row s through the row pass into the ring. */
-static void make_row(const adi_kernels *k, const plan *p, const ad_image *image, int64_t s, int64_t w, int64_t channels)
+static void make_row(const adi_resize_scratch *scratch, const plan *p, const ad_image *image, int64_t s,
+                     int64_t channels)
 {
-    const uint8_t *in = source_row(p, image, s);
+    const adi_kernels *k = scratch->kernels ? scratch->kernels : adi_backend_ref.kernels;
+    const int64_t w = scratch->key.w;
+    const uint8_t *in = source_row(p, image, s, scratch->rounded_16);
     const int64_t slot = s % p->ring_rows * p->stride;
     if (p->linear_ring)
         across_linear(p->linear_ring + slot, in, &p->x, w, channels);
@@ -306,7 +312,7 @@ const uint8_t *adi_resize_row(adi_resize_scratch *scratch, const ad_image *image
     const int64_t start = p->y.start[row];
     const int64_t count = p->y.count[row];
     for (int64_t s = p->made > start ? p->made : start; s < start + count; s++)
-        make_row(k, p, image, s, w, channels);
+        make_row(scratch, p, image, s, channels);
     p->made = start + count;
 
     const uint8_t *result = p->row;

@@ -11,7 +11,7 @@ enum {
     ADI_IMAGE_MAX_PIXELS = 1 << 28 /* of a file: what its header may make us allocate */
 };
 
-/* Bytes per pixel of a format, 0 where it is unknown. */
+/* Bytes per pixel of a format, 0 where it is unknown or packed; see pixel_formats.h. */
 int32_t adi_pixel_bytes(uint32_t format);
 
 /* Check a caller's view: struct_size, format, sides, pixels and row_bytes (|row_bytes| at least a
@@ -25,7 +25,8 @@ ad_status adi_image_take(const ad_image *image, adi_image_needs needs, ad_image 
 /* Size in a file's header: AD_ERR_SHAPE beyond 32768 a side or 2^28 pixels. `kind` is "PNG", "JPEG". */
 ad_status adi_image_check_size(const char *kind, int64_t width, int64_t height);
 
-/* round(v / 257), exactly: ties cannot happen since 257 is odd. libpng scales the same way. */
+/* round(v / 257), exactly: ties cannot happen since 257 is odd. libpng scales the same way. Files' colour becomes 8 bits so,
+ * and grey for scorers that were fitted before the upper byte was taken: it makes 8, 12 and 16 bits of one camera agree. */
 static inline uint8_t adi_16_to_8(uint16_t v)
 {
     return (uint8_t)((v * 255u + 32895u) >> 16);
@@ -38,7 +39,9 @@ ad_status adi_image_alloc(const adi_allocator *a, uint32_t format, int64_t width
 void adi_image_free(ad_image *image);                            /* harmless on views and zeros */
 ad_status adi_encode_png(const adi_allocator *a, const ad_image *image, const char *path); /* encode_png.c */
 
-/* One row of any format as interleaved RGB8: grey replicated, alpha dropped, 16 bits scaled to 8. */
+/* One row of a grey format as 8 bits: the upper ones, or rounded to by adi_16_to_8(). */
+void adi_row_to_grey8(uint8_t *grey, const ad_image *image, int64_t row, int64_t x0, int64_t x1, int32_t rounded);
+/* One row of any format as interleaved RGB8: grey replicated, alpha dropped, of more bits the upper eight. */
 void adi_row_to_rgb8(uint8_t *rgb, const ad_image *image, int64_t row, int64_t x0, int64_t x1);
 
 /* Memory that a resize needs and keeps between calls: grown when a larger image comes, so a stream
@@ -48,6 +51,7 @@ typedef struct adi_resize_scratch {
     const adi_kernels *kernels; /* NULL: ref's; the bytes are the same */
     uint8_t *block; /* a plan, its tables and its rows; private to resize.c */
     size_t bytes;
+    int32_t rounded_16, unused; /* as in adi_preprocess */
     struct adi_resize_key { /* what the tables in block are for */
         int64_t in_w, in_h, out_w, out_h;
         int64_t x, y, w, h; /* the part of the resized image that is wanted */
@@ -77,6 +81,7 @@ typedef struct adi_preprocess {
     int32_t size;   /* resize target */
     int32_t crop;   /* side after the centre crop; == size where nothing is cropped */
     float mean[3], std[3];
+    int32_t rounded_16; /* grey of 16 bits becomes 8 by adi_16_to_8() in place of its upper byte: scorers of before */
 } adi_preprocess;
 
 /* Size after the resize of an image of width x height (torchvision's rule: the longer side is

@@ -274,11 +274,56 @@ static void old_files(void **state)
     }
 }
 
+/* One picture as a camera gives it with 8, 10, 12, 14 and 16 bits scores alike: what 8 bits cannot hold is not seen. */
+static void any_number_of_bits(void **state)
+{
+    fixture *f = *state;
+    static uint8_t pixels[TINY_PIXELS], grey[TINY_SIDE * TINY_SIDE], packed[TINY_SIDE * TINY_SIDE * 2];
+    static uint16_t wide[TINY_SIDE * TINY_SIDE];
+    static const struct {
+        uint32_t code;
+        int bits;
+    } formats[] = {{AD_PIXEL_MONO10, 10}, {AD_PIXEL_MONO12, 12}, {AD_PIXEL_MONO14, 14}, {AD_PIXEL_MONO16, 16}};
+    ad_fitter *fitter = fitter_of(f);
+    ad_scorer *scorer = NULL;
+    for (int i = 0; i < 30; i++) {
+        const ad_image image = raw_scorers_rgb(pixels, i, 0);
+        assert_int_equal(ad_fitter_add(fitter, &image), AD_OK);
+    }
+    assert_int_equal(ad_fitter_finish(fitter, &scorer), AD_OK);
+    float expected, score;
+    for (int i = 0; i < TINY_SIDE * TINY_SIDE; i++)
+        grey[i] = seeded_byte("bits", (uint64_t)i);
+    ad_image image = AD_IMAGE_INIT(AD_PIXEL_MONO8, grey, TINY_SIDE, TINY_SIDE, TINY_SIDE);
+    assert_int_equal(ad_score_image(scorer, &image, &expected), AD_OK);
+    for (int k = 0; k < 4; k++) {
+        for (int i = 0; i < TINY_SIDE * TINY_SIDE; i++)
+            wide[i] = (uint16_t)(grey[i] << (formats[k].bits - 8));
+        image = (ad_image)AD_IMAGE_INIT(formats[k].code, wide, TINY_SIDE, TINY_SIDE, 2 * TINY_SIDE);
+        assert_int_equal(ad_score_image(scorer, &image, &score), AD_OK);
+        assert_true(score == expected);
+    }
+    for (int i = 0; i < TINY_SIDE * TINY_SIDE; i += 2) { /* Mono12p: the lowest four bits are 0 */
+        packed[i / 2 * 3] = (uint8_t)(grey[i] << 4);
+        packed[i / 2 * 3 + 1] = (uint8_t)(grey[i] >> 4);
+        packed[i / 2 * 3 + 2] = grey[i + 1];
+    }
+    image = (ad_image)AD_IMAGE_INIT(AD_PIXEL_MONO12P, packed, TINY_SIDE, TINY_SIDE, TINY_SIDE / 2 * 3);
+    assert_int_equal(ad_score_image(scorer, &image, &score), AD_OK);
+    assert_true(score == expected);
+    image.format = 0x010C0059;
+    assert_int_equal(ad_score_image(scorer, &image, &score), AD_ERR_INVALID_ARGUMENT);
+    assert_non_null(strstr(ad_last_error_message(), "BayerRG12p (0x010c0059) is not taken; Mono8, Mono10, "));
+    ad_scorer_destroy(scorer);
+    ad_fitter_destroy(fitter);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_fit_remembers),     cmocka_unit_test(one_fit_one_reading),
         cmocka_unit_test(evaluated_as_fitted), cmocka_unit_test(old_files),
+        cmocka_unit_test(any_number_of_bits),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
