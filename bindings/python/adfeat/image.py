@@ -4,9 +4,12 @@ What an image may be, everywhere in this package:
 
 - an array [h, w] or [h, w, 1] of grey, [h, w, 3] or [h, w, 4] of colour, uint8 or uint16 (full range 0..65535);
   1 to 32768 rows and columns. `format` says what the channels of a colour array are: "rgb" (default; the fourth is
-  alpha, which is dropped) or "bgr" (OpenCV's frames; "bgr" with four channels is BGRA).
-- anything that np.asarray() makes such an array of: a PIL image, a memoryview, a torch tensor. A PIL image is turned
-  upright by its EXIF orientation, as its file would be.
+  alpha, which is dropped) or "bgr" (OpenCV's frames; "bgr" with four channels is BGRA). Of grey it says how a camera
+  has put it: "mono10", "mono12" and "mono14" are values below 2**10, 2**12, 2**14 in uint16, "mono10p", "mono12p" and
+  GigE Vision's "mono10packed", "mono12packed" packed rows in uint8 [h, bytes].
+- anything that np.asarray() makes such an array of: a PIL image, a memoryview, a torch tensor. A PIL image
+  is taken as its file would be: upright by its EXIF orientation, palettes expanded, alpha dropped. Masked arrays are
+  refused where anything is masked.
 - a path (str or os.PathLike) of an image file of any kind that the C library reads (build_info() lists them).
 - a DepthImage: one of these with depth, or depth alone; see adfeat.depth.
 - an ImageView, which is taken as it is, with its depth.
@@ -26,7 +29,8 @@ import numpy as np
 
 from . import _abi
 from ._handle import Path, check, failure, int32, path_bytes
-from ._reading import pil_upright, read_options
+from ._pixels import dtype_advice, masked_advice, pil_array
+from ._reading import read_options
 from .depth import DepthImage, layout
 
 if TYPE_CHECKING:
@@ -49,7 +53,15 @@ _COLOUR = {("rgb", 3): _RGB8, ("bgr", 3): _BGR8, ("rgb", 4): _RGBA8, ("bgr", 4):
 _REVERSED = {_RGB8: _BGR8, _BGR8: _RGB8}
 _CHANNELS = {_MONO8: 1, _MONO16: 1, _RGB8: 3, _BGR8: 3, _RGBA8: 4, _BGRA8: 4}
 _UINT8, _UINT16, _FLOAT32 = np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32)
-_PIL_MODES = ("L", "I;16", "RGB", "RGBA")
+_CAMERA = {"mono10": _abi.ad_pixel_format.AD_PIXEL_MONO10, "mono12": _abi.ad_pixel_format.AD_PIXEL_MONO12,
+           "mono14": _abi.ad_pixel_format.AD_PIXEL_MONO14, "mono10p": _abi.ad_pixel_format.AD_PIXEL_MONO10P,
+           "mono12p": _abi.ad_pixel_format.AD_PIXEL_MONO12P,
+           "mono10packed": _abi.ad_pixel_format.AD_PIXEL_MONO10_PACKED,
+           "mono12packed": _abi.ad_pixel_format.AD_PIXEL_MONO12_PACKED}
+_FORMATS = ("rgb", "bgr") + tuple(_CAMERA)
+_UNPACKED = tuple(int(code) for code in _CAMERA.values() if code >> 16 & 0xff == 16)
+_PACKED = tuple(int(code) for code in _CAMERA.values() if code >> 16 & 0xff != 16)
+_CAMERA_BITS = {int(code): int(name[4:6]) for name, code in _CAMERA.items()}
 
 
 class _Memory:
@@ -111,9 +123,11 @@ class ImageView:
         s = self.struct
         if not s.pixels:
             raise ValueError("the image has no pixels, only depth")
-        itemsize = 2 if s.format == _MONO16 else 1
-        channels = _CHANNELS[s.format]
+        itemsize = 2 if s.format == _MONO16 or s.format in _UNPACKED else 1
+        channels = _CHANNELS.get(s.format, 1)
         shape: Tuple[int, ...] = (s.height, s.width)
+        if s.format in _PACKED:  # its bytes
+            shape = (s.height, (s.width * (s.format >> 16 & 0xff) + 7) // 8)
         strides: Tuple[int, ...] = (s.row_bytes, channels * itemsize)
         if channels > 1:
             shape, strides = shape + (channels,), strides + (1,)
@@ -129,6 +143,18 @@ class ImageView:
 
     def __reduce__(self) -> Any:
         raise TypeError("an ImageView cannot be pickled or copied, it is a view of memory: use np.array(view)")
+
+    def _grey8(self, array: np.ndarray) -> np.ndarray:
+        """The upper eight bits of a camera's grey."""
+        code, bits = self.struct.format, _CAMERA_BITS[self.struct.format]
+        if code in _UNPACKED:
+            return (np.minimum(array, (1 << bits) - 1) >> (bits - 8)).astype(np.uint8)
+        x = np.arange(self.width)
+        if bits != code >> 16 & 0xff or code == int(_CAMERA["mono12packed"]):  # GigE Vision's: a byte of its own each
+            return array[:, x // 2 * 3 + x % 2 * 2]
+        at = x * bits + bits - 8
+        wide = np.pad(array, ((0, 0), (0, 1))).astype(np.uint16)
+        return ((wide[:, at // 8] | wide[:, at // 8 + 1] << 8) >> (at % 8).astype(np.uint16)).astype(np.uint8)
 
     @property
     def depth(self) -> Optional[np.ndarray]:
@@ -147,7 +173,9 @@ class ImageView:
             return np.zeros((self.height, self.width, 3), np.uint8)
         pixels = np.asarray(self)
         if self.struct.format == _MONO16:
-            pixels = _to_8_bits(pixels)
+            pixels = (pixels >> 8).astype(np.uint8)
+        elif self.struct.format in _CAMERA_BITS:
+            pixels = self._grey8(pixels)
         if pixels.ndim == 2:
             return np.broadcast_to(pixels[:, :, None], pixels.shape + (3,))
         return pixels[:, :, 2::-1] if self.struct.format in (_BGR8, _BGRA8) else pixels[:, :, :3]
@@ -159,26 +187,28 @@ def _to_8_bits(array: np.ndarray) -> np.ndarray:
 
 
 def _as_array(image: Any, read: Optional[Any]) -> np.ndarray:
+    if isinstance(image, np.ma.MaskedArray):
+        advice = masked_advice(image)
+        if advice is not None:
+            raise TypeError(advice)
     if isinstance(image, np.ndarray):
         return np.asarray(image)
     advice = _no_image(image)
     if advice is not None:
         raise TypeError(advice)
-    mode = getattr(image, "mode", None)  # of a PIL image: others have channels that only look like ours
-    if not isinstance(mode, str) or not hasattr(image, "convert"):
-        return np.asarray(image)
-    if mode not in _PIL_MODES:
-        raise ValueError("a PIL image of mode '%s' is not grey or colour as it is: use image.convert('RGB')" % mode)
-    return pil_upright(image, np.asarray(image), read)
+    if isinstance(getattr(image, "mode", None), str) and hasattr(image, "convert"):
+        return pil_array(image, read)
+    return np.asarray(image)
 
 
 def _bad_format(format: Any) -> Exception:
-    return ValueError("format is %r, \"rgb\" and \"bgr\" are possible" % (format,))
+    return ValueError("format is %r, \"rgb\" and \"bgr\" are possible, and of grey %s"
+                      % (format, ", ".join('"%s"' % name for name in _CAMERA)))
 
 
 def check_format(format: Any) -> None:
     """That there is such a format; also where no image needs it, since a file says itself what its channels are."""
-    if format not in ("rgb", "bgr"):
+    if format not in _FORMATS:
         raise _bad_format(format)
 
 
@@ -196,9 +226,8 @@ def _no_image(image: Any) -> Optional[str]:
 def _refuse(array: np.ndarray) -> Exception:
     """What is wrong with an array that is no image, in one sentence."""
     if array.dtype.kind != "u" or array.dtype.itemsize > 2:
-        return TypeError("an image of dtype %s is not possible: uint8 and uint16 are%s"
-                         % (array.dtype, "; for values in 0..1: np.round(255 * image).astype(np.uint8)"
-                            if array.dtype.kind == "f" else ""))
+        return TypeError("an image of dtype %s is not possible, uint8 and uint16 are: %s"
+                         % (array.dtype, dtype_advice(array)))
     what = "an image of shape %s is not possible" % (array.shape,)
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
         return ValueError("%s: [h, w] and [h, w, 1] (grey) and [h, w, 3] and [h, w, 4] (colour) are%s"
@@ -233,6 +262,8 @@ def image_view(image: ImageLike, format: str = "rgb", context: Optional["Context
         raise _refuse(array)
 
     channels = 1 if len(shape) == 2 else shape[2]
+    if format in _CAMERA:
+        return _camera_view(array, format)
     if (format, channels) in _COLOUR:
         code = _COLOUR[format, channels]
     elif format in ("rgb", "bgr"):
@@ -253,6 +284,23 @@ def image_view(image: ImageLike, format: str = "rgb", context: Optional["Context
         code = _REVERSED[code]
     struct = _abi.ad_image(_STRUCT_SIZE, code, kept.__array_interface__["data"][0] - shift, shape[1], shape[0],
                            row_bytes, None)
+    return ImageView(struct, kept, kept is not array)
+
+
+def _camera_view(array: np.ndarray, format: str) -> ImageView:
+    """Grey as a camera delivers it."""
+    code = int(_CAMERA[format])
+    packed = code not in _UNPACKED
+    if array.ndim != 2 or (array.dtype != _UINT8 if packed else array.dtype.itemsize != 2):
+        raise ValueError("format %r is of arrays %s, not of %s %s"
+                         % (format, "uint8 [h, bytes]" if packed else "uint16 [h, w]", array.dtype, list(array.shape)))
+    kept = array if array.dtype.isnative and array.flags.aligned else array.astype(array.dtype.newbyteorder("="))
+    row_bytes, _ = _layout(kept, 1)
+    if row_bytes is None:
+        kept = np.array(kept, order="C")
+        row_bytes = kept.shape[1] * kept.itemsize
+    width = 8 * kept.shape[1] // (code >> 16 & 0xff) if packed else kept.shape[1]
+    struct = _abi.ad_image(_STRUCT_SIZE, code, kept.__array_interface__["data"][0], width, kept.shape[0], row_bytes, None)
     return ImageView(struct, kept, kept is not array)
 
 
