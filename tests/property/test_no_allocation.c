@@ -73,10 +73,12 @@ static void scoring_allocates_nothing(void **state)
     char *weights = tiny_path("weights"), *resnet = tiny_path("resnet");
     assert_int_equal(tiny_weights(weights, ""), 0);
     assert_int_equal(tiny_rd_weights(resnet), 0);
-    for (int r = 0; r < KINDS; r++) {
+    for (int t = 0; t < 2 * KINDS; t++) { /* with one thread, then with two */
+        const int r = t % KINDS;
         fault_alloc counter = {0};
         ad_context_options co;
         ad_context_options_init(&co, sizeof co);
+        co.num_threads = 1 + t / KINDS;
         co.alloc = fault_alloc_get;
         co.free = fault_alloc_put;
         co.alloc_user = &counter;

@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include <sys/wait.h>
+
 #include "harness/tiny.h"
 #include "harness/tiny_rd.h"
 
@@ -243,6 +245,31 @@ static void any_thread_count(void **state)
     free(got);
 }
 
+/* A child has none of the threads that worked for its parent. */
+static void forked_children(void **state)
+{
+    fixture *f = *state;
+#ifdef __SANITIZE_THREAD__
+    skip(); /* it does not let a child make threads */
+#endif
+    static uint8_t pixels[TINY_PIXELS];
+    ad_image image;
+    float expected, score;
+    tiny_callback(pixels, 3, &image);
+    assert_int_equal(ad_score_image(f->scorer, &image, &expected), AD_OK);
+    for (int i = 0; i < 20; i++) {
+        const pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0)
+            _exit(ad_score_image(f->scorer, &image, &score) != AD_OK || score != expected);
+        int status = 1;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+        assert_int_equal(ad_score_image(f->scorer, &image, &score), AD_OK);
+        assert_true(score == expected);
+    }
+}
+
 /* A message belongs to the thread that failed. */
 static void *fail_here(void *user)
 {
@@ -270,6 +297,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_scorer_many_threads), cmocka_unit_test(features_from_many_threads),
         cmocka_unit_test(any_thread_count),        cmocka_unit_test(messages_are_per_thread),
+        cmocka_unit_test(forked_children),
     };
     const struct CMUnitTest scorer_tests[] = {cmocka_unit_test(one_scorer_many_threads),
                                               cmocka_unit_test(any_thread_count)};
