@@ -171,13 +171,19 @@ static ad_status add_from(ad_fitter *fitter, const ad_dataset *good, adi_read_ah
 
 static ad_status check_labels(const ad_dataset *good, int64_t count)
 {
+    int64_t unknown = 0;
     for (int64_t i = 0; i < count; i++) {
         ad_sample sample = {.struct_size = sizeof sample};
         ADI_TRY(ad_dataset_get(good, i, &sample));
         if (sample.label == 1)
             return adi_fail(AD_ERR_INVALID_ARGUMENT,
                             "ad_fit: '%s' is labelled anomalous; fit on good images only", sample.name);
+        unknown += sample.label < 0;
     }
+    if (unknown)
+        adi_log(good->context, AD_LOG_WARNING,
+                "%lld of %lld images are of unknown label: they are learned as good ones",
+                (long long)unknown, (long long)count);
     return AD_OK;
 }
 

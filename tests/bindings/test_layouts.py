@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """Folders in other layouts than MVTec AD's, tables, masks of any kind, and what an evaluation leaves out."""
+import json
 import math
 import pathlib
+import subprocess
+import unittest
 
 import helper
 import numpy as np
@@ -75,6 +78,34 @@ class LayoutTest(Data):
         self.assertIn("0 are good", alone.image_note)
         self.refused(adfeat.FormatError, "labelled good, and its mask marks", adfeat.evaluate, self.scorer,
                      [(items[0][0], 0, np.ones(items[0][0].shape[:2], bool))])
+
+    @unittest.skipUnless(helper.PROGRAM, "the program is not built")
+    def test_program(self):
+        """Options, notes and figures are the library's; another product is noticed once."""
+        root = self.make("train/fine/0.png", "test/fine/1.png", "test/cut/3.png")
+        scorer = self.path("noted.safetensors")
+        fitted = adfeat.fit(self.net, self.set, **dict({"layers": "layer1", "size": 32}))
+        fitted.save(scorer, embed=True)
+
+        def run(*arguments):
+            return subprocess.run([helper.PROGRAM, *map(str, arguments)], stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, universal_newlines=True)
+
+        failed = run("eval", scorer, "--data", root)
+        self.assertEqual(failed.returncode, 1)
+        self.assertIn("there are cut, fine; the option 'good' says", failed.stderr)
+        done = run("eval", scorer, "--data", root, "--good", "fine")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("note: no anomalous image has a mask", done.stderr)
+        said = json.loads(run("eval", scorer, "--data", root, "--good", "fine", "--json").stdout)
+        self.assertEqual((said["pixel_auroc"], said["pixel_note"]), (None, "no anomalous image has a mask"))
+        self.assertEqual(run("eval", scorer, "--data", root, "--mask-good", "x").returncode, 2)
+        if fitted.info.score_limit:
+            strange = root / "strange.png"
+            adfeat.write_png(strange, helper.noise(1, 64, 64, 3))
+            scored = run("score", scorer, *[strange] * 9)
+            above = float(scored.stdout.split()[0]) > fitted.info.score_limit
+            self.assertEqual(scored.stderr.count("product that this scorer was fitted on"), int(above))
 
 
 if __name__ == "__main__":

@@ -110,6 +110,16 @@ static void broken_image_in_a_fit(void **state)
     assert_null(scorer);
     assert_int_equal(ad_fitter_count(fit), 1); /* what came before it is kept */
     ad_dataset_destroy(d);
+    /* an image of which nobody said that it is good is not learned in silence */
+    const char *paths[] = {in("broken/a.png")};
+    static const int32_t unknown[] = {-1};
+    assert_int_equal(ad_dataset_open_list(context, paths, unknown, 1, &d), AD_OK);
+    log_line[0] = '\0';
+    const ad_status status = ad_fit(fit, d, NULL, &scorer);
+    assert_true(status == AD_OK || status == AD_ERR_NUMERIC); /* one image twice is no statistics */
+    assert_non_null(strstr(log_line, "1 of 1 images are of unknown label: they are learned"));
+    ad_scorer_destroy(scorer);
+    ad_dataset_destroy(d);
     ad_fitter_destroy(fit);
     ad_backbone_destroy(net);
     unlink(weights);
