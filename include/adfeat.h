@@ -223,6 +223,9 @@ AD_NODISCARD AD_API ad_status ad_read_options_set(ad_read_options *options, cons
  *  Grey becomes MONO8 or (more than 8 bits) MONO16, everything else RGB8; palettes are expanded (of greys, in BMP and
  *  TIFF, to MONO8), alpha is dropped, 16-bit colour is scaled to 8, PNM's values by their maxval: the pixels, and so
  *  the scores, are those of the same image in another kind of file.
+ *  Damage that leaves every pixel as it was is read and logged: bytes that belong to nothing between a JPEG's segments,
+ *  zeros behind its pixels, an end marker that is missing, a wrong checksum of a PNG's chunk that holds no pixels, what
+ *  is cut or damaged behind the pixels, bytes after the end. What may change a pixel is AD_ERR_FORMAT.
  *  @param options   NULL: defaults
  *  @param out_image overwritten; release with ad_image_release()
  *  @return AD_OK, AD_ERR_IO, AD_ERR_FORMAT (not an image, or damaged), AD_ERR_UNSUPPORTED (CMYK, a kind not read),

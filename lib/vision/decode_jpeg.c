@@ -3,6 +3,7 @@
 #include "vision/vision.h"
 
 #include <setjmp.h>
+#include <stddef.h>
 #include <stdio.h> /* jpeglib.h uses FILE and size_t without including them */
 
 #include <jpeglib.h>
@@ -14,6 +15,8 @@ enum {
     /* Every scan of a progressive file costs a pass over the image, however few bytes it has. What
      * encoders make has about ten; this is beyond any of them. */
     MAX_SCANS = 100,
+    /* Between scans and at the end; each costs another try. */
+    MAX_FILLERS = 12,
     /* An 8x8 block takes at least one bit, so a byte holds at most 8 blocks; doubled for slack. */
     MAX_PIXELS_PER_BYTE = 2 * 8 * 64,
     /* Arithmetic coding has no such limit; no photograph comes near this one. */
@@ -30,6 +33,17 @@ typedef struct jpeg_job {
     struct jpeg_progress_mgr progress;
     jmp_buf jump;
     const adi_image_source *source;
+    const uint8_t *bytes; /* the file's, or a copy without its fillers */
+    size_t size;
+    uint8_t *copy;
+    int fillers;              /* that were taken out */
+    size_t filler, filler_at; /* the last of them */
+    bool kept;                /* one zero of it: pixels may end so */
+    bool again;               /* another try is to be made */
+    adi_notes notes;          /* of this try */
+    bool in_header;      /* up to the first scan */
+    bool ended_early;    /* the file has no end marker */
+    uint32_t components; /* a bit for each that a scan was read of */
     ad_status status;
     ad_image image;
 } jpeg_job;
@@ -69,17 +83,82 @@ static void on_error(j_common_ptr decoder)
     }
 }
 
-/* libjpeg calls damaged pixels a warning and goes on with grey ones. For us an image that is half
- * missing is worse than none, so only warnings that leave the pixels alone pass. */
+/* Whether bytes between two markers may be what a segment became whose own marker is damaged: then its tables or its
+ * colour transform are missing. Such a segment ends where the next marker begins. */
+static bool may_be_segment(const uint8_t *bytes, size_t n)
+{
+    for (size_t i = 0; i + 4 <= n; i++) {
+        const size_t length = (size_t)bytes[i + 2] << 8 | bytes[i + 3];
+        const int code = bytes[i + 1];
+        const bool needed = (code >= 0xc0 && code <= 0xcf) || (code >= 0xda && code <= 0xdd) || code == JPEG_APP0 + 14;
+        if (length >= 2 && i + 2 + length == n && (needed || bytes[i] == 0xff))
+            return true;
+    }
+    return false;
+}
+
+/* `n` bytes were thrown away before a marker. Between the segments of the header that is harmless, unless they may be a
+ * segment. After a scan they are what cameras fill up with, zeros, or else what a damaged code left over: only zeros pass,
+ * and only where the scan is whole without them, which the next try shows. */
+static void take_filler(jpeg_job *job, size_t n)
+{
+    const uint8_t *begin = job->bytes, *end = job->ended_early ? begin + job->size : job->decoder.src->next_input_byte;
+    size_t zeros = 0;
+    while (zeros < (size_t)(end - begin) && end[-1 - (ptrdiff_t)zeros] == 0)
+        zeros++;
+    if (n > (size_t)(end - begin) || (zeros < n && (!job->in_header || may_be_segment(end - n, n))))
+        on_error((j_common_ptr)&job->decoder);
+    if (job->in_header)
+        return;
+    if (job->fillers++ == MAX_FILLERS)
+        on_error((j_common_ptr)&job->decoder);
+    if (zeros < (size_t)(end - begin) && end[-1 - (ptrdiff_t)zeros] == 0xff)
+        zeros--; /* belongs to a byte of 0xff in the scan */
+    job->again = true;
+    job->kept = false;
+    job->filler = zeros;
+    job->filler_at = (size_t)(end - begin) - zeros;
+    longjmp(job->jump, 1);
+}
+
+/* The scan is not whole without the zeros behind it. Its last byte may be a zero, as where it needs just eight bits more;
+ * in a progressive file so few may be many pixels. */
+static void try_with_zero(jpeg_job *job)
+{
+    if (!job->filler || job->kept || job->decoder.progressive_mode)
+        on_error((j_common_ptr)&job->decoder);
+    job->kept = job->again = true;
+    longjmp(job->jump, 1);
+}
+
+/* libjpeg calls damaged pixels a warning and goes on with grey ones. For us an image that is half missing is worse than
+ * none, so only warnings that leave the pixels alone pass, with a note. The others are: codes that mean nothing
+ * (ARITH_BAD_CODE, HUFF_BAD_CODE), a scan that is cut (HIT_MARKER), that others should precede (BOGUS_PROGRESSION), or
+ * whose restart markers are lost (MUST_RESYNC). */
 static void on_message(j_common_ptr decoder, int level)
 {
+    jpeg_job *job = decoder->client_data;
+    char text[JMSG_LENGTH_MAX];
     if (level >= 0)
         return; /* a trace */
     switch (decoder->err->msg_code) {
-    case JWRN_ADOBE_XFORM:
-    case JWRN_JFIF_MAJOR:
-    case JWRN_NOT_SEQUENTIAL:
-    case JWRN_BOGUS_ICC:
+    case JWRN_EXTRANEOUS_DATA:
+        take_filler(job, (size_t)decoder->err->msg_parm.i[0]);
+        adi_note(&job->notes, "JPEG: bytes that belong to nothing before marker 0x%02x",
+                 (unsigned)decoder->err->msg_parm.i[1]);
+        return;
+    case JWRN_HIT_MARKER:
+        try_with_zero(job);
+        return;
+    case JWRN_JPEG_EOF: /* whether anything is missing shows later */
+        job->ended_early = true;
+        return;
+    case JWRN_ADOBE_XFORM:    /* colours are taken for YCbCr, as everybody takes them */
+    case JWRN_JFIF_MAJOR:     /* a version number */
+    case JWRN_NOT_SEQUENTIAL: /* parameters that such a scan does not use */
+    case JWRN_BOGUS_ICC:      /* a colour profile, which is not used */
+        decoder->err->format_message(decoder, text);
+        adi_note(&job->notes, "JPEG: %s", text);
         return;
     default:
         on_error(decoder);
@@ -94,6 +173,9 @@ static void on_output(j_common_ptr decoder)
 static void on_progress(j_common_ptr common)
 {
     jpeg_job *job = common->client_data;
+    const struct jpeg_decompress_struct *d = &job->decoder;
+    for (int i = 0; i < d->comps_in_scan; i++)
+        job->components |= 1u << d->cur_comp_info[i]->component_index;
     if (job->decoder.input_scan_number > MAX_SCANS)
         fail_and_jump(job, adi_fail(AD_ERR_FORMAT, "JPEG: more than %d scans", MAX_SCANS));
 }
@@ -123,9 +205,9 @@ static ad_status check_header(jpeg_job *job, uint32_t *out_format)
     /* Before memory is taken for them: can these bytes hold so many pixels at all? */
     const uint64_t pixels = (uint64_t)d->image_width * d->image_height;
     const uint64_t per_byte = d->arith_code ? MAX_PIXELS_PER_BYTE_ARITHMETIC : MAX_PIXELS_PER_BYTE;
-    if (pixels / per_byte > job->source->size)
+    if (pixels / per_byte > job->size)
         return adi_fail(AD_ERR_FORMAT, "JPEG: %zu bytes are too few for an image of %u x %u",
-                        job->source->size, d->image_width, d->image_height);
+                        job->size, d->image_width, d->image_height);
     return AD_OK;
 }
 
@@ -155,6 +237,35 @@ static void note_orientation(const jpeg_job *job)
         }
 }
 
+/* A file without end marker, or with zeros in front of one: whether all of its scans were read. That the last one is whole is known by its codes; an
+ * arithmetic decoder goes on with zeros and says nothing. */
+static bool has_all_scans(const jpeg_job *job)
+{
+    const struct jpeg_decompress_struct *d = &job->decoder;
+    if (d->arith_code)
+        return false;
+    for (int c = 0; c < d->num_components && d->progressive_mode; c++)
+        for (int k = 0; k < DCTSIZE2; k++)
+            if (d->coef_bits[c][k] != 0)
+                return false;
+    return d->progressive_mode || job->components == (1u << d->num_components) - 1;
+}
+
+static void check_end(jpeg_job *job)
+{
+    if ((job->ended_early || job->fillers) && !has_all_scans(job))
+        fail_and_jump(job, adi_fail(AD_ERR_FORMAT, "JPEG: the file ends early, or zeros are in place of its last scans"));
+}
+
+static void note_end(jpeg_job *job)
+{
+    const size_t left = job->decoder.src->bytes_in_buffer;
+    if (job->ended_early)
+        adi_note(&job->notes, "JPEG: the end marker is missing");
+    else if (left)
+        adi_note(&job->notes, "JPEG: %zu bytes after the end marker are not read", left);
+}
+
 /* The part that libjpeg may leave by longjmp(); job->status tells how it went. */
 static void decode(jpeg_job *job)
 {
@@ -164,9 +275,11 @@ static void decode(jpeg_job *job)
     jpeg_create_decompress(d);
     d->progress = &job->progress;
     d->mem->max_memory_to_use = MAX_WORK_BYTES;
-    jpeg_mem_src(d, job->source->bytes, (unsigned long)job->source->size);
+    jpeg_mem_src(d, job->bytes, (unsigned long)job->size);
     jpeg_save_markers(d, EXIF_MARKER, MAX_SEGMENT);
+    job->in_header = true;
     jpeg_read_header(d, TRUE);
+    job->in_header = false;
     note_orientation(job);
     uint32_t format = 0;
     job->status = check_header(job, &format);
@@ -179,31 +292,80 @@ static void decode(jpeg_job *job)
         return;
 
     jpeg_start_decompress(d);
+    if (jpeg_has_multiple_scans(d))
+        check_end(job); /* all of them have been read */
     while (d->output_scanline < d->output_height) {
         JSAMPROW row =
             (uint8_t *)job->image.pixels + (int64_t)d->output_scanline * job->image.row_bytes;
         jpeg_read_scanlines(d, &row, 1);
     }
-    jpeg_finish_decompress(d); /* reads on to the end marker, so a cut file is noticed */
+    if (!jpeg_has_multiple_scans(d))
+        check_end(job);
+    jpeg_finish_decompress(d); /* reads on to the end marker */
+    note_end(job);
     job->status = AD_OK;
+}
+
+static void try_once(jpeg_job *job)
+{
+    job->decoder = (struct jpeg_decompress_struct){.err = jpeg_std_error(&job->errors), .client_data = job};
+    job->errors.error_exit = on_error;
+    job->errors.emit_message = on_message;
+    job->errors.output_message = on_output;
+    job->progress.progress_monitor = on_progress;
+    job->notes = (adi_notes){0};
+    job->ended_early = false;
+    job->components = 0;
+    job->again = false;
+    decode(job);
+    jpeg_destroy_decompress(&job->decoder); /* harmless where creating it failed: all is zero */
+}
+
+/* Zeros after a scan out of a copy of the file, or one of them in again. */
+static ad_status take_out(jpeg_job *job)
+{
+    adi_image_free(&job->image);
+    if (job->kept) {
+        uint8_t *at = job->copy + job->filler_at;
+        memmove(at + 1, at, job->size++ - job->filler_at);
+        *at = 0;
+        return AD_OK;
+    }
+    if (!job->copy) {
+        job->copy = adi_alloc(job->source->allocator, job->size);
+        if (!job->copy)
+            return adi_fail_memory();
+        memcpy(job->copy, job->bytes, job->size);
+        job->bytes = job->copy;
+    }
+    uint8_t *at = job->copy + job->filler_at;
+    job->size -= job->filler;
+    memmove(at, at + job->filler, job->size - job->filler_at);
+    return AD_OK;
 }
 
 ad_status adi_decode_jpeg(const adi_image_source *source, ad_image *out_image)
 {
     if (!source->size) /* libjpeg reads a byte before it looks at the size */
         return adi_fail(AD_ERR_FORMAT, "JPEG: there are no bytes");
-    jpeg_job job = {.source = source};
-    job.decoder.err = jpeg_std_error(&job.errors);
-    job.decoder.client_data = &job;
-    job.errors.error_exit = on_error;
-    job.errors.emit_message = on_message;
-    job.errors.output_message = on_output;
-    job.progress.progress_monitor = on_progress;
-    decode(&job);
-    jpeg_destroy_decompress(&job.decoder); /* harmless where creating it failed: all is zero */
+    jpeg_job job = {.source = source, .bytes = source->bytes, .size = source->size};
+    try_once(&job);
+    while (job.again) {
+        job.status = take_out(&job);
+        if (job.status != AD_OK)
+            break;
+        try_once(&job);
+    }
+    adi_free(source->allocator, job.copy);
     if (job.status != AD_OK) {
         adi_image_free(&job.image);
         return job.status;
+    }
+    if (job.fillers)
+        adi_note(&job.notes, "JPEG: zeros that belong to nothing after the pixels");
+    if (job.notes.first[0] && source->notes) {
+        adi_note(source->notes, "%s", job.notes.first);
+        source->notes->more += job.notes.more;
     }
     *out_image = job.image;
     return AD_OK;

@@ -1,6 +1,6 @@
 /* PNG of every colour type and depth: grey to MONO8 or MONO16, the rest to RGB8. Alpha is dropped,
- * not blended; gamma and colour profiles are ignored; a wrong checksum anywhere is an error. Of what
- * a file says beside its pixels, sBIT and the orientation in eXIf are heard. */
+ * not blended; gamma and colour profiles are ignored. A wrong checksum is an error where pixels are
+ * under it, and a note elsewhere. Of what a file says beside its pixels, sBIT and the orientation in eXIf are heard. */
 #include "vision/image_kinds.h"
 #include "vision/png_session.h"
 #include "vision/vision.h"
@@ -15,12 +15,17 @@ typedef struct png_job {
     const adi_image_source *source;
     size_t used;
     uint16_t *wide; /* samples of 16-bit colour, until it is known how many of their bits mean something */
+    size_t pixels_end; /* where the last chunk of pixels ends in the file */
+    bool rows_read;    /* all of them */
+    bool cut;          /* libpng asked for more than there is, behind the pixels */
+    int depth;         /* bits of a sample */
     ad_image image;
 } png_job;
 
 static void on_read(png_structp png, png_bytep to, size_t count)
 {
     png_job *job = png_get_io_ptr(png);
+    job->cut = count > job->source->size - job->used && job->used >= job->pixels_end;
     if (count > job->source->size - job->used)
         png_error(png, "the file ends early");
     memcpy(to, job->source->bytes + job->used, count);
@@ -34,6 +39,28 @@ static void native_order(png_structp png)
 #else
     (void)png;
 #endif
+}
+
+/* SIZE_MAX where a chunk of pixels is cut: then nothing is behind them. */
+static size_t find_pixels_end(const uint8_t *bytes, size_t size)
+{
+    size_t end = SIZE_MAX;
+    for (size_t at = 8; at < size && size - at >= 12;) {
+        const size_t length = png_get_uint_32(bytes + at);
+        const bool pixels = memcmp(bytes + at + 4, "IDAT", 4) == 0, whole = length <= size - at - 12;
+        if (pixels)
+            end = whole ? at + 12 + length : SIZE_MAX;
+        if (!whole)
+            break;
+        at += 12 + length;
+    }
+    return end;
+}
+
+/* Every row is there and its checksums were right: whatever is wrong behind them changes no pixel. */
+static bool is_harmless_end(const png_job *job)
+{
+    return job->rows_read && !job->session.out_of_memory && (job->cut || job->used > job->pixels_end);
 }
 
 /* Ask libpng for one of our formats; 16-bit colour stays that for now. */
@@ -111,14 +138,19 @@ static ad_status settle(const png_job *job, int depth)
 static void decode(png_job *job)
 {
     adi_png_session *session = &job->session;
-    if (setjmp(session->jump))
+    if (setjmp(session->jump)) {
+        if (!is_harmless_end(job))
+            return;
+        adi_note(session->notes, "PNG: the file is cut or damaged behind the pixels");
+        session->status = settle(job, job->depth);
         return;
+    }
     session->status = adi_png_begin_read(session);
     if (session->status != AD_OK)
         return;
     png_structp png = session->png;
     png_set_read_fn(png, job, on_read);
-    png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
+    png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_WARN_DISCARD);
     choose_chunks(png);
     /* The sides are checked below, for AD_ERR_SHAPE; chunks are limited as libpng's default is. */
     png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
@@ -153,15 +185,20 @@ static void decode(png_job *job)
     if (session->status != AD_OK)
         return;
 
+    job->depth = depth;
     read_rows(png, passes, height, wide ? (void *)job->wide : (void *)(uintptr_t)job->image.pixels, row_bytes);
-    png_read_end(png, session->info); /* to the last chunk, so a cut file is noticed */
+    job->rows_read = true;
+    png_read_end(png, session->info); /* to the last chunk, over the checksums of the pixels */
+    if (job->used < job->source->size)
+        adi_note(session->notes, "PNG: %zu bytes after the last chunk are not read", job->source->size - job->used);
     session->status = settle(job, depth);
 }
 
 ad_status adi_decode_png(const adi_image_source *source, ad_image *out_image)
 {
-    png_job job = {.session = {.allocator = source->allocator, .failure = AD_ERR_FORMAT, .prefix = "PNG"},
-                   .source = source};
+    png_job job = {.session = {.allocator = source->allocator, .notes = source->notes, .failure = AD_ERR_FORMAT, .prefix = "PNG"},
+                   .source = source,
+                   .pixels_end = find_pixels_end(source->bytes, source->size)};
     decode(&job);
     png_destroy_read_struct(&job.session.png, &job.session.info, NULL);
     adi_free(source->allocator, job.wide);

@@ -8,8 +8,7 @@
 
 #include <png.h>
 
-#include "core/alloc.h"
-#include "core/error.h"
+#include "vision/image_kinds.h"
 
 /* See decode_jpeg.c: what changes after setjmp() lives in the caller's frame. libpng leaves by
  * longjmp(session->jump), so whoever calls libpng has called setjmp() on it before. */
@@ -19,6 +18,7 @@ typedef struct adi_png_session {
     jmp_buf jump;
     const adi_allocator *allocator;
     bool out_of_memory;
+    adi_notes *notes;   /* of reading: where harmless warnings go, or NULL */
     ad_status failure;  /* what an error of libpng becomes, */
     const char *prefix; /* and what its sentence begins with */
     ad_status status;

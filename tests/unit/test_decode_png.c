@@ -179,6 +179,30 @@ static void decodes_every_kind(void **state)
                 }
 }
 
+/* Where the chunk after the last of pixels begins. */
+static size_t pixels_end(const file *f)
+{
+    size_t end = 0;
+    for (size_t at = 8; at + 12 <= f->size; at += 12 + png_get_uint_32(f->bytes + at))
+        if (memcmp(f->bytes + at + 4, "IDAT", 4) == 0)
+            end = at + 12 + png_get_uint_32(f->bytes + at);
+    return end;
+}
+
+static ad_status decode_noted(const uint8_t *bytes, size_t size, adi_notes *notes, ad_image *out)
+{
+    uint8_t *copy = malloc(size ? size : 1);
+    memcpy(copy, bytes, size);
+    adi_image_source source = image_source(&adi_default_allocator, copy, size);
+    *notes = (adi_notes){0};
+    source.notes = notes;
+    *out = (ad_image){0};
+    const ad_status status = adi_decode_png(&source, out);
+    free(copy);
+    return status;
+}
+
+/* Up to the end of the pixels; what is cut behind it is noted. */
 static void refuses_every_truncation(void **state)
 {
     (void)state;
@@ -188,28 +212,102 @@ static void refuses_every_truncation(void **state)
             const spec s = {kinds[k].color, kinds[k].depth, interlace, false, 9, 7};
             make_png(&f, &s);
             for (size_t n = 0; n < f.size; n++) {
-                fault_alloc counts = {0};
-                ad_image image = {0};
-                assert_int_equal(decode_exact(&counts, f.bytes, n, &image), AD_ERR_FORMAT);
-                assert_null(image.owner);
+                ad_image image;
+                adi_notes notes;
+                const ad_status status = decode_noted(f.bytes, n, &notes, &image);
+                assert_int_equal(status, n < pixels_end(&f) ? AD_ERR_FORMAT : AD_OK);
+                assert_int_equal(status == AD_OK, image.owner != NULL);
+                if (status == AD_OK) {
+                    expect_pixels(&s, &image);
+                    assert_non_null(strstr(notes.first, "cut or damaged behind the pixels"));
+                }
+                adi_image_free(&image);
             }
         }
 }
 
-/* Every byte of a PNG is under a CRC-32, except signature and chunk lengths. */
+/* Every byte of a PNG is under a CRC-32, except signature and chunk lengths. One that is read all the same, with a note,
+ * has every pixel. */
 static void refuses_every_bit_flip(void **state)
 {
     (void)state;
     static file f;
     const spec s = {3, 4, 1, true, 9, 7};
     make_png(&f, &s);
+    int noted = 0;
     for (size_t bit = 0; bit < 8 * f.size; bit++) {
-        fault_alloc counts = {0};
-        ad_image image = {0};
+        ad_image image;
+        adi_notes notes;
         f.bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
-        assert_int_equal(decode_exact(&counts, f.bytes, f.size, &image), AD_ERR_FORMAT);
+        const ad_status status = decode_noted(f.bytes, f.size, &notes, &image);
+        if (status == AD_OK) {
+            expect_pixels(&s, &image);
+            assert_string_not_equal(notes.first, "");
+            noted++;
+        } else {
+            assert_int_equal(status, AD_ERR_FORMAT);
+        }
+        adi_image_free(&image);
         f.bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
     }
+    assert_true(noted >= 8 * (12 + 4)); /* in the last chunk, and in tRNS but for its length */
+}
+
+static void put_at(file *f, size_t at, const void *bytes, size_t n)
+{
+    memmove(f->bytes + at + n, f->bytes + at, f->size - at);
+    memcpy(f->bytes + at, bytes, n);
+    f->size += n;
+}
+
+/* A chunk of nonsense in front of the pixels and behind them, right and wrong checksums; bytes behind the end. */
+static void notes_what_is_harmless(void **state)
+{
+    (void)state;
+    static file f;
+    static const char *const types[] = {"tEXt", "iCCP", "gAMA", "zTXt", "tIME", "pHYs", "abCd", "hIST", "bKGD"};
+    const spec s = {2, 8, 0, false, 9, 7};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        for (int behind = 0; behind < 2; behind++) {
+            uint8_t chunk[12 + 5] = "\0\0\0\x05....x\xff\xff\xff\xff";
+            memcpy(chunk + 4, types[i], 4);
+            make_png(&f, &s);
+            put_at(&f, behind ? pixels_end(&f) : 33, chunk, sizeof chunk);
+            ad_image image;
+            adi_notes notes;
+            if (decode_noted(f.bytes, f.size, &notes, &image) != AD_OK)
+                fail_msg("%s: %s", types[i], ad_last_error_message());
+            expect_pixels(&s, &image);
+            assert_non_null(strstr(notes.first, "CRC error"));
+            adi_image_free(&image);
+        }
+    make_png(&f, &s);
+    put_at(&f, f.size, "\0\0\0 trailer", 11);
+    ad_image image;
+    adi_notes notes;
+    assert_int_equal(decode_noted(f.bytes, f.size, &notes, &image), AD_OK);
+    expect_pixels(&s, &image);
+    assert_string_equal(notes.first, "PNG: 11 bytes after the last chunk are not read");
+    adi_image_free(&image);
+}
+
+/* zlib's checksum under a right CRC-32. */
+static void refuses_wrong_adler(void **state)
+{
+    (void)state;
+    static file f;
+    const spec s = {2, 8, 0, false, 9, 7};
+    make_png(&f, &s);
+    const size_t end = pixels_end(&f);
+    size_t begin = 33;
+    while (memcmp(f.bytes + begin + 4, "IDAT", 4) != 0)
+        begin += 12 + png_get_uint_32(f.bytes + begin);
+    f.bytes[end - 5] ^= 1;
+    png_save_uint_32(f.bytes + end - 4, (uint32_t)crc32(0, f.bytes + begin + 4, (unsigned)(end - begin - 8)));
+    ad_image image;
+    adi_notes notes;
+    assert_int_equal(decode_noted(f.bytes, f.size, &notes, &image), AD_ERR_FORMAT);
+    assert_non_null(strstr(ad_last_error_message(), "IDAT: incorrect data check"));
 }
 
 static void survives_failing_allocations(void **state)
@@ -359,6 +457,7 @@ int main(void)
         cmocka_unit_test(decodes_every_kind),
         cmocka_unit_test(refuses_every_truncation),
         cmocka_unit_test(refuses_every_bit_flip),
+        cmocka_unit_test(notes_what_is_harmless), cmocka_unit_test(refuses_wrong_adler),
         cmocka_unit_test(survives_failing_allocations),
         cmocka_unit_test(limits_what_a_header_claims),
         cmocka_unit_test(says_what_is_wrong),
