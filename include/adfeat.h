@@ -631,18 +631,23 @@ typedef struct ad_fit_options {
                                               "checkpoint.safetensors" there after every epoch, and when it is
                                               cancelled, over the one that was there. A resumed training ends with the same bits as one that
                                               was never interrupted */
+    int32_t              skip_damaged;   /**< 1: files that cannot be read, are damaged or of an impossible size are left
+                                              out, logged and counted (ad_fitter_skipped()); default 0: they end the fit */
+    int32_t              reserved;
 } ad_fit_options;
 AD_API void ad_fit_options_init(ad_fit_options *options, size_t struct_size);
 
 /** Fit on every image of a dataset and finish: ad_fitter_add() for each, then
  *  ad_fitter_finish().
+ *  One damaged file does not hide the next: the fit reads on, every bad file is logged, and the sentence says how
+ *  many they are and which come first.
  *  @param good NULL: on what was added so far; so a cancelled training goes on with callbacks. Images
  *         stay in the fitter: the same dataset a second time is added a second time
  *  @return AD_OK; AD_ERR_CANCELLED; what reading an image or a numeric failure gives; of
  *         checkpoints, AD_ERR_IO, AD_ERR_FORMAT, AD_ERR_MISMATCH (of another training); AD_ERR_MISMATCH where the
  *         fitter's images so far were read in another orientation or with other significant bits. After a
- *         failure the fitter holds the images added before it and may be used again or
- *         destroyed.
+ *         failure the fitter holds the images added before it (before the first damaged one, of several)
+ *         and may be used again or destroyed.
  *  @note Memory is known beforehand: ad_fitter_memory(). For methods that train nothing it does not
  *        depend on the number of images. */
 AD_NODISCARD AD_API ad_status ad_fit(ad_fitter *fitter, const ad_dataset *good,
@@ -669,6 +674,8 @@ AD_NODISCARD AD_API ad_status ad_fitter_merge(ad_fitter *fitter, const ad_fitter
 AD_NODISCARD AD_API ad_status ad_fitter_finish(ad_fitter *fitter, ad_scorer **out_scorer);
 /** Images added so far, merged ones included. */
 AD_API int64_t ad_fitter_count(const ad_fitter *fitter);
+/** Images that ad_fit() left out so far because they are damaged; ad_fit_options.skip_damaged asks for it. */
+AD_API int64_t ad_fitter_skipped(const ad_fitter *fitter);
 /** Upper limit, in bytes, of what the fitter holds while it grows, however many images are
  *  added; for a method that trains a student, with those added so far. What resizing a frame needs
  *  is included once a frame of that size has been added. */
@@ -1276,6 +1283,7 @@ typedef struct ad_evaluation {
     char     pixel_note[512]; /**< why pixel_auroc and au_pro are NaN, or what they leave out; "" where there is nothing
                                    to say: types without masks, masks of another size, masks that mark nothing */
     char     scorer_note[256];/**< that scorer and images do not seem to belong together, or ""; see ad_score_image() */
+    int64_t  skipped;       /**< damaged images that are in no figure and not in `images` */
 } ad_evaluation;
 
 typedef struct ad_evaluate_options {
@@ -1283,13 +1291,17 @@ typedef struct ad_evaluate_options {
     int32_t              eval_size; /**< pixel figures at eval_size x eval_size; default 0: original size */
     ad_progress_callback progress;
     void                *user;
+    int32_t              skip_damaged; /**< 1: images that cannot be read, or whose mask cannot, are left out of every
+                                            figure, logged and counted; default 0: they end the evaluation, which reads
+                                            on before, so that all of them are named */
+    int32_t              reserved;
 } ad_evaluate_options;
 AD_API void ad_evaluate_options_init(ad_evaluate_options *options, size_t struct_size);
 
 /** Score every image of a labelled dataset (AD_SPLIT_TEST) and measure detection and localisation.
  *  Anomalous images without a mask count in image figures and not in pixel figures. A mask of another size than its image,
  *  of the same shape, is scaled (nearest); of another shape it is refused.
- *  @param out_scores one per image in the dataset's order, or NULL
+ *  @param out_scores one per image in the dataset's order, NaN of skipped ones, or NULL
  *  @return AD_OK, AD_ERR_CANCELLED, or what scoring and reading give
  *  @note Holds about 8 bytes per pixel of the whole set for the pixel figures. */
 AD_NODISCARD AD_API ad_status ad_evaluate(ad_scorer *scorer, const ad_dataset *dataset,

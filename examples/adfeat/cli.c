@@ -11,9 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SENTENCE = 2048, MAX_NOTES = 8 };
+enum { SENTENCE = 2048, MAX_NOTES = 1 << 16 };
 
-static char notes[MAX_NOTES][512];
+static char **notes;
 static int note_count;
 
 /* A name from outside may hold newlines or terminal commands: one sentence stays one line. */
@@ -67,15 +67,39 @@ void cli_note(const char *format, ...)
 static void keep_note(void *user, ad_log_level level, const char *text)
 {
     (void)user;
-    if (level == AD_LOG_WARNING && note_count < MAX_NOTES)
-        snprintf(notes[note_count++], sizeof notes[0], "%s", text);
+    if (level != AD_LOG_WARNING || note_count == MAX_NOTES)
+        return;
+    char *note = strdup(text);
+    char **more = realloc(notes, (size_t)(note_count + 1) * sizeof *notes);
+    notes = more ? more : notes;
+    if (note && more)
+        notes[note_count++] = note;
+    else
+        free(note);
+}
+
+/* But for those that `told` says already. */
+static void say_notes(const char *told)
+{
+    for (int i = 0; i < note_count; i++) {
+        if (!strstr(told, notes[i]))
+            say("note: ", notes[i]);
+        free(notes[i]);
+    }
+    free(notes);
+    notes = NULL;
+    note_count = 0;
 }
 
 void cli_say_notes(void)
 {
-    for (int i = 0; i < note_count; i++)
-        say("note: ", notes[i]);
-    note_count = 0;
+    say_notes("");
+}
+
+int cli_fail_library_notes(void)
+{
+    say_notes(ad_last_error_message());
+    return cli_fail_library();
 }
 
 ad_context *cli_context(int32_t threads, const char *device)

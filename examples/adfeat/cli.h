@@ -20,6 +20,8 @@ int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The library's sentence about what just failed on this thread. */
 int cli_fail_library(void);
+/* The same, after the notes that its sentence does not hold: damaged files are one each. */
+int cli_fail_library_notes(void);
 /* Something worth knowing that is no failure: a line on stderr that begins with "adfeat: note: ". */
 void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

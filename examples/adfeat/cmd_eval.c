@@ -28,8 +28,11 @@ static const char help[] =
     "                      embeds them\n"
     "  --eval-size N   compute pixel figures at N x N; default 0: at each image's own size, which\n"
     "                  is slower and takes about 8 bytes of memory per pixel of all images\n"
+    "  --skip-damaged  leave images out that cannot be read or are damaged, or whose mask is; 'skipped N'\n"
+    "                  says how many. Without it they end the evaluation, after all have been named\n"
     "  --json          one JSON object instead of lines; nan becomes null\n"
-    "  --scores-csv F  also write path, group, label (1 anomalous) and score of every image to F\n"
+    "  --scores-csv F  also write path, group, label (1 anomalous) and score of every image to F; a\n"
+    "                  skipped image has no score\n"
     "  --threads N     default 0: as many as there are cores\n"
     "  --device D      auto (default), cpu, or ref: the slow reference\n"
     "\n"
@@ -42,7 +45,7 @@ static const char help[] =
 typedef struct eval_state {
     const char *file, *weights, *csv, *device;
     dataset_args data;
-    int32_t eval_size, json, threads;
+    int32_t eval_size, json, threads, skip_damaged;
     ad_context *context;
     ad_dataset *set;
     ad_scorer *scorer;
@@ -83,7 +86,10 @@ static int put_rows(const eval_state *s, FILE *out)
         put_field(out, sample.name);
         fputc(',', out);
         put_field(out, sample.group);
-        fprintf(out, ",%d,%.9g\n", sample.label, (double)s->scores[i]);
+        if (isnan(s->scores[i])) /* a skipped image */
+            fprintf(out, ",%d,\n", sample.label);
+        else
+            fprintf(out, ",%d,%.9g\n", sample.label, (double)s->scores[i]);
     }
     return CLI_OK;
 }
@@ -111,6 +117,7 @@ static int print_json(const ad_evaluation *e)
         || json_object_set_new(object, "f1_max", cli_json_real(e->f1_max))
         || json_object_set_new(object, "au_pro", cli_json_real(e->au_pro))
         || json_object_set_new(object, "images", json_integer(e->images))
+        || json_object_set_new(object, "skipped", json_integer(e->skipped))
         || json_object_set_new(object, "ms_per_image", cli_json_real(e->ms_per_image))
         || json_object_set_new(object, "anomalous", json_integer(e->anomalous))
         || json_object_set_new(object, "f1_threshold", cli_json_real(e->f1_threshold))
@@ -155,6 +162,8 @@ static void print_lines(const ad_evaluation *e)
     print_line("f1_threshold", e->f1_threshold);
     print_line("au_pro", e->au_pro);
     printf("images %lld\n", (long long)e->images);
+    if (e->skipped)
+        printf("skipped %lld\n", (long long)e->skipped);
     printf("ms_per_image %.2f\n", e->ms_per_image);
 }
 
@@ -180,13 +189,14 @@ static int run(eval_state *s)
     ad_evaluate_options options;
     ad_evaluate_options_init(&options, sizeof options);
     options.eval_size = s->eval_size;
+    options.skip_damaged = s->skip_damaged;
     options.progress = on_progress;
     options.user = &bar;
     ad_evaluation result = {.struct_size = sizeof result};
     const ad_status status = ad_evaluate(s->scorer, s->set, &options, &result, s->scores);
     progress_end(&bar);
     if (status)
-        return cli_fail_library();
+        return cli_fail_library_notes();
     if (s->csv)
         code = write_csv(s);
     if (code != CLI_OK)
@@ -206,6 +216,7 @@ int cmd_eval(int argc, char **argv)
     const arg_spec specs[] = {DATASET_SPECS(s.data),
                               {"--weights", NULL, ARG_TEXT, &s.weights, 0, 0},
                               {"--eval-size", NULL, ARG_NUMBER, &s.eval_size, 0, 32768},
+                              {"--skip-damaged", NULL, ARG_FLAG, &s.skip_damaged, 0, 0},
                               {"--json", NULL, ARG_FLAG, &s.json, 0, 0},
                               {"--scores-csv", NULL, ARG_TEXT, &s.csv, 0, 0},
                               {"--threads", NULL, ARG_NUMBER, &s.threads, 0, 256},

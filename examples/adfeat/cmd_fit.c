@@ -103,6 +103,8 @@ static const char help[] =
     "                      mask_rate=R, eval_mask=none or seeded, loss=position or flat, lr=R, beta1=R, beta2=R,\n"
     "                      weight_decay=R, seed=N, validation_share=R, split_seed=N, patience=N, combine=sum or\n"
     "                      product, blur_sigma=0..64, feature_cache=BYTES, memory_limit=BYTES\n"
+    "  --skip-damaged      go on without files that cannot be read or are damaged, and say how many; without\n"
+    "                      it they end the fit, after all of them have been named\n"
     "  --embed             put the weights into FILE too, so that scoring needs no other file\n"
     "  --threads N         default 0: as many as there are cores\n"
     "  --device D          auto (default), cpu, or ref: the slow reference\n"
@@ -220,7 +222,7 @@ static int save_student(const fit_state *s)
 /* A training is long: what can be written of it is, and what cannot is said. */
 static int finish(fit_state *s, double start)
 {
-    if (!s->r.quiet)
+    if (!s->r.quiet || ad_fitter_skipped(s->fitter))
         cli_say_notes();
     int code = save_scorer(s, start);
     if (s->method->trains && save_student(s) != CLI_OK)
@@ -237,6 +239,7 @@ static int fit(fit_state *s)
     options.user = s;
     options.checkpoint_dir = s->train.checkpoint_dir;
     options.resume = (uint32_t)s->train.resume;
+    options.skip_damaged = s->r.skip_damaged;
     const double start = cli_seconds();
     progress_start(&s->bar, "fitting", s->r.quiet);
     s->bar.uneven = s->method->trains; /* until the first batch, when there is more to show */
@@ -247,7 +250,7 @@ static int fit(fit_state *s)
         training_interrupted(&s->train);
         return CLI_SIGNAL + caught;
     }
-    return status ? cli_fail_library() : finish(s, start);
+    return status ? cli_fail_library_notes() : finish(s, start);
 }
 
 static int run(fit_state *s, const char *name)
@@ -313,6 +316,7 @@ int cmd_fit(int argc, char **argv)
                               {"--loss-csv", NULL, ARG_TEXT, &s.train.csv.path, 0, 0},
                               {"--set", NULL, ARG_SET, &s.r.set, 0, 0},
                               DATASET_SPECS(s.r.data),
+                              {"--skip-damaged", NULL, ARG_FLAG, &s.r.skip_damaged, 0, 0},
                               {"--embed", NULL, ARG_FLAG, &s.r.embed, 0, 0},
                               {"--threads", NULL, ARG_NUMBER, &s.r.threads, 0, 256},
                               {"--device", NULL, ARG_TEXT, &s.r.device, 0, 0},

@@ -18,7 +18,7 @@ static const char help[] =
     "score, a tab, the path. Scores are unbounded and larger is more anomalous. To decide, score\n"
     "good images that were not fitted on, and put the limit somewhat above the largest of those\n"
     "scores. An image that cannot be read is a sentence on stderr, the others are still scored,\n"
-    "and the exit code is 1. Where the median of the first 8 scores is higher than any good image of\n"
+    "a sentence says how many were not, and the exit code is 1. Where the median of the first 8 scores is higher than any good image of\n"
     "the product that FILE was fitted on is expected to score, a note says so.\n"
     "\n"
     "  --weights W    the network's weights that FILE was fitted with; not needed if FILE\n"
@@ -35,6 +35,7 @@ static const char help[] =
     "                 images that FILE was fitted on, raw where FILE does not tell\n"
     "  --bits N       of 16-bit images whose values are 0..2^N - 1, 8 to 15; 16: the full range;\n"
     "                 default: as the images that FILE was fitted on, or as the files say\n"
+    "  --skip-damaged exit code 0 although images could not be read; how many is still said\n"
     "  --json         an array of objects with path, score and overlay, or path and error\n"
     "  --threads N    default 0: as many as there are cores\n"
     "  --device D     auto (default), cpu, or ref: the slow reference\n"
@@ -46,9 +47,9 @@ static const char help[] =
 typedef struct score_state {
     const char *file, *weights, *map_dir, *depth_dir, *depth_scale, *device, *orientation, *bits;
     double metres; /* of depth_scale */
-    int32_t json, threads;
+    int32_t json, threads, skip_damaged;
     char **images;
-    int count, printed;
+    int count, printed, damaged;
     ad_context *context;
     ad_scorer *scorer;
     ad_scorer_info info;
@@ -205,6 +206,12 @@ static void say_failure(const char *path, const char *sentence)
         cli_fail("image '%s': %s", path, sentence);
 }
 
+/* One file's failure, and no reason for the next to fail. */
+static int is_damage(ad_status status)
+{
+    return status == AD_ERR_FORMAT || status == AD_ERR_UNSUPPORTED || status == AD_ERR_IO || status == AD_ERR_SHAPE;
+}
+
 static int score_all(score_state *s)
 {
     int code = CLI_OK;
@@ -225,7 +232,8 @@ static int score_all(score_state *s)
             say_failure(s->images[i], sentence);
             bar.shown = shown;
         }
-        if (status || printed != CLI_OK)
+        s->damaged += is_damage(status);
+        if (printed != CLI_OK || (status && !(s->skip_damaged && is_damage(status))))
             code = CLI_FAILED;
         progress_update(&bar, (double)(i + 1) / s->count);
     }
@@ -234,6 +242,8 @@ static int score_all(score_state *s)
     if (s->json)
         fputs("]\n", stdout);
     const int finished = cli_finish_output();
+    if (s->damaged > 1) /* one has its sentence */
+        cli_note("%d of %d images could not be scored", s->damaged, s->count);
     return code != CLI_OK ? code : finished;
 }
 
@@ -271,6 +281,7 @@ int cmd_score(int argc, char **argv)
                               {"--depth-scale", NULL, ARG_TEXT, &s.depth_scale, 0, 0},
                               {"--orientation", NULL, ARG_TEXT, &s.orientation, 0, 0},
                               {"--bits", NULL, ARG_TEXT, &s.bits, 0, 0},
+                              {"--skip-damaged", NULL, ARG_FLAG, &s.skip_damaged, 0, 0},
                               {"--json", NULL, ARG_FLAG, &s.json, 0, 0},
                               {"--threads", NULL, ARG_NUMBER, &s.threads, 0, 256},
                               {"--device", NULL, ARG_TEXT, &s.device, 0, 0},

@@ -11,7 +11,7 @@ typedef struct request {
     const char *weights, *output, *preset, *device;
     dataset_args data;
     network_request network;
-    int32_t threads, embed, quiet, list;
+    int32_t threads, embed, quiet, list, skip_damaged;
     settings set;
 } request;
 

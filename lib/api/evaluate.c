@@ -1,8 +1,10 @@
 /* ad_evaluate: every image of a labelled set through a scorer, and what that says of it. */
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "api/damage.h"
 #include "api/dataset.h"
 #include "api/evaluation_notes.h"
 #include "api/product_watch.h"
@@ -24,7 +26,7 @@ typedef struct evaluation {
     const ad_dataset *dataset;
     ad_read_options read; /* the dataset's, and what that leaves open the scorer's */
     int32_t eval_size, with_maps;
-    int64_t count;
+    int64_t count, kept; /* images, those of them that were scored so far */
     float *scores;
     float *known;    /* of images whose label is known, and these: figures are of them alone */
     uint8_t *labels;
@@ -103,7 +105,7 @@ static ad_status score_one(evaluation *e, int64_t index, const ad_sample *sample
     const ad_map map = AD_MAP_INIT(e->map, w, h, w * (int64_t)sizeof(float));
     const double before = adi_now_ms();
     ADI_TRY(adi_scorer_run(e->scorer, image, with_map ? &map : NULL, &e->scores[index]));
-    e->times[index] = adi_now_ms() - before;
+    e->times[e->kept] = adi_now_ms() - before;
     return with_map ? add_pixels(e, index, sample, image, &map) : AD_OK;
 }
 
@@ -119,8 +121,27 @@ static void keep_score(evaluation *e, float score, int32_t label)
     e->labels[c->scored++] = label == 1;
 }
 
+/* scoring: or only whether the files can be read. */
+static ad_status take_one(evaluation *e, adi_read_ahead *ahead, int64_t index, const ad_sample *sample, bool scoring)
+{
+    ad_image image = {0}, mask = {0};
+    ADI_TRY(adi_read_ahead_next(ahead, &image));
+    ad_status status;
+    if (scoring) {
+        status = score_one(e, index, sample, &image);
+    } else {
+        status = e->with_maps && sample->has_mask
+                     ? adi_dataset_read_mask(e->dataset, index, &e->read, &mask) : AD_OK;
+        ad_image_release(&mask);
+    }
+    ad_image_release(&image);
+    return adi_fail_in_file(status, "image", sample->name);
+}
+
+/* Reads on behind a damaged image, so that all of them are named. */
 static ad_status score_each(evaluation *e, adi_read_ahead *ahead, const ad_evaluate_options *o)
 {
+    adi_damage damage = {.context = e->scorer->backbone->context};
     for (int64_t i = 0; i < e->count; i++) {
         if (o->progress && o->progress(o->user, (double)i / (double)e->count))
             return adi_fail(AD_ERR_CANCELLED,
@@ -128,14 +149,20 @@ static ad_status score_each(evaluation *e, adi_read_ahead *ahead, const ad_evalu
                             (long long)e->count);
         ad_sample sample = {.struct_size = sizeof sample};
         ADI_TRY(ad_dataset_get(e->dataset, i, &sample));
-        ad_image image = {0};
-        ADI_TRY(adi_read_ahead_next(ahead, &image));
-        const ad_status status = score_one(e, i, &sample, &image);
-        ad_image_release(&image);
-        if (status != AD_OK)
-            return adi_fail_in_file(status, "image", sample.name);
-        keep_score(e, e->scores[i], sample.label);
+        const ad_status status = take_one(e, ahead, i, &sample, !damage.count || o->skip_damaged);
+        if (status != AD_OK && !adi_is_damage(e->dataset, status))
+            return status;
+        if (status != AD_OK) {
+            adi_damage_add(&damage, e->dataset, i, status);
+            adi_census_skip(&e->census, &sample);
+            e->scores[i] = NAN;
+        } else {
+            e->kept++;
+            keep_score(e, e->scores[i], sample.label);
+        }
     }
+    if (damage.count && (!o->skip_damaged || damage.count == e->count))
+        return adi_damage_fail(&damage, e->count, o->skip_damaged != 0);
     if (o->progress)
         (void)o->progress(o->user, 1.0);
     return AD_OK;
@@ -167,7 +194,7 @@ static ad_status measure_images(evaluation *e, ad_evaluation *out)
     float threshold = NAN;
     const size_t n = (size_t)e->census.scored;
     out->image_auroc = out->image_ap = out->f1_max = out->f1_threshold = NAN;
-    if (!adi_census_say_images(&e->census, e->count, out->image_note, sizeof out->image_note))
+    if (!adi_census_say_images(&e->census, e->kept, out->image_note, sizeof out->image_note))
         return AD_OK;
     ADI_TRY(adi_auroc(e->allocator, e->known, e->labels, n, &out->image_auroc));
     ADI_TRY(adi_average_precision(e->allocator, e->known, e->labels, n, &out->image_ap));
@@ -197,11 +224,12 @@ static ad_status measure_pixels(evaluation *e, int32_t has_map, ad_evaluation *o
 
 static ad_status measure(evaluation *e, const ad_scorer_info *info, ad_evaluation *out)
 {
-    out->images = e->count;
+    out->images = e->kept;
+    out->skipped = e->count - e->kept;
     out->anomalous = e->census.anomalous;
     out->masked = e->census.masked;
     out->eval_size = e->eval_size;
-    out->ms_per_image = adi_median(e->times, (size_t)e->count);
+    out->ms_per_image = adi_median(e->times, (size_t)e->kept);
     ADI_TRY(measure_images(e, out));
     ADI_TRY(measure_pixels(e, info->has_map, out));
     const size_t good = (size_t)e->census.good_scored;
@@ -220,6 +248,7 @@ ad_status ad_evaluate(ad_scorer *scorer, const ad_dataset *dataset,
     ADI_TRY(adi_options_take(&o, sizeof o, options, "ad_evaluate_options"));
     ADI_CHECK_ARG(o.eval_size >= 0 && o.eval_size <= 8192, "eval_size is %d, 0 to 8192 is possible",
                   o.eval_size);
+    ADI_CHECK_ARG(o.skip_damaged == 0 || o.skip_damaged == 1, "skip_damaged is %d, 0 and 1 are possible", o.skip_damaged);
     ad_scorer_info info = {.struct_size = sizeof info};
     ADI_TRY(ad_scorer_get_info(scorer, &info));
     evaluation e = {.allocator = &scorer->backbone->context->allocator,

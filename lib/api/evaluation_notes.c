@@ -39,6 +39,15 @@ ad_status adi_census_begin(adi_census *c, const ad_dataset *dataset)
     return AD_OK;
 }
 
+void adi_census_skip(adi_census *c, const ad_sample *s)
+{
+    c->good -= s->label == 0;
+    c->anomalous -= s->label == 1;
+    c->unknown -= s->label < 0;
+    c->masked -= s->label == 1 && s->has_mask;
+    c->good_masked -= s->label == 0 && s->has_mask;
+}
+
 /* Width to height as the image's, but for the rounding of whoever scaled it. */
 static int same_shape(const ad_image *mask, const ad_image *image)
 {

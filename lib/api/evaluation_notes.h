@@ -18,6 +18,8 @@ typedef struct adi_census {
 
 /* What is known before an image is read. */
 ad_status adi_census_begin(adi_census *c, const ad_dataset *dataset);
+/* Not this one: it, or its mask, is damaged. */
+void adi_census_skip(adi_census *c, const ad_sample *sample);
 /* One mask, as it was read. AD_ERR_SHAPE where it cannot be its image's, AD_ERR_FORMAT where it
  * marks a good image. */
 ad_status adi_census_see(adi_census *c, const ad_sample *sample, const ad_image *image,

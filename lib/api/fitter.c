@@ -1,6 +1,7 @@
 /* ad_fitter: images in, a scorer out. */
 #include <string.h>
 
+#include "api/damage.h"
 #include "api/dataset.h"
 #include "api/read_ahead.h"
 #include "core/options.h"
@@ -150,6 +151,11 @@ int64_t ad_fitter_count(const ad_fitter *fitter)
     return fitter ? fitter->method->count(fitter->state) : 0;
 }
 
+int64_t ad_fitter_skipped(const ad_fitter *fitter)
+{
+    return fitter ? fitter->skipped : 0;
+}
+
 size_t ad_fitter_memory(const ad_fitter *fitter)
 {
     if (!fitter)
@@ -157,11 +163,12 @@ size_t ad_fitter_memory(const ad_fitter *fitter)
     return sizeof *fitter + fitter->method->memory(fitter->state) + adi_extractor_bytes(fitter->extractor);
 }
 
-static ad_status add_from(ad_fitter *fitter, const ad_dataset *good, adi_read_ahead *ahead, int64_t index)
+/* adding: or only whether it can be read. */
+static ad_status add_from(ad_fitter *fitter, const ad_dataset *good, adi_read_ahead *ahead, int64_t index, bool adding)
 {
     ad_image image = {0};
     ADI_TRY(adi_read_ahead_next(ahead, &image));
-    ad_status status = ad_fitter_add(fitter, &image);
+    ad_status status = adding ? ad_fitter_add(fitter, &image) : AD_OK;
     ad_image_release(&image);
     ad_sample sample = {.struct_size = sizeof sample};
     if (status == AD_OK || ad_dataset_get(good, index, &sample) != AD_OK)
@@ -187,16 +194,28 @@ static ad_status check_labels(const ad_dataset *good, int64_t count)
     return AD_OK;
 }
 
+/* Reads on behind a damaged image: so all of them are named, and the fitter holds those before the first. */
 static ad_status add_each(ad_fitter *fitter, const ad_dataset *good, adi_read_ahead *ahead, const ad_fit_options *o)
 {
     const int64_t count = ad_dataset_count(good);
     const double share = fitter->method->train ? ADDING_SHARE : 1.0;
+    adi_damage damage = {.context = fitter->backbone->context};
     for (int64_t i = 0; i < count; i++) {
         if (o->progress && o->progress(o->user, share * (double)i / (double)count))
             return adi_fail(AD_ERR_CANCELLED, "the fit was cancelled after %lld of %lld images",
                             (long long)i, (long long)count);
-        ADI_TRY(add_from(fitter, good, ahead, i));
+        const ad_status status = add_from(fitter, good, ahead, i, !damage.count || o->skip_damaged);
+        if (status != AD_OK && !adi_is_damage(good, status))
+            return status;
+        if (status != AD_OK)
+            adi_damage_add(&damage, good, i, status);
     }
+    if (damage.count && (!o->skip_damaged || damage.count == count))
+        return adi_damage_fail(&damage, count, o->skip_damaged != 0);
+    if (damage.count)
+        adi_log(damage.context, AD_LOG_WARNING, "the fit goes on without %lld of %lld images, which are damaged",
+                (long long)damage.count, (long long)count);
+    fitter->skipped += damage.count;
     return AD_OK;
 }
 
@@ -228,6 +247,8 @@ ad_status ad_fit(ad_fitter *fitter, const ad_dataset *good, const ad_fit_options
     ad_fit_options_init(&o, sizeof o);
     ADI_TRY(adi_options_take(&o, sizeof o, options, "ad_fit_options"));
     ADI_CHECK_ARG(!o.resume || o.checkpoint_dir, "ad_fit: to resume, checkpoint_dir says from where");
+    ADI_CHECK_ARG(o.skip_damaged == 0 || o.skip_damaged == 1, "ad_fit: skip_damaged is %d, 0 and 1 are possible",
+                  o.skip_damaged);
     ADI_CHECK_ARG(fitter->method->train || !o.checkpoint_dir, "ad_fit: %s trains nothing, so it has no checkpoints",
                   fitter->method->name);
     int lock = -1;

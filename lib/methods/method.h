@@ -72,6 +72,7 @@ struct ad_fitter {
     void *state;
     adi_extractor *extractor;
     ad_read_options read; /* of the files that the images came from; AUTO and 0: not said */
+    int64_t skipped; /* damaged images */
 };
 
 /* One option in force, as text. */

@@ -150,7 +150,9 @@ static void no_padding_on_64_bits(void **state)
     NEXT(ad_fit_options, progress, user);
     NEXT(ad_fit_options, user, train);
     NEXT(ad_fit_options, train, checkpoint_dir);
-    LAST(ad_fit_options, checkpoint_dir, 40);
+    NEXT(ad_fit_options, checkpoint_dir, skip_damaged);
+    NEXT(ad_fit_options, skip_damaged, reserved);
+    LAST(ad_fit_options, reserved, 48);
     NEXT(ad_scorer_info, struct_size, has_map);
     NEXT(ad_scorer_info, has_map, method);
     NEXT(ad_scorer_info, method, architecture);
@@ -312,11 +314,14 @@ static void no_padding_on_64_bits(void **state)
     NEXT(ad_evaluation, normal_ratio, image_note);
     NEXT(ad_evaluation, image_note, pixel_note);
     NEXT(ad_evaluation, pixel_note, scorer_note);
-    LAST(ad_evaluation, scorer_note, 1120);
+    NEXT(ad_evaluation, scorer_note, skipped);
+    LAST(ad_evaluation, skipped, 1128);
     NEXT(ad_evaluate_options, struct_size, eval_size);
     NEXT(ad_evaluate_options, eval_size, progress);
     NEXT(ad_evaluate_options, progress, user);
-    LAST(ad_evaluate_options, user, 24);
+    NEXT(ad_evaluate_options, user, skip_damaged);
+    NEXT(ad_evaluate_options, skip_damaged, reserved);
+    LAST(ad_evaluate_options, reserved, 32);
 }
 
 /* A caller that was compiled with a shorter struct keeps its bytes after the end. */

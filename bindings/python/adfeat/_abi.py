@@ -117,7 +117,8 @@ ad_train_callback = ctypes.CFUNCTYPE(c_int, c_void_p, POINTER(ad_train_progress)
 
 class ad_fit_options(Structure):
     _fields_ = [("struct_size", c_uint32), ("resume", c_uint32), ("progress", ad_progress_callback),
-                ("user", c_void_p), ("train", ad_train_callback), ("checkpoint_dir", c_char_p)]
+                ("user", c_void_p), ("train", ad_train_callback), ("checkpoint_dir", c_char_p),
+                ("skip_damaged", c_int32), ("reserved", c_int32)]
 
 
 class ad_scorer_info(Structure):
@@ -199,12 +200,12 @@ class ad_evaluation(Structure):
                 ("image_auroc", c_double), ("image_ap", c_double), ("f1_max", c_double), ("f1_threshold", c_double),
                 ("pixel_auroc", c_double), ("au_pro", c_double), ("ms_per_image", c_double), ("masked", c_int64),
                 ("normal_ratio", c_double), ("image_note", c_char * 256), ("pixel_note", c_char * 512),
-                ("scorer_note", c_char * 256)]
+                ("scorer_note", c_char * 256), ("skipped", c_int64)]
 
 
 class ad_evaluate_options(Structure):
     _fields_ = [("struct_size", c_uint32), ("eval_size", c_int32), ("progress", ad_progress_callback),
-                ("user", c_void_p)]
+                ("user", c_void_p), ("skip_damaged", c_int32), ("reserved", c_int32)]
 
 
 # ---- Functions: what each returns and takes ------------------------------------------------------
@@ -266,6 +267,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ad_fitter_merge": (_status, [_handle, _handle]),
     "ad_fitter_finish": (_status, [_handle, _out_handle]),
     "ad_fitter_count": (c_int64, [_handle]),
+    "ad_fitter_skipped": (c_int64, [_handle]),
     "ad_fitter_memory": (c_size_t, [_handle]),
     "ad_fitter_destroy": (None, [_handle]),
     # scoring

@@ -43,11 +43,12 @@ class Evaluation:
     image_note: str  #: why figures of images are NaN, or what they leave out; "" where there is nothing to say
     pixel_note: str  #: the same of pixel_auroc and au_pro: types without masks, masks of another size or that look inverted
     scorer_note: str  #: that scorer and images do not seem to be of one product, or ""
-    scores: np.ndarray = field(repr=False, compare=False)  #: float32 [images], in the order of the data
+    scores: np.ndarray = field(repr=False, compare=False)  #: float32, in the order of the data; NaN where skipped
+    skipped: int = 0  #: damaged images that are in no figure and not in `images`
 
 
 def evaluate(scorer: Scorer, data: Union[Path, Dataset, Iterable[Any]], eval_size: int = 0,
-             progress: Optional[Progress] = None, format: str = "rgb") -> Evaluation:
+             progress: Optional[Progress] = None, format: str = "rgb", *, skip_damaged: bool = False) -> Evaluation:
     """Score every labelled image and measure detection and localisation.
 
     Args:
@@ -56,6 +57,8 @@ def evaluate(scorer: Scorer, data: Union[Path, Dataset, Iterable[Any]], eval_siz
             [h, w] of the image's size, non-zero = anomalous, or a path as for read_mask(), or None.
         eval_size: pixel figures at eval_size x eval_size; 0: at each image's own size.
         progress: as for Fitter.fit().
+        skip_damaged: leave images out of every figure that cannot be read, or whose mask cannot; `skipped` counts them.
+            Otherwise they end the evaluation, with an error that says how many they are. Of folders and datasets.
 
     Pixel figures are of the anomalous images that have a mask and of the good ones. Memory for them: about 8 bytes per pixel of the whole set; 13
     where the data is an iterable. The figures are the same either way."""
@@ -63,7 +66,7 @@ def evaluate(scorer: Scorer, data: Union[Path, Dataset, Iterable[Any]], eval_siz
     eval_size = int32(eval_size, "eval_size")
     dataset = as_dataset(data, "test") if isinstance(data, Dataset) or is_path(data) else None
     if dataset is not None:
-        return _evaluate_dataset(scorer, dataset, eval_size, progress)
+        return _evaluate_dataset(scorer, dataset, eval_size, progress, skip_damaged)
     if not 0 <= eval_size <= _MAX_EVAL_SIZE:
         raise ValueError("eval_size is %d, 0 to %d is possible" % (eval_size, _MAX_EVAL_SIZE))
     run = _Run(scorer, eval_size, format)
@@ -79,13 +82,15 @@ def evaluate(scorer: Scorer, data: Union[Path, Dataset, Iterable[Any]], eval_siz
     return result
 
 
-def _evaluate_dataset(scorer: Scorer, dataset: Dataset, eval_size: int, progress: Optional[Progress]) -> Evaluation:
+def _evaluate_dataset(scorer: Scorer, dataset: Dataset, eval_size: int, progress: Optional[Progress],
+                      skip_damaged: bool) -> Evaluation:
     scores = np.empty(len(dataset), np.float32)
     result = _abi.sized(_abi.ad_evaluation)
 
     def call(step: Any) -> None:
         options = _abi.defaults(_abi.ad_evaluate_options)
         options.eval_size = eval_size
+        options.skip_damaged = 1 if skip_damaged else 0
         options.progress = step
         check(lib.ad_evaluate(pointer, labelled, _abi.byref(options), _abi.byref(result), scores.ctypes.data))
 
@@ -101,7 +106,7 @@ def _evaluate_dataset(scorer: Scorer, dataset: Dataset, eval_size: int, progress
     return Evaluation(result.images, result.anomalous, result.image_auroc, result.image_ap, result.f1_max,
                       result.f1_threshold, result.pixel_auroc, result.au_pro, result.ms_per_image,
                       result.eval_size, result.masked, result.normal_ratio, _abi.note(result.image_note),
-                      _abi.note(result.pixel_note), _abi.note(result.scorer_note), scores)
+                      _abi.note(result.pixel_note), _abi.note(result.scorer_note), scores, result.skipped)
 
 
 def _unpack(item: Any) -> Tuple[Any, int, Any]:

@@ -74,6 +74,11 @@ class Fitter(Handle):
         return self._ask(lib.ad_fitter_count)
 
     @property
+    def skipped(self) -> int:
+        """Damaged images that fit(..., skip_damaged=True) left out so far."""
+        return self._ask(lib.ad_fitter_skipped)
+
+    @property
     def memory(self) -> int:
         """Upper limit in bytes of what the fitter holds, however many images are added."""
         return self._ask(lib.ad_fitter_memory)
@@ -128,7 +133,8 @@ class Fitter(Handle):
             self._give_back()
         return Scorer._wrap(out.value, self._parallel)
 
-    def fit(self, images: Images, progress: Optional[Progress] = None, format: str = "rgb") -> Scorer:
+    def fit(self, images: Images, progress: Optional[Progress] = None, format: str = "rgb", *,
+            skip_damaged: bool = False) -> Scorer:
         """Add every image, then finish().
 
         Args:
@@ -137,12 +143,15 @@ class Fitter(Handle):
             progress: called as progress(fraction) between images on this thread, fraction 0..1 (0 until the end where
                 the iterable has no len()). A true value cancels; an exception ends the fit and comes out unchanged.
             format: "rgb" or "bgr", of colour arrays.
+            skip_damaged: go on without files that are missing, damaged or of an impossible size; `skipped` counts them.
+                Otherwise they end the fit, with an error that says how many they are. Of folders, datasets and lists of
+                paths.
 
         After a failure the fitter holds the images added before it; called again it adds to them."""
         check_format(format)
         dataset = as_dataset(images, "train")
         if dataset is not None:
-            return self._fit_dataset(dataset, progress)
+            return self._fit_dataset(dataset, progress, skip_damaged)
         total = len(images) if hasattr(images, "__len__") else 0  # type: ignore[arg-type]
         for done, image in enumerate(images):  # type: ignore[arg-type]
             if progress is not None and progress(done / total if total else 0.0):
@@ -154,7 +163,7 @@ class Fitter(Handle):
             raise _cancelled(self.count, total)
         return scorer
 
-    def _fit_dataset(self, dataset: Dataset, progress: Optional[Progress]) -> Scorer:
+    def _fit_dataset(self, dataset: Dataset, progress: Optional[Progress], skip_damaged: bool) -> Scorer:
         pointer = self._borrow_to_compute()
         try:
             good = dataset._borrow()
@@ -162,6 +171,7 @@ class Fitter(Handle):
                 def call(step: Any) -> Scorer:
                     options = _abi.defaults(_abi.ad_fit_options)
                     options.progress = step
+                    options.skip_damaged = 1 if skip_damaged else 0
                     out = _abi.c_void_p()
                     with self._turn:
                         check(lib.ad_fit(pointer, good, _abi.byref(options), _abi.byref(out)))

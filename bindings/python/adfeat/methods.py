@@ -18,11 +18,13 @@ _METHODS: Dict[str, Type[Fitter]] = {"gaussian": Gaussian, "padim": Padim, "stfp
 
 def fit(backbone: Union[Backbone, Path], images: Images, method: str = "gaussian", *,
         progress: Optional[Progress] = None, format: str = "rgb", train: Optional[Train] = None,
-        checkpoint_dir: Optional[Path] = None, resume: bool = False, **options: Any) -> Scorer:
+        checkpoint_dir: Optional[Path] = None, resume: bool = False, skip_damaged: bool = False,
+        **options: Any) -> Scorer:
     """Fit a method on good images: Gaussian(backbone, **options).fit(images) in one call.
 
     backbone is a Backbone or the path of its weights; method is "gaussian", "padim", "stfpm", "stfpm_unet", "ast" or
-    "masked_rd". train, checkpoint_dir and resume are of the last four: see StudentFitter.fit()."""
+    "masked_rd". train, checkpoint_dir and resume are of the last four: see StudentFitter.fit().
+    skip_damaged: as for Fitter.fit()."""
     if not isinstance(method, str):
         raise TypeError("method is a name, %s; a fitter of one's own has fit(images)"
                         % " or ".join(map(repr, _METHODS)))
@@ -38,4 +40,4 @@ def fit(backbone: Union[Backbone, Path], images: Images, method: str = "gaussian
     if not isinstance(backbone, Backbone):
         backbone = Backbone(backbone)
     with kind(backbone, **options) as fitter:
-        return fitter.fit(images, progress, format, **training)
+        return fitter.fit(images, progress, format, skip_damaged=skip_damaged, **training)

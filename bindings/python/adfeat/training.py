@@ -109,7 +109,8 @@ class StudentFitter(Fitter):
         return self._student
 
     def fit(self, images: Images, progress: Optional[Progress] = None, format: str = "rgb", *,
-            train: Optional[Train] = None, checkpoint_dir: Optional[Path] = None, resume: bool = False) -> Scorer:
+            train: Optional[Train] = None, checkpoint_dir: Optional[Path] = None, resume: bool = False,
+            skip_damaged: bool = False) -> Scorer:
         """Add every image, then finish().
 
         Args:
@@ -121,6 +122,9 @@ class StudentFitter(Fitter):
             checkpoint_dir: a folder, made if it is not there, for "checkpoint.safetensors": written after every epoch
                 and when the training is cancelled. What is there already is written over, unless
             resume: go on from it, where there is one. The result has the same bits as one long run.
+            skip_damaged: go on without files that are missing, damaged or of an impossible size; `skipped` counts them.
+                Otherwise they end the fit, with an error that says how many they are. Of folders, datasets and lists of
+                paths.
 
         Ctrl-C ends it within a batch. After a failure the fitter holds the images added so far, and finish() goes on
         where the training stopped; fit() would add the images a second time."""
@@ -133,7 +137,7 @@ class StudentFitter(Fitter):
                     raise _cancelled(done, 0)
                 with naming(done):
                     self.add(image, format)
-        return self._run(dataset, progress, train, folder, resume)
+        return self._run(dataset, progress, train, folder, resume, skip_damaged)
 
     def finish(self, progress: Optional[Progress] = None, *, train: Optional[Train] = None,
                checkpoint_dir: Optional[Path] = None, resume: bool = False) -> Scorer:
@@ -153,7 +157,7 @@ class StudentFitter(Fitter):
         return folder
 
     def _run(self, dataset: Optional[Dataset], progress: Optional[Progress], train: Optional[Train],
-             folder: Optional[bytes], resume: bool) -> Scorer:
+             folder: Optional[bytes], resume: bool, skip_damaged: bool = False) -> Scorer:
         def call(step: Any, batch: Any = None) -> Scorer:
             options = _abi.defaults(_abi.ad_fit_options)
             options.progress = step
@@ -161,6 +165,7 @@ class StudentFitter(Fitter):
                 options.train = batch
             options.checkpoint_dir = folder
             options.resume = 1 if resume else 0
+            options.skip_damaged = 1 if skip_damaged else 0
             out = _abi.c_void_p()
             with self._turn:
                 check(lib.ad_fit(pointer, good, _abi.byref(options), _abi.byref(out)))
