@@ -76,6 +76,18 @@ static int on_error(TIFF *tiff, void *user, const char *module, const char *form
     return 1;
 }
 
+/* A tag that libtiff could not read, and goes on without: whether pixels mean something else then. */
+static bool loses_pixels(const char *text)
+{
+    static const char *const tags[] = {"ColorMap",     "ExtraSamples", "SampleFormat",  "FillOrder",       "Photometric",
+                                       "PlanarConfig", "Predictor",    "BitsPerSample", "SamplesPerPixel", "Compression",
+                                       "Orientation"};
+    for (size_t i = 0; i < sizeof tags / sizeof *tags; i++)
+        if (strstr(text, "ignored") && strstr(text, tags[i]))
+            return true;
+    return false;
+}
+
 /* Of a header: tags of cameras and programs that libtiff does not know, and what it mends without touching a pixel. Of
  * pixels: bytes that are thrown away or missing. */
 static int on_warning(TIFF *tiff, void *user, const char *module, const char *format, va_list args)
@@ -86,7 +98,9 @@ static int on_warning(TIFF *tiff, void *user, const char *module, const char *fo
         return on_error(tiff, user, module, format, args);
     char text[sizeof s->sentence];
     vsnprintf(text, sizeof text, format, args);
-    if (!strstr(text, "nknown field") && !old_lzw)
+    if (loses_pixels(text) && !s->sentence[0])
+        memcpy(s->sentence, text, sizeof text);
+    else if (!strstr(text, "nknown field") && !old_lzw)
         adi_note(s->source->notes, "TIFF: %s", text);
     return 1;
 }
@@ -165,7 +179,8 @@ static ad_status read_header(adi_tiff_session *s)
     if (!TIFFGetField(t, TIFFTAG_PHOTOMETRIC, &s->photometric)) /* baseline wants it; some programs forget it */
         s->photometric = s->samples >= 3 ? PHOTOMETRIC_RGB : PHOTOMETRIC_MINISBLACK;
     ADI_TRY(check_size(s));
-    return check_compression(s);
+    ADI_TRY(check_compression(s));
+    return s->sentence[0] ? adi_tiff_failed(s) : AD_OK;
 }
 
 ad_status adi_tiff_open(adi_tiff_session *s, const adi_image_source *source)
