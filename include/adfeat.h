@@ -164,8 +164,8 @@ typedef struct ad_image {
     uint32_t    struct_size;
     uint32_t    format;    /**< an ad_pixel_format */
     const void *pixels;    /**< first row */
-    int64_t     width;     /**< pixels, 1 .. 32768 */
-    int64_t     height;    /**< rows, 1 .. 32768 */
+    int64_t     width;     /**< pixels, 1 .. 1048576 */
+    int64_t     height;    /**< rows, 1 .. 1048576 */
     int64_t     row_bytes; /**< from one row to the next; negative for bottom-up images */
     void       *owner;     /**< NULL for a view; private to the library otherwise */
     /* An optional depth plane, aligned with the pixels. Methods that do not use it do not look at it. */
@@ -229,7 +229,7 @@ AD_NODISCARD AD_API ad_status ad_read_options_set(ad_read_options *options, cons
  *  @param options   NULL: defaults
  *  @param out_image overwritten; release with ad_image_release()
  *  @return AD_OK, AD_ERR_IO, AD_ERR_FORMAT (not an image, or damaged), AD_ERR_UNSUPPORTED (CMYK, a kind not read),
- *          AD_ERR_SHAPE (over 32768 a side or 2^28 pixels), AD_ERR_OUT_OF_MEMORY */
+ *          AD_ERR_SHAPE (over 1048576 a side, in JPEG 65500, or 2^28 pixels), AD_ERR_OUT_OF_MEMORY */
 AD_NODISCARD AD_API ad_status ad_image_read(ad_context *context, const char *path,
                                             const ad_read_options *options, ad_image *out_image);
 /** The same from `size` bytes in memory, which are not kept. */
@@ -265,8 +265,8 @@ typedef struct ad_map {
     uint32_t struct_size;
     uint32_t reserved;  /**< 0 */
     float   *data;      /**< first row */
-    int64_t  width;     /**< columns, 1 .. 32768; usually the image's */
-    int64_t  height;    /**< rows, 1 .. 32768 */
+    int64_t  width;     /**< columns, 1 .. 1048576; usually the image's */
+    int64_t  height;    /**< rows, 1 .. 1048576 */
     int64_t  row_bytes; /**< from one row to the next, a multiple of sizeof(float) */
 } ad_map;
 

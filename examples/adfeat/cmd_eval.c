@@ -215,7 +215,7 @@ int cmd_eval(int argc, char **argv)
     eval_state s = {0};
     const arg_spec specs[] = {DATASET_SPECS(s.data),
                               {"--weights", NULL, ARG_TEXT, &s.weights, 0, 0},
-                              {"--eval-size", NULL, ARG_NUMBER, &s.eval_size, 0, 32768},
+                              {"--eval-size", NULL, ARG_NUMBER, &s.eval_size, 0, 8192},
                               {"--skip-damaged", NULL, ARG_FLAG, &s.skip_damaged, 0, 0},
                               {"--json", NULL, ARG_FLAG, &s.json, 0, 0},
                               {"--scores-csv", NULL, ARG_TEXT, &s.csv, 0, 0},

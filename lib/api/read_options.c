@@ -6,7 +6,7 @@
 #include "core/options.h"
 #include "methods/option_text.h"
 
-enum { MAX_MIN_SIDE = 32768, FEWEST_BITS = 8, MOST_BITS = 16 };
+enum { MAX_MIN_SIDE = 1 << 20, FEWEST_BITS = 8, MOST_BITS = 16 };
 
 static const char *const orientation_words[] = {"auto", "upright", "raw"};
 

@@ -6,7 +6,7 @@
 
 #include "stats/metrics.h"
 
-enum { MAX_SIDE = 32768 };
+enum { MAX_SIDE = 1 << 20 };
 
 struct adi_pixel_metrics {
     const adi_allocator *allocator;

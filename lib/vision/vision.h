@@ -7,7 +7,7 @@
 #include "core/error.h"
 
 enum {
-    ADI_IMAGE_MAX_SIDE = 32768,
+    ADI_IMAGE_MAX_SIDE = 1 << 20, /* a line-scan camera's strip is a file or a view; more would be a slip of the pen */
     ADI_IMAGE_MAX_PIXELS = 1 << 28 /* of a file: what its header may make us allocate */
 };
 
@@ -22,7 +22,7 @@ ad_status adi_image_check(const ad_image *image);
 typedef enum adi_image_needs { ADI_PIXELS_ALONE, ADI_PIXELS_AND_DEPTH, ADI_DEPTH_ALONE } adi_image_needs;
 ad_status adi_image_take(const ad_image *image, adi_image_needs needs, ad_image *out_image);
 
-/* Size in a file's header: AD_ERR_SHAPE beyond 32768 a side or 2^28 pixels. `kind` is "PNG", "JPEG". */
+/* Size in a file's header: AD_ERR_SHAPE beyond 2^20 a side or 2^28 pixels. `kind` is "PNG", "JPEG". */
 ad_status adi_image_check_size(const char *kind, int64_t width, int64_t height);
 
 /* round(v / 257), exactly: ties cannot happen since 257 is odd. libpng scales the same way. Files' colour becomes 8 bits so,

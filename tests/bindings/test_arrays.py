@@ -216,7 +216,7 @@ class ArrayTest(helper.Case):
             self.refused(TypeError, "not possible", self.scorer.score, thing)
         for format in ("RGB", "grb", "", None, 3):
             self.refused(ValueError, '"bgr"', self.scorer.score, ok, format)
-        self.refused(adfeat.ShapeError, "32768", self.scorer.score, np.zeros((1, 32769), np.uint8))
+        self.refused(adfeat.ShapeError, "1048576", self.scorer.score, np.zeros((1, 1048577), np.uint8))
         self.refused(ValueError, "NUL", self.scorer.score, "a\0b.png")
         self.refused(adfeat.FileError, "absent", self.scorer.score, pathlib.Path(self.folder) / "absent.png")
 
@@ -272,8 +272,8 @@ class ArrayTest(helper.Case):
         for size, out in ((None, np.zeros(63, np.float32)), ((3, 3), np.zeros((9, 7), np.float32)),
                           (None, np.zeros((9, 0), np.float32))):
             self.refused(ValueError, "shape", self.scorer.anomaly_map, frame, size, out)
-        for size in (0, -1, (0, 5), (5, 32769)):
-            self.refused(ValueError, "32768", self.scorer.anomaly_map, frame, size)
+        for size in (0, -1, (0, 5), (5, 1048577)):
+            self.refused(ValueError, "1048576", self.scorer.anomaly_map, frame, size)
         self.refused(ValueError, "32-bit", self.scorer.anomaly_map, frame, 2**40)
 
 

@@ -226,7 +226,7 @@ class DepthArrayTest(Depth):
         self.refused(ValueError, "depth already", image_view, make(image_view(make(colour, depth)), depth))
         self.refused(TypeError, "uint8 and uint16", self.score, "combi", depth, depth)
         self.refused(ValueError, '"bgr"', self.score, "combi", colour, depth, "grb")
-        self.refused(adfeat.ShapeError, "32768", self.score, "depth", None, np.ones((2, 32769), np.float32))
+        self.refused(adfeat.ShapeError, "1048576", self.score, "depth", None, np.ones((2, 1048577), np.float32))
         self.refused(ValueError, "one image", adfeat.fit, self.net, make(colour, depth), "ast", **parts.TINY)
 
     def test_threads(self):

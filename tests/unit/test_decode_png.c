@@ -369,8 +369,8 @@ static void limits_what_a_header_claims(void **state)
         uint8_t depth, color;
         ad_status expected;
     } cases[] = {
-        {32769, 1, 8, 0, AD_ERR_SHAPE},
-        {1, 32769, 8, 0, AD_ERR_SHAPE},
+        {1048577, 1, 8, 0, AD_ERR_SHAPE},
+        {1, 1048577, 8, 0, AD_ERR_SHAPE},
         {0x7fffffff, 0x7fffffff, 1, 0, AD_ERR_SHAPE},
         {32768, 32768, 8, 2, AD_ERR_SHAPE},
         {16384, 16384, 8, 2, AD_ERR_FORMAT},

@@ -67,7 +67,7 @@ static void checks_views(void **state)
         refuse(&v, AD_ERR_INVALID_ARGUMENT);
         v = good, v.pixels = NULL;
         refuse(&v, AD_ERR_INVALID_ARGUMENT);
-        const int64_t sides[] = {0, -1, 32769, INT64_MAX, INT64_MIN};
+        const int64_t sides[] = {0, -1, 1048577, INT64_MAX, INT64_MIN};
         for (size_t s = 0; s < 5; s++) {
             v = good, v.width = sides[s];
             refuse(&v, AD_ERR_SHAPE);
@@ -88,9 +88,11 @@ static void checks_sizes_of_files(void **state)
     assert_int_equal(adi_image_check_size("PNG", 1, 1), AD_OK);
     assert_int_equal(adi_image_check_size("PNG", 32768, 8192), AD_OK);
     assert_int_equal(adi_image_check_size("PNG", 32768, 8193), AD_ERR_SHAPE);
-    assert_int_equal(adi_image_check_size("PNG", 1, 32769), AD_ERR_SHAPE);
-    assert_int_equal(adi_image_check_size("PNG", 32769, 1), AD_ERR_SHAPE);
-    assert_non_null(strstr(ad_last_error_message(), "PNG: image is 32769 x 1"));
+    assert_int_equal(adi_image_check_size("PNG", 1048576, 256), AD_OK);
+    assert_int_equal(adi_image_check_size("PNG", 257, 1048576), AD_ERR_SHAPE);
+    assert_int_equal(adi_image_check_size("PNG", 1, 1048577), AD_ERR_SHAPE);
+    assert_int_equal(adi_image_check_size("PNG", 1048577, 1), AD_ERR_SHAPE);
+    assert_non_null(strstr(ad_last_error_message(), "PNG: image is 1048577 x 1"));
 }
 
 static void owns_pixels(void **state)

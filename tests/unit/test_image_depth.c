@@ -308,8 +308,8 @@ static void damaged_tiffs(void **state)
     } cases[] = {
         {256, 0, AD_ERR_FORMAT, "TIFF"},
         {257, 0, AD_ERR_FORMAT, "TIFF"},
-        {256, 40000, AD_ERR_SHAPE, "TIFF: image is 40000 x 5, possible are 1 to 32768 a side"},
-        {257, 40000, AD_ERR_SHAPE, "TIFF: image is 7 x 40000"},
+        {256, 1048577, AD_ERR_SHAPE, "TIFF: image is 1048577 x 5, possible are 1 to 1048576 a side"},
+        {257, 1048577, AD_ERR_SHAPE, "TIFF: image is 7 x 1048577"},
         {257, 32000, AD_ERR_FORMAT, "TIFF"},
         {259, 999, AD_ERR_UNSUPPORTED, "TIFF: compression 999 is not read"},
     };

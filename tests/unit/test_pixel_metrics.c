@@ -340,7 +340,7 @@ static void a_refused_image_leaves_nothing(void **state)
     const ad_map narrow_map = AD_MAP_INIT(card_scores, 2, 2, 4);
     const ad_map odd_map = AD_MAP_INIT(card_scores, 2, 2, 9);
     const ad_map empty_map = AD_MAP_INIT(card_scores, 0, 2, 8);
-    const ad_map huge_map = AD_MAP_INIT(card_scores, 2, 32769, 8);
+    const ad_map huge_map = AD_MAP_INIT(card_scores, 2, 1048577, 8);
     const ad_map no_data = AD_MAP_INIT(NULL, 2, 2, 8);
     assert_int_equal(adi_pixel_metrics_add(m, &bad_map, &mask), AD_ERR_NUMERIC);
     assert_string_equal(ad_last_error_message(), "the map is NaN at column 1, row 1");

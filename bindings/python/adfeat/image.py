@@ -3,7 +3,7 @@
 What an image may be, everywhere in this package:
 
 - an array [h, w] or [h, w, 1] of grey, [h, w, 3] or [h, w, 4] of colour, uint8 or uint16 (full range 0..65535);
-  1 to 32768 rows and columns. `format` says what the channels of a colour array are: "rgb" (default; the fourth is
+  1 to 1048576 rows and columns. `format` says what the channels of a colour array are: "rgb" (default; the fourth is
   alpha, which is dropped) or "bgr" (OpenCV's frames; "bgr" with four channels is BGRA). Of grey it says how a camera
   has put it: "mono10", "mono12" and "mono14" are values below 2**10, 2**12, 2**14 in uint16, "mono10p", "mono12p" and
   GigE Vision's "mono10packed", "mono12packed" packed rows in uint8 [h, bytes].

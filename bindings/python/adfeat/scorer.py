@@ -203,8 +203,8 @@ class Scorer(Handle):
         if size is not None:
             height, width = (size, size) if not isinstance(size, (tuple, list)) else size
             shape = int32(height, "map height"), int32(width, "map width")
-            if min(shape) < 1 or max(shape) > 32768:
-                raise ValueError("a map of %d x %d is not possible: 1 to 32768 a side are" % (shape[1], shape[0]))
+            if min(shape) < 1 or max(shape) > 1 << 20:
+                raise ValueError("a map of %d x %d is not possible: 1 to 1048576 a side are" % (shape[1], shape[0]))
         elif out is not None:
             shape = out.shape
         else:
