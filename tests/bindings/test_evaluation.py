@@ -2,6 +2,8 @@
 """Evaluation, metrics and pictures of maps, from folders and from iterables."""
 import json
 import math
+import os
+import struct
 import subprocess
 import unittest
 
@@ -53,6 +55,42 @@ class EvaluationTest(Data):
         wanted, got = adfeat.evaluate(no_maps, dataset), adfeat.evaluate(no_maps, self.pairs(dataset))
         for name in self.FIGURES:
             np.testing.assert_equal(getattr(got, name), getattr(wanted, name))
+
+    def test_damaged_images(self):
+        bad = os.path.join(helper.scratch(), "bad.png")
+        with open(bad, "wb") as f:
+            f.write(b"no image")
+        dataset = adfeat.Dataset(self.set, "test")
+        names, labels = [s.name for s in dataset], [s.label for s in dataset]
+        hurt = adfeat.Dataset.from_files([bad] + names + [bad + "x"], [0] + labels + [1])
+        self.refused(adfeat.FormatError, "2 of %d images cannot be used" % len(hurt), adfeat.evaluate, self.scorer, hurt)
+        wanted = adfeat.evaluate(self.scorer, adfeat.Dataset.from_files(names, labels))
+        got = adfeat.evaluate(self.scorer, hurt, skip_damaged=True)
+        for name in self.FIGURES:
+            np.testing.assert_equal(getattr(got, name), getattr(wanted, name), name)
+        self.assertEqual((got.skipped, wanted.skipped), (2, 0))
+        np.testing.assert_array_equal(got.scores, [math.nan] + list(wanted.scores) + [math.nan])
+        good = [n for n, label in zip(names, labels) if label == 0]
+        with adfeat.Gaussian(self.net, **OPTIONS) as fitter:
+            self.refused(adfeat.FormatError, "1 of %d images cannot be used" % (len(good) + 1), fitter.fit, good + [bad])
+            self.assertEqual((fitter.count, fitter.skipped), (len(good), 0))
+        with adfeat.Gaussian(self.net, **OPTIONS) as fitter:
+            fitter.fit([bad] + good, skip_damaged=True)
+            self.assertEqual((fitter.count, fitter.skipped), (len(good), 1))
+        self.assertEqual(adfeat.fit(self.net, [bad] + good, skip_damaged=True, **OPTIONS).info.image_count, len(good))
+
+    def test_other_kinds_of_files(self):
+        frame = np.stack([np.roll(self.arrays[0], i) for i in range(3)], 2)
+        h, w = frame.shape[:2]
+        rows = [row.tobytes().ljust((3 * w + 3) // 4 * 4, b"\0") for row in frame[::-1, :, ::-1]]
+        bmp = b"BM" + struct.pack("<IHHIIiiHHIIiiII", 54 + len(b"".join(rows)), 0, 0, 54, 40, w, h, 1, 24, 0, 0, 0, 0, 0, 0)
+        for name, data in (("a.bmp", bmp + b"".join(rows)), ("a.ppm", b"P6 %d %d 255\n" % (w, h) + frame.tobytes())):
+            path = os.path.join(helper.scratch(), name)
+            with open(path, "wb") as f:
+                f.write(data)
+            np.testing.assert_array_equal(adfeat.read_image(path), frame)
+            np.testing.assert_array_equal(adfeat.decode_image(data), frame)
+            self.assertEqual(self.scorer.score(path), self.scorer.score(frame))
 
     def test_refusals(self):
         frame = self.arrays[0]
