@@ -86,20 +86,34 @@ static ad_status add_split(ad_dataset *d, const char *root, const char *name, in
     return status;
 }
 
+/* Where every mask marks something, nothing says what good looks like. */
+static ad_status check_good(const ad_dataset *d, const char *root)
+{
+    for (int64_t i = 0; i < d->count; i++)
+        if (d->items[i].label == 0)
+            return AD_OK;
+    return adi_fail(AD_ERR_FORMAT,
+                    "no image of '%s' is good in this split: every mask beside one marks something. "
+                    "Is white the background of the masks? mask_good 255 says so",
+                    root);
+}
+
 ad_status adi_dataset_add_pairs(ad_dataset *d, const char *root, const adi_folder_scan *top,
                                 int32_t split)
 {
     int64_t pool = 0;
     const char *train = adi_folder_find(top, "train"), *test = adi_folder_find(top, "test");
-    if (train && test)
-        return add_split(d, root, split == AD_SPLIT_TRAIN ? train : test, split);
+    if (train && test) {
+        ADI_TRY(add_split(d, root, split == AD_SPLIT_TRAIN ? train : test, split));
+        return check_good(d, root);
+    }
     const pairs p = {d, root, "", &pool, split};
     const ad_status status = add_tree(&p, top);
     if (status == AD_OK)
         adi_log(d->context, AD_LOG_WARNING,
                 "folder '%s': of %lld good images every %dth is held out for the test split", root,
                 (long long)pool, ADI_HELD_OUT);
-    return status;
+    return status == AD_OK ? check_good(d, root) : status;
 }
 
 /* ---- Whether a folder is such ---- */

@@ -176,6 +176,9 @@ static void masks_beside(void **state)
     both("sdd2", "pairs", "0  train/1.png", "0  test/3.png; 1+  test/4.png");
     make("tiles", "a.jpg a.png- b.jpg b.png+ c.jpg c.png- d.jpg d.png- e.jpg e.png- f.jpg f.png-");
     both("tiles", "pairs", "0  a.jpg; 0  c.jpg; 0  d.jpg; 0  e.jpg", "1+  b.jpg; 0  f.jpg");
+    make("white", "a.jpg a_mask.png+ b.jpg b_mask.png+");
+    refused("white", AD_SPLIT_TRAIN, AD_ERR_FORMAT, "no image of '");
+    refused("white", AD_SPLIT_TEST, AD_ERR_FORMAT, "every mask beside one marks something");
     /* two pictures of one part are no mask */
     make("twins", "a.jpg a.png");
     is("twins", NULL, AD_SPLIT_TRAIN, "0  a.jpg; 0  a.png");
