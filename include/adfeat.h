@@ -140,8 +140,8 @@ AD_API void ad_context_destroy(ad_context *context);
 
 /* ---- Images ---------------------------------------------------------------------------- */
 
-/** Pixel formats, by their GenICam PFNC codes: what a camera's SDK reports can be passed on. Networks see the upper eight
- *  bits of a grey sample, so one camera's MONO8, MONO12 and MONO12P score alike. */
+/** Pixel formats, by their GenICam PFNC codes: what a camera's SDK reports can be passed on. Networks see eight bits of a
+ *  grey sample, its nearest or, where that is more, its upper ones: a camera's MONO8, MONO12 and MONO12P score alike. */
 typedef enum ad_pixel_format {
     AD_PIXEL_MONO8  = 0x01080001,
     AD_PIXEL_MONO10 = 0x01100003, /**< 0..1023 in 16 bits, native byte order; more is taken for 1023 */
@@ -237,7 +237,7 @@ AD_NODISCARD AD_API ad_status ad_image_decode(ad_context *context, const void *b
                                               const ad_read_options *options, ad_image *out_image);
 /** Read a depth file into an image's depth plane, which must not have one yet: a TIFF of 32-bit floats, one channel or
  *  x, y, z of an organised point cloud, of which z is taken (MVTec 3D-AD), in strips or tiles, or a 16-bit grey PNG.
- *  @param scale    metres that a value of 1 means; 0: 1 for TIFF, 0.001 for PNG
+ *  @param scale    metres that a value of 1 means; 0: 1 for TIFF, 0.001 for PNG; above 50 metres, it is logged once
  *  @param io_image a view or what ad_image_read() made; its size must be the file's. One without pixels, of width and
  *                  height 0, takes the file's size. Then ad_image_release() it, also where the pixels are a view
  *  @return AD_OK, AD_ERR_IO, AD_ERR_FORMAT, AD_ERR_SHAPE (of another size), AD_ERR_UNSUPPORTED (another kind of TIFF, or

@@ -143,6 +143,7 @@ static ad_status read_item(const ad_dataset *d, const adi_dataset_item *item, co
     ADI_TRY(adi_image_read(d->context, item->path, options, notes, &image));
     const ad_status status =
         item->depth ? adi_image_read_depth(d->context, item->depth, d->depth_scale, &of_depth, &image) : AD_OK;
+    notes->facts.far_depth = of_depth.facts.far_depth;
     if (item->depth && of_depth.first[0])
         adi_note(notes, "its depth '%s': %s", item->depth, of_depth.first);
     if (status == AD_OK)

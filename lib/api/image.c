@@ -94,6 +94,8 @@ ad_status ad_image_read_depth(ad_context *context, const char *path, double scal
     adi_notes notes = {0};
     ADI_TRY(adi_image_read_depth(context, path, scale, &notes, io_image));
     adi_notes_log(context, "depth", path, &notes);
+    const ad_read_options none = {.struct_size = sizeof none};
+    adi_read_facts_say_once(context, &none, &notes.facts, path);
     return AD_OK;
 }
 

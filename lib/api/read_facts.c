@@ -1,7 +1,7 @@
 /* What is worth saying of how a file was read, said once: a folder of thousands is all alike. */
 #include "api/read_options.h"
 
-enum { NOTE_RAW = 1, NOTE_DARK = 2, NOTE_UNDECIDED = 4 };
+enum { NOTE_RAW = 1, NOTE_DARK = 2, NOTE_UNDECIDED = 4, NOTE_FAR = 8 };
 
 uint32_t adi_read_facts_kinds(const ad_read_options *options, const adi_read_facts *facts)
 {
@@ -12,6 +12,8 @@ uint32_t adi_read_facts_kinds(const ad_read_options *options, const adi_read_fac
         kinds |= NOTE_DARK;
     if (facts->bits_note == ADI_BITS_UNDECIDED)
         kinds |= NOTE_UNDECIDED;
+    if (facts->far_depth)
+        kinds |= NOTE_FAR;
     return kinds;
 }
 
@@ -30,6 +32,10 @@ void adi_read_facts_say(const ad_context *context, uint32_t kinds, const adi_rea
                 "'%s' says that %d bits are significant, and its samples do not tell which: they are taken as they are "
                 "unless significant_bits says it, --bits on the command line (not said again of others)", name,
                 facts->stated_bits);
+    if (kinds & NOTE_FAR)
+        adi_log(context, AD_LOG_WARNING,
+                "half of the depth of '%s' is above 50 metres: where a value of 1 means a millimetre, depth_scale is 0.001, "
+                "--depth-scale on the command line (not said again of others)", name);
 }
 
 void adi_read_facts_say_once(ad_context *context, const ad_read_options *options, const adi_read_facts *facts,

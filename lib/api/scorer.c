@@ -41,7 +41,7 @@ static ad_status take_options(ad_scorer *s)
     ADI_TRY(take_option(s, "orientation", adi_orientation_word(s->reading.files.orientation)));
     snprintf(value, sizeof value, "%d", s->reading.files.significant_bits);
     ADI_TRY(take_option(s, "significant_bits", value));
-    ADI_TRY(take_option(s, "grey16", s->reading.rounded_16 ? "rounded" : "upper_byte"));
+    ADI_TRY(take_option(s, "grey16", s->reading.rounded_16 ? "rounded" : "camera"));
     for (int32_t i = 0; i < ADI_MAX_OPTIONS - 5; i++) {
         const char *key = s->method->option(s->model, i, value);
         if (!key)

@@ -140,7 +140,7 @@ static ad_status load_reading(const adi_safetensors *file, adi_scorer_reading *o
     if (out->orientation == AD_ORIENTATION_AUTO)
         return adi_fail(AD_ERR_FORMAT, "the scorer's metadata: option orientation is auto");
     out_reading->rounded_16 = !grey16 || strcmp(grey16, "rounded") == 0;
-    if (!out_reading->rounded_16 && strcmp(grey16, "upper_byte") != 0)
+    if (!out_reading->rounded_16 && strcmp(grey16, "camera") != 0)
         return adi_fail(AD_ERR_FORMAT, "the scorer's metadata: option grey16 is '%s'", grey16);
     return AD_OK;
 }

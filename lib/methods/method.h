@@ -86,7 +86,7 @@ enum { ADI_MAX_OPTIONS = 64 };
 /* How a scorer comes to its pixels: remembered by its file. */
 typedef struct adi_scorer_reading {
     ad_read_options files; /* as in ad_scorer_read_options() */
-    int32_t rounded_16;    /* as in adi_preprocess; of scorers that were fitted before the upper byte was taken */
+    int32_t rounded_16;    /* as in adi_preprocess; of scorers that were fitted before adi_grey_to_8() */
 } adi_scorer_reading;
 
 /* Whether a scorer sees images of the product that it was fitted on: api/product_watch.c. */

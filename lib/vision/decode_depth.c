@@ -1,6 +1,7 @@
 /* A depth file, told by its first bytes. */
 #include "vision/decode_depth.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "vision/vision.h"
@@ -31,6 +32,19 @@ static ad_status decode_png(const adi_image_source *source, adi_depth_plane *out
     return status;
 }
 
+enum { FAR = 50 }; /* metres: depths of parts in millimetres read as such are some hundreds */
+
+static void note_unit(const adi_image_source *source, const adi_depth_plane *plane)
+{
+    int64_t there = 0, far = 0;
+    for (int64_t i = 0; i < plane->width * plane->height; i++) {
+        there += plane->z[i] > 0.0f && plane->z[i] < INFINITY;
+        far += plane->z[i] > (float)FAR && plane->z[i] < INFINITY;
+    }
+    if (source->notes)
+        source->notes->facts.far_depth = far > 0 && 2 * far >= there;
+}
+
 ad_status adi_decode_depth(const adi_image_source *source, double scale, adi_depth_plane *out)
 {
     static const uint8_t heads[4][4] = {"II*", "MM\0*", "II+", "MM\0+"};
@@ -45,5 +59,7 @@ ad_status adi_decode_depth(const adi_image_source *source, double scale, adi_dep
     const double metres = scale > 0.0 ? scale : tiff ? 1.0 : 0.001;
     for (int64_t i = 0; metres != 1.0 && i < out->width * out->height; i++)
         out->z[i] = (float)(metres * out->z[i]);
+    if (scale == 0.0)
+        note_unit(source, out);
     return AD_OK;
 }

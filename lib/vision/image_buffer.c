@@ -173,7 +173,7 @@ static void narrow(uint8_t *grey, const uint16_t *wide, int64_t n, int32_t round
             grey[i] = adi_16_to_8(wide[i]);
     else
         for (int64_t i = 0; i < n; i++)
-            grey[i] = (uint8_t)(wide[i] >> 8);
+            grey[i] = adi_grey_to_8(wide[i]);
 }
 
 void adi_row_to_grey8(uint8_t *grey, const ad_image *image, int64_t row, int64_t x0, int64_t x1, int32_t rounded)

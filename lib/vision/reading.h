@@ -19,6 +19,7 @@ typedef struct adi_read_facts {
     int32_t bits_note;   /* an adi_bits_note */
     int32_t stated_bits; /* of an sBIT chunk */
     int32_t largest;     /* of 16-bit samples */
+    int32_t far_depth;   /* 1: no scale was said, and half of a depth file is further away than any camera sees */
 } adi_read_facts;
 
 /* exif.c: tag 0x0112 of the first directory of EXIF data, which is a TIFF file, with "Exif\0\0" in front of it or not. 1 to

@@ -26,10 +26,18 @@ ad_status adi_image_take(const ad_image *image, adi_image_needs needs, ad_image 
 ad_status adi_image_check_size(const char *kind, int64_t width, int64_t height);
 
 /* round(v / 257), exactly: ties cannot happen since 257 is odd. libpng scales the same way. Files' colour becomes 8 bits so,
- * and grey for scorers that were fitted before the upper byte was taken: it makes 8, 12 and 16 bits of one camera agree. */
+ * and grey for scorers that were fitted before adi_grey_to_8(). */
 static inline uint8_t adi_16_to_8(uint16_t v)
 {
     return (uint8_t)((v * 255u + 32895u) >> 16);
+}
+
+/* The same, but not less than the upper byte, which is what a camera of n bits makes of n: so 255 << 8, which its MONO12
+ * frames have for white, is 255 as in its MONO8 ones, and 256 x is x. */
+static inline uint8_t adi_grey_to_8(uint16_t v)
+{
+    const uint8_t nearest = adi_16_to_8(v), upper = (uint8_t)(v >> 8);
+    return nearest > upper ? nearest : upper;
 }
 
 /* A new image with row_bytes = width * pixel bytes (even for MONO16), uninitialised. owner points to
@@ -39,9 +47,9 @@ ad_status adi_image_alloc(const adi_allocator *a, uint32_t format, int64_t width
 void adi_image_free(ad_image *image);                            /* harmless on views and zeros */
 ad_status adi_encode_png(const adi_allocator *a, const ad_image *image, const char *path); /* encode_png.c */
 
-/* One row of a grey format as 8 bits: the upper ones, or rounded to by adi_16_to_8(). */
+/* One row of a grey format as 8 bits, by adi_grey_to_8() or, rounded, adi_16_to_8(). */
 void adi_row_to_grey8(uint8_t *grey, const ad_image *image, int64_t row, int64_t x0, int64_t x1, int32_t rounded);
-/* One row of any format as interleaved RGB8: grey replicated, alpha dropped, of more bits the upper eight. */
+/* One row of any format as interleaved RGB8: grey replicated, alpha dropped, grey by adi_grey_to_8(). */
 void adi_row_to_rgb8(uint8_t *rgb, const ad_image *image, int64_t row, int64_t x0, int64_t x1);
 
 /* Memory that a resize needs and keeps between calls: grown when a larger image comes, so a stream
@@ -81,7 +89,7 @@ typedef struct adi_preprocess {
     int32_t size;   /* resize target */
     int32_t crop;   /* side after the centre crop; == size where nothing is cropped */
     float mean[3], std[3];
-    int32_t rounded_16; /* grey of 16 bits becomes 8 by adi_16_to_8() in place of its upper byte: scorers of before */
+    int32_t rounded_16; /* grey of 16 bits becomes 8 by adi_16_to_8(), not adi_grey_to_8(): scorers of before */
 } adi_preprocess;
 
 /* Size after the resize of an image of width x height (torchvision's rule: the longer side is

@@ -99,6 +99,10 @@ class Pixels(unittest.TestCase):
         image_view(made)
         np.testing.assert_array_equal(np.asarray(image_view(np.ma.array(pixels))), pixels)
 
+    def test_masked_depth(self):
+        depth = np.ma.masked_greater(np.float32([[1, 2], [3, 9]]), 5)
+        np.testing.assert_array_equal(image_view(adfeat.DepthImage(None, depth)).depth, [[1, 2], [3, 0]])
+
     def test_cameras(self):
         """Values of n bits are what the same values in 16 bits are, packed or not."""
         values = {bits: helper.noise(bits, 7, 5).astype(np.uint16) * 257 >> (16 - bits) for bits in (10, 12, 14)}

@@ -155,7 +155,7 @@ static void converts_rows(void **state)
                                 const bool bgr =
                                     formats[f] == AD_PIXEL_BGR8 || formats[f] == AD_PIXEL_BGRA8;
                                 const int expected = n == 1   ? p[0]
-                                                     : n == 2 ? wide / 256
+                                                     : n == 2 ? ((wide + 128) / 257 > wide / 256 ? (wide + 128) / 257 : wide / 256)
                                                               : p[bgr ? 2 - c : c];
                                 assert_int_equal(rgb[3 * (x - x0) + c], expected);
                             }
@@ -168,6 +168,10 @@ static void scales_16_bits(void **state)
     (void)state;
     for (uint32_t v = 0; v <= 65535; v++)
         assert_int_equal(adi_16_to_8((uint16_t)v), (v * 255u * 2 + 65535) / (2 * 65535u));
+    for (uint32_t x = 0; x <= 255; x++) { /* of x << 8, as cameras have it, and of the full range */
+        assert_int_equal(adi_grey_to_8((uint16_t)(x << 8)), x);
+        assert_int_equal(adi_grey_to_8((uint16_t)(257 * x)), x);
+    }
 }
 
 int main(void)

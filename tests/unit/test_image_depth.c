@@ -101,6 +101,41 @@ static void png_by_scale(void **state)
     refused(0.0, &image, AD_ERR_INVALID_ARGUMENT, "is needed for depth");
 }
 
+static void log_line(void *user, ad_log_level level, const char *text)
+{
+    if (level == AD_LOG_WARNING)
+        snprintf(user, 512, "%s", text);
+}
+
+/* Another unit than metres shows in the values, where no scale was said. */
+static void far_away(void **state)
+{
+    (void)state;
+    char log[512] = "";
+    ad_context_options o;
+    ad_context *logged = NULL;
+    ad_context_options_init(&o, sizeof o);
+    o.log = log_line;
+    o.log_user = log;
+    assert_int_equal(ad_context_create(&o, &logged), AD_OK);
+    log[0] = '\0';
+    static const struct {
+        uint16_t value, other;
+        double scale;
+        int far;
+    } cases[] = {{49000, 60000, 0.0, 0}, {60000, 0, 0.001, 0}, {60000, 0, 0.0, 1}};
+    for (int i = 0; i < 3; i++) {
+        const uint16_t z[] = {cases[i].value, cases[i].other, cases[i].value, 0};
+        const ad_image written = AD_IMAGE_INIT(AD_PIXEL_MONO16, z, 4, 1, 8);
+        ad_image image = bare();
+        assert_int_equal(ad_image_write_png(context, &written, path), AD_OK);
+        assert_int_equal(ad_image_read_depth(logged, path, cases[i].scale, &image), AD_OK);
+        ad_image_release(&image);
+        assert_int_equal(strstr(log, "is above 50 metres") != NULL, cases[i].far);
+    }
+    ad_context_destroy(logged);
+}
+
 /* Beside a view's pixels, and beside those that the library read. */
 static void beside_pixels(void **state)
 {
@@ -378,7 +413,7 @@ static void every_allocation_can_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(png_by_scale),           cmocka_unit_test(beside_pixels),
+        cmocka_unit_test(png_by_scale), cmocka_unit_test(far_away),          cmocka_unit_test(beside_pixels),
         cmocka_unit_test(files_that_are_no_depth), cmocka_unit_test(without_libtiff),
         cmocka_unit_test(tiffs),
         cmocka_unit_test(tiled_tiff),                  cmocka_unit_test(tiffs_that_are_refused),

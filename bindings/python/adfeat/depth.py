@@ -2,7 +2,7 @@
 
 What depth may be:
 
-- an array [h, w] (or [h, w, 1]): metres from the camera; what is not a positive number is missing.
+- an array [h, w] (or [h, w, 1]): metres from the camera; what is not a positive number, or masked, is missing.
 - an array [h, w, 3]: an organised point cloud x, y, z, of which z is taken.
 - anything that np.asarray() makes such an array of. Real and whole numbers of any size; a scale says what 1 means.
 - a path (str or os.PathLike) of a TIFF file of 32-bit floats, with one channel or x, y, z, or of a 16-bit grey PNG
@@ -63,7 +63,7 @@ class DepthImage:
         self.depth_scale = float(depth_scale)
         if not 0.0 <= self.depth_scale <= _MAX_SCALE:
             raise ValueError("depth_scale is %g, 0 to %g is possible" % (self.depth_scale, _MAX_SCALE))
-        self.depth = depth if isinstance(depth, (str, os.PathLike)) else _plane(np.asarray(depth), self.depth_scale)
+        self.depth = depth if isinstance(depth, (str, os.PathLike)) else _plane(_array(depth), self.depth_scale)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if hasattr(self, name):
@@ -73,6 +73,11 @@ class DepthImage:
     def __repr__(self) -> str:
         what = "%d x %d" % self.depth.shape[::-1] if isinstance(self.depth, np.ndarray) else os.fsdecode(self.depth)
         return "<DepthImage %s%s>" % (what, "" if self.pixels is not None else ", no pixels")
+
+
+def _array(depth: Any) -> np.ndarray:
+    """Values that are masked are missing, which is 0."""
+    return depth.filled(0) if isinstance(depth, np.ma.MaskedArray) else np.asarray(depth)
 
 
 def _plane(array: np.ndarray, scale: float) -> np.ndarray:

@@ -145,7 +145,7 @@ class ImageView:
         raise TypeError("an ImageView cannot be pickled or copied, it is a view of memory: use np.array(view)")
 
     def _grey8(self, array: np.ndarray) -> np.ndarray:
-        """The upper eight bits of a camera's grey."""
+        """A camera's grey for pictures: its upper eight bits, for the network at most one more."""
         code, bits = self.struct.format, _CAMERA_BITS[self.struct.format]
         if code in _UNPACKED:
             return (np.minimum(array, (1 << bits) - 1) >> (bits - 8)).astype(np.uint8)
@@ -173,7 +173,7 @@ class ImageView:
             return np.zeros((self.height, self.width, 3), np.uint8)
         pixels = np.asarray(self)
         if self.struct.format == _MONO16:
-            pixels = (pixels >> 8).astype(np.uint8)
+            pixels = _grey_to_8(pixels)
         elif self.struct.format in _CAMERA_BITS:
             pixels = self._grey8(pixels)
         if pixels.ndim == 2:
@@ -184,6 +184,11 @@ class ImageView:
 def _to_8_bits(array: np.ndarray) -> np.ndarray:
     """16 to 8 bits, rounded as libpng and the C library round."""
     return ((array.astype(np.uint32) * 255 + 32895) >> 16).astype(np.uint8)
+
+
+def _grey_to_8(array: np.ndarray) -> np.ndarray:
+    """As the C library does it: the nearest, but not less than the upper byte."""
+    return np.maximum(_to_8_bits(array), (array >> 8).astype(np.uint8))
 
 
 def _as_array(image: Any, read: Optional[Any]) -> np.ndarray:
