@@ -7,8 +7,8 @@
 
 bool adi_is_damage(const ad_dataset *dataset, ad_status status)
 {
-    return !dataset->callback
-           && (status == AD_ERR_FORMAT || status == AD_ERR_UNSUPPORTED || status == AD_ERR_IO || status == AD_ERR_SHAPE);
+    return !dataset->callback && (status == AD_ERR_FORMAT || status == AD_ERR_UNSUPPORTED ||
+                                  status == AD_ERR_IO || status == AD_ERR_SHAPE);
 }
 
 void adi_damage_add(adi_damage *d, const ad_dataset *dataset, int64_t index, ad_status status)
@@ -20,7 +20,8 @@ void adi_damage_add(adi_damage *d, const ad_dataset *dataset, int64_t index, ad_
     d->status = d->count++ ? d->status : status;
     const size_t room = sizeof d->sentences - d->used;
     const int n = snprintf(d->sentences + d->used, room, "%s%s", d->used ? "; " : "", sentence);
-    if (d->named == d->count - 1 && n > 0 && (size_t)n < room) { /* whole sentences, the first ones */
+    if (d->named == d->count - 1 && n > 0 &&
+        (size_t)n < room) { /* whole sentences, the first ones */
         d->used += (size_t)n;
         d->named++;
     } else {
@@ -32,7 +33,9 @@ ad_status adi_damage_fail(const adi_damage *d, int64_t total, bool skipped)
 {
     char rest[64] = "";
     if (d->count > d->named)
-        snprintf(rest, sizeof rest, "; and %lld more, all in the log", (long long)(d->count - d->named));
-    return adi_fail(d->status, "%lld of %lld images cannot be used%s: %s%s", (long long)d->count, (long long)total,
-                    skipped ? "" : " (skip_damaged leaves them out)", d->sentences, rest);
+        snprintf(rest, sizeof rest, "; and %lld more, all in the log",
+                 (long long)(d->count - d->named));
+    return adi_fail(d->status, "%lld of %lld images cannot be used%s: %s%s", (long long)d->count,
+                    (long long)total, skipped ? "" : " (skip_damaged leaves them out)",
+                    d->sentences, rest);
 }

@@ -8,16 +8,19 @@
 static ad_status refuse(const adi_image_kind *kind, const uint8_t *bytes, size_t size)
 {
     if (kind && kind->library)
-        return adi_fail(AD_ERR_UNSUPPORTED, "this is %s image, and the library was built without %s; %s can be read",
+        return adi_fail(AD_ERR_UNSUPPORTED,
+                        "this is %s image, and the library was built without %s; %s can be read",
                         kind->name, kind->library, adi_images_read);
     if (kind)
-        return adi_fail(AD_ERR_UNSUPPORTED, "this is %s image; %s can be read", kind->name, adi_images_read);
+        return adi_fail(AD_ERR_UNSUPPORTED, "this is %s image; %s can be read", kind->name,
+                        adi_images_read);
     /* In hexadecimal, since a text file or zeros are soon recognised. */
     char head[3 * 8 + 1];
     const size_t shown = size < 8 ? size : 8;
     for (size_t i = 0; i < shown; i++)
         snprintf(head + 3 * i, 4, " %02x", bytes[i]);
-    return adi_fail(AD_ERR_FORMAT, "not an image that can be read (%s): begins with%s", adi_images_read, head);
+    return adi_fail(AD_ERR_FORMAT, "not an image that can be read (%s): begins with%s",
+                    adi_images_read, head);
 }
 
 ad_status adi_image_decode(const adi_image_source *source, ad_image *out_image)
@@ -34,7 +37,8 @@ ad_status adi_image_decode(const adi_image_source *source, ad_image *out_image)
     ad_image image = {0};
     ADI_TRY(kind->read(&noted, &image));
     if (source->options->orientation != AD_ORIENTATION_RAW) {
-        const ad_status status = adi_image_orient(source->allocator, noted.notes->facts.orientation, &image);
+        const ad_status status =
+            adi_image_orient(source->allocator, noted.notes->facts.orientation, &image);
         if (status != AD_OK) {
             adi_image_free(&image);
             return status;

@@ -1,5 +1,6 @@
-/* BMP as cameras and Windows write it: 1, 2, 4 and 8 bits with a palette, 16 and 32 bits with masks, 24 bits; rows from
- * the bottom up or from the top down. A palette of greys gives MONO8, everything else RGB8; alpha is dropped. */
+/* BMP as cameras and Windows write it: 1, 2, 4 and 8 bits with a palette, 16 and 32 bits with
+ * masks, 24 bits; rows from the bottom up or from the top down. A palette of greys gives MONO8,
+ * everything else RGB8; alpha is dropped. */
 #include "vision/image_kinds.h"
 #include "vision/vision.h"
 
@@ -44,7 +45,8 @@ static ad_status cut(const bmp *b)
 
 static bool known_header(uint32_t size)
 {
-    return size == CORE || size == INFO || size == 52 || size == 56 || size == OS2 || size == V4 || size == V5;
+    return size == CORE || size == INFO || size == 52 || size == 56 || size == OS2 || size == V4 ||
+           size == V5;
 }
 
 static ad_status read_header(bmp *b)
@@ -79,40 +81,51 @@ static ad_status check_compression(const bmp *b)
     static const char *const names[] = {"", "RLE8", "RLE4", "", "embedded JPEG", "embedded PNG"};
     const uint32_t c = b->compression;
     if (b->header == OS2 && c > RLE4)
-        return adi_fail(AD_ERR_UNSUPPORTED, "BMP: compression %u of OS/2 is not read, only uncompressed pixels are", c);
+        return adi_fail(AD_ERR_UNSUPPORTED,
+                        "BMP: compression %u of OS/2 is not read, only uncompressed pixels are", c);
     if (c == BITFIELDS || c == ALPHABITFIELDS) {
         if (b->bits != 16 && b->bits != 32)
-            return adi_fail(AD_ERR_FORMAT, "BMP: colour masks with %u bits a pixel, 16 and 32 are possible", b->bits);
+            return adi_fail(AD_ERR_FORMAT,
+                            "BMP: colour masks with %u bits a pixel, 16 and 32 are possible",
+                            b->bits);
         return AD_OK;
     }
     if (c != RGB && c <= EMBEDDED_PNG)
-        return adi_fail(AD_ERR_UNSUPPORTED, "BMP: compression %s is not read, only uncompressed pixels are", names[c]);
+        return adi_fail(AD_ERR_UNSUPPORTED,
+                        "BMP: compression %s is not read, only uncompressed pixels are", names[c]);
     if (c != RGB)
-        return adi_fail(AD_ERR_UNSUPPORTED, "BMP: compression %u is not read, only uncompressed pixels are", c);
+        return adi_fail(AD_ERR_UNSUPPORTED,
+                        "BMP: compression %u is not read, only uncompressed pixels are", c);
     return AD_OK;
 }
 
 static ad_status check_header(bmp *b)
 {
     if (b->width < 1 || b->height < 1)
-        return adi_fail(AD_ERR_FORMAT, "BMP: image is %lld x %lld", (long long)b->width, (long long)b->height);
+        return adi_fail(AD_ERR_FORMAT, "BMP: image is %lld x %lld", (long long)b->width,
+                        (long long)b->height);
     ADI_TRY(adi_image_check_size("BMP", b->width, b->height));
     ADI_TRY(check_compression(b));
     const uint32_t n = b->bits;
     if (n != 1 && n != 2 && n != 4 && n != 8 && n != 16 && n != 24 && n != 32)
-        return adi_fail(AD_ERR_FORMAT, "BMP: %u bits a pixel; 1, 2, 4, 8, 16, 24 and 32 are possible", n);
+        return adi_fail(AD_ERR_FORMAT,
+                        "BMP: %u bits a pixel; 1, 2, 4, 8, 16, 24 and 32 are possible", n);
     /* The last row may lack its padding. */
     b->stride = (b->width * n + 31) / 32 * 4;
-    const uint64_t needed = (uint64_t)b->stride * (uint64_t)(b->height - 1) + (uint64_t)(b->width * n + 7) / 8;
+    const uint64_t needed =
+        (uint64_t)b->stride * (uint64_t)(b->height - 1) + (uint64_t)(b->width * n + 7) / 8;
     if (b->offset < FILE_HEADER + b->header)
-        return adi_fail(AD_ERR_FORMAT, "BMP: pixels would begin at byte %zu, inside the header", b->offset);
+        return adi_fail(AD_ERR_FORMAT, "BMP: pixels would begin at byte %zu, inside the header",
+                        b->offset);
     if (b->offset > b->size || needed > b->size - b->offset)
-        return adi_fail(AD_ERR_FORMAT, "BMP: %llu bytes of pixels from byte %zu do not fit a file of %zu",
+        return adi_fail(AD_ERR_FORMAT,
+                        "BMP: %llu bytes of pixels from byte %zu do not fit a file of %zu",
                         (unsigned long long)needed, b->offset, b->size);
     return AD_OK;
 }
 
-/* As many colours as there are between header and pixels: what a file claims beyond that would be its pixels. */
+/* As many colours as there are between header and pixels: what a file claims beyond that would be
+ * its pixels. */
 static void read_palette(bmp *b)
 {
     const size_t entry = b->header == CORE ? 3 : 4, at = FILE_HEADER + b->header;
@@ -136,15 +149,19 @@ static ad_status read_masks(bmp *b)
     static const uint32_t of_16[3] = {0x7c00, 0x03e0, 0x001f}, of_32[3] = {0xff0000, 0xff00, 0xff};
     const size_t at = FILE_HEADER + INFO; /* in the larger headers, or behind the smaller one */
     if (b->compression != RGB && b->offset < at + 12)
-        return adi_fail(AD_ERR_FORMAT, "BMP: pixels would begin at byte %zu, inside the colour masks", b->offset);
+        return adi_fail(AD_ERR_FORMAT,
+                        "BMP: pixels would begin at byte %zu, inside the colour masks", b->offset);
     uint32_t seen = 0;
     for (int c = 0; c < 3; c++) {
         channel *k = &b->channels[c];
-        k->mask = b->compression != RGB ? u32(b->bytes + at + 4 * (size_t)c) : b->bits == 16 ? of_16[c] : of_32[c];
+        k->mask = b->compression != RGB ? u32(b->bytes + at + 4 * (size_t)c)
+                  : b->bits == 16       ? of_16[c]
+                                        : of_32[c];
         for (k->shift = 0; k->shift < MOST_BITS && !(k->mask >> k->shift & 1); k->shift++)
             ;
         k->most = k->shift < MOST_BITS ? k->mask >> k->shift : 0;
-        if (!k->mask || k->most & (k->most + 1) || k->mask & seen || (b->bits == 16 && k->mask > 0xffff))
+        if (!k->mask || k->most & (k->most + 1) || k->mask & seen ||
+            (b->bits == 16 && k->mask > 0xffff))
             return adi_fail(AD_ERR_FORMAT, "BMP: colour mask 0x%08x is not possible", k->mask);
         seen |= k->mask;
     }
@@ -158,7 +175,8 @@ static ad_status indexed_row(const bmp *b, const uint8_t *in, uint8_t *out)
         const int64_t bit = x * n;
         const uint32_t index = in[bit / 8] >> (8 - n - bit % 8) & mask;
         if (index >= b->colours)
-            return adi_fail(AD_ERR_FORMAT, "BMP: a pixel has colour %u of a palette of %u", index, b->colours);
+            return adi_fail(AD_ERR_FORMAT, "BMP: a pixel has colour %u of a palette of %u", index,
+                            b->colours);
         memcpy(out, b->palette[index], b->grey ? 1 : 3);
         out += b->grey ? 1 : 3;
     }
@@ -213,7 +231,8 @@ ad_status adi_decode_bmp(const adi_image_source *source, ad_image *out_image)
     else if (b.bits != 24)
         ADI_TRY(read_masks(&b));
     ad_image image = {0};
-    ADI_TRY(adi_image_alloc(source->allocator, b.grey ? AD_PIXEL_MONO8 : AD_PIXEL_RGB8, b.width, b.height, &image));
+    ADI_TRY(adi_image_alloc(source->allocator, b.grey ? AD_PIXEL_MONO8 : AD_PIXEL_RGB8, b.width,
+                            b.height, &image));
     const ad_status status = read_rows(&b, &image);
     if (status == AD_OK)
         *out_image = image;

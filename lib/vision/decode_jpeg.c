@@ -237,8 +237,9 @@ static void note_orientation(const jpeg_job *job)
         }
 }
 
-/* A file without end marker, or with zeros in front of one: whether all of its scans were read. That the last one is whole is known by its codes; an
- * arithmetic decoder goes on with zeros and says nothing. */
+/* A file without end marker, or with zeros in front of one: whether all of its scans were read.
+ * That the last one is whole is known by its codes; an arithmetic decoder goes on with zeros and
+ * says nothing. */
 static bool has_all_scans(const jpeg_job *job)
 {
     const struct jpeg_decompress_struct *d = &job->decoder;

@@ -196,7 +196,9 @@ static void decode(png_job *job)
 
 ad_status adi_decode_png(const adi_image_source *source, ad_image *out_image)
 {
-    png_job job = {.session = {.allocator = source->allocator, .notes = source->notes, .failure = AD_ERR_FORMAT, .prefix = "PNG"},
+    png_job job = {.session = {.allocator = source->allocator,
+                               .notes = source->notes,
+                               .failure = AD_ERR_FORMAT, .prefix = "PNG"},
                    .source = source,
                    .pixels_end = find_pixels_end(source->bytes, source->size)};
     decode(&job);

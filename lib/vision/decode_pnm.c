@@ -1,5 +1,6 @@
-/* PBM, PGM and PPM, as text (P1 to P3) or bytes (P4 to P6). Values up to a maxval are scaled to the whole range as Pillow
- * scales them: grey with a maxval above 255 to MONO16, other grey to MONO8, colour to RGB8. */
+/* PBM, PGM and PPM, as text (P1 to P3) or bytes (P4 to P6). Values up to a maxval are scaled to the
+ * whole range as Pillow scales them: grey with a maxval above 255 to MONO16, other grey to MONO8,
+ * colour to RGB8. */
 #include "vision/image_kinds.h"
 #include "vision/vision.h"
 
@@ -44,7 +45,8 @@ static ad_status read_number(pnm *p, int64_t *out)
         return adi_fail(AD_ERR_FORMAT, "PNM: byte 0x%02x where a number should be", *p->at);
     for (int digits = 0; p->at < p->end && *p->at >= '0' && *p->at <= '9'; p->at++, digits++) {
         if (digits == MOST_SIDE_DIGITS && value)
-            return adi_fail(AD_ERR_FORMAT, "PNM: a number has more than %d digits", MOST_SIDE_DIGITS);
+            return adi_fail(AD_ERR_FORMAT, "PNM: a number has more than %d digits",
+                            MOST_SIDE_DIGITS);
         value = 10 * value + (*p->at - '0');
         digits -= value == 0; /* zeros in front are none */
     }
@@ -66,9 +68,11 @@ static ad_status read_header(pnm *p)
     if (p->kind != 1 && p->kind != 4)
         ADI_TRY(read_number(p, &maxval));
     if (p->width < 1 || p->height < 1)
-        return adi_fail(AD_ERR_FORMAT, "PNM: image is %lld x %lld", (long long)p->width, (long long)p->height);
+        return adi_fail(AD_ERR_FORMAT, "PNM: image is %lld x %lld", (long long)p->width,
+                        (long long)p->height);
     if (maxval < 1 || maxval > 65535)
-        return adi_fail(AD_ERR_FORMAT, "PNM: maxval is %lld, 1 to 65535 are possible", (long long)maxval);
+        return adi_fail(AD_ERR_FORMAT, "PNM: maxval is %lld, 1 to 65535 are possible",
+                        (long long)maxval);
     if (p->at == p->end)
         return cut();
     if (p->kind > 3 && !is_space(*p->at++))
@@ -84,15 +88,17 @@ static int64_t raw_row_bytes(const pnm *p)
     return p->kind == 4 ? (p->width + 7) / 8 : p->width * p->channels * (p->maxval > 255 ? 2 : 1);
 }
 
-/* Before memory is taken for them: can there be so many pixels? As text, a bit takes a digit, other values a digit and
- * a space, the last one none. */
+/* Before memory is taken for them: can there be so many pixels? As text, a bit takes a digit, other
+ * values a digit and a space, the last one none. */
 static ad_status check_room(const pnm *p)
 {
     const int64_t left = p->end - p->at, samples = p->width * p->height * p->channels;
-    const int64_t needed = p->kind > 3 ? raw_row_bytes(p) * p->height : p->kind == 1 ? samples : 2 * samples - 1;
+    const int64_t needed = p->kind > 3    ? raw_row_bytes(p) * p->height
+                           : p->kind == 1 ? samples
+                                          : 2 * samples - 1;
     if (needed > left)
-        return adi_fail(AD_ERR_FORMAT, "PNM: %lld bytes are too few for an image of %lld x %lld", (long long)left,
-                        (long long)p->width, (long long)p->height);
+        return adi_fail(AD_ERR_FORMAT, "PNM: %lld bytes are too few for an image of %lld x %lld",
+                        (long long)left, (long long)p->width, (long long)p->height);
     return AD_OK;
 }
 
@@ -142,7 +148,8 @@ static ad_status read_row(pnm *p, void *out)
         else
             ADI_TRY(p->kind == 1 ? read_bit(p, &v) : read_number(p, &v));
         if (v > p->maxval)
-            return adi_fail(AD_ERR_FORMAT, "PNM: a value of %lld is above the maxval of %u", (long long)v, p->maxval);
+            return adi_fail(AD_ERR_FORMAT, "PNM: a value of %lld is above the maxval of %u",
+                            (long long)v, p->maxval);
         if (p->format == AD_PIXEL_MONO16)
             ((uint16_t *)out)[i] = p->scaled[v];
         else
@@ -166,7 +173,8 @@ static void note_rest(pnm *p, adi_notes *notes)
     if (p->kind <= 3)
         skip_space(p);
     if (p->at < p->end)
-        adi_note(notes, "PNM: %lld bytes after the image are not read", (long long)(p->end - p->at));
+        adi_note(notes, "PNM: %lld bytes after the image are not read",
+                 (long long)(p->end - p->at));
 }
 
 /* A maxval says how many bits mean something; one of 65535 says nothing. */

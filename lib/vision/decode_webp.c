@@ -1,5 +1,5 @@
-/* WebP, lossy and lossless, through libwebp where it is there. RGB8; alpha is dropped. Animations are refused. libwebp's
- * own memory does not come from the context's allocator. */
+/* WebP, lossy and lossless, through libwebp where it is there. RGB8; alpha is dropped. Animations
+ * are refused. libwebp's own memory does not come from the context's allocator. */
 #include "vision/image_kinds.h"
 #include "vision/vision.h"
 
@@ -11,7 +11,8 @@
 
 enum {
     MOST_SIDE = 16383,
-    /* A lossless image of one colour takes no bits a pixel at all; no photograph comes near this. */
+    /* A lossless image of one colour takes no bits a pixel at all; no photograph comes near this.
+     */
     MAX_PIXELS_PER_BYTE = 1 << 16
 };
 
@@ -21,7 +22,8 @@ static ad_status failed(VP8StatusCode code)
     case VP8_STATUS_OUT_OF_MEMORY:
         return adi_fail_memory();
     case VP8_STATUS_UNSUPPORTED_FEATURE:
-        return adi_fail(AD_ERR_UNSUPPORTED, "WebP: the file has a feature that libwebp does not know");
+        return adi_fail(AD_ERR_UNSUPPORTED,
+                        "WebP: the file has a feature that libwebp does not know");
     case VP8_STATUS_NOT_ENOUGH_DATA:
     case VP8_STATUS_SUSPENDED:
         return adi_fail(AD_ERR_FORMAT, "WebP: the file ends early");
@@ -32,20 +34,22 @@ static ad_status failed(VP8StatusCode code)
 
 static ad_status check_header(const adi_image_source *source, WebPBitstreamFeatures *features)
 {
-    if (source->size < 12 || memcmp(source->bytes, "RIFF", 4) != 0) /* libwebp reads parts of a file too */
+    if (source->size < 12 ||
+        memcmp(source->bytes, "RIFF", 4) != 0) /* libwebp reads parts of a file too */
         return adi_fail(AD_ERR_FORMAT, "WebP: the file does not begin with RIFF");
     const VP8StatusCode code = WebPGetFeatures(source->bytes, source->size, features);
     if (code != VP8_STATUS_OK)
         return failed(code);
     if (features->has_animation)
-        return adi_fail(AD_ERR_UNSUPPORTED, "WebP: this is an animation; single images can be read");
+        return adi_fail(AD_ERR_UNSUPPORTED,
+                        "WebP: this is an animation; single images can be read");
     const int64_t w = features->width, h = features->height;
     if (w < 1 || h < 1 || w > MOST_SIDE || h > MOST_SIDE)
         return adi_fail(AD_ERR_FORMAT, "WebP: image is %lld x %lld", (long long)w, (long long)h);
     ADI_TRY(adi_image_check_size("WebP", w, h));
     if ((uint64_t)(w * h) / MAX_PIXELS_PER_BYTE > source->size)
-        return adi_fail(AD_ERR_FORMAT, "WebP: %zu bytes are too few for an image of %lld x %lld", source->size, (long long)w,
-                        (long long)h);
+        return adi_fail(AD_ERR_FORMAT, "WebP: %zu bytes are too few for an image of %lld x %lld",
+                        source->size, (long long)w, (long long)h);
     return AD_OK;
 }
 
@@ -53,7 +57,8 @@ static ad_status check_header(const adi_image_source *source, WebPBitstreamFeatu
 static void note_rest(const adi_image_source *source)
 {
     const uint8_t *p = source->bytes + 4;
-    const uint64_t size = 8 + (p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24);
+    const uint64_t size =
+        8 + (p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24);
     if (source->size > size + (size & 1))
         adi_note(source->notes, "WebP: %llu bytes after the end of the image are not read",
                  (unsigned long long)(source->size - size));
@@ -87,7 +92,8 @@ ad_status adi_decode_webp(const adi_image_source *source, ad_image *out_image)
         return adi_fail(AD_ERR_UNSUPPORTED, "WebP: libwebp is of another version than its header");
     ADI_TRY(check_header(source, &config.input));
     ad_image image = {0};
-    ADI_TRY(adi_image_alloc(source->allocator, AD_PIXEL_RGB8, config.input.width, config.input.height, &image));
+    ADI_TRY(adi_image_alloc(source->allocator, AD_PIXEL_RGB8, config.input.width,
+                            config.input.height, &image));
     config.output.colorspace = MODE_RGB;
     config.output.is_external_memory = 1;
     config.output.u.RGBA.rgba = (uint8_t *)image.pixels;

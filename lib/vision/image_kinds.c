@@ -10,7 +10,8 @@
 
 const char adi_images_read[] = ADI_IMAGES_READ;
 
-static bool begins(const uint8_t *bytes, size_t size, size_t offset, const char *with, size_t length)
+static bool begins(const uint8_t *bytes, size_t size, size_t offset, const char *with,
+                   size_t length)
 {
     return size >= offset + length && !memcmp(bytes + offset, with, length);
 }
@@ -29,17 +30,18 @@ static bool is_jpeg(const uint8_t *bytes, size_t size)
     return BEGINS(0, "\xff\xd8");
 }
 
-/* "BM" alone is too little to tell: the reserved bytes of the header are zero as well, or a header of a small size
- * follows. */
+/* "BM" alone is too little to tell: the reserved bytes of the header are zero as well, or a header
+ * of a small size follows. */
 static bool is_bmp(const uint8_t *bytes, size_t size)
 {
-    return BEGINS(0, "BM") && (BEGINS(6, "\0\0\0\0") || (size >= 18 && bytes[14] >= 12 && BEGINS(15, "\0\0\0")));
+    return BEGINS(0, "BM") &&
+           (BEGINS(6, "\0\0\0\0") || (size >= 18 && bytes[14] >= 12 && BEGINS(15, "\0\0\0")));
 }
 
 static bool is_pnm(const uint8_t *bytes, size_t size)
 {
-    return size >= 3 && bytes[0] == 'P' && bytes[1] >= '1' && bytes[1] <= '6' && strchr(" \t\n\v\f\r#", bytes[2])
-           && bytes[2];
+    return size >= 3 && bytes[0] == 'P' && bytes[1] >= '1' && bytes[1] <= '6' &&
+           strchr(" \t\n\v\f\r#", bytes[2]) && bytes[2];
 }
 
 static bool is_tiff(const uint8_t *bytes, size_t size)

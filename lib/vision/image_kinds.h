@@ -8,8 +8,9 @@
 #include "core/error.h"
 #include "vision/reading.h"
 
-/* What is wrong with a file and leaves every pixel as it is, and what it says of its pixels. Readers write it, and whoever knows the file's name logs
- * it on the thread of the caller. Begin with zeros. */
+/* What is wrong with a file and leaves every pixel as it is, and what it says of its pixels.
+ * Readers write it, and whoever knows the file's name logs it on the thread of the caller. Begin
+ * with zeros. */
 typedef struct adi_notes {
     char first[256]; /* a sentence without the file's name, or "" */
     int32_t more;    /* how many others there were */

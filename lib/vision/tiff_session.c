@@ -8,7 +8,8 @@
 #include "vision/vision.h"
 
 enum {
-    /* What libtiff may take beside the bytes of the file themselves: tables of strips, codecs, a row. */
+    /* What libtiff may take beside the bytes of the file themselves: tables of strips, codecs, a
+       row. */
     MAX_WORK_BYTES = 64 << 20,
     /* No compression that is read packs zeros closer: what claims more pixels is no image. */
     MAX_INFLATION = 8192
@@ -17,7 +18,8 @@ enum {
 static tmsize_t on_read(thandle_t handle, void *to, tmsize_t count)
 {
     adi_tiff_session *s = handle;
-    const tmsize_t size = (tmsize_t)s->source->size, left = s->at < size ? size - s->at : 0, n = count < left ? count : left;
+    const tmsize_t size = (tmsize_t)s->source->size, left = s->at < size ? size - s->at : 0,
+                   n = count < left ? count : left;
     if (n <= 0)
         return 0;
     memcpy(to, s->source->bytes + s->at, (size_t)n);
@@ -36,7 +38,9 @@ static tmsize_t on_write(thandle_t handle, void *from, tmsize_t count)
 static toff_t on_seek(thandle_t handle, toff_t offset, int whence)
 {
     adi_tiff_session *s = handle;
-    const toff_t base = whence == SEEK_CUR ? (toff_t)s->at : whence == SEEK_END ? (toff_t)s->source->size : 0;
+    const toff_t base = whence == SEEK_CUR   ? (toff_t)s->at
+                        : whence == SEEK_END ? (toff_t)s->source->size
+                                             : 0;
     const toff_t at = base + offset;
     if (at > (toff_t)INT64_MAX)
         return (toff_t)-1;
@@ -59,8 +63,8 @@ static toff_t on_size(thandle_t handle)
  * nothing, is the file's fault. */
 static bool of_memory(const char *text)
 {
-    return (strcasestr(text, "memory") || strcasestr(text, "no space")) && !strstr(text, "beyond the")
-           && !strstr(text, "(0 elements");
+    return (strcasestr(text, "memory") || strcasestr(text, "no space")) &&
+           !strstr(text, "beyond the") && !strstr(text, "(0 elements");
 }
 
 static int on_error(TIFF *tiff, void *user, const char *module, const char *format, va_list args)
@@ -76,24 +80,27 @@ static int on_error(TIFF *tiff, void *user, const char *module, const char *form
     return 1;
 }
 
-/* A tag that libtiff could not read, and goes on without: whether pixels mean something else then. */
+/* A tag that libtiff could not read, and goes on without: whether pixels mean something else then.
+ */
 static bool loses_pixels(const char *text)
 {
-    static const char *const tags[] = {"ColorMap",     "ExtraSamples", "SampleFormat",  "FillOrder",       "Photometric",
-                                       "PlanarConfig", "Predictor",    "BitsPerSample", "SamplesPerPixel", "Compression",
-                                       "Orientation"};
+    static const char *const tags[] = {"ColorMap",    "ExtraSamples",  "SampleFormat",
+                                       "FillOrder",   "Photometric",   "PlanarConfig",
+                                       "Predictor",   "BitsPerSample", "SamplesPerPixel",
+                                       "Compression", "Orientation"};
     for (size_t i = 0; i < sizeof tags / sizeof *tags; i++)
         if (strstr(text, "ignored") && strstr(text, tags[i]))
             return true;
     return false;
 }
 
-/* Of a header: tags of cameras and programs that libtiff does not know, and what it mends without touching a pixel. Of
- * pixels: bytes that are thrown away or missing. */
+/* Of a header: tags of cameras and programs that libtiff does not know, and what it mends without
+ * touching a pixel. Of pixels: bytes that are thrown away or missing. */
 static int on_warning(TIFF *tiff, void *user, const char *module, const char *format, va_list args)
 {
     adi_tiff_session *s = user;
-    const bool old_lzw = strstr(format, "Old-style LZW") != NULL; /* another order of bits, which it can read */
+    const bool old_lzw =
+        strstr(format, "Old-style LZW") != NULL; /* another order of bits, which it can read */
     if (s->strict && !old_lzw)
         return on_error(tiff, user, module, format, args);
     char text[sizeof s->sentence];
@@ -109,7 +116,8 @@ ad_status adi_tiff_failed(const adi_tiff_session *s)
 {
     if (s->out_of_memory)
         return adi_fail_memory();
-    return adi_fail(AD_ERR_FORMAT, "TIFF: %s", s->sentence[0] ? s->sentence : "the file is damaged");
+    return adi_fail(AD_ERR_FORMAT, "TIFF: %s",
+                    s->sentence[0] ? s->sentence : "the file is damaged");
 }
 
 static ad_status open_bytes(adi_tiff_session *s)
@@ -121,9 +129,11 @@ static ad_status open_bytes(adi_tiff_session *s)
     TIFFOpenOptionsSetWarningHandlerExtR(options, on_warning, s);
     TIFFOpenOptionsSetMaxSingleMemAlloc(options, (tmsize_t)s->source->size + MAX_WORK_BYTES);
 #if TIFFLIB_VERSION >= 20240911
-    TIFFOpenOptionsSetMaxCumulatedMemAlloc(options, 2 * (tmsize_t)s->source->size + 2 * MAX_WORK_BYTES);
+    TIFFOpenOptionsSetMaxCumulatedMemAlloc(options,
+                                           2 * (tmsize_t)s->source->size + 2 * MAX_WORK_BYTES);
 #endif
-    s->tiff = TIFFClientOpenExt("TIFF", "rm", s, on_read, on_write, on_seek, on_close, on_size, NULL, NULL, options);
+    s->tiff = TIFFClientOpenExt("TIFF", "rm", s, on_read, on_write, on_seek, on_close, on_size,
+                                NULL, NULL, options);
     TIFFOpenOptionsFree(options);
     return s->tiff ? AD_OK : adi_tiff_failed(s);
 }
@@ -134,13 +144,20 @@ static ad_status check_compression(const adi_tiff_session *s)
         uint16_t code;
         bool lossless; /* and told when it is damaged */
         const char *name;
-    } known[] = {{COMPRESSION_NONE, true, "none"},         {COMPRESSION_LZW, true, "LZW"},
-                 {COMPRESSION_ADOBE_DEFLATE, true, "deflate"}, {COMPRESSION_DEFLATE, true, "deflate"},
-                 {COMPRESSION_PACKBITS, true, "PackBits"}, {COMPRESSION_LZMA, true, "LZMA"},
-                 {50000, true, "Zstandard"},               {COMPRESSION_CCITTRLE, false, "CCITT RLE"},
-                 {COMPRESSION_CCITTFAX3, false, "CCITT G3"}, {COMPRESSION_CCITTFAX4, false, "CCITT G4"},
-                 {COMPRESSION_OJPEG, false, "old JPEG"},   {COMPRESSION_JPEG, false, "JPEG"},
-                 {COMPRESSION_JP2000, false, "JPEG 2000"}, {34887, false, "LERC"},
+    } known[] = {{COMPRESSION_NONE, true, "none"},
+                 {COMPRESSION_LZW, true, "LZW"},
+                 {COMPRESSION_ADOBE_DEFLATE, true, "deflate"},
+                 {COMPRESSION_DEFLATE, true, "deflate"},
+                 {COMPRESSION_PACKBITS, true, "PackBits"},
+                 {COMPRESSION_LZMA, true, "LZMA"},
+                 {50000, true, "Zstandard"},
+                 {COMPRESSION_CCITTRLE, false, "CCITT RLE"},
+                 {COMPRESSION_CCITTFAX3, false, "CCITT G3"},
+                 {COMPRESSION_CCITTFAX4, false, "CCITT G4"},
+                 {COMPRESSION_OJPEG, false, "old JPEG"},
+                 {COMPRESSION_JPEG, false, "JPEG"},
+                 {COMPRESSION_JP2000, false, "JPEG 2000"},
+                 {34887, false, "LERC"},
                  {50001, false, "WebP"}};
     char name[32];
     snprintf(name, sizeof name, "%u", s->compression);
@@ -151,7 +168,8 @@ static ad_status check_compression(const adi_tiff_session *s)
             return AD_OK;
         snprintf(name, sizeof name, "%s", known[i].name);
     }
-    return adi_fail(AD_ERR_UNSUPPORTED, "TIFF: compression %s is not read; none, LZW, deflate and PackBits are", name);
+    return adi_fail(AD_ERR_UNSUPPORTED,
+                    "TIFF: compression %s is not read; none, LZW, deflate and PackBits are", name);
 }
 
 static ad_status check_size(const adi_tiff_session *s)
@@ -161,22 +179,24 @@ static ad_status check_size(const adi_tiff_session *s)
     ADI_TRY(adi_image_check_size("TIFF", s->width, s->height));
     const uint64_t bits = (uint64_t)s->width * s->height * s->samples * s->bits;
     if (bits / 8 / MAX_INFLATION > s->source->size)
-        return adi_fail(AD_ERR_FORMAT, "TIFF: %zu bytes are too few for an image of %u x %u", s->source->size, s->width,
-                        s->height);
+        return adi_fail(AD_ERR_FORMAT, "TIFF: %zu bytes are too few for an image of %u x %u",
+                        s->source->size, s->width, s->height);
     return AD_OK;
 }
 
 static ad_status read_header(adi_tiff_session *s)
 {
     TIFF *t = s->tiff;
-    if (!TIFFGetField(t, TIFFTAG_IMAGEWIDTH, &s->width) || !TIFFGetField(t, TIFFTAG_IMAGELENGTH, &s->height))
+    if (!TIFFGetField(t, TIFFTAG_IMAGEWIDTH, &s->width) ||
+        !TIFFGetField(t, TIFFTAG_IMAGELENGTH, &s->height))
         return adi_tiff_failed(s);
     TIFFGetFieldDefaulted(t, TIFFTAG_BITSPERSAMPLE, &s->bits);
     TIFFGetFieldDefaulted(t, TIFFTAG_SAMPLEFORMAT, &s->sample_format);
     TIFFGetFieldDefaulted(t, TIFFTAG_SAMPLESPERPIXEL, &s->samples);
     TIFFGetFieldDefaulted(t, TIFFTAG_PLANARCONFIG, &s->planar);
     TIFFGetFieldDefaulted(t, TIFFTAG_COMPRESSION, &s->compression);
-    if (!TIFFGetField(t, TIFFTAG_PHOTOMETRIC, &s->photometric)) /* baseline wants it; some programs forget it */
+    if (!TIFFGetField(t, TIFFTAG_PHOTOMETRIC,
+                      &s->photometric)) /* baseline wants it; some programs forget it */
         s->photometric = s->samples >= 3 ? PHOTOMETRIC_RGB : PHOTOMETRIC_MINISBLACK;
     ADI_TRY(check_size(s));
     ADI_TRY(check_compression(s));
@@ -201,7 +221,8 @@ void adi_tiff_close(adi_tiff_session *s)
 }
 
 /* A row at a time: a strip may be the whole image. */
-static ad_status read_strips(adi_tiff_session *s, uint16_t plane, void *row, adi_tiff_place place, void *user)
+static ad_status read_strips(adi_tiff_session *s, uint16_t plane, void *row, adi_tiff_place place,
+                             void *user)
 {
     for (uint32_t y = 0; y < s->height; y++) {
         if (TIFFReadScanline(s->tiff, row, y, plane) < 0 || s->sentence[0])
@@ -211,7 +232,8 @@ static ad_status read_strips(adi_tiff_session *s, uint16_t plane, void *row, adi
     return AD_OK;
 }
 
-static ad_status read_tiles(adi_tiff_session *s, uint16_t plane, uint8_t *tile, adi_tiff_place place, void *user)
+static ad_status read_tiles(adi_tiff_session *s, uint16_t plane, uint8_t *tile,
+                            adi_tiff_place place, void *user)
 {
     uint32_t tw = 0, th = 0;
     TIFFGetField(s->tiff, TIFFTAG_TILEWIDTH, &tw);
@@ -230,15 +252,16 @@ static ad_status read_tiles(adi_tiff_session *s, uint16_t plane, uint8_t *tile, 
     return AD_OK;
 }
 
-ad_status adi_tiff_read(adi_tiff_session *s, uint16_t first, uint16_t last, adi_tiff_place place, void *user)
+ad_status adi_tiff_read(adi_tiff_session *s, uint16_t first, uint16_t last, adi_tiff_place place,
+                        void *user)
 {
     const bool tiled = TIFFIsTiled(s->tiff);
     const bool apart = s->planar == PLANARCONFIG_SEPARATE && s->samples > 1;
     const uint64_t samples = apart ? 1 : s->samples;
     const tmsize_t size = tiled ? TIFFTileSize(s->tiff) : TIFFScanlineSize(s->tiff);
     /* A tile may reach over the image's edge, but not be many images. */
-    if (size < 1 || (!tiled && (uint64_t)size != (s->width * samples * s->bits + 7) / 8)
-        || (tiled && (uint64_t)size / MAX_INFLATION > s->source->size))
+    if (size < 1 || (!tiled && (uint64_t)size != (s->width * samples * s->bits + 7) / 8) ||
+        (tiled && (uint64_t)size / MAX_INFLATION > s->source->size))
         return adi_tiff_failed(s);
     void *block = adi_alloc(s->source->allocator, (size_t)size);
     if (!block)
@@ -246,7 +269,8 @@ ad_status adi_tiff_read(adi_tiff_session *s, uint16_t first, uint16_t last, adi_
     ad_status status = AD_OK;
     s->strict = true;
     for (uint16_t plane = apart ? first : 0; status == AD_OK && plane < (apart ? last : 1); plane++)
-        status = tiled ? read_tiles(s, plane, block, place, user) : read_strips(s, plane, block, place, user);
+        status = tiled ? read_tiles(s, plane, block, place, user)
+                       : read_strips(s, plane, block, place, user);
     adi_free(s->source->allocator, block);
     return status;
 }

@@ -1,5 +1,6 @@
-/* Every kind of image file that Pillow and tifffile write, read from memory, from a file and from a folder: the pixels are
- * theirs, so that scores are those of the same image in PNG. make_images.py says what the cases are. */
+/* Every kind of image file that Pillow and tifffile write, read from memory, from a file and from a
+ * folder: the pixels are theirs, so that scores are those of the same image in PNG. make_images.py
+ * says what the cases are. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -33,8 +34,9 @@ static int set_up(void **state)
     ad_context_options_init(&o, sizeof o);
     o.log = count_notes;
     folder = tiny_path("images");
-    return adi_st_open(&adi_default_allocator, ADFEAT_GOLDEN_DIR "/images.safetensors", &golden) != AD_OK
-           || ad_context_create(&o, &context) || mkdir(folder, 0755);
+    return adi_st_open(&adi_default_allocator, ADFEAT_GOLDEN_DIR "/images.safetensors", &golden) !=
+               AD_OK ||
+           ad_context_create(&o, &context) || mkdir(folder, 0755);
 }
 
 static int tear_down(void **state)
@@ -75,10 +77,11 @@ static const adi_st_tensor *pixels_of(const adi_st_tensor *file)
 
 static int same(const ad_image *image, const adi_st_tensor *want)
 {
-    const uint32_t format = want->ndim == 2         ? AD_PIXEL_MONO8
+    const uint32_t format = want->ndim == 2       ? AD_PIXEL_MONO8
                             : want->shape[2] == 2 ? AD_PIXEL_MONO16
-                                                    : AD_PIXEL_RGB8;
-    if (image->format != format || image->height != want->shape[0] || image->width != want->shape[1])
+                                                  : AD_PIXEL_RGB8;
+    if (image->format != format || image->height != want->shape[0] ||
+        image->width != want->shape[1])
         return 0;
     const int64_t bytes = image->width * adi_pixel_bytes(format);
     for (int64_t y = 0; y < image->height; y++) {
@@ -86,7 +89,8 @@ static int same(const ad_image *image, const adi_st_tensor *want)
         for (int64_t i = 0; i < bytes; i++) {
             const uint8_t *w = want->data + y * bytes + i;
             const uint16_t wide = (uint16_t)((i & 1 ? w[-1] : w[0]) | (i & 1 ? w[0] : w[1]) << 8);
-            if (format == AD_PIXEL_MONO16 ? ((const uint16_t *)(const void *)row)[i / 2] != wide : row[i] != *w)
+            if (format == AD_PIXEL_MONO16 ? ((const uint16_t *)(const void *)row)[i / 2] != wide
+                                          : row[i] != *w)
                 return 0;
         }
     }
@@ -120,7 +124,8 @@ static void every_kind(void **state)
             continue;
         char path[512];
         ad_image image = {0};
-        check(t, ad_image_decode(context, t->data, (size_t)t->count, NULL, &image), &image, "in memory");
+        check(t, ad_image_decode(context, t->data, (size_t)t->count, NULL, &image), &image,
+              "in memory");
         snprintf(path, sizeof path, "%s/%s", folder, t->name);
         put(path, t);
         check(t, ad_image_read(context, path, NULL, &image), &image, "in a file");
@@ -134,7 +139,8 @@ static void every_kind(void **state)
         ad_sample sample = {.struct_size = sizeof sample};
         ad_image image = {0};
         assert_int_equal(ad_dataset_get(d, i, &sample), AD_OK);
-        check(adi_st_find(golden, strrchr(sample.name, '/') + 1), ad_dataset_read_image(d, i, NULL, &image), &image, "in a folder");
+        check(adi_st_find(golden, strrchr(sample.name, '/') + 1),
+              ad_dataset_read_image(d, i, NULL, &image), &image, "in a folder");
     }
     ad_dataset_destroy(d);
 }
@@ -145,14 +151,16 @@ static void refusals_by_name(void **state)
     int found = 0;
     for (int64_t i = 0; i < adi_st_count(golden); i++) {
         const adi_st_tensor *t = adi_st_at(golden, (int32_t)i);
-        const adi_image_kind *kind = begins(t->name, "refused.") ? adi_image_kind_named(t->name) : NULL;
+        const adi_image_kind *kind =
+            begins(t->name, "refused.") ? adi_image_kind_named(t->name) : NULL;
         if (!kind || kind->library)
             continue;
         ad_image image = {0};
         char word[64];
         snprintf(word, sizeof word, "%.*s", (int)strcspn(t->name + 8, "."), t->name + 8);
-        assert_string_equal(ad_status_name(ad_image_decode(context, t->data, (size_t)t->count, NULL, &image)),
-                            "AD_ERR_UNSUPPORTED");
+        assert_string_equal(
+            ad_status_name(ad_image_decode(context, t->data, (size_t)t->count, NULL, &image)),
+            "AD_ERR_UNSUPPORTED");
         if (!strstr(ad_last_error_message(), word))
             fail_msg("'%s' does not say '%s'", ad_last_error_message(), word);
         found++;
@@ -161,7 +169,8 @@ static void refusals_by_name(void **state)
 }
 
 /* From a block of exactly that size, so that the sanitizer sees a byte too many. */
-static ad_status decode_exact(adi_image_reader reader, fault_alloc *counts, const adi_st_tensor *t, size_t size, ad_image *out)
+static ad_status decode_exact(adi_image_reader reader, fault_alloc *counts, const adi_st_tensor *t,
+                              size_t size, ad_image *out)
 {
     const adi_allocator a = {fault_alloc_get, fault_alloc_put, counts};
     uint8_t *copy = malloc(size ? size : 1);
@@ -185,7 +194,8 @@ static void cut_files(void **state)
             ad_image image;
             const ad_status status = decode_exact(reader_of(t), &counts, t, size, &image);
             if (status == AD_OK && !same(&image, pixels_of(t)))
-                fail_msg("%s cut to %zu of %lld: read with other pixels", t->name, size, (long long)t->count);
+                fail_msg("%s cut to %zu of %lld: read with other pixels", t->name, size,
+                         (long long)t->count);
             if (status != AD_OK && status != AD_ERR_FORMAT && status != AD_ERR_UNSUPPORTED)
                 fail_msg("%s cut to %zu: %s", t->name, size, ad_status_name(status));
             adi_image_free(&image);
@@ -204,7 +214,8 @@ static void every_allocation_can_fail(void **state)
         for (long n = 1;; n++) {
             fault_alloc counts = {.fail_at = n};
             ad_image image;
-            const ad_status status = decode_exact(reader_of(t), &counts, t, (size_t)t->count, &image);
+            const ad_status status =
+                decode_exact(reader_of(t), &counts, t, (size_t)t->count, &image);
             if (status == AD_OK) {
                 assert_true(n > 1);
                 adi_image_free(&image);
@@ -239,8 +250,9 @@ static void pages_are_noted(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_kind), cmocka_unit_test(refusals_by_name),
-                                       cmocka_unit_test(cut_files), cmocka_unit_test(every_allocation_can_fail),
-                                       cmocka_unit_test(pages_are_noted)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_kind), cmocka_unit_test(refusals_by_name),
+        cmocka_unit_test(cut_files), cmocka_unit_test(every_allocation_can_fail),
+        cmocka_unit_test(pages_are_noted)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

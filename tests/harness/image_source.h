@@ -10,8 +10,8 @@ static inline adi_image_source image_source(const adi_allocator *a, const void *
     return (adi_image_source){.allocator = a, .bytes = bytes, .size = size, .options = &as_stored};
 }
 
-static inline ad_status read_image(adi_image_reader reader, const adi_allocator *a, const void *bytes, size_t size,
-                                   ad_image *out)
+static inline ad_status read_image(adi_image_reader reader, const adi_allocator *a,
+                                   const void *bytes, size_t size, ad_image *out)
 {
     const adi_image_source source = image_source(a, bytes, size);
     return reader(&source, out);

@@ -1,4 +1,5 @@
-/* Damaged images in fits and evaluations: all of them are named, and with skip_damaged nothing else is lost. */
+/* Damaged images in fits and evaluations: all of them are named, and with skip_damaged nothing else
+ * is lost. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -34,7 +35,8 @@ static void part_image(const char *name, int seed, int bent)
 {
     uint8_t pixels[TINY_PIXELS];
     tiny_image(pixels, (uint64_t)seed, bent);
-    const ad_image image = AD_IMAGE_INIT(AD_PIXEL_RGB8, pixels, TINY_SIDE, TINY_SIDE, TINY_SIDE * 3);
+    const ad_image image =
+        AD_IMAGE_INIT(AD_PIXEL_RGB8, pixels, TINY_SIDE, TINY_SIDE, TINY_SIDE * 3);
     assert_int_equal(ad_image_write_png(context, &image, in(name)), AD_OK);
 }
 
@@ -102,7 +104,8 @@ static int prepare(void **state)
     ad_context_options_init(&o, sizeof o);
     o.log = keep_each;
     o.num_threads = 3;
-    if (tiny_weights(weights, "") || ad_context_create(&o, &watched) || tiny_open(watched, weights, &net))
+    if (tiny_weights(weights, "") || ad_context_create(&o, &watched) ||
+        tiny_open(watched, weights, &net))
         return 1;
     make_set("part", 0);
     make_set("hurt", 1);
@@ -208,11 +211,13 @@ static void evaluation_skips(void **state)
     ad_scorer *scorer = NULL;
     float scores[N];
     assert_int_equal(fit("part", 0, f, &scorer), AD_OK);
-    ad_dataset *whole = open_watched("part", AD_SPLIT_TEST), *hurt = open_watched("hurt", AD_SPLIT_TEST);
+    ad_dataset *whole = open_watched("part", AD_SPLIT_TEST),
+               *hurt = open_watched("hurt", AD_SPLIT_TEST);
     ad_evaluation a = {.struct_size = sizeof a}, b = {.struct_size = sizeof b};
     assert_int_equal(ad_evaluate(scorer, whole, NULL, &a, NULL), AD_OK);
     assert_int_equal(a.skipped, 0);
-    assert_int_equal(ad_evaluate(scorer, hurt, NULL, &b, NULL), AD_ERR_SHAPE); /* bent/x.png comes first */
+    assert_int_equal(ad_evaluate(scorer, hurt, NULL, &b, NULL),
+                     AD_ERR_SHAPE); /* bent/x.png comes first */
     says("3 of 11 images cannot be used");
     says("bent/x.png");
     says("y_mask.png");
@@ -227,11 +232,13 @@ static void evaluation_skips(void **state)
     assert_int_equal(b.images, a.images);
     assert_int_equal(b.anomalous, a.anomalous);
     assert_true(b.image_auroc == a.image_auroc && b.image_ap == a.image_ap && b.f1_max == a.f1_max);
-    assert_true(b.f1_threshold == a.f1_threshold && b.pixel_auroc == a.pixel_auroc && b.au_pro == a.au_pro);
+    assert_true(b.f1_threshold == a.f1_threshold && b.pixel_auroc == a.pixel_auroc &&
+                b.au_pro == a.au_pro);
     int missing = 0;
     for (int i = 0; i < N; i++) {
         const char *name = sample(hurt, i).name;
-        const int bad = ends_with(name, "bent/x.png") || ends_with(name, "bent/y.png") || ends_with(name, "good/a.png");
+        const int bad = ends_with(name, "bent/x.png") || ends_with(name, "bent/y.png") ||
+                        ends_with(name, "good/a.png");
         assert_int_equal(isnan(scores[i]) != 0, bad);
         missing += bad;
     }
@@ -293,7 +300,8 @@ static void ends_at_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(fit_names_all), cmocka_unit_test(fit_skips),
-                                       cmocka_unit_test(evaluation_skips), cmocka_unit_test(nothing_is_left),
+                                       cmocka_unit_test(evaluation_skips),
+                                       cmocka_unit_test(nothing_is_left),
                                        cmocka_unit_test(ends_at_once)};
     return cmocka_run_group_tests(tests, prepare, clean_up);
 }

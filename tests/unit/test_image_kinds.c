@@ -15,8 +15,9 @@ static const char *const readable[] = {"JPEG", "PNG", "BMP", "PNM", "TIFF", "Web
 static void text_and_table_agree(void **state)
 {
     (void)state;
-    static const char *const names[] = {"a.jpg",  "a.png", "a.bmp", "a.pgm", "a.tif", "a.webp", "a.pam", "a.pfm",
-                                        "a.gif",  "a.jp2", "a.jxl", "a.avif", "a.heic", "a.exr", "a.psd"};
+    static const char *const names[] = {"a.jpg",  "a.png",  "a.bmp",  "a.pgm", "a.tif",
+                                        "a.webp", "a.pam",  "a.pfm",  "a.gif", "a.jp2",
+                                        "a.jxl",  "a.avif", "a.heic", "a.exr", "a.psd"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const adi_image_kind *kind = adi_image_kind_named(names[i]);
         assert_non_null(kind);
@@ -68,7 +69,8 @@ static void first_note_is_kept(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(text_and_table_agree), cmocka_unit_test(endings),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(text_and_table_agree),
+                                       cmocka_unit_test(endings),
                                        cmocka_unit_test(first_note_is_kept)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
