@@ -33,8 +33,22 @@
  * Objects are opaque and reference counted: children keep their parents alive, so they may be
  * destroyed in any order, and destroying NULL does nothing. Every fallible call returns an
  * ad_status; on failure its outputs are untouched (handles: NULL) and the objects are as before.
- * Option and view structs begin with struct_size; NULL options mean defaults. The library never
- * prints, never exits, and opens no file that the caller did not name. */
+ * Option and view structs begin with struct_size; NULL options mean defaults. What a newer header
+ * has beyond this library's must be 0, and so must reserved fields, else the call is refused. The
+ * library never prints, never exits, and opens no file that the caller did not name.
+ *
+ * Calls from callbacks. A callback may score, read files and datasets, ask (the ..._get, ..._count and
+ * ..._info functions), save, make and destroy objects. It may not change what the call that runs is
+ * changing: ad_fitter_add(), ad_fitter_merge(), ad_fitter_finish() and ad_fit() on the fitter of a
+ * running call, on another fitter of the student that it trains, and reading a dataset while its own
+ * callback or the fit of its image runs, are AD_ERR_STATE and change nothing. A second thread that
+ * calls so at the same time is told the same. What a running call uses may be destroyed in a callback
+ * of it, and is gone when it has returned; but the context and the backbone not by those of alloc,
+ * free and log.
+ *
+ * Floating point. Every call computes in the default environment (round to nearest, denormals kept,
+ * no traps), whatever the calling thread has set, and puts back what was there: results have the same
+ * bits. Callbacks run in the default environment too. */
 #ifndef ADFEAT_H
 #define ADFEAT_H
 
@@ -128,6 +142,11 @@ typedef struct ad_context_options {
     void             *alloc_user;
     ad_log_callback   log;         /**< default NULL: silent */
     void             *log_user;
+    uint64_t          memory_limit; /**< bytes that all that is made from the context may hold at once; default 0: no
+                                         limit. A block that would pass it is not asked for: AD_ERR_OUT_OF_MEMORY,
+                                         with both numbers. What libraries below take for themselves (threads'
+                                         stacks, BLAS's buffers, the state of JPEG, PNG and TIFF decoders) is not
+                                         counted */
 } ad_context_options;
 
 AD_API void ad_context_options_init(ad_context_options *options, size_t struct_size);
@@ -356,7 +375,8 @@ AD_NODISCARD AD_API ad_status ad_dataset_open_list(ad_context *context, const ch
 /** Writes a view of image `index`, valid until the callback is called again, and returns 0; any
  *  other value ends the caller's call with AD_ERR_IO. */
 typedef int (*ad_image_callback)(void *user, int64_t index, ad_image *out_image);
-/** Images that the caller makes, `count` of them, all good. One thread at a time. */
+/** Images that the caller makes, `count` of them, all good. One read at a time, and none while ad_fit() or
+ *  ad_evaluate() has the image: AD_ERR_STATE. */
 AD_NODISCARD AD_API ad_status ad_dataset_from_callback(ad_context *context,
                                                        ad_image_callback callback, void *user,
                                                        int64_t count, ad_dataset **out_dataset);
@@ -584,7 +604,7 @@ AD_NODISCARD AD_API ad_status ad_backbone_profile(ad_backbone *backbone, const a
 
 /* ---- Fitting --------------------------------------------------------------------------- */
 
-/** One method being fitted: mutable, one thread at a time. Keeps its backbone. */
+/** One method being fitted: mutable, one call at a time (else AD_ERR_STATE). Keeps its backbone. */
 typedef struct ad_fitter ad_fitter;
 /** What a fit gives: immutable, shared by any number of threads, each call with a workspace of its
  *  own. Keeps its backbone. */
@@ -668,11 +688,12 @@ AD_NODISCARD AD_API ad_status ad_fitter_merge(ad_fitter *fitter, const ad_fitter
  *  trains it here, for as long as its options say; after a failure or a cancelled ad_fit() the next
  *  call goes on where that one stopped, or after AD_ERR_NUMERIC begins anew with the parameters that
  *  were best. Images added in between begin a new training, of the student as it is.
- *  @return AD_OK, AD_ERR_STATE (too few images: a training needs two beside those held out),
+ *  @return AD_OK, AD_ERR_STATE (too few images: a training needs two beside those held out; another fitter has
+ *         trained the student since this one did: what is left of its training fits it no more),
  *         AD_ERR_NUMERIC (images without any variation; a loss that is not finite: the student keeps
  *         its best parameters), AD_ERR_OUT_OF_MEMORY */
 AD_NODISCARD AD_API ad_status ad_fitter_finish(ad_fitter *fitter, ad_scorer **out_scorer);
-/** Images added so far, merged ones included. */
+/** Images added so far, merged ones included. Callbacks may ask this and ad_fitter_memory(). */
 AD_API int64_t ad_fitter_count(const ad_fitter *fitter);
 /** Images that ad_fit() left out so far because they are damaged; ad_fit_options.skip_damaged asks for it. */
 AD_API int64_t ad_fitter_skipped(const ad_fitter *fitter);
@@ -680,6 +701,7 @@ AD_API int64_t ad_fitter_skipped(const ad_fitter *fitter);
  *  added; for a method that trains a student, with those added so far. What resizing a frame needs
  *  is included once a frame of that size has been added. */
 AD_API size_t ad_fitter_memory(const ad_fitter *fitter);
+/** In a callback of a call on the fitter: when that call has returned. */
 AD_API void ad_fitter_destroy(ad_fitter *fitter);
 
 /* ---- Scoring --------------------------------------------------------------------------- */
@@ -875,8 +897,9 @@ AD_NODISCARD AD_API ad_status ad_padim_fitter_create(ad_backbone *backbone, cons
 
 /* ---- Students -------------------------------------------------------------------------- */
 
-/** The trainable networks of a student-teacher method. Keeps its teacher. Threads: one at a time; a
- *  fitter that trains it changes it. */
+/** The trainable networks of a student-teacher method. Keeps its teacher. ad_fit() and ad_fitter_finish() of a
+ *  fitter that trains it change it: until they return the student is theirs, and only callbacks of that call may
+ *  save it or ask it; all others get AD_ERR_STATE. */
 typedef struct ad_student ad_student;
 
 typedef enum ad_student_kind {

@@ -3,6 +3,7 @@
  * made, which changes its time and nothing else. The threads are made when a context asks for them
  * or a loop lacks them, and end with the last context. Nothing here allocates; a child of fork()
  * begins without threads. */
+#include <fenv.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
@@ -156,6 +157,7 @@ static void *work(void *user)
 {
     worker *w = user;
     inside = true;
+    fesetenv(FE_DFL_ENV); /* not what the thread that made this one has set: see core/float_guard.h */
     for (;;) {
         const unsigned long long ready = await_work(w), running = now_doing(ready, RUNNING);
         if (doing_of(ready) == ENDING)

@@ -61,6 +61,7 @@ ad_status ad_backbone_layer_info(const ad_backbone *backbone, int32_t index, int
                                  int64_t input_width, ad_layer_info *out_info)
 {
     ADI_CHECK_ARG(backbone, "ad_backbone_layer_info: backbone is NULL");
+    ADI_DEFAULT_FLOATS;
     const adi_graph *g = backbone->network->graph;
     ADI_CHECK_ARG(index >= 0 && index < g->tap_count, "layer %d of %d", index, g->tap_count);
     ADI_CHECK_ARG(input_height >= 1 && input_width >= 1 && input_height <= ADI_PLAN_MAX_SIDE
@@ -145,13 +146,17 @@ ad_status ad_extract_features(ad_backbone *backbone, const ad_image *image,
                               const ad_preprocess *preprocess, ad_features *features, int32_t count)
 {
     ADI_CHECK_ARG(backbone && image && features, "ad_extract_features: an argument is NULL");
+    ADI_DEFAULT_FLOATS;
     ADI_CHECK_ARG(count >= 1 && count <= ADI_MAX_LAYERS, "ad_extract_features: count is %d, 1 to %d",
                   count, ADI_MAX_LAYERS);
     const adi_graph *g = backbone->network->graph;
     int32_t taps[ADI_MAX_LAYERS];
     for (int32_t i = 0; i < count; i++) {
-        ADI_CHECK_ARG(features[i].struct_size >= sizeof *features, "features[%d]: struct_size is %u", i,
-                      features[i].struct_size);
+        ADI_CHECK_ARG(features[i].struct_size == sizeof *features, "features[%d]: struct_size is %u, %zu is expected",
+                      i, features[i].struct_size, sizeof *features);
+        ADI_CHECK_RESERVED(features[i], reserved, "ad_features");
+        ADI_CHECK_ARG((uintptr_t)features[i].data % sizeof(float) == 0,
+                      "features[%d]: data must be aligned to %zu bytes", i, sizeof(float));
         ADI_CHECK_ARG(features[i].layer && features[i].data, "features[%d]: layer or data is NULL", i);
         int32_t one;
         ADI_CHECK_ARG(!strchr(features[i].layer, ','), "features[%d]: one layer each, not '%s'", i,

@@ -389,6 +389,7 @@ static int is_digest(const char *text)
 
 static ad_status check_options(const ad_backbone_options *o)
 {
+    ADI_CHECK_RESERVED(*o, reserved, "ad_backbone_options");
     ADI_CHECK_ARG(!o->expected_digest || is_digest(o->expected_digest),
                   "expected_digest '%.40s' is not 16 digits of 0-9 and a-f", o->expected_digest);
     ADI_CHECK_ARG(o->padding >= AD_PADDING_AUTO && o->padding <= AD_PADDING_SYMMETRIC,
@@ -433,6 +434,7 @@ ad_status ad_backbone_from_memory(ad_context *context, const char *architecture,
                                   ad_backbone **out_backbone)
 {
     ADI_CHECK_ARG(context && bytes && out_backbone, "ad_backbone_from_memory: an argument is NULL");
+    ADI_DEFAULT_FLOATS;
     *out_backbone = NULL;
     adi_safetensors *file = NULL;
     ADI_TRY(adi_st_parse(&context->allocator, bytes, size, "weights", &file));
@@ -459,6 +461,7 @@ ad_status ad_backbone_open(ad_context *context, const char *architecture, const 
                            const ad_backbone_options *options, ad_backbone **out_backbone)
 {
     ADI_CHECK_ARG(context && weights_path && out_backbone, "ad_backbone_open: an argument is NULL");
+    ADI_DEFAULT_FLOATS;
     *out_backbone = NULL;
     return adi_backbone_open(context, architecture, weights_path, options, NULL, out_backbone);
 }

@@ -20,13 +20,22 @@ ad_status ad_context_create(const ad_context_options *options, ad_context **out_
     ADI_CHECK_ARG(!o.alloc == !o.free, "alloc and free must both be set, or neither");
     const adi_backend *backend;
     ADI_TRY(adi_backend_find(o.device, &backend));
-    const adi_allocator a = o.alloc ? (adi_allocator){o.alloc, o.free, o.alloc_user}
-                                    : adi_default_allocator;
+    adi_allocator a = o.alloc ? (adi_allocator){o.alloc, o.free, o.alloc_user} : adi_default_allocator;
+    adi_budget *budget = NULL;
+    if (o.memory_limit) {
+        budget = adi_budget_create(&a, o.memory_limit < SIZE_MAX ? (size_t)o.memory_limit : SIZE_MAX);
+        if (!budget)
+            return adi_fail_memory();
+        a = adi_budget_allocator(budget);
+    }
     ad_context *c = adi_calloc(&a, 1, sizeof *c);
-    if (!c)
+    if (!c) {
+        adi_budget_drop(budget);
         return adi_fail_memory();
+    }
     atomic_init(&c->refs, 1);
     atomic_init(&c->facts_said, 0);
+    c->budget = budget;
     c->allocator = a;
     c->backend = backend;
     c->num_threads = o.num_threads ? o.num_threads : backend->max_threads();

@@ -19,6 +19,7 @@ ad_status adi_dataset_new(ad_context *context, ad_dataset **out_dataset)
     ad_dataset *d = adi_calloc(&context->allocator, 1, sizeof *d);
     if (!d)
         return adi_fail_memory();
+    atomic_init(&d->refs, 1);
     d->context = adi_context_retain(context);
     d->mask_good = -1;
     ad_read_options_init(&d->read, sizeof d->read);
@@ -26,9 +27,16 @@ ad_status adi_dataset_new(ad_context *context, ad_dataset **out_dataset)
     return AD_OK;
 }
 
+ad_dataset *adi_dataset_retain(const ad_dataset *dataset)
+{
+    ad_dataset *d = (ad_dataset *)dataset;
+    atomic_fetch_add_explicit(&d->refs, 1, memory_order_relaxed);
+    return d;
+}
+
 void ad_dataset_destroy(ad_dataset *dataset)
 {
-    if (!dataset)
+    if (!dataset || atomic_fetch_sub_explicit(&dataset->refs, 1, memory_order_acq_rel) != 1)
         return;
     ad_context *context = dataset->context;
     const adi_allocator *a = &context->allocator;
@@ -153,6 +161,17 @@ static ad_status read_item(const ad_dataset *d, const adi_dataset_item *item, co
     return status;
 }
 
+ad_status adi_dataset_hold(const ad_dataset *dataset, const char *call)
+{
+    return dataset->callback ? adi_use_change(&((ad_dataset *)dataset)->use, call, "the dataset") : AD_OK;
+}
+
+void adi_dataset_let_go(const ad_dataset *dataset)
+{
+    if (dataset->callback)
+        adi_use_change_end(&((ad_dataset *)dataset)->use);
+}
+
 ad_status adi_dataset_read_image(const ad_dataset *dataset, int64_t index, const ad_read_options *options,
                                  adi_notes *notes, ad_image *out_image)
 {
@@ -193,15 +212,21 @@ ad_status ad_dataset_read_image(const ad_dataset *dataset, int64_t index, const 
                                 ad_image *out_image)
 {
     ADI_CHECK_ARG(dataset && out_image, "ad_dataset_read_image: an argument is NULL");
+    ADI_DEFAULT_FLOATS;
     ADI_TRY(check_index(dataset, index));
     ad_read_options o;
     adi_notes notes = {0};
     ADI_TRY(take_options(dataset, options, &o));
-    ADI_TRY(adi_dataset_read_image(dataset, index, &o, &notes, out_image));
-    adi_dataset_log(dataset, index, &notes);
-    if (!dataset->callback)
-        adi_read_facts_say_once(dataset->context, &o, &notes.facts, dataset->items[index].path);
-    return AD_OK;
+    ADI_TRY(adi_dataset_hold(dataset, "ad_dataset_read_image"));
+    ad_dataset *d = adi_dataset_retain(dataset);
+    const ad_status status = adi_dataset_read_image(d, index, &o, &notes, out_image);
+    if (status == AD_OK)
+        adi_dataset_log(d, index, &notes);
+    if (status == AD_OK && !d->callback)
+        adi_read_facts_say_once(d->context, &o, &notes.facts, d->items[index].path);
+    adi_dataset_let_go(d);
+    ad_dataset_destroy(d);
+    return status;
 }
 
 ad_status adi_dataset_read_mask(const ad_dataset *dataset, int64_t index, const ad_read_options *options,

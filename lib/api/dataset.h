@@ -6,6 +6,7 @@
 
 #include "api/folder_scan.h"
 #include "api/read_options.h"
+#include "core/use.h"
 #include "vision/image_kinds.h"
 
 typedef struct adi_dataset_item {
@@ -17,6 +18,7 @@ typedef struct adi_dataset_item {
 } adi_dataset_item;
 
 struct ad_dataset {
+    atomic_int refs;
     ad_context *context;
     adi_dataset_item *items;
     size_t capacity;
@@ -28,9 +30,16 @@ struct ad_dataset {
     ad_image_callback callback; /* instead of items */
     void *user;
     int64_t callback_count;
+    adi_use use; /* of the one image that a callback gives at a time */
 };
 
 ad_status adi_dataset_new(ad_context *context, ad_dataset **out_dataset);
+/* One more owner, who calls ad_dataset_destroy(): a callback may destroy what the call that runs reads. */
+ad_dataset *adi_dataset_retain(const ad_dataset *dataset);
+/* Before an image is read with adi_dataset_read_image(): no other is until adi_dataset_let_go(), since a callback would
+ * overwrite it. Files are not held. `call` is for the sentence of AD_ERR_STATE. */
+ad_status adi_dataset_hold(const ad_dataset *dataset, const char *call);
+void adi_dataset_let_go(const ad_dataset *dataset);
 /* path and group are copied, mask and depth are taken over, also on failure. */
 ad_status adi_dataset_append(ad_dataset *d, const char *path, const char *group, int32_t label,
                              char *mask, char *depth);

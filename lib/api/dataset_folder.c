@@ -7,6 +7,7 @@ static ad_status check(const ad_dataset_options *o)
 {
     ADI_CHECK_ARG(o->split == AD_SPLIT_TRAIN || o->split == AD_SPLIT_TEST,
                   "split is %d, no such ad_split", o->split);
+    ADI_CHECK_ARG(o->depth == 0 || o->depth == 1, "depth is %d, 0 or 1 is possible", o->depth);
     ADI_CHECK_ARG(o->depth_scale >= 0.0 && o->depth_scale <= 1e6,
                   "depth_scale is %g, 0 to 1e6 is possible", o->depth_scale);
     ADI_CHECK_ARG(o->mask_good >= -1 && o->mask_good <= 255,
@@ -34,6 +35,7 @@ ad_status ad_dataset_open_folder(ad_context *context, const char *path,
                                  const ad_dataset_options *options, ad_dataset **out_dataset)
 {
     ADI_CHECK_ARG(context && path && out_dataset, "ad_dataset_open_folder: an argument is NULL");
+    ADI_DEFAULT_FLOATS;
     *out_dataset = NULL;
     ad_dataset_options o;
     ad_dataset_options_init(&o, sizeof o);

@@ -134,7 +134,7 @@ static ad_status take_one(evaluation *e, adi_read_ahead *ahead, int64_t index, c
                      ? adi_dataset_read_mask(e->dataset, index, &e->read, &mask) : AD_OK;
         ad_image_release(&mask);
     }
-    ad_image_release(&image);
+    adi_read_ahead_release(ahead, &image);
     return adi_fail_in_file(status, "image", sample->name);
 }
 
@@ -171,7 +171,7 @@ static ad_status score_each(evaluation *e, adi_read_ahead *ahead, const ad_evalu
 static ad_status score_all(evaluation *e, const ad_evaluate_options *o)
 {
     adi_read_ahead ahead;
-    adi_read_ahead_begin(&ahead, e->dataset, &e->read);
+    adi_read_ahead_begin(&ahead, e->dataset, &e->read, "ad_evaluate");
     const ad_status status = score_each(e, &ahead, o);
     adi_read_ahead_end(&ahead);
     return status;
@@ -238,11 +238,9 @@ static ad_status measure(evaluation *e, const ad_scorer_info *info, ad_evaluatio
     return AD_OK;
 }
 
-ad_status ad_evaluate(ad_scorer *scorer, const ad_dataset *dataset,
-                      const ad_evaluate_options *options, ad_evaluation *out_evaluation,
-                      float *out_scores)
+static ad_status evaluate(ad_scorer *scorer, const ad_dataset *dataset, const ad_evaluate_options *options,
+                          ad_evaluation *out_evaluation, float *out_scores)
 {
-    ADI_CHECK_ARG(scorer && dataset && out_evaluation, "ad_evaluate: an argument is NULL");
     ad_evaluate_options o;
     ad_evaluate_options_init(&o, sizeof o);
     ADI_TRY(adi_options_take(&o, sizeof o, options, "ad_evaluate_options"));
@@ -285,5 +283,19 @@ ad_status ad_evaluate(ad_scorer *scorer, const ad_dataset *dataset,
     adi_free(e.allocator, e.times);
     adi_free(e.allocator, e.map);
     adi_free(e.allocator, e.mask);
+    return status;
+}
+
+/* Callbacks may destroy both. */
+ad_status ad_evaluate(ad_scorer *scorer, const ad_dataset *dataset, const ad_evaluate_options *options,
+                      ad_evaluation *out_evaluation, float *out_scores)
+{
+    ADI_CHECK_ARG(scorer && dataset && out_evaluation, "ad_evaluate: an argument is NULL");
+    ADI_DEFAULT_FLOATS;
+    ad_scorer_retain(scorer);
+    ad_dataset *images = adi_dataset_retain(dataset);
+    const ad_status status = evaluate(scorer, images, options, out_evaluation, out_scores);
+    ad_dataset_destroy(images);
+    ad_scorer_destroy(scorer);
     return status;
 }

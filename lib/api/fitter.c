@@ -6,6 +6,7 @@
 #include "api/read_ahead.h"
 #include "core/options.h"
 #include "methods/method.h"
+#include "methods/student.h"
 #include "train/fit_loop.h"
 
 void ad_fit_options_init(ad_fit_options *options, size_t struct_size)
@@ -23,12 +24,16 @@ ad_status adi_fitter_wrap(ad_backbone *backbone, const adi_method *method, void 
     ad_status status = f ? adi_extractor_create(backbone->context, backbone->network, preprocess, taps,
                                                 tap_count, &f->extractor)
                          : adi_fail_memory();
+    if (status == AD_OK)
+        status = adi_extractor_check_room(f->extractor);
     if (status != AD_OK) {
+        adi_extractor_destroy(f ? f->extractor : NULL);
         adi_free(a, f);
         method->destroy_state(state);
         return status;
     }
     ad_read_options_init(&f->read, sizeof f->read);
+    atomic_init(&f->refs, 1);
     f->backbone = adi_backbone_retain(backbone);
     f->method = method;
     f->state = state;
@@ -38,7 +43,7 @@ ad_status adi_fitter_wrap(ad_backbone *backbone, const adi_method *method, void 
 
 void ad_fitter_destroy(ad_fitter *fitter)
 {
-    if (!fitter)
+    if (!fitter || atomic_fetch_sub_explicit(&fitter->refs, 1, memory_order_acq_rel) != 1)
         return;
     ad_backbone *backbone = fitter->backbone;
     fitter->method->destroy_state(fitter->state);
@@ -47,15 +52,61 @@ void ad_fitter_destroy(ad_fitter *fitter)
     ad_backbone_destroy(backbone);
 }
 
-ad_status ad_fitter_add(ad_fitter *fitter, const ad_image *image)
+/* A call that changes the fitter, and keeps it until leave(). */
+static ad_status enter(ad_fitter *fitter, const char *call)
 {
-    ADI_CHECK_ARG(fitter && image, "ad_fitter_add: an argument is NULL");
+    ADI_TRY(adi_use_change(&fitter->use, call, "the fitter"));
+    atomic_fetch_add_explicit(&fitter->refs, 1, memory_order_relaxed);
+    return AD_OK;
+}
+
+static void leave(ad_fitter *fitter)
+{
+    adi_use_change_end(&fitter->use);
+    ad_fitter_destroy(fitter);
+}
+
+static ad_student *student_of(const ad_fitter *fitter)
+{
+    return fitter->method->student ? fitter->method->student(fitter->state) : NULL;
+}
+
+/* The same of a call that trains: the student is its own too, from before the first image until the scorer is made. */
+static ad_status enter_training(ad_fitter *fitter, const char *call)
+{
+    ad_student *student = student_of(fitter);
+    ADI_TRY(enter(fitter, call));
+    const ad_status status = student ? adi_use_change(&student->use, call, "the student") : AD_OK;
+    if (status != AD_OK)
+        leave(fitter);
+    return status;
+}
+
+static void leave_training(ad_fitter *fitter)
+{
+    if (student_of(fitter))
+        adi_use_change_end(&student_of(fitter)->use);
+    leave(fitter);
+}
+
+static ad_status add_image(ad_fitter *fitter, const ad_image *image)
+{
     adi_workspace *w = NULL;
     ADI_TRY(adi_extractor_borrow(fitter->extractor, &w));
     ad_status status = adi_extractor_run(fitter->extractor, w, image);
     if (status == AD_OK)
         status = fitter->method->add(fitter->state, fitter->extractor, w);
     adi_extractor_give_back(fitter->extractor, w);
+    return status;
+}
+
+ad_status ad_fitter_add(ad_fitter *fitter, const ad_image *image)
+{
+    ADI_CHECK_ARG(fitter && image, "ad_fitter_add: an argument is NULL");
+    ADI_DEFAULT_FLOATS;
+    ADI_TRY(enter(fitter, "ad_fitter_add"));
+    const ad_status status = add_image(fitter, image);
+    leave(fitter);
     return status;
 }
 
@@ -89,10 +140,8 @@ static ad_status agree(ad_read_options *mine, const ad_read_options *theirs, con
     return AD_OK;
 }
 
-ad_status ad_fitter_merge(ad_fitter *fitter, const ad_fitter *other)
+static ad_status merge(ad_fitter *fitter, const ad_fitter *other)
 {
-    ADI_CHECK_ARG(fitter && other, "ad_fitter_merge: an argument is NULL");
-    ADI_CHECK_ARG(fitter != other, "ad_fitter_merge: a fitter cannot be merged with itself");
     const adi_extractor *x = fitter->extractor, *y = other->extractor;
     if (fitter->method != other->method)
         return adi_fail(AD_ERR_MISMATCH, "the fits to merge are of methods %s and %s",
@@ -114,7 +163,30 @@ ad_status ad_fitter_merge(ad_fitter *fitter, const ad_fitter *other)
 ad_status ad_fitter_set_read_options(ad_fitter *fitter, const ad_read_options *options)
 {
     ADI_CHECK_ARG(fitter, "ad_fitter_set_read_options: fitter is NULL");
-    return adi_read_options_take(options, &fitter->read);
+    ADI_TRY(enter(fitter, "ad_fitter_set_read_options"));
+    const ad_status status = adi_read_options_take(options, &fitter->read);
+    leave(fitter);
+    return status;
+}
+
+ad_status ad_fitter_merge(ad_fitter *fitter, const ad_fitter *other)
+{
+    ADI_CHECK_ARG(fitter && other, "ad_fitter_merge: an argument is NULL");
+    ADI_DEFAULT_FLOATS;
+    ADI_CHECK_ARG(fitter != other, "ad_fitter_merge: a fitter cannot be merged with itself");
+    ad_fitter *from = (ad_fitter *)other;
+    ADI_TRY(adi_use_read(&from->use, "ad_fitter_merge", "the other fitter"));
+    ad_status status = enter(fitter, "ad_fitter_merge");
+    if (status == AD_OK) {
+        atomic_fetch_add_explicit(&from->refs, 1, memory_order_relaxed);
+        status = merge(fitter, from);
+        leave(fitter);
+        adi_use_read_end(&from->use);
+        ad_fitter_destroy(from);
+        return status;
+    }
+    adi_use_read_end(&from->use);
+    return status;
 }
 
 /* Progress that reading and adding images is worth where a training follows. */
@@ -140,10 +212,14 @@ static ad_status finish(ad_fitter *fitter, const ad_fit_options *options, ad_sco
 ad_status ad_fitter_finish(ad_fitter *fitter, ad_scorer **out_scorer)
 {
     ADI_CHECK_ARG(fitter && out_scorer, "ad_fitter_finish: an argument is NULL");
+    ADI_DEFAULT_FLOATS;
     *out_scorer = NULL;
     ad_fit_options o;
     ad_fit_options_init(&o, sizeof o);
-    return finish(fitter, &o, out_scorer);
+    ADI_TRY(enter_training(fitter, "ad_fitter_finish"));
+    const ad_status status = finish(fitter, &o, out_scorer);
+    leave_training(fitter);
+    return status;
 }
 
 int64_t ad_fitter_count(const ad_fitter *fitter)
@@ -168,8 +244,8 @@ static ad_status add_from(ad_fitter *fitter, const ad_dataset *good, adi_read_ah
 {
     ad_image image = {0};
     ADI_TRY(adi_read_ahead_next(ahead, &image));
-    ad_status status = adding ? ad_fitter_add(fitter, &image) : AD_OK;
-    ad_image_release(&image);
+    ad_status status = adding ? add_image(fitter, &image) : AD_OK;
+    adi_read_ahead_release(ahead, &image);
     ad_sample sample = {.struct_size = sizeof sample};
     if (status == AD_OK || ad_dataset_get(good, index, &sample) != AD_OK)
         return status;
@@ -232,9 +308,28 @@ static ad_status add_all(ad_fitter *fitter, const ad_dataset *good, const ad_fit
         fitter->read = read;
     }
     adi_read_ahead ahead;
-    adi_read_ahead_begin(&ahead, good, &read);
+    adi_read_ahead_begin(&ahead, good, &read, "ad_fit");
     const ad_status status = add_each(fitter, good, &ahead, o);
     adi_read_ahead_end(&ahead);
+    return status;
+}
+
+static ad_status fit(ad_fitter *fitter, const ad_dataset *good, const ad_fit_options *o, ad_scorer **out_scorer)
+{
+    int lock = -1;
+    if (o->checkpoint_dir)
+        ADI_TRY(adi_checkpoint_enter(o->checkpoint_dir, &lock));
+    ad_scorer *scorer = NULL;
+    ad_status status = add_all(fitter, good, o);
+    if (status == AD_OK)
+        status = finish(fitter, o, &scorer);
+    adi_checkpoint_leave(lock);
+    if (status == AD_OK && o->progress && o->progress(o->user, 1.0)) {
+        ad_scorer_destroy(scorer);
+        return adi_fail(AD_ERR_CANCELLED, "the fit was cancelled at its end");
+    }
+    if (status == AD_OK)
+        *out_scorer = scorer;
     return status;
 }
 
@@ -242,29 +337,21 @@ ad_status ad_fit(ad_fitter *fitter, const ad_dataset *good, const ad_fit_options
                  ad_scorer **out_scorer)
 {
     ADI_CHECK_ARG(fitter && out_scorer, "ad_fit: an argument is NULL");
+    ADI_DEFAULT_FLOATS;
     *out_scorer = NULL;
     ad_fit_options o;
     ad_fit_options_init(&o, sizeof o);
     ADI_TRY(adi_options_take(&o, sizeof o, options, "ad_fit_options"));
+    ADI_CHECK_ARG(o.resume <= 1, "ad_fit: resume is %u, 0 or 1 is possible", o.resume);
     ADI_CHECK_ARG(!o.resume || o.checkpoint_dir, "ad_fit: to resume, checkpoint_dir says from where");
     ADI_CHECK_ARG(o.skip_damaged == 0 || o.skip_damaged == 1, "ad_fit: skip_damaged is %d, 0 and 1 are possible",
                   o.skip_damaged);
     ADI_CHECK_ARG(fitter->method->train || !o.checkpoint_dir, "ad_fit: %s trains nothing, so it has no checkpoints",
                   fitter->method->name);
-    int lock = -1;
-    ad_scorer *scorer = NULL;
-    if (o.checkpoint_dir)
-        ADI_TRY(adi_checkpoint_enter(o.checkpoint_dir, &lock));
-    ad_status status = add_all(fitter, good, &o);
-    if (status == AD_OK)
-        status = finish(fitter, &o, &scorer);
-    adi_checkpoint_leave(lock);
-    if (status != AD_OK)
-        return status;
-    if (o.progress && o.progress(o.user, 1.0)) {
-        ad_scorer_destroy(scorer);
-        return adi_fail(AD_ERR_CANCELLED, "the fit was cancelled at its end");
-    }
-    *out_scorer = scorer;
-    return AD_OK;
+    ADI_TRY(enter_training(fitter, "ad_fit"));
+    ad_dataset *images = good ? adi_dataset_retain(good) : NULL; /* callbacks may destroy it */
+    const ad_status status = fit(fitter, images, &o, out_scorer);
+    ad_dataset_destroy(images);
+    leave_training(fitter);
+    return status;
 }

@@ -24,6 +24,7 @@ ad_status ad_image_decode(ad_context *context, const void *bytes, size_t size, c
                           ad_image *out_image)
 {
     ADI_CHECK_ARG(context && out_image && (bytes || !size), "ad_image_decode: an argument is NULL");
+    ADI_DEFAULT_FLOATS;
     ad_read_options o;
     ADI_TRY(adi_read_options_take(options, &o));
     adi_notes notes = {0};
@@ -55,6 +56,7 @@ ad_status adi_image_read(const ad_context *context, const char *path, const ad_r
 ad_status ad_image_read(ad_context *context, const char *path, const ad_read_options *options, ad_image *out_image)
 {
     ADI_CHECK_ARG(context && path && out_image, "ad_image_read: an argument is NULL");
+    ADI_DEFAULT_FLOATS;
     ad_read_options o;
     adi_notes notes = {0};
     ADI_TRY(adi_read_options_take(options, &o));
@@ -88,6 +90,7 @@ ad_status adi_image_read_depth(const ad_context *context, const char *path, doub
 ad_status ad_image_read_depth(ad_context *context, const char *path, double scale, ad_image *io_image)
 {
     ADI_CHECK_ARG(context && path && io_image, "ad_image_read_depth: an argument is NULL");
+    ADI_DEFAULT_FLOATS;
     ADI_CHECK_ARG(scale >= 0.0 && scale <= 1e6, "ad_image_read_depth: scale is %g, 0 to 1e6 is possible", scale);
     ADI_CHECK_ARG(io_image->struct_size >= sizeof *io_image, "image: struct_size is %u, %zu is needed for depth",
                   io_image->struct_size, sizeof *io_image);
@@ -108,6 +111,7 @@ void ad_image_release(ad_image *image)
 ad_status ad_image_write_png(ad_context *context, const ad_image *image, const char *path)
 {
     ADI_CHECK_ARG(context && image && path, "ad_image_write_png: an argument is NULL");
+    ADI_DEFAULT_FLOATS;
     ADI_TRY(adi_image_check(image));
     return adi_encode_png(&context->allocator, image, path);
 }

@@ -1,6 +1,7 @@
 /* Public metrics: check what the caller gave, then down to lib/stats. */
 #include "stats/metrics.h"
-#include "core/options.h"
+#include "core/float_guard.h"
+#include "core/view.h"
 
 static ad_status check_scores(const float *scores, const uint8_t *labels, size_t count,
                               const void *out)
@@ -14,6 +15,7 @@ static ad_status check_scores(const float *scores, const uint8_t *labels, size_t
 
 ad_status ad_auroc(const float *scores, const uint8_t *labels, size_t count, double *out_auroc)
 {
+    ADI_DEFAULT_FLOATS;
     ADI_TRY(check_scores(scores, labels, count, out_auroc));
     return adi_auroc(&adi_default_allocator, scores, labels, count, out_auroc);
 }
@@ -21,6 +23,7 @@ ad_status ad_auroc(const float *scores, const uint8_t *labels, size_t count, dou
 ad_status ad_average_precision(const float *scores, const uint8_t *labels, size_t count,
                                double *out_ap)
 {
+    ADI_DEFAULT_FLOATS;
     ADI_TRY(check_scores(scores, labels, count, out_ap));
     return adi_average_precision(&adi_default_allocator, scores, labels, count, out_ap);
 }
@@ -28,6 +31,7 @@ ad_status ad_average_precision(const float *scores, const uint8_t *labels, size_
 ad_status ad_f1_max(const float *scores, const uint8_t *labels, size_t count, double *out_f1,
                     float *out_threshold)
 {
+    ADI_DEFAULT_FLOATS;
     ADI_TRY(check_scores(scores, labels, count, out_f1));
     return adi_f1_max(&adi_default_allocator, scores, labels, count, out_f1, out_threshold);
 }
@@ -42,33 +46,18 @@ void ad_aupro_options_init(ad_aupro_options *options, size_t struct_size)
     adi_options_init(options, struct_size, &aupro_defaults, sizeof aupro_defaults);
 }
 
-/* A caller compiled with a longer ad_map or ad_image has longer steps in the array. */
-static ad_status check_struct_size(const char *what, size_t index, uint32_t size, uint32_t first,
-                                   size_t smallest)
-{
-    ADI_CHECK_ARG(size >= smallest && size == first && size % sizeof(int64_t) == 0,
-                  "%s %zu: struct_size is %u, expected %zu in all of them", what, index,
-                  (unsigned)size, first < smallest ? smallest : (size_t)first);
-    return AD_OK;
-}
-
 static ad_status add_all(adi_pixel_metrics *m, const ad_map *maps, const ad_image *masks,
                          size_t count)
 {
-    const char *map_bytes = (const char *)maps;
-    const char *mask_bytes = (const char *)masks;
+    ADI_TRY(adi_array_check(maps, (int64_t)count, sizeof *maps, sizeof *maps, "map"));
+    ADI_TRY(adi_array_check(masks, (int64_t)count, sizeof *masks, sizeof *masks, "mask"));
     for (size_t i = 0; i < count; i++) {
-        const ad_map *const map = (const ad_map *)(const void *)map_bytes;
-        const ad_image *const mask = (const ad_image *)(const void *)mask_bytes;
-        ADI_TRY(check_struct_size("map", i, map->struct_size, maps->struct_size, sizeof *map));
-        ADI_TRY(check_struct_size("mask", i, mask->struct_size, masks->struct_size, sizeof *mask));
-        const ad_status status = adi_pixel_metrics_add(m, map, mask);
+        const ad_status status =
+            adi_pixel_metrics_add(m, adi_array_at(maps, (int64_t)i), adi_array_at(masks, (int64_t)i));
         if (status == AD_ERR_OUT_OF_MEMORY)
             return status;
         if (status != AD_OK)
             return adi_fail_prefix(status, "image %zu of %zu: ", i, count);
-        map_bytes += map->struct_size;
-        mask_bytes += mask->struct_size;
     }
     return AD_OK;
 }
@@ -86,6 +75,7 @@ static ad_status check_maps(const ad_map *maps, const ad_image *masks, size_t co
 ad_status ad_aupro(const ad_map *maps, const ad_image *masks, size_t count,
                    const ad_aupro_options *options, double *out_aupro)
 {
+    ADI_DEFAULT_FLOATS;
     ADI_TRY(check_maps(maps, masks, count, out_aupro));
     ad_aupro_options o = aupro_defaults;
     ADI_TRY(adi_options_take(&o, sizeof o, options, "options"));
@@ -102,6 +92,7 @@ ad_status ad_aupro(const ad_map *maps, const ad_image *masks, size_t count,
 
 ad_status ad_pixel_auroc(const ad_map *maps, const ad_image *masks, size_t count, double *out_auroc)
 {
+    ADI_DEFAULT_FLOATS;
     ADI_TRY(check_maps(maps, masks, count, out_auroc));
     adi_pixel_metrics *m = NULL;
     ADI_TRY(adi_pixel_metrics_create(&adi_default_allocator, aupro_defaults.connectivity, &m));

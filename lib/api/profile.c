@@ -124,6 +124,7 @@ ad_status ad_backbone_profile(ad_backbone *backbone, const ad_preprocess *prepro
                               ad_step_callback callback, void *user)
 {
     ADI_CHECK_ARG(backbone && callback, "ad_backbone_profile: an argument is NULL");
+    ADI_DEFAULT_FLOATS;
     ADI_CHECK_ARG(runs >= 1 && runs <= MAX_RUNS, "ad_backbone_profile: runs is %d, 1 to %d is possible", runs,
                   MAX_RUNS);
     const adi_graph *g = backbone->network->graph;
@@ -134,11 +135,13 @@ ad_status ad_backbone_profile(ad_backbone *backbone, const ad_preprocess *prepro
     adi_extractor *x = NULL;
     adi_workspace *w = NULL;
     ADI_TRY(adi_extractor_create(backbone->context, backbone->network, &resolved, taps, count, &x));
+    adi_backbone_retain(backbone); /* the callback may destroy it */
     ad_status status = adi_extractor_borrow(x, &w);
     if (status == AD_OK) {
         status = profile(x, w, runs, callback, user);
         adi_extractor_give_back(x, w);
     }
     adi_extractor_destroy(x);
+    ad_backbone_destroy(backbone);
     return status;
 }

@@ -3,13 +3,13 @@
 
 #include <stdio.h>
 
-#include "api/dataset.h"
-
-void adi_read_ahead_begin(adi_read_ahead *r, const ad_dataset *dataset, const ad_read_options *options)
+void adi_read_ahead_begin(adi_read_ahead *r, const ad_dataset *dataset, const ad_read_options *options,
+                          const char *call)
 {
-    r->dataset = dataset;
+    r->dataset = adi_dataset_retain(dataset);
     r->options = *options;
     r->said = 0;
+    r->call = call;
     r->first = r->held = r->next = 0;
 }
 
@@ -50,18 +50,23 @@ static void say(adi_read_ahead *r, int64_t i)
 
 ad_status adi_read_ahead_next(adi_read_ahead *r, ad_image *out_image)
 {
+    ADI_TRY(adi_dataset_hold(r->dataset, r->call));
     if (r->next == r->first + r->held)
         read_some(r);
     const int64_t i = r->next++ - r->first;
     if (r->statuses[i] == AD_OK) {
         say(r, i);
         *out_image = r->images[i];
-    } else if (r->statuses[i] == AD_ERR_OUT_OF_MEMORY) {
-        return adi_fail_memory();
-    } else {
-        return adi_fail(r->statuses[i], "%s", r->sentences[i]);
+        return AD_OK;
     }
-    return AD_OK;
+    adi_dataset_let_go(r->dataset);
+    return adi_fail(r->statuses[i], "%s", r->sentences[i]);
+}
+
+void adi_read_ahead_release(adi_read_ahead *r, ad_image *image)
+{
+    ad_image_release(image);
+    adi_dataset_let_go(r->dataset);
 }
 
 void adi_read_ahead_end(adi_read_ahead *r)
@@ -69,4 +74,5 @@ void adi_read_ahead_end(adi_read_ahead *r)
     for (; r->next < r->first + r->held; r->next++)
         if (r->statuses[r->next - r->first] == AD_OK)
             ad_image_release(&r->images[r->next - r->first]);
+    ad_dataset_destroy(r->dataset);
 }

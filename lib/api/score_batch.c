@@ -1,8 +1,10 @@
 /* ad_score_batch(): images side by side. A thread that has an image to itself waits for no other between the steps of
  * a network, which is why this is faster than all threads on one image after the other. */
 #include <pthread.h>
+#include <stddef.h>
 #include <stdio.h>
 
+#include "core/view.h"
 #include "methods/method.h"
 
 typedef struct batch {
@@ -20,8 +22,9 @@ static ad_status score_one(const batch *b, int64_t i)
 {
     float *score = b->scores ? b->scores + i : NULL;
     float unwanted;
-    return b->maps ? ad_anomaly_map(b->scorer, &b->images[i], &b->maps[i], score)
-                   : ad_score_image(b->scorer, &b->images[i], score ? score : &unwanted);
+    const ad_image *image = adi_array_at(b->images, i);
+    return b->maps ? ad_anomaly_map(b->scorer, image, adi_array_at(b->maps, i), score)
+                   : ad_score_image(b->scorer, image, score ? score : &unwanted);
 }
 
 /* On any thread: sentences are a thread's own, so that one is carried over. */
@@ -56,8 +59,8 @@ static ad_status run(batch *b, int64_t count)
         task(b, i);
     if (b->status == AD_OK)
         return AD_OK;
-    if (b->status == AD_ERR_OUT_OF_MEMORY)
-        return adi_fail_memory();
+    if (b->status == AD_ERR_OUT_OF_MEMORY) /* nobody's image's fault */
+        return adi_fail(b->status, "%s", b->sentence);
     return adi_fail(b->status, "image %lld of %lld: %s", (long long)b->failed, (long long)count, b->sentence);
 }
 
@@ -65,11 +68,17 @@ ad_status ad_score_batch(ad_scorer *scorer, const ad_image *images, int64_t coun
                          float *out_scores)
 {
     ADI_CHECK_ARG(scorer && images && (maps || out_scores), "ad_score_batch: an argument is NULL");
+    ADI_DEFAULT_FLOATS;
     ADI_CHECK_ARG(count >= 1, "ad_score_batch: count is %lld", (long long)count);
+    ADI_TRY(adi_array_check(images, count, offsetof(ad_image, depth), sizeof *images, "image"));
+    if (maps)
+        ADI_TRY(adi_array_check(maps, count, sizeof *maps, sizeof *maps, "map"));
     batch b = {.scorer = scorer, .images = images, .maps = maps, .scores = out_scores};
     if (pthread_mutex_init(&b.lock, NULL) != 0)
         return adi_fail_memory();
+    ad_scorer_retain(scorer);
     const ad_status status = run(&b, count);
+    ad_scorer_destroy(scorer);
     pthread_mutex_destroy(&b.lock);
     return status;
 }

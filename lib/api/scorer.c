@@ -6,7 +6,7 @@
 #include "api/product_watch.h"
 #include "api/read_options.h"
 #include "core/number.h"
-#include "core/options.h"
+#include "core/view.h"
 #include "methods/method.h"
 #include "methods/score_map.h"
 
@@ -119,7 +119,7 @@ ad_status adi_scorer_run(ad_scorer *scorer, const ad_image *image, const ad_map 
     return status;
 }
 
-static ad_status score(ad_scorer *scorer, const ad_image *image, const ad_map *map, float *out_score)
+static ad_status score_and_watch(ad_scorer *scorer, const ad_image *image, const ad_map *map, float *out_score)
 {
     float value = 0.0f;
     ADI_TRY(adi_scorer_run(scorer, image, map, &value));
@@ -129,32 +129,28 @@ static ad_status score(ad_scorer *scorer, const ad_image *image, const ad_map *m
     return AD_OK;
 }
 
+/* An allocator or a log callback may destroy the scorer. */
+static ad_status score(ad_scorer *scorer, const ad_image *image, const ad_map *map, float *out_score)
+{
+    ad_scorer_retain(scorer);
+    const ad_status status = score_and_watch(scorer, image, map, out_score);
+    ad_scorer_destroy(scorer);
+    return status;
+}
+
 ad_status ad_score_image(ad_scorer *scorer, const ad_image *image, float *out_score)
 {
     ADI_CHECK_ARG(scorer && image && out_score, "ad_score_image: an argument is NULL");
+    ADI_DEFAULT_FLOATS;
     return score(scorer, image, NULL, out_score);
-}
-
-ad_status adi_map_check(const ad_map *map)
-{
-    ADI_CHECK_ARG(map->struct_size >= sizeof *map, "map: struct_size is %u: use AD_MAP_INIT",
-                  map->struct_size);
-    ADI_CHECK_ARG(map->data, "map: data is NULL");
-    if (map->width < 1 || map->height < 1 || map->width > ADI_IMAGE_MAX_SIDE
-        || map->height > ADI_IMAGE_MAX_SIDE)
-        return adi_fail(AD_ERR_SHAPE, "map of %lldx%lld: 1 to %d a side is possible",
-                        (long long)map->width, (long long)map->height, ADI_IMAGE_MAX_SIDE);
-    ADI_CHECK_ARG(map->row_bytes % (int64_t)sizeof(float) == 0
-                      && map->row_bytes >= map->width * (int64_t)sizeof(float),
-                  "map: row_bytes is %lld for %lld floats a row", (long long)map->row_bytes,
-                  (long long)map->width);
-    return AD_OK;
 }
 
 ad_status ad_anomaly_map(ad_scorer *scorer, const ad_image *image, const ad_map *map, float *out_score)
 {
     ADI_CHECK_ARG(scorer && image && map, "ad_anomaly_map: an argument is NULL");
-    ADI_TRY(adi_map_check(map));
+    ADI_DEFAULT_FLOATS;
+    ADI_TRY(adi_map_check(map, ADI_IMAGE_MAX_SIDE));
+    ADI_CHECK_ARG(map->row_bytes > 0, "map: row_bytes is %lld: a map is written downwards", (long long)map->row_bytes);
     adi_model_info info;
     scorer->method->info(scorer->model, &info);
     if (!info.has_map)

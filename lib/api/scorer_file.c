@@ -37,9 +37,11 @@ static ad_status write_metadata(const ad_scorer *s, int32_t embed, adi_st_writer
 ad_status ad_scorer_save(const ad_scorer *scorer, const char *path, const ad_scorer_save_options *options)
 {
     ADI_CHECK_ARG(scorer && path, "ad_scorer_save: an argument is NULL");
+    ADI_DEFAULT_FLOATS;
     ad_scorer_save_options o;
     ad_scorer_save_options_init(&o, sizeof o);
     ADI_TRY(adi_options_take(&o, sizeof o, options, "ad_scorer_save_options"));
+    ADI_CHECK_ARG(o.embed_backbone == 0 || o.embed_backbone == 1, "embed_backbone is %d, 0 or 1 is possible", o.embed_backbone);
     const adi_allocator *a = &scorer->backbone->context->allocator;
     adi_kept keep = {0};
     adi_st_writer *w = NULL;
@@ -163,7 +165,14 @@ static ad_status load_onto(ad_backbone *backbone, const adi_safetensors *file, c
         method->destroy_model(model);
         return status;
     }
-    return adi_scorer_wrap(backbone, method, model, wanted, &reading, out_scorer);
+    ad_scorer *scorer = NULL;
+    ADI_TRY(adi_scorer_wrap(backbone, method, model, wanted, &reading, &scorer));
+    const ad_status room = adi_extractor_check_room(scorer->extractor);
+    if (room == AD_OK)
+        *out_scorer = scorer;
+    else
+        ad_scorer_destroy(scorer);
+    return room;
 }
 
 static ad_status open_backbone(ad_context *context, const adi_safetensors *file, int32_t embedded,
@@ -215,6 +224,7 @@ ad_status ad_scorer_load(ad_context *context, const char *path, const char *weig
                          ad_scorer **out_scorer)
 {
     ADI_CHECK_ARG(context && path && out_scorer, "ad_scorer_load: an argument is NULL");
+    ADI_DEFAULT_FLOATS;
     *out_scorer = NULL;
     adi_safetensors *file = NULL;
     ADI_TRY(adi_st_open_on_disk(&context->allocator, path, &file));
@@ -226,6 +236,7 @@ ad_status ad_scorer_load(ad_context *context, const char *path, const char *weig
 ad_status ad_scorer_load_onto(ad_backbone *backbone, const char *path, ad_scorer **out_scorer)
 {
     ADI_CHECK_ARG(backbone && path && out_scorer, "ad_scorer_load_onto: an argument is NULL");
+    ADI_DEFAULT_FLOATS;
     *out_scorer = NULL;
     adi_safetensors *file = NULL;
     ADI_TRY(adi_st_open_on_disk(&backbone->context->allocator, path, &file));

@@ -5,6 +5,7 @@
 ad_status ad_student_create(ad_backbone *teacher, const ad_student_options *options, ad_student **out_student)
 {
     ADI_CHECK_ARG(teacher && out_student, "ad_student_create: an argument is NULL");
+    ADI_DEFAULT_FLOATS;
     *out_student = NULL;
     ad_student_options full;
     ad_student_options_init(&full, sizeof full);
@@ -28,6 +29,7 @@ ad_status ad_student_load(ad_backbone *teacher, const char *path, const ad_stude
                           ad_student **out_student)
 {
     ADI_CHECK_ARG(teacher && path && out_student, "ad_student_load: an argument is NULL");
+    ADI_DEFAULT_FLOATS;
     *out_student = NULL;
     ad_student_options full;
     ad_student_options_init(&full, sizeof full);
@@ -42,12 +44,19 @@ ad_status ad_student_load(ad_backbone *teacher, const char *path, const ad_stude
 ad_status ad_student_save(const ad_student *student, const char *path)
 {
     ADI_CHECK_ARG(student && path, "ad_student_save: an argument is NULL");
-    return adi_student_write(student, path);
+    ADI_DEFAULT_FLOATS;
+    adi_use *use = &((ad_student *)student)->use;
+    ADI_TRY(adi_use_read_within(use, "ad_student_save", "the student"));
+    const ad_status status = adi_student_write(student, path);
+    adi_use_read_end(use);
+    return status;
 }
 
 ad_status ad_student_get_info(const ad_student *student, ad_student_info *out_info)
 {
     ADI_CHECK_ARG(student, "ad_student_get_info: student is NULL");
+    adi_use *use = &((ad_student *)student)->use;
+    ADI_TRY(adi_use_read_within(use, "ad_student_get_info", "the student"));
     ad_student_info info = {.kind = student->options.kind,
                             .architecture = student->teacher->network->graph->name,
                             .teacher_digest = student->digest,
@@ -56,6 +65,7 @@ ad_status ad_student_get_info(const ad_student *student, ad_student_info *out_in
                             .seed = student->options.seed};
     for (int32_t i = 0; adi_student_module(student, i); i++)
         info.parameter_count += (int64_t)adi_student_module(student, i)->trainable;
+    adi_use_read_end(use);
     return adi_struct_give(out_info, &info, sizeof info, "ad_student_info");
 }
 

@@ -17,8 +17,6 @@ static void keep_one_line(char *text)
 
 ad_status adi_fail(ad_status status, const char *format, ...)
 {
-    if (status == AD_ERR_OUT_OF_MEMORY)
-        return adi_fail_memory(); /* which has one sentence, whoever met it */
     va_list args;
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
@@ -27,10 +25,26 @@ ad_status adi_fail(ad_status status, const char *format, ...)
     return status;
 }
 
+static _Thread_local struct {
+    size_t wanted, held, limit;
+} refused;
+
+void adi_note_limit(size_t wanted, size_t held, size_t limit)
+{
+    refused.wanted = wanted;
+    refused.held = held;
+    refused.limit = limit;
+}
+
 ad_status adi_fail_memory(void)
 {
     static const char text[] = "out of memory";
     memcpy(message, text, sizeof text);
+    if (refused.limit)
+        snprintf(message, sizeof message,
+                 "out of memory: %zu bytes beside the %zu that are held pass the context's memory_limit of %zu",
+                 refused.wanted, refused.held, refused.limit);
+    adi_note_limit(0, 0, 0);
     return AD_ERR_OUT_OF_MEMORY;
 }
 

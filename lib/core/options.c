@@ -1,10 +1,12 @@
 /* Structs that begin with struct_size. */
 #include "core/options.h"
 
+#include "core/float_guard.h"
+
 #include <assert.h>
 #include <string.h>
 
-enum { MIN_STRUCT = 8 };
+enum { MIN_STRUCT = 8, MAX_STRUCT = 4096 }; /* no struct of any version is larger: beyond it lies what is not one */
 
 void adi_options_init(void *out, size_t struct_size, const void *defaults, size_t size)
 {
@@ -23,13 +25,45 @@ static uint32_t stated_size(const void *caller)
     return stated;
 }
 
+static int all_zero(const unsigned char *bytes, size_t size)
+{
+    unsigned char any = 0;
+    for (size_t i = 0; i < size; i++)
+        any |= bytes[i];
+    return any == 0;
+}
+
+static ad_status check_size(uint32_t stated, const char *what)
+{
+    ADI_CHECK_ARG(stated >= MIN_STRUCT && stated <= MAX_STRUCT, "%s: struct_size is %u: call its init function first",
+                  what, stated);
+    return AD_OK;
+}
+
+ad_status adi_struct_check(const void *caller, size_t size, const char *what)
+{
+    const uint32_t stated = stated_size(caller);
+    ADI_TRY(check_size(stated, what));
+    ADI_CHECK_ARG(stated <= size || all_zero((const unsigned char *)caller + size, stated - size),
+                  "%s: struct_size is %u, and what lies beyond the %zu bytes that this library (%s) knows is not zero: "
+                  "it is older than the header that the program was compiled with",
+                  what, stated, size, ad_version_string());
+    return AD_OK;
+}
+
+ad_status adi_check_reserved(const void *bytes, size_t size, const char *what)
+{
+    ADI_CHECK_ARG(all_zero(bytes, size), "%s is not zero: the program's header is newer than this library (%s), or the struct "
+                  "was not initialised", what, ad_version_string());
+    return AD_OK;
+}
+
 ad_status adi_options_take(void *full, size_t size, const void *caller, const char *what)
 {
     if (!caller)
         return AD_OK;
+    ADI_TRY(adi_struct_check(caller, size, what));
     const uint32_t stated = stated_size(caller);
-    ADI_CHECK_ARG(stated >= MIN_STRUCT, "%s: struct_size is %u: call its init function first", what,
-                  stated);
     memcpy(full, caller, stated < size ? stated : size);
     return AD_OK;
 }
@@ -49,11 +83,13 @@ ad_status adi_options_set(void *caller, void *full, size_t size, const char *wha
 {
     unsigned char before[512];
     ADI_CHECK_ARG(caller && key && value, "%s: an argument of its set function is NULL", what);
+    ADI_DEFAULT_FLOATS;
     assert(size <= sizeof before);
-    ADI_TRY(adi_options_take(full, size, caller, what));
+    const size_t room = stated_size(caller);
+    ADI_TRY(check_size((uint32_t)room, what)); /* what is not known here stays as it is, for a library that knows it */
+    memcpy(full, caller, room < size ? room : size);
     memcpy(before, full, size);
     ADI_TRY(set(full, key, value));
-    const size_t room = stated_size(caller);
     ADI_CHECK_ARG(room >= size || memcmp(before + room, (unsigned char *)full + room, size - room) == 0,
                   "%s: option %s is newer than the caller's struct of %zu bytes", what, key, room);
     return adi_struct_give(caller, full, size, what);

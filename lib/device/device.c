@@ -27,8 +27,10 @@ void adi_context_release(ad_context *context)
     if (!context || atomic_fetch_sub_explicit(&context->refs, 1, memory_order_acq_rel) != 1)
         return;
     const adi_allocator a = context->allocator; /* the context is the last thing it holds */
+    adi_budget *budget = context->budget;
     context->backend->threads_end();
     adi_free(&a, context);
+    adi_budget_drop(budget);
 }
 
 void adi_log(const ad_context *context, ad_log_level level, const char *format, ...)

@@ -5,12 +5,14 @@
 #include <stdatomic.h>
 
 #include "backend.h"
-#include "core/alloc.h"
+#include "core/budget.h"
 #include "core/error.h"
+#include "core/float_guard.h"
 
 struct ad_context {
     atomic_int refs;
     adi_allocator allocator;
+    adi_budget *budget; /* of the allocator; NULL without a limit */
     const adi_backend *backend;
     int32_t num_threads;
     ad_log_callback log;

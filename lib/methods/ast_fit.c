@@ -54,7 +54,12 @@ static ad_status train(void *state, adi_extractor *x, const adi_fit_control *con
     ast_fit *f = state;
     const ad_ast_options *o = &f->config.o;
     const adi_student_schedule schedule = {f->data.count, o->batch, 0, o->validation_share, o->split_seed, o->seed};
-    return adi_student_train(&f->run, &trainer, &schedule, &f->student->teacher->context->allocator, f, x, control);
+    return adi_student_train(&f->run, &trainer, &schedule, f->student, f, x, control);
+}
+
+static ad_student *student(const void *state)
+{
+    return ((const ast_fit *)state)->student;
 }
 
 static ad_status finish(const void *state, void **out_model)
@@ -91,8 +96,8 @@ static int64_t count(const void *state)
 }
 
 const adi_method adi_method_ast = {
-    .name = "ast", .add = add, .merge = adi_student_merge, .train = train, .finish = finish, .memory = memory, .count = count,
-    .destroy_state = destroy_state, .reserve = adi_ast_reserve, .infer = adi_ast_infer, .info = adi_ast_info,
+    .name = "ast", .add = add, .merge = adi_student_merge, .train = train, .student = student, .finish = finish,
+    .memory = memory, .count = count, .destroy_state = destroy_state, .reserve = adi_ast_reserve, .infer = adi_ast_infer, .info = adi_ast_info,
     .save = adi_ast_save, .load = adi_ast_load, .destroy_model = adi_ast_model_destroy,
     .preprocess = adi_ast_preprocess, .taps = adi_ast_taps, .option = adi_ast_model_option,
 };
@@ -136,6 +141,7 @@ static ad_status create_state(ad_student *student, const adi_ast_config *config,
 ad_status ad_ast_fitter_create(ad_student *student, const ad_ast_options *options, ad_fitter **out_fitter)
 {
     ADI_CHECK_ARG(student && out_fitter, "ad_ast_fitter_create: an argument is NULL");
+    ADI_DEFAULT_FLOATS;
     *out_fitter = NULL;
     ADI_CHECK_ARG(student->options.kind == AD_STUDENT_AST, "ad_ast_fitter_create: the student is not of kind ast");
     ad_ast_options full;

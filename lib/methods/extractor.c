@@ -9,6 +9,7 @@
 
 ad_status adi_preprocess_resolve(const ad_preprocess *asked, const adi_graph *graph, adi_preprocess *out)
 {
+    ADI_CHECK_RESERVED(*asked, reserved, "ad_preprocess");
     ADI_CHECK_ARG(asked->size >= 0 && asked->size <= 4096, "size is %d, 1 to 4096 is possible",
                   asked->size);
     out->size = asked->size ? asked->size : graph->input_size;
@@ -177,6 +178,12 @@ size_t adi_extractor_bytes(adi_extractor *x)
         bytes += x->idle->resize.bytes + x->idle->depth_scratch.doubles * sizeof(double);
     pthread_mutex_unlock(&x->lock);
     return bytes;
+}
+
+ad_status adi_extractor_check_room(const adi_extractor *x)
+{
+    const size_t floats = x->plan->block_floats + x->extra_floats + x->map_floats + depth_floats(x);
+    return adi_budget_check(x->context->budget, floats * sizeof(float) + x->scratch_bytes + x->rgb_bytes);
 }
 
 static ad_status new_workspace(const adi_extractor *x, adi_workspace **out_workspace)

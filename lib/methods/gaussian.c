@@ -385,6 +385,7 @@ ad_status ad_gaussian_fitter_create(ad_backbone *backbone, const ad_gaussian_opt
                                     ad_fitter **out_fitter)
 {
     ADI_CHECK_ARG(backbone && out_fitter, "ad_gaussian_fitter_create: an argument is NULL");
+    ADI_DEFAULT_FLOATS;
     *out_fitter = NULL;
     ad_gaussian_options full;
     ad_gaussian_options_init(&full, sizeof full);

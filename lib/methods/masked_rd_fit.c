@@ -56,7 +56,12 @@ static ad_status train(void *state, adi_extractor *x, const adi_fit_control *con
     rd_fit *f = state;
     const ad_masked_rd_options *o = &f->config.o;
     const adi_student_schedule schedule = {f->data.count, o->batch, o->patience, o->validation_share, o->split_seed, o->seed};
-    return adi_student_train(&f->run, &trainer, &schedule, &f->student->teacher->context->allocator, f, x, control);
+    return adi_student_train(&f->run, &trainer, &schedule, f->student, f, x, control);
+}
+
+static ad_student *student(const void *state)
+{
+    return ((const rd_fit *)state)->student;
 }
 
 static ad_status finish(const void *state, void **out_model)
@@ -86,8 +91,8 @@ static int64_t count(const void *state)
 }
 
 const adi_method adi_method_masked_rd = {
-    .name = "masked_rd", .add = add, .merge = adi_student_merge, .train = train, .finish = finish, .memory = memory,
-    .count = count, .destroy_state = destroy_state, .reserve = adi_rd_reserve, .infer = adi_rd_infer, .info = adi_rd_info,
+    .name = "masked_rd", .add = add, .merge = adi_student_merge, .train = train, .student = student, .finish = finish,
+    .memory = memory, .count = count, .destroy_state = destroy_state, .reserve = adi_rd_reserve, .infer = adi_rd_infer, .info = adi_rd_info,
     .save = adi_rd_save, .load = adi_rd_load, .destroy_model = adi_rd_model_destroy, .preprocess = adi_rd_preprocess,
     .taps = adi_rd_taps, .option = adi_rd_model_option,
 };
@@ -117,6 +122,7 @@ static ad_status create_state(ad_student *student, const adi_rd_config *config, 
 ad_status ad_masked_rd_fitter_create(ad_student *student, const ad_masked_rd_options *options, ad_fitter **out_fitter)
 {
     ADI_CHECK_ARG(student && out_fitter, "ad_masked_rd_fitter_create: an argument is NULL");
+    ADI_DEFAULT_FLOATS;
     *out_fitter = NULL;
     ADI_CHECK_ARG(student->options.kind == AD_STUDENT_MASKED_RD,
                   "ad_masked_rd_fitter_create: the student is not of kind masked_rd");

@@ -3,6 +3,7 @@
 #define ADI_METHODS_METHOD_H
 
 #include "core/safetensors.h"
+#include "core/use.h"
 #include "methods/option_text.h"
 
 struct adi_fit_control; /* train/fit_loop.h */
@@ -31,6 +32,7 @@ typedef struct adi_method {
     ad_status (*merge)(void *state, const void *other); /* AD_ERR_MISMATCH where options differ */
     /* Methods with a student: train it on what was added, from where the last call stopped; NULL for others. */
     ad_status (*train)(void *state, adi_extractor *x, const struct adi_fit_control *control);
+    ad_student *(*student)(const void *state); /* of them: which */
     ad_status (*finish)(const void *state, void **out_model);
     size_t (*memory)(const void *state);
     int64_t (*count)(const void *state);
@@ -67,6 +69,8 @@ extern const adi_method adi_method_masked_rd;
 const adi_method *adi_method_find(const char *name);
 
 struct ad_fitter {
+    atomic_int refs;       /* the caller's, and one of each call that runs: a callback may destroy the fitter */
+    adi_use use;
     ad_backbone *backbone; /* owned reference */
     const adi_method *method;
     void *state;
@@ -127,8 +131,6 @@ ad_status adi_scorer_wrap(ad_backbone *backbone, const adi_method *method, void 
 /* Score an image whose label is known: what the scorer makes of the first images it sees is not looked at. map: NULL, or
  * checked, of a scorer that has maps. */
 ad_status adi_scorer_run(ad_scorer *scorer, const ad_image *image, const ad_map *map, float *out_score);
-/* AD_OK, or what is wrong with a caller's map. */
-ad_status adi_map_check(const ad_map *map);
 /* api/scorer_file.c: ad_scorer_load() from bytes in memory. */
 ad_status adi_scorer_load_bytes(ad_context *context, const uint8_t *bytes, size_t size,
                                 const char *weights_path, ad_scorer **out_scorer);

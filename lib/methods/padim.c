@@ -267,10 +267,12 @@ ad_status ad_padim_fitter_create(ad_backbone *backbone, const ad_padim_options *
                                  ad_fitter **out_fitter)
 {
     ADI_CHECK_ARG(backbone && out_fitter, "ad_padim_fitter_create: an argument is NULL");
+    ADI_DEFAULT_FLOATS;
     *out_fitter = NULL;
     ad_padim_options full;
     ad_padim_options_init(&full, sizeof full);
     ADI_TRY(adi_options_take(&full, sizeof full, options, "ad_padim_options"));
+    ADI_CHECK_RESERVED(full, reserved, "ad_padim_options");
     adi_padim_config config;
     ADI_TRY(adi_padim_resolve(&full, backbone->network->graph, &config));
     padim_fit *fit = NULL;

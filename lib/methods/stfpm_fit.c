@@ -56,7 +56,12 @@ static ad_status train(void *state, adi_extractor *x, const adi_fit_control *con
     stfpm_fit *f = state;
     const ad_stfpm_options *o = &f->config.o;
     const adi_student_schedule schedule = {f->data.count, o->batch, o->patience, o->validation_share, o->split_seed, o->seed};
-    return adi_student_train(&f->run, &trainer, &schedule, &f->student->teacher->context->allocator, f, x, control);
+    return adi_student_train(&f->run, &trainer, &schedule, f->student, f, x, control);
+}
+
+static ad_student *student(const void *state)
+{
+    return ((const stfpm_fit *)state)->student;
 }
 
 static ad_status finish(const void *state, void **out_model)
@@ -99,8 +104,9 @@ static int64_t count(const void *state)
 /* The same for both kinds of student: only the name tells them apart. */
 #define METHOD(NAME)                                                                                         \
     {                                                                                                        \
-        .name = (NAME), .add = add, .merge = adi_student_merge, .train = train, .finish = finish, .memory = memory,      \
-        .count = count, .destroy_state = destroy_state, .reserve = adi_stfpm_reserve,                        \
+        .name = (NAME), .add = add, .merge = adi_student_merge, .train = train, .student = student,          \
+        .finish = finish, .memory = memory, .count = count,                                                  \
+        .destroy_state = destroy_state, .reserve = adi_stfpm_reserve,                        \
         .infer = adi_stfpm_infer, .info = adi_stfpm_info, .save = adi_stfpm_save, .load = adi_stfpm_load,    \
         .destroy_model = adi_stfpm_model_destroy, .preprocess = adi_stfpm_preprocess,                        \
         .taps = adi_stfpm_taps, .option = adi_stfpm_model_option,                                            \
@@ -138,12 +144,14 @@ static ad_status create_state(ad_student *student, const adi_stfpm_config *confi
 ad_status ad_stfpm_fitter_create(ad_student *student, const ad_stfpm_options *options, ad_fitter **out_fitter)
 {
     ADI_CHECK_ARG(student && out_fitter, "ad_stfpm_fitter_create: an argument is NULL");
+    ADI_DEFAULT_FLOATS;
     *out_fitter = NULL;
     ADI_CHECK_ARG(student->options.kind <= AD_STUDENT_STFPM_UNET, "ad_stfpm_fitter_create: the student is of kind %s",
                   adi_student_kind_words[student->options.kind]);
     ad_stfpm_options full;
     ad_stfpm_options_init(&full, sizeof full);
     ADI_TRY(adi_options_take(&full, sizeof full, options, "ad_stfpm_options"));
+    ADI_CHECK_RESERVED(full, reserved2, "ad_stfpm_options");
     adi_stfpm_config config;
     const int32_t unets = student->options.kind == AD_STUDENT_STFPM_UNET;
     ADI_TRY(adi_stfpm_resolve(&full, student->teacher->network->graph, student->taps, student->tap_count, unets,

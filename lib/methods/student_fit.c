@@ -64,15 +64,38 @@ static ad_status go_on(adi_student_run *run, const adi_student_trainer *how, con
                        held_out ? loop->held_out_count : loop->train_count, &run->normal_score, &run->normal_map);
 }
 
-ad_status adi_student_train(adi_student_run *run, const adi_student_trainer *how, const adi_student_schedule *schedule,
-                            const adi_allocator *a, void *state, adi_extractor *x, const adi_fit_control *control)
+static ad_status check_student(const adi_student_run *run, const ad_student *student)
 {
+    if (run->training_number != student->trainings)
+        return adi_fail(AD_ERR_STATE, "another fitter has trained the student since this one did: add images here to train it "
+                                      "as it is now, or make a new fitter");
+    return AD_OK;
+}
+
+/* No epochs: it is used as it is. */
+static int changes_student(const adi_fit_loop *loop)
+{
+    int32_t epochs = 0;
+    for (int32_t i = 0; i < loop->trainee->phase_count; i++)
+        epochs += loop->trainee->phases[i].epochs > 0;
+    return epochs > 0;
+}
+
+ad_status adi_student_train(adi_student_run *run, const adi_student_trainer *how, const adi_student_schedule *schedule,
+                            ad_student *student, void *state, adi_extractor *x, const adi_fit_control *control)
+{
+    const adi_allocator *a = &student->teacher->context->allocator;
+    const int same_images = run->trained_images == schedule->images;
     adi_workspace *w = NULL;
-    if (run->done && run->trained_images == schedule->images)
+    if (same_images && (run->done || run->training))
+        ADI_TRY(check_student(run, student));
+    if (run->done && same_images)
         return AD_OK;
     run->done = 0;
-    if (!run->training || run->trained_images != schedule->images)
+    if (!run->training || !same_images)
         ADI_TRY(begin(run, how, schedule, a, state));
+    student->trainings += changes_student(&run->loop);
+    run->training_number = student->trainings;
     if (how->use) {
         ADI_TRY(adi_extractor_borrow(x, &w));
         how->use(run->training, x, w);

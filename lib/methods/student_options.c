@@ -108,6 +108,8 @@ ad_status ad_student_options_set(ad_student_options *options, const char *key, c
 
 ad_status adi_student_check(const ad_student_options *o)
 {
+    ADI_CHECK_RESERVED(*o, reserved, "ad_student_options");
+    ADI_CHECK_RESERVED(*o, reserved2, "ad_student_options");
     ADI_TRY(adi_rows_check(rows, ROWS, o));
     ADI_CHECK_ARG(o->positions % 4 == 0, "positions is %d, a multiple of 4 is needed", o->positions);
     ADI_CHECK_ARG(o->alpha == 0.0 || o->alpha >= 1e-3, "alpha is %g, 0.001 to 64 is possible", o->alpha);

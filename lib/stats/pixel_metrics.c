@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "core/view.h"
 #include "stats/metrics.h"
 
 enum { MAX_SIDE = 1 << 20 };
@@ -60,20 +61,6 @@ static const uint8_t *mask_row(const ad_image *mask, int64_t y)
     return (const uint8_t *)mask->pixels + y * mask->row_bytes;
 }
 
-static ad_status check_map(const ad_map *map)
-{
-    const int64_t width_bytes = map->width * (int64_t)sizeof(float);
-    if (map->width < 1 || map->height < 1 || map->width > MAX_SIDE || map->height > MAX_SIDE)
-        return adi_fail(AD_ERR_SHAPE, "a map of %jd x %jd pixels, expected 1 .. %d a side",
-                        (intmax_t)map->width, (intmax_t)map->height, MAX_SIDE);
-    ADI_CHECK_ARG(map->data, "the map's data is NULL");
-    ADI_CHECK_ARG((map->row_bytes >= width_bytes || map->row_bytes <= -width_bytes) &&
-                      map->row_bytes % (int64_t)sizeof(float) == 0,
-                  "a map of width %jd has rows of %jd bytes", (intmax_t)map->width,
-                  (intmax_t)map->row_bytes);
-    return AD_OK;
-}
-
 static ad_status check_mask(const ad_image *mask, const ad_map *map)
 {
     ADI_CHECK_ARG(mask->format == AD_PIXEL_MONO8,
@@ -83,7 +70,7 @@ static ad_status check_mask(const ad_image *mask, const ad_map *map)
                         (intmax_t)mask->width, (intmax_t)mask->height, (intmax_t)map->width,
                         (intmax_t)map->height);
     ADI_CHECK_ARG(mask->pixels, "the mask's pixels are NULL");
-    ADI_CHECK_ARG(mask->row_bytes >= mask->width || mask->row_bytes <= -mask->width,
+    ADI_CHECK_ARG(adi_stride_holds(mask->row_bytes, mask->width),
                   "a mask of width %jd has rows of %jd bytes", (intmax_t)mask->width,
                   (intmax_t)mask->row_bytes);
     return AD_OK;
@@ -161,7 +148,7 @@ ad_status adi_pixel_metrics_add(adi_pixel_metrics *m, const ad_map *map, const a
     int32_t regions = 0;
     size_t bad = 0;
     ad_status status = AD_OK;
-    ADI_TRY(check_map(map));
+    ADI_TRY(adi_map_check(map, MAX_SIDE));
     if (mask)
         ADI_TRY(check_mask(mask, map));
     ADI_TRY(look_at(map, mask, &bad));

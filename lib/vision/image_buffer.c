@@ -1,4 +1,5 @@
 /* Pixel formats, the check of a caller's view, images that own their pixels, and rows as RGB8. */
+#include "core/options.h"
 #include "vision/decode_depth.h"
 #include "vision/depth.h"
 #include "vision/pixel_formats.h"
@@ -21,7 +22,7 @@ static ad_status check_struct(const ad_image *image)
     ADI_CHECK_ARG(image->struct_size >= SHORT_IMAGE,
                   "image: struct_size is %u, expected at least %zu; begin with AD_IMAGE_INIT", image->struct_size,
                   SHORT_IMAGE);
-    return AD_OK;
+    return adi_struct_check(image, sizeof *image, "image");
 }
 
 static ad_status check_sides(const ad_image *image)

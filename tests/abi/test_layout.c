@@ -28,7 +28,8 @@ static void no_padding_on_64_bits(void **state)
     NEXT(ad_context_options, free, alloc_user);
     NEXT(ad_context_options, alloc_user, log);
     NEXT(ad_context_options, log, log_user);
-    LAST(ad_context_options, log_user, 56);
+    NEXT(ad_context_options, log_user, memory_limit);
+    LAST(ad_context_options, memory_limit, 64);
     NEXT(ad_image, struct_size, format);
     NEXT(ad_image, format, pixels);
     NEXT(ad_image, pixels, width);

@@ -61,8 +61,16 @@ static void checks_views(void **state)
         refuse(&v, AD_ERR_INVALID_ARGUMENT);
         v = good, v.struct_size = 0;
         refuse(&v, AD_ERR_INVALID_ARGUMENT);
-        v = good, v.struct_size = 1000; /* from a later version, with fields appended */
-        assert_int_equal(adi_image_check(&v), AD_OK);
+        struct later { /* from a later version, with fields appended */
+            ad_image known;
+            int64_t appended[2];
+        } later = {good, {0, 0}};
+        later.known.struct_size = sizeof later;
+        assert_int_equal(adi_image_check(&later.known), AD_OK);
+        later.appended[1] = 1; /* it would be ignored */
+        refuse(&later.known, AD_ERR_INVALID_ARGUMENT);
+        v = good, v.struct_size = UINT32_MAX;
+        refuse(&v, AD_ERR_INVALID_ARGUMENT);
         v = good, v.format = 1;
         refuse(&v, AD_ERR_INVALID_ARGUMENT);
         v = good, v.pixels = NULL;

@@ -97,8 +97,8 @@ static void longer_views_are_stepped_over(void **state)
         ad_image known;
         int64_t appended;
     } masks[2];
-    memset(maps, 0x55, sizeof maps);
-    memset(masks, 0x55, sizeof masks);
+    memset(maps, 0, sizeof maps);
+    memset(masks, 0, sizeof masks);
     for (int i = 0; i < 2; i++) {
         maps[i].known = (ad_map)AD_MAP_INIT(card_scores, 5, 4, 20);
         maps[i].known.struct_size = sizeof maps[i];
@@ -108,6 +108,9 @@ static void longer_views_are_stepped_over(void **state)
     double value = 0.0;
     assert_int_equal(ad_aupro(&maps[0].known, &masks[0].known, 2, NULL, &value), AD_OK);
     expect_close(value, 0.75833333333333333); /* the same image twice changes nothing */
+    masks[1].appended = 1;
+    assert_int_equal(ad_aupro(&maps[0].known, &masks[0].known, 2, NULL, &value), AD_ERR_INVALID_ARGUMENT);
+    masks[1].appended = 0;
     maps[1].known.struct_size = sizeof maps[1].known;
     assert_int_equal(ad_aupro(&maps[0].known, &masks[0].known, 2, NULL, &value),
                      AD_ERR_INVALID_ARGUMENT);

@@ -78,7 +78,7 @@ static void in_their_order(void **state)
             assert_int_equal(ad_dataset_open_list(context, (const char *const *)f->paths, NULL, IMAGES, &d), AD_OK);
             const long before = atomic_load(&alloc.live);
             adi_read_ahead r;
-            adi_read_ahead_begin(&r, d, &d->read);
+            adi_read_ahead_begin(&r, d, &d->read, "test");
             for (int i = 0; i < stop; i++) {
                 ad_image image = {0}, alone = {0};
                 const ad_status status = adi_read_ahead_next(&r, &image);
@@ -116,7 +116,7 @@ static void out_of_memory(void **state)
         alloc.fail_at = atomic_load(&alloc.calls) + fail_at;
         adi_read_ahead r;
         int failed = 0;
-        adi_read_ahead_begin(&r, d, &d->read);
+        adi_read_ahead_begin(&r, d, &d->read, "test");
         for (int i = 0; i < BAD; i++) {
             ad_image image = {0};
             const ad_status status = adi_read_ahead_next(&r, &image);
@@ -147,12 +147,16 @@ static void callbacks_one_at_a_time(void **state)
     uint8_t pixels[TINY_PIXELS], wanted[TINY_PIXELS];
     assert_int_equal(ad_dataset_from_callback(context, tiny_callback, pixels, IMAGES, &d), AD_OK);
     adi_read_ahead r;
-    adi_read_ahead_begin(&r, d, &d->read);
+    adi_read_ahead_begin(&r, d, &d->read, "test");
     for (int i = 0; i < IMAGES; i++) {
         ad_image image = {0};
         assert_int_equal(adi_read_ahead_next(&r, &image), AD_OK);
         tiny_image(wanted, i, 0);
         assert_memory_equal(image.pixels, wanted, sizeof wanted);
+        ad_image other = {0};
+        assert_int_equal(ad_dataset_read_image(d, 0, &other), AD_ERR_STATE); /* it would overwrite this one */
+        adi_read_ahead_release(&r, &image);
+        assert_int_equal(ad_dataset_read_image(d, 0, &other), AD_OK);
     }
     adi_read_ahead_end(&r);
     ad_dataset_destroy(d);

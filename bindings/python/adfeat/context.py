@@ -27,6 +27,8 @@ class Context(Handle):
     Args:
         threads: threads that one call may use, 1 to 256; 0: one to a core, or $OMP_NUM_THREADS. Scores do not depend on it.
         device: "auto", "cpu", or "ref": plain loops, slow, the specification of the others.
+        memory_limit: bytes that all that is made from it may hold at once; 0: no limit. More raises OutOfMemoryError
+            with both numbers, before it is asked for.
 
     Threads: any number may use it at once. What the library has to say (files skipped in a folder, options that
     contradict a file) goes to the logger "adfeat".
@@ -37,9 +39,12 @@ class Context(Handle):
     _destroy = lib.ad_context_destroy
     _instead = "make one there"
 
-    def __init__(self, threads: int = 0, device: str = "auto") -> None:
+    def __init__(self, threads: int = 0, device: str = "auto", memory_limit: int = 0) -> None:
         options = _abi.defaults(_abi.ad_context_options)
         options.num_threads = int32(threads, "threads")
+        if not 0 <= memory_limit < 1 << 64:
+            raise ValueError(f"memory_limit is {memory_limit}, bytes from 0 on are possible")
+        options.memory_limit = memory_limit
         name = text_bytes(device)
         options.device = name
         options.log = _log
