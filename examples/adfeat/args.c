@@ -34,6 +34,21 @@ static int append(settings *s, const char *option, const char *key, const char *
     return CLI_OK;
 }
 
+/* "4096", "64M", "2G": of 1024 each. */
+static int take_bytes(const arg_spec *spec, const char *value)
+{
+    static const char units[] = "kMG";
+    char *end;
+    errno = 0;
+    unsigned long long n = strtoull(value, &end, 10);
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    const int shift = unit ? 10 * (int)(unit - units + 1) : 0;
+    if (*value < '0' || *value > '9' || errno || n > UINT64_MAX >> shift || (unit ? end[1] : *end))
+        return cli_usage("option %s: '%s' is not a number of bytes; 4096, 64M and 2G are", spec->name, value);
+    *(uint64_t *)spec->target = (uint64_t)n << shift;
+    return CLI_OK;
+}
+
 static int take(const arg_spec *spec, char *value)
 {
     if (spec->kind == ARG_TEXT) {
@@ -52,6 +67,8 @@ static int take(const arg_spec *spec, char *value)
         *(int32_t *)spec->target = (int32_t)n;
         return CLI_OK;
     }
+    if (spec->kind == ARG_BYTES)
+        return take_bytes(spec, value);
     if (spec->kind == ARG_SETTING)
         return append(spec->target, spec->name, spec->name + 2, value);
     char *equals = strchr(value, '=');

@@ -102,12 +102,13 @@ int cli_fail_library_notes(void)
     return cli_fail_library();
 }
 
-ad_context *cli_context(int32_t threads, const char *device)
+ad_context *cli_context(int32_t threads, const char *device, uint64_t memory_limit)
 {
     ad_context_options options;
     ad_context_options_init(&options, sizeof options);
     options.num_threads = threads;
     options.log = keep_note;
+    options.memory_limit = memory_limit;
     if (device)
         options.device = device;
     ad_context *context = NULL;
@@ -217,18 +218,55 @@ double cli_seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+/* Bytes of the UTF-8 character at `c`, 0 where there is none: no overlong form, surrogate or noncharacter of the block that
+ * stands for bytes below. */
+static int utf8_bytes(const unsigned char *c)
+{
+    const int n = c[0] < 0x80 ? 1 : c[0] >= 0xc2 && c[0] < 0xe0 ? 2 : (c[0] & 0xf0) == 0xe0 ? 3 : c[0] >= 0xf0 && c[0] < 0xf5 ? 4 : 0;
+    for (int i = 1; i < n; i++)
+        if ((c[i] & 0xc0) != 0x80)
+            return 0;
+    if ((c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xed && c[1] >= 0xa0) || (c[0] == 0xf0 && c[1] < 0x90)
+        || (c[0] == 0xf4 && c[1] >= 0x90) || (c[0] == 0xef && c[1] == 0xb7 && c[2] >= 0x90 && c[2] < 0xb0))
+        return 0;
+    return n;
+}
+
+/* jansson takes UTF-8 only, so the two digits of a byte are noncharacters, U+FDD0 to U+FDEF, until it is printed. */
 json_t *cli_json_text(const char *text)
 {
-    json_t *value = json_string(text);
-    if (value)
-        return value;
-    char *copy = strdup(text);
-    for (unsigned char *c = (unsigned char *)copy; c && *c; c++)
-        if (*c >= 0x80)
-            *c = '?';
-    value = copy ? json_string(copy) : NULL;
+    unsigned char *copy = malloc(6 * strlen(text) + 1), *to = copy;
+    for (const unsigned char *c = (const unsigned char *)text; copy && *c;) {
+        int n = utf8_bytes(c);
+        if (n) {
+            while (n--)
+                *to++ = *c++;
+            continue;
+        }
+        const unsigned char digits[6] = {0xef, 0xb7, 0x90 + (*c >> 4), 0xef, 0xb7, 0xa0 + (*c & 15)};
+        memcpy(to, digits, sizeof digits);
+        to += sizeof digits;
+        c++;
+    }
+    json_t *value = NULL;
+    if (copy) {
+        *to = 0;
+        value = json_string((const char *)copy);
+    }
     free(copy);
     return value;
+}
+
+/* Six bytes for six. */
+static void print_bytes_as_escapes(char *text)
+{
+    for (unsigned char *c = (unsigned char *)text; *c; c++)
+        if (c[0] == 0xef && c[1] == 0xb7 && c[2] >= 0x90 && c[2] < 0xa0) {
+            char escape[7];
+            snprintf(escape, sizeof escape, "\\udc%x%x", c[2] - 0x90u, c[5] - 0xa0u);
+            memcpy(c, escape, 6);
+            c += 5;
+        }
 }
 
 json_t *cli_json_real(double value)
@@ -242,6 +280,7 @@ int cli_print_json(json_t *value, size_t flags)
     json_decref(value);
     if (!text)
         return cli_fail("out of memory while writing JSON");
+    print_bytes_as_escapes(text);
     fputs(text, stdout);
     free(text);
     return CLI_OK;

@@ -27,7 +27,7 @@ void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* A context, or NULL after saying why not. What the library logs is kept for cli_say_notes(), since
  * a failure is to be one sentence and no more. */
-ad_context *cli_context(int32_t threads, const char *device);
+ad_context *cli_context(int32_t threads, const char *device, uint64_t memory_limit);
 void cli_say_notes(void);
 
 /* What a weights file may leave open, as given by --padding and --batchnorm-eps, and how convolutions are computed;
@@ -64,7 +64,8 @@ int cli_finish_output(void);
 
 double cli_seconds(void); /* of a clock that never jumps */
 
-/* A JSON string of any bytes: what is no UTF-8 (a path may be anything) becomes '?'. */
+/* A JSON string of any bytes: where they are no UTF-8 (a path may be anything) a byte 0xNN is printed as \udcNN, Python's
+ * "surrogateescape", so that its json and os.fsencode() give back the path. For cli_print_json() only. */
 json_t *cli_json_text(const char *text);
 json_t *cli_json_real(double value); /* null where it is not finite */
 /* Print without a newline and release; on failure prints nothing and says so. */

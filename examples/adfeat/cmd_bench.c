@@ -23,6 +23,7 @@ static const char help[] =
     "  --runs N       timed runs; default: as many as two seconds hold, at least 3 and at most 1000\n"
     "  --batch N      images of one call, of a scorer; default 1\n"
     "  --threads N    threads; default: as many as the machine has cores\n"
+    "  --memory-limit B bytes that all of it may hold, as 64M or 2G; default: any\n"
     "  --device D     \"auto\" (default), \"cpu\" or \"ref\", which is slow and the specification\n"
     "\n"
     "of weights:\n"
@@ -42,6 +43,7 @@ typedef struct bench_state {
     const char *file, *weights, *image_path, *layer, *device;
     network_request network;
     int32_t runs, batch, threads, size, plan;
+    uint64_t memory_limit;
     ad_context *context;
     ad_backbone *backbone;
     ad_scorer *scorer;
@@ -288,7 +290,7 @@ static int look_at(void *user, const char *key, const char *value)
 static int run(bench_state *s)
 {
     file_kind kind = {0, 0, 0};
-    s->context = cli_context(s->threads, s->device);
+    s->context = cli_context(s->threads, s->device, s->memory_limit);
     if (!s->context)
         return CLI_FAILED;
     if (ad_file_metadata(s->context, s->file, look_at, &kind))
@@ -312,6 +314,7 @@ int cmd_bench(int argc, char **argv)
                               {"--runs", NULL, ARG_NUMBER, &s.runs, 1, MOST_RUNS},
                               {"--batch", NULL, ARG_NUMBER, &s.batch, 1, MOST_BATCH},
                               {"--threads", NULL, ARG_NUMBER, &s.threads, 0, 256},
+                              {"--memory-limit", NULL, ARG_BYTES, &s.memory_limit, 0, 0},
                               {"--device", NULL, ARG_TEXT, &s.device, 0, 0},
                               {"--plan", NULL, ARG_FLAG, &s.plan, 0, 0},
                               {"--layer", NULL, ARG_TEXT, &s.layer, 0, 0},

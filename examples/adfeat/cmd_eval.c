@@ -34,6 +34,7 @@ static const char help[] =
     "  --scores-csv F  also write path, group, label (1 anomalous) and score of every image to F; a\n"
     "                  skipped image has no score\n"
     "  --threads N     default 0: as many as there are cores\n"
+    "  --memory-limit B bytes that all of it may hold, as 64M or 2G; default: any\n"
     "  --device D      auto (default), cpu, or ref: the slow reference\n"
     "\n"
     "examples:\n"
@@ -46,6 +47,7 @@ typedef struct eval_state {
     const char *file, *weights, *csv, *device;
     dataset_args data;
     int32_t eval_size, json, threads, skip_damaged;
+    uint64_t memory_limit;
     ad_context *context;
     ad_dataset *set;
     ad_scorer *scorer;
@@ -171,7 +173,7 @@ static void print_lines(const ad_evaluation *e)
 
 static int run(eval_state *s)
 {
-    s->context = cli_context(s->threads, s->device);
+    s->context = cli_context(s->threads, s->device, s->memory_limit);
     if (!s->context)
         return CLI_FAILED;
     int code = cli_load_scorer(s->context, s->file, s->weights, &s->scorer);
@@ -220,6 +222,7 @@ int cmd_eval(int argc, char **argv)
                               {"--json", NULL, ARG_FLAG, &s.json, 0, 0},
                               {"--scores-csv", NULL, ARG_TEXT, &s.csv, 0, 0},
                               {"--threads", NULL, ARG_NUMBER, &s.threads, 0, 256},
+                              {"--memory-limit", NULL, ARG_BYTES, &s.memory_limit, 0, 0},
                               {"--device", NULL, ARG_TEXT, &s.device, 0, 0},
                               {NULL, NULL, ARG_FLAG, NULL, 0, 0}};
     int operands = 0, done = 0;

@@ -107,6 +107,7 @@ static const char help[] =
     "                      it they end the fit, after all of them have been named\n"
     "  --embed             put the weights into FILE too, so that scoring needs no other file\n"
     "  --threads N         default 0: as many as there are cores\n"
+    "  --memory-limit B    bytes that all of it may hold, as 64M or 2G; default: any\n"
     "  --device D          auto (default), cpu, or ref: the slow reference\n"
     "  --quiet             no progress and no summary\n"
     "\n"
@@ -267,7 +268,7 @@ static int run(fit_state *s, const char *name)
     if (code != CLI_OK)
         return code;
     catch_interrupt();
-    s->context = cli_context(s->r.threads, s->r.device);
+    s->context = cli_context(s->r.threads, s->r.device, s->r.memory_limit);
     if (!s->context)
         return CLI_FAILED;
     code = s->method->make(s);
@@ -319,6 +320,7 @@ int cmd_fit(int argc, char **argv)
                               {"--skip-damaged", NULL, ARG_FLAG, &s.r.skip_damaged, 0, 0},
                               {"--embed", NULL, ARG_FLAG, &s.r.embed, 0, 0},
                               {"--threads", NULL, ARG_NUMBER, &s.r.threads, 0, 256},
+                              {"--memory-limit", NULL, ARG_BYTES, &s.r.memory_limit, 0, 0},
                               {"--device", NULL, ARG_TEXT, &s.r.device, 0, 0},
                               {"--quiet", NULL, ARG_FLAG, &s.r.quiet, 0, 0},
                               {"--list", NULL, ARG_FLAG, &s.r.list, 0, 0},

@@ -206,7 +206,7 @@ static int print_checkpoint(const info_state *s)
 static int run(info_state *s)
 {
     file_kind kind = {0};
-    s->context = cli_context(0, NULL);
+    s->context = cli_context(0, NULL, 0);
     if (!s->context)
         return CLI_FAILED;
     if (ad_file_metadata(s->context, s->file, look_at, &kind))

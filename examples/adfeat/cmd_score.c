@@ -38,6 +38,7 @@ static const char help[] =
     "  --skip-damaged exit code 0 although images could not be read; how many is still said\n"
     "  --json         an array of objects with path, score and overlay, or path and error\n"
     "  --threads N    default 0: as many as there are cores\n"
+    "  --memory-limit B bytes that all of it may hold, as 64M or 2G; default: any\n"
     "  --device D     auto (default), cpu, or ref: the slow reference\n"
     "\n"
     "examples:\n"
@@ -48,6 +49,7 @@ typedef struct score_state {
     const char *file, *weights, *map_dir, *depth_dir, *depth_scale, *device, *orientation, *bits;
     double metres; /* of depth_scale */
     int32_t json, threads, skip_damaged;
+    uint64_t memory_limit;
     char **images;
     int count, printed, damaged;
     ad_context *context;
@@ -249,7 +251,7 @@ static int score_all(score_state *s)
 
 static int run(score_state *s)
 {
-    s->context = cli_context(s->threads, s->device);
+    s->context = cli_context(s->threads, s->device, s->memory_limit);
     if (!s->context)
         return CLI_FAILED;
     int code = cli_load_scorer(s->context, s->file, s->weights, &s->scorer);
@@ -284,6 +286,7 @@ int cmd_score(int argc, char **argv)
                               {"--skip-damaged", NULL, ARG_FLAG, &s.skip_damaged, 0, 0},
                               {"--json", NULL, ARG_FLAG, &s.json, 0, 0},
                               {"--threads", NULL, ARG_NUMBER, &s.threads, 0, 256},
+                              {"--memory-limit", NULL, ARG_BYTES, &s.memory_limit, 0, 0},
                               {"--device", NULL, ARG_TEXT, &s.device, 0, 0},
                               {NULL, NULL, ARG_FLAG, NULL, 0, 0}};
     int operands = 0, done = 0;

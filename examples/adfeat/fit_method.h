@@ -12,6 +12,7 @@ typedef struct request {
     dataset_args data;
     network_request network;
     int32_t threads, embed, quiet, list, skip_damaged;
+    uint64_t memory_limit;
     settings set;
 } request;
 

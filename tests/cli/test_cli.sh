@@ -196,6 +196,37 @@ fails 2 'batchnorm_eps' "${fit[@]}" --data set -o x --batchnorm-eps one
 fails 2 'none of wang2022, rippel2020, resnet18' "${fit[@]}" --data set -o x --preset best
 fails 1 'cannot write' eval embedded.safetensors --data set --scores-csv absent/x.csv
 fails 1 "line?break.png" score embedded.safetensors $'line\nbreak.png'
+fails 1 'memory_limit of 65536' score embedded.safetensors --memory-limit 64k set/test/good/000.png
+fails 1 "memory_limit of 1048576" "${fit[@]}" --data set -o x --memory-limit=1M
+fails 2 "64X' is not a number of bytes" score embedded.safetensors --memory-limit 64X set/test/good/000.png
+works score embedded.safetensors --memory-limit 2G set/test/good/000.png
+
+# Names of any bytes: what --json prints can be opened again, and a table has a row for each.
+cp -r set names
+for name in $'quo"te,.png' $'tab\there.png' $'line\nbreak.png' $'escape\033[31m.png' $'b\344r.png' $'\xef\xb7\x90.png' \
+    $'b\xc3\xa4r.png'; do
+    cp set/test/good/000.png "names/test/good/$name"
+done
+works score embedded.safetensors --json --map-dir names/maps names/test/good/*.png
+"$python" - <<'PY' || wrong "names of any bytes: --json"
+import glob, json, os
+found = json.load(open("stdout"))
+names = sorted(glob.glob(b"names/test/good/*.png"))
+assert len(names) > 7 and sorted(os.fsencode(f["path"]) for f in found) == names, (found, names)
+assert all(os.path.isfile(f["overlay"]) for f in found), found
+assert all(b > 31 or b == 10 for b in open("stdout", "rb").read())
+PY
+works eval embedded.safetensors --data names --json --scores-csv names/scores.csv
+"$python" - <<'PY' || wrong "names of any bytes: --scores-csv"
+import csv, glob
+with open("names/scores.csv", newline="", encoding="utf-8", errors="surrogateescape") as file:
+    rows = list(csv.reader(file))
+names = sorted(n.decode("utf-8", "surrogateescape") for n in glob.glob(b"names/test/*/*.png"))
+found = sorted(row[next(i for i, title in enumerate(rows[0]) if title in ("path", "image", "name", "file"))] for row in rows[1:])
+assert len({len(row) for row in rows}) == 1 and found == names, (rows, names)
+PY
+rm -r names
+
 [ -e m ] && wrong "--map-dir was made though there are no maps"
 
 printf '\377' | dd of=s.safetensors bs=1 seek=20000 conv=notrunc 2>/dev/null
