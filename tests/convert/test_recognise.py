@@ -6,7 +6,7 @@ from files import ConvertTest, Refused, networks, safetensors_bytes, shapes_of, 
 
 from _convert.recognise import recognise
 
-RESNET18, B0, LITE0 = (networks()[n] for n in ("resnet18", "efficientnet_b0", "efficientnet_lite0"))
+RESNET18, RESNET50, B0, LITE0 = (networks()[n] for n in ("resnet18", "resnet50", "efficientnet_b0", "efficientnet_lite0"))
 EVERY = [(network, dialect) for network in networks().values() for dialect in network.layers]
 
 
@@ -105,6 +105,12 @@ class RecogniseTest(unittest.TestCase):
         """Relatives with all our names and more: they would give other features."""
         shapes = dict(shapes_of(RESNET18, "torchvision"), **{"layer1.0.se.fc1.weight": (4, 64, 1, 1)})
         self.refused(shapes, "holds 'layer1.0.se.fc1.weight', which resnet18 does not have")
+        for name, shape in {"layer1.0.se.fc1.weight": (16, 256, 1, 1), "layer1.0.se.conv.weight": (1, 1, 5),
+                            "layer3.6.conv1.weight": (256, 1024, 1, 1)}.items():  # SE, ECA, ResNet-101
+            self.refused(dict(shapes_of(RESNET50, "torchvision"), **{name: shape}), name, architecture="resnet50")
+        group_norm = {name: shape for name, shape in shapes_of(RESNET50, "torchvision").items()
+                      if not name.endswith((".running_mean", ".running_var", ".num_batches_tracked"))}
+        self.refused(group_norm, "running_mean", architecture="resnet50")
         shapes = dict(shapes_of(B0, "timm"), **{"blocks.0.1.conv_dw.weight": (16, 1, 3, 3)})
         self.refused(shapes, "does not have", architecture="efficientnet_b0")
         heads = {"fc.weight": (10, 512), "classifier.1.weight": (10, 512), "neck.conv.weight": (1, 1, 1, 1)}

@@ -289,6 +289,40 @@ static void options_as_text(void **state)
     ad_context_destroy(context);
 }
 
+/* Files of relatives, with all of a network's names and more, or with another normalisation: run as that network they would
+ * give other features. */
+static void relatives_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int32_t ndim;
+        int64_t shape[4];
+    } more[] = {{"layer1.0.se.fc1.weight", 4, {4, 64, 1, 1}}, /* SE */
+                {"layer1.0.se.conv.weight", 3, {1, 1, 5}},     /* ECA */
+                {"layer1.2.conv1.weight", 4, {64, 64, 3, 3}}}; /* deeper */
+    ad_context *context = context_new();
+    ad_backbone *b = NULL;
+    for (int named = 0; named < 2; named++)
+        for (int i = 0; i < 3; i++) {
+            st_memory m = weights_in("resnet18", ADI_DIALECT_GRAPH);
+            st_memory_add(&m, more[i].name, ADI_F32, more[i].ndim, more[i].shape);
+            assert_int_equal(open_memory(context, &m, named ? "resnet18" : NULL, NULL, &b),
+                             named ? AD_ERR_MISMATCH : AD_ERR_INVALID_ARGUMENT);
+            assert_null(b);
+            assert_true(!named || strstr(ad_last_error_message(), more[i].name));
+            st_memory_free(&m);
+        }
+    st_memory m = weights_in("resnet18", ADI_DIALECT_GRAPH); /* group norm: no running statistics */
+    for (int32_t i = m.count; i-- > 0;)
+        if (strstr(m.entries[i].name, "running_"))
+            st_memory_remove(&m, m.entries[i].name);
+    assert_int_equal(open_memory(context, &m, "resnet18", NULL, &b), AD_ERR_MISMATCH);
+    assert_non_null(strstr(ad_last_error_message(), "running_"));
+    st_memory_free(&m);
+    ad_context_destroy(context);
+}
+
 /* A graph of features runs in a method, but is no backbone. */
 static void a_graph_without_images(void **state)
 {
@@ -339,6 +373,7 @@ int main(void)
         cmocka_unit_test(every_layer_at_once),
         cmocka_unit_test(missing_is_named_in_the_dialect),
         cmocka_unit_test(options_as_text),
+        cmocka_unit_test(relatives_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
