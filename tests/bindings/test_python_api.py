@@ -91,6 +91,10 @@ class BackboneTest(Data):
         short.write_bytes(self.weights.read_bytes()[:100000])
         self.refused(adfeat.FormatError, "short", adfeat.Backbone, short)
         self.refused(adfeat.BackendError, "abacus", adfeat.Context, device="abacus")
+        little = adfeat.Context(memory_limit=1 << 20)
+        self.refused(adfeat.OutOfMemoryError, "memory_limit of 1048576", adfeat.Backbone, str(self.weights), context=little)
+        self.refused(ValueError, "memory_limit is -1", adfeat.Context, memory_limit=-1)
+        self.assertEqual(adfeat.Backbone(self.weights, context=adfeat.Context(memory_limit=1 << 30)).digest, self.net.digest)
         self.refused(adfeat.InvalidArgumentError, "256", adfeat.Context, threads=1000)
         self.refused(ValueError, "32-bit", adfeat.Context, threads=2**32 + 1)
 

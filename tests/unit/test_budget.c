@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -150,6 +151,97 @@ static void an_image_outlives_its_context(void **state)
     free(weights);
 }
 
+/* ---- Scorer files ---- */
+
+static ad_status make_fitter(ad_backbone *net, const char *method, ad_fitter **out)
+{
+    if (strcmp(method, "gaussian") == 0) {
+        ad_gaussian_options o;
+        ad_gaussian_options_init(&o, sizeof o);
+        o.preprocess.size = 512; /* a small file that needs much for each frame */
+        return ad_gaussian_fitter_create(net, &o, out);
+    }
+    if (strcmp(method, "stfpm") == 0)
+        return tiny_stfpm_fitter(net, AD_STUDENT_STFPM_UNET, "32", out);
+    if (strcmp(method, "ast") == 0)
+        return tiny_ast_fitter(net, AD_AST_COMBI, "32", out);
+    ad_padim_options p;
+    const ad_status status = tiny_padim_options(&p, "ridge");
+    return status ? status : ad_padim_fitter_create(net, &p, out);
+}
+
+/* A scorer with its weights; how large the file is. */
+static long save_scorer(const char *method, const char *weights, const char *path)
+{
+    static tiny_frame frame;
+    ad_context *context = NULL;
+    ad_backbone *net = NULL;
+    ad_dataset *good = NULL;
+    ad_fitter *fitter = NULL;
+    ad_scorer *scorer = NULL;
+    struct stat info;
+    ad_scorer_save_options o;
+    ad_scorer_save_options_init(&o, sizeof o);
+    o.embed_backbone = 1;
+    if (ad_context_create(NULL, &context) || tiny_open(context, weights, &net)
+        || ad_dataset_from_callback(context, tiny_rgbd_callback, &frame, 8, &good) || make_fitter(net, method, &fitter)
+        || ad_fit(fitter, good, NULL, &scorer) || ad_scorer_save(scorer, path, &o) || stat(path, &info))
+        fail_msg("%s: %s", method, ad_last_error_message());
+    ad_scorer_destroy(scorer);
+    ad_fitter_destroy(fitter);
+    ad_dataset_destroy(good);
+    ad_backbone_destroy(net);
+    ad_context_destroy(context);
+    return (long)info.st_size;
+}
+
+static ad_status load_within(fault_alloc *counts, uint64_t limit, const char *path)
+{
+    ad_context_options o;
+    ad_context *context = NULL;
+    ad_scorer *scorer = NULL;
+    ad_context_options_init(&o, sizeof o);
+    o.alloc = fault_alloc_get;
+    o.free = fault_alloc_put;
+    o.alloc_user = counts;
+    o.memory_limit = limit;
+    *counts = (fault_alloc){0};
+    assert_int_equal(ad_context_create(&o, &context), AD_OK);
+    const ad_status status = ad_scorer_load(context, path, NULL, &scorer);
+    assert_true((status == AD_OK) == (scorer != NULL));
+    ad_scorer_destroy(scorer);
+    ad_context_destroy(context);
+    assert_int_equal(atomic_load(&counts->live), 0);
+    return status;
+}
+
+/* Loading holds a few times the file's bytes, whatever its header announces; what a frame would need beyond a limit is
+ * said then, and not when the first frame comes. */
+static void scorers_within_limits(void **state)
+{
+    (void)state;
+    static const char *const methods[] = {"gaussian", "padim", "stfpm", "ast"};
+    char *weights = tiny_fast_path("weights"), *path = tiny_fast_path("scorer");
+    fault_alloc counts;
+    assert_int_equal(tiny_weights(weights, ""), 0);
+    for (int i = 0; i < 4; i++) {
+        const long size = save_scorer(methods[i], weights, path);
+        assert_int_equal(load_within(&counts, 0, path), AD_OK);
+        if (atomic_load(&counts.peak) > 8 * size + (200 << 10))
+            fail_msg("%s: a file of %ld bytes takes %ld", methods[i], size, atomic_load(&counts.peak));
+        assert_int_equal(load_within(&counts, UINT64_C(1) << 30, path), AD_OK);
+        if (i > 0)
+            continue;
+        assert_int_equal(load_within(&counts, UINT64_C(4) << 20, path), AD_ERR_OUT_OF_MEMORY);
+        assert_non_null(strstr(ad_last_error_message(), "memory_limit of 4194304"));
+        assert_true(atomic_load(&counts.peak) < 8 * size + (200 << 10));
+    }
+    unlink(weights);
+    unlink(path);
+    free(weights);
+    free(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -157,6 +249,7 @@ int main(void)
         cmocka_unit_test(the_inner_allocator_fails),
         cmocka_unit_test(every_limit),
         cmocka_unit_test(an_image_outlives_its_context),
+        cmocka_unit_test(scorers_within_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
