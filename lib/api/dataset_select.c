@@ -37,6 +37,7 @@ ad_status ad_dataset_select(const ad_dataset *dataset, const int64_t *indices, i
     ad_dataset *d = NULL;
     ADI_TRY(adi_dataset_new(dataset->context, &d));
     *d = *dataset; /* how images are read; what the other one owns stays its own */
+    atomic_init(&d->refs, 1);
     d->items = NULL;
     d->capacity = 0;
     d->count = 0;
