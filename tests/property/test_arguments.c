@@ -121,10 +121,10 @@ static void null_of_contexts_and_images(void **state)
     REFUSED(ad_dataset_from_callback(c, tiny_callback, NULL, 1, NULL));
     REFUSED(ad_dataset_get(NULL, 0, &sample));
     REFUSED(ad_dataset_get(w->good, 0, NULL));
-    REFUSED(ad_dataset_read_image(NULL, 0, &image));
-    REFUSED(ad_dataset_read_image(w->good, 0, NULL));
-    REFUSED(ad_dataset_read_mask(NULL, 0, &image));
-    REFUSED(ad_dataset_read_mask(w->good, 0, NULL));
+    REFUSED(ad_dataset_read_image(NULL, 0, NULL, &image));
+    REFUSED(ad_dataset_read_image(w->good, 0, NULL, NULL));
+    REFUSED(ad_dataset_read_mask(NULL, 0, NULL, &image));
+    REFUSED(ad_dataset_read_mask(w->good, 0, NULL, NULL));
     assert_null(d);
     assert_int_equal(ad_dataset_count(NULL), 0);
     ad_image_release(NULL);

@@ -241,7 +241,7 @@ static ad_status call_destroy_dataset(world *w)
 static ad_status call_read(world *w)
 {
     ad_image image = {0};
-    const ad_status status = ad_dataset_read_image(w->good, 5, &image);
+    const ad_status status = ad_dataset_read_image(w->good, 5, NULL, &image);
     ad_image_release(&image);
     return status;
 }

@@ -154,9 +154,9 @@ static void callbacks_one_at_a_time(void **state)
         tiny_image(wanted, i, 0);
         assert_memory_equal(image.pixels, wanted, sizeof wanted);
         ad_image other = {0};
-        assert_int_equal(ad_dataset_read_image(d, 0, &other), AD_ERR_STATE); /* it would overwrite this one */
+        assert_int_equal(ad_dataset_read_image(d, 0, NULL, &other), AD_ERR_STATE); /* it would overwrite this one */
         adi_read_ahead_release(&r, &image);
-        assert_int_equal(ad_dataset_read_image(d, 0, &other), AD_OK);
+        assert_int_equal(ad_dataset_read_image(d, 0, NULL, &other), AD_OK);
     }
     adi_read_ahead_end(&r);
     ad_dataset_destroy(d);
