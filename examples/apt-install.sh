@@ -2,11 +2,16 @@
 # Sourced by the scripts that a fresh machine runs. install_missing PACKAGE... asks apt for what is not
 # installed, and for nothing where all is there. 'a|b' is one package or the other; the first is installed
 # where none is there. The output of apt goes to $APT_LOG where that is set.
+
+# A package of another architecture, as dpkg --add-architecture allows, is not the one that is needed here;
+# where both are installed dpkg-query answers with a line for each.
 is_installed() {
-    local name names
+    local name names native found
+    native=$(dpkg --print-architecture)
     IFS='|' read -ra names <<<"$1"
     for name in "${names[@]}"; do
-        if [ "$(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null)" = installed ]; then
+        found=$(dpkg-query -W -f='${db:Status-Status} ${Architecture}\n' "$name" 2>/dev/null) || continue
+        if grep -qxE "installed ($native|all)" <<<"$found"; then
             return 0
         fi
     done

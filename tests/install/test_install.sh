@@ -176,6 +176,36 @@ check_subdirectory() {
     quietly "$cmake" --build part --target consumer && runs part/consumer && is_static part/consumer
 }
 
+# On a machine that has all packages, of a source tree that is not written to, in folders whose names are not plain: what
+# the quickstart built can be installed, and is what a whole build installs.
+check_quickstart() {
+    local tree="$work/a b ü"
+    needs ninja
+    mkdir "$tree" fake
+    (cd "$source" && cp -R CMakeLists.txt CMakePresets.json README.md CHANGELOG.md LICENSE include lib backends bindings \
+        examples pkgconfig "$tree") || return
+    chmod -R a-w "$tree"
+    (cd "$tree" && find . | sort) >before
+    printf '#!/bin/sh\necho amd64\n' >fake/dpkg
+    printf '#!/bin/sh\necho installed amd64\n' >fake/dpkg-query
+    chmod +x fake/*
+    "$python" "$source/tests/cli/make_weights.py" w.safetensors 1 \
+        && "$python" "$source/tests/examples/add_layer3.py" w.safetensors w3.safetensors || exit 1
+    PATH=$work/fake:$PATH "$tree/examples/quickstart.sh" --weights w3.safetensors --data set --out "out ü" \
+        --cache "cache ü" --build-dir "build ü" >log 2>&1 || wrong "the quickstart: $(cat log out*/*.log)"
+    grep -qE '^the build: done in [0-9]+ s$' log || wrong "it does not say how long the build took: $(cat log)"
+    grep -q '^ *image_auroc' log || wrong "it measures nothing: $(cat log)"
+    (cd "$tree" && find . | sort) >after
+    quietly diff before after
+    chmod -R u+w "$tree"
+    quietly "$cmake" --install "build ü" --prefix "$work/installed ü"
+    # Names of CMake's files hold the kind of build.
+    for tree in "$prefix" "$work/installed ü"; do
+        (cd "$tree" && find . ! -name '*Targets-*.cmake' | sort) >"$(basename "${tree%% *}").list"
+    done
+    quietly diff "$(basename "$prefix").list" installed.list
+}
+
 "check_$part"
 [ $failures -eq 0 ] || exit 1
 echo "all is well"
