@@ -190,7 +190,8 @@ class ProcessTest(helper.Case):
 
     def python(self, code, timeout=300):
         done = subprocess.run([sys.executable, "-X", "dev", "-W", "ignore", "-c",
-                               "import adfeat, os, signal, sys, threading, numpy as np\n" + code], cwd=self.folder,
+                               "import adfeat, logging, os, signal, sys, threading, numpy as np\n"
+                               "logging.getLogger('adfeat').setLevel(logging.ERROR)\n" + code], cwd=self.folder,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, timeout=timeout)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         return done.stdout
