@@ -110,6 +110,41 @@ class AdviceTest(Data):
             self.assertEqual(adfeat.Dataset.from_files(iter([self.spot]), iter([label]))[0].label, 1)
 
 
+class ArgumentsTest(Data):
+    def test_sentences_name_the_arguments_of_python(self):
+        """No name of C's, and no TypeError of some line far inside."""
+        frame = self.arrays[0]
+        cases = [
+            (adfeat.InvalidArgumentError, "threads is -1, 0 to 256", adfeat.Context, -1),
+            (TypeError, "threads is of type str", adfeat.Context, "2"),
+            (TypeError, "a text is of type NoneType", adfeat.Context, 0, None),
+            (TypeError, "a path is of type int", adfeat.Backbone, 3),
+            (TypeError, "a path is of type NoneType", adfeat.Scorer.load, None),
+            (TypeError, "context is of type int, a Context", adfeat.Backbone, self.weights, None, ("context", 3)),
+            (TypeError, "backbone is of type str, a Backbone", adfeat.Scorer.load_onto, "s.safetensors", "w.safetensors"),
+            (TypeError, "scorer is of type", adfeat.evaluate, str(self.set), self.scorer),
+            (TypeError, "the backbone comes first", adfeat.fit, str(self.set), self.net),
+            (TypeError, "eval_size is of type str", adfeat.evaluate, self.scorer, self.set, "full"),
+            (ValueError, "size is (1, 2, 3)", self.scorer.anomaly_map, frame, (1, 2, 3)),
+            (TypeError, "size is of type float", self.scorer.anomaly_map, frame, 2.5),
+            (TypeError, "size is of type str", self.scorer.anomaly_map, frame, "large"),
+        ]
+        for kind, words, function, *given in cases:
+            options = dict(item for item in given if isinstance(item, tuple) and item[0] == "context")
+            with self.subTest(words):
+                self.refused(kind, words, function, *[item for item in given
+                                                      if not (isinstance(item, tuple) and item[0] == "context")], **options)
+
+    def test_what_numpy_and_pandas_give(self):
+        found = self.scorer.anomaly_map(self.spot, size=np.array([8, 9]))
+        self.assertEqual(found.shape, (8, 9))
+        self.assertEqual(float(np.max(found)), found.max())
+        np.testing.assert_array_equal(np.max(found, axis=0), found.data.max(axis=0))
+        self.assertEqual(adfeat.auroc([1, 2, 3], np.array([0.0, 0.0, 1.0])), 1.0)
+        self.refused(TypeError, "labels of dtype", adfeat.auroc, [1, 2], [0.0, 0.5])
+        self.refused(TypeError, "labels of dtype", adfeat.auroc, [1, 2], [0.0, float("nan")])
+
+
 class PartsTest(Data):
     def setUp(self):
         self.dataset = adfeat.Dataset(self.set, "test")
@@ -221,7 +256,7 @@ class ReprTest(Data):
             dataset[::2][1:]: "<Dataset %s, split 'test', selected, 2 images>" % folder,
             adfeat.Dataset.from_files(self.good): "<Dataset of files, 12 images>",
             adfeat.Context(threads=2): "<Context auto, threads 2>",
-            adfeat.Context(): "<Context auto, threads as OpenMP has>",
+            adfeat.Context(): "<Context auto, threads by default>",
             self.scorer: "<Scorer gaussian on resnet18, 12 images>",
             self.net: "<Backbone resnet18, digest %s>" % self.net.digest,
             adfeat.Gaussian(self.net, **OPTIONS): "<Gaussian, 0 images>",

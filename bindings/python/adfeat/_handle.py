@@ -5,7 +5,7 @@ import operator
 import os
 import threading
 import weakref
-from typing import Any, ClassVar, Optional, TypeVar, Union
+from typing import Any, ClassVar, Optional, Type, TypeVar, Union
 
 from . import _abi
 from .errors import ClosedError, Error, StateError, from_status
@@ -29,6 +29,8 @@ def check(status: int) -> None:
 
 def path_bytes(path: Path) -> bytes:
     """A path for C. One with a NUL would be cut there."""
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        raise TypeError("a path is of type %s: str or os.PathLike is needed" % type(path).__name__)
     encoded = os.fsencode(path)
     if b"\0" in encoded:
         raise ValueError("the path %r contains a NUL" % (path,))
@@ -36,6 +38,8 @@ def path_bytes(path: Path) -> bytes:
 
 
 def text_bytes(text: str) -> bytes:
+    if not isinstance(text, str):
+        raise TypeError("a text is of type %s: str is needed" % type(text).__name__)
     encoded = text.encode("utf-8")
     if b"\0" in encoded:
         raise ValueError("the text %r contains a NUL" % (text,))
@@ -44,10 +48,23 @@ def text_bytes(text: str) -> bytes:
 
 def int32(value: int, name: str) -> int:
     """A whole number that a C int32_t holds: ctypes would wrap another silently. C checks the range that it wants."""
-    number = operator.index(value)
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError("%s is of type %s: a whole number is needed" % (name, type(value).__name__)) from None
     if not -2**31 <= number < 2**31:
         raise ValueError("%s is %d, more than a 32-bit number holds" % (name, number))
     return number
+
+
+Kind = TypeVar("Kind")
+
+
+def expect(value: Any, kind: Type[Kind], name: str) -> Kind:
+    """The argument of that name, where it is of the class that it must be."""
+    if not isinstance(value, kind):
+        raise TypeError("%s is of type %s, a %s is needed" % (name, type(value).__name__, kind.__name__))
+    return value
 
 
 def text(value: Optional[bytes]) -> str:

@@ -116,7 +116,7 @@ class Backbone(Handle):
         if graph is not None:
             options.graph = text_bytes(graph)
         name = None if architecture is None else text_bytes(architecture)
-        context = context or default_context()
+        context = default_context(context)
         out = _abi.c_void_p()
         pointer = context._borrow()
         try:

@@ -6,7 +6,8 @@ import threading
 from typing import Any, Optional
 
 from . import _abi
-from ._handle import Handle, check, int32, text_bytes
+from ._handle import Handle, check, expect, int32, text_bytes
+from .errors import InvalidArgumentError
 
 __all__ = ["Context", "default_context"]
 
@@ -42,6 +43,8 @@ class Context(Handle):
     def __init__(self, threads: int = 0, device: str = "auto", memory_limit: int = 0) -> None:
         options = _abi.defaults(_abi.ad_context_options)
         options.num_threads = int32(threads, "threads")
+        if not 0 <= threads <= 256:
+            raise InvalidArgumentError("threads is %d, 0 to 256 is possible" % threads)
         if not 0 <= memory_limit < 1 << 64:
             raise ValueError(f"memory_limit is {memory_limit}, bytes from 0 on are possible")
         options.memory_limit = memory_limit
@@ -51,7 +54,7 @@ class Context(Handle):
         out = _abi.c_void_p()
         check(lib.ad_context_create(_abi.byref(options), _abi.byref(out)))
         super().__init__(out.value, parallel=threads != 1)
-        self._what = "%s, threads %s" % (device, threads or "as OpenMP has")
+        self._what = "%s, threads %s" % (device, threads or "by default")
 
     def __repr__(self) -> str:
         return "<Context, closed>" if self.closed else "<Context %s>" % self._what
@@ -61,9 +64,11 @@ _default: Optional[Context] = None
 _default_guard = threading.Lock()
 
 
-def default_context() -> Context:
-    """The context of everything that was made without one. Never closed by this package."""
+def default_context(given: Optional[Context] = None) -> Context:
+    """The context that was given, or that of everything that was made without one, which this package never closes."""
     global _default
+    if given is not None:
+        return expect(given, Context, "context")
     context = _default
     if context is None or context.closed:
         with _default_guard:

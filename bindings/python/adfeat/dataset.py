@@ -108,7 +108,7 @@ class Dataset(Handle):
         return self
 
     def _open(self, function: Any, context: Optional[Context], *arguments: Any) -> None:
-        context = context or default_context()
+        context = default_context(context)
         out = _abi.c_void_p()
         pointer = context._borrow()
         try:

@@ -10,7 +10,7 @@ from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
 import numpy as np
 
 from . import _abi, metrics
-from ._handle import Path, check, int32
+from ._handle import Path, check, expect, int32
 from ._watch import Progress, watched
 from .dataset import Dataset, as_dataset, is_path, label_of
 from .errors import Cancelled, FormatError, InvalidArgumentError, naming
@@ -62,6 +62,7 @@ def evaluate(scorer: Scorer, data: Union[Path, Dataset, Iterable[Any]], eval_siz
 
     Pixel figures are of the anomalous images that have a mask and of the good ones. Memory for them: about 8 bytes per pixel of the whole set; 13
     where the data is an iterable. The figures are the same either way."""
+    expect(scorer, Scorer, "scorer")
     check_format(format)
     eval_size = int32(eval_size, "eval_size")
     dataset = as_dataset(data, "test") if isinstance(data, Dataset) or is_path(data) else None

@@ -378,7 +378,7 @@ def take_apart(struct: Any) -> Tuple[ImageView, ImageView]:
 def _context_pointer(context: Optional["Context"]) -> Tuple["Context", Any]:
     from .context import default_context
 
-    context = context or default_context()
+    context = default_context(context)
     return context, context._borrow()
 
 

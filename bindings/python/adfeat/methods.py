@@ -30,6 +30,8 @@ def fit(backbone: Union[Backbone, Path], images: Images, method: str = "gaussian
                         % " or ".join(map(repr, _METHODS)))
     if method not in _METHODS:
         raise ValueError("no method %r: there are %s" % (method, ", ".join(_METHODS)))
+    if isinstance(images, Backbone):
+        raise TypeError("images is a Backbone: the backbone comes first, then the images")
     kind = _METHODS[method]
     training: Dict[str, Any] = {}
     if issubclass(kind, StudentFitter):

@@ -25,6 +25,8 @@ class F1(NamedTuple):
 
 def _scores_and_labels(scores: Any, labels: Any) -> Tuple[np.ndarray, np.ndarray]:
     marks = np.asarray(labels)
+    if marks.dtype.kind == "f" and bool(np.all(marks == np.trunc(marks))):
+        marks = marks.astype(np.int64)  # whole numbers that pandas keeps as floats; also no labels at all
     if marks.dtype.kind not in "bui":
         raise TypeError("labels of dtype %s are not possible: bool and whole numbers are" % marks.dtype)
     marks = np.ascontiguousarray(marks != 0).view(np.uint8)

@@ -127,9 +127,10 @@ class Map:
     def __getitem__(self, index: Any) -> Any:
         return self.data[index]
 
-    def max(self) -> float:
-        """The largest value."""
-        return float(self.data.max())
+    def max(self, axis: Any = None, out: Optional[np.ndarray] = None, **more: Any) -> Any:
+        """The largest value, a float; np.max(map, axis) comes here too."""
+        largest = self.data.max(axis=axis, out=out, **more)
+        return float(largest) if np.ndim(largest) == 0 else largest
 
     def hottest(self) -> Tuple[int, int]:
         """(row, column) of the largest value."""

@@ -9,7 +9,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 import numpy as np
 
 from . import _abi
-from ._handle import Handle, Path, check, failure, int32, path_bytes, text
+from ._handle import Handle, Path, check, expect, failure, int32, path_bytes, text
 from ._reading import as_mapping
 from ._watch import watched
 from .backbone import Backbone
@@ -74,7 +74,7 @@ class Scorer(Handle):
         UnsupportedError."""
         if isinstance(weights, Backbone):
             return cls.load_onto(path, weights)
-        context = context or default_context()
+        context = default_context(context)
         out = _abi.c_void_p()
         pointer = context._borrow()
         try:
@@ -88,7 +88,7 @@ class Scorer(Handle):
     def load_onto(cls, path: Path, backbone: Backbone) -> "Scorer":
         """Load a scorer file onto a backbone that is open already: many scorers share one set of weights."""
         out = _abi.c_void_p()
-        pointer = backbone._borrow()
+        pointer = expect(backbone, Backbone, "backbone")._borrow()
         try:
             check(lib.ad_scorer_load_onto(pointer, path_bytes(path), _byref(out)))
         finally:
@@ -201,8 +201,10 @@ class Scorer(Handle):
         if out is not None and (not isinstance(out, np.ndarray) or out.dtype != np.float32 or not out.dtype.isnative):
             raise TypeError("out must be a float32 array, not %s" % (getattr(out, "dtype", type(out).__name__),))
         if size is not None:
-            height, width = (size, size) if not isinstance(size, (tuple, list)) else size
-            shape = int32(height, "map height"), int32(width, "map width")
+            sides = tuple(size) if np.ndim(size) == 1 else (size, size)
+            if len(sides) != 2:
+                raise ValueError("size is %r: (height, width) or one number for both is needed" % (size,))
+            shape = int32(sides[0], "size"), int32(sides[1], "size")
             if min(shape) < 1 or max(shape) > 1 << 20:
                 raise ValueError("a map of %d x %d is not possible: 1 to 1048576 a side are" % (shape[1], shape[0]))
         elif out is not None:
@@ -289,7 +291,7 @@ def anomaly_map(scorer: Scorer, image: ImageLike, size: Optional[Size] = None, o
 def file_metadata(path: Path, context: Optional[Context] = None) -> Dict[str, str]:
     """What a scorer or weights file says of itself, without opening a backbone: adfeat.method, adfeat.backbone,
     adfeat.option.*, ... Raises FileError, FormatError."""
-    context = context or default_context()
+    context = default_context(context)
     found: Dict[str, str] = {}
 
     @_abi.ad_metadata_callback
