@@ -52,7 +52,7 @@ static void says(ad_status got, ad_status want, const char *part, ad_dataset *co
     assert_string_equal(ad_status_name(got), ad_status_name(want));
     assert_null(*d);
     if (!strstr(ad_last_error_message(), part))
-        fail_msg("'%s' does not say '%s'", ad_last_error_message(), &part);
+        fail_msg("'%s' does not say '%s'", ad_last_error_message(), part);
 }
 
 static int no_image(void *user, int64_t index, ad_image *out_image)
