@@ -152,7 +152,7 @@ static void add_portion(const adi_isa *isa, float *y, const source *s, const flo
             .y_row = b->at.step * d->k,
             .first = p->first,
             .last = p->last,
-            .e = {e->bias ? e->bias + p->k0 : NULL, e->residual ? e->residual + to : NULL, e->act},
+            .e = {e->bias ? e->bias + p->k0 : NULL, e->residual ? e->residual + to : NULL, e->act, NULL},
         };
         isa->panel_gemm(&g);
     }

@@ -68,7 +68,7 @@ static void expand(const adi_isa *isa, float *to, const float *x, int64_t positi
         .a_row = d->c,
         .b_panel = d->c * ADI_LANES,
         .y_row = CHANNELS,
-        .e = {first->bias ? first->bias + k0 : NULL, NULL, first->act},
+        .e = {first->bias ? first->bias + k0 : NULL, NULL, first->act, NULL},
     };
     const int64_t parts = d->c < PART_OF_DEPTH ? 1 : (d->c + PART_OF_DEPTH / 2) / PART_OF_DEPTH;
     for (int64_t part = 0; part < parts; part++) {

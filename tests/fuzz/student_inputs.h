@@ -202,7 +202,7 @@ static inline void floats_init(floats *f)
                                .phase_count = 2,
                                .array_count = 2,
                                .counter_count = 1,
-                               .arrays = {{"values", f->values, f->best, 3}, {"state", f->state, NULL, 2}},
+                               .arrays = {{"values", f->values, f->best, 3, 0}, {"state", f->state, NULL, 2, 0}},
                                .counters = {{"steps", &f->steps}},
                                .begin_phase = floats_begin,
                                .gradients = floats_gradients,

@@ -148,7 +148,7 @@ static inline fake *fake_new(int32_t epochs, int32_t second)
                       .phase_count = second ? 2 : 1,
                       .array_count = 2,
                       .counter_count = 2,
-                      .arrays = {{"w", f->w, f->best, WEIGHTS}, {"velocity", f->velocity, NULL, WEIGHTS}},
+                      .arrays = {{"w", f->w, f->best, WEIGHTS, 0}, {"velocity", f->velocity, NULL, WEIGHTS, 0}},
                       .counters = {{"steps", &f->steps}, {"epochs", &f->epochs_done}},
                       .begin_phase = fake_begin_phase,
                       .gradients = fake_gradients,
