@@ -165,9 +165,6 @@ sample() {
     done
 }
 
-# Threads that spin while they wait made the fit five times slower on a busy machine with 2 cores.
-export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
-
 APT_LOG=$log install_missing "${packages[@]}" 2>>"$log" ||
     die "installing packages failed; the log is $log"
 echo "build: in $build_dir; the first time takes a minute or some"

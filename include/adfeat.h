@@ -123,19 +123,18 @@ typedef void (*ad_free_callback)(void *user, void *pointer);
 /** Options of a context. Fill with ad_context_options_init(). Fields are only ever appended. */
 typedef struct ad_context_options {
     uint32_t          struct_size; /**< set by init: what the caller was compiled with */
-    int32_t           num_threads; /**< threads of one call; default 0: one to a core, or $OMP_NUM_THREADS; <= 256.
-                                        Results have the same bits for any number. With 1 no thread is made and scoring
-                                        enters no OpenMP. Others are made here, wait without spinning for longer than
-                                        0.1 ms, serve the calls of all contexts, and end with the last context. Where
-                                        they cannot be made (RLIMIT_NPROC, TasksMax) or are busy, calls run with fewer,
-                                        and the log is warned once. A child of fork() makes its own: what was made before may be
-                                        used in it, if no other thread was in a call meanwhile. What cannot be had:
-                                        OpenBLAS takes 128 MiB of address space for each of $OMP_NUM_THREADS (default:
-                                        one to a core) when the library is loaded, and where a limit (RLIMIT_AS) does not
-                                        leave that, loading never ends; a fit takes as much for each thread that is in a
-                                        product, and waits or is AD_ERR_OUT_OF_MEMORY. GCC's OpenMP, which OpenBLAS is
-                                        built with, ends the process where it gets no 300 bytes when a thread first
-                                        calls BLAS. A caller's own thread needs a stack of 128 KiB */
+    /** Threads of one call; default 0: one to a core, or $OMP_NUM_THREADS; <= 256. Results have the
+     *  same bits for any number. With 1 no thread is made. Others are made here, serve the calls of
+     *  all contexts, spin for less than 0.1 ms before they sleep, and end with the last context.
+     *  Where they cannot be made (RLIMIT_NPROC, TasksMax) the log is warned, and calls run with fewer,
+     *  as they do where others are busy. A child of fork() makes its own, and may use what was made
+     *  before if no other thread of its parent was in a call. A caller's thread needs a stack of
+     *  128 KiB. What is not the library's: OpenBLAS takes 128 MiB of address space for each of
+     *  $OMP_NUM_THREADS (default: one to a core) while it is loaded, which never ends where
+     *  RLIMIT_AS does not leave them; fits take as much for each thread that is in a product, or wait
+     *  for another's, or are AD_ERR_OUT_OF_MEMORY. GCC's OpenMP ends the process if it does not get
+     *  the few bytes that it keeps for a thread that calls OpenBLAS for the first time. */
+    int32_t           num_threads;
     const char       *device;      /**< "auto" (default), "cpu", or "ref": plain loops, the slow oracle */
     ad_alloc_callback alloc;       /**< default NULL: the C library's; set both or neither */
     ad_free_callback  free;

@@ -19,8 +19,7 @@
 enum {
     MAX_WORKERS = ADI_MAX_THREADS - 1,
     STACK_BYTES = 1 << 20, /* tasks of a batch decode and score images */
-    SPINS = 2000 /* about a twentieth of a millisecond, longer than from one loop of a network to
-                    the next */
+    SPINS = 2000           /* less than 0.1 ms, more than from one loop of a network to the next */
 };
 
 /* ---- A loop --------------------------------------------------------------------------------- */
@@ -94,12 +93,11 @@ static worker workers[MAX_WORKERS];
 static atomic_int worker_count; /* workers[0 .. worker_count) are there */
 static atomic_int most_wanted;  /* workers of one loop so far */
 static atomic_int spins_allowed;
-static atomic_bool
-    enough; /* no more are to be made: there is one to a processor, or they cannot be had */
+static atomic_bool enough;        /* there is one to a processor, or no more can be had */
 static _Thread_local bool inside; /* in a loop: those inside of it have one thread */
 
-static pthread_mutex_t making =
-    PTHREAD_MUTEX_INITIALIZER; /* guards what follows, and where workers are made */
+/* Guards the making and ending of workers, and what follows. */
+static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
 static int contexts;
 static bool watches_forks;
 
