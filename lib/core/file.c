@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/leftover.h"
+
 enum { NAME_ATTEMPTS = 100 };
 
 static ad_status fail_errno(const char *verb, const char *path, int error)
@@ -131,23 +133,44 @@ static uint64_t unlikely_number(const void *salt)
     return z ^ (z >> 31);
 }
 
+/* The folder of the target, into `folder`, which holds PATH_MAX bytes; 0 where it is too long. */
+static int folder_of(const char *target, char *folder)
+{
+    const size_t length = folder_length(target);
+    if (length >= PATH_MAX)
+        return 0;
+    memcpy(folder, length ? target : ".", length ? length : 1);
+    folder[length ? length : 1] = 0;
+    return 1;
+}
+
+/* A new file, locked, or -1 with the cause in *out_error. What replaces a private file must not be readable for a
+ * moment either. */
+static int create_locked(const char *name, mode_t replaced_mode, int *out_error)
+{
+    const int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+                        replaced_mode ? 0600 : 0666);
+    *out_error = errno;
+    if (fd < 0 || adi_temporary_hold(fd, name))
+        return fd;
+    close(fd); /* another process took it for a leftover */
+    *out_error = EEXIST;
+    return -1;
+}
+
 /* The name does not contain the final one, which may already be as long as a name may be. */
 static ad_status create_temporary(adi_file_writer *w, mode_t replaced_mode)
 {
     const size_t folder = folder_length(w->target);
-    const size_t room = sizeof ".adfeat-0123456789abcdef.tmp";
-    char *name = adi_alloc(w->allocator, folder + room);
+    char *name = adi_alloc(w->allocator, folder + ADI_TEMPORARY_NAME);
     if (!name)
         return adi_fail_memory();
     memcpy(name, w->target, folder);
     const uint64_t number = unlikely_number(name);
     int error = EEXIST;
     for (uint64_t i = 0; i < NAME_ATTEMPTS && w->fd < 0; i++) {
-        snprintf(name + folder, room, ".adfeat-%016jx.tmp", (uintmax_t)(number + i));
-        /* What replaces a private file must not be readable for a moment either. */
-        w->fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-                     replaced_mode ? 0600 : 0666);
-        error = errno;
+        adi_temporary_name(name + folder, number + i);
+        w->fd = create_locked(name, replaced_mode, &error);
         if (w->fd < 0 && error != EEXIST && error != EINTR)
             break;
     }
@@ -156,16 +179,20 @@ static ad_status create_temporary(adi_file_writer *w, mode_t replaced_mode)
         return fail_errno("write", w->path, error);
     }
     w->temporary = name;
-    if (replaced_mode && fchmod(w->fd, replaced_mode & 0777) != 0)
+    w->lock = fcntl(w->fd, F_DUPFD_CLOEXEC, 0);
+    if (w->lock < 0 || (replaced_mode && fchmod(w->fd, replaced_mode & 0777) != 0))
         return fail_errno("write", w->path, errno);
     return AD_OK;
 }
 
-ad_status adi_file_begin(adi_file_writer *w, const adi_allocator *a, const char *path)
+ad_status adi_file_begin(adi_file_writer *w, const adi_allocator *a, const char *path, int64_t clean_up)
 {
-    *w = (adi_file_writer){.allocator = a, .path = path, .fd = -1};
+    *w = (adi_file_writer){.allocator = a, .path = path, .fd = -1, .lock = -1};
     mode_t replaced_mode = 0;
+    char folder[PATH_MAX];
     ad_status status = find_target(w, &replaced_mode);
+    if (status == AD_OK && folder_of(w->target, folder))
+        adi_leftovers_remove(folder, clean_up); /* before anything is written: the disk may be full of them */
     if (status == AD_OK)
         status = create_temporary(w, replaced_mode);
     if (status != AD_OK)
@@ -207,12 +234,9 @@ static int sync_fully(int fd)
 static int sync_folder(const char *target)
 {
     char folder[PATH_MAX];
-    const size_t length = folder_length(target);
-    if (length >= sizeof folder)
+    if (!folder_of(target, folder))
         return 0;
-    memcpy(folder, target, length);
-    folder[length] = 0;
-    const int fd = open(length ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return 0;
     int error = sync_fully(fd) == 0 ? 0 : errno;
@@ -222,13 +246,27 @@ static int sync_folder(const char *target)
     return error;
 }
 
+/* The new file has its name already, which is another thing than a file that was not written. */
+static ad_status check_folder_sync(const adi_file_writer *w)
+{
+    char text[128];
+    const int error = sync_folder(w->target);
+    if (error == 0)
+        return AD_OK;
+    return adi_fail(AD_ERR_IO,
+                    "'%s' is written and in place, but may not survive a power cut: cannot sync "
+                    "its folder: %s",
+                    w->path, strerror_r(error, text, sizeof text));
+}
+
 ad_status adi_file_commit(adi_file_writer *w)
 {
+    ad_status status;
     if (w->fd < 0)
         return adi_fail(AD_ERR_STATE, "cannot write '%s': the file is already closed", w->path);
     int error = sync_fully(w->fd) == 0 ? 0 : errno;
-    /* Network file systems tell of a full disk as late as here. After EINTR the descriptor is gone
-     * all the same, and fsync has spoken. */
+    /* The lock stays until the file has its name. Network file systems tell of a full disk as late
+     * as here. After EINTR the descriptor is gone all the same, and fsync has spoken. */
     if (close(w->fd) != 0 && error == 0 && errno != EINTR)
         error = errno;
     w->fd = -1;
@@ -237,10 +275,12 @@ ad_status adi_file_commit(adi_file_writer *w)
     if (error == 0) {
         adi_free(w->allocator, w->temporary); /* it is the final file now: nothing to remove */
         w->temporary = NULL;
-        error = sync_folder(w->target);
+        status = check_folder_sync(w);
+    } else {
+        status = fail_errno("write", w->path, error);
     }
     adi_file_abort(w);
-    return error ? fail_errno("write", w->path, error) : AD_OK;
+    return status;
 }
 
 void adi_file_abort(adi_file_writer *w)
@@ -253,6 +293,9 @@ void adi_file_abort(adi_file_writer *w)
         adi_free(w->allocator, w->temporary);
         w->temporary = NULL;
     }
+    if (w->lock >= 0)
+        close(w->lock);
+    w->lock = -1;
     if (w->target) {
         adi_free(w->allocator, w->target);
         w->target = NULL;

@@ -7,6 +7,7 @@
 #include <zlib.h>
 
 #include "core/file.h"
+#include "core/leftover.h"
 #include "core/safetensors.h"
 
 #define CRC_KEY "adfeat.crc32"
@@ -334,11 +335,11 @@ static ad_status begin(adi_st_writer *w, text_buffer *header, uint8_t length[8])
 ad_status adi_st_writer_save(adi_st_writer *w, const char *path)
 {
     text_buffer header = {.allocator = w->allocator};
-    adi_file_writer file = {.fd = -1};
+    adi_file_writer file = {.fd = -1, .lock = -1};
     uint8_t length[8];
     ad_status status = AD_OK;
     ADI_TRY_CLEANUP(begin(w, &header, length));
-    ADI_TRY_CLEANUP(adi_file_begin(&file, w->allocator, path));
+    ADI_TRY_CLEANUP(adi_file_begin(&file, w->allocator, path, ADI_LEFTOVERS_ALL));
     ADI_TRY_CLEANUP(adi_file_append(&file, length, sizeof length));
     ADI_TRY_CLEANUP(adi_file_append(&file, header.data, header.size));
     for (size_t i = 0; i < w->count; i++)

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/leftover.h"
+
 #define FILE_NAME  "checkpoint.safetensors"
 #define FORMAT     "1"
 #define META       "adfeat.train."
@@ -40,6 +42,7 @@ ad_status adi_checkpoint_enter(const char *dir, int *out_lock)
         close(lock);
         return adi_fail(AD_ERR_STATE, "checkpoint_dir '%s' is in use by another training", dir);
     }
+    adi_leftovers_remove(dir, ADI_LEFTOVERS_ALL);
     *out_lock = lock;
     return AD_OK;
 }
@@ -139,7 +142,7 @@ ad_status adi_checkpoint_save(const adi_allocator *a, const char *dir, const adi
     ADI_TRY_CLEANUP(adi_st_writer_tensor(w, "counters", ADI_F64, 1, &counter_count, counters));
     status = adi_st_writer_save(w, path);
     if (status != AD_OK)
-        status = adi_fail_prefix(status, "the checkpoint could not be written: ");
+        status = adi_fail_prefix(status, "checkpoint: ");
 cleanup:
     adi_st_writer_destroy(w);
     adi_free(a, path);

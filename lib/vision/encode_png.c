@@ -1,5 +1,6 @@
 /* Any view as a PNG file, which replaces an older one only when it is complete. */
 #include "core/file.h"
+#include "core/leftover.h"
 #include "vision/pixel_formats.h"
 #include "vision/png_session.h"
 #include "vision/vision.h"
@@ -91,7 +92,7 @@ ad_status adi_encode_png(const adi_allocator *a, const ad_image *image, const ch
     if (job.format->grey > 8 && job.format->grey < 16
         && !(job.row = adi_alloc(a, (size_t)image->width * sizeof *job.row)))
         return adi_fail_memory();
-    const ad_status begun = adi_file_begin(&file, a, path);
+    const ad_status begun = adi_file_begin(&file, a, path, ADI_LEFTOVERS_FEW);
     if (begun != AD_OK) {
         adi_free(a, job.row);
         return begun;

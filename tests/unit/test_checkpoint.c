@@ -314,7 +314,7 @@ static void folder_goes_away(void **state)
     forget();
     watched *w = watch(fake_new(4, 0), 0.2, folder);
     w->each = take_folder_away;
-    went(go(w), AD_ERR_IO, "the checkpoint could not be written: ");
+    went(go(w), AD_ERR_IO, "checkpoint: cannot ");
     assert_int_equal(w->f->epochs_done, 2);
     assert_int_equal(mkdir(folder, 0700), 0);
     went(go(w), AD_OK, "");
@@ -354,7 +354,7 @@ static void full_disk(void **state)
         w->each = fill_disk;
         const ad_status status = go(w);
         limit_files(0);
-        went(status, AD_ERR_IO, "the checkpoint could not be written: ");
+        went(status, AD_ERR_IO, "checkpoint: cannot ");
         assert_int_equal(files_in_folder(), 1); /* the first epoch's, and nothing half done beside it */
         watched *from_file = watch(fake_new(4, 0), 0.2, folder);
         from_file->options.resume = 1;

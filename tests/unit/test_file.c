@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "core/file.h"
+#include "core/leftover.h"
 #include "harness/fault_alloc.h"
 
 static const adi_allocator *const heap = &adi_default_allocator;
@@ -61,7 +62,7 @@ static mode_t mode_of(const char *path)
 static ad_status replace(const char *path, const char *text)
 {
     adi_file_writer w;
-    ADI_TRY(adi_file_begin(&w, heap, path));
+    ADI_TRY(adi_file_begin(&w, heap, path, ADI_LEFTOVERS_FEW));
     ADI_TRY(adi_file_append(&w, text, strlen(text)));
     return adi_file_commit(&w);
 }
@@ -141,7 +142,7 @@ static void nothing_is_seen_before_commit(void **state)
     (void)state;
     adi_file_writer w;
     put_file("old", "old text");
-    assert_int_equal(adi_file_begin(&w, heap, "old"), AD_OK);
+    assert_int_equal(adi_file_begin(&w, heap, "old", ADI_LEFTOVERS_FEW), AD_OK);
     assert_int_equal(adi_file_append(&w, "half", 4), AD_OK);
     assert_int_equal(adi_file_append(&w, NULL, 0), AD_OK);
     expect_content("old", "old text");
@@ -223,7 +224,7 @@ static void a_full_disk_leaves_the_old_file(void **state)
     void (*const handler)(int) = signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
     adi_file_writer w;
-    ad_status status = adi_file_begin(&w, heap, "old");
+    ad_status status = adi_file_begin(&w, heap, "old", ADI_LEFTOVERS_FEW);
     for (int i = 0; i < 4 && status == AD_OK; i++)
         status = adi_file_append(&w, block, sizeof block);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
@@ -239,7 +240,7 @@ static void a_target_that_becomes_a_folder_fails_at_commit(void **state)
 {
     (void)state;
     adi_file_writer w;
-    assert_int_equal(adi_file_begin(&w, heap, "late"), AD_OK);
+    assert_int_equal(adi_file_begin(&w, heap, "late", ADI_LEFTOVERS_FEW), AD_OK);
     assert_int_equal(mkdir("late", 0777), 0);
     assert_int_equal(adi_file_commit(&w), AD_ERR_IO);
     assert_int_equal(entries("."), 1);
@@ -252,10 +253,10 @@ static void every_failed_allocation_is_clean(void **state)
     for (long n = 1;; n++) {
         fault_alloc fault = {.fail_at = n};
         const adi_allocator a = {fault_alloc_get, fault_alloc_put, &fault};
-        adi_file_writer w = {.fd = -1};
+        adi_file_writer w = {.fd = -1, .lock = -1};
         uint8_t *bytes = NULL;
         size_t size = 0;
-        ad_status status = adi_file_begin(&w, &a, "old");
+        ad_status status = adi_file_begin(&w, &a, "old", ADI_LEFTOVERS_FEW);
         if (status == AD_OK)
             status = adi_file_commit(&w);
         if (status == AD_OK)
