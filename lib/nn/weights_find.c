@@ -1,5 +1,5 @@
-/* Where a network is in a weights file: finds its tensors under the names that state dicts use and behind whatever
- * prefix, checks every shape, tells a file that ends early from a damaged one. */
+/* Where a network is in a weights file: finds its tensors under the names that state dicts use and
+ * behind whatever prefix, checks every shape, tells a file that ends early from a damaged one. */
 #include "nn/weights.h"
 
 #include <stdio.h>
@@ -7,19 +7,20 @@
 #include <string.h>
 
 /* The name that parameter `index` of a node has in the file, for looking up and for sentences. */
-static const char *param_name(const adi_loader *l, adi_dialect dialect, const char *prefix, int32_t node,
-                              int32_t index, char *out)
+static const char *param_name(const adi_loader *l, adi_dialect dialect, const char *prefix,
+                              int32_t node, int32_t index, char *out)
 {
     const int n = snprintf(out, ADI_ST_MAX_NAME + 1, "%s", prefix);
     const adi_graph *g = l->net->graph;
-    if (n < 0 || n > ADI_ST_MAX_NAME
-        || !adi_dialect_name(dialect, g, node, g->nodes[node].op->param[index].suffix, out + n,
-                             (size_t)(ADI_ST_MAX_NAME + 1 - n)))
+    if (n < 0 || n > ADI_ST_MAX_NAME ||
+        !adi_dialect_name(dialect, g, node, g->nodes[node].op->param[index].suffix, out + n,
+                          (size_t)(ADI_ST_MAX_NAME + 1 - n)))
         return NULL;
     return out;
 }
 
-/* Who reads each node: a convolution can take a batch norm in only if nobody else sees its result. */
+/* Who reads each node: a convolution can take a batch norm in only if nobody else sees its result.
+ */
 static void find_users(adi_loader *l)
 {
     const adi_graph *g = l->net->graph;
@@ -37,7 +38,8 @@ static void find_users(adi_loader *l)
 /* That a batch norm can be folded into. */
 static int is_convolution(const adi_node *node)
 {
-    return node->op == &adi_op_conv2d || node->op == &adi_op_dwconv2d || node->op == &adi_op_deconv2d;
+    return node->op == &adi_op_conv2d || node->op == &adi_op_dwconv2d ||
+           node->op == &adi_op_deconv2d;
 }
 
 /* The convolution that a batch norm can be folded into, or -1. */
@@ -58,8 +60,8 @@ static ad_status check_shape(const adi_loader *l, const adi_node *node, int32_t 
     return adi_st_check_shape(t, want, dims, l->net->graph->name);
 }
 
-/* Find every parameter in the file and check its shape. All are counted; the sentence is of the first that does
- * not fit. */
+/* Find every parameter in the file and check its shape. All are counted; the sentence is of the
+ * first that does not fit. */
 static ad_status bind_tensors(adi_loader *l)
 {
     const adi_graph *g = l->net->graph;
@@ -92,10 +94,11 @@ static int32_t missing_param(const adi_loader *l, int32_t index)
 {
     const adi_node *node = &l->net->graph->nodes[index];
     const int32_t conv = adi_foldable_into(l, index);
-    /* Folded in the file: the convolution has a bias and the batch norm is gone. A convolution that has a bias of
-     * its own tells nothing; then only a scorer, whose backbones are always folded, is believed. */
-    if (conv >= 0 && !l->found[index] && adi_loader_param(l, conv, 1)
-        && (!l->net->graph->nodes[conv].attrs.bias || adi_st_meta(l->file, "adfeat.embedded")))
+    /* Folded in the file: the convolution has a bias and the batch norm is gone. A convolution that
+     * has a bias of its own tells nothing; then only a scorer, whose backbones are always folded,
+     * is believed. */
+    if (conv >= 0 && !l->found[index] && adi_loader_param(l, conv, 1) &&
+        (!l->net->graph->nodes[conv].attrs.bias || adi_st_meta(l->file, "adfeat.embedded")))
         return -1;
     for (int32_t i = 0; i < node->op->params; i++)
         if (adi_op_needs_param(node->op, &node->attrs, i) && !adi_loader_param(l, index, i))
@@ -123,11 +126,12 @@ static ad_status check_completeness(adi_loader *l, uint8_t *needed, uint8_t *bef
         }
         char name[ADI_ST_MAX_NAME + 1];
         if (gap >= 0 && (has_own || t == 0))
-            return adi_fail(AD_ERR_MISMATCH, "the weights hold no tensor '%s', which %s needs",
-                            param_name(l, l->net->dialect, l->prefix, gap, missing_param(l, gap), name)
-                                ? name
-                                : g->nodes[gap].name,
-                            g->name);
+            return adi_fail(
+                AD_ERR_MISMATCH, "the weights hold no tensor '%s', which %s needs",
+                param_name(l, l->net->dialect, l->prefix, gap, missing_param(l, gap), name)
+                    ? name
+                    : g->nodes[gap].name,
+                g->name);
     }
     return AD_OK;
 }
@@ -151,8 +155,8 @@ static int32_t collect_heads(const adi_loader *l, head *heads)
         if (!g->nodes[i].op->params || !param_name(l, l->net->dialect, "", i, 0, name))
             continue;
         const size_t n = strcspn(name, ".");
-        if (n > ADI_GRAPH_MAX_NAME || (count && strncmp(heads[count - 1].text, name, n) == 0
-                                       && !heads[count - 1].text[n]))
+        if (n > ADI_GRAPH_MAX_NAME ||
+            (count && strncmp(heads[count - 1].text, name, n) == 0 && !heads[count - 1].text[n]))
             continue;
         memcpy(heads[count].text, name, n);
         heads[count++].text[n] = '\0';
@@ -183,8 +187,8 @@ static ad_status refuse_strangers(const adi_loader *l)
         memcpy(key.text, name + skip, n);
         key.text[n] = '\0';
         if (bsearch(&key, heads, (size_t)count, sizeof *heads, compare_heads))
-            status = adi_fail(AD_ERR_MISMATCH, "the weights hold '%s', which %s does not have", name,
-                              l->net->graph->name);
+            status = adi_fail(AD_ERR_MISMATCH, "the weights hold '%s', which %s does not have",
+                              name, l->net->graph->name);
     }
     adi_free(a, heads);
     return status;
@@ -192,7 +196,8 @@ static ad_status refuse_strangers(const adi_loader *l)
 
 /* ---- Where it is in the file ---- */
 
-enum { MAX_STARTS = 16 }; /* networks in one file: teachers, students, copies with averaged weights */
+/* Networks in one file: teachers, students, copies with averaged weights. */
+enum { MAX_STARTS = 16 };
 
 /* Whose names a network in the file has and how much of its first tensor's name is a prefix. */
 typedef struct start {
@@ -201,7 +206,7 @@ typedef struct start {
     size_t prefix;
 } start;
 
-/* What stands before `end` in a name, where it stands at the end and behind a dot; -1: it does not. */
+/* What stands before `end` in a name, where that is at the end and behind a dot; else -1. */
 static int64_t before_end(const char *name, const char *end)
 {
     const size_t n = strlen(name), m = strlen(end);
@@ -210,10 +215,11 @@ static int64_t before_end(const char *name, const char *end)
     return (int64_t)(n - m);
 }
 
-/* Every tensor that the network may begin with: of the shape that its first has, behind any prefix, or behind the
- * one asked for. One of another shape is taken where there is no other, so that a sentence can name it; not one within
- * a network, whose names have numbers. */
-static ad_status find_starts(const adi_loader *l, const char *asked, int32_t first, start *starts, int32_t *out_count)
+/* Every tensor that the network may begin with: of the shape that its first has, behind any prefix,
+ * or behind the one asked for. One of another shape is taken where there is no other, so that a
+ * sentence can name it; not one within a network, whose names have numbers. */
+static ad_status find_starts(const adi_loader *l, const char *asked, int32_t first, start *starts,
+                             int32_t *out_count)
 {
     const adi_node *node = &l->net->graph->nodes[first];
     char name[ADI_ST_MAX_NAME + 1];
@@ -227,7 +233,8 @@ static ad_status find_starts(const adi_loader *l, const char *asked, int32_t fir
             int64_t n = before_end(tensor->name, name);
             if (asked) {
                 n = (int64_t)strlen(asked);
-                if (strncmp(tensor->name, asked, (size_t)n) != 0 || strcmp(tensor->name + n, name) != 0)
+                if (strncmp(tensor->name, asked, (size_t)n) != 0 ||
+                    strcmp(tensor->name + n, name) != 0)
                     n = -1;
             }
             if (n < 0)
@@ -239,8 +246,10 @@ static ad_status find_starts(const adi_loader *l, const char *asked, int32_t fir
                 continue;
             }
             if (*out_count == MAX_STARTS)
-                return adi_fail(AD_ERR_INVALID_ARGUMENT, "the weights hold more than %d networks: the option prefix "
-                                                         "must say which", MAX_STARTS);
+                return adi_fail(AD_ERR_INVALID_ARGUMENT,
+                                "the weights hold more than %d networks: the option prefix "
+                                "must say which",
+                                MAX_STARTS);
             starts[(*out_count)++] = found;
         }
     }
@@ -265,9 +274,10 @@ static ad_status try_start(adi_loader *l, const start *s, uint8_t *needed, uint8
     return refuse_strangers(l);
 }
 
-/* The only start of a whole network. Where there are two, taking either would be a guess; where there is none, the
- * one that fits best says what is wrong. */
-static ad_status choose_start(adi_loader *l, const start *starts, int32_t count, uint8_t *needed, uint8_t *before)
+/* The only start of a whole network. Where there are two, taking either would be a guess; where
+ * there is none, the one that fits best says what is wrong. */
+static ad_status choose_start(adi_loader *l, const start *starts, int32_t count, uint8_t *needed,
+                              uint8_t *before)
 {
     int32_t best = 0, most = -1;
     const start *whole = NULL;
@@ -276,14 +286,17 @@ static ad_status choose_start(adi_loader *l, const start *starts, int32_t count,
         const ad_status status = try_start(l, s, needed, before);
         if (status == AD_ERR_OUT_OF_MEMORY)
             return status;
-        if (status == AD_OK && whole && s->prefix == whole->prefix)
-            return adi_fail(AD_ERR_MISMATCH, "the weights hold both '%s' and '%s': one network is needed",
+        if (status == AD_OK && whole && s->prefix == whole->prefix &&
+            memcmp(s->first->name, whole->first->name, s->prefix) == 0)
+            return adi_fail(AD_ERR_MISMATCH,
+                            "the weights hold both '%s' and '%s': one network is needed",
                             whole->first->name, s->first->name);
         if (status == AD_OK && whole)
-            return adi_fail(AD_ERR_INVALID_ARGUMENT,
-                            "the weights hold %s twice: the option prefix must say which, '%.*s' or '%.*s'",
-                            l->net->graph->name, (int)whole->prefix, whole->first->name, (int)s->prefix,
-                            s->first->name);
+            return adi_fail(
+                AD_ERR_INVALID_ARGUMENT,
+                "the weights hold %s twice: the option prefix must say which, '%.*s' or '%.*s'",
+                l->net->graph->name, (int)whole->prefix, whole->first->name, (int)s->prefix,
+                s->first->name);
         if (status == AD_OK)
             whole = s;
         if (status == AD_OK || (!whole && l->fitted > most)) {
@@ -314,7 +327,7 @@ ad_status adi_weights_find(adi_loader *l, const char *prefix, uint8_t *needed, u
     if (prefix)
         return adi_fail(AD_ERR_MISMATCH, "the weights hold no tensor '%s%s.%s' that %s begins with",
                         prefix, g->nodes[first].name, g->nodes[first].op->param[0].suffix, g->name);
-    return adi_fail(AD_ERR_MISMATCH, "the weights hold no tensor '%s.%s', behind any prefix: not %s",
+    return adi_fail(AD_ERR_MISMATCH,
+                    "the weights hold no tensor '%s.%s', behind any prefix: not %s",
                     g->nodes[first].name, g->nodes[first].op->param[0].suffix, g->name);
 }
-
