@@ -14,6 +14,7 @@ import tempfile
 import types
 import unittest
 import zipfile
+import zlib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.join(HERE, "..", "..")
@@ -31,7 +32,9 @@ from _convert.tensors import ITEM, Refused  # noqa: E402,F401
 
 def fake(module, name, value):
     """Make `value` picklable as module.name."""
-    parent = sys.modules.setdefault(module, types.ModuleType(module))
+    parts = module.split(".")
+    for n in range(1, len(parts) + 1):
+        parent = sys.modules.setdefault(".".join(parts[:n]), types.ModuleType(module))
     value.__module__, value.__name__, value.__qualname__ = module, name, name
     setattr(parent, name, value)
     return value
@@ -99,8 +102,8 @@ class Call:
 class Pickler(pickle.Pickler):
     """As torch.save() has it, of either format."""
 
-    def __init__(self, file, legacy, found):
-        super().__init__(file, protocol=2)
+    def __init__(self, file, legacy, found, protocol=2):
+        super().__init__(file, protocol=protocol)
         self.legacy, self.found = legacy, found
 
     def persistent_id(self, obj):
@@ -123,9 +126,9 @@ def legacy_bytes(state, magic=0x1950A86A20F9469CFC6C, protocol=1001, little=True
     return out.getvalue()
 
 
-def zip_bytes(state, root="archive/", extra=(), compression=zipfile.ZIP_STORED):
+def zip_bytes(state, root="archive/", extra=(), compression=zipfile.ZIP_STORED, protocol=2):
     pickled, found, out = io.BytesIO(), {}, io.BytesIO()
-    Pickler(pickled, False, found).dump(state)
+    Pickler(pickled, False, found, protocol).dump(state)
     with zipfile.ZipFile(out, "w", compression) as z:
         z.writestr(root + "data.pkl", pickled.getvalue())
         for key, storage in found.items():
@@ -214,6 +217,12 @@ def read_safetensors(path):
     header = json.loads(data[8:8 + length])
     body = data[8 + length:]
     metadata = header.pop("__metadata__")
+    said = metadata.pop("adfeat.crc32")
+    assert data[8:8 + length].count(b'"adfeat.crc32":"%s"' % said.encode()) == 1
+    open_header = data[8:8 + length].replace(b'"adfeat.crc32":"%s"' % said.encode(), b'"adfeat.crc32":"00000000"')
+    assert said == "%08x" % zlib.crc32(open_header)
+    for name, entry in header.items():
+        assert metadata.pop("adfeat.crc32." + name) == "%08x" % zlib.crc32(body[slice(*entry["data_offsets"])])
     place = 0
     for entry in header.values():  # in the order of their data, without gaps, aligned
         assert entry["data_offsets"][0] == place

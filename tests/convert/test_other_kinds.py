@@ -1,7 +1,12 @@
 #!/usr/bin/env python3
 """safetensors files and NumPy archives: what is read, and every way in which they can be wrong."""
 import array
+import bz2
+import gzip
+import io
 import json
+import lzma
+import tarfile
 import unittest
 import zipfile
 
@@ -127,6 +132,27 @@ class NumpyTest(ConvertTest):
         import pickle
         for protocol in (2, 4):
             self.refused(pickle.dumps({"a": numpy.zeros(3)}, protocol=protocol), "pickled numpy arrays", "--raw")
+
+
+class StrangerTest(ConvertTest):
+    """What people take for weights: told by name, with a way out."""
+
+    def test_kinds(self):
+        tar = io.BytesIO()
+        with tarfile.open(fileobj=tar, mode="w") as t:
+            t.addfile(tarfile.TarInfo("net.pth"), io.BytesIO())
+        for content, part in (
+                (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 4\n", "Git LFS pointer"),
+                (b"\n<!DOCTYPE html><html>", "is a web page"), (b"<html>", "is a web page"),
+                (gzip.compress(b"x"), "gunzip unpacks it"), (lzma.compress(b"x"), "unxz unpacks it"),
+                (bz2.compress(b"x"), "bunzip2 unpacks it"), (tar.getvalue(), "is a tar archive"),
+                (b"\x08\x07\x12\x07pytorch\x1a\x052.1.0:" + b"\0" * 100, "is an ONNX model"), (b"\x89HDF\r\n", "HDF5"),
+                (json.dumps({"weight_map": {"a": "one.safetensors", "b": "one.safetensors"}}).encode(),
+                 "the weights are in 'one.safetensors' beside it"),
+                (json.dumps({"weight_map": {"a": "1.bin", "b": "2.bin"}}).encode(), "index of weights in 2 files"),
+                (b"{}", "is no PyTorch checkpoint"), (b"[" * 100000, "is no PyTorch checkpoint"),
+                (b'{"weight_map": 3}', "is no PyTorch checkpoint")):
+            self.refused(content, part)
 
 
 class HalfTest(ConvertTest):

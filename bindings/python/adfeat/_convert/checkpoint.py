@@ -152,7 +152,8 @@ def read_zip(archive: zipfile.ZipFile, key: typing.Optional[str]) -> Source:
         raise Refused("is a zip archive, but not one that torch.save() writes")
     root = roots[0]
     if root + "constants.pkl" in names:
-        raise Refused("is a TorchScript archive; save the state_dict() of the model instead")
+        raise Refused("is a TorchScript archive, which holds a program: where PyTorch is, "
+                      "torch.save(torch.jit.load(path, 'cpu').state_dict(), 'weights.pth') saves what can be converted")
 
     def member(name: str) -> bytes:
         try:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import typing
+import zlib
 
+from . import temporary
 from .tensors import ITEM, MAX_BYTES, MAX_TENSORS, Refused, Source, Tensor, add_tensor, is_size
 
 MAX_HEADER = 16 << 20
+CRC_KEY = "adfeat.crc32"
 
 
 def looks_like(data: bytes) -> bool:
@@ -71,6 +73,9 @@ def read(data: bytes) -> Source:
         raise Refused("has tensors of %d bytes, and %d bytes of data" % (place, len(body)))
     if not tensors:
         raise Refused("holds no tensors")
+    if is_ours(metadata):
+        check_header(text, metadata)
+        tensors = {name: check_read(name, tensor, metadata) for name, tensor in tensors.items()}
     return Source("safetensors", tensors, metadata, [])
 
 
@@ -94,12 +99,41 @@ def read_entry(name: str, entry: object, body: memoryview) -> tuple[int, int, Te
     return first, last, tensor
 
 
+# ---- Checksums -------------------------------------------------------------------------------------
+
+def is_ours(metadata: dict[str, str]) -> bool:
+    """Whether libadfeat or this program wrote the file, which then has checksums; see libadfeat's reader."""
+    return any(key.startswith("adfeat.") and not key.startswith("adfeat.student.") for key in metadata)
+
+
+def crc_text(data: bytes) -> str:
+    return "%08x" % zlib.crc32(data)
+
+
+def check_header(text: bytes, metadata: dict[str, str]) -> None:
+    """Its checksum is over the header with that one's eight digits as zeros."""
+    said = metadata.get(CRC_KEY)
+    marker = b'"%s":"' % CRC_KEY.encode()
+    place = text.find(marker) + len(marker)
+    if said is None or place < len(marker) or crc_text(text[:place] + b"0" * 8 + text[place + 8:]) != said:
+        raise Refused("is damaged: its header does not agree with its checksum")
+
+
+def check_read(name: str, tensor: Tensor, metadata: dict[str, str]) -> Tensor:
+    def read() -> bytes:
+        data = tensor.read()
+        if metadata.get("%s.%s" % (CRC_KEY, name)) != crc_text(data):
+            raise Refused("is damaged: tensor '%.80s' does not agree with its checksum" % name)
+        return data
+    return tensor._replace(read=read)
+
+
 # ---- Writing ---------------------------------------------------------------------------------------
 
-def pieces(tensors: dict[str, Tensor], metadata: dict[str, str]) -> typing.Iterator[bytes]:
-    """The file: widest types first, so that every tensor is aligned, then by name."""
-    header: dict[str, object] = {"__metadata__": dict(sorted(metadata.items()))} if metadata else {}
-    order = sorted(tensors, key=lambda n: (-ITEM[tensors[n].dtype], n))
+def header_of(tensors: dict[str, Tensor], metadata: dict[str, str], order: list[str], crcs: dict[str, str]) -> bytes:
+    """As libadfeat's own writer has it; its own checksum is left open."""
+    said = {CRC_KEY: "0" * 8, **{"%s.%s" % (CRC_KEY, name): crcs[name] for name in tensors}}
+    header: dict[str, object] = {"__metadata__": dict(sorted({**metadata, **said}.items()))}
     place = 0
     for name in order:
         dtype, shape, _ = tensors[name]
@@ -111,28 +145,44 @@ def pieces(tensors: dict[str, Tensor], metadata: dict[str, str]) -> typing.Itera
     if len(text) > MAX_HEADER or len(text) + 8 + place > MAX_BYTES:
         raise Refused("is too large: a header of %d bytes, limit %d, and %d of tensors, limit %d"
                       % (len(text), MAX_HEADER, place, MAX_BYTES))
-    yield len(text).to_bytes(8, "little")
-    yield text
+    return text
+
+
+def write_to(file: typing.BinaryIO, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Widest types first, so that every tensor is aligned, then by name. Checksums have their place from the start and
+    are known when all is written, so that each tensor is read once."""
+    order = sorted(tensors, key=lambda n: (-ITEM[tensors[n].dtype], n))
+    crcs = dict.fromkeys(order, "0" * 8)
+    text = header_of(tensors, metadata, order, crcs)
+    file.write(len(text).to_bytes(8, "little"))
+    file.write(text)
     for name in order:
-        yield tensors[name].read()
+        data = tensors[name].read()
+        crcs[name] = crc_text(data)
+        file.write(data)
+    text = header_of(tensors, metadata, order, crcs)
+    marker = b'"%s":"' % CRC_KEY.encode()
+    file.seek(8)
+    file.write(text.replace(marker + b"0" * 8, marker + crc_text(text).encode(), 1))
+    file.seek(0, os.SEEK_END)
 
 
-def write_atomically(path: str, content: typing.Iterable[bytes]) -> int:
+def write_atomically(path: str, tensors: dict[str, Tensor], metadata: dict[str, str]) -> int:
     """All or nothing: a temporary file in the same folder takes the name when it is complete."""
     folder = os.path.dirname(path) or "."
     umask = os.umask(0)
     os.umask(umask)
-    fd, temporary = tempfile.mkstemp(dir=folder, prefix=".convert-", suffix=".tmp")
-    try:
-        with os.fdopen(fd, "wb") as file:
-            for piece in content:
-                file.write(piece)
+    temporary.remove_left(folder)
+    fd, name = temporary.create(folder)
+    with os.fdopen(fd, "wb") as file:  # and so locked, until it has its name
+        try:
+            write_to(file, tensors, metadata)
             file.flush()
             os.fchmod(file.fileno(), 0o666 & ~umask)
             os.fsync(file.fileno())
             size = file.tell()
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+            os.replace(name, path)
+        except BaseException:
+            os.unlink(name)
+            raise
     return size

@@ -10,7 +10,7 @@ import stat
 import sys
 import typing
 
-from . import archives, ast, checkpoint, choice, container, provenance, rd4ad
+from . import archives, ast, checkpoint, choice, container, other_kinds, provenance, rd4ad
 from .networks import networks
 from .recognise import Fit, recognise
 from .tensors import FLOATS, MAX_BYTES, Refused, Rounding, Source, Tensor, check_total, is_finite
@@ -163,10 +163,8 @@ def read_source(data: bytes, key: typing.Optional[str] = None) -> Source:
             source = checkpoint.read_legacy(data, key)
         elif container.looks_like(data):
             source = container.read(data)
-        elif data[:6] == b"\x93NUMPY":
-            raise Refused("is a single array; save the weights by name with numpy.savez()")
         else:
-            raise Refused("is no PyTorch checkpoint, safetensors file or NumPy archive")
+            other_kinds.refuse(data)
         for tensors in [source.tensors] + [c.tensors for c in source.choices]:
             check_total(tensors.values(), len(data))
         return guard(source)
@@ -357,7 +355,7 @@ def convert(options: argparse.Namespace, wanted: Wanted) -> Report:
     rounding = Rounding()
     if options.half:
         tensors = {name: half(name, t, rounding) for name, t in tensors.items()}
-    size = container.write_atomically(options.output, container.pieces(tensors, metadata))
+    size = container.write_atomically(options.output, tensors, metadata)
     if options.half:
         report.add("rounding", "F16: largest relative error %.3g%s" % (
             rounding.relative, ", %d values below 6.1e-05 with errors up to %.3g" % (rounding.small, rounding.absolute)
