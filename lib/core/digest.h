@@ -9,5 +9,7 @@
 #define ADI_DIGEST_START ((uint64_t)1) /* CRC-32 begins at 0, Adler-32 at 1 */
 
 void adi_digest_bytes(uint64_t *digest, const void *bytes, size_t size);
+/* The same where the CRC-32 of these bytes alone is known: half the work. */
+void adi_digest_known(uint64_t *digest, uint32_t crc, const void *bytes, size_t size);
 
 #endif

@@ -1,5 +1,6 @@
 /* The bytes of a safetensors file's tensors, from memory or from the disk, and the checksums over them. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
@@ -52,11 +53,24 @@ static ad_status verify_header(const adi_safetensors *file)
     return AD_OK;
 }
 
-static ad_status check_tensor(const adi_safetensors *file, const adi_st_tensor *t, uint32_t crc)
+static const char *crc_of(const adi_safetensors *file, const adi_st_tensor *t)
 {
     char key[sizeof prefix + ADI_ST_MAX_NAME];
     snprintf(key, sizeof key, "%s%s", prefix, t->name);
-    const char *text = adi_st_meta(file, key);
+    return adi_st_meta(file, key);
+}
+
+bool adi_st_crc_of_read(const adi_safetensors *file, const adi_st_tensor *t, uint32_t *out_crc)
+{
+    const char *text = file->checks_reads ? crc_of(file, t) : NULL;
+    if (text)
+        *out_crc = (uint32_t)strtoul(text, NULL, 16); /* as it was compared: eight digits */
+    return text != NULL;
+}
+
+static ad_status check_tensor(const adi_safetensors *file, const adi_st_tensor *t, uint32_t crc)
+{
+    const char *text = crc_of(file, t);
     if (!text)
         return FAIL_FORMAT(file, "tensor '%s' has no checksum", t->name);
     if (!same_crc(text, crc))

@@ -11,6 +11,17 @@
 #error "weights and scorer files are little-endian and read in place"
 #endif
 
+/* Floats that the file has as they are were gone through for their checksum already. */
+static void add_to_digest(const adi_loader *l, const adi_st_tensor *t, const float *values, uint64_t *digest)
+{
+    const size_t size = (size_t)t->count * sizeof *values;
+    uint32_t crc;
+    if (t->dtype == ADI_F32 && adi_st_crc_of_read(l->file, t, &crc))
+        adi_digest_known(digest, crc, values, size);
+    else
+        adi_digest_bytes(digest, values, size);
+}
+
 /* Read a node's parameters as float32 into one block; raw[i] is NULL where optional and absent. */
 static ad_status read_params(adi_loader *l, int32_t index, float **out_block, const float *raw[4])
 {
@@ -29,7 +40,7 @@ static ad_status read_params(adi_loader *l, int32_t index, float **out_block, co
         if (!t)
             continue;
         ADI_TRY(adi_st_read_f32(l->file, t, block));
-        adi_digest_bytes(&l->net->params[index].digest, block, (size_t)t->count * sizeof *block);
+        add_to_digest(l, t, block, &l->net->params[index].digest);
         raw[i] = block;
         block += t->count;
         if (i < 2) /* running statistics are not parameters */
