@@ -37,6 +37,12 @@ class Opaque:
         self.name, self.parts = name, list(parts)
 
 
+def name_of_call(function: Opaque, arguments: tuple) -> str:
+    """Python 3.11 pickles a member of an enum as getattr() of its class, which says more."""
+    of_class = function.name in ("builtins.getattr", "__builtin__.getattr") and arguments
+    return arguments[0].name if of_class and isinstance(arguments[0], Opaque) else function.name
+
+
 class Inert:
     """What a pickle may set a state on, which is then ignored. A dict is another such thing."""
     __slots__ = ()
@@ -194,7 +200,7 @@ class Machine:
     def reduce(self) -> None:
         function, arguments = self.pop_many(2)
         if isinstance(function, Opaque) and isinstance(arguments, tuple):
-            self.push(Opaque(function.name, arguments))
+            self.push(Opaque(name_of_call(function, arguments), arguments))
             return
         if not isinstance(function, Function) or not isinstance(arguments, tuple):
             raise Refused("has a pickle that calls what is no function")
