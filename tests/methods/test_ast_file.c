@@ -36,7 +36,8 @@ static void options_in_force(void **state)
     static const char *const plain[] = {"layers", "mode", "size", "crop", "resize", "aspect", "mean", "std", "teacher_epochs",
                                         "student_epochs", "batch", "lr", "weight_decay", "clip_norm", "seed", "mask", "mask_norm",
                                         "score", "aggregate", "max_after_upsample", "mask_twice", "validation_share", "split_seed",
-                                        "feature_cache", "cache_file", "memory_limit"};
+                                        "feature_cache", "cache_file", "memory_limit",
+                                        "orientation", "significant_bits", "grey16"};
     static const char *const depth[] = {"depth_threshold", "depth_fill", "depth_fill_border", "depth_corners", "depth_dilation"};
     enum { PLAIN = sizeof plain / sizeof *plain, DEPTH = sizeof depth / sizeof *depth };
     for (int32_t mode = 0; mode < MODES; mode++) {

@@ -29,7 +29,8 @@ static void options_in_force(void **state)
     const fixture *f = *state;
     static const char *const keys[] = {"layers", "levels", "size", "crop", "resize", "aspect", "mean", "std", "epochs", "batch",
                                        "loss", "lr", "beta1", "beta2", "weight_decay", "seed", "validation_share", "split_seed",
-                                       "patience", "combine", "blur_sigma", "feature_cache", "memory_limit"};
+                                       "patience", "combine", "blur_sigma", "feature_cache", "memory_limit",
+                                       "orientation", "significant_bits", "grey16"};
     enum { KEYS = sizeof keys / sizeof *keys };
     ad_scorer *scorer = rd_scorer(f->net, 3, "epochs=1 lr=0.00025");
     ad_scorer_info info = {.struct_size = sizeof info};

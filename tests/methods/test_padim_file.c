@@ -12,7 +12,8 @@ static void file_keeps_the_bits(void **state)
 {
     static const char *const keys[] = {"size",  "crop",       "resize",      "aspect", "mean",
                                        "std",   "layers",     "dimensions",  "seed",   "covariance",
-                                       "ridge", "blur_sigma", "memory_limit"};
+                                       "ridge", "blur_sigma", "memory_limit",
+                                       "orientation", "significant_bits", "grey16"};
     const fixture *f = *state;
     for (int embed = 0; embed < 2; embed++) {
         ad_scorer *scorer = fit(f, embed ? "ledoit_wolf" : "ridge", embed ? "all" : "9");
