@@ -146,6 +146,12 @@ typedef struct ad_context_options {
                                          with both numbers. What libraries below take for themselves (threads'
                                          stacks, BLAS's buffers, the state of JPEG, PNG and TIFF decoders) is not
                                          counted */
+    /* Of files with images, masks or depth, from a path or from memory: larger ones are AD_ERR_SHAPE,
+     * or of more bytes AD_ERR_FORMAT, before anything is decoded. Frames that the caller holds are not
+     * limited. */
+    int64_t           max_side;       /**< pixels of a side, 1 .. 2^20; default 0: 2^20 */
+    int64_t           max_pixels;     /**< 1 .. 2^28; default 0: 2^28 */
+    int64_t           max_file_bytes; /**< 1 .. 2^30; default 0: 2^30 */
 } ad_context_options;
 
 AD_API void ad_context_options_init(ad_context_options *options, size_t struct_size);

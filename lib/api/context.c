@@ -8,6 +8,15 @@ void ad_context_options_init(ad_context_options *options, size_t struct_size)
     adi_options_init(options, struct_size, &defaults, sizeof defaults);
 }
 
+/* What the caller leaves at 0 is the library's own limit, which is also the most. */
+static ad_status take_limit(const char *name, int64_t wanted, int64_t most, int64_t *out)
+{
+    ADI_CHECK_ARG(wanted >= 0 && wanted <= most, "%s is %lld, 0 to %lld is possible", name,
+                  (long long)wanted, (long long)most);
+    *out = wanted ? wanted : most;
+    return AD_OK;
+}
+
 ad_status ad_context_create(const ad_context_options *options, ad_context **out_context)
 {
     ADI_CHECK_ARG(out_context, "ad_context_create: out_context is NULL");
@@ -18,6 +27,10 @@ ad_status ad_context_create(const ad_context_options *options, ad_context **out_
     ADI_CHECK_ARG(o.num_threads >= 0 && o.num_threads <= ADI_MAX_THREADS,
                   "num_threads is %d, 0 to %d is possible", o.num_threads, ADI_MAX_THREADS);
     ADI_CHECK_ARG(!o.alloc == !o.free, "alloc and free must both be set, or neither");
+    adi_file_limits limits;
+    ADI_TRY(take_limit("max_side", o.max_side, ADI_IMAGE_MAX_SIDE, &limits.side));
+    ADI_TRY(take_limit("max_pixels", o.max_pixels, ADI_IMAGE_MAX_PIXELS, &limits.pixels));
+    ADI_TRY(take_limit("max_file_bytes", o.max_file_bytes, ADI_IMAGE_MAX_BYTES, &limits.bytes));
     const adi_backend *backend;
     ADI_TRY(adi_backend_find(o.device, &backend));
     adi_allocator a = o.alloc ? (adi_allocator){o.alloc, o.free, o.alloc_user} : adi_default_allocator;
@@ -38,6 +51,7 @@ ad_status ad_context_create(const ad_context_options *options, ad_context **out_
     c->budget = budget;
     c->allocator = a;
     c->backend = backend;
+    c->limits = limits;
     c->num_threads = o.num_threads ? o.num_threads : backend->max_threads();
     if (c->num_threads > ADI_MAX_THREADS)
         c->num_threads = ADI_MAX_THREADS;

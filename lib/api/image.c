@@ -8,8 +8,6 @@
 #include "vision/decode_depth.h"
 #include "vision/vision.h"
 
-enum { MAX_FILE = 1 << 30 };
-
 void adi_notes_log(const ad_context *context, const char *kind, const char *path, const adi_notes *notes)
 {
     char others[48] = "";
@@ -27,8 +25,11 @@ ad_status ad_image_decode(ad_context *context, const void *bytes, size_t size, c
     ADI_DEFAULT_FLOATS;
     ad_read_options o;
     ADI_TRY(adi_read_options_take(options, &o));
+    if (size > (size_t)context->limits.bytes)
+        return adi_fail(AD_ERR_FORMAT, "the image has %zu bytes, the limit is %lld", size,
+                        (long long)context->limits.bytes);
     adi_notes notes = {0};
-    const adi_image_source source = {&context->allocator, bytes, size, &o, &notes};
+    const adi_image_source source = {&context->allocator, bytes, size, &o, &notes, &context->limits};
     ad_image image = {0};
     ADI_TRY(adi_image_decode(&source, &image));
     adi_notes_log(context, "image", "in memory", &notes);
@@ -42,8 +43,8 @@ ad_status adi_image_read(const ad_context *context, const char *path, const ad_r
 {
     uint8_t *bytes;
     size_t size;
-    ADI_TRY(adi_file_read(&context->allocator, path, MAX_FILE, &bytes, &size));
-    const adi_image_source source = {&context->allocator, bytes, size, options, notes};
+    ADI_TRY(adi_file_read(&context->allocator, path, (size_t)context->limits.bytes, &bytes, &size));
+    const adi_image_source source = {&context->allocator, bytes, size, options, notes, &context->limits};
     ad_image image = {0};
     const ad_status status = adi_image_decode(&source, &image);
     adi_free(&context->allocator, bytes);
@@ -80,8 +81,8 @@ ad_status adi_image_read_depth(const ad_context *context, const char *path, doub
 {
     uint8_t *bytes;
     size_t size;
-    ADI_TRY(adi_file_read(&context->allocator, path, MAX_FILE, &bytes, &size));
-    const adi_image_source source = {&context->allocator, bytes, size, NULL, notes};
+    ADI_TRY(adi_file_read(&context->allocator, path, (size_t)context->limits.bytes, &bytes, &size));
+    const adi_image_source source = {&context->allocator, bytes, size, NULL, notes, &context->limits};
     const ad_status status = decode_depth(&source, scale, io_image);
     adi_free(&context->allocator, bytes);
     return adi_fail_in_file(status, "depth", path);

@@ -8,6 +8,7 @@
 #include "core/budget.h"
 #include "core/error.h"
 #include "core/float_guard.h"
+#include "core/limits.h"
 
 struct ad_context {
     atomic_int refs;
@@ -15,6 +16,7 @@ struct ad_context {
     adi_budget *budget; /* of the allocator; NULL without a limit */
     const adi_backend *backend;
     int32_t num_threads;
+    adi_file_limits limits;
     ad_log_callback log;
     void *log_user;
     atomic_uint facts_said; /* of files that were read one by one; api/read_facts.c */

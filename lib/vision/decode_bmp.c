@@ -99,12 +99,12 @@ static ad_status check_compression(const bmp *b)
     return AD_OK;
 }
 
-static ad_status check_header(bmp *b)
+static ad_status check_header(bmp *b, const adi_file_limits *limits)
 {
     if (b->width < 1 || b->height < 1)
         return adi_fail(AD_ERR_FORMAT, "BMP: image is %lld x %lld", (long long)b->width,
                         (long long)b->height);
-    ADI_TRY(adi_image_check_size("BMP", b->width, b->height));
+    ADI_TRY(adi_image_check_size("BMP", b->width, b->height, limits));
     ADI_TRY(check_compression(b));
     const uint32_t n = b->bits;
     if (n != 1 && n != 2 && n != 4 && n != 8 && n != 16 && n != 24 && n != 32)
@@ -225,7 +225,7 @@ ad_status adi_decode_bmp(const adi_image_source *source, ad_image *out_image)
 {
     bmp b = {.bytes = source->bytes, .size = source->size};
     ADI_TRY(read_header(&b));
-    ADI_TRY(check_header(&b));
+    ADI_TRY(check_header(&b, source->limits));
     if (b.bits <= 8)
         read_palette(&b);
     else if (b.bits != 24)

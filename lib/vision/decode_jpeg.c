@@ -184,7 +184,7 @@ static void on_progress(j_common_ptr common)
 static ad_status check_header(jpeg_job *job, uint32_t *out_format)
 {
     struct jpeg_decompress_struct *d = &job->decoder;
-    ADI_TRY(adi_image_check_size("JPEG", d->image_width, d->image_height));
+    ADI_TRY(adi_image_check_size("JPEG", d->image_width, d->image_height, job->source->limits));
     switch (d->jpeg_color_space) {
     case JCS_GRAYSCALE:
         d->out_color_space = JCS_GRAYSCALE;

@@ -160,7 +160,7 @@ static void decode(png_job *job)
     png_read_info(png, session->info);
     const int64_t width = png_get_image_width(png, session->info);
     const int64_t height = png_get_image_height(png, session->info);
-    session->status = adi_image_check_size("PNG", width, height);
+    session->status = adi_image_check_size("PNG", width, height, job->source->limits);
     if (session->status != AD_OK)
         return;
     const uint64_t raw = (uint64_t)height * png_get_rowbytes(png, session->info);

@@ -54,7 +54,7 @@ static ad_status read_number(pnm *p, int64_t *out)
     return AD_OK;
 }
 
-static ad_status read_header(pnm *p)
+static ad_status read_header(pnm *p, const adi_file_limits *limits)
 {
     int64_t maxval = 1;
     if (p->end - p->at < 3)
@@ -80,7 +80,7 @@ static ad_status read_header(pnm *p)
     p->maxval = (uint32_t)maxval;
     p->channels = p->kind % 3 == 0 ? 3 : 1;
     p->format = p->channels == 3 ? AD_PIXEL_RGB8 : maxval > 255 ? AD_PIXEL_MONO16 : AD_PIXEL_MONO8;
-    return adi_image_check_size("PNM", p->width, p->height);
+    return adi_image_check_size("PNM", p->width, p->height, limits);
 }
 
 static int64_t raw_row_bytes(const pnm *p)
@@ -191,7 +191,7 @@ ad_status adi_decode_pnm(const adi_image_source *source, ad_image *out_image)
 {
     pnm p = {.at = source->bytes, .end = source->bytes + source->size};
     ad_image image = {0};
-    ADI_TRY(read_header(&p));
+    ADI_TRY(read_header(&p, source->limits));
     ADI_TRY(check_room(&p));
     ad_status status = make_scale(&p, source->allocator);
     if (status == AD_OK)

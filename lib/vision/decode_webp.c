@@ -46,7 +46,7 @@ static ad_status check_header(const adi_image_source *source, WebPBitstreamFeatu
     const int64_t w = features->width, h = features->height;
     if (w < 1 || h < 1 || w > MOST_SIDE || h > MOST_SIDE)
         return adi_fail(AD_ERR_FORMAT, "WebP: image is %lld x %lld", (long long)w, (long long)h);
-    ADI_TRY(adi_image_check_size("WebP", w, h));
+    ADI_TRY(adi_image_check_size("WebP", w, h, source->limits));
     if ((uint64_t)(w * h) / MAX_PIXELS_PER_BYTE > source->size)
         return adi_fail(AD_ERR_FORMAT, "WebP: %zu bytes are too few for an image of %lld x %lld",
                         source->size, (long long)w, (long long)h);

@@ -86,14 +86,18 @@ ad_status adi_image_check(const ad_image *image)
     return AD_OK;
 }
 
-ad_status adi_image_check_size(const char *kind, int64_t width, int64_t height)
+ad_status adi_image_check_size(const char *kind, int64_t width, int64_t height,
+                               const adi_file_limits *limits)
 {
-    if (width > ADI_IMAGE_MAX_SIDE || height > ADI_IMAGE_MAX_SIDE)
-        return adi_fail(AD_ERR_SHAPE, "%s: image is %lld x %lld, possible are 1 to %d a side", kind,
-                        (long long)width, (long long)height, ADI_IMAGE_MAX_SIDE);
-    if (width * height > ADI_IMAGE_MAX_PIXELS)
-        return adi_fail(AD_ERR_SHAPE, "%s: image is %lld x %lld, files may have %d pixels at most",
-                        kind, (long long)width, (long long)height, ADI_IMAGE_MAX_PIXELS);
+    const int64_t side = limits ? limits->side : ADI_IMAGE_MAX_SIDE;
+    const int64_t pixels = limits ? limits->pixels : ADI_IMAGE_MAX_PIXELS;
+    if (width > side || height > side)
+        return adi_fail(AD_ERR_SHAPE, "%s: image is %lld x %lld, possible are 1 to %lld a side",
+                        kind, (long long)width, (long long)height, (long long)side);
+    if (width * height > pixels)
+        return adi_fail(AD_ERR_SHAPE,
+                        "%s: image is %lld x %lld, files may have %lld pixels at most", kind,
+                        (long long)width, (long long)height, (long long)pixels);
     return AD_OK;
 }
 

@@ -6,6 +6,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/limits.h"
 #include "vision/reading.h"
 
 /* What is wrong with a file and leaves every pixel as it is, and what it says of its pixels.
@@ -26,6 +27,7 @@ typedef struct adi_image_source {
     size_t size;
     const ad_read_options *options; /* whole and checked */
     adi_notes *notes; /* or NULL: nobody wants to know */
+    const adi_file_limits *limits; /* or NULL: the library's own */
 } adi_image_source;
 
 /* Into an image that owns its pixels (adi_image_free()), as they are stored: the orientation is a fact that is noted. On

@@ -176,7 +176,7 @@ static ad_status check_size(const adi_tiff_session *s)
 {
     if (!s->width || !s->height)
         return adi_fail(AD_ERR_FORMAT, "TIFF: image is %u x %u", s->width, s->height);
-    ADI_TRY(adi_image_check_size("TIFF", s->width, s->height));
+    ADI_TRY(adi_image_check_size("TIFF", s->width, s->height, s->source->limits));
     const uint64_t bits = (uint64_t)s->width * s->height * s->samples * s->bits;
     if (bits / 8 / MAX_INFLATION > s->source->size)
         return adi_fail(AD_ERR_FORMAT, "TIFF: %zu bytes are too few for an image of %u x %u",

@@ -5,11 +5,7 @@
 #include "backend.h"
 #include "core/alloc.h"
 #include "core/error.h"
-
-enum {
-    ADI_IMAGE_MAX_SIDE = 1 << 20, /* a line-scan camera's strip is a file or a view; more would be a slip of the pen */
-    ADI_IMAGE_MAX_PIXELS = 1 << 28 /* of a file: what its header may make us allocate */
-};
+#include "core/limits.h"
 
 /* Bytes per pixel of a format, 0 where it is unknown or packed; see pixel_formats.h. */
 int32_t adi_pixel_bytes(uint32_t format);
@@ -22,8 +18,9 @@ ad_status adi_image_check(const ad_image *image);
 typedef enum adi_image_needs { ADI_PIXELS_ALONE, ADI_PIXELS_AND_DEPTH, ADI_DEPTH_ALONE } adi_image_needs;
 ad_status adi_image_take(const ad_image *image, adi_image_needs needs, ad_image *out_image);
 
-/* Size in a file's header: AD_ERR_SHAPE beyond 2^20 a side or 2^28 pixels. `kind` is "PNG", "JPEG". */
-ad_status adi_image_check_size(const char *kind, int64_t width, int64_t height);
+/* Size in a file's header: AD_ERR_SHAPE beyond `limits`, NULL: the library's own. `kind` is "PNG", "JPEG". */
+ad_status adi_image_check_size(const char *kind, int64_t width, int64_t height,
+                               const adi_file_limits *limits);
 
 /* round(v / 257), exactly: ties cannot happen since 257 is odd. libpng scales the same way. Files' colour becomes 8 bits so,
  * and grey for scorers that were fitted before adi_grey_to_8(). */

@@ -29,7 +29,10 @@ static void no_padding_on_64_bits(void **state)
     NEXT(ad_context_options, alloc_user, log);
     NEXT(ad_context_options, log, log_user);
     NEXT(ad_context_options, log_user, memory_limit);
-    LAST(ad_context_options, memory_limit, 64);
+    NEXT(ad_context_options, memory_limit, max_side);
+    NEXT(ad_context_options, max_side, max_pixels);
+    NEXT(ad_context_options, max_pixels, max_file_bytes);
+    LAST(ad_context_options, max_file_bytes, 88);
     NEXT(ad_image, struct_size, format);
     NEXT(ad_image, format, pixels);
     NEXT(ad_image, pixels, width);

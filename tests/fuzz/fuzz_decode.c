@@ -22,7 +22,7 @@ static ad_status decode(const fuzz_input *in, const adi_allocator *a, ad_image *
     const ad_read_options options = {.struct_size = sizeof options, .min_side = (int32_t)(in->size % 3 * 100),
                                      .significant_bits = bits[in->flags >> 3 & 3]};
     adi_notes notes = {0};
-    const adi_image_source source = {a, in->bytes, in->size, &options, &notes};
+    const adi_image_source source = {a, in->bytes, in->size, &options, &notes, NULL};
     const ad_status status = reader(in->flags)(&source, out);
     FUZZ_CHECK(notes.facts.orientation >= 0 && notes.facts.orientation <= 8);
     FUZZ_CHECK(strlen(notes.first) < sizeof notes.first && (notes.first[0] || !notes.more));

@@ -248,11 +248,30 @@ static void pages_are_noted(void **state)
     ad_image_release(&image);
 }
 
+/* Every reader asks for the caller's limits before it makes room for pixels. */
+static void limits_hold_for_every_kind(void **state)
+{
+    (void)state;
+    const adi_file_limits one_pixel = {1, 1, INT64_MAX};
+    for (int64_t i = 0; i < adi_st_count(golden); i++) {
+        const adi_st_tensor *t = adi_st_at(golden, (int32_t)i);
+        if (!begins(t->name, "file.") || !reader_of(t))
+            continue;
+        fault_alloc counts = {0};
+        const adi_allocator a = {fault_alloc_get, fault_alloc_put, &counts};
+        adi_image_source source = image_source(&a, t->data, (size_t)t->count);
+        source.limits = &one_pixel;
+        ad_image image;
+        assert_int_equal(reader_of(t)(&source, &image), AD_ERR_SHAPE);
+        assert_int_equal(counts.live, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind), cmocka_unit_test(refusals_by_name),
         cmocka_unit_test(cut_files), cmocka_unit_test(every_allocation_can_fail),
-        cmocka_unit_test(pages_are_noted)};
+        cmocka_unit_test(pages_are_noted), cmocka_unit_test(limits_hold_for_every_kind)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

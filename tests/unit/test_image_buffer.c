@@ -93,13 +93,13 @@ static void checks_views(void **state)
 static void checks_sizes_of_files(void **state)
 {
     (void)state;
-    assert_int_equal(adi_image_check_size("PNG", 1, 1), AD_OK);
-    assert_int_equal(adi_image_check_size("PNG", 32768, 8192), AD_OK);
-    assert_int_equal(adi_image_check_size("PNG", 32768, 8193), AD_ERR_SHAPE);
-    assert_int_equal(adi_image_check_size("PNG", 1048576, 256), AD_OK);
-    assert_int_equal(adi_image_check_size("PNG", 257, 1048576), AD_ERR_SHAPE);
-    assert_int_equal(adi_image_check_size("PNG", 1, 1048577), AD_ERR_SHAPE);
-    assert_int_equal(adi_image_check_size("PNG", 1048577, 1), AD_ERR_SHAPE);
+    assert_int_equal(adi_image_check_size("PNG", 1, 1, NULL), AD_OK);
+    assert_int_equal(adi_image_check_size("PNG", 32768, 8192, NULL), AD_OK);
+    assert_int_equal(adi_image_check_size("PNG", 32768, 8193, NULL), AD_ERR_SHAPE);
+    assert_int_equal(adi_image_check_size("PNG", 1048576, 256, NULL), AD_OK);
+    assert_int_equal(adi_image_check_size("PNG", 257, 1048576, NULL), AD_ERR_SHAPE);
+    assert_int_equal(adi_image_check_size("PNG", 1, 1048577, NULL), AD_ERR_SHAPE);
+    assert_int_equal(adi_image_check_size("PNG", 1048577, 1, NULL), AD_ERR_SHAPE);
     assert_non_null(strstr(ad_last_error_message(), "PNG: image is 1048577 x 1"));
 }
 

@@ -152,7 +152,7 @@ static void out_of_memory(void **state)
         size_t size = 0;
         ad_image image = {0};
         assert_int_equal(adi_file_read(&adi_default_allocator, path_of(6, "png"), 1 << 20, &bytes, &size), AD_OK);
-        const adi_image_source source = {&a, bytes, size, &o, NULL};
+        const adi_image_source source = {&a, bytes, size, &o, NULL, NULL};
         const ad_status status = adi_image_decode(&source, &image);
         adi_free(&adi_default_allocator, bytes);
         if (status == AD_OK) {

@@ -32,7 +32,8 @@ ad_metadata_callback = ctypes.CFUNCTYPE(c_int, c_void_p, c_char_p, c_char_p)
 class ad_context_options(Structure):
     _fields_ = [("struct_size", c_uint32), ("num_threads", c_int32), ("device", c_char_p),
                 ("alloc", ad_alloc_callback), ("free", ad_free_callback), ("alloc_user", c_void_p),
-                ("log", ad_log_callback), ("log_user", c_void_p), ("memory_limit", c_uint64)]
+                ("log", ad_log_callback), ("log_user", c_void_p), ("memory_limit", c_uint64), ("max_side", c_int64),
+                ("max_pixels", c_int64), ("max_file_bytes", c_int64)]
 
 
 class ad_image(Structure):

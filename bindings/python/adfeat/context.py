@@ -30,6 +30,8 @@ class Context(Handle):
         device: "auto", "cpu", or "ref": plain loops, slow, the specification of the others.
         memory_limit: bytes that all that is made from it may hold at once; 0: no limit. More raises OutOfMemoryError
             with both numbers, before it is asked for.
+        max_side, max_pixels, max_file_bytes: of files with images, masks or depth; 0: 2**20, 2**28 and 2**30, which are
+            the most. Larger ones raise ShapeError, or of more bytes FormatError, before they are decoded.
 
     Threads: any number may use it at once. What the library has to say (files skipped in a folder, options that
     contradict a file) goes to the logger "adfeat".
@@ -40,7 +42,8 @@ class Context(Handle):
     _destroy = lib.ad_context_destroy
     _instead = "make one there"
 
-    def __init__(self, threads: int = 0, device: str = "auto", memory_limit: int = 0) -> None:
+    def __init__(self, threads: int = 0, device: str = "auto", memory_limit: int = 0, *,
+                 max_side: int = 0, max_pixels: int = 0, max_file_bytes: int = 0) -> None:
         options = _abi.defaults(_abi.ad_context_options)
         options.num_threads = int32(threads, "threads")
         if not 0 <= threads <= 256:
@@ -48,6 +51,10 @@ class Context(Handle):
         if not 0 <= memory_limit < 1 << 64:
             raise ValueError(f"memory_limit is {memory_limit}, bytes from 0 on are possible")
         options.memory_limit = memory_limit
+        for key, value in (("max_side", max_side), ("max_pixels", max_pixels), ("max_file_bytes", max_file_bytes)):
+            if not -(1 << 63) <= value < 1 << 63:
+                raise ValueError(f"{key} is {value}, which is no 64-bit number")
+            setattr(options, key, value)
         name = text_bytes(device)
         options.device = name
         options.log = _log
