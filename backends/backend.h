@@ -414,10 +414,12 @@ typedef struct adi_backend {
     const char *name;
     const adi_kernels *kernels;
     int32_t (*max_threads)(void);     /* the backend's own choice of threads */
-    /* A context begins, which wants this many threads: returns how many there are, at least 1; and ends. */
+    /* A context begins, which wants this many threads: returns how many there are, at least 1; and
+     * ends. */
     int32_t (*threads_begin)(int32_t num_threads);
     void (*threads_end)(void);
-    ad_status (*algebra_ready)(void); /* AD_ERR_OUT_OF_MEMORY where no product or decomposition could be made */
+    ad_status (*algebra_ready)(
+        void); /* AD_ERR_OUT_OF_MEMORY where no product or decomposition could be made */
     const char *(*describe)(void);    /* one line for the log */
     const char *(*warning)(void);     /* a sentence the user should see once, or NULL */
 } adi_backend;

@@ -20,10 +20,10 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: first_scorer WEIGHTS GOOD_FOLDER IMAGE\n");
         return 2;
     }
-    if (ad_context_create(NULL, &ctx) || ad_backbone_open(ctx, NULL, argv[1], NULL, &net)
-        || ad_dataset_open_folder(ctx, argv[2], NULL, &good)
-        || ad_gaussian_fitter_create(net, NULL, &fitter) || ad_fit(fitter, good, NULL, &scorer)
-        || ad_image_read(ctx, argv[3], NULL, &image))
+    if (ad_context_create(NULL, &ctx) || ad_backbone_open(ctx, NULL, argv[1], NULL, &net) ||
+        ad_dataset_open_folder(ctx, argv[2], NULL, &good) ||
+        ad_gaussian_fitter_create(net, NULL, &fitter) || ad_fit(fitter, good, NULL, &scorer) ||
+        ad_image_read(ctx, argv[3], NULL, &image))
         goto cleanup;
     heat = malloc((size_t)(image.width * image.height) * sizeof *heat);
     if (!heat)

@@ -90,7 +90,8 @@ static void pack_blocks(void *call, adi_share s)
     const int64_t blocks = k->blocks;
     for (int64_t i = s.begin; i < s.end; i++) {
         const int64_t tap = k->taps - 1 - i / blocks, k0 = i % blocks * BLOCK;
-        const int64_t ky = p->ky + tap / p->d.kw * d->stride, kx = p->kx + tap % p->d.kw * d->stride;
+        const int64_t ky = p->ky + tap / p->d.kw * d->stride,
+                      kx = p->kx + tap % p->d.kw * d->stride;
         transpose(k->packed + i / blocks * d->c * d->k, k->w + (ky * d->kw + kx) * d->c * d->k,
                   d->c, d->k, k0, adi_min(k0 + BLOCK, d->k));
     }

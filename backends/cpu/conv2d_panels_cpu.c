@@ -142,7 +142,8 @@ static void add_portion(const adi_isa *isa, float *y, const source *s, const flo
             .columns = p->k1 - p->k0,
             .pieces = ky1 - ky0,
             .depth = p->depth,
-            .a = ky1 > ky0 ? s->a + (iy + ky0 - s->top) * s->row + p->from : s->a, /* which nobody reads then */
+            .a = ky1 > ky0 ? s->a + (iy + ky0 - s->top) * s->row + p->from
+                           : s->a, /* which nobody reads then */
             .b = panels + p->k0 * total + (ky0 * b->depth + p->from) * ADI_LANES,
             .y = y + to,
             .a_row = d->stride * d->c,
@@ -152,7 +153,8 @@ static void add_portion(const adi_isa *isa, float *y, const source *s, const flo
             .y_row = b->at.step * d->k,
             .first = p->first,
             .last = p->last,
-            .e = {e->bias ? e->bias + p->k0 : NULL, e->residual ? e->residual + to : NULL, e->act, NULL},
+            .e = {e->bias ? e->bias + p->k0 : NULL, e->residual ? e->residual + to : NULL, e->act,
+                  NULL},
         };
         isa->panel_gemm(&g);
     }

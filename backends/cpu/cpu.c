@@ -1,6 +1,6 @@
 /* The cpu backend's kernel table: ref, overridden where something faster exists. */
-#include "blas_cpu.h"
 #include "cpu.h"
+#include "blas_cpu.h"
 
 #include "ref/ref.h"
 
@@ -119,5 +119,7 @@ const adi_backend adi_backend_cpu = {"cpu",
                                      &kernels,
                                      max_threads,
                                      adi_threads_begin_cpu,
-                                     adi_threads_end_cpu, adi_blas_ready_cpu, adi_blas_describe_cpu,
+                                     adi_threads_end_cpu,
+                                     adi_blas_ready_cpu,
+                                     adi_blas_describe_cpu,
                                      adi_blas_warning_cpu};

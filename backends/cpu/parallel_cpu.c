@@ -155,7 +155,8 @@ static void *work(void *user)
 {
     worker *w = user;
     inside = true;
-    fesetenv(FE_DFL_ENV); /* not what the thread that made this one has set: see core/float_guard.h */
+    fesetenv(
+        FE_DFL_ENV); /* not what the thread that made this one has set: see core/float_guard.h */
     for (;;) {
         const unsigned long long ready = await_work(w), running = now_doing(ready, RUNNING);
         if (doing_of(ready) == ENDING)

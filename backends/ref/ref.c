@@ -128,4 +128,5 @@ static const char *no_warning(void)
     return NULL;
 }
 
-const adi_backend adi_backend_ref = {"ref", &kernels, one_thread, no_threads_begin, no_threads_end, algebra_ready, describe, no_warning};
+const adi_backend adi_backend_ref = {"ref",          &kernels,      one_thread, no_threads_begin,
+                                     no_threads_end, algebra_ready, describe,   no_warning};

@@ -1,6 +1,7 @@
-/* Before anything of a library runs: OpenBLAS takes 128 MiB of address space for each thread of OpenMP's when it is loaded,
- * before main(), and where they cannot be had it tries again for ever. So under a limit (ulimit -v, LimitAS) the program
- * begins again with one of those threads, which it has no use for, or says that it cannot run. */
+/* Before anything of a library runs: OpenBLAS takes 128 MiB of address space for each thread of
+ * OpenMP's when it is loaded, before main(), and where they cannot be had it tries again for ever.
+ * So under a limit (ulimit -v, LimitAS) the program begins again with one of those threads, which
+ * it has no use for, or says that it cannot run. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -8,7 +9,8 @@
 
 enum { MOST_VARIABLES = 4096 };
 
-static const rlim_t buffer_bytes = (rlim_t)128 << 20, rest_bytes = (rlim_t)64 << 20; /* the program and its libraries */
+static const rlim_t buffer_bytes = (rlim_t)128 << 20,
+                    rest_bytes = (rlim_t)64 << 20; /* the program and its libraries */
 
 static const char *find(char *const *environment, const char *name)
 {
@@ -35,14 +37,16 @@ static void begin_again(char **argv, char **environment)
 
 static void look_at_limit(int argc, char **argv, char **environment)
 {
-    static const char sentence[] = "adfeat: out of memory: the limit of address space is below 192 MiB, which loading takes\n";
+    static const char sentence[] =
+        "adfeat: out of memory: the limit of address space is below 192 MiB, which loading takes\n";
     struct rlimit limit;
     (void)argc;
     if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
         return;
     const char *chosen = find(environment, "OMP_NUM_THREADS=");
     const long threads = chosen ? atol(chosen) : sysconf(_SC_NPROCESSORS_ONLN);
-    if (threads > 1 && limit.rlim_cur < (rlim_t)(threads + 1) * buffer_bytes + rest_bytes && !chosen)
+    if (threads > 1 && limit.rlim_cur < (rlim_t)(threads + 1) * buffer_bytes + rest_bytes &&
+        !chosen)
         begin_again(argv, environment);
     if (limit.rlim_cur < buffer_bytes + rest_bytes) {
         if (write(STDERR_FILENO, sentence, sizeof sentence - 1) < 0)
@@ -52,5 +56,6 @@ static void look_at_limit(int argc, char **argv, char **environment)
 }
 
 #ifndef __SANITIZE_ADDRESS__ /* which is not ready for code so early */
-__attribute__((section(".preinit_array"), used)) static void (*const before_libraries)(int, char **, char **) = look_at_limit;
+__attribute__((section(".preinit_array"),
+               used)) static void (*const before_libraries)(int, char **, char **) = look_at_limit;
 #endif

@@ -44,7 +44,8 @@ static int take_bytes(const arg_spec *spec, const char *value)
     const char *unit = *end ? strchr(units, *end) : NULL;
     const int shift = unit ? 10 * (int)(unit - units + 1) : 0;
     if (*value < '0' || *value > '9' || errno || n > UINT64_MAX >> shift || (unit ? end[1] : *end))
-        return cli_usage("option %s: '%s' is not a number of bytes; 4096, 64M and 2G are", spec->name, value);
+        return cli_usage("option %s: '%s' is not a number of bytes; 4096, 64M and 2G are",
+                         spec->name, value);
     *(uint64_t *)spec->target = (uint64_t)n << shift;
     return CLI_OK;
 }

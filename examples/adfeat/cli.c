@@ -122,13 +122,14 @@ int cli_open_backbone(ad_context *context, const network_request *request, const
 {
     ad_backbone_options options;
     ad_backbone_options_init(&options, sizeof options);
-    if ((request->padding && ad_backbone_options_set(&options, "padding", request->padding))
-        || (request->batchnorm_eps
-            && ad_backbone_options_set(&options, "batchnorm_eps", request->batchnorm_eps))
-        || (request->convolution && ad_backbone_options_set(&options, "convolution", request->convolution))
-        || (request->prefix && ad_backbone_options_set(&options, "prefix", request->prefix))
-        || (request->expected_digest
-            && ad_backbone_options_set(&options, "expected_digest", request->expected_digest)))
+    if ((request->padding && ad_backbone_options_set(&options, "padding", request->padding)) ||
+        (request->batchnorm_eps &&
+         ad_backbone_options_set(&options, "batchnorm_eps", request->batchnorm_eps)) ||
+        (request->convolution &&
+         ad_backbone_options_set(&options, "convolution", request->convolution)) ||
+        (request->prefix && ad_backbone_options_set(&options, "prefix", request->prefix)) ||
+        (request->expected_digest &&
+         ad_backbone_options_set(&options, "expected_digest", request->expected_digest)))
         return cli_usage("%s", ad_last_error_message());
     const ad_status status =
         ad_backbone_open(context, request->backbone, weights, &options, out_backbone);
@@ -218,21 +219,27 @@ double cli_seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* Bytes of the UTF-8 character at `c`, 0 where there is none: no overlong form, surrogate or noncharacter of the block that
- * stands for bytes below. */
+/* Bytes of the UTF-8 character at `c`, 0 where there is none: no overlong form, surrogate or
+ * noncharacter of the block that stands for bytes below. */
 static int utf8_bytes(const unsigned char *c)
 {
-    const int n = c[0] < 0x80 ? 1 : c[0] >= 0xc2 && c[0] < 0xe0 ? 2 : (c[0] & 0xf0) == 0xe0 ? 3 : c[0] >= 0xf0 && c[0] < 0xf5 ? 4 : 0;
+    const int n = c[0] < 0x80                   ? 1
+                  : c[0] >= 0xc2 && c[0] < 0xe0 ? 2
+                  : (c[0] & 0xf0) == 0xe0       ? 3
+                  : c[0] >= 0xf0 && c[0] < 0xf5 ? 4
+                                                : 0;
     for (int i = 1; i < n; i++)
         if ((c[i] & 0xc0) != 0x80)
             return 0;
-    if ((c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xed && c[1] >= 0xa0) || (c[0] == 0xf0 && c[1] < 0x90)
-        || (c[0] == 0xf4 && c[1] >= 0x90) || (c[0] == 0xef && c[1] == 0xb7 && c[2] >= 0x90 && c[2] < 0xb0))
+    if ((c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xed && c[1] >= 0xa0) ||
+        (c[0] == 0xf0 && c[1] < 0x90) || (c[0] == 0xf4 && c[1] >= 0x90) ||
+        (c[0] == 0xef && c[1] == 0xb7 && c[2] >= 0x90 && c[2] < 0xb0))
         return 0;
     return n;
 }
 
-/* jansson takes UTF-8 only, so the two digits of a byte are noncharacters, U+FDD0 to U+FDEF, until it is printed. */
+/* jansson takes UTF-8 only, so the two digits of a byte are noncharacters, U+FDD0 to U+FDEF, until
+ * it is printed. */
 json_t *cli_json_text(const char *text)
 {
     unsigned char *copy = malloc(6 * strlen(text) + 1), *to = copy;
@@ -243,7 +250,8 @@ json_t *cli_json_text(const char *text)
                 *to++ = *c++;
             continue;
         }
-        const unsigned char digits[6] = {0xef, 0xb7, 0x90 + (*c >> 4), 0xef, 0xb7, 0xa0 + (*c & 15)};
+        const unsigned char digits[6] = {0xef, 0xb7, 0x90 + (*c >> 4),
+                                         0xef, 0xb7, 0xa0 + (*c & 15)};
         memcpy(to, digits, sizeof digits);
         to += sizeof digits;
         c++;
@@ -298,8 +306,8 @@ int cli_depth_scale(const char *text, double *out_scale)
 
 int cli_read_options(const char *orientation, const char *bits, ad_read_options *io_options)
 {
-    if ((orientation && ad_read_options_set(io_options, "orientation", orientation))
-        || (bits && ad_read_options_set(io_options, "significant_bits", bits)))
+    if ((orientation && ad_read_options_set(io_options, "orientation", orientation)) ||
+        (bits && ad_read_options_set(io_options, "significant_bits", bits)))
         return cli_usage("%s", ad_last_error_message());
     return CLI_OK;
 }

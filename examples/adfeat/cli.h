@@ -46,7 +46,8 @@ int cli_load_scorer(ad_context *context, const char *file, const char *weights,
 /* The value of --depth-scale, NULL where it was not given: CLI_OK, or says why not. */
 int cli_depth_scale(const char *text, double *out_scale);
 
-/* The values of --orientation and --bits, NULL where not given, over what *io_options says: CLI_OK, or says why not. */
+/* The values of --orientation and --bits, NULL where not given, over what *io_options says: CLI_OK,
+ * or says why not. */
 int cli_read_options(const char *orientation, const char *bits, ad_read_options *io_options);
 
 /* The same into a dataset's options. */
@@ -64,8 +65,9 @@ int cli_finish_output(void);
 
 double cli_seconds(void); /* of a clock that never jumps */
 
-/* A JSON string of any bytes: where they are no UTF-8 (a path may be anything) a byte 0xNN is printed as \udcNN, Python's
- * "surrogateescape", so that its json and os.fsencode() give back the path. For cli_print_json() only. */
+/* A JSON string of any bytes: where they are no UTF-8 (a path may be anything) a byte 0xNN is
+ * printed as \udcNN, Python's "surrogateescape", so that its json and os.fsencode() give back the
+ * path. For cli_print_json() only. */
 json_t *cli_json_text(const char *text);
 json_t *cli_json_real(double value); /* null where it is not finite */
 /* Print without a newline and release; on failure prints nothing and says so. */

@@ -12,15 +12,20 @@ enum { MOST_RUNS = 1000, MOST_BATCH = 1024 };
 static const char help[] =
     "usage: adfeat bench FILE [options]\n"
     "\n"
-    "Measures, on this machine. FILE is a scorer, of which a score and where it has them a map are\n"
-    "timed, or weights, of which a layer's features are. The image is noise of the network's input\n"
-    "size unless --image says otherwise; reading it is not timed. Prints the fastest and the median\n"
-    "run in milliseconds for one image, from pixels to the result, and the largest memory that the\n"
+    "Measures, on this machine. FILE is a scorer, of which a score and where it has them a map "
+    "are\n"
+    "timed, or weights, of which a layer's features are. The image is noise of the network's "
+    "input\n"
+    "size unless --image says otherwise; reading it is not timed. Prints the fastest and the "
+    "median\n"
+    "run in milliseconds for one image, from pixels to the result, and the largest memory that "
+    "the\n"
     "process had.\n"
     "\n"
     "  --weights W    the weights of a scorer without embedded ones\n"
     "  --image I      an image to use in place of noise\n"
-    "  --runs N       timed runs; default: as many as two seconds hold, at least 3 and at most 1000\n"
+    "  --runs N       timed runs; default: as many as two seconds hold, at least 3 and at most "
+    "1000\n"
     "  --batch N      images of one call, of a scorer; default 1\n"
     "  --threads N    threads; default: as many as the machine has cores\n"
     "  --memory-limit B bytes that all of it may hold, as 64M or 2G; default: any\n"
@@ -80,8 +85,8 @@ static int take_image(bench_state *s, int32_t side)
         return make_noise(s, side);
     ad_read_options read;
     ad_read_options_init(&read, sizeof read);
-    if ((s->scorer && ad_scorer_read_options(s->scorer, &read))
-        || ad_image_read(s->context, s->image_path, &read, &s->image))
+    if ((s->scorer && ad_scorer_read_options(s->scorer, &read)) ||
+        ad_image_read(s->context, s->image_path, &read, &s->image))
         return cli_fail_library();
     return CLI_OK;
 }
@@ -309,23 +314,24 @@ int cmd_bench(int argc, char **argv)
 {
     bench_state s = {.batch = 1};
     ad_preprocess_init(&s.preprocess, sizeof s.preprocess);
-    const arg_spec specs[] = {{"--weights", NULL, ARG_TEXT, &s.weights, 0, 0},
-                              {"--image", NULL, ARG_TEXT, &s.image_path, 0, 0},
-                              {"--runs", NULL, ARG_NUMBER, &s.runs, 1, MOST_RUNS},
-                              {"--batch", NULL, ARG_NUMBER, &s.batch, 1, MOST_BATCH},
-                              {"--threads", NULL, ARG_NUMBER, &s.threads, 0, 256},
-                              {"--memory-limit", NULL, ARG_BYTES, &s.memory_limit, 0, 0},
-                              {"--device", NULL, ARG_TEXT, &s.device, 0, 0},
-                              {"--plan", NULL, ARG_FLAG, &s.plan, 0, 0},
-                              {"--layer", NULL, ARG_TEXT, &s.layer, 0, 0},
-                              {"--size", NULL, ARG_NUMBER, &s.size, 1, 4096},
-                              {"--convolution", NULL, ARG_TEXT, &s.network.convolution, 0, 0},
-                              {"--backbone", NULL, ARG_TEXT, &s.network.backbone, 0, 0},
-                              {"--padding", NULL, ARG_TEXT, &s.network.padding, 0, 0},
-                              {"--batchnorm-eps", NULL, ARG_TEXT, &s.network.batchnorm_eps, 0, 0},
-                              {"--prefix", NULL, ARG_TEXT, &s.network.prefix, 0, 0},
-                              {"--expected-digest", NULL, ARG_TEXT, &s.network.expected_digest, 0, 0},
-                              {NULL, NULL, ARG_FLAG, NULL, 0, 0}};
+    const arg_spec specs[] = {
+        {"--weights", NULL, ARG_TEXT, &s.weights, 0, 0},
+        {"--image", NULL, ARG_TEXT, &s.image_path, 0, 0},
+        {"--runs", NULL, ARG_NUMBER, &s.runs, 1, MOST_RUNS},
+        {"--batch", NULL, ARG_NUMBER, &s.batch, 1, MOST_BATCH},
+        {"--threads", NULL, ARG_NUMBER, &s.threads, 0, 256},
+        {"--memory-limit", NULL, ARG_BYTES, &s.memory_limit, 0, 0},
+        {"--device", NULL, ARG_TEXT, &s.device, 0, 0},
+        {"--plan", NULL, ARG_FLAG, &s.plan, 0, 0},
+        {"--layer", NULL, ARG_TEXT, &s.layer, 0, 0},
+        {"--size", NULL, ARG_NUMBER, &s.size, 1, 4096},
+        {"--convolution", NULL, ARG_TEXT, &s.network.convolution, 0, 0},
+        {"--backbone", NULL, ARG_TEXT, &s.network.backbone, 0, 0},
+        {"--padding", NULL, ARG_TEXT, &s.network.padding, 0, 0},
+        {"--batchnorm-eps", NULL, ARG_TEXT, &s.network.batchnorm_eps, 0, 0},
+        {"--prefix", NULL, ARG_TEXT, &s.network.prefix, 0, 0},
+        {"--expected-digest", NULL, ARG_TEXT, &s.network.expected_digest, 0, 0},
+        {NULL, NULL, ARG_FLAG, NULL, 0, 0}};
     int operands = 0, done = 0;
     int code = args_parse(argc, argv, specs, help, &operands, &done);
     if (code != CLI_OK || done)

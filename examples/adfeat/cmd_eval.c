@@ -14,24 +14,31 @@ static const char help[] =
     "usage: adfeat eval FILE --data DIR [options]\n"
     "\n"
     "Scores every test image of a data set and prints, one 'name value' line each: image_auroc,\n"
-    "pixel_auroc, image_ap, f1_max, f1_threshold (the score at which f1_max is reached: it is chosen\n"
-    "on these images), au_pro, images, ms_per_image. A figure that the data does not define is nan, and\n"
-    "a note on stderr says why (image_note and pixel_note of --json). So is said what pixel figures\n"
-    "leave out: anomalous images without masks. normal_ratio of --json is the median score of good\n"
-    "images over the highest that is expected where they are of the product that the scorer was fitted\n"
+    "pixel_auroc, image_ap, f1_max, f1_threshold (the score at which f1_max is reached: it is "
+    "chosen\n"
+    "on these images), au_pro, images, ms_per_image. A figure that the data does not define is "
+    "nan, and\n"
+    "a note on stderr says why (image_note and pixel_note of --json). So is said what pixel "
+    "figures\n"
+    "leave out: anomalous images without masks. normal_ratio of --json is the median score of "
+    "good\n"
+    "images over the highest that is expected where they are of the product that the scorer was "
+    "fitted\n"
     "on; above 1 a note says so. The size that pixel figures are computed at is said on\n"
     "stderr.\n"
     "\n"
-    "  --data DIR          the labelled images\n"
-    DATASET_HELP
+    "  --data DIR          the labelled images\n" DATASET_HELP
     "  --weights W         the network's weights that FILE was fitted with; not needed if FILE\n"
     "                      embeds them\n"
     "  --eval-size N   compute pixel figures at N x N; default 0: at each image's own size, which\n"
     "                  is slower and takes about 8 bytes of memory per pixel of all images\n"
-    "  --skip-damaged  leave images out that cannot be read or are damaged, or whose mask is; 'skipped N'\n"
-    "                  says how many. Without it they end the evaluation, after all have been named\n"
+    "  --skip-damaged  leave images out that cannot be read or are damaged, or whose mask is; "
+    "'skipped N'\n"
+    "                  says how many. Without it they end the evaluation, after all have been "
+    "named\n"
     "  --json          one JSON object instead of lines; nan becomes null\n"
-    "  --scores-csv F  also write path, group, label (1 anomalous) and score of every image to F; a\n"
+    "  --scores-csv F  also write path, group, label (1 anomalous) and score of every image to F; "
+    "a\n"
     "                  skipped image has no score\n"
     "  --threads N     default 0: as many as there are cores\n"
     "  --memory-limit B bytes that all of it may hold, as 64M or 2G; default: any\n"
@@ -41,7 +48,8 @@ static const char help[] =
     "  adfeat eval screws.safetensors --weights resnet18.safetensors --data screws\n"
     "  adfeat eval screws.safetensors --weights resnet18.safetensors --data screws \\\n"
     "      --eval-size 256 --json --scores-csv scores.csv\n"
-    "  adfeat eval cats.safetensors --weights resnet18.safetensors --data cifar10 --one-class cat\n";
+    "  adfeat eval cats.safetensors --weights resnet18.safetensors --data cifar10 --one-class "
+    "cat\n";
 
 typedef struct eval_state {
     const char *file, *weights, *csv, *device;
@@ -113,22 +121,22 @@ static int write_csv(const eval_state *s)
 static int print_json(const ad_evaluation *e)
 {
     json_t *object = json_object();
-    if (!object || json_object_set_new(object, "image_auroc", cli_json_real(e->image_auroc))
-        || json_object_set_new(object, "pixel_auroc", cli_json_real(e->pixel_auroc))
-        || json_object_set_new(object, "image_ap", cli_json_real(e->image_ap))
-        || json_object_set_new(object, "f1_max", cli_json_real(e->f1_max))
-        || json_object_set_new(object, "au_pro", cli_json_real(e->au_pro))
-        || json_object_set_new(object, "images", json_integer(e->images))
-        || json_object_set_new(object, "skipped", json_integer(e->skipped))
-        || json_object_set_new(object, "ms_per_image", cli_json_real(e->ms_per_image))
-        || json_object_set_new(object, "anomalous", json_integer(e->anomalous))
-        || json_object_set_new(object, "f1_threshold", cli_json_real(e->f1_threshold))
-        || json_object_set_new(object, "eval_size", json_integer(e->eval_size))
-        || json_object_set_new(object, "masked", json_integer(e->masked))
-        || json_object_set_new(object, "normal_ratio", cli_json_real(e->normal_ratio))
-        || json_object_set_new(object, "image_note", cli_json_text(e->image_note))
-        || json_object_set_new(object, "pixel_note", cli_json_text(e->pixel_note))
-        || json_object_set_new(object, "scorer_note", cli_json_text(e->scorer_note))) {
+    if (!object || json_object_set_new(object, "image_auroc", cli_json_real(e->image_auroc)) ||
+        json_object_set_new(object, "pixel_auroc", cli_json_real(e->pixel_auroc)) ||
+        json_object_set_new(object, "image_ap", cli_json_real(e->image_ap)) ||
+        json_object_set_new(object, "f1_max", cli_json_real(e->f1_max)) ||
+        json_object_set_new(object, "au_pro", cli_json_real(e->au_pro)) ||
+        json_object_set_new(object, "images", json_integer(e->images)) ||
+        json_object_set_new(object, "skipped", json_integer(e->skipped)) ||
+        json_object_set_new(object, "ms_per_image", cli_json_real(e->ms_per_image)) ||
+        json_object_set_new(object, "anomalous", json_integer(e->anomalous)) ||
+        json_object_set_new(object, "f1_threshold", cli_json_real(e->f1_threshold)) ||
+        json_object_set_new(object, "eval_size", json_integer(e->eval_size)) ||
+        json_object_set_new(object, "masked", json_integer(e->masked)) ||
+        json_object_set_new(object, "normal_ratio", cli_json_real(e->normal_ratio)) ||
+        json_object_set_new(object, "image_note", cli_json_text(e->image_note)) ||
+        json_object_set_new(object, "pixel_note", cli_json_text(e->pixel_note)) ||
+        json_object_set_new(object, "scorer_note", cli_json_text(e->scorer_note))) {
         json_decref(object);
         object = NULL;
     }

@@ -12,8 +12,10 @@ static const char help[] =
     "Says what FILE holds. Of a scorer that 'adfeat fit' wrote: method, network, how many images\n"
     "it was fitted on, what those very images score (root mean square; other good images score\n"
     "higher), and every option in force. Of a student: method, network, layers and epochs. Of a\n"
-    "checkpoint: what was asked of the training. Of a weights file: network, digest, where it came from\n"
-    "and the layers that features can be taken from, with their shapes (rows x columns x channels).\n"
+    "checkpoint: what was asked of the training. Of a weights file: network, digest, where it came "
+    "from\n"
+    "and the layers that features can be taken from, with their shapes (rows x columns x "
+    "channels).\n"
     "\n"
     "  --weights W    check that a scorer or a student was fitted with these weights\n"
     "  --backbone B   the network of a weights file that does not say it\n"
@@ -228,13 +230,14 @@ static int run(info_state *s)
 int cmd_info(int argc, char **argv)
 {
     info_state s = {0};
-    const arg_spec specs[] = {{"--weights", NULL, ARG_TEXT, &s.weights, 0, 0},
-                              {"--backbone", NULL, ARG_TEXT, &s.network.backbone, 0, 0},
-                              {"--padding", NULL, ARG_TEXT, &s.network.padding, 0, 0},
-                              {"--batchnorm-eps", NULL, ARG_TEXT, &s.network.batchnorm_eps, 0, 0},
-                              {"--prefix", NULL, ARG_TEXT, &s.network.prefix, 0, 0},
-                              {"--expected-digest", NULL, ARG_TEXT, &s.network.expected_digest, 0, 0},
-                              {NULL, NULL, ARG_FLAG, NULL, 0, 0}};
+    const arg_spec specs[] = {
+        {"--weights", NULL, ARG_TEXT, &s.weights, 0, 0},
+        {"--backbone", NULL, ARG_TEXT, &s.network.backbone, 0, 0},
+        {"--padding", NULL, ARG_TEXT, &s.network.padding, 0, 0},
+        {"--batchnorm-eps", NULL, ARG_TEXT, &s.network.batchnorm_eps, 0, 0},
+        {"--prefix", NULL, ARG_TEXT, &s.network.prefix, 0, 0},
+        {"--expected-digest", NULL, ARG_TEXT, &s.network.expected_digest, 0, 0},
+        {NULL, NULL, ARG_FLAG, NULL, 0, 0}};
     int operands = 0, done = 0;
     int code = args_parse(argc, argv, specs, help, &operands, &done);
     if (code != CLI_OK || done)

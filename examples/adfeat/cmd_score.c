@@ -18,7 +18,8 @@ static const char help[] =
     "score, a tab, the path. Scores are unbounded and larger is more anomalous. To decide, score\n"
     "good images that were not fitted on, and put the limit somewhat above the largest of those\n"
     "scores. An image that cannot be read is a sentence on stderr, the others are still scored,\n"
-    "a sentence says how many were not, and the exit code is 1. Where the median of the first 8 scores is higher than any good image of\n"
+    "a sentence says how many were not, and the exit code is 1. Where the median of the first 8 "
+    "scores is higher than any good image of\n"
     "the product that FILE was fitted on is expected to score, a note says so.\n"
     "\n"
     "  --weights W    the network's weights that FILE was fitted with; not needed if FILE\n"
@@ -211,7 +212,8 @@ static void say_failure(const char *path, const char *sentence)
 /* One file's failure, and no reason for the next to fail. */
 static int is_damage(ad_status status)
 {
-    return status == AD_ERR_FORMAT || status == AD_ERR_UNSUPPORTED || status == AD_ERR_IO || status == AD_ERR_SHAPE;
+    return status == AD_ERR_FORMAT || status == AD_ERR_UNSUPPORTED || status == AD_ERR_IO ||
+           status == AD_ERR_SHAPE;
 }
 
 static int score_all(score_state *s)

@@ -58,8 +58,9 @@ typedef struct dataset_args {
     "                      than half of their image there are no pixel figures until this says 0 " \
     "or 255\n"                                                                                     \
     "  --depth-scale S     metres that a value of 1 in a depth file means; default: 1 in TIFF, "   \
-    "0.001 in PNG\n" \
-    "  --orientation O     upright: photographs and masks as their EXIF orientation shows them, or "  \
+    "0.001 in PNG\n"                                                                               \
+    "  --orientation O     upright: photographs and masks as their EXIF orientation shows them, "  \
+    "or "                                                                                          \
     "raw: rows\n"                                                                                  \
     "                      as they are stored; FILE remembers what fit used, for eval and score; " \
     "default\n"                                                                                    \

@@ -36,7 +36,8 @@ static const char help[] =
     "  adfeat score screws.safetensors --weights resnet18.safetensors --map-dir heat new/*.png\n"
     "\n"
     "'adfeat COMMAND --help' explains a command and its defaults; 'adfeat --version' says what\n"
-    "was built. It says which kinds of images can be read; weights are safetensors files, which 'adfeat convert'\n"
+    "was built. It says which kinds of images can be read; weights are safetensors files, which "
+    "'adfeat convert'\n"
     "makes of .pth and .npz files. Exit codes: 0 done, 1 failed, 2 used wrongly; a failure is one\n"
     "sentence.\n";
 

@@ -152,8 +152,9 @@ ad_status ad_extract_features(ad_backbone *backbone, const ad_image *image,
     const adi_graph *g = backbone->network->graph;
     int32_t taps[ADI_MAX_LAYERS];
     for (int32_t i = 0; i < count; i++) {
-        ADI_CHECK_ARG(features[i].struct_size == sizeof *features, "features[%d]: struct_size is %u, %zu is expected",
-                      i, features[i].struct_size, sizeof *features);
+        ADI_CHECK_ARG(features[i].struct_size == sizeof *features,
+                      "features[%d]: struct_size is %u, %zu is expected", i,
+                      features[i].struct_size, sizeof *features);
         ADI_CHECK_RESERVED(features[i], reserved, "ad_features");
         ADI_CHECK_ARG((uintptr_t)features[i].data % sizeof(float) == 0,
                       "features[%d]: data must be aligned to %zu bytes", i, sizeof(float));

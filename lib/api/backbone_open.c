@@ -62,10 +62,11 @@ static ad_status set_option(void *full, const char *key, const char *value)
         options->expected_digest = value;
         return AD_OK;
     }
-    return adi_fail(AD_ERR_INVALID_ARGUMENT,
-                    "a backbone has no option '%s': there are padding, batchnorm_eps, prefix, convolution, "
-                    "expected_digest",
-                    key);
+    return adi_fail(
+        AD_ERR_INVALID_ARGUMENT,
+        "a backbone has no option '%s': there are padding, batchnorm_eps, prefix, convolution, "
+        "expected_digest",
+        key);
 }
 
 ad_status ad_backbone_options_set(ad_backbone_options *options, const char *key, const char *value)
@@ -111,7 +112,8 @@ static ad_status examine(ad_context *context, const char *text, const adi_safete
     return adi_network_examine(graph, file, prefix, out_dialect, out_fitted);
 }
 
-/* The sentence for a file that fits no built-in architecture: the nearest, and why it is not that. */
+/* The sentence for a file that fits no built-in architecture: the nearest, and why it is not that.
+ */
 typedef struct nearest {
     const char *architecture;
     int32_t fitted;
@@ -131,12 +133,15 @@ static ad_status refuse_stranger(const adi_safetensors *file, const nearest *bes
 {
     const int32_t count = adi_st_count(file);
     if (best->architecture)
-        return adi_fail(AD_ERR_MISMATCH, "the weights fit no known network; the nearest is %s, where %d of %d "
-                                         "tensors fit, but %s",
+        return adi_fail(AD_ERR_MISMATCH,
+                        "the weights fit no known network; the nearest is %s, where %d of %d "
+                        "tensors fit, but %s",
                         best->architecture, best->fitted, count, best->why);
-    return adi_fail(AD_ERR_MISMATCH, "the weights hold no known network: none of %d tensors is one that a network "
-                                     "begins with, such as 'conv1.weight'; they are '%.60s' to '%.60s'",
-                    count, count ? adi_st_at(file, 0)->name : "", count ? adi_st_at(file, count - 1)->name : "");
+    return adi_fail(AD_ERR_MISMATCH,
+                    "the weights hold no known network: none of %d tensors is one that a network "
+                    "begins with, such as 'conv1.weight'; they are '%.60s' to '%.60s'",
+                    count, count ? adi_st_at(file, 0)->name : "",
+                    count ? adi_st_at(file, count - 1)->name : "");
 }
 
 /* The only built-in architecture that names and shapes fit. */
@@ -295,7 +300,8 @@ static ad_status settle(ad_context *context, const char *text, const adi_safeten
     ADI_TRY(adi_graph_read(&context->allocator, text, strlen(text), &g));
     const int variants = g->padding != AD_PADDING_AUTO;
     int32_t fitted;
-    ad_status status = variants ? examine(context, text, file, o->prefix, &dialect, &fitted) : AD_OK;
+    ad_status status =
+        variants ? examine(context, text, file, o->prefix, &dialect, &fitted) : AD_OK;
     if (status == AD_OK && variants)
         status = choose_variant(context, g, dialect, file, o, &v);
     else if (status == AD_OK && (o->padding != AD_PADDING_AUTO || o->batchnorm_eps != 0.0))

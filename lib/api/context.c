@@ -33,10 +33,12 @@ ad_status ad_context_create(const ad_context_options *options, ad_context **out_
     ADI_TRY(take_limit("max_file_bytes", o.max_file_bytes, ADI_IMAGE_MAX_BYTES, &limits.bytes));
     const adi_backend *backend;
     ADI_TRY(adi_backend_find(o.device, &backend));
-    adi_allocator a = o.alloc ? (adi_allocator){o.alloc, o.free, o.alloc_user} : adi_default_allocator;
+    adi_allocator a =
+        o.alloc ? (adi_allocator){o.alloc, o.free, o.alloc_user} : adi_default_allocator;
     adi_budget *budget = NULL;
     if (o.memory_limit) {
-        budget = adi_budget_create(&a, o.memory_limit < SIZE_MAX ? (size_t)o.memory_limit : SIZE_MAX);
+        budget =
+            adi_budget_create(&a, o.memory_limit < SIZE_MAX ? (size_t)o.memory_limit : SIZE_MAX);
         if (!budget)
             return adi_fail_memory();
         a = adi_budget_allocator(budget);
@@ -63,7 +65,8 @@ ad_status ad_context_create(const ad_context_options *options, ad_context **out_
     const int32_t threads = backend->threads_begin(c->num_threads);
     if (threads < c->num_threads)
         adi_log(c, AD_LOG_WARNING,
-                "only %d of %d threads could be made (a limit on threads or memory?): calls give the same and take longer",
+                "only %d of %d threads could be made (a limit on threads or memory?): calls give "
+                "the same and take longer",
                 threads, c->num_threads);
     *out_context = c;
     return AD_OK;

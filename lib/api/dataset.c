@@ -10,7 +10,8 @@
 
 void ad_dataset_options_init(ad_dataset_options *options, size_t struct_size)
 {
-    const ad_dataset_options defaults = {.struct_size = sizeof defaults, .depth = 1, .mask_good = -1};
+    const ad_dataset_options defaults = {
+        .struct_size = sizeof defaults, .depth = 1, .mask_good = -1};
     adi_options_init(options, struct_size, &defaults, sizeof defaults);
 }
 
@@ -143,14 +144,15 @@ ad_status ad_dataset_get(const ad_dataset *dataset, int64_t index, ad_sample *ou
     return adi_struct_give(out_sample, &sample, sizeof sample, "ad_sample");
 }
 
-static ad_status read_item(const ad_dataset *d, const adi_dataset_item *item, const ad_read_options *options,
-                           adi_notes *notes, ad_image *out_image)
+static ad_status read_item(const ad_dataset *d, const adi_dataset_item *item,
+                           const ad_read_options *options, adi_notes *notes, ad_image *out_image)
 {
     ad_image image = {0};
     adi_notes of_depth = {0};
     ADI_TRY(adi_image_read(d->context, item->path, options, notes, &image));
-    const ad_status status =
-        item->depth ? adi_image_read_depth(d->context, item->depth, d->depth_scale, &of_depth, &image) : AD_OK;
+    const ad_status status = item->depth ? adi_image_read_depth(d->context, item->depth,
+                                                                d->depth_scale, &of_depth, &image)
+                                         : AD_OK;
     notes->facts.far_depth = of_depth.facts.far_depth;
     if (item->depth && of_depth.first[0])
         adi_note(notes, "its depth '%s': %s", item->depth, of_depth.first);
@@ -163,7 +165,8 @@ static ad_status read_item(const ad_dataset *d, const adi_dataset_item *item, co
 
 ad_status adi_dataset_hold(const ad_dataset *dataset, const char *call)
 {
-    return dataset->callback ? adi_use_change(&((ad_dataset *)dataset)->use, call, "the dataset") : AD_OK;
+    return dataset->callback ? adi_use_change(&((ad_dataset *)dataset)->use, call, "the dataset")
+                             : AD_OK;
 }
 
 void adi_dataset_let_go(const ad_dataset *dataset)
@@ -172,8 +175,9 @@ void adi_dataset_let_go(const ad_dataset *dataset)
         adi_use_change_end(&((ad_dataset *)dataset)->use);
 }
 
-ad_status adi_dataset_read_image(const ad_dataset *dataset, int64_t index, const ad_read_options *options,
-                                 adi_notes *notes, ad_image *out_image)
+ad_status adi_dataset_read_image(const ad_dataset *dataset, int64_t index,
+                                 const ad_read_options *options, adi_notes *notes,
+                                 ad_image *out_image)
 {
     if (!dataset->callback)
         return read_item(dataset, &dataset->items[index], options, notes, out_image);
@@ -199,7 +203,8 @@ void adi_dataset_log(const ad_dataset *dataset, int64_t index, const adi_notes *
 }
 
 /* What the dataset leaves open is the caller's. */
-static ad_status take_options(const ad_dataset *d, const ad_read_options *options, ad_read_options *out)
+static ad_status take_options(const ad_dataset *d, const ad_read_options *options,
+                              ad_read_options *out)
 {
     ad_read_options others;
     ADI_TRY(adi_read_options_take(options, &others));
@@ -208,8 +213,8 @@ static ad_status take_options(const ad_dataset *d, const ad_read_options *option
     return AD_OK;
 }
 
-ad_status ad_dataset_read_image(const ad_dataset *dataset, int64_t index, const ad_read_options *options,
-                                ad_image *out_image)
+ad_status ad_dataset_read_image(const ad_dataset *dataset, int64_t index,
+                                const ad_read_options *options, ad_image *out_image)
 {
     ADI_CHECK_ARG(dataset && out_image, "ad_dataset_read_image: an argument is NULL");
     ADI_DEFAULT_FLOATS;
@@ -229,16 +234,17 @@ ad_status ad_dataset_read_image(const ad_dataset *dataset, int64_t index, const 
     return status;
 }
 
-ad_status adi_dataset_read_mask(const ad_dataset *dataset, int64_t index, const ad_read_options *options,
-                                ad_image *out_mask)
+ad_status adi_dataset_read_mask(const ad_dataset *dataset, int64_t index,
+                                const ad_read_options *options, ad_image *out_mask)
 {
     if (dataset->callback || !dataset->items[index].mask)
         return adi_fail(AD_ERR_UNSUPPORTED, "image %lld has no ground-truth mask", (long long)index);
-    return adi_mask_read(dataset->context, dataset->items[index].mask, dataset->mask_good, options->orientation, out_mask);
+    return adi_mask_read(dataset->context, dataset->items[index].mask, dataset->mask_good,
+                         options->orientation, out_mask);
 }
 
-ad_status ad_dataset_read_mask(const ad_dataset *dataset, int64_t index, const ad_read_options *options,
-                               ad_image *out_mask)
+ad_status ad_dataset_read_mask(const ad_dataset *dataset, int64_t index,
+                               const ad_read_options *options, ad_image *out_mask)
 {
     ADI_CHECK_ARG(dataset && out_mask, "ad_dataset_read_mask: an argument is NULL");
     ADI_TRY(check_index(dataset, index));

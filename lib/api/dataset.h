@@ -34,25 +34,31 @@ struct ad_dataset {
 };
 
 ad_status adi_dataset_new(ad_context *context, ad_dataset **out_dataset);
-/* One more owner, who calls ad_dataset_destroy(): a callback may destroy what the call that runs reads. */
+/* One more owner, who calls ad_dataset_destroy(): a callback may destroy what the call that runs
+ * reads. */
 ad_dataset *adi_dataset_retain(const ad_dataset *dataset);
-/* Before an image is read with adi_dataset_read_image(): no other is until adi_dataset_let_go(), since a callback would
- * overwrite it. Files are not held. `call` is for the sentence of AD_ERR_STATE. */
+/* Before an image is read with adi_dataset_read_image(): no other is until adi_dataset_let_go(),
+ * since a callback would overwrite it. Files are not held. `call` is for the sentence of
+ * AD_ERR_STATE. */
 ad_status adi_dataset_hold(const ad_dataset *dataset, const char *call);
 void adi_dataset_let_go(const ad_dataset *dataset);
 /* path and group are copied, mask and depth are taken over, also on failure. */
 ad_status adi_dataset_append(ad_dataset *d, const char *path, const char *group, int32_t label,
                              char *mask, char *depth);
 
-/* As ad_dataset_read_image(), by options that are whole, on any thread; what was noted is logged on the caller's. */
-ad_status adi_dataset_read_image(const ad_dataset *dataset, int64_t index, const ad_read_options *options,
-                                 adi_notes *notes, ad_image *out_image);
-ad_status adi_dataset_read_mask(const ad_dataset *dataset, int64_t index, const ad_read_options *options,
-                                ad_image *out_mask);
+/* As ad_dataset_read_image(), by options that are whole, on any thread; what was noted is logged on
+ * the caller's. */
+ad_status adi_dataset_read_image(const ad_dataset *dataset, int64_t index,
+                                 const ad_read_options *options, adi_notes *notes,
+                                 ad_image *out_image);
+ad_status adi_dataset_read_mask(const ad_dataset *dataset, int64_t index,
+                                const ad_read_options *options, ad_image *out_mask);
 void adi_dataset_log(const ad_dataset *dataset, int64_t index, const adi_notes *notes);
 
-/* dataset_mask.c: ad_image_read_mask() of any orientation; the pixels that a mask marks: of a file, of what that gave. */
-ad_status adi_mask_read(ad_context *context, const char *path, int32_t good, int32_t orientation, ad_image *out_mask);
+/* dataset_mask.c: ad_image_read_mask() of any orientation; the pixels that a mask marks: of a file,
+ * of what that gave. */
+ad_status adi_mask_read(ad_context *context, const char *path, int32_t good, int32_t orientation,
+                        ad_image *out_mask);
 ad_status adi_mask_count(const ad_dataset *d, const char *path, int64_t *out_marked);
 int64_t adi_mask_marked(const ad_image *mask);
 

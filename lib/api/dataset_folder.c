@@ -41,7 +41,8 @@ ad_status ad_dataset_open_folder(ad_context *context, const char *path,
     ad_dataset_options_init(&o, sizeof o);
     ADI_TRY(adi_options_take(&o, sizeof o, options, "ad_dataset_options"));
     ADI_TRY(check(&o));
-    const ad_read_options read = {.struct_size = sizeof read, .orientation = o.orientation,
+    const ad_read_options read = {.struct_size = sizeof read,
+                                  .orientation = o.orientation,
                                   .significant_bits = o.significant_bits};
     ADI_TRY(adi_read_options_check(&read));
     ad_dataset *d = NULL;

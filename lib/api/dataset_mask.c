@@ -73,9 +73,11 @@ typedef struct mask_word {
     int32_t good, orientation;
 } mask_word;
 
-static ad_status read_marks(ad_context *context, const char *path, const mask_word *word, ad_image *out)
+static ad_status read_marks(ad_context *context, const char *path, const mask_word *word,
+                            ad_image *out)
 {
-    const ad_read_options o = {.struct_size = sizeof o, .orientation = word->orientation, .significant_bits = 16};
+    const ad_read_options o = {
+        .struct_size = sizeof o, .orientation = word->orientation, .significant_bits = 16};
     const int32_t good = word->good;
     ad_image image = {0}, marks = {0};
     ADI_TRY(ad_image_read(context, path, &o, &image));
@@ -123,7 +125,8 @@ static ad_status join(ad_image *all, const ad_image *one, const char *path)
     return AD_OK;
 }
 
-static ad_status join_file(ad_context *context, const char *folder, const char *name, const mask_word *word, ad_image *all)
+static ad_status join_file(ad_context *context, const char *folder, const char *name,
+                           const mask_word *word, ad_image *all)
 {
     char *path = adi_folder_join(&context->allocator, folder, name);
     ad_image one = {0};
@@ -140,7 +143,8 @@ static ad_status join_file(ad_context *context, const char *folder, const char *
     return status;
 }
 
-static ad_status read_union(ad_context *context, const char *folder, const mask_word *word, ad_image *out)
+static ad_status read_union(ad_context *context, const char *folder, const mask_word *word,
+                            ad_image *out)
 {
     adi_folder_scan s;
     ad_image all = {0};
@@ -156,18 +160,22 @@ static ad_status read_union(ad_context *context, const char *folder, const mask_
     return status;
 }
 
-ad_status adi_mask_read(ad_context *context, const char *path, int32_t good, int32_t orientation, ad_image *out_mask)
+ad_status adi_mask_read(ad_context *context, const char *path, int32_t good, int32_t orientation,
+                        ad_image *out_mask)
 {
     struct stat info;
     const mask_word word = {good, orientation};
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode) ? read_union(context, path, &word, out_mask)
-                                                           : read_marks(context, path, &word, out_mask);
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode)
+               ? read_union(context, path, &word, out_mask)
+               : read_marks(context, path, &word, out_mask);
 }
 
-ad_status ad_image_read_mask(ad_context *context, const char *path, int32_t mask_good, ad_image *out_mask)
+ad_status ad_image_read_mask(ad_context *context, const char *path, int32_t mask_good,
+                             ad_image *out_mask)
 {
     ADI_CHECK_ARG(context && path && out_mask, "ad_image_read_mask: an argument is NULL");
-    ADI_CHECK_ARG(mask_good >= -1 && mask_good <= 255, "mask_good is %d, -1 to 255 is possible", mask_good);
+    ADI_CHECK_ARG(mask_good >= -1 && mask_good <= 255, "mask_good is %d, -1 to 255 is possible",
+                  mask_good);
     return adi_mask_read(context, path, mask_good, AD_ORIENTATION_AUTO, out_mask);
 }
 

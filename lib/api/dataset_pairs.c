@@ -92,10 +92,11 @@ static ad_status check_good(const ad_dataset *d, const char *root)
     for (int64_t i = 0; i < d->count; i++)
         if (d->items[i].label == 0)
             return AD_OK;
-    return adi_fail(AD_ERR_FORMAT,
-                    "no image of '%s' is good in this split: every mask beside one marks something. "
-                    "Is white the background of the masks? mask_good 255 says so",
-                    root);
+    return adi_fail(
+        AD_ERR_FORMAT,
+        "no image of '%s' is good in this split: every mask beside one marks something. "
+        "Is white the background of the masks? mask_good 255 says so",
+        root);
 }
 
 ad_status adi_dataset_add_pairs(ad_dataset *d, const char *root, const adi_folder_scan *top,

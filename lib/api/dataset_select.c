@@ -15,11 +15,13 @@ static ad_status append_copy(ad_dataset *d, const adi_dataset_item *item)
     return adi_dataset_append(d, item->path, item->group, item->label, mask, depth);
 }
 
-static ad_status append_all(ad_dataset *d, const ad_dataset *from, const int64_t *indices, int64_t count)
+static ad_status append_all(ad_dataset *d, const ad_dataset *from, const int64_t *indices,
+                            int64_t count)
 {
     for (int64_t i = 0; i < count; i++) {
-        ADI_CHECK_ARG(indices[i] >= 0 && indices[i] < from->count, "image %lld of a dataset of %lld",
-                      (long long)indices[i], (long long)from->count);
+        ADI_CHECK_ARG(indices[i] >= 0 && indices[i] < from->count,
+                      "image %lld of a dataset of %lld", (long long)indices[i],
+                      (long long)from->count);
         ADI_TRY(append_copy(d, &from->items[indices[i]]));
     }
     return AD_OK;
@@ -30,9 +32,11 @@ ad_status ad_dataset_select(const ad_dataset *dataset, const int64_t *indices, i
 {
     ADI_CHECK_ARG(dataset && indices && out_dataset, "ad_dataset_select: an argument is NULL");
     *out_dataset = NULL;
-    ADI_CHECK_ARG(count >= 1, "ad_dataset_select: count is %lld, at least 1 image is needed", (long long)count);
+    ADI_CHECK_ARG(count >= 1, "ad_dataset_select: count is %lld, at least 1 image is needed",
+                  (long long)count);
     if (dataset->callback)
-        return adi_fail(AD_ERR_UNSUPPORTED, "images of a callback cannot be selected: make a dataset of those that "
+        return adi_fail(AD_ERR_UNSUPPORTED,
+                        "images of a callback cannot be selected: make a dataset of those that "
                         "are wanted by ad_dataset_from_callback()");
     ad_dataset *d = NULL;
     ADI_TRY(adi_dataset_new(dataset->context, &d));

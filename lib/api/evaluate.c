@@ -28,9 +28,9 @@ typedef struct evaluation {
     int32_t eval_size, with_maps;
     int64_t count, kept; /* images, those of them that were scored so far */
     float *scores;
-    float *known;    /* of images whose label is known, and these: figures are of them alone */
+    float *known; /* of images whose label is known, and these: figures are of them alone */
     uint8_t *labels;
-    double *good;    /* scores of good images */
+    double *good; /* scores of good images */
     double *times;
     adi_census census;
     float *map; /* of the largest image so far */
@@ -122,7 +122,8 @@ static void keep_score(evaluation *e, float score, int32_t label)
 }
 
 /* scoring: or only whether the files can be read. */
-static ad_status take_one(evaluation *e, adi_read_ahead *ahead, int64_t index, const ad_sample *sample, bool scoring)
+static ad_status take_one(evaluation *e, adi_read_ahead *ahead, int64_t index,
+                          const ad_sample *sample, bool scoring)
 {
     ad_image image = {0}, mask = {0};
     ADI_TRY(adi_read_ahead_next(ahead, &image));
@@ -131,7 +132,8 @@ static ad_status take_one(evaluation *e, adi_read_ahead *ahead, int64_t index, c
         status = score_one(e, index, sample, &image);
     } else {
         status = e->with_maps && sample->has_mask
-                     ? adi_dataset_read_mask(e->dataset, index, &e->read, &mask) : AD_OK;
+                     ? adi_dataset_read_mask(e->dataset, index, &e->read, &mask)
+                     : AD_OK;
         ad_image_release(&mask);
     }
     adi_read_ahead_release(ahead, &image);
@@ -185,7 +187,8 @@ static ad_read_options reading(const ad_scorer *scorer, const ad_dataset *datase
     if (read.orientation != scorer->reading.files.orientation && !dataset->callback)
         adi_log(scorer->backbone->context, AD_LOG_WARNING,
                 "the images are read %s, those that the scorer was fitted on were read %s",
-                adi_orientation_word(read.orientation), adi_orientation_word(scorer->reading.files.orientation));
+                adi_orientation_word(read.orientation),
+                adi_orientation_word(scorer->reading.files.orientation));
     return read;
 }
 
@@ -238,15 +241,17 @@ static ad_status measure(evaluation *e, const ad_scorer_info *info, ad_evaluatio
     return AD_OK;
 }
 
-static ad_status evaluate(ad_scorer *scorer, const ad_dataset *dataset, const ad_evaluate_options *options,
-                          ad_evaluation *out_evaluation, float *out_scores)
+static ad_status evaluate(ad_scorer *scorer, const ad_dataset *dataset,
+                          const ad_evaluate_options *options, ad_evaluation *out_evaluation,
+                          float *out_scores)
 {
     ad_evaluate_options o;
     ad_evaluate_options_init(&o, sizeof o);
     ADI_TRY(adi_options_take(&o, sizeof o, options, "ad_evaluate_options"));
     ADI_CHECK_ARG(o.eval_size >= 0 && o.eval_size <= 8192, "eval_size is %d, 0 to 8192 is possible",
                   o.eval_size);
-    ADI_CHECK_ARG(o.skip_damaged == 0 || o.skip_damaged == 1, "skip_damaged is %d, 0 and 1 are possible", o.skip_damaged);
+    ADI_CHECK_ARG(o.skip_damaged == 0 || o.skip_damaged == 1,
+                  "skip_damaged is %d, 0 and 1 are possible", o.skip_damaged);
     ad_scorer_info info = {.struct_size = sizeof info};
     ADI_TRY(ad_scorer_get_info(scorer, &info));
     evaluation e = {.allocator = &scorer->backbone->context->allocator,
@@ -287,8 +292,9 @@ static ad_status evaluate(ad_scorer *scorer, const ad_dataset *dataset, const ad
 }
 
 /* Callbacks may destroy both. */
-ad_status ad_evaluate(ad_scorer *scorer, const ad_dataset *dataset, const ad_evaluate_options *options,
-                      ad_evaluation *out_evaluation, float *out_scores)
+ad_status ad_evaluate(ad_scorer *scorer, const ad_dataset *dataset,
+                      const ad_evaluate_options *options, ad_evaluation *out_evaluation,
+                      float *out_scores)
 {
     ADI_CHECK_ARG(scorer && dataset && out_evaluation, "ad_evaluate: an argument is NULL");
     ADI_DEFAULT_FLOATS;

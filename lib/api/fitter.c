@@ -20,7 +20,8 @@ ad_status adi_fitter_wrap(ad_backbone *backbone, const adi_method *method, void 
                           ad_fitter **out_fitter)
 {
     const adi_allocator *a = &backbone->context->allocator;
-    ad_fitter *f = backbone->context->backend->algebra_ready() == AD_OK ? adi_calloc(a, 1, sizeof *f) : NULL;
+    ad_fitter *f =
+        backbone->context->backend->algebra_ready() == AD_OK ? adi_calloc(a, 1, sizeof *f) : NULL;
     ad_status status = f ? adi_extractor_create(backbone->context, backbone->network, preprocess, taps,
                                                 tap_count, &f->extractor)
                          : adi_fail_memory();
@@ -71,7 +72,8 @@ static ad_student *student_of(const ad_fitter *fitter)
     return fitter->method->student ? fitter->method->student(fitter->state) : NULL;
 }
 
-/* The same of a call that trains: the student is its own too, from before the first image until the scorer is made. */
+/* The same of a call that trains: the student is its own too, from before the first image until the
+ * scorer is made. */
 static ad_status enter_training(ad_fitter *fitter, const char *call)
 {
     ad_student *student = student_of(fitter);
@@ -132,10 +134,12 @@ static ad_status agree(ad_read_options *mine, const ad_read_options *theirs, con
 {
     if (mine->orientation && theirs->orientation && mine->orientation != theirs->orientation)
         return adi_fail(AD_ERR_MISMATCH, "orientation is %s in the fit and %s in the %s",
-                        adi_orientation_word(mine->orientation), adi_orientation_word(theirs->orientation), whose);
-    if (mine->significant_bits && theirs->significant_bits && mine->significant_bits != theirs->significant_bits)
-        return adi_fail(AD_ERR_MISMATCH, "significant_bits is %d in the fit and %d in the %s", mine->significant_bits,
-                        theirs->significant_bits, whose);
+                        adi_orientation_word(mine->orientation),
+                        adi_orientation_word(theirs->orientation), whose);
+    if (mine->significant_bits && theirs->significant_bits &&
+        mine->significant_bits != theirs->significant_bits)
+        return adi_fail(AD_ERR_MISMATCH, "significant_bits is %d in the fit and %d in the %s",
+                        mine->significant_bits, theirs->significant_bits, whose);
     adi_read_options_fill(mine, theirs);
     return AD_OK;
 }
@@ -240,7 +244,8 @@ size_t ad_fitter_memory(const ad_fitter *fitter)
 }
 
 /* adding: or only whether it can be read. */
-static ad_status add_from(ad_fitter *fitter, const ad_dataset *good, adi_read_ahead *ahead, int64_t index, bool adding)
+static ad_status add_from(ad_fitter *fitter, const ad_dataset *good, adi_read_ahead *ahead,
+                          int64_t index, bool adding)
 {
     ad_image image = {0};
     ADI_TRY(adi_read_ahead_next(ahead, &image));
@@ -270,7 +275,8 @@ static ad_status check_labels(const ad_dataset *good, int64_t count)
     return AD_OK;
 }
 
-/* Reads on behind a damaged image: so all of them are named, and the fitter holds those before the first. */
+/* Reads on behind a damaged image: so all of them are named, and the fitter holds those before the
+ * first. */
 static ad_status add_each(ad_fitter *fitter, const ad_dataset *good, adi_read_ahead *ahead, const ad_fit_options *o)
 {
     const int64_t count = ad_dataset_count(good);
@@ -289,7 +295,8 @@ static ad_status add_each(ad_fitter *fitter, const ad_dataset *good, adi_read_ah
     if (damage.count && (!o->skip_damaged || damage.count == count))
         return adi_damage_fail(&damage, count, o->skip_damaged != 0);
     if (damage.count)
-        adi_log(damage.context, AD_LOG_WARNING, "the fit goes on without %lld of %lld images, which are damaged",
+        adi_log(damage.context, AD_LOG_WARNING,
+                "the fit goes on without %lld of %lld images, which are damaged",
                 (long long)damage.count, (long long)count);
     fitter->skipped += damage.count;
     return AD_OK;
@@ -314,7 +321,8 @@ static ad_status add_all(ad_fitter *fitter, const ad_dataset *good, const ad_fit
     return status;
 }
 
-static ad_status fit(ad_fitter *fitter, const ad_dataset *good, const ad_fit_options *o, ad_scorer **out_scorer)
+static ad_status fit(ad_fitter *fitter, const ad_dataset *good, const ad_fit_options *o,
+                     ad_scorer **out_scorer)
 {
     int lock = -1;
     if (o->checkpoint_dir)
@@ -344,8 +352,8 @@ ad_status ad_fit(ad_fitter *fitter, const ad_dataset *good, const ad_fit_options
     ADI_TRY(adi_options_take(&o, sizeof o, options, "ad_fit_options"));
     ADI_CHECK_ARG(o.resume <= 1, "ad_fit: resume is %u, 0 or 1 is possible", o.resume);
     ADI_CHECK_ARG(!o.resume || o.checkpoint_dir, "ad_fit: to resume, checkpoint_dir says from where");
-    ADI_CHECK_ARG(o.skip_damaged == 0 || o.skip_damaged == 1, "ad_fit: skip_damaged is %d, 0 and 1 are possible",
-                  o.skip_damaged);
+    ADI_CHECK_ARG(o.skip_damaged == 0 || o.skip_damaged == 1,
+                  "ad_fit: skip_damaged is %d, 0 and 1 are possible", o.skip_damaged);
     ADI_CHECK_ARG(fitter->method->train || !o.checkpoint_dir, "ad_fit: %s trains nothing, so it has no checkpoints",
                   fitter->method->name);
     ADI_TRY(enter_training(fitter, "ad_fit"));

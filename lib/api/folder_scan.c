@@ -52,12 +52,15 @@ char *adi_folder_join(const adi_allocator *a, const char *folder, const char *na
     return path;
 }
 
-/* What systems and tools leave behind: Synology and QNAP, macOS, Windows, file systems, notebooks. */
+/* What systems and tools leave behind: Synology and QNAP, macOS, Windows, file systems, notebooks.
+ */
 static int is_litter(const char *name)
 {
-    static const char *const names[] = {"@eaDir", "@Recycle", "@Recently-Snapshot", "#recycle", "__MACOSX", "lost+found",
-                                        "$RECYCLE.BIN", "RECYCLER", "System Volume Information", "Thumbs.db", "ehthumbs.db",
-                                        "desktop.ini", "__pycache__", NULL};
+    static const char *const names[] = {"@eaDir",       "@Recycle",    "@Recently-Snapshot",
+                                        "#recycle",     "__MACOSX",    "lost+found",
+                                        "$RECYCLE.BIN", "RECYCLER",    "System Volume Information",
+                                        "Thumbs.db",    "ehthumbs.db", "desktop.ini",
+                                        "__pycache__",  NULL};
     if (name[0] == '.') /* also .DS_Store, ._photo.png, .ipynb_checkpoints */
         return 1;
     for (const char *const *n = names; *n; n++)

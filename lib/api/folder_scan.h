@@ -17,8 +17,8 @@ typedef struct adi_folder_scan {
     char refused[256];     /* an image of a kind that is not read, or "" */
 } adi_folder_scan;
 
-/* The folder's entries, without those that begin with a dot and what systems and tools leave behind. On failure
- * nothing is held. */
+/* The folder's entries, without those that begin with a dot and what systems and tools leave
+ * behind. On failure nothing is held. */
 ad_status adi_folder_read(const adi_allocator *a, const char *path, adi_folder_scan *out);
 /* Leaves an empty scan, which may be freed again. */
 void adi_folder_free(adi_folder_scan *scan);

@@ -8,7 +8,8 @@
 #include "vision/decode_depth.h"
 #include "vision/vision.h"
 
-void adi_notes_log(const ad_context *context, const char *kind, const char *path, const adi_notes *notes)
+void adi_notes_log(const ad_context *context, const char *kind, const char *path,
+                   const adi_notes *notes)
 {
     char others[48] = "";
     if (!notes->first[0])
@@ -18,8 +19,8 @@ void adi_notes_log(const ad_context *context, const char *kind, const char *path
     adi_log(context, AD_LOG_WARNING, "%s '%s': %s%s", kind, path, notes->first, others);
 }
 
-ad_status ad_image_decode(ad_context *context, const void *bytes, size_t size, const ad_read_options *options,
-                          ad_image *out_image)
+ad_status ad_image_decode(ad_context *context, const void *bytes, size_t size,
+                          const ad_read_options *options, ad_image *out_image)
 {
     ADI_CHECK_ARG(context && out_image && (bytes || !size), "ad_image_decode: an argument is NULL");
     ADI_DEFAULT_FLOATS;
@@ -29,7 +30,8 @@ ad_status ad_image_decode(ad_context *context, const void *bytes, size_t size, c
         return adi_fail(AD_ERR_FORMAT, "the image has %zu bytes, the limit is %lld", size,
                         (long long)context->limits.bytes);
     adi_notes notes = {0};
-    const adi_image_source source = {&context->allocator, bytes, size, &o, &notes, &context->limits};
+    const adi_image_source source = {&context->allocator, bytes, size, &o, &notes,
+                                     &context->limits};
     ad_image image = {0};
     ADI_TRY(adi_image_decode(&source, &image));
     adi_notes_log(context, "image", "in memory", &notes);
@@ -38,13 +40,14 @@ ad_status ad_image_decode(ad_context *context, const void *bytes, size_t size, c
     return AD_OK;
 }
 
-ad_status adi_image_read(const ad_context *context, const char *path, const ad_read_options *options, adi_notes *notes,
-                         ad_image *out_image)
+ad_status adi_image_read(const ad_context *context, const char *path,
+                         const ad_read_options *options, adi_notes *notes, ad_image *out_image)
 {
     uint8_t *bytes;
     size_t size;
     ADI_TRY(adi_file_read(&context->allocator, path, (size_t)context->limits.bytes, &bytes, &size));
-    const adi_image_source source = {&context->allocator, bytes, size, options, notes, &context->limits};
+    const adi_image_source source = {&context->allocator, bytes, size, options, notes,
+                                     &context->limits};
     ad_image image = {0};
     const ad_status status = adi_image_decode(&source, &image);
     adi_free(&context->allocator, bytes);
@@ -54,7 +57,8 @@ ad_status adi_image_read(const ad_context *context, const char *path, const ad_r
     return AD_OK;
 }
 
-ad_status ad_image_read(ad_context *context, const char *path, const ad_read_options *options, ad_image *out_image)
+ad_status ad_image_read(ad_context *context, const char *path, const ad_read_options *options,
+                        ad_image *out_image)
 {
     ADI_CHECK_ARG(context && path && out_image, "ad_image_read: an argument is NULL");
     ADI_DEFAULT_FLOATS;
@@ -76,13 +80,14 @@ static ad_status decode_depth(const adi_image_source *source, double scale, ad_i
     return status;
 }
 
-ad_status adi_image_read_depth(const ad_context *context, const char *path, double scale, adi_notes *notes,
-                               ad_image *io_image)
+ad_status adi_image_read_depth(const ad_context *context, const char *path, double scale,
+                               adi_notes *notes, ad_image *io_image)
 {
     uint8_t *bytes;
     size_t size;
     ADI_TRY(adi_file_read(&context->allocator, path, (size_t)context->limits.bytes, &bytes, &size));
-    const adi_image_source source = {&context->allocator, bytes, size, NULL, notes, &context->limits};
+    const adi_image_source source = {&context->allocator, bytes, size, NULL, notes,
+                                     &context->limits};
     const ad_status status = decode_depth(&source, scale, io_image);
     adi_free(&context->allocator, bytes);
     return adi_fail_in_file(status, "depth", path);

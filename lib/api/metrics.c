@@ -52,8 +52,8 @@ static ad_status add_all(adi_pixel_metrics *m, const ad_map *maps, const ad_imag
     ADI_TRY(adi_array_check(maps, (int64_t)count, sizeof *maps, sizeof *maps, "map"));
     ADI_TRY(adi_array_check(masks, (int64_t)count, sizeof *masks, sizeof *masks, "mask"));
     for (size_t i = 0; i < count; i++) {
-        const ad_status status =
-            adi_pixel_metrics_add(m, adi_array_at(maps, (int64_t)i), adi_array_at(masks, (int64_t)i));
+        const ad_status status = adi_pixel_metrics_add(m, adi_array_at(maps, (int64_t)i),
+                                                       adi_array_at(masks, (int64_t)i));
         if (status == AD_ERR_OUT_OF_MEMORY)
             return status;
         if (status != AD_OK)

@@ -3,8 +3,8 @@
 
 #include <stdio.h>
 
-void adi_read_ahead_begin(adi_read_ahead *r, const ad_dataset *dataset, const ad_read_options *options,
-                          const char *call)
+void adi_read_ahead_begin(adi_read_ahead *r, const ad_dataset *dataset,
+                          const ad_read_options *options, const char *call)
 {
     r->dataset = adi_dataset_retain(dataset);
     r->options = *options;
@@ -18,7 +18,8 @@ static void read_one(void *user, int64_t i)
 {
     adi_read_ahead *r = user;
     r->notes[i] = (adi_notes){0};
-    r->statuses[i] = adi_dataset_read_image(r->dataset, r->first + i, &r->options, &r->notes[i], &r->images[i]);
+    r->statuses[i] =
+        adi_dataset_read_image(r->dataset, r->first + i, &r->options, &r->notes[i], &r->images[i]);
     if (r->statuses[i] != AD_OK)
         snprintf(r->sentences[i], sizeof r->sentences[i], "%s", ad_last_error_message());
 }

@@ -12,7 +12,7 @@ typedef struct adi_read_ahead {
     ad_dataset *dataset; /* a reference */
     const char *call;
     ad_read_options options;
-    uint32_t said; /* facts: once each */
+    uint32_t said;             /* facts: once each */
     int64_t first, held, next; /* images first .. first + held were read, those before `next` were given out */
     ad_image images[ADI_READ_AHEAD];
     ad_status statuses[ADI_READ_AHEAD];
@@ -20,9 +20,10 @@ typedef struct adi_read_ahead {
     char sentences[ADI_READ_AHEAD][ADI_MESSAGE_BYTES]; /* of those that could not be read */
 } adi_read_ahead;
 
-/* Nothing is read yet. options: whole, in place of the dataset's own. call: whose images they are, for sentences. */
-void adi_read_ahead_begin(adi_read_ahead *r, const ad_dataset *dataset, const ad_read_options *options,
-                          const char *call);
+/* Nothing is read yet. options: whole, in place of the dataset's own. call: whose images they are,
+ * for sentences. */
+void adi_read_ahead_begin(adi_read_ahead *r, const ad_dataset *dataset,
+                          const ad_read_options *options, const char *call);
 /* The next image, the caller's to release, or why it could not be read. To be called ad_dataset_count() times at most.
  * Reads as many as the context has threads when the last of these has been given out; of a callback's images one, on
  * the calling thread. */

@@ -28,7 +28,8 @@ static ad_status set_option(void *full, const char *key, const char *value)
                    ? (options->significant_bits = 0, AD_OK)
                    : adi_text_int(key, value, FEWEST_BITS, MOST_BITS, &options->significant_bits);
     return adi_fail(AD_ERR_INVALID_ARGUMENT,
-                    "reading has no option '%s': there are min_side, orientation, significant_bits", key);
+                    "reading has no option '%s': there are min_side, orientation, significant_bits",
+                    key);
 }
 
 ad_status ad_read_options_set(ad_read_options *options, const char *key, const char *value)
@@ -40,14 +41,14 @@ ad_status ad_read_options_set(ad_read_options *options, const char *key, const c
 
 ad_status adi_read_options_check(const ad_read_options *o)
 {
-    ADI_CHECK_ARG(o->min_side >= 0 && o->min_side <= MAX_MIN_SIDE, "min_side is %d, 0 to %d is possible", o->min_side,
-                  MAX_MIN_SIDE);
+    ADI_CHECK_ARG(o->min_side >= 0 && o->min_side <= MAX_MIN_SIDE,
+                  "min_side is %d, 0 to %d is possible", o->min_side, MAX_MIN_SIDE);
     ADI_CHECK_ARG(o->orientation >= AD_ORIENTATION_AUTO && o->orientation <= AD_ORIENTATION_RAW,
                   "orientation is %d, no such ad_orientation", o->orientation);
     const int32_t bits = o->significant_bits;
     ADI_CHECK_ARG(!bits || (bits >= FEWEST_BITS && bits <= MOST_BITS),
-                  "significant_bits is %d, 0 (as the file says) and %d to %d are possible", bits, FEWEST_BITS,
-                  MOST_BITS);
+                  "significant_bits is %d, 0 (as the file says) and %d to %d are possible", bits,
+                  FEWEST_BITS, MOST_BITS);
     return AD_OK;
 }
 

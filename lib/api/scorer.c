@@ -34,7 +34,8 @@ static ad_status take_option(ad_scorer *s, const char *key, const char *value)
     return AD_OK;
 }
 
-/* How files are read, the method's, then what the weights file left open and was settled when it was opened. */
+/* How files are read, the method's, then what the weights file left open and was settled when it
+ * was opened. */
 static ad_status take_options(ad_scorer *s)
 {
     char value[ADI_OPTION_TEXT];
@@ -56,7 +57,8 @@ static ad_status take_options(ad_scorer *s)
 }
 
 ad_status adi_scorer_wrap(ad_backbone *backbone, const adi_method *method, void *model,
-                          const char *digest, const adi_scorer_reading *reading, ad_scorer **out_scorer)
+                          const char *digest, const adi_scorer_reading *reading,
+                          ad_scorer **out_scorer)
 {
     ad_scorer *s = adi_calloc(&backbone->context->allocator, 1, sizeof *s);
     if (!s) {
@@ -100,7 +102,8 @@ void ad_scorer_destroy(ad_scorer *scorer)
         free_scorer(scorer);
 }
 
-ad_status adi_scorer_run(ad_scorer *scorer, const ad_image *image, const ad_map *map, float *out_score)
+ad_status adi_scorer_run(ad_scorer *scorer, const ad_image *image, const ad_map *map,
+                         float *out_score)
 {
     adi_extractor *x = scorer->extractor;
     adi_workspace *w = NULL;
@@ -119,7 +122,8 @@ ad_status adi_scorer_run(ad_scorer *scorer, const ad_image *image, const ad_map 
     return status;
 }
 
-static ad_status score_and_watch(ad_scorer *scorer, const ad_image *image, const ad_map *map, float *out_score)
+static ad_status score_and_watch(ad_scorer *scorer, const ad_image *image, const ad_map *map,
+                                 float *out_score)
 {
     float value = 0.0f;
     ADI_TRY(adi_scorer_run(scorer, image, map, &value));
@@ -130,7 +134,8 @@ static ad_status score_and_watch(ad_scorer *scorer, const ad_image *image, const
 }
 
 /* An allocator or a log callback may destroy the scorer. */
-static ad_status score(ad_scorer *scorer, const ad_image *image, const ad_map *map, float *out_score)
+static ad_status score(ad_scorer *scorer, const ad_image *image, const ad_map *map,
+                       float *out_score)
 {
     ad_scorer_retain(scorer);
     const ad_status status = score_and_watch(scorer, image, map, out_score);
@@ -150,7 +155,8 @@ ad_status ad_anomaly_map(ad_scorer *scorer, const ad_image *image, const ad_map 
     ADI_CHECK_ARG(scorer && image && map, "ad_anomaly_map: an argument is NULL");
     ADI_DEFAULT_FLOATS;
     ADI_TRY(adi_map_check(map, ADI_IMAGE_MAX_SIDE));
-    ADI_CHECK_ARG(map->row_bytes > 0, "map: row_bytes is %lld: a map is written downwards", (long long)map->row_bytes);
+    ADI_CHECK_ARG(map->row_bytes > 0, "map: row_bytes is %lld: a map is written downwards",
+                  (long long)map->row_bytes);
     adi_model_info info;
     scorer->method->info(scorer->model, &info);
     if (!info.has_map)
@@ -180,7 +186,8 @@ ad_status ad_scorer_get_info(const ad_scorer *scorer, ad_scorer_info *out_info)
 ad_status ad_scorer_read_options(const ad_scorer *scorer, ad_read_options *out_options)
 {
     ADI_CHECK_ARG(scorer, "ad_scorer_read_options: scorer is NULL");
-    return adi_struct_give(out_options, &scorer->reading.files, sizeof scorer->reading.files, "ad_read_options");
+    return adi_struct_give(out_options, &scorer->reading.files, sizeof scorer->reading.files,
+                           "ad_read_options");
 }
 
 ad_status ad_scorer_get_option(const ad_scorer *scorer, int32_t index, const char **out_key,

@@ -41,7 +41,8 @@ ad_status ad_scorer_save(const ad_scorer *scorer, const char *path, const ad_sco
     ad_scorer_save_options o;
     ad_scorer_save_options_init(&o, sizeof o);
     ADI_TRY(adi_options_take(&o, sizeof o, options, "ad_scorer_save_options"));
-    ADI_CHECK_ARG(o.embed_backbone == 0 || o.embed_backbone == 1, "embed_backbone is %d, 0 or 1 is possible", o.embed_backbone);
+    ADI_CHECK_ARG(o.embed_backbone == 0 || o.embed_backbone == 1,
+                  "embed_backbone is %d, 0 or 1 is possible", o.embed_backbone);
     const adi_allocator *a = &scorer->backbone->context->allocator;
     adi_kept keep = {0};
     adi_st_writer *w = NULL;
@@ -136,8 +137,8 @@ static ad_status load_reading(const adi_safetensors *file, adi_scorer_reading *o
     const char *orientation = adi_st_meta(file, "adfeat.option.orientation");
     const char *bits = adi_st_meta(file, "adfeat.option.significant_bits");
     ad_read_options_init(out, sizeof *out);
-    if (ad_read_options_set(out, "orientation", orientation ? orientation : "raw") != AD_OK
-        || ad_read_options_set(out, "significant_bits", bits ? bits : "0") != AD_OK)
+    if (ad_read_options_set(out, "orientation", orientation ? orientation : "raw") != AD_OK ||
+        ad_read_options_set(out, "significant_bits", bits ? bits : "0") != AD_OK)
         return adi_fail_prefix(AD_ERR_FORMAT, "the scorer's metadata: ");
     if (out->orientation == AD_ORIENTATION_AUTO)
         return adi_fail(AD_ERR_FORMAT, "the scorer's metadata: option orientation is auto");

@@ -46,7 +46,7 @@ uint32_t ad_abi_version(void)
 
 const char *ad_build_info(void)
 {
-    return "compiler " __VERSION__ ", " OPENMP ", OpenBLAS, libjpeg API " TEXT(JPEG_LIB_VERSION)
-           ", libpng " PNG_LIBPNG_VER_STRING LIBTIFF LIBWEBP
-           "; images: " ADI_IMAGES_READ;
+    return "compiler " __VERSION__ ", " OPENMP ", OpenBLAS, libjpeg API " TEXT(
+        JPEG_LIB_VERSION) ", libpng " PNG_LIBPNG_VER_STRING LIBTIFF LIBWEBP
+                          "; images: " ADI_IMAGES_READ;
 }

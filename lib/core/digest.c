@@ -6,8 +6,8 @@
 void adi_digest_known(uint64_t *digest, uint32_t crc, const void *bytes, size_t size)
 {
     const uLong before = (uLong)(*digest >> 32), adler = (uLong)(*digest & 0xffffffffu);
-    *digest = (uint64_t)crc32_combine(before, crc, (z_off_t)size) << 32
-              | (uint64_t)adler32_z(adler, bytes, size);
+    *digest = (uint64_t)crc32_combine(before, crc, (z_off_t)size) << 32 |
+              (uint64_t)adler32_z(adler, bytes, size);
 }
 
 void adi_digest_bytes(uint64_t *digest, const void *bytes, size_t size)

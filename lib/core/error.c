@@ -42,7 +42,8 @@ ad_status adi_fail_memory(void)
     memcpy(message, text, sizeof text);
     if (refused.limit)
         snprintf(message, sizeof message,
-                 "out of memory: %zu bytes beside the %zu that are held pass the context's memory_limit of %zu",
+                 "out of memory: %zu bytes beside the %zu that are held pass the context's "
+                 "memory_limit of %zu",
                  refused.wanted, refused.held, refused.limit);
     adi_note_limit(0, 0, 0);
     return AD_ERR_OUT_OF_MEMORY;

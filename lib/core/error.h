@@ -11,10 +11,11 @@ enum { ADI_MESSAGE_BYTES = 1024 }; /* of a sentence, its end included */
 ad_status adi_fail(ad_status status, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Out of memory: a static sentence, so that reporting it needs none; after adi_note_limit() that limit. */
+/* Out of memory: a static sentence, so that reporting it needs none; after adi_note_limit() that
+ * limit. */
 ad_status adi_fail_memory(void);
-/* An allocator refused `wanted` bytes beside `held` ones because of `limit`: for the adi_fail_memory() that this thread
- * will call; 0, 0, 0: none did. */
+/* An allocator refused `wanted` bytes beside `held` ones because of `limit`: for the
+ * adi_fail_memory() that this thread will call; 0, 0, 0: none did. */
 void adi_note_limit(size_t wanted, size_t held, size_t limit);
 
 /* For adding where it happened: "FILE: " in front of the sentence that is there. Returns `status`. */

@@ -144,8 +144,8 @@ static int folder_of(const char *target, char *folder)
     return 1;
 }
 
-/* A new file, locked, or -1 with the cause in *out_error. What replaces a private file must not be readable for a
- * moment either. */
+/* A new file, locked, or -1 with the cause in *out_error. What replaces a private file must not be
+ * readable for a moment either. */
 static int create_locked(const char *name, mode_t replaced_mode, int *out_error)
 {
     const int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
@@ -185,14 +185,16 @@ static ad_status create_temporary(adi_file_writer *w, mode_t replaced_mode)
     return AD_OK;
 }
 
-ad_status adi_file_begin(adi_file_writer *w, const adi_allocator *a, const char *path, int64_t clean_up)
+ad_status adi_file_begin(adi_file_writer *w, const adi_allocator *a, const char *path,
+                         int64_t clean_up)
 {
     *w = (adi_file_writer){.allocator = a, .path = path, .fd = -1, .lock = -1};
     mode_t replaced_mode = 0;
     char folder[PATH_MAX];
     ad_status status = find_target(w, &replaced_mode);
     if (status == AD_OK && folder_of(w->target, folder))
-        adi_leftovers_remove(folder, clean_up); /* before anything is written: the disk may be full of them */
+        adi_leftovers_remove(
+            folder, clean_up); /* before anything is written: the disk may be full of them */
     if (status == AD_OK)
         status = create_temporary(w, replaced_mode);
     if (status != AD_OK)

@@ -21,14 +21,16 @@ typedef struct adi_file_writer {
     const char *path; /* the caller's, must outlive the writer */
     char *target;     /* the path with symbolic links followed */
     char *temporary;
-    int fd, lock;     /* lock: a copy of fd, closed when the file has its name */
+    int fd, lock; /* lock: a copy of fd, closed when the file has its name */
 } adi_file_writer;
 
-/* Writers that were killed may have left files: clean_up, of core/leftover.h, says how far they are looked for. */
-ad_status adi_file_begin(adi_file_writer *w, const adi_allocator *a, const char *path, int64_t clean_up);
+/* Writers that were killed may have left files: clean_up, of core/leftover.h, says how far they are
+ * looked for. */
+ad_status adi_file_begin(adi_file_writer *w, const adi_allocator *a, const char *path,
+                         int64_t clean_up);
 ad_status adi_file_append(adi_file_writer *w, const void *bytes, size_t size);
-/* fsync, rename over the final name, fsync of the folder. On failure the temporary file is removed; where only the
- * last step failed the new file stays in place, and the sentence says so. */
+/* fsync, rename over the final name, fsync of the folder. On failure the temporary file is removed;
+ * where only the last step failed the new file stays in place, and the sentence says so. */
 ad_status adi_file_commit(adi_file_writer *w);
 /* Remove the temporary file; harmless after commit and on a zeroed writer with fd and lock < 0. */
 void adi_file_abort(adi_file_writer *w);

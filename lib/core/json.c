@@ -1,6 +1,7 @@
-/* jsmn allocates nothing and splits well-formed text rightly, but it takes much that is no JSON: missing and additional
- * commas and colons, several values, what follows a NUL, any bytes in strings, 1-2 and tru. So every byte is gone through
- * once more: between tokens may stand white space and the one sign that belongs there. */
+/* jsmn allocates nothing and splits well-formed text rightly, but it takes much that is no JSON:
+ * missing and additional commas and colons, several values, what follows a NUL, any bytes in
+ * strings, 1-2 and tru. So every byte is gone through once more: between tokens may stand white
+ * space and the one sign that belongs there. */
 #include "core/json.h"
 
 #include <limits.h>
@@ -59,8 +60,8 @@ static uint32_t code_unit(const char *digits)
     return value;
 }
 
-/* The code point of \uXXXX or, where it takes two of them, \uXXXX\uXXXX. @return its bytes of the text; 0: half of a
- * pair alone */
+/* The code point of \uXXXX or, where it takes two of them, \uXXXX\uXXXX. @return its bytes of the
+ * text; 0: half of a pair alone */
 static size_t escaped_point(const char *text, const char *end, uint32_t *out_point)
 {
     const uint32_t high = code_unit(text + 2);
@@ -79,9 +80,10 @@ static size_t utf8_length(const uint8_t *s, size_t left)
 {
     static const struct {
         uint8_t first, last, length, second_least, second_most;
-    } rows[] = {{0x00, 0x7f, 1, 0, 0},       {0xc2, 0xdf, 2, 0x80, 0xbf}, {0xe0, 0xe0, 3, 0xa0, 0xbf},
-                {0xe1, 0xec, 3, 0x80, 0xbf}, {0xed, 0xed, 3, 0x80, 0x9f}, {0xee, 0xef, 3, 0x80, 0xbf},
-                {0xf0, 0xf0, 4, 0x90, 0xbf}, {0xf1, 0xf3, 4, 0x80, 0xbf}, {0xf4, 0xf4, 4, 0x80, 0x8f}};
+    } rows[] = {
+        {0x00, 0x7f, 1, 0, 0},       {0xc2, 0xdf, 2, 0x80, 0xbf}, {0xe0, 0xe0, 3, 0xa0, 0xbf},
+        {0xe1, 0xec, 3, 0x80, 0xbf}, {0xed, 0xed, 3, 0x80, 0x9f}, {0xee, 0xef, 3, 0x80, 0xbf},
+        {0xf0, 0xf0, 4, 0x90, 0xbf}, {0xf1, 0xf3, 4, 0x80, 0xbf}, {0xf4, 0xf4, 4, 0x80, 0x8f}};
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
         if (s[0] < rows[r].first || s[0] > rows[r].last)
             continue;
@@ -156,7 +158,8 @@ static bool check_word(check *c, const jsmntok_t *t)
     const char *text = c->json->text + t->start, *end = c->json->text + t->end;
     bool known = is_number(text, end);
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        known = known || ((size_t)(end - text) == strlen(words[i]) && memcmp(text, words[i], strlen(words[i])) == 0);
+        known = known || ((size_t)(end - text) == strlen(words[i]) &&
+                          memcmp(text, words[i], strlen(words[i])) == 0);
     if (!known)
         return refuse(c, (size_t)t->start, "neither a number nor true, false or null");
     c->at = (size_t)t->end;
@@ -221,13 +224,15 @@ static int split(adi_json *json)
 {
     jsmn_parser parser;
     jsmn_init(&parser);
-    const int count = jsmn_parse(&parser, json->text, json->size, json->tokens, (unsigned)json->count);
+    const int count =
+        jsmn_parse(&parser, json->text, json->size, json->tokens, (unsigned)json->count);
     json->where = parser.pos;
     json->why = count == JSMN_ERROR_PART ? "the text ends too early" : "not JSON";
     return count;
 }
 
-ad_status adi_json_parse(const adi_allocator *a, const uint8_t *text, size_t size, int32_t max_depth, adi_json *out)
+ad_status adi_json_parse(const adi_allocator *a, const uint8_t *text, size_t size,
+                         int32_t max_depth, adi_json *out)
 {
     *out = (adi_json){.text = (const char *)text, .size = size};
     if (size > INT_MAX) { /* jsmn's positions */
@@ -259,10 +264,14 @@ void adi_json_release(const adi_allocator *a, adi_json *json)
 adi_json_type adi_json_type_at(const adi_json *json, int32_t token)
 {
     switch (token_at(json, token)->type) {
-    case JSMN_OBJECT: return ADI_JSON_OBJECT;
-    case JSMN_ARRAY: return ADI_JSON_ARRAY;
-    case JSMN_STRING: return ADI_JSON_STRING;
-    default: return ADI_JSON_OTHER;
+    case JSMN_OBJECT:
+        return ADI_JSON_OBJECT;
+    case JSMN_ARRAY:
+        return ADI_JSON_ARRAY;
+    case JSMN_STRING:
+        return ADI_JSON_STRING;
+    default:
+        return ADI_JSON_OTHER;
     }
 }
 

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 enum {
-    ADI_IMAGE_MAX_SIDE = 1 << 20,   /* a line-scan camera's strip; more would be a slip of the pen */
+    ADI_IMAGE_MAX_SIDE = 1 << 20, /* a line-scan camera's strip; more would be a slip of the pen */
     ADI_IMAGE_MAX_PIXELS = 1 << 28, /* of a file */
     ADI_IMAGE_MAX_BYTES = 1 << 30   /* of a file */
 };

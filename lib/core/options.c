@@ -6,7 +6,10 @@
 #include <assert.h>
 #include <string.h>
 
-enum { MIN_STRUCT = 8, MAX_STRUCT = 4096 }; /* no struct of any version is larger: beyond it lies what is not one */
+enum {
+    MIN_STRUCT = 8,
+    MAX_STRUCT = 4096
+}; /* no struct of any version is larger: beyond it lies what is not one */
 
 void adi_options_init(void *out, size_t struct_size, const void *defaults, size_t size)
 {
@@ -35,8 +38,8 @@ static int all_zero(const unsigned char *bytes, size_t size)
 
 static ad_status check_size(uint32_t stated, const char *what)
 {
-    ADI_CHECK_ARG(stated >= MIN_STRUCT && stated <= MAX_STRUCT, "%s: struct_size is %u: call its init function first",
-                  what, stated);
+    ADI_CHECK_ARG(stated >= MIN_STRUCT && stated <= MAX_STRUCT,
+                  "%s: struct_size is %u: call its init function first", what, stated);
     return AD_OK;
 }
 
@@ -45,7 +48,8 @@ ad_status adi_struct_check(const void *caller, size_t size, const char *what)
     const uint32_t stated = stated_size(caller);
     ADI_TRY(check_size(stated, what));
     ADI_CHECK_ARG(stated <= size || all_zero((const unsigned char *)caller + size, stated - size),
-                  "%s: struct_size is %u, and what lies beyond the %zu bytes that this library (%s) knows is not zero: "
+                  "%s: struct_size is %u, and what lies beyond the %zu bytes that this library "
+                  "(%s) knows is not zero: "
                   "it is older than the header that the program was compiled with",
                   what, stated, size, ad_version_string());
     return AD_OK;
@@ -53,8 +57,11 @@ ad_status adi_struct_check(const void *caller, size_t size, const char *what)
 
 ad_status adi_check_reserved(const void *bytes, size_t size, const char *what)
 {
-    ADI_CHECK_ARG(all_zero(bytes, size), "%s is not zero: the program's header is newer than this library (%s), or the struct "
-                  "was not initialised", what, ad_version_string());
+    ADI_CHECK_ARG(
+        all_zero(bytes, size),
+        "%s is not zero: the program's header is newer than this library (%s), or the struct "
+        "was not initialised",
+        what, ad_version_string());
     return AD_OK;
 }
 
@@ -86,7 +93,9 @@ ad_status adi_options_set(void *caller, void *full, size_t size, const char *wha
     ADI_DEFAULT_FLOATS;
     assert(size <= sizeof before);
     const size_t room = stated_size(caller);
-    ADI_TRY(check_size((uint32_t)room, what)); /* what is not known here stays as it is, for a library that knows it */
+    ADI_TRY(
+        check_size((uint32_t)room,
+                   what)); /* what is not known here stays as it is, for a library that knows it */
     memcpy(full, caller, room < size ? room : size);
     memcpy(before, full, size);
     ADI_TRY(set(full, key, value));

@@ -14,7 +14,7 @@ static const size_t max_file = (size_t)4
 
 enum {
     START_BYTES = LENGTH_BYTES + 1, /* which tell a header from anything else */
-    MAX_DEPTH = 3, /* {"name": {"shape": [ */
+    MAX_DEPTH = 3,                  /* {"name": {"shape": [ */
     /* Three members per tensor and as many metadata entries. */
     MAX_INNER_MEMBERS = 6 * ADI_ST_MAX_TENSORS
 };
@@ -150,8 +150,10 @@ static ad_status parse_meta(adi_safetensors *file, const adi_json *json, int32_t
     return AD_OK;
 }
 
-/* In the parse functions of a tensor's members, a token of 0 (the root) is one that is not there. */
-static ad_status parse_dtype(const adi_safetensors *file, const adi_json *json, int32_t value, adi_st_tensor *t)
+/* In the parse functions of a tensor's members, a token of 0 (the root) is one that is not there.
+ */
+static ad_status parse_dtype(const adi_safetensors *file, const adi_json *json, int32_t value,
+                             adi_st_tensor *t)
 {
     if (!value || adi_json_type_at(json, value) != ADI_JSON_STRING)
         return FAIL_FORMAT(file, "tensor '%s' has no dtype", t->name);
@@ -165,9 +167,11 @@ static ad_status parse_dtype(const adi_safetensors *file, const adi_json *json, 
     return FAIL_IN(file, AD_ERR_UNSUPPORTED, "tensor '%s' has dtype '%.32s'", t->name, name);
 }
 
-static ad_status parse_shape(const adi_safetensors *file, const adi_json *json, int32_t value, adi_st_tensor *t)
+static ad_status parse_shape(const adi_safetensors *file, const adi_json *json, int32_t value,
+                             adi_st_tensor *t)
 {
-    if (!value || adi_json_type_at(json, value) != ADI_JSON_ARRAY || adi_json_size(json, value) > ADI_ST_MAX_DIMS)
+    if (!value || adi_json_type_at(json, value) != ADI_JSON_ARRAY ||
+        adi_json_size(json, value) > ADI_ST_MAX_DIMS)
         return FAIL_FORMAT(file, "tensor '%s' has no shape of up to %d dimensions", t->name,
                            ADI_ST_MAX_DIMS);
     t->ndim = adi_json_size(json, value);
@@ -183,11 +187,13 @@ static ad_status parse_shape(const adi_safetensors *file, const adi_json *json, 
     return AD_OK;
 }
 
-static ad_status parse_offsets(const adi_safetensors *file, const adi_json *json, int32_t value, adi_st_tensor *t)
+static ad_status parse_offsets(const adi_safetensors *file, const adi_json *json, int32_t value,
+                               adi_st_tensor *t)
 {
     int64_t begin, end;
-    if (!value || adi_json_type_at(json, value) != ADI_JSON_ARRAY || adi_json_size(json, value) != 2
-        || !adi_json_integer(json, value + 1, &begin) || !adi_json_integer(json, value + 2, &end))
+    if (!value || adi_json_type_at(json, value) != ADI_JSON_ARRAY ||
+        adi_json_size(json, value) != 2 || !adi_json_integer(json, value + 1, &begin) ||
+        !adi_json_integer(json, value + 2, &end))
         return FAIL_FORMAT(file, "tensor '%s' has no two data_offsets", t->name);
     if (begin < 0 || end < begin || (uint64_t)end > file->data_size)
         return FAIL_FORMAT(file, "tensor '%s': data_offsets %jd to %jd in %zu bytes of data",
@@ -202,7 +208,8 @@ static ad_status parse_offsets(const adi_safetensors *file, const adi_json *json
 }
 
 /* The value of a member, or 0. */
-static int32_t find_member(const adi_safetensors *file, const adi_json *json, int32_t object, const char *name)
+static int32_t find_member(const adi_safetensors *file, const adi_json *json, int32_t object,
+                           const char *name)
 {
     int32_t at = object + 1;
     for (int32_t i = 0; i < adi_json_size(json, object); i++) {
@@ -214,7 +221,8 @@ static int32_t find_member(const adi_safetensors *file, const adi_json *json, in
     return 0;
 }
 
-static ad_status parse_tensor(adi_safetensors *file, const adi_json *json, const char *name, int32_t object)
+static ad_status parse_tensor(adi_safetensors *file, const adi_json *json, const char *name,
+                              int32_t object)
 {
     if (name[0] == 0)
         return FAIL_FORMAT(file, "a tensor has an empty name");
@@ -318,7 +326,8 @@ static ad_status parse_header(adi_safetensors *file)
 {
     adi_json json;
     ADI_TRY(check_nesting(file));
-    ad_status status = adi_json_parse(file->allocator, file->header, file->header_size, MAX_DEPTH, &json);
+    ad_status status =
+        adi_json_parse(file->allocator, file->header, file->header_size, MAX_DEPTH, &json);
     if (status == AD_ERR_OUT_OF_MEMORY)
         return adi_fail_memory();
     if (status)

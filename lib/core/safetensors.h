@@ -64,9 +64,10 @@ ad_status adi_st_verify(const adi_safetensors *file);
 /* The header's now, and a tensor's whenever one is read, so that a file on the disk is gone through once. */
 ad_status adi_st_verify_reads(adi_safetensors *file);
 /* The CRC-32 of a tensor that was read and compared with it; false where nothing was compared. */
-bool adi_st_crc_of_read(const adi_safetensors *file, const adi_st_tensor *tensor, uint32_t *out_crc);
-/* Whether a metadata key tells that a writer of ours made the file, which then has checksums: where the
- * header's is missing, its name was damaged. */
+bool adi_st_crc_of_read(const adi_safetensors *file, const adi_st_tensor *tensor,
+                        uint32_t *out_crc);
+/* Whether a metadata key tells that a writer of ours made the file, which then has checksums: where
+ * the header's is missing, its name was damaged. */
 bool adi_st_is_ours(const adi_safetensors *file);
 /* adi_st_verify_reads() for a file of ours; AD_OK for everybody else's, which nothing can check. */
 ad_status adi_st_verify_ours(adi_safetensors *file);

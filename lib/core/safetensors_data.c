@@ -99,8 +99,8 @@ bool adi_st_is_ours(const adi_safetensors *file)
     for (size_t i = 0; i < file->meta_count; i++) {
         const char *key = file->meta[i].key;
         /* Those alone are of a converted student from before the converter wrote checksums. */
-        if (strncmp(key, ours, sizeof ours - 1) == 0
-            && strncmp(key, of_converter, sizeof of_converter - 1) != 0)
+        if (strncmp(key, ours, sizeof ours - 1) == 0 &&
+            strncmp(key, of_converter, sizeof of_converter - 1) != 0)
             return true;
     }
     return false;

@@ -10,10 +10,11 @@ static uintptr_t this_thread(void)
 
 static ad_status in_use(const char *call, const char *object)
 {
-    return adi_fail(AD_ERR_STATE,
-                    "%s: %s is in use by another call, on another thread or by the one whose callback called "
-                    "this: wait until that has returned",
-                    call, object);
+    return adi_fail(
+        AD_ERR_STATE,
+        "%s: %s is in use by another call, on another thread or by the one whose callback called "
+        "this: wait until that has returned",
+        call, object);
 }
 
 ad_status adi_use_change(adi_use *use, const char *call, const char *object)

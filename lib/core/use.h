@@ -1,5 +1,6 @@
-/* Who uses an object that one call at a time may change: a call from a callback of the call that runs, or from a second
- * thread, becomes a status where it would be a crash or, worse, another result. */
+/* Who uses an object that one call at a time may change: a call from a callback of the call that
+ * runs, or from a second thread, becomes a status where it would be a crash or, worse, another
+ * result. */
 #ifndef ADI_CORE_USE_H
 #define ADI_CORE_USE_H
 
@@ -10,7 +11,7 @@
 
 /* Begins as zeros. */
 typedef struct adi_use {
-    atomic_int users;        /* calls that read the object; -1: one changes it */
+    atomic_int users;         /* calls that read the object; -1: one changes it */
     atomic_uintptr_t changer; /* the thread of that one */
 } adi_use;
 

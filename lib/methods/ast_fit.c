@@ -96,10 +96,24 @@ static int64_t count(const void *state)
 }
 
 const adi_method adi_method_ast = {
-    .name = "ast", .add = add, .merge = adi_student_merge, .train = train, .student = student, .finish = finish,
-    .memory = memory, .count = count, .destroy_state = destroy_state, .reserve = adi_ast_reserve, .infer = adi_ast_infer, .info = adi_ast_info,
-    .save = adi_ast_save, .load = adi_ast_load, .destroy_model = adi_ast_model_destroy,
-    .preprocess = adi_ast_preprocess, .taps = adi_ast_taps, .option = adi_ast_model_option,
+    .name = "ast",
+    .add = add,
+    .merge = adi_student_merge,
+    .train = train,
+    .student = student,
+    .finish = finish,
+    .memory = memory,
+    .count = count,
+    .destroy_state = destroy_state,
+    .reserve = adi_ast_reserve,
+    .infer = adi_ast_infer,
+    .info = adi_ast_info,
+    .save = adi_ast_save,
+    .load = adi_ast_load,
+    .destroy_model = adi_ast_model_destroy,
+    .preprocess = adi_ast_preprocess,
+    .taps = adi_ast_taps,
+    .option = adi_ast_model_option,
 };
 
 static ad_status fill_state(ast_fit *f, const adi_ast_config *config, const char *cache_dir, size_t training)

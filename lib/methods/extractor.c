@@ -183,7 +183,8 @@ size_t adi_extractor_bytes(adi_extractor *x)
 ad_status adi_extractor_check_room(const adi_extractor *x)
 {
     const size_t floats = x->plan->block_floats + x->extra_floats + x->map_floats + depth_floats(x);
-    return adi_budget_check(x->context->budget, floats * sizeof(float) + x->scratch_bytes + x->rgb_bytes);
+    return adi_budget_check(x->context->budget,
+                            floats * sizeof(float) + x->scratch_bytes + x->rgb_bytes);
 }
 
 static ad_status new_workspace(const adi_extractor *x, adi_workspace **out_workspace)

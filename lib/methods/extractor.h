@@ -67,8 +67,8 @@ void adi_extractor_take_depth(adi_extractor *x, adi_image_needs needs, const adi
 /* Before the first borrow: maps have another side than the network's input, of which they cover the same part. */
 void adi_extractor_set_map_side(adi_extractor *x, int32_t side);
 
-/* Whether the context's memory_limit has room for one workspace more: better known when a scorer is loaded than when its
- * first frame comes. */
+/* Whether the context's memory_limit has room for one workspace more: better known when a scorer is
+ * loaded than when its first frame comes. */
 ad_status adi_extractor_check_room(const adi_extractor *x);
 /* Bytes of the extractor, its plan and one workspace, as far as frames have shown what resizing needs. */
 size_t adi_extractor_bytes(adi_extractor *x);

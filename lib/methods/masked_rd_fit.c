@@ -91,10 +91,24 @@ static int64_t count(const void *state)
 }
 
 const adi_method adi_method_masked_rd = {
-    .name = "masked_rd", .add = add, .merge = adi_student_merge, .train = train, .student = student, .finish = finish,
-    .memory = memory, .count = count, .destroy_state = destroy_state, .reserve = adi_rd_reserve, .infer = adi_rd_infer, .info = adi_rd_info,
-    .save = adi_rd_save, .load = adi_rd_load, .destroy_model = adi_rd_model_destroy, .preprocess = adi_rd_preprocess,
-    .taps = adi_rd_taps, .option = adi_rd_model_option,
+    .name = "masked_rd",
+    .add = add,
+    .merge = adi_student_merge,
+    .train = train,
+    .student = student,
+    .finish = finish,
+    .memory = memory,
+    .count = count,
+    .destroy_state = destroy_state,
+    .reserve = adi_rd_reserve,
+    .infer = adi_rd_infer,
+    .info = adi_rd_info,
+    .save = adi_rd_save,
+    .load = adi_rd_load,
+    .destroy_model = adi_rd_model_destroy,
+    .preprocess = adi_rd_preprocess,
+    .taps = adi_rd_taps,
+    .option = adi_rd_model_option,
 };
 
 static ad_status create_state(ad_student *student, const adi_rd_config *config, rd_fit **out_fit)

@@ -69,14 +69,15 @@ extern const adi_method adi_method_masked_rd;
 const adi_method *adi_method_find(const char *name);
 
 struct ad_fitter {
-    atomic_int refs;       /* the caller's, and one of each call that runs: a callback may destroy the fitter */
+    atomic_int
+        refs; /* the caller's, and one of each call that runs: a callback may destroy the fitter */
     adi_use use;
     ad_backbone *backbone; /* owned reference */
     const adi_method *method;
     void *state;
     adi_extractor *extractor;
     ad_read_options read; /* of the files that the images came from; AUTO and 0: not said */
-    int64_t skipped; /* damaged images */
+    int64_t skipped;      /* damaged images */
 };
 
 /* One option in force, as text. */
@@ -90,14 +91,15 @@ enum { ADI_MAX_OPTIONS = 64 };
 /* How a scorer comes to its pixels: remembered by its file. */
 typedef struct adi_scorer_reading {
     ad_read_options files; /* as in ad_scorer_read_options() */
-    int32_t rounded_16;    /* as in adi_preprocess; of scorers that were fitted before adi_grey_to_8() */
+    int32_t
+        rounded_16; /* as in adi_preprocess; of scorers that were fitted before adi_grey_to_8() */
 } adi_scorer_reading;
 
 /* Whether a scorer sees images of the product that it was fitted on: api/product_watch.c. */
 enum { ADI_WATCHED = 8 }; /* images */
 
 typedef struct adi_product_watch {
-    double limit;                    /* that the median score of good images does not pass; 0: not known */
+    double limit; /* that the median score of good images does not pass; 0: not known */
     atomic_int taken, kept, said;
     _Atomic float first[ADI_WATCHED];
 } adi_product_watch;
@@ -127,10 +129,12 @@ ad_status adi_backbone_open(ad_context *context, const char *architecture, const
                             const ad_backbone_options *options, const char *layers, ad_backbone **out_backbone);
 /* api/scorer.c: a scorer around a model, which it owns from then on, also on failure. */
 ad_status adi_scorer_wrap(ad_backbone *backbone, const adi_method *method, void *model,
-                          const char *digest, const adi_scorer_reading *reading, ad_scorer **out_scorer);
-/* Score an image whose label is known: what the scorer makes of the first images it sees is not looked at. map: NULL, or
- * checked, of a scorer that has maps. */
-ad_status adi_scorer_run(ad_scorer *scorer, const ad_image *image, const ad_map *map, float *out_score);
+                          const char *digest, const adi_scorer_reading *reading,
+                          ad_scorer **out_scorer);
+/* Score an image whose label is known: what the scorer makes of the first images it sees is not
+ * looked at. map: NULL, or checked, of a scorer that has maps. */
+ad_status adi_scorer_run(ad_scorer *scorer, const ad_image *image, const ad_map *map,
+                         float *out_score);
 /* api/scorer_file.c: ad_scorer_load() from bytes in memory. */
 ad_status adi_scorer_load_bytes(ad_context *context, const uint8_t *bytes, size_t size,
                                 const char *weights_path, ad_scorer **out_scorer);

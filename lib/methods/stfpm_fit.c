@@ -102,14 +102,14 @@ static int64_t count(const void *state)
 }
 
 /* The same for both kinds of student: only the name tells them apart. */
-#define METHOD(NAME)                                                                                         \
-    {                                                                                                        \
-        .name = (NAME), .add = add, .merge = adi_student_merge, .train = train, .student = student,          \
-        .finish = finish, .memory = memory, .count = count,                                                  \
-        .destroy_state = destroy_state, .reserve = adi_stfpm_reserve,                        \
-        .infer = adi_stfpm_infer, .info = adi_stfpm_info, .save = adi_stfpm_save, .load = adi_stfpm_load,    \
-        .destroy_model = adi_stfpm_model_destroy, .preprocess = adi_stfpm_preprocess,                        \
-        .taps = adi_stfpm_taps, .option = adi_stfpm_model_option,                                            \
+#define METHOD(NAME)                                                                               \
+    {                                                                                              \
+        .name = (NAME), .add = add, .merge = adi_student_merge, .train = train,                    \
+        .student = student, .finish = finish, .memory = memory, .count = count,                    \
+        .destroy_state = destroy_state, .reserve = adi_stfpm_reserve, .infer = adi_stfpm_infer,    \
+        .info = adi_stfpm_info, .save = adi_stfpm_save, .load = adi_stfpm_load,                    \
+        .destroy_model = adi_stfpm_model_destroy, .preprocess = adi_stfpm_preprocess,              \
+        .taps = adi_stfpm_taps, .option = adi_stfpm_model_option,                                  \
     }
 const adi_method adi_method_stfpm = METHOD("stfpm");
 const adi_method adi_method_stfpm_unet = METHOD("stfpm_unet");

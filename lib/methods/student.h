@@ -25,7 +25,7 @@ struct ad_student {
     adi_module *unets[ADI_STUDENT_MAX_LAYERS]; /* one a layer, or all NULL */
     int64_t epochs_trained;
     adi_use use;
-    int64_t trainings;    /* begun or gone on with: which values a fit has left is told by this */
+    int64_t trainings; /* begun or gone on with: which values a fit has left is told by this */
 };
 
 static inline int adi_ast_has_depth(int32_t mode)

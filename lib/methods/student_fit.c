@@ -67,7 +67,8 @@ static ad_status go_on(adi_student_run *run, const adi_student_trainer *how, con
 static ad_status check_student(const adi_student_run *run, const ad_student *student)
 {
     if (run->training_number != student->trainings)
-        return adi_fail(AD_ERR_STATE, "another fitter has trained the student since this one did: add images here to train it "
+        return adi_fail(AD_ERR_STATE, "another fitter has trained the student since this one did: "
+                                      "add images here to train it "
                                       "as it is now, or make a new fitter");
     return AD_OK;
 }
@@ -81,8 +82,9 @@ static int changes_student(const adi_fit_loop *loop)
     return epochs > 0;
 }
 
-ad_status adi_student_train(adi_student_run *run, const adi_student_trainer *how, const adi_student_schedule *schedule,
-                            ad_student *student, void *state, adi_extractor *x, const adi_fit_control *control)
+ad_status adi_student_train(adi_student_run *run, const adi_student_trainer *how,
+                            const adi_student_schedule *schedule, ad_student *student, void *state,
+                            adi_extractor *x, const adi_fit_control *control)
 {
     const adi_allocator *a = &student->teacher->context->allocator;
     const int same_images = run->trained_images == schedule->images;

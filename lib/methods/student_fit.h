@@ -38,12 +38,14 @@ typedef struct adi_student_run {
     double normal_score, normal_map;
 } adi_student_run;
 
-/* adi_method's train(): begin, go on, or do nothing where all images were trained on. When it is done its memory is free for
- * the scorer. The student is the caller's alone for as long. AD_ERR_STATE where fewer than two images are left to train on, and
- * where another fit has changed the student since this one last trained it: its momenta, best epoch and scores are of values
- * that are gone. */
-ad_status adi_student_train(adi_student_run *run, const adi_student_trainer *how, const adi_student_schedule *schedule,
-                            ad_student *student, void *state, adi_extractor *x, const adi_fit_control *control);
+/* adi_method's train(): begin, go on, or do nothing where all images were trained on. When it is
+ * done its memory is free for the scorer. The student is the caller's alone for as long.
+ * AD_ERR_STATE where fewer than two images are left to train on, and where another fit has changed
+ * the student since this one last trained it: its momenta, best epoch and scores are of values that
+ * are gone. */
+ad_status adi_student_train(adi_student_run *run, const adi_student_trainer *how,
+                            const adi_student_schedule *schedule, ad_student *student, void *state,
+                            adi_extractor *x, const adi_fit_control *control);
 void adi_student_end(adi_student_run *run, const adi_student_trainer *how);
 
 /* adi_method's merge() of fits that train. */

@@ -34,8 +34,8 @@ ad_status adi_network_create(adi_graph *graph, const adi_safetensors *file, cons
 ad_status adi_network_create_part(adi_graph *graph, const adi_safetensors *file, const char *prefix,
                                   const int32_t *taps, int32_t tap_count, adi_network **out_network);
 /* AD_OK where adi_network_create() would take the file, as far as names and shapes tell; reads
- * no weights. Owns the graph. *out_fitted: how many tensors have a name and a shape of the network's, also where
- * the file is refused. */
+ * no weights. Owns the graph. *out_fitted: how many tensors have a name and a shape of the
+ * network's, also where the file is refused. */
 ad_status adi_network_examine(adi_graph *graph, const adi_safetensors *file, const char *prefix,
                               adi_dialect *out_dialect, int32_t *out_fitted);
 void adi_network_destroy(adi_network *network);

@@ -1,5 +1,5 @@
-/* From a weights file to a network: takes the values of the tensors that were found, folds batch norm, takes the
- * digest. */
+/* From a weights file to a network: takes the values of the tensors that were found, folds batch
+ * norm, takes the digest. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,8 @@
 #endif
 
 /* Floats that the file has as they are were gone through for their checksum already. */
-static void add_to_digest(const adi_loader *l, const adi_st_tensor *t, const float *values, uint64_t *digest)
+static void add_to_digest(const adi_loader *l, const adi_st_tensor *t, const float *values,
+                          uint64_t *digest)
 {
     const size_t size = (size_t)t->count * sizeof *values;
     uint32_t crc;
@@ -80,9 +81,10 @@ static ad_status take_convolution(adi_loader *l, int32_t index)
     const adi_allocator *a = l->net->allocator;
     const adi_node *node = &l->net->graph->nodes[index];
     adi_params *p = &l->net->params[index];
-    const int32_t bn = l->only_user[index] >= 0 && adi_foldable_into(l, l->only_user[index]) == index
-                           ? l->only_user[index]
-                           : -1;
+    const int32_t bn =
+        l->only_user[index] >= 0 && adi_foldable_into(l, l->only_user[index]) == index
+            ? l->only_user[index]
+            : -1;
     const float *raw[4];
     float *block = NULL;
     double *affine = NULL;
@@ -186,8 +188,9 @@ static ad_status take_weights(adi_loader *l)
 }
 
 /* taps: NULL for all that there are. */
-static ad_status create(adi_graph *graph, const adi_safetensors *file, const char *prefix, int32_t with_weights,
-                        const int32_t *taps, int32_t tap_count, int32_t *out_fitted, adi_network **out_network)
+static ad_status create(adi_graph *graph, const adi_safetensors *file, const char *prefix,
+                        int32_t with_weights, const int32_t *taps, int32_t tap_count,
+                        int32_t *out_fitted, adi_network **out_network)
 {
     const adi_allocator *a = graph->allocator;
     adi_network *net = adi_calloc(a, 1, sizeof *net);

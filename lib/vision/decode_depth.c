@@ -8,8 +8,8 @@
 
 static ad_status decode_png(const adi_image_source *source, adi_depth_plane *out)
 {
-    static const ad_read_options as_stored = {.struct_size = sizeof as_stored,
-                                              .orientation = AD_ORIENTATION_RAW, .significant_bits = 16};
+    static const ad_read_options as_stored = {
+        .struct_size = sizeof as_stored, .orientation = AD_ORIENTATION_RAW, .significant_bits = 16};
     const adi_allocator *a = source->allocator;
     adi_image_source whole = *source;
     whole.options = &as_stored;

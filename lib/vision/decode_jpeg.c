@@ -41,9 +41,9 @@ typedef struct jpeg_job {
     bool kept;                /* one zero of it: pixels may end so */
     bool again;               /* another try is to be made */
     adi_notes notes;          /* of this try */
-    bool in_header;      /* up to the first scan */
-    bool ended_early;    /* the file has no end marker */
-    uint32_t components; /* a bit for each that a scan was read of */
+    bool in_header;           /* up to the first scan */
+    bool ended_early;         /* the file has no end marker */
+    uint32_t components;      /* a bit for each that a scan was read of */
     ad_status status;
     ad_image image;
 } jpeg_job;
@@ -83,26 +83,30 @@ static void on_error(j_common_ptr decoder)
     }
 }
 
-/* Whether bytes between two markers may be what a segment became whose own marker is damaged: then its tables or its
- * colour transform are missing. Such a segment ends where the next marker begins. */
+/* Whether bytes between two markers may be what a segment became whose own marker is damaged: then
+ * its tables or its colour transform are missing. Such a segment ends where the next marker begins.
+ */
 static bool may_be_segment(const uint8_t *bytes, size_t n)
 {
     for (size_t i = 0; i + 4 <= n; i++) {
         const size_t length = (size_t)bytes[i + 2] << 8 | bytes[i + 3];
         const int code = bytes[i + 1];
-        const bool needed = (code >= 0xc0 && code <= 0xcf) || (code >= 0xda && code <= 0xdd) || code == JPEG_APP0 + 14;
+        const bool needed = (code >= 0xc0 && code <= 0xcf) || (code >= 0xda && code <= 0xdd) ||
+                            code == JPEG_APP0 + 14;
         if (length >= 2 && i + 2 + length == n && (needed || bytes[i] == 0xff))
             return true;
     }
     return false;
 }
 
-/* `n` bytes were thrown away before a marker. Between the segments of the header that is harmless, unless they may be a
- * segment. After a scan they are what cameras fill up with, zeros, or else what a damaged code left over: only zeros pass,
- * and only where the scan is whole without them, which the next try shows. */
+/* `n` bytes were thrown away before a marker. Between the segments of the header that is harmless,
+ * unless they may be a segment. After a scan they are what cameras fill up with, zeros, or else
+ * what a damaged code left over: only zeros pass, and only where the scan is whole without them,
+ * which the next try shows. */
 static void take_filler(jpeg_job *job, size_t n)
 {
-    const uint8_t *begin = job->bytes, *end = job->ended_early ? begin + job->size : job->decoder.src->next_input_byte;
+    const uint8_t *begin = job->bytes,
+                  *end = job->ended_early ? begin + job->size : job->decoder.src->next_input_byte;
     size_t zeros = 0;
     while (zeros < (size_t)(end - begin) && end[-1 - (ptrdiff_t)zeros] == 0)
         zeros++;
@@ -121,8 +125,8 @@ static void take_filler(jpeg_job *job, size_t n)
     longjmp(job->jump, 1);
 }
 
-/* The scan is not whole without the zeros behind it. Its last byte may be a zero, as where it needs just eight bits more;
- * in a progressive file so few may be many pixels. */
+/* The scan is not whole without the zeros behind it. Its last byte may be a zero, as where it needs
+ * just eight bits more; in a progressive file so few may be many pixels. */
 static void try_with_zero(jpeg_job *job)
 {
     if (!job->filler || job->kept || job->decoder.progressive_mode)
@@ -131,10 +135,11 @@ static void try_with_zero(jpeg_job *job)
     longjmp(job->jump, 1);
 }
 
-/* libjpeg calls damaged pixels a warning and goes on with grey ones. For us an image that is half missing is worse than
- * none, so only warnings that leave the pixels alone pass, with a note. The others are: codes that mean nothing
- * (ARITH_BAD_CODE, HUFF_BAD_CODE), a scan that is cut (HIT_MARKER), that others should precede (BOGUS_PROGRESSION), or
- * whose restart markers are lost (MUST_RESYNC). */
+/* libjpeg calls damaged pixels a warning and goes on with grey ones. For us an image that is half
+ * missing is worse than none, so only warnings that leave the pixels alone pass, with a note. The
+ * others are: codes that mean nothing (ARITH_BAD_CODE, HUFF_BAD_CODE), a scan that is cut
+ * (HIT_MARKER), that others should precede (BOGUS_PROGRESSION), or whose restart markers are lost
+ * (MUST_RESYNC). */
 static void on_message(j_common_ptr decoder, int level)
 {
     jpeg_job *job = decoder->client_data;
@@ -255,7 +260,9 @@ static bool has_all_scans(const jpeg_job *job)
 static void check_end(jpeg_job *job)
 {
     if ((job->ended_early || job->fillers) && !has_all_scans(job))
-        fail_and_jump(job, adi_fail(AD_ERR_FORMAT, "JPEG: the file ends early, or zeros are in place of its last scans"));
+        fail_and_jump(
+            job, adi_fail(AD_ERR_FORMAT,
+                          "JPEG: the file ends early, or zeros are in place of its last scans"));
 }
 
 static void note_end(jpeg_job *job)
@@ -287,8 +294,8 @@ static void decode(jpeg_job *job)
     if (job->status != AD_OK)
         return;
     reduce(job);
-    job->status =
-        adi_image_alloc(job->source->allocator, format, d->output_width, d->output_height, &job->image);
+    job->status = adi_image_alloc(job->source->allocator, format, d->output_width, d->output_height,
+                                  &job->image);
     if (job->status != AD_OK)
         return;
 
@@ -309,7 +316,8 @@ static void decode(jpeg_job *job)
 
 static void try_once(jpeg_job *job)
 {
-    job->decoder = (struct jpeg_decompress_struct){.err = jpeg_std_error(&job->errors), .client_data = job};
+    job->decoder =
+        (struct jpeg_decompress_struct){.err = jpeg_std_error(&job->errors), .client_data = job};
     job->errors.error_exit = on_error;
     job->errors.emit_message = on_message;
     job->errors.output_message = on_output;

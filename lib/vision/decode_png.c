@@ -1,6 +1,7 @@
 /* PNG of every colour type and depth: grey to MONO8 or MONO16, the rest to RGB8. Alpha is dropped,
  * not blended; gamma and colour profiles are ignored. A wrong checksum is an error where pixels are
- * under it, and a note elsewhere. Of what a file says beside its pixels, sBIT and the orientation in eXIf are heard. */
+ * under it, and a note elsewhere. Of what a file says beside its pixels, sBIT and the orientation
+ * in eXIf are heard. */
 #include "vision/image_kinds.h"
 #include "vision/png_session.h"
 #include "vision/vision.h"
@@ -14,7 +15,8 @@ typedef struct png_job {
     adi_png_session session;
     const adi_image_source *source;
     size_t used;
-    uint16_t *wide; /* samples of 16-bit colour, until it is known how many of their bits mean something */
+    uint16_t *wide;    /* samples of 16-bit colour, until it is known how many of their bits mean
+                          something */
     size_t pixels_end; /* where the last chunk of pixels ends in the file */
     bool rows_read;    /* all of them */
     bool cut;          /* libpng asked for more than there is, behind the pixels */
@@ -47,7 +49,8 @@ static size_t find_pixels_end(const uint8_t *bytes, size_t size)
     size_t end = SIZE_MAX;
     for (size_t at = 8; at < size && size - at >= 12;) {
         const size_t length = png_get_uint_32(bytes + at);
-        const bool pixels = memcmp(bytes + at + 4, "IDAT", 4) == 0, whole = length <= size - at - 12;
+        const bool pixels = memcmp(bytes + at + 4, "IDAT", 4) == 0,
+                   whole = length <= size - at - 12;
         if (pixels)
             end = whole ? at + 12 + length : SIZE_MAX;
         if (!whole)
@@ -57,10 +60,12 @@ static size_t find_pixels_end(const uint8_t *bytes, size_t size)
     return end;
 }
 
-/* Every row is there and its checksums were right: whatever is wrong behind them changes no pixel. */
+/* Every row is there and its checksums were right: whatever is wrong behind them changes no pixel.
+ */
 static bool is_harmless_end(const png_job *job)
 {
-    return job->rows_read && !job->session.out_of_memory && (job->cut || job->used > job->pixels_end);
+    return job->rows_read && !job->session.out_of_memory &&
+           (job->cut || job->used > job->pixels_end);
 }
 
 /* Ask libpng for one of our formats; 16-bit colour stays that for now. */
@@ -84,7 +89,8 @@ static uint32_t choose_format(png_structp png, int color, int depth)
     return AD_PIXEL_MONO8;
 }
 
-/* Nothing but pixels is wanted, so a damaged profile or text cannot stand in the way, and these two. */
+/* Nothing but pixels is wanted, so a damaged profile or text cannot stand in the way, and these
+ * two. */
 static void choose_chunks(png_structp png)
 {
     static const uint8_t wanted[] = "eXIf\0sBIT";
@@ -126,8 +132,8 @@ static ad_status settle(const png_job *job, int depth)
     const ad_image *image = &job->image;
     uint16_t *samples = job->wide ? job->wide : (uint16_t *)(uintptr_t)image->pixels;
     const size_t n = (size_t)(image->width * image->height) * (job->wide ? 3 : 1);
-    ADI_TRY(adi_bits_settle(samples, n, job->source->options->significant_bits, stated_bits(png, info),
-                            &notes->facts));
+    ADI_TRY(adi_bits_settle(samples, n, job->source->options->significant_bits,
+                            stated_bits(png, info), &notes->facts));
     uint8_t *rgb = (uint8_t *)(uintptr_t)image->pixels;
     for (size_t i = 0; job->wide && i < n; i++)
         rgb[i] = adi_16_to_8(job->wide[i]);
@@ -166,8 +172,8 @@ static void decode(png_job *job)
     const uint64_t raw = (uint64_t)height * png_get_rowbytes(png, session->info);
     if (raw / MAX_INFLATION > job->source->size) {
         session->status =
-            adi_fail(AD_ERR_FORMAT, "PNG: %zu bytes are too few for an image of %u x %u", job->source->size,
-                     (unsigned)width, (unsigned)height);
+            adi_fail(AD_ERR_FORMAT, "PNG: %zu bytes are too few for an image of %u x %u",
+                     job->source->size, (unsigned)width, (unsigned)height);
         return;
     }
     const int depth = png_get_bit_depth(png, session->info);
@@ -179,18 +185,20 @@ static void decode(png_job *job)
     if (png_get_rowbytes(png, session->info) != (size_t)row_bytes)
         png_error(png, "unexpected row size");
     session->status = adi_image_alloc(session->allocator, format, width, height, &job->image);
-    if (session->status == AD_OK && wide
-        && !(job->wide = adi_alloc(session->allocator, (size_t)(row_bytes * height))))
+    if (session->status == AD_OK && wide &&
+        !(job->wide = adi_alloc(session->allocator, (size_t)(row_bytes * height))))
         session->status = adi_fail_memory();
     if (session->status != AD_OK)
         return;
 
     job->depth = depth;
-    read_rows(png, passes, height, wide ? (void *)job->wide : (void *)(uintptr_t)job->image.pixels, row_bytes);
+    read_rows(png, passes, height, wide ? (void *)job->wide : (void *)(uintptr_t)job->image.pixels,
+              row_bytes);
     job->rows_read = true;
     png_read_end(png, session->info); /* to the last chunk, over the checksums of the pixels */
     if (job->used < job->source->size)
-        adi_note(session->notes, "PNG: %zu bytes after the last chunk are not read", job->source->size - job->used);
+        adi_note(session->notes, "PNG: %zu bytes after the last chunk are not read",
+                 job->source->size - job->used);
     session->status = settle(job, depth);
 }
 
@@ -198,7 +206,8 @@ ad_status adi_decode_png(const adi_image_source *source, ad_image *out_image)
 {
     png_job job = {.session = {.allocator = source->allocator,
                                .notes = source->notes,
-                               .failure = AD_ERR_FORMAT, .prefix = "PNG"},
+                               .failure = AD_ERR_FORMAT,
+                               .prefix = "PNG"},
                    .source = source,
                    .pixels_end = find_pixels_end(source->bytes, source->size)};
     decode(&job);

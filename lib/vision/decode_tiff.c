@@ -1,6 +1,7 @@
-/* Images in TIFF: grey of 1, 2, 4, 8 and 16 bits, palettes, RGB of 8 and 16 bits, in strips or tiles. 16-bit grey becomes
- * MONO16, other grey and palettes of greys MONO8, everything else RGB8, scaled as PNG's is; further samples are dropped,
- * colours that were multiplied by alpha divided by it first. */
+/* Images in TIFF: grey of 1, 2, 4, 8 and 16 bits, palettes, RGB of 8 and 16 bits, in strips or
+ * tiles. 16-bit grey becomes MONO16, other grey and palettes of greys MONO8, everything else RGB8,
+ * scaled as PNG's is; further samples are dropped, colours that were multiplied by alpha divided by
+ * it first. */
 #include "vision/vision.h"
 
 #if ADFEAT_WITH_TIFF
@@ -10,9 +11,9 @@
 typedef struct painter {
     const adi_tiff_session *session;
     ad_image image;
-    bool apart;      /* planes lie apart */
-    bool invert;     /* 0 is white */
-    int32_t alpha;   /* the sample that colours were multiplied by, or 0 */
+    bool apart;    /* planes lie apart */
+    bool invert;   /* 0 is white */
+    int32_t alpha; /* the sample that colours were multiplied by, or 0 */
     bool palette;
     uint32_t colours;
     uint8_t colour[256][3];
@@ -67,7 +68,8 @@ static void paint_palette(const painter *p, const void *samples, int64_t x, int6
 }
 
 /* One channel of RGB. */
-static void paint_channel(const painter *p, const void *samples, int64_t x, int64_t y, int64_t n, int c)
+static void paint_channel(const painter *p, const void *samples, int64_t x, int64_t y, int64_t n,
+                          int c)
 {
     const uint32_t bits = p->session->bits, most = (1u << bits) - 1;
     const int64_t step = p->apart ? 1 : p->session->samples, from = p->apart ? 0 : c;
@@ -119,20 +121,27 @@ static const char *photometric_name(uint16_t photometric)
 
 static ad_status check_samples(const adi_tiff_session *s)
 {
-    static const char *const formats[] = {"of no format", "unsigned", "signed", "floating-point", "unsigned",
-                                          "complex integer", "complex floating-point"};
+    static const char *const formats[] = {"of no format",          "unsigned", "signed",
+                                          "floating-point",        "unsigned", "complex integer",
+                                          "complex floating-point"};
     const uint16_t bits = s->bits, format = s->sample_format;
-    const bool rgb = s->photometric == PHOTOMETRIC_RGB, grey = s->photometric <= PHOTOMETRIC_MINISBLACK;
+    const bool rgb = s->photometric == PHOTOMETRIC_RGB,
+               grey = s->photometric <= PHOTOMETRIC_MINISBLACK;
     if (!rgb && !grey && s->photometric != PHOTOMETRIC_PALETTE)
         return adi_fail(AD_ERR_UNSUPPORTED, "TIFF: image is %s; grey, palettes and RGB can be read",
                         photometric_name(s->photometric));
     if (format != SAMPLEFORMAT_UINT && format != SAMPLEFORMAT_VOID)
-        return adi_fail(AD_ERR_UNSUPPORTED, "TIFF: samples are %s, of %u bits; unsigned ones of 8 or 16 can be read",
-                        format < sizeof formats / sizeof *formats ? formats[format] : "of an unknown format", bits);
+        return adi_fail(AD_ERR_UNSUPPORTED,
+                        "TIFF: samples are %s, of %u bits; unsigned ones of 8 or 16 can be read",
+                        format < sizeof formats / sizeof *formats ? formats[format]
+                                                                  : "of an unknown format",
+                        bits);
     const bool small = bits == 1 || bits == 2 || bits == 4;
     if (bits != 8 && !(bits == 16 && (rgb || grey)) && !(small && !rgb))
         return adi_fail(AD_ERR_UNSUPPORTED, "TIFF: samples have %u bits; %s can be read", bits,
-                        rgb ? "8 and 16" : grey ? "1, 2, 4, 8 and 16" : "palettes of 1, 2, 4 and 8");
+                        rgb    ? "8 and 16"
+                        : grey ? "1, 2, 4, 8 and 16"
+                               : "palettes of 1, 2, 4 and 8");
     if (s->samples < (rgb ? 3 : 1))
         return adi_fail(AD_ERR_FORMAT, "TIFF: RGB with %u samples a pixel", s->samples);
     return AD_OK;
@@ -148,7 +157,9 @@ static ad_status find_alpha(painter *p, int32_t colours)
         if (kinds[i] == EXTRASAMPLE_ASSOCALPHA)
             p->alpha = colours + i;
     if (p->alpha && (p->apart || p->palette))
-        return adi_fail(AD_ERR_UNSUPPORTED, "TIFF: colours multiplied by alpha can be read where samples are interleaved");
+        return adi_fail(
+            AD_ERR_UNSUPPORTED,
+            "TIFF: colours multiplied by alpha can be read where samples are interleaved");
     return AD_OK;
 }
 
@@ -194,7 +205,8 @@ static ad_status settle(const painter *p)
     notes->facts.orientation = adi_orientation_checked(orientation);
     if (p->image.format != AD_PIXEL_MONO16)
         return AD_OK;
-    return adi_bits_settle((uint16_t *)(uintptr_t)p->image.pixels, (size_t)(p->image.width * p->image.height),
+    return adi_bits_settle((uint16_t *)(uintptr_t)p->image.pixels,
+                           (size_t)(p->image.width * p->image.height),
                            source->options->significant_bits, 0, &notes->facts);
 }
 

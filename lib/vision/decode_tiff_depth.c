@@ -23,10 +23,12 @@ static void place(void *user, const void *samples, int64_t x, int64_t y, int64_t
 static ad_status decode(adi_tiff_session *s, adi_depth_plane *out)
 {
     const adi_allocator *a = s->source->allocator;
-    if (s->bits != 32 || s->sample_format != SAMPLEFORMAT_IEEEFP || (s->samples != 1 && s->samples != 3))
+    if (s->bits != 32 || s->sample_format != SAMPLEFORMAT_IEEEFP ||
+        (s->samples != 1 && s->samples != 3))
         return adi_fail(AD_ERR_UNSUPPORTED,
-                        "TIFF: %u samples a pixel of %u bits, sample format %u; depth is 1 or 3 of 32-bit floats", s->samples,
-                        s->bits, s->sample_format);
+                        "TIFF: %u samples a pixel of %u bits, sample format %u; depth is 1 or 3 of "
+                        "32-bit floats",
+                        s->samples, s->bits, s->sample_format);
     const bool apart = s->planar == PLANARCONFIG_SEPARATE;
     depth_rows d = {.width = s->width, .step = apart ? 1 : s->samples};
     d.z = adi_alloc(a, (size_t)s->width * s->height * sizeof *d.z);
@@ -56,8 +58,8 @@ ad_status adi_decode_tiff_depth(const adi_image_source *source, adi_depth_plane 
 {
     (void)source;
     (void)out;
-    return adi_fail(AD_ERR_UNSUPPORTED,
-                    "this is a TIFF image, and the library was built without libtiff (4.5 or later): 16-bit PNG can be read");
+    return adi_fail(AD_ERR_UNSUPPORTED, "this is a TIFF image, and the library was built without "
+                                        "libtiff (4.5 or later): 16-bit PNG can be read");
 }
 
 #endif

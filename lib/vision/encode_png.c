@@ -89,8 +89,8 @@ ad_status adi_encode_png(const adi_allocator *a, const ad_image *image, const ch
                    .image = image,
                    .format = adi_pixel_format_find(image->format),
                    .file = &file};
-    if (job.format->grey > 8 && job.format->grey < 16
-        && !(job.row = adi_alloc(a, (size_t)image->width * sizeof *job.row)))
+    if (job.format->grey > 8 && job.format->grey < 16 &&
+        !(job.row = adi_alloc(a, (size_t)image->width * sizeof *job.row)))
         return adi_fail_memory();
     const ad_status begun = adi_file_begin(&file, a, path, ADI_LEFTOVERS_FEW);
     if (begun != AD_OK) {

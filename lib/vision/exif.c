@@ -1,5 +1,6 @@
-/* The orientation in EXIF data (CIPA DC-008, which is TIFF 6.0 inside): one entry of the first directory. The data may be
- * anything: every offset is checked against the size before it is followed. */
+/* The orientation in EXIF data (CIPA DC-008, which is TIFF 6.0 inside): one entry of the first
+ * directory. The data may be anything: every offset is checked against the size before it is
+ * followed. */
 #include <string.h>
 
 #include "vision/reading.h"
@@ -9,7 +10,7 @@ enum {
     TYPE_BYTE = 1,
     TYPE_SHORT = 3, /* what the standard wants */
     TYPE_LONG = 4,
-    ENTRY = 12      /* bytes: tag, type, count, value or its offset */
+    ENTRY = 12 /* bytes: tag, type, count, value or its offset */
 };
 
 typedef struct exif_data {

@@ -55,10 +55,12 @@ static ad_status refuse_format(uint32_t code)
 {
     const char *other = adi_pixel_format_other(code);
     if (other)
-        return adi_fail(AD_ERR_INVALID_ARGUMENT,
-                        "image: format %s (0x%08x) is not taken; %s are: have the camera or its SDK convert", other, code,
-                        adi_pixel_formats_taken());
-    return adi_fail(AD_ERR_INVALID_ARGUMENT, "image: format 0x%08x is not an ad_pixel_format; %s are", code,
+        return adi_fail(
+            AD_ERR_INVALID_ARGUMENT,
+            "image: format %s (0x%08x) is not taken; %s are: have the camera or its SDK convert",
+            other, code, adi_pixel_formats_taken());
+    return adi_fail(AD_ERR_INVALID_ARGUMENT,
+                    "image: format 0x%08x is not an ad_pixel_format; %s are", code,
                     adi_pixel_formats_taken());
 }
 
@@ -82,7 +84,8 @@ ad_status adi_image_check(const ad_image *image)
                   "image: row_bytes %lld is less than the %lld bytes of a row of %lld pixels of %s",
                   (long long)stride, (long long)least, (long long)image->width, format->name);
     ADI_CHECK_ARG(format->bytes != 2 || (stride % 2 == 0 && (uintptr_t)image->pixels % 2 == 0),
-                  "image: %s rows must be 2-byte aligned, row_bytes is %lld", format->name, (long long)stride);
+                  "image: %s rows must be 2-byte aligned, row_bytes is %lld", format->name,
+                  (long long)stride);
     return AD_OK;
 }
 
@@ -181,7 +184,8 @@ static void narrow(uint8_t *grey, const uint16_t *wide, int64_t n, int32_t round
             grey[i] = adi_grey_to_8(wide[i]);
 }
 
-void adi_row_to_grey8(uint8_t *grey, const ad_image *image, int64_t row, int64_t x0, int64_t x1, int32_t rounded)
+void adi_row_to_grey8(uint8_t *grey, const ad_image *image, int64_t row, int64_t x0, int64_t x1,
+                      int32_t rounded)
 {
     const uint8_t *line = (const uint8_t *)image->pixels + row * image->row_bytes;
     const adi_pixel_format *format = adi_pixel_format_find(image->format);

@@ -1,4 +1,5 @@
-/* The kinds of image files: how each is told by its first bytes, what its files are called, and who reads it. */
+/* The kinds of image files: how each is told by its first bytes, what its files are called, and who
+ * reads it. */
 #ifndef ADI_VISION_IMAGE_KINDS_H
 #define ADI_VISION_IMAGE_KINDS_H
 
@@ -26,12 +27,12 @@ typedef struct adi_image_source {
     const uint8_t *bytes;
     size_t size;
     const ad_read_options *options; /* whole and checked */
-    adi_notes *notes; /* or NULL: nobody wants to know */
-    const adi_file_limits *limits; /* or NULL: the library's own */
+    adi_notes *notes;               /* or NULL: nobody wants to know */
+    const adi_file_limits *limits;  /* or NULL: the library's own */
 } adi_image_source;
 
-/* Into an image that owns its pixels (adi_image_free()), as they are stored: the orientation is a fact that is noted. On
- * failure out_image is untouched. */
+/* Into an image that owns its pixels (adi_image_free()), as they are stored: the orientation is a
+ * fact that is noted. On failure out_image is untouched. */
 typedef ad_status (*adi_image_reader)(const adi_image_source *source, ad_image *out_image);
 
 /* By signature, and upright unless the options say raw: decode.c */
@@ -44,8 +45,9 @@ ad_status adi_decode_tiff(const adi_image_source *source, ad_image *out_image);
 ad_status adi_decode_webp(const adi_image_source *source, ad_image *out_image);
 
 typedef struct adi_image_kind {
-    const char *name;    /* "a BMP" */
-    const char *endings; /* of file names, in lower case, each with a dot in front and a space behind */
+    const char *name; /* "a BMP" */
+    const char
+        *endings; /* of file names, in lower case, each with a dot in front and a space behind */
     bool (*is)(const uint8_t *bytes, size_t size);
     adi_image_reader read; /* NULL: nothing here reads it */
     const char *library;   /* where a library would: its name, if this build is without it */

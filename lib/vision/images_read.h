@@ -1,4 +1,5 @@
-/* The names of what this build reads, as one text; image_kinds.c has the table that a test holds against it. */
+/* The names of what this build reads, as one text; image_kinds.c has the table that a test holds
+ * against it. */
 #ifndef ADI_VISION_IMAGES_READ_H
 #define ADI_VISION_IMAGES_READ_H
 

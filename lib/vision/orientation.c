@@ -1,7 +1,6 @@
-/* Turning an image upright, by the eight values of EXIF's and TIFF's orientation: what is shown at (x, y) lies at
- *   1: (x, y)    2: (W-1-x, y)    3: (W-1-x, H-1-y)    4: (x, H-1-y)
- *   5: (y, x)    6: (y, H-1-x)    7: (W-1-y, H-1-x)    8: (W-1-y, x)
- * of the W x H pixels that are stored. */
+/* Turning an image upright, by the eight values of EXIF's and TIFF's orientation: what is shown at
+ * (x, y) lies at 1: (x, y)    2: (W-1-x, y)    3: (W-1-x, H-1-y)    4: (x, H-1-y) 5: (y, x)    6:
+ * (y, H-1-x)    7: (W-1-y, H-1-x)    8: (W-1-y, x) of the W x H pixels that are stored. */
 #include <string.h>
 
 #include "vision/reading.h"
@@ -9,7 +8,8 @@
 
 enum { TILE = 32 }; /* pixels a side: source and destination of a turned tile stay in the cache */
 
-/* Bytes from one pixel shown to the next, along a row and along a column, from where the first one lies. */
+/* Bytes from one pixel shown to the next, along a row and along a column, from where the first one
+ * lies. */
 typedef struct walk {
     const uint8_t *first;
     int64_t along, down;
@@ -20,11 +20,13 @@ static walk walk_of(int32_t orientation, const ad_image *image)
     const int64_t pixel = adi_pixel_bytes(image->format), row = image->row_bytes;
     const int turned = orientation >= 5;
     /* Which of the stored axes run backwards. */
-    const int64_t x_back = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
-    const int64_t y_back = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+    const int64_t x_back =
+        orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+    const int64_t y_back =
+        orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
     const int64_t x_step = x_back ? -pixel : pixel, y_step = y_back ? -row : row;
-    return (walk){(const uint8_t *)image->pixels + x_back * (image->width - 1) * pixel
-                      + y_back * (image->height - 1) * row,
+    return (walk){(const uint8_t *)image->pixels + x_back * (image->width - 1) * pixel +
+                      y_back * (image->height - 1) * row,
                   turned ? y_step : x_step, turned ? x_step : y_step};
 }
 
@@ -59,7 +61,8 @@ static void copy_tiles(const ad_image *to, walk from, int64_t pixel)
             const int64_t columns = to->width - x0 < TILE ? to->width - x0 : TILE;
             for (int64_t y = y0; y < to->height && y < y0 + TILE; y++)
                 copy_pixels((uint8_t *)to->pixels + y * to->row_bytes + x0 * pixel,
-                            from.first + y * from.down + x0 * from.along, from.along, columns, pixel);
+                            from.first + y * from.down + x0 * from.along, from.along, columns,
+                            pixel);
         }
 }
 

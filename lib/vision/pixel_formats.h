@@ -1,5 +1,5 @@
-/* Pixel formats by their PFNC codes (EMVA, Pixel Format Naming Convention): those that views may have, the names of others
- * that cameras deliver, and grey samples of any width as 16 bits. */
+/* Pixel formats by their PFNC codes (EMVA, Pixel Format Naming Convention): those that views may
+ * have, the names of others that cameras deliver, and grey samples of any width as 16 bits. */
 #ifndef ADI_VISION_PIXEL_FORMATS_H
 #define ADI_VISION_PIXEL_FORMATS_H
 
@@ -23,8 +23,9 @@ const char *adi_pixel_formats_taken(void);
 /* Of a row of pixels without padding: where it ends within a byte, that byte is counted. */
 int64_t adi_pixel_row_bytes(const adi_pixel_format *format, int64_t width);
 
-/* Pixels x0 .. x1 - 1 of a row of a grey format, shifted up to 16 bits. What is beyond an unpacked format's largest value
- * is taken for that. */
-void adi_grey16_row(uint16_t *out, const adi_pixel_format *format, const uint8_t *row, int64_t x0, int64_t x1);
+/* Pixels x0 .. x1 - 1 of a row of a grey format, shifted up to 16 bits. What is beyond an unpacked
+ * format's largest value is taken for that. */
+void adi_grey16_row(uint16_t *out, const adi_pixel_format *format, const uint8_t *row, int64_t x0,
+                    int64_t x1);
 
 #endif

@@ -27,12 +27,14 @@ static void on_error(png_structp png, png_const_charp text)
     longjmp(session->jump, 1);
 }
 
-/* A sentence about a chunk begins with its name, and chunks that no pixel needs have names that begin with a small
- * letter. Of these, two say what pixels mean. Behind the last row there may be more than an image needs. Everything
- * else that libpng calls a warning is a pixel or a checksum. */
+/* A sentence about a chunk begins with its name, and chunks that no pixel needs have names that
+ * begin with a small letter. Of these, two say what pixels mean. Behind the last row there may be
+ * more than an image needs. Everything else that libpng calls a warning is a pixel or a checksum.
+ */
 static bool is_harmless(const char *text)
 {
-    static const char *const behind[] = {"IDAT: Extra compressed data", "IDAT: Too much image data"};
+    static const char *const behind[] = {"IDAT: Extra compressed data",
+                                         "IDAT: Too much image data"};
     for (size_t i = 0; i < sizeof behind / sizeof *behind; i++)
         if (strcmp(text, behind[i]) == 0)
             return true;
@@ -63,14 +65,14 @@ static ad_status add_info(adi_png_session *session)
 
 ad_status adi_png_begin_read(adi_png_session *session)
 {
-    session->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, session, on_error, on_read_warning,
-                                            session, on_alloc, on_free);
+    session->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, session, on_error,
+                                            on_read_warning, session, on_alloc, on_free);
     return add_info(session);
 }
 
 ad_status adi_png_begin_write(adi_png_session *session)
 {
-    session->png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, session, on_error, on_write_warning,
-                                             session, on_alloc, on_free);
+    session->png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, session, on_error,
+                                             on_write_warning, session, on_alloc, on_free);
     return add_info(session);
 }

@@ -247,7 +247,8 @@ static bool is_grey(const ad_image *image)
 
 /* Samples p->x.first .. p->x.last of source row s, grey or interleaved RGB; the image's own memory
  * where it is that already. */
-static const uint8_t *source_row(const plan *p, const ad_image *image, int64_t s, int32_t rounded_16)
+static const uint8_t *source_row(const plan *p, const ad_image *image, int64_t s,
+                                 int32_t rounded_16)
 {
     const uint8_t *line = (const uint8_t *)image->pixels + s * image->row_bytes;
     const int64_t first = p->x.first, last = p->x.last;
@@ -280,8 +281,8 @@ static void across_linear(double *restrict out, const uint8_t *restrict in, cons
 }
 
 /* Source row s through the row pass into the ring. */
-static void make_row(const adi_resize_scratch *scratch, const plan *p, const ad_image *image, int64_t s,
-                     int64_t channels)
+static void make_row(const adi_resize_scratch *scratch, const plan *p, const ad_image *image,
+                     int64_t s, int64_t channels)
 {
     const adi_kernels *k = scratch->kernels ? scratch->kernels : adi_backend_ref.kernels;
     const int64_t w = scratch->key.w;

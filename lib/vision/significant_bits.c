@@ -1,6 +1,7 @@
-/* Cameras of 10, 12 and 14 bits save 16-bit files: some with the values as they are, in the lowest bits, some shifted up.
- * PNG's sBIT should tell how many bits mean something, of samples that were scaled up (PNG 1.2, 4.2.6), but cameras write
- * it beside values that were not. So the samples are looked at, and what cannot be told is noted. */
+/* Cameras of 10, 12 and 14 bits save 16-bit files: some with the values as they are, in the lowest
+ * bits, some shifted up. PNG's sBIT should tell how many bits mean something, of samples that were
+ * scaled up (PNG 1.2, 4.2.6), but cameras write it beside values that were not. So the samples are
+ * looked at, and what cannot be told is noted. */
 #include "vision/reading.h"
 
 enum {
@@ -28,16 +29,18 @@ static void shift_up(uint16_t *samples, size_t n, int32_t by)
         samples[i] = (uint16_t)(samples[i] << by);
 }
 
-ad_status adi_bits_settle(uint16_t *samples, size_t n, int32_t said, int32_t stated, adi_read_facts *facts)
+ad_status adi_bits_settle(uint16_t *samples, size_t n, int32_t said, int32_t stated,
+                          adi_read_facts *facts)
 {
     if (said == 16)
         return AD_OK;
     const survey s = look(samples, n);
     facts->largest = s.largest;
     if (said && s.largest >> said)
-        return adi_fail(AD_ERR_FORMAT,
-                        "a sample is %u, beyond the %u of %d significant bits; 16 takes samples as they are",
-                        s.largest, (1u << said) - 1, said);
+        return adi_fail(
+            AD_ERR_FORMAT,
+            "a sample is %u, beyond the %u of %d significant bits; 16 takes samples as they are",
+            s.largest, (1u << said) - 1, said);
     if (said) {
         shift_up(samples, n, 16 - said);
         return AD_OK;
@@ -47,7 +50,8 @@ ad_status adi_bits_settle(uint16_t *samples, size_t n, int32_t said, int32_t sta
         return AD_OK;
     }
     facts->stated_bits = stated;
-    const unsigned below = (1u << (16 - stated)) - 1; /* bits that samples which were scaled up fill with zeros */
+    const unsigned below =
+        (1u << (16 - stated)) - 1; /* bits that samples which were scaled up fill with zeros */
     if (s.largest >> stated)
         return AD_OK;
     if (s.any & below)

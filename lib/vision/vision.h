@@ -18,19 +18,20 @@ ad_status adi_image_check(const ad_image *image);
 typedef enum adi_image_needs { ADI_PIXELS_ALONE, ADI_PIXELS_AND_DEPTH, ADI_DEPTH_ALONE } adi_image_needs;
 ad_status adi_image_take(const ad_image *image, adi_image_needs needs, ad_image *out_image);
 
-/* Size in a file's header: AD_ERR_SHAPE beyond `limits`, NULL: the library's own. `kind` is "PNG", "JPEG". */
+/* Size in a file's header: AD_ERR_SHAPE beyond `limits`, NULL: the library's own. `kind` is "PNG",
+ * "JPEG". */
 ad_status adi_image_check_size(const char *kind, int64_t width, int64_t height,
                                const adi_file_limits *limits);
 
-/* round(v / 257), exactly: ties cannot happen since 257 is odd. libpng scales the same way. Files' colour becomes 8 bits so,
- * and grey for scorers that were fitted before adi_grey_to_8(). */
+/* round(v / 257), exactly: ties cannot happen since 257 is odd. libpng scales the same way. Files'
+ * colour becomes 8 bits so, and grey for scorers that were fitted before adi_grey_to_8(). */
 static inline uint8_t adi_16_to_8(uint16_t v)
 {
     return (uint8_t)((v * 255u + 32895u) >> 16);
 }
 
-/* The same, but not less than the upper byte, which is what a camera of n bits makes of n: so 255 << 8, which its MONO12
- * frames have for white, is 255 as in its MONO8 ones, and 256 x is x. */
+/* The same, but not less than the upper byte, which is what a camera of n bits makes of n: so 255
+ * << 8, which its MONO12 frames have for white, is 255 as in its MONO8 ones, and 256 x is x. */
 static inline uint8_t adi_grey_to_8(uint16_t v)
 {
     const uint8_t nearest = adi_16_to_8(v), upper = (uint8_t)(v >> 8);
@@ -45,8 +46,10 @@ void adi_image_free(ad_image *image);                            /* harmless on 
 ad_status adi_encode_png(const adi_allocator *a, const ad_image *image, const char *path); /* encode_png.c */
 
 /* One row of a grey format as 8 bits, by adi_grey_to_8() or, rounded, adi_16_to_8(). */
-void adi_row_to_grey8(uint8_t *grey, const ad_image *image, int64_t row, int64_t x0, int64_t x1, int32_t rounded);
-/* One row of any format as interleaved RGB8: grey replicated, alpha dropped, grey by adi_grey_to_8(). */
+void adi_row_to_grey8(uint8_t *grey, const ad_image *image, int64_t row, int64_t x0, int64_t x1,
+                      int32_t rounded);
+/* One row of any format as interleaved RGB8: grey replicated, alpha dropped, grey by
+ * adi_grey_to_8(). */
 void adi_row_to_rgb8(uint8_t *rgb, const ad_image *image, int64_t row, int64_t x0, int64_t x1);
 
 /* Memory that a resize needs and keeps between calls: grown when a larger image comes, so a stream
@@ -86,7 +89,8 @@ typedef struct adi_preprocess {
     int32_t size;   /* resize target */
     int32_t crop;   /* side after the centre crop; == size where nothing is cropped */
     float mean[3], std[3];
-    int32_t rounded_16; /* grey of 16 bits becomes 8 by adi_16_to_8(), not adi_grey_to_8(): scorers of before */
+    int32_t rounded_16; /* grey of 16 bits becomes 8 by adi_16_to_8(), not adi_grey_to_8(): scorers
+                           of before */
 } adi_preprocess;
 
 /* Size after the resize of an image of width x height (torchvision's rule: the longer side is
