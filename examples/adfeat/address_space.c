@@ -7,6 +7,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#ifndef __SANITIZE_ADDRESS__ /* which is not ready for code so early */
+
 enum { MOST_VARIABLES = 4096 };
 
 static const rlim_t buffer_bytes = (rlim_t)128 << 20,
@@ -55,7 +57,7 @@ static void look_at_limit(int argc, char **argv, char **environment)
     }
 }
 
-#ifndef __SANITIZE_ADDRESS__ /* which is not ready for code so early */
 __attribute__((section(".preinit_array"),
                used)) static void (*const before_libraries)(int, char **, char **) = look_at_limit;
+
 #endif
