@@ -40,6 +40,7 @@ static fault failing;
 static long fail_at;
 static bool for_good;
 
+#if REPLACES
 static int fails(fault which)
 {
     if (which != failing || !atomic_load(&armed))
@@ -48,7 +49,6 @@ static int fails(fault which)
     return n == fail_at || (for_good && n > fail_at);
 }
 
-#if REPLACES
 /* GCC's OpenMP ends the process where the few bytes that it keeps for a thread cannot be had; see num_threads. */
 static uintptr_t exempt_begin, exempt_end;
 
