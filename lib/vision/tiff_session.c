@@ -67,6 +67,13 @@ static bool of_memory(const char *text)
            !strstr(text, "beyond the") && !strstr(text, "(0 elements");
 }
 
+/* An orientation that there is not means 1, in every kind of file. libtiff calls it an error, and
+ * goes on without the tag. */
+static bool of_orientation(const char *text)
+{
+    return strstr(text, "Bad value") && strstr(text, "\"Orientation\"");
+}
+
 static int on_error(TIFF *tiff, void *user, const char *module, const char *format, va_list args)
 {
     adi_tiff_session *s = user;
@@ -74,6 +81,10 @@ static int on_error(TIFF *tiff, void *user, const char *module, const char *form
     (void)tiff;
     (void)module;
     vsnprintf(text, sizeof text, format, args);
+    if (of_orientation(text)) {
+        adi_note(s->source->notes, "%s", text);
+        return 1;
+    }
     s->out_of_memory = s->out_of_memory || of_memory(text);
     if (!s->sentence[0])
         memcpy(s->sentence, text, sizeof text);

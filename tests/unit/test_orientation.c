@@ -201,9 +201,56 @@ static void said_once(void **state)
     ad_context_destroy(context);
 }
 
+enum { TIFF_TAGS = 10, TIFF_BYTES = 8 + 2 + 12 * TIFF_TAGS + 4 + 6 };
+
+/* Three by two greys, with this tag. */
+static void make_tiff(uint8_t *bytes, uint16_t orientation)
+{
+    const uint16_t at = TIFF_BYTES - 6;
+    const uint16_t tags[TIFF_TAGS][2] = {{256, 3}, {257, 2},  {258, 8},           {259, 1}, {262, 1},
+                                         {273, at}, {274, orientation}, {277, 1}, {278, 2}, {279, 6}};
+    memset(bytes, 0, TIFF_BYTES);
+    memcpy(bytes, "II*\0\010", 5);
+    bytes[8] = TIFF_TAGS;
+    for (int i = 0; i < TIFF_TAGS; i++) {
+        uint8_t *e = bytes + 10 + 12 * i;
+        e[0] = (uint8_t)tags[i][0];
+        e[1] = (uint8_t)(tags[i][0] >> 8);
+        e[2] = 3; /* one number of 16 bits */
+        e[4] = 1;
+        e[8] = (uint8_t)tags[i][1];
+        e[9] = (uint8_t)(tags[i][1] >> 8);
+    }
+    for (int i = 0; i < 6; i++)
+        bytes[at + i] = (uint8_t)(40 * i);
+}
+
+/* A tag that is no orientation means 1, in TIFF too, where libtiff complains of it. */
+static void wrong_tag_of_tiff(void **state)
+{
+    (void)state;
+    static const uint16_t tags[] = {1, 0, 9, 10, 65535, 6};
+    uint8_t bytes[TIFF_BYTES];
+    ad_context *context = NULL;
+    if (!strstr(ad_build_info(), "TIFF"))
+        skip();
+    assert_int_equal(ad_context_create(NULL, &context), AD_OK);
+    for (size_t i = 0; i < sizeof tags / sizeof *tags; i++) {
+        const int turned = tags[i] == 6;
+        ad_image image = {0};
+        make_tiff(bytes, tags[i]);
+        assert_int_equal(ad_image_decode(context, bytes, sizeof bytes, NULL, &image), AD_OK);
+        assert_int_equal(image.width, turned ? 2 : 3);
+        assert_int_equal(*(const uint8_t *)image.pixels, turned ? 120 : 0);
+        ad_image_release(&image);
+    }
+    ad_context_destroy(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(wrong_tag_of_tiff),
         cmocka_unit_test(as_pillow_shows_them),
         cmocka_unit_test(reduced),
         cmocka_unit_test(every_pixel),
