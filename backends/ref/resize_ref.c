@@ -26,8 +26,8 @@ ad_status adi_resize_fwd_ref(const adi_exec *ex, float *y, const float *x, const
     (void)ex;
     for (int64_t oy = 0; oy < d->oh; oy++) {
         float *out = y + oy * d->y_stride;
-        int64_t y0, y1, x0, x1;
-        double fy, fx;
+        int64_t y0 = 0, y1 = 0, x0 = 0, x1 = 0;
+        double fy = 0.0, fx = 0.0;
         const int inside = source(oy, d->h, d->oh, d->whole_h, d->top, &y0, &y1, &fy);
         for (int64_t ox = 0; ox < d->ow; ox++, out += d->c) {
             const int there = inside && source(ox, d->w, d->ow, d->whole_w, d->left, &x0, &x1, &fx);
