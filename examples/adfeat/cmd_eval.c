@@ -1,5 +1,4 @@
 /* adfeat eval: how well a scorer tells good from bad on labelled images. */
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include "cli.h"
 #include "dataset_args.h"
 #include "progress.h"
+#include "whole_file.h"
 
 static const char help[] =
     "usage: adfeat eval FILE --data DIR [options]\n"
@@ -39,7 +39,8 @@ static const char help[] =
     "  --json          one JSON object instead of lines; nan becomes null\n"
     "  --scores-csv F  also write path, group, label (1 anomalous) and score of every image to F; "
     "a\n"
-    "                  skipped image has no score\n"
+    "                  skipped image has no score. An F that is there stays until the new one is\n"
+    "                  whole\n"
     "  --threads N     default 0: as many as there are cores\n"
     "  --memory-limit B bytes that all of it may hold, as 64M or 2G; default: any\n"
     "  --device D      auto (default), cpu, or ref: the slow reference\n"
@@ -106,16 +107,21 @@ static int put_rows(const eval_state *s, FILE *out)
 
 static int write_csv(const eval_state *s)
 {
-    FILE *out = fopen(s->csv, "w");
-    if (!out)
-        return cli_fail("cannot write '%s': %s", s->csv, strerror(errno));
-    int code = put_rows(s, out);
-    const int bad = ferror(out);
-    if ((fclose(out) != 0 || bad) && code == CLI_OK)
-        code = cli_fail("cannot write '%s': %s", s->csv, strerror(errno));
-    if (code != CLI_OK)
-        remove(s->csv);
-    return code;
+    whole_file file;
+    const int code = whole_file_begin(&file, s->csv);
+    return code == CLI_OK ? whole_file_end(&file, put_rows(s, file.out)) : code;
+}
+
+/* A wrong path is better said before the scoring than after it. */
+static int check_csv(const eval_state *s)
+{
+    if (!s->csv)
+        return CLI_OK;
+    if (cli_same_file(s->csv, s->file))
+        return cli_usage("--scores-csv and the scorer are one file, '%s'", s->csv);
+    if (s->weights && cli_same_file(s->csv, s->weights))
+        return cli_usage("--scores-csv and --weights are one file, '%s'", s->csv);
+    return whole_file_check(s->csv);
 }
 
 static int print_json(const ad_evaluation *e)
@@ -207,16 +213,17 @@ static int run(eval_state *s)
     progress_end(&bar);
     if (status)
         return cli_fail_library_notes();
-    if (s->csv)
-        code = write_csv(s);
-    if (code != CLI_OK)
-        return code;
     cli_say_notes();
+    if (s->csv)
+        code = write_csv(s); /* where it fails, the figures are still worth having */
+    int printed = CLI_OK;
     if (s->json)
-        code = print_json(&result);
+        printed = print_json(&result);
     else
         print_lines(&result);
     const int finished = cli_finish_output();
+    if (code == CLI_OK)
+        code = printed;
     return code != CLI_OK ? code : finished;
 }
 
@@ -240,7 +247,9 @@ int cmd_eval(int argc, char **argv)
     if (operands != 1 || !s.data.data)
         return cli_usage("eval needs one scorer FILE and --data; see 'adfeat eval --help'");
     s.file = argv[1];
-    code = run(&s);
+    code = check_csv(&s);
+    if (code == CLI_OK)
+        code = run(&s);
     free(s.scores);
     ad_scorer_destroy(s.scorer);
     ad_dataset_destroy(s.set);

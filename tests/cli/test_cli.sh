@@ -227,6 +227,42 @@ assert len({len(row) for row in rows}) == 1 and found == names, (rows, names)
 PY
 rm -r names
 
+# --scores-csv: what was there stays until the new file is whole, the figures come all the same.
+cp -r set more # enough rows for more than a block of a disk
+for i in 1 2 3 4 5 6 7 8; do
+    name=$(printf '%0200d' "$i")
+    cp set/test/good/000.png "more/test/good/$name.png"
+done
+printf 'old\n' >old.csv
+chmod 640 old.csv
+ln -s old.csv link.csv
+(ulimit -f 1 && "$adfeat" eval embedded.safetensors --data more --scores-csv old.csv \
+    >stdout 2>stderr)
+[ $? -eq 1 ] || wrong "eval, full disk: not exit code 1"
+grep -q "^adfeat: cannot write 'old.csv'" stderr || wrong "eval, full disk: not said"
+says '^image_auroc '
+[ "$(cat old.csv)" = old ] || wrong "eval, full disk: the old file is lost"
+[ "$(find . -name '.adfeat-*')" = '' ] || wrong "eval, full disk: a temporary file stays"
+run eval embedded.safetensors --data set --scores-csv link.csv
+[ -L link.csv ] && [ "$(wc -l <old.csv)" -eq 7 ] || wrong "eval: a link was not followed"
+[ "$(stat -c %a old.csv)" = 640 ] || wrong "eval: other permissions"
+mkfifo pipe.csv
+timeout 60 cat pipe.csv >piped.csv &
+run eval embedded.safetensors --data set --scores-csv pipe.csv
+[ -p pipe.csv ] || wrong "eval: a pipe was replaced"
+wait $!
+cmp -s old.csv piped.csv || wrong "eval: the pipe has other rows"
+ln -s /dev/full full.csv
+run eval embedded.safetensors --data set --scores-csv full.csv
+[ $code -eq 1 ] && [ -L full.csv ] || wrong "eval: a full device, exit code $code"
+says '^image_auroc '
+fails 1 "cannot write 'absent/x.csv'" eval absent.safetensors --data set --scores-csv absent/x.csv
+ln embedded.safetensors other.csv
+fails 2 'one file' eval embedded.safetensors --data set --scores-csv other.csv
+fails 2 'one file' eval s.safetensors --data set --weights w.safetensors \
+    --scores-csv ./w.safetensors
+rm -r more old.csv link.csv pipe.csv piped.csv full.csv other.csv
+
 [ -e m ] && wrong "--map-dir was made though there are no maps"
 
 printf '\377' | dd of=s.safetensors bs=1 seek=20000 conv=notrunc 2>/dev/null
