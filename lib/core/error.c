@@ -63,10 +63,19 @@ ad_status adi_fail_prefix(ad_status status, const char *format, ...)
     return status;
 }
 
+/* Whether the sentence begins with "KIND 'PATH'". */
+static int names_file(const char *kind, const char *path)
+{
+    const size_t k = strlen(kind), p = strlen(path);
+    const char *after = message + k;
+    return strncmp(message, kind, k) == 0 && strncmp(after, " '", 2) == 0 &&
+           strncmp(after + 2, path, p) == 0 && after[2 + p] == '\'';
+}
+
 ad_status adi_fail_in_file(ad_status status, const char *kind, const char *path)
 {
-    if (status == AD_OK || status == AD_ERR_OUT_OF_MEMORY
-        || strncmp(message, path, strlen(path)) == 0)
+    if (status == AD_OK || status == AD_ERR_OUT_OF_MEMORY ||
+        strncmp(message, path, strlen(path)) == 0 || names_file(kind, path))
         return status;
     return adi_fail_prefix(status, "%s '%s': ", kind, path);
 }

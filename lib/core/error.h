@@ -22,8 +22,8 @@ void adi_note_limit(size_t wanted, size_t held, size_t limit);
 ad_status adi_fail_prefix(ad_status status, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* The same for "KIND 'PATH': ", unless the sentence begins with the path already, nothing failed, or memory
- * ran out (which is nobody's file's fault). */
+/* The same for "KIND 'PATH': ", unless the sentence begins with that or with the path already,
+ * nothing failed, or memory ran out (which is nobody's file's fault). */
 ad_status adi_fail_in_file(ad_status status, const char *kind, const char *path);
 
 /* A caller's mistake; also checked in release builds. */

@@ -263,6 +263,19 @@ fails 2 'one file' eval s.safetensors --data set --weights w.safetensors \
     --scores-csv ./w.safetensors
 rm -r more old.csv link.csv pipe.csv piped.csv full.csv other.csv
 
+# A damaged file among good ones is named once in its sentence.
+cp -r set hurt
+for folder in train/good test/good; do
+    head -c 60 set/test/good/000.png >hurt/$folder/cut.png
+done
+for call in "${fit[*]} -o x" 'eval embedded.safetensors'; do
+    run $call --data hurt
+    [ $code -eq 1 ] || wrong "adfeat $call: a damaged file: exit code $code"
+    grep -q "image 'hurt/[a-z/]*/cut.png': PNG" stderr || wrong "adfeat $call: file not named"
+    grep -q "cut.png.*cut.png" stderr && wrong "adfeat $call: file named twice"
+done
+rm -r hurt
+
 [ -e m ] && wrong "--map-dir was made though there are no maps"
 
 printf '\377' | dd of=s.safetensors bs=1 seek=20000 conv=notrunc 2>/dev/null
