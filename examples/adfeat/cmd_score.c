@@ -36,7 +36,8 @@ static const char help[] =
     "                 images that FILE was fitted on, raw where FILE does not tell\n"
     "  --bits N       of 16-bit images whose values are 0..2^N - 1, 8 to 15; 16: the full range;\n"
     "                 default: as the images that FILE was fitted on, or as the files say\n"
-    "  --skip-damaged exit code 0 although images could not be read; how many is still said\n"
+    "  --skip-damaged exit code 0 although images could not be read; how many is still said. It\n"
+    "                 is 1 where no image could be scored\n"
     "  --json         an array of objects with path, score and overlay, or path and error\n"
     "  --threads N    default 0: as many as there are cores\n"
     "  --memory-limit B bytes that all of it may hold, as 64M or 2G; default: any\n"
@@ -246,6 +247,8 @@ static int score_all(score_state *s)
     if (s->json)
         fputs("]\n", stdout);
     const int finished = cli_finish_output();
+    if (s->skip_damaged && s->damaged == s->count) /* that is no success, whatever is skipped */
+        return cli_fail("no image could be scored: %d of %d are skipped", s->damaged, s->count);
     if (s->damaged > 1) /* one has its sentence */
         cli_note("%d of %d images could not be scored", s->damaged, s->count);
     return code != CLI_OK ? code : finished;

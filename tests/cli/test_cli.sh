@@ -101,6 +101,13 @@ one_sentence odd/text.png "one bad image among good ones"
 run score embedded.safetensors --json odd/half.png set/test/good/001.png
 "$python" -m json.tool stdout >pretty || wrong "score --json with a bad image is not JSON"
 grep -q '"error"' pretty || wrong "score --json does not tell the bad image"
+run score embedded.safetensors --skip-damaged odd/half.png set/test/good/001.png
+[ $code -eq 0 ] || wrong "score --skip-damaged: exit code $code"
+for images in odd/half.png 'odd/half.png odd/text.png'; do
+    run score embedded.safetensors --skip-damaged $images
+    [ $code -eq 1 ] || wrong "score --skip-damaged $images: exit code $code"
+    grep -q '^adfeat: no image could be scored' stderr || wrong "score $images: not said"
+done
 
 # padim cannot tell what its images score without seeing them again.
 works fit padim --weights w.safetensors --layers layer1 --size 64 --set dimensions=8 --data set -o p.safetensors
