@@ -52,8 +52,8 @@ static int take_bytes(const arg_spec *spec, const char *value)
 
 static int take(const arg_spec *spec, char *value)
 {
-    if (spec->kind == ARG_TEXT) {
-        if (!*value)
+    if (spec->kind == ARG_TEXT || spec->kind == ARG_ANY) {
+        if (!*value && spec->kind == ARG_TEXT)
             return cli_usage("option %s needs a value that is not empty", spec->name);
         *(const char **)spec->target = value;
         return CLI_OK;

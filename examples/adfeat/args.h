@@ -6,7 +6,8 @@
 
 typedef enum arg_kind {
     ARG_FLAG,    /* --name              int32_t *target becomes 1 */
-    ARG_TEXT,    /* --name VALUE        const char **target */
+    ARG_TEXT,    /* --name VALUE        const char **target, not empty */
+    ARG_ANY,     /* --name VALUE        the same, may be empty */
     ARG_NUMBER,  /* --name N            int32_t *target, low .. high */
     ARG_BYTES,   /* --name N[k|M|G]     uint64_t *target */
     ARG_SETTING, /* --name VALUE        appended to settings *target under the option's own name */

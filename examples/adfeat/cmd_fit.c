@@ -70,7 +70,7 @@ static const char help[] =
     "  --batchnorm-eps E   of an EfficientNet, 1e-3 or 1e-5; default: likewise\n"
     "  --prefix P          take the network whose tensors' names begin with this; needed where "
     "the\n"
-    "                      weights file holds two\n"
+    "                      weights file holds two; '' means the names without a prefix\n"
     "  --expected-digest D fail where the weights' digest ('adfeat info W' says it) is another\n"
     "  --layers A,B,...    where features are taken; default: the network's own choice\n"
     "                      ('adfeat info W' lists them)\n"
@@ -350,7 +350,7 @@ int cmd_fit(int argc, char **argv)
         {"--backbone", NULL, ARG_TEXT, &s.r.network.backbone, 0, 0},
         {"--padding", NULL, ARG_TEXT, &s.r.network.padding, 0, 0},
         {"--batchnorm-eps", NULL, ARG_TEXT, &s.r.network.batchnorm_eps, 0, 0},
-        {"--prefix", NULL, ARG_TEXT, &s.r.network.prefix, 0, 0},
+        {"--prefix", NULL, ARG_ANY, &s.r.network.prefix, 0, 0},
         {"--expected-digest", NULL, ARG_TEXT, &s.r.network.expected_digest, 0, 0},
         {"--layers", NULL, ARG_SETTING, &s.r.set, 0, 0},
         {"--size", NULL, ARG_SETTING, &s.r.set, 0, 0},

@@ -235,7 +235,7 @@ int cmd_info(int argc, char **argv)
         {"--backbone", NULL, ARG_TEXT, &s.network.backbone, 0, 0},
         {"--padding", NULL, ARG_TEXT, &s.network.padding, 0, 0},
         {"--batchnorm-eps", NULL, ARG_TEXT, &s.network.batchnorm_eps, 0, 0},
-        {"--prefix", NULL, ARG_TEXT, &s.network.prefix, 0, 0},
+        {"--prefix", NULL, ARG_ANY, &s.network.prefix, 0, 0},
         {"--expected-digest", NULL, ARG_TEXT, &s.network.expected_digest, 0, 0},
         {NULL, NULL, ARG_FLAG, NULL, 0, 0}};
     int operands = 0, done = 0;

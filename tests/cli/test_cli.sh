@@ -55,6 +55,13 @@ says '^layer layer3 +not in this file$'
 works info nameless.safetensors --backbone resnet18
 works info nameless.safetensors # its tensors fit one network
 says '^architecture +resnet18$'
+# An empty prefix means the names without one.
+works info w.safetensors --prefix ''
+works bench w.safetensors --prefix= --layer layer1 --size 64 --runs 1
+works "${fit[@]}" --data set -o bare.safetensors --prefix '' --quiet
+rm bare.safetensors
+fails 2 'not empty' info w.safetensors --backbone ''
+fails 1 "no tensor 'net.conv1" info w.safetensors --prefix net.
 works info s.safetensors # a scorer says what it is without its weights, in the same words as with them
 sort stdout | grep -vE '^(version|maps|input_size|normal_)' >alone
 works info s.safetensors --weights w.safetensors
