@@ -320,7 +320,7 @@ typedef struct ad_dataset_options {
                                non_defective, nondefective, pass, passed ('-' and a space are as good as '_') */
     const char *layout;   /**< a layout of ad_dataset_open_folder() by name; default NULL: the one that the folders show */
     const char *normal_dir;      /**< folders of the pool layout "folder", relative to the path: good images to learn, */
-    const char *normal_test_dir; /**< good images to test on; NULL: every fifth of normal_dir, which is then not learned, */
+    const char *normal_test_dir; /**< good images to test on; NULL: a fifth of normal_dir, which is then not learned, */
     const char *abnormal_dir;    /**< anomalous images to test on, or folders of them, one a type, */
     const char *mask_dir;        /**< and their masks. Default NULL each: as they are called in that layout */
     const char *csv;      /**< the path of a table (CSV, RFC 4180; first line: names of columns) whose rows are the
@@ -358,9 +358,11 @@ typedef struct ad_sample {
  *                says that its image is good
  *    flat        images, all taken as good, for either split
  *  GOOD is any name of good (ad_dataset_options.good), several are joined; every other folder of test is a type of defect.
- *  visa_raw, real_iad, folder and pairs have one pool of good images: every fifth is for the test split, the others are
- *  learned. A test split without a good image is refused, since no figure would mean anything. Folders "validation" are
- *  not used.
+ *  visa_raw, real_iad, folder and pairs have one pool of good images: a fifth is for the test
+ *  split, the others are learned. Where they lie in several folders, that is every fifth folder (of
+ *  fewer the last), else one of each five images in the order of their names, in a fixed random
+ *  choice; a log says which. A test split without a good image is refused, since no figure would
+ *  mean anything. Folders "validation" are not used.
  *  The mask of image N is N_mask, N_gt, N_label or N of any kind of image, or a folder N whose images together are it; in
  *  ground_truth/TYPE, or beside the image. A type without a folder there has no masks; an image of a type that has one must
  *  have one. Beside N.jpg the file N.png is its mask where it has two values at most, one of them 0. Masks are never

@@ -41,7 +41,7 @@ typedef struct dataset_args {
     "                      (masks beside images) or flat (images, all good)\n"                     \
     "  --normal-dir D, --normal-test-dir D, --abnormal-dir D, --mask-dir D  folders in DIR: good " \
     "images\n"                                                                                     \
-    "                      to learn, good ones to test on (default: every fifth of --normal-dir, " \
+    "                      to learn, good ones to test on (default: a fifth of --normal-dir, "     \
     "which\n"                                                                                      \
     "                      is not learned), anomalous ones, masks\n"                               \
     "  --csv FILE          a table whose rows are the images: image (a path in DIR), label, "      \

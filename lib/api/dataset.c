@@ -35,18 +35,23 @@ ad_dataset *adi_dataset_retain(const ad_dataset *dataset)
     return d;
 }
 
+void adi_dataset_item_free(const ad_dataset *d, adi_dataset_item *item)
+{
+    const adi_allocator *a = &d->context->allocator;
+    adi_free(a, item->path);
+    adi_free(a, item->group);
+    adi_free(a, item->mask);
+    adi_free(a, item->depth);
+}
+
 void ad_dataset_destroy(ad_dataset *dataset)
 {
     if (!dataset || atomic_fetch_sub_explicit(&dataset->refs, 1, memory_order_acq_rel) != 1)
         return;
     ad_context *context = dataset->context;
     const adi_allocator *a = &context->allocator;
-    for (int64_t i = 0; i < dataset->count; i++) {
-        adi_free(a, dataset->items[i].path);
-        adi_free(a, dataset->items[i].group);
-        adi_free(a, dataset->items[i].mask);
-        adi_free(a, dataset->items[i].depth);
-    }
+    for (int64_t i = 0; i < dataset->count; i++)
+        adi_dataset_item_free(dataset, &dataset->items[i]);
     adi_free(a, dataset->items);
     adi_free(a, dataset);
     adi_context_release(context);

@@ -15,6 +15,7 @@ typedef struct adi_dataset_item {
     char *mask;  /* a file, or a folder whose files together are it; NULL where there is none */
     char *depth; /* a file, or NULL */
     int32_t label;
+    int32_t other_split; /* while a pool is parted: not for this one */
 } adi_dataset_item;
 
 struct ad_dataset {
@@ -45,6 +46,7 @@ void adi_dataset_let_go(const ad_dataset *dataset);
 /* path and group are copied, mask and depth are taken over, also on failure. */
 ad_status adi_dataset_append(ad_dataset *d, const char *path, const char *group, int32_t label,
                              char *mask, char *depth);
+void adi_dataset_item_free(const ad_dataset *d, adi_dataset_item *item);
 
 /* As ad_dataset_read_image(), by options that are whole, on any thread; what was noted is logged on
  * the caller's. */
@@ -89,14 +91,11 @@ ad_status adi_beside_find(const ad_dataset *d, const char *folder, const adi_fol
 void adi_beside_free(adi_beside *b);
 
 /* dataset_images.c: the images of one folder, all of one group and label. */
-enum { ADI_HELD_OUT = 5 }; /* of a pool every fifth good image is for the test split */
-
 typedef struct adi_group {
     const char *name;
     int32_t label;
     const adi_truth *truth; /* where their masks are, or NULL */
-    int64_t *pool;          /* images of the pool so far: take a split's share; NULL: take all */
-    int32_t split;
+    int64_t *beside; /* counts masks beside images, which the caller says; NULL: said here */
 } adi_group;
 
 /* Also a folder that holds rgb, gt, xyz and depth. */
@@ -106,8 +105,19 @@ ad_status adi_dataset_add_tree(ad_dataset *d, const char *folder, const adi_grou
 /* That a folder holds images, and all of them can be read. */
 ad_status adi_dataset_check_images(const ad_context *context, const char *folder,
                                    const adi_folder_scan *s);
-/* 1: the next image of a pool is for this split. */
-int adi_pool_take(int64_t *pool, int32_t split);
+
+/* dataset_pool.c: of a pool about a fifth of the good images is for the test split. */
+enum { ADI_HELD_OUT = 5 };
+
+typedef struct adi_pool {
+    int64_t images, folders, held_out; /* good ones, the folders that they lie in */
+} adi_pool;
+
+/* Of the items from `first` on leaves the good ones of a split, and all others. */
+void adi_pool_split(ad_dataset *d, int64_t first, int32_t split, adi_pool *out);
+/* Says which rule it was. folder: in root, or "". */
+void adi_pool_log(const ad_context *context, const char *root, const char *folder,
+                  const adi_pool *pool);
 
 /* dataset_classes.c: a folder of class folders, or what holds such folders train and test. */
 ad_status adi_dataset_add_classes(ad_dataset *d, const char *root, int32_t split, const char *good);

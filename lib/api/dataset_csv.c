@@ -22,7 +22,7 @@ typedef struct table {
     const ad_dataset_options *options;
     adi_csv csv;
     int32_t column[COLUMNS]; /* -1: there is none */
-    int64_t good, pool, rows;
+    int64_t good, rows;
     char objects[256]; /* those that were seen and not asked for */
 } table;
 
@@ -112,8 +112,7 @@ static ad_status in_split(table *t, const char *split, int32_t label, int64_t li
               test = adi_name_listed(split, "test,testing");
     const int wanted = t->options->split == AD_SPLIT_TRAIN ? train : test;
     if (t->column[SPLIT] < 0)
-        *out_in =
-            label ? t->options->split == AD_SPLIT_TEST : adi_pool_take(&t->pool, t->options->split);
+        *out_in = !label || t->options->split == AD_SPLIT_TEST;
     else if (train || test || adi_name_listed(split, "val,valid,validation"))
         *out_in = wanted && !(label && t->options->split == AD_SPLIT_TRAIN);
     else
@@ -142,7 +141,6 @@ static ad_status add_row(table *t, char *const *fields, int32_t count, int64_t l
     const int32_t label = !(adi_name_is_good(text, t->options->good) || strcmp(text, "0") == 0);
     ADI_TRY(in_split(t, value(t, fields, count, SPLIT), label, line, &in));
     t->rows++;
-    t->good += in && !label;
     return in ? add_item(t, fields, count, label, line) : AD_OK;
 }
 
@@ -150,6 +148,7 @@ static ad_status add_rows(table *t)
 {
     char *fields[MAX_FIELDS];
     int32_t count = 1;
+    adi_pool pool;
     ADI_TRY(read_header(t));
     while (count) {
         const int64_t line = t->csv.line;
@@ -160,6 +159,10 @@ static ad_status add_rows(table *t)
     if (t->options->category && !t->rows)
         return adi_fail(AD_ERR_FORMAT, "no row is of category '%s': there are %s",
                         t->options->category, t->objects);
+    if (t->column[SPLIT] < 0)
+        adi_pool_split(t->dataset, 0, t->options->split, &pool);
+    for (int64_t i = 0; i < t->dataset->count; i++)
+        t->good += t->dataset->items[i].label == 0;
     if (!t->good)
         return adi_fail(AD_ERR_FORMAT,
                         "none of %lld rows is a good image of the %s split: a label of good, ok, "

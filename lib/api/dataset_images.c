@@ -6,14 +6,6 @@
 #include "api/dataset.h"
 #include "api/dataset_names.h"
 
-int adi_pool_take(int64_t *pool, int32_t split)
-{
-    if (!pool)
-        return 1;
-    const int held_out = (*pool)++ % ADI_HELD_OUT == ADI_HELD_OUT - 1;
-    return held_out == (split == AD_SPLIT_TEST);
-}
-
 /* mask, depth: taken over, may be NULL. */
 static ad_status add_image(ad_dataset *d, const char *folder, const char *name,
                            const adi_group *group, char *mask, char *depth)
@@ -101,8 +93,7 @@ static ad_status add_folder_3d(ad_dataset *d, const char *folder, const adi_fold
     if (status == AD_OK)
         status = adi_dataset_check_images(d->context, p.rgb, &images);
     for (size_t i = 0; i < images.images.count && status == AD_OK; i++)
-        if (adi_pool_take(group->pool, group->split))
-            status = add_image_3d(d, &p, images.images.list[i], group);
+        status = add_image_3d(d, &p, images.images.list[i], group);
     adi_folder_free(&images);
     adi_truth_close(&p.truth);
     adi_free(a, p.rgb);
@@ -135,13 +126,15 @@ static ad_status add_scanned(ad_dataset *d, const char *folder, const adi_folder
     ad_status status = AD_OK;
     for (size_t i = 0; i < s->images.count && status == AD_OK; i++) {
         char *mask = NULL;
-        if (beside.is_mask[i] || !adi_pool_take(group->pool, group->split))
+        if (beside.is_mask[i])
             continue;
         status = find_mask(d, folder, s, &beside, i, group, &mask);
         if (status == AD_OK)
             status = add_image(d, folder, s->images.list[i], group, mask, NULL);
     }
-    if (status == AD_OK && beside.masks)
+    if (group->beside)
+        *group->beside += beside.masks;
+    else if (status == AD_OK && beside.masks)
         adi_log(d->context, AD_LOG_WARNING,
                 "folder '%s': %lld files are masks of the images beside them, not images of parts",
                 folder, (long long)beside.masks);

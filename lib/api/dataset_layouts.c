@@ -1,8 +1,8 @@
 /* The layouts of data sets, one row each: which folders hold good and anomalous images and masks. A
  * new layout is a row. Two forms: train and test folders with a folder for good images and one for
  * each type of defect; or a pool, one folder of good images and one of anomalous ones, of which
- * every fifth good image is held out for the test split. In a row GOOD stands for any name of good,
- * BAD for any of bad, MASK for any of masks (dataset_names.c). */
+ * some good images are held out for the test split (dataset_pool.c). In a row GOOD stands for
+ * any name of good, BAD for any of bad, MASK for any of masks (dataset_names.c). */
 #include <stdio.h>
 #include <string.h>
 
@@ -225,12 +225,12 @@ static ad_status open_pool_truth(const opening *o, const char *mask, const char 
 }
 
 static ad_status add_pool_group(const opening *o, const char *folder, const char *name,
-                                const char *mask, const char *type, int32_t label, int64_t *pool)
+                                const char *mask, const char *type, int32_t label, int64_t *beside)
 {
     char *path;
     adi_truth truth;
     const adi_group group = {
-        .name = name, .label = label, .truth = &truth, .pool = pool, .split = o->options->split};
+        .name = name, .label = label, .truth = &truth, .beside = beside};
     ADI_TRY(open_pool_truth(o, mask, type, &truth));
     ad_status status = join(o, o->root, folder, &path);
     if (status == AD_OK && type) {
@@ -254,18 +254,31 @@ static const char *last_part(const char *path)
     return slash && slash[1] ? slash + 1 : path;
 }
 
+/* Once for all folders in it. */
+static void say_beside(const opening *o, const char *folder, int64_t masks)
+{
+    if (masks)
+        adi_log(o->dataset->context, AD_LOG_WARNING,
+                "folder '%s/%s': %lld files are masks of the images beside them, not images of "
+                "parts",
+                o->root, folder, (long long)masks);
+}
+
 /* Each folder in it is a type; where it holds images itself it is one. */
 static ad_status add_bad(const opening *o, const char *bad, const char *mask)
 {
     adi_folder_scan types;
+    int64_t beside = 0;
     ADI_TRY(scan_in(o, o->root, bad, &types));
     ad_status status = AD_OK;
     if (types.images.count || !types.folders.count)
-        status = add_pool_group(o, bad, last_part(bad), mask, NULL, 1, NULL);
+        status = add_pool_group(o, bad, last_part(bad), mask, NULL, 1, &beside);
     else
         for (size_t i = 0; i < types.folders.count && status == AD_OK; i++)
-            status =
-                add_pool_group(o, bad, types.folders.list[i], mask, types.folders.list[i], 1, NULL);
+            status = add_pool_group(o, bad, types.folders.list[i], mask, types.folders.list[i], 1,
+                                    &beside);
+    if (status == AD_OK)
+        say_beside(o, bad, beside);
     adi_folder_free(&types);
     return status;
 }
@@ -279,19 +292,21 @@ static ad_status add_pool(const opening *o, const pool *p)
 {
     const int test = o->options->split == AD_SPLIT_TEST;
     const char *good = test && p->test_good ? p->test_good : p->good;
-    int64_t count = 0;
+    int64_t beside = 0;
+    adi_pool held = {0};
     const int64_t before = o->dataset->count;
-    ADI_TRY(add_pool_group(o, good, last_part(good), NULL, NULL, 0, p->test_good ? NULL : &count));
+    ADI_TRY(add_pool_group(o, good, last_part(good), NULL, NULL, 0, &beside));
+    say_beside(o, good, beside);
+    if (!p->test_good)
+        adi_pool_split(o->dataset, before, o->options->split, &held);
     if (o->dataset->count == before)
         return adi_fail(AD_ERR_FORMAT,
-                        "folder '%s/%s' holds %lld good images, of which every %dth is for the "
-                        "test split: that leaves none; "
+                        "folder '%s/%s' holds %lld good images, of which some are for the test "
+                        "split and the others are learned: that leaves none; "
                         "normal_test_dir names a folder of good images to test on",
-                        o->root, good, (long long)count, ADI_HELD_OUT);
+                        o->root, good, (long long)held.images);
     if (!p->test_good)
-        adi_log(o->dataset->context, AD_LOG_WARNING,
-                "folder '%s/%s': of %lld good images every %dth is held out for the test split",
-                o->root, good, (long long)count, ADI_HELD_OUT);
+        adi_pool_log(o->dataset->context, o->root, good, &held);
     return test && p->bad ? add_bad(o, p->bad, p->mask) : AD_OK;
 }
 

@@ -9,8 +9,6 @@
 typedef struct pairs {
     ad_dataset *dataset;
     const char *folder, *group;
-    int64_t *pool; /* good images so far, of which some are held out; NULL: folders say which are
-                      for what */
     int32_t split;
 } pairs;
 
@@ -21,7 +19,7 @@ static ad_status add_pair(const pairs *p, const adi_folder_scan *s, const adi_be
     char *mask = adi_folder_join(a, p->folder, s->images.list[b->mask[i]]);
     char *path = adi_folder_join(a, p->folder, s->images.list[i]);
     ad_status status = mask && path ? adi_mask_count(p->dataset, mask, &marked) : adi_fail_memory();
-    const int wanted = marked ? p->split == AD_SPLIT_TEST : adi_pool_take(p->pool, p->split);
+    const int wanted = !marked || p->split == AD_SPLIT_TEST;
     if (status == AD_OK && wanted) {
         status =
             adi_dataset_append(p->dataset, path, p->group, marked != 0, marked ? mask : NULL, NULL);
@@ -61,7 +59,7 @@ static ad_status add_tree(const pairs *p, const adi_folder_scan *top)
     for (size_t i = 0; i < top->folders.count && status == AD_OK; i++) {
         adi_folder_scan s = {.allocator = a};
         char *folder = adi_folder_join(a, p->folder, top->folders.list[i]);
-        const pairs inner = {p->dataset, folder, top->folders.list[i], p->pool, p->split};
+        const pairs inner = {p->dataset, folder, top->folders.list[i], p->split};
         status = folder ? adi_folder_read(a, folder, &s) : adi_fail_memory();
         if (status == AD_OK)
             status = add_folder(&inner, &s);
@@ -77,7 +75,7 @@ static ad_status add_split(ad_dataset *d, const char *root, const char *name, in
     const adi_allocator *a = &d->context->allocator;
     adi_folder_scan s = {.allocator = a};
     char *folder = adi_folder_join(a, root, name);
-    const pairs p = {d, folder, "", NULL, split};
+    const pairs p = {d, folder, "", split};
     ad_status status = folder ? adi_folder_read(a, folder, &s) : adi_fail_memory();
     if (status == AD_OK)
         status = add_tree(&p, &s);
@@ -102,19 +100,18 @@ static ad_status check_good(const ad_dataset *d, const char *root)
 ad_status adi_dataset_add_pairs(ad_dataset *d, const char *root, const adi_folder_scan *top,
                                 int32_t split)
 {
-    int64_t pool = 0;
+    const int64_t first = d->count;
     const char *train = adi_folder_find(top, "train"), *test = adi_folder_find(top, "test");
     if (train && test) {
         ADI_TRY(add_split(d, root, split == AD_SPLIT_TRAIN ? train : test, split));
         return check_good(d, root);
     }
-    const pairs p = {d, root, "", &pool, split};
-    const ad_status status = add_tree(&p, top);
-    if (status == AD_OK)
-        adi_log(d->context, AD_LOG_WARNING,
-                "folder '%s': of %lld good images every %dth is held out for the test split", root,
-                (long long)pool, ADI_HELD_OUT);
-    return status == AD_OK ? check_good(d, root) : status;
+    const pairs p = {d, root, "", split};
+    adi_pool pool;
+    ADI_TRY(add_tree(&p, top));
+    adi_pool_split(d, first, split, &pool);
+    adi_pool_log(d->context, root, "", &pool);
+    return check_good(d, root);
 }
 
 /* ---- Whether a folder is such ---- */

@@ -139,23 +139,67 @@ static void layouts_of_data_sets(void **state)
                 "Data/Images/Normal/3.JPG "
                 "Data/Images/Normal/4.JPG Data/Images/Anomaly/0.JPG Data/Masks/Anomaly/0.png+");
     both("raw", "visa_raw",
-         "0 Normal Data/Images/Normal/0.JPG; 0 Normal Data/Images/Normal/1.JPG; 0 Normal "
-         "Data/Images/Normal/2.JPG; "
-         "0 Normal Data/Images/Normal/3.JPG",
-         "0 Normal Data/Images/Normal/4.JPG; 1+ Anomaly Data/Images/Anomaly/0.JPG");
+         "0 Normal Data/Images/Normal/1.JPG; 0 Normal Data/Images/Normal/2.JPG; 0 Normal "
+         "Data/Images/Normal/3.JPG; "
+         "0 Normal Data/Images/Normal/4.JPG",
+         "0 Normal Data/Images/Normal/0.JPG; 1+ Anomaly Data/Images/Anomaly/0.JPG");
 
     make("iad", "OK/S1/a.jpg OK/S1/b.jpg OK/S2/c.jpg OK/S2/d.jpg OK/S2/e.jpg NG/dent/S9/f.jpg "
                 "NG/dent/S9/f.png+ NG/spot/S1/g.jpg");
     both("iad", "real_iad",
-         "0 OK OK/S1/a.jpg; 0 OK OK/S1/b.jpg; 0 OK OK/S2/c.jpg; 0 OK OK/S2/d.jpg",
-         "0 OK OK/S2/e.jpg; 1+ dent NG/dent/S9/f.jpg; 1 spot NG/spot/S1/g.jpg");
+         "0 OK OK/S1/a.jpg; 0 OK OK/S1/b.jpg",
+         "0 OK OK/S2/c.jpg; 0 OK OK/S2/d.jpg; 0 OK OK/S2/e.jpg; "
+         "1+ dent NG/dent/S9/f.jpg; 1 spot NG/spot/S1/g.jpg");
 
     make("own", "normal/0.png normal/1.png normal/2.png normal/3.png normal/4.png abnormal/5.png "
                 "mask/5.png+");
     both("own", "folder",
-         "0 normal normal/0.png; 0 normal normal/1.png; 0 normal normal/2.png; 0 normal "
-         "normal/3.png",
-         "0 normal normal/4.png; 1+ abnormal abnormal/5.png");
+         "0 normal normal/1.png; 0 normal normal/2.png; 0 normal normal/3.png; 0 normal "
+         "normal/4.png",
+         "0 normal normal/0.png; 1+ abnormal abnormal/5.png");
+}
+
+/* Five views of each of twelve samples: both splits see every camera, and no sample is in both. */
+static void views_of_samples(void **state)
+{
+    (void)state;
+    char name[64];
+    for (int s = 1; s <= 12; s++)
+        for (int view = 1; view <= 5; view++) {
+            snprintf(name, sizeof name, "views/OK/S%04d/n_C%d.jpg", s, view);
+            part(name);
+            snprintf(name, sizeof name, "plain/good/n%03d_C%d.jpg", s, view);
+            part(name);
+        }
+    make("views", "NG/dent/S0001/f.jpg NG/dent/S0001/f.png+");
+    make("plain", "bad/f.jpg");
+    ad_dataset *d = open_split("views", AD_SPLIT_TEST);
+    assert_int_equal(ad_dataset_count(d), 11);
+    for (int i = 0; i < 10; i++) {
+        snprintf(name, sizeof name, "S%04d/n_C%d.jpg", i < 5 ? 5 : 10, i % 5 + 1);
+        assert_non_null(strstr(sample(d, i).name, name));
+    }
+    ad_dataset_destroy(d);
+    d = open_split("views", AD_SPLIT_TRAIN);
+    assert_int_equal(ad_dataset_count(d), 50);
+    ad_dataset_destroy(d);
+    assert_non_null(strstr(log_line, "OK': 10 of its 60 good images are held out for the test "
+                                     "split: of the 12 folders they lie in every 5th"));
+    /* in one folder, not those of one camera */
+    int cameras[6] = {0}, seen = 0;
+    d = open_split("plain", AD_SPLIT_TEST);
+    assert_int_equal(ad_dataset_count(d), 13);
+    for (int i = 0; i < 12; i++)
+        cameras[strstr(sample(d, i).name, "_C")[2] - '0']++;
+    for (int view = 1; view <= 5; view++)
+        seen += cameras[view] > 0;
+    assert_true(seen >= 4);
+    ad_dataset_destroy(d);
+    d = open_split("plain", AD_SPLIT_TRAIN);
+    assert_int_equal(ad_dataset_count(d), 48);
+    ad_dataset_destroy(d);
+    assert_non_null(strstr(log_line, "good': 12 of its 60 good images are held out for the test "
+                                     "split: of each 5 in the order"));
 }
 
 /* An image of which the mask beside it marks nothing is good. */
@@ -168,14 +212,14 @@ static void masks_beside(void **state)
                 "kos02/Part3_label.png- "
                 "kos02/Part4.jpg kos02/Part4_label.png-");
     both("sdd", "pairs",
-         "0 kos01 kos01/Part0.jpg; 0 kos02 kos02/Part0.jpg; 0 kos02 kos02/Part2.jpg; 0 kos02 "
-         "kos02/Part3.jpg",
-         "1+ kos01 kos01/Part1.jpg; 0 kos02 kos02/Part4.jpg");
+         "0 kos01 kos01/Part0.jpg",
+         "1+ kos01 kos01/Part1.jpg; 0 kos02 kos02/Part0.jpg; 0 kos02 kos02/Part2.jpg; 0 kos02 "
+         "kos02/Part3.jpg; 0 kos02 kos02/Part4.jpg");
     make("sdd2", "train/1.png train/1_GT.png- train/2.png train/2_GT.png+ test/3.png "
                  "test/3_GT.png- test/4.png test/4_GT.png+");
     both("sdd2", "pairs", "0  train/1.png", "0  test/3.png; 1+  test/4.png");
     make("tiles", "a.jpg a.png- b.jpg b.png+ c.jpg c.png- d.jpg d.png- e.jpg e.png- f.jpg f.png-");
-    both("tiles", "pairs", "0  a.jpg; 0  c.jpg; 0  d.jpg; 0  e.jpg", "1+  b.jpg; 0  f.jpg");
+    both("tiles", "pairs", "0  c.jpg; 0  d.jpg; 0  e.jpg; 0  f.jpg", "0  a.jpg; 1+  b.jpg");
     make("white", "a.jpg a_mask.png+ b.jpg b_mask.png+");
     refused("white", AD_SPLIT_TRAIN, AD_ERR_FORMAT, "no image of '");
     refused("white", AD_SPLIT_TEST, AD_ERR_FORMAT, "every mask beside one marks something");
@@ -277,7 +321,7 @@ static void named_folders(void **state)
                            "layout is 'mvtec', possible are flat, pairs, mvtec_ad, mvtec_3d"));
     make("few", "good/0.png bad/1.png");
     refused("few", AD_SPLIT_TEST, AD_ERR_FORMAT,
-            "holds 1 good images, of which every 5th is for the test split");
+            "holds 1 good images, of which some are for the test split");
 }
 
 static void what_is_in_none(void **state)
@@ -346,7 +390,8 @@ static void every_allocation_can_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(layouts_of_data_sets), cmocka_unit_test(masks_beside),
+        cmocka_unit_test(layouts_of_data_sets), cmocka_unit_test(views_of_samples),
+        cmocka_unit_test(masks_beside),
         cmocka_unit_test(names_of_good),        cmocka_unit_test(named_folders),
         cmocka_unit_test(what_is_in_none),      cmocka_unit_test(every_allocation_can_fail),
     };
