@@ -309,9 +309,11 @@ typedef struct ad_dataset_options {
     int32_t  split;       /**< an ad_split; default AD_SPLIT_TRAIN: good images only */
     double   depth_scale; /**< of depth files, as in ad_image_read_depth(); default 0 */
     int32_t  depth;       /**< 1 (default): images come with their depth where the layout has it; 0: without */
-    int32_t  mask_good;   /**< value, 0 to 255, of good pixels in masks; default -1: 0, but where most masks mark more than
-                               half of their image ad_evaluate() gives no pixel figures until this is set: 0 says that they
-                               are right, 255 that their background is white */
+    int32_t  mask_good;   /**< value, 0 to 255, of good pixels in masks; default -1: 0. Where most masks mark
+                               more than half of their image ad_evaluate() gives no pixel
+                               figures until this is 0, which says that they are right, or 255,
+                               that their background is white. One without a pixel of a value
+                               from 1 on that is set here is refused */
     const char *one_class;/**< the folder is one of class folders, as of CIFAR-10, and this class is the good one: of the
                                train split only its images, of the test split all, others anomalous. Where there are
                                folders train and test, each split is in its own. Default NULL */

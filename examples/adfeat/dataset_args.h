@@ -56,7 +56,8 @@ typedef struct dataset_args {
     "  --mask-good V       the value of good pixels in masks; default 0, but where most masks "    \
     "mark more\n"                                                                                  \
     "                      than half of their image there are no pixel figures until this says 0 " \
-    "or 255\n"                                                                                     \
+    "or 255;\n"                                                                                    \
+    "                      a mask without a pixel of V from 1 on is refused\n"                     \
     "  --depth-scale S     metres that a value of 1 in a depth file means; default: 1 in TIFF, "   \
     "0.001 in PNG\n"                                                                               \
     "  --orientation O     upright: photographs and masks as their EXIF orientation shows them, "  \

@@ -68,6 +68,11 @@ ad_status adi_census_see(adi_census *c, const ad_sample *sample, const ad_image 
     if (sample->label == 0 && marked)
         return adi_fail(AD_ERR_FORMAT, "the image is labelled good, and its mask marks %lld pixels",
                         (long long)marked);
+    if (sample->label == 1 && c->mask_good > 0 && marked == mask->width * mask->height)
+        return adi_fail(AD_ERR_FORMAT,
+                        "no pixel of the mask has the value %d, which mask_good says good ones "
+                        "have: all of it would be a defect",
+                        c->mask_good);
     const double share = (double)marked / ((double)mask->width * (double)mask->height);
     c->scaled += mask->width != image->width || mask->height != image->height;
     if (sample->label == 1) {
@@ -124,7 +129,7 @@ int adi_census_say_pixels(const adi_census *c, int32_t has_map, char *out, size_
         add(out, size, "%s", why);
         return 0;
     }
-    if (c->mask_good < 0 && 2 * c->most > c->masked) {
+    if (c->mask_good != 0 && c->mask_good != 255 && 2 * c->most > c->masked) {
         add(out, size,
             "%lld of %lld masks mark more than half of their image, on average %.0f %%: is white "
             "the background? "

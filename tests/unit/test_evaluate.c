@@ -216,6 +216,14 @@ static void notes(void **state)
     e = evaluate_root(f, 0, 0, AD_OK);
     assert_false(isnan(e.pixel_auroc));
 
+    /* A value that no mask has, and one that few pixels have. */
+    evaluate_root(f, 7, 0, AD_ERR_FORMAT);
+    SAYS(ad_last_error_message(), "no pixel of the mask has the value 7, which mask_good says");
+    put_mask(f, "ground_truth/cut/0.png", TINY_SIDE, TINY_SIDE, 10, 7, 255);
+    e = evaluate_root(f, 7, 0, AD_OK);
+    assert_true(isnan(e.pixel_auroc) && isnan(e.au_pro));
+    SAYS(e.pixel_note, "1 of 1 masks mark more than half of their image");
+
     /* Half the size is scaled, another shape is not. */
     put_mask(f, "ground_truth/cut/0.png", TINY_SIDE / 2, TINY_SIDE / 2, 5, 255, 0);
     e = evaluate_root(f, -1, 0, AD_OK);
