@@ -96,6 +96,7 @@ typedef struct adi_group {
     int32_t label;
     const adi_truth *truth; /* where their masks are, or NULL */
     int64_t *beside; /* counts masks beside images, which the caller says; NULL: said here */
+    int32_t any_name;       /* 1: also where all files are called as masks are */
 } adi_group;
 
 /* Also a folder that holds rgb, gt, xyz and depth. */

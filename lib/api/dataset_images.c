@@ -117,11 +117,25 @@ static ad_status find_mask(const ad_dataset *d, const char *folder, const adi_fo
     return *out_mask ? AD_OK : adi_fail_memory();
 }
 
+/* By their names all are masks, and none of an image here. */
+static int only_masks(const adi_folder_scan *s)
+{
+    size_t masks = 0;
+    for (size_t i = 0; i < s->images.count; i++)
+        masks += adi_mask_suffix(s->images.list[i]) > 0;
+    return s->images.count && masks == s->images.count;
+}
+
 static ad_status add_scanned(ad_dataset *d, const char *folder, const adi_folder_scan *s,
                              const adi_group *group)
 {
     adi_beside beside;
     ADI_TRY(adi_dataset_check_images(d->context, folder, s));
+    if (!group->any_name && only_masks(s))
+        return adi_fail(AD_ERR_FORMAT,
+                        "folder '%s' holds masks only, by the names of its %zu images, the first "
+                        "'%s': where are the parts? If these are parts, layout flat takes them",
+                        folder, s->images.count, s->images.list[0]);
     ADI_TRY(adi_beside_find(d, folder, s, &beside));
     ad_status status = AD_OK;
     for (size_t i = 0; i < s->images.count && status == AD_OK; i++) {

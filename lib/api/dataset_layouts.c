@@ -426,7 +426,7 @@ static ad_status no_layout(const opening *o)
 /* A folder of good images, or of images with masks beside them. */
 static ad_status add_flat(const opening *o, int may_be_pairs)
 {
-    const adi_group group = {.name = "", .label = 0};
+    const adi_group group = {.name = "", .label = 0, .any_name = !may_be_pairs};
     int pairs = 0;
     if (may_be_pairs)
         ADI_TRY(adi_dataset_are_pairs(o->dataset, o->root, &o->top, &pairs));

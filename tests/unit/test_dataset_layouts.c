@@ -226,9 +226,13 @@ static void masks_beside(void **state)
     /* two pictures of one part are no mask */
     make("twins", "a.jpg a.png");
     is("twins", NULL, AD_SPLIT_TRAIN, "0  a.jpg; 0  a.png");
-    /* a name of a mask without its image is an image */
+    /* a name of a mask without its image is an image, unless there is no other name */
     make("labels", "a_label.png b_label.png");
-    is("labels", NULL, AD_SPLIT_TRAIN, "0  a_label.png; 0  b_label.png");
+    refused("labels", AD_SPLIT_TRAIN, AD_ERR_FORMAT,
+            "labels' holds masks only, by the names of its 2 images, the first 'a_label.png'");
+    is("labels", "flat", AD_SPLIT_TRAIN, "0  a_label.png; 0  b_label.png");
+    make("label", "a_label.png c.png");
+    is("label", NULL, AD_SPLIT_TRAIN, "0  a_label.png; 0  c.png");
     make("half", "a.png b.png b_mask.png+");
     refused("half", AD_SPLIT_TRAIN, AD_ERR_FORMAT,
             "half/a.png' has no mask beside it, 1 others there have: is it good?");
