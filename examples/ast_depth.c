@@ -122,9 +122,9 @@ int main(int argc, char **argv)
     fit.train = on_train;
 
     failed = failed || ad_context_create(NULL, &ctx) || ad_backbone_open(ctx, NULL, argv[1], NULL, &net)
-             || ad_student_create(net, &o.networks, &student)
-             || ad_dataset_open_folder(ctx, argv[2], &data, &good)
-             || ad_dataset_open_folder(ctx, argv[2], &test_data, &test)
+             || ad_student_create_old(net, &o.networks, &student)
+             || ad_dataset_open(ctx, argv[2], &data, &good)
+             || ad_dataset_open(ctx, argv[2], &test_data, &test)
              || ad_ast_fitter_create(student, &o.training, &fitter)
              || ad_fit(fitter, good, &fit, &scorer)
              || ad_scorer_save(scorer, argv[3], NULL)

@@ -76,7 +76,7 @@ int main(int argc, char **argv)
 
     const int failed = ad_context_create(NULL, &ctx)
                        || ad_backbone_open(ctx, NULL, argv[1], NULL, &net)
-                       || ad_dataset_open_folder(ctx, argv[2], NULL, &good)
+                       || ad_dataset_open(ctx, argv[2], NULL, &good)
                        || ad_gaussian_fitter_create(net, &options, &fitter)
                        || ad_fit(fitter, good, &fit, &scorer)
                        || ad_scorer_save(scorer, argv[3], &save) || print_scorer(scorer, argv[3]);

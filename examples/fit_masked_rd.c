@@ -39,7 +39,7 @@ static ad_status measure(ad_context *ctx, ad_scorer *scorer, const char *folder,
     split.split = AD_SPLIT_TEST;
     split.one_class = name;
     ad_evaluation result = {.struct_size = sizeof result};
-    ad_status status = ad_dataset_open_folder(ctx, folder, &split, &test);
+    ad_status status = ad_dataset_open(ctx, folder, &split, &test);
     if (status == AD_OK)
         status = ad_evaluate(scorer, test, NULL, &result, NULL);
     if (status == AD_OK)
@@ -85,8 +85,8 @@ int main(int argc, char **argv)
 
     failed = failed || ad_context_create(NULL, &ctx)
              || ad_backbone_open(ctx, NULL, argv[1], NULL, &teacher)
-             || ad_student_create(teacher, &network, &student)
-             || ad_dataset_open_folder(ctx, argv[2], &one_class, &good)
+             || ad_student_create_old(teacher, &network, &student)
+             || ad_dataset_open(ctx, argv[2], &one_class, &good)
              || ad_masked_rd_fitter_create(student, &options, &fitter)
              || ad_fit(fitter, good, &fit, &scorer)
              || ad_scorer_save(scorer, argv[4], NULL)

@@ -79,12 +79,12 @@ int main(int argc, char **argv)
     const int failed = read_options(argc - 6, argv + 6, &network, &options)
                        || ad_context_create(NULL, &ctx)
                        || ad_backbone_open(ctx, NULL, argv[1], NULL, &teacher)
-                       || ad_student_create(teacher, &network, &student)
-                       || ad_dataset_open_folder(ctx, argv[2], NULL, &good)
+                       || ad_student_create_old(teacher, &network, &student)
+                       || ad_dataset_open(ctx, argv[2], NULL, &good)
                        || ad_stfpm_fitter_create(student, &options, &fitter)
                        || ad_fit(fitter, good, &fit, &scorer)
                        || ad_scorer_save(scorer, argv[4], NULL)
-                       /* ad_student_load() and another fit train it further, on new images too. */
+                       /* ad_student_load_old() and another fit train it further, on new images too. */
                        || ad_student_save(student, argv[5]) || print_student(student, argv[5]);
     if (failed)
         fprintf(stderr, "%s\n", ad_last_error_message());

@@ -10,7 +10,7 @@
  *
  *     if (ad_context_create(NULL, &ctx)
  *         || ad_backbone_open(ctx, "resnet18", "resnet18.safetensors", NULL, &net)
- *         || ad_dataset_open_folder(ctx, "screws/good", NULL, &good)
+ *         || ad_dataset_open(ctx, "screws/good", NULL, &good)
  *         || ad_gaussian_fitter_create(net, NULL, &fitter)
  *         || ad_fit(fitter, good, NULL, &scorer)
  *         || ad_scorer_save(scorer, "screws.safetensors", NULL)) {
@@ -320,7 +320,7 @@ typedef struct ad_dataset_options {
     const char *good;     /**< what good images are called: the names of their folders, or labels in a table, with commas
                                between; case does not matter. Default NULL: good, ok, okay, normal, defect_free,
                                non_defective, nondefective, pass, passed ('-' and a space are as good as '_') */
-    const char *layout;   /**< a layout of ad_dataset_open_folder() by name; default NULL: the one that the folders show */
+    const char *layout;   /**< a layout of ad_dataset_open() by name; default NULL: the one that the folders show */
     const char *normal_dir;      /**< folders of the pool layout "folder", relative to the path: good images to learn, */
     const char *normal_test_dir; /**< good images to test on; NULL: a fifth of normal_dir, which is then not learned, */
     const char *abnormal_dir;    /**< anomalous images to test on, or folders of them, one a type, */
@@ -374,7 +374,7 @@ typedef struct ad_sample {
  *  would be left out silently, and so is a folder of several data sets: the sentence names them.
  *  @return AD_OK, AD_ERR_IO, AD_ERR_FORMAT (no image, no known layout, no good image, mask missing, no folder of that
  *          class), AD_ERR_INVALID_ARGUMENT (options that exclude each other, no such layout), AD_ERR_OUT_OF_MEMORY */
-AD_NODISCARD AD_API ad_status ad_dataset_open_folder(ad_context *context, const char *path,
+AD_NODISCARD AD_API ad_status ad_dataset_open(ad_context *context, const char *path,
                                                      const ad_dataset_options *options,
                                                      ad_dataset **out_dataset);
 /** A list of files. @param labels one ad_sample label each, or NULL: all good; @param count >= 1 */
@@ -618,6 +618,28 @@ typedef struct ad_fitter ad_fitter;
 /** What a fit gives: immutable, shared by any number of threads, each call with a workspace of its
  *  own. Keeps its backbone. */
 typedef struct ad_scorer ad_scorer;
+/** The trainable networks of a student-teacher method. Keeps its teacher. ad_fit() and ad_fitter_finish()
+ *  of a fitter that trains it change it: until they return the student is theirs, and only callbacks of
+ *  that call may save it or ask it; all others get AD_ERR_STATE. */
+typedef struct ad_student ad_student;
+
+/** Make a fitter of a method by name: "gaussian", "padim", "stfpm", "stfpm_unet", "ast", "masked_rd".
+ *  @param options "key=value, key=value"; NULL: the defaults. A comma ends a value where "key=" follows
+ *         it, so "layers=layer1,layer2, size=256" are two options; a value in double quotes is taken as
+ *         it stands. A wrong key or value is refused with a sentence that lists the right ones.
+ *         A method that trains a student makes it here, with random parameters; the options are those of
+ *         the student and of its training together
+ *  @return AD_OK, AD_ERR_INVALID_ARGUMENT, AD_ERR_MISMATCH (a layer that the weights file does not
+ *          have), AD_ERR_SHAPE, AD_ERR_UNSUPPORTED, AD_ERR_OUT_OF_MEMORY (also where memory_limit is too
+ *          little), AD_ERR_IO (no file can be made in cache_dir) */
+AD_NODISCARD AD_API ad_status ad_fitter_create(ad_backbone *backbone, const char *method,
+                                               const char *options, ad_fitter **out_fitter);
+/** The same with a student that there is already, which the fitter trains and keeps: save it after
+ *  the fit to go on another day. @param options those of the training; NULL: the defaults */
+AD_NODISCARD AD_API ad_status ad_fitter_create_with(ad_student *student, const char *options,
+                                                    ad_fitter **out_fitter);
+/** The student that a fitter trains, borrowed; NULL where the method trains nothing. */
+AD_API ad_student *ad_fitter_student(const ad_fitter *fitter);
 
 /** Called on the caller's thread between images; a non-zero return cancels.
  *  @param fraction 0 .. 1 of the work done */
@@ -906,11 +928,6 @@ AD_NODISCARD AD_API ad_status ad_padim_fitter_create(ad_backbone *backbone, cons
 
 /* ---- Students -------------------------------------------------------------------------- */
 
-/** The trainable networks of a student-teacher method. Keeps its teacher. ad_fit() and ad_fitter_finish() of a
- *  fitter that trains it change it: until they return the student is theirs, and only callbacks of that call may
- *  save it or ask it; all others get AD_ERR_STATE. */
-typedef struct ad_student ad_student;
-
 typedef enum ad_student_kind {
     AD_STUDENT_STFPM      = 0, /**< a network like the teacher, randomly initialised */
     AD_STUDENT_STFPM_UNET = 1, /**< the same and a small U-Net auto-encoder for every layer */
@@ -1008,6 +1025,18 @@ AD_API void ad_student_options_init(ad_student_options *options, size_t struct_s
 AD_NODISCARD AD_API ad_status ad_student_options_set(ad_student_options *options, const char *key,
                                                      const char *value);
 
+/** Make a student of a method that trains one, with seeded random parameters.
+ *  @param options those of the student, as in ad_fitter_create(); NULL: the defaults */
+AD_NODISCARD AD_API ad_status ad_student_create(ad_backbone *teacher, const char *method,
+                                                const char *options, ad_student **out_student);
+/** Load a student that ad_student_save() wrote, or the authors' own checkpoint.
+ *  @param method  NULL: as the file says, or "stfpm"
+ *  @param options what the student is; what they leave open is as the file says, or the default
+ *  @return as ad_student_create(), AD_ERR_IO, AD_ERR_FORMAT, AD_ERR_NUMERIC, AD_ERR_MISMATCH (another
+ *          method or architecture) */
+AD_NODISCARD AD_API ad_status ad_student_load(ad_backbone *teacher, const char *path,
+                                              const char *method, const char *options,
+                                              ad_student **out_student);
 /** Make a student with seeded random parameters: convolutions N(0, 2 / (k^2 C_out)) as torchvision's
  *  ResNets, batch norm 1 and 0, convolutions with a bias and transposed ones as PyTorch's default. Of a flow the
  *  gains are 0 and the permutations those of NumPy's seeds 0, 1, ..., whatever the seed. Of reverse distillation's
@@ -1015,7 +1044,7 @@ AD_NODISCARD AD_API ad_status ad_student_options_set(ad_student_options *options
  *  @return AD_OK, AD_ERR_INVALID_ARGUMENT, AD_ERR_UNSUPPORTED (a layer of the teacher follows an op that
  *         cannot be trained: the sentence names it; reverse distillation of another network than a ResNet),
  *         AD_ERR_OUT_OF_MEMORY */
-AD_NODISCARD AD_API ad_status ad_student_create(ad_backbone *teacher, const ad_student_options *options,
+AD_NODISCARD AD_API ad_status ad_student_create_old(ad_backbone *teacher, const ad_student_options *options,
                                                 ad_student **out_student);
 /** Load a student that ad_student_save() wrote, or the authors' own checkpoint as `adfeat convert` writes it: of STFPM
  *  (tensors "model.0.weight" to "model.6.*", torchvision's, or "student.*"), of AST both ("module_list.3.s1.conv1.weight"
@@ -1026,7 +1055,7 @@ AD_NODISCARD AD_API ad_status ad_student_create(ad_backbone *teacher, const ad_s
  *  A student that learned from a teacher with other weights is loaded, and that is logged.
  *  @return AD_OK, AD_ERR_IO, AD_ERR_FORMAT, AD_ERR_MISMATCH (of another architecture: the sentence names
  *         the first tensor that does not fit), AD_ERR_NUMERIC (NaN or infinity), AD_ERR_OUT_OF_MEMORY */
-AD_NODISCARD AD_API ad_status ad_student_load(ad_backbone *teacher, const char *path,
+AD_NODISCARD AD_API ad_status ad_student_load_old(ad_backbone *teacher, const char *path,
                                               const ad_student_options *options, ad_student **out_student);
 /** Save all parameters and running statistics as one safetensors file, atomically: "student." and
  *  torchvision's names, U-Nets under "ae.1." and so on. @return AD_OK, AD_ERR_IO, AD_ERR_OUT_OF_MEMORY */

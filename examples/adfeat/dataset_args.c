@@ -33,7 +33,7 @@ int dataset_args_open(ad_context *context, const dataset_args *args, ad_split sp
         code = cli_depth_scale(args->depth_scale, &o.depth_scale);
     if (code == CLI_OK)
         code = cli_dataset_reading(args->orientation, args->bits, &o);
-    if (code == CLI_OK && ad_dataset_open_folder(context, args->data, &o, out_set))
+    if (code == CLI_OK && ad_dataset_open(context, args->data, &o, out_set))
         code = cli_fail_library();
     return code;
 }

@@ -123,13 +123,13 @@ static int make_student(fit_state *s, ad_student_options *options, int given)
     described d = {.set = &s->r.set, .options = options};
     const char *const file = s->train.student;
     if (!file)
-        return made(s, ad_student_create(s->backbone, options, &s->student));
+        return made(s, ad_student_create_old(s->backbone, options, &s->student));
     if (ad_file_metadata(s->context, file, take_entry, &d))
         return cli_fail_library();
     if (*d.kind && strcmp(d.kind, s->method->name) != 0)
         return not_of(s, d.kind);
     /* What the user does not say is as the file says it, and only then as options say it by default. */
-    if (ad_student_load(s->backbone, file, given ? options : NULL, &s->student))
+    if (ad_student_load_old(s->backbone, file, given ? options : NULL, &s->student))
         return cli_fail_library();
     ad_student_info info = {.struct_size = sizeof info};
     if (ad_student_get_info(s->student, &info))

@@ -1,4 +1,4 @@
-/* ad_dataset_open_folder(): which way a folder is opened. What lies where is in dataset_layouts.c.
+/* ad_dataset_open(): which way a folder is opened. What lies where is in dataset_layouts.c.
  */
 #include "api/dataset.h"
 #include "core/options.h"
@@ -31,10 +31,10 @@ static ad_status open_folder(ad_dataset *d, const char *path, const ad_dataset_o
                         : adi_dataset_add_layout(d, path, o);
 }
 
-ad_status ad_dataset_open_folder(ad_context *context, const char *path,
+ad_status ad_dataset_open(ad_context *context, const char *path,
                                  const ad_dataset_options *options, ad_dataset **out_dataset)
 {
-    ADI_CHECK_ARG(context && path && out_dataset, "ad_dataset_open_folder: an argument is NULL");
+    ADI_CHECK_ARG(context && path && out_dataset, "ad_dataset_open: an argument is NULL");
     ADI_DEFAULT_FLOATS;
     *out_dataset = NULL;
     ad_dataset_options o;

@@ -1,5 +1,5 @@
 /* The words for good, for bad and for masks that data sets use. This is the only list of them; the
- * header's comment at ad_dataset_open_folder() names them for users. */
+ * header's comment at ad_dataset_open() names them for users. */
 #include "api/dataset_names.h"
 
 #include <ctype.h>

@@ -2,9 +2,9 @@
 #include "core/options.h"
 #include "methods/student.h"
 
-ad_status ad_student_create(ad_backbone *teacher, const ad_student_options *options, ad_student **out_student)
+ad_status ad_student_create_old(ad_backbone *teacher, const ad_student_options *options, ad_student **out_student)
 {
-    ADI_CHECK_ARG(teacher && out_student, "ad_student_create: an argument is NULL");
+    ADI_CHECK_ARG(teacher && out_student, "ad_student_create_old: an argument is NULL");
     ADI_DEFAULT_FLOATS;
     *out_student = NULL;
     ad_student_options full;
@@ -25,10 +25,10 @@ ad_status ad_student_create(ad_backbone *teacher, const ad_student_options *opti
     return AD_OK;
 }
 
-ad_status ad_student_load(ad_backbone *teacher, const char *path, const ad_student_options *options,
+ad_status ad_student_load_old(ad_backbone *teacher, const char *path, const ad_student_options *options,
                           ad_student **out_student)
 {
-    ADI_CHECK_ARG(teacher && path && out_student, "ad_student_load: an argument is NULL");
+    ADI_CHECK_ARG(teacher && path && out_student, "ad_student_load_old: an argument is NULL");
     ADI_DEFAULT_FLOATS;
     *out_student = NULL;
     ad_student_options full;

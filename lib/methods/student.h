@@ -72,6 +72,8 @@ adi_module *adi_student_module(const ad_student *student, int32_t index);
 void adi_student_prefix(int32_t kind, int32_t index, char *out, size_t size);
 
 /* student_file.c */
+/* Options as a file says them, the others at their defaults. Strings are the file's. */
+ad_status adi_student_options_of(const adi_safetensors *file, ad_student_options *out_options);
 ad_status adi_student_read(ad_backbone *teacher, const adi_safetensors *file,
                            const ad_student_options *options, ad_student **out_student);
 ad_status adi_student_write(const ad_student *student, const char *path);

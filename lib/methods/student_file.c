@@ -56,8 +56,9 @@ cleanup:
 }
 
 /* What the file says of itself, through the same door as a user's options. */
-static ad_status options_of(const adi_safetensors *file, ad_student_options *o)
+ad_status adi_student_options_of(const adi_safetensors *file, ad_student_options *o)
 {
+    ad_student_options_init(o, sizeof *o);
     static const char *const keys[] = {"kind", "layers", "unet_head", "unet_depth", "unet_convs", "seed", "mode", "flow_blocks",
                                        "flow_hidden", "student_blocks", "student_hidden", "positions", "alpha", "leaky",
                                        "msff_out", "sru", "cru", "simam", "gate", "gn_groups", "cru_softmax", "fmm",
@@ -245,7 +246,7 @@ ad_status adi_student_read(ad_backbone *teacher, const adi_safetensors *file,
     if (options)
         o = *options;
     else
-        ADI_TRY(options_of(file, &o));
+        ADI_TRY(adi_student_options_of(file, &o));
     int64_t values = 0;
     for (int32_t i = 0; i < adi_st_count(file); i++)
         values += adi_st_at(file, i)->count;

@@ -6,7 +6,7 @@ import sys
 
 root = pathlib.Path(sys.argv[1])
 # A layer may include those with a smaller number, and itself; siblings have equal numbers.
-LEVEL = {"core": 0, "device": 1, "ops": 2, "nn": 3, "train": 4, "stats": 4, "vision": 4, "methods": 5, "api": 6}
+LEVEL = {"core": 0, "device": 1, "ops": 2, "nn": 3, "train": 4, "stats": 4, "vision": 4, "model": 5, "student": 6, "methods": 7, "api": 8}
 NOT_NN = {"stats", "vision"}  # their numbers would allow it; they do not need it
 bad, seen = [], 0
 

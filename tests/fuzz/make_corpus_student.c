@@ -24,7 +24,7 @@ static ad_student *make_student(ad_backbone *teacher, int32_t kind, int32_t head
     o.unet_head = head;
     o.unet_depth = 1;
     o.unet_convs = 1;
-    MUST(ad_student_create(teacher, &o, &s));
+    MUST(ad_student_create_old(teacher, &o, &s));
     return s;
 }
 
@@ -42,7 +42,7 @@ static ad_student *make_ast_student(ad_backbone *teacher, int32_t mode)
     o.student_blocks = 1;
     o.student_hidden = mode == AD_AST_RGB ? 2 : 1;
     o.positions = 4;
-    MUST(ad_student_create(teacher, &o, &s));
+    MUST(ad_student_create_old(teacher, &o, &s));
     return s;
 }
 
@@ -165,7 +165,7 @@ static void make_rd_students(ad_context *context)
         MUST(ad_student_options_set(&o, "gate", kinds[i].gate));
         MUST(ad_student_options_set(&o, "cru_softmax", kinds[i].softmax));
         MUST(ad_student_options_set(&o, "levels", kinds[i].levels));
-        MUST(ad_student_create(teacher, &o, &s));
+        MUST(ad_student_create_old(teacher, &o, &s));
         save_scorer(context, s, kinds[i].name);
         save_student(s, kinds[i].name, i == 1 ? 13 : 9);
         if (i == 2)

@@ -112,7 +112,7 @@ static void open_student(ast_case *c, const char *path)
     o.kind = AD_STUDENT_AST;
     for (int i = 0; i < 7; i++)
         ok(ad_student_options_set(&o, keys[i][0], adi_st_meta(c->golden, keys[i][1])));
-    ok(ad_student_load(c->teacher, path, &o, &c->student));
+    ok(ad_student_load_old(c->teacher, path, &o, &c->student));
 }
 
 static void configure(ast_case *c, int32_t teacher_epochs)

@@ -132,7 +132,7 @@ static void every_kind(void **state)
         count++;
     }
     ad_dataset *d = NULL;
-    assert_int_equal(ad_dataset_open_folder(context, folder, NULL, &d), AD_OK);
+    assert_int_equal(ad_dataset_open(context, folder, NULL, &d), AD_OK);
     assert_int_equal(ad_dataset_count(d), count);
     assert_true(count >= 60);
     for (int64_t i = 0; i < count; i++) {

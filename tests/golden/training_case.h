@@ -81,7 +81,7 @@ static inline void training_open_student(training_case *c, int32_t unets)
     }
     training_path(path, sizeof path, "student");
     st_memory_write(&m, path);
-    training_ok(ad_student_load(c->teacher, path, &o, &c->student));
+    training_ok(ad_student_load_old(c->teacher, path, &o, &c->student));
     unlink(path);
     st_memory_free(&m);
     ad_student_destroy(empty);

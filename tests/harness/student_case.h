@@ -88,7 +88,7 @@ static inline ad_student *mini_student(ad_backbone *teacher, int32_t kind, uint6
     ad_student_options o = mini_student_options(kind);
     ad_student *s = NULL;
     o.seed = seed;
-    if (ad_student_create(teacher, &o, &s) != AD_OK)
+    if (ad_student_create_old(teacher, &o, &s) != AD_OK)
         fail_msg("%s", ad_last_error_message());
     return s;
 }

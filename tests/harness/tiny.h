@@ -205,7 +205,7 @@ static inline ad_status tiny_student(ad_backbone *net, int32_t kind, ad_student 
     o.kind = kind;
     o.layers = "shallow";
     o.unet_depth = 1;
-    return ad_student_create(net, &o, out);
+    return ad_student_create_old(net, &o, out);
 }
 
 /* Short trainings of small batches. */
@@ -234,7 +234,7 @@ static inline ad_status tiny_ast_student(ad_backbone *net, int32_t mode, ad_stud
     o.student_blocks = 1;
     o.student_hidden = 6;
     o.positions = 4;
-    return ad_student_create(net, &o, out);
+    return ad_student_create_old(net, &o, out);
 }
 
 static inline ad_status tiny_ast(ad_student *student, const char *size, ad_fitter **out)

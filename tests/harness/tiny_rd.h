@@ -34,7 +34,7 @@ static inline ad_status tiny_rd_student(ad_backbone *net, const char *preset, ad
     ad_student_options_init(&o, sizeof o);
     o.kind = AD_STUDENT_MASKED_RD;
     const ad_status status = ad_student_options_set(&o, "preset", preset);
-    return status ? status : ad_student_create(net, &o, out);
+    return status ? status : ad_student_create_old(net, &o, out);
 }
 
 /* Inputs of 32 are the smallest there are, with an embedding of one position: batch norm takes no batch of one there,

@@ -17,7 +17,7 @@ static inline ad_student *ast_student(ad_backbone *net, int32_t mode, uint64_t s
     o.layers = "layer2";
     o.mode = mode;
     o.seed = seed;
-    if (ad_student_create(net, &o, &s) != AD_OK)
+    if (ad_student_create_old(net, &o, &s) != AD_OK)
         fail_msg("%s", ad_last_error_message());
     return s;
 }

@@ -34,7 +34,7 @@ static inline ad_student *rd_student_of(ad_backbone *net, const char *settings, 
         if (ad_student_options_set(&o, word, value + 1) != AD_OK)
             fail_msg("%s=%s: %s", word, value + 1, ad_last_error_message());
     }
-    if (ad_student_create(net, &o, &s) != AD_OK)
+    if (ad_student_create_old(net, &o, &s) != AD_OK)
         fail_msg("%s: %s", settings, ad_last_error_message());
     return s;
 }

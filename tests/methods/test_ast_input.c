@@ -352,7 +352,7 @@ static void channels_of_a_layer(void **state)
             ad_student *s = NULL;
             o.mode = mode;
             o.flow_blocks = 4; /* the last of which has the larger kernel */
-            const ad_status status = ad_student_create(net, &o, &s);
+            const ad_status status = ad_student_create_old(net, &o, &s);
             if (counts[i] == 1 && mode == AD_AST_RGB) {
                 says(status, AD_ERR_INVALID_ARGUMENT, "a flow of 1 channels: 2 to 8192 are possible");
                 assert_null(s);

@@ -214,7 +214,7 @@ static void bad_student(const fixture *f, const char *key, const char *value, ad
     ad_student_options_init(&o, sizeof o);
     o.kind = AD_STUDENT_MASKED_RD;
     const ad_status set = ad_student_options_set(&o, key, value);
-    refused(set ? set : ad_student_create(f->net, &o, &s), status, part);
+    refused(set ? set : ad_student_create_old(f->net, &o, &s), status, part);
     assert_null(s);
 }
 
@@ -233,12 +233,12 @@ static void students_refused(void **state)
     ad_student_options_init(&o, sizeof o);
     o.kind = AD_STUDENT_MASKED_RD;
     o.mask_rate = 1.0; /* by another way than text */
-    refused(ad_student_create(f->net, &o, &s), AD_ERR_INVALID_ARGUMENT, "mask_rate is 1");
+    refused(ad_student_create_old(f->net, &o, &s), AD_ERR_INVALID_ARGUMENT, "mask_rate is 1");
     o.mask_rate = NAN;
-    refused(ad_student_create(f->net, &o, &s), AD_ERR_INVALID_ARGUMENT, "mask_rate is ");
+    refused(ad_student_create_old(f->net, &o, &s), AD_ERR_INVALID_ARGUMENT, "mask_rate is ");
     o.mask_rate = 0.2;
     ad_backbone *other = mini_teacher(f->context);
-    refused(ad_student_create(other, &o, &s), AD_ERR_UNSUPPORTED,
+    refused(ad_student_create_old(other, &o, &s), AD_ERR_UNSUPPORTED,
             "reverse distillation needs a ResNet as teacher, which mini is not: it has no layer3");
     ad_backbone_destroy(other);
 }

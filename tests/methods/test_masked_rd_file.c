@@ -54,7 +54,7 @@ static void a_student_goes_on(void **state)
         ad_scorer *scorer = rd_few(s, "", FEW);
         assert_int_equal(s->epochs_trained, 2);
         assert_int_equal(ad_student_save(s, f->file), AD_OK);
-        assert_int_equal(ad_student_load(f->net, f->file, NULL, &later), AD_OK);
+        assert_int_equal(ad_student_load_old(f->net, f->file, NULL, &later), AD_OK);
         assert_true(same_student(s, later));
         ad_scorer_destroy(scorer);
         scorer = rd_few(s, "seed=6", FEW);

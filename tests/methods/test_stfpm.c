@@ -158,7 +158,7 @@ static void a_student_goes_on(void **state)
         assert_int_equal(ad_student_get_info(s, &info), AD_OK);
         assert_int_equal(info.epochs_trained, 2);
         assert_int_equal(ad_student_save(s, f->file), AD_OK);
-        assert_int_equal(ad_student_load(f->net, f->file, NULL, &later), AD_OK);
+        assert_int_equal(ad_student_load_old(f->net, f->file, NULL, &later), AD_OK);
         ad_scorer_destroy(scorer);
         scorer = train_few(s, "seed=6", FEW);
         ad_scorer *same = train_few(later, "seed=6", FEW);

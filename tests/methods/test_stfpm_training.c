@@ -114,7 +114,7 @@ static void one_value_left_over(void **state)
     ad_scorer *scorer = NULL;
     ad_student_options_init(&so, sizeof so);
     so.kind = AD_STUDENT_STFPM_UNET; /* of two poolings: 4 x 4 becomes 1 x 1 */
-    assert_int_equal(ad_student_create(f->net, &so, &s), AD_OK);
+    assert_int_equal(ad_student_create_old(f->net, &so, &s), AD_OK);
     ad_fitter *fit = mini_fitter(s, "validation_share=0 batch=3");
     add_range(fit, 0, 7);
     refused(ad_fitter_finish(fit, &scorer), AD_ERR_SHAPE,
@@ -232,7 +232,7 @@ static void diverges(void **state)
                 assert_true(same_student(s, untouched));
             assert_int_equal(ad_student_save(s, f->file), AD_OK); /* which can be loaded again */
             ad_student *loaded = NULL;
-            assert_int_equal(ad_student_load(f->net, f->file, NULL, &loaded), AD_OK);
+            assert_int_equal(ad_student_load_old(f->net, f->file, NULL, &loaded), AD_OK);
             ad_student_destroy(loaded);
             free(values);
             free(l.values);

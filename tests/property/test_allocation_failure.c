@@ -162,7 +162,7 @@ static ad_status run_student(objects *o, fault_alloc *faults, const char *kind)
     if (s == AD_ERR_CANCELLED)
         s = AD_OK;
     TRY(ad_student_save(o->student, student_file));
-    TRY(ad_student_load(o->net, student_file, NULL, &o->read));
+    TRY(ad_student_load_old(o->net, student_file, NULL, &o->read));
     TRY(make_student_fitter(o->read, kind, &o->other));
     fit.train = NULL;
     fit.resume = 1;

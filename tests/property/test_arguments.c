@@ -108,9 +108,9 @@ static void null_of_contexts_and_images(void **state)
     REFUSED(ad_image_write_png(c, NULL, w->file));
     REFUSED(ad_image_write_png(c, &frame, NULL));
     REFUSED(ad_image_write_png(c, &bare, w->file));
-    REFUSED(ad_dataset_open_folder(NULL, "/", NULL, &d));
-    REFUSED(ad_dataset_open_folder(c, NULL, NULL, &d));
-    REFUSED(ad_dataset_open_folder(c, "/", NULL, NULL));
+    REFUSED(ad_dataset_open(NULL, "/", NULL, &d));
+    REFUSED(ad_dataset_open(c, NULL, NULL, &d));
+    REFUSED(ad_dataset_open(c, "/", NULL, NULL));
     REFUSED(ad_dataset_open_list(NULL, paths, NULL, 1, &d));
     REFUSED(ad_dataset_open_list(c, NULL, NULL, 1, &d));
     REFUSED(ad_dataset_open_list(c, paths, NULL, 1, NULL));
@@ -182,11 +182,11 @@ static void null_of_backbones_and_fits(void **state)
     REFUSED(ad_fitter_merge(w->fitter, NULL));
     REFUSED(ad_fitter_finish(NULL, &s));
     REFUSED(ad_fitter_finish(w->fitter, NULL));
-    REFUSED(ad_student_create(NULL, NULL, &student));
-    REFUSED(ad_student_create(w->net, NULL, NULL));
-    REFUSED(ad_student_load(NULL, w->file, NULL, &student));
-    REFUSED(ad_student_load(w->net, NULL, NULL, &student));
-    REFUSED(ad_student_load(w->net, w->file, NULL, NULL));
+    REFUSED(ad_student_create_old(NULL, NULL, &student));
+    REFUSED(ad_student_create_old(w->net, NULL, NULL));
+    REFUSED(ad_student_load_old(NULL, w->file, NULL, &student));
+    REFUSED(ad_student_load_old(w->net, NULL, NULL, &student));
+    REFUSED(ad_student_load_old(w->net, w->file, NULL, NULL));
     REFUSED(ad_student_save(NULL, w->file));
     REFUSED(ad_student_save(w->stfpm, NULL));
     REFUSED(ad_student_get_info(NULL, &(ad_student_info){.struct_size = sizeof(ad_student_info)}));
@@ -309,7 +309,7 @@ static void null_and_endless_text(void **state)
     assert_int_equal(ad_backbone_open(w->context, NULL, w->weights, &bo, &b), AD_ERR_FORMAT);
     assert_int_not_equal(ad_backbone_open(w->context, endless, w->weights, NULL, &b), AD_OK);
     assert_int_equal(ad_backbone_open(w->context, NULL, endless, NULL, &b), AD_ERR_IO);
-    assert_int_equal(ad_dataset_open_folder(w->context, endless, NULL, &d), AD_ERR_IO);
+    assert_int_equal(ad_dataset_open(w->context, endless, NULL, &d), AD_ERR_IO);
     assert_int_equal(ad_scorer_save(w->scorer, endless, NULL), AD_ERR_IO);
     assert_int_equal(ad_student_save(w->stfpm, endless), AD_ERR_IO);
     assert_true(strlen(ad_last_error_message()) < 1024);
@@ -410,7 +410,7 @@ static ad_status use(world *w, int kind, const void *o)
     case CONTEXT: status = ad_context_create(o, &c); break;
     case BACKBONE: status = ad_backbone_open(w->context, NULL, w->weights, o, &b); break;
     case DATASET:
-        status = ad_dataset_open_folder(w->context, "/no/such/folder", o, &d);
+        status = ad_dataset_open(w->context, "/no/such/folder", o, &d);
         status = status == AD_ERR_IO ? AD_OK : status; /* past the options */
         break;
     case PREPROCESS: status = use_features(w, o); break;
@@ -418,7 +418,7 @@ static ad_status use(world *w, int kind, const void *o)
     case SAVE: status = ad_scorer_save(w->scorer, w->file, o); break;
     case GAUSSIAN: status = ad_gaussian_fitter_create(w->net, o, &f); break;
     case PADIM: status = ad_padim_fitter_create(w->net, o, &f); break;
-    case STUDENT: status = ad_student_create(w->net, o, &s); break;
+    case STUDENT: status = ad_student_create_old(w->net, o, &s); break;
     case STFPM: status = ad_stfpm_fitter_create(w->stfpm, o, &f); break;
     case UNET: status = ad_stfpm_fitter_create(w->unet, o, &f); break;
     case AST: status = ad_ast_fitter_create(w->ast, o, &f); break;

@@ -164,7 +164,7 @@ static ad_status read_student(fixture *f)
     ad_student *s = NULL;
     const size_t size = f->size;
     give_file(f->copy, f->bytes, size);
-    ADI_TRY(ad_student_load(f->teacher, f->copy, NULL, &s));
+    ADI_TRY(ad_student_load_old(f->teacher, f->copy, NULL, &s));
     assert_int_equal(ad_student_save(s, f->copy), AD_OK);
     ad_student_destroy(s);
     assert_int_equal(take_file(f->copy, f->again), size);
@@ -178,7 +178,7 @@ static void students(void **state)
     ad_student_options o = mini_student_options(AD_STUDENT_STFPM);
     ad_student *s = NULL;
     o.layers = "layer1";
-    assert_int_equal(ad_student_create(f->teacher, &o, &s), AD_OK);
+    assert_int_equal(ad_student_create_old(f->teacher, &o, &s), AD_OK);
     assert_int_equal(ad_student_save(s, f->file), AD_OK);
     ad_student_destroy(s);
     f->size = take_file(f->file, f->bytes);

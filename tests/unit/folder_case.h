@@ -82,7 +82,7 @@ static inline ad_dataset *open_split(const char *name, ad_split split)
     ad_dataset_options_init(&o, sizeof o);
     o.split = split;
     ad_dataset *d = NULL;
-    if (ad_dataset_open_folder(context, in(name), &o, &d) != AD_OK)
+    if (ad_dataset_open(context, in(name), &o, &d) != AD_OK)
         fail_msg("%s", ad_last_error_message());
     return d;
 }
@@ -93,7 +93,7 @@ static inline void refused(const char *name, ad_split split, ad_status want, con
     ad_dataset_options_init(&o, sizeof o);
     o.split = split;
     ad_dataset *d = NULL;
-    assert_string_equal(ad_status_name(ad_dataset_open_folder(context, in(name), &o, &d)),
+    assert_string_equal(ad_status_name(ad_dataset_open(context, in(name), &o, &d)),
                         ad_status_name(want));
     assert_null(d);
     if (!strstr(ad_last_error_message(), part))

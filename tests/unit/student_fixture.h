@@ -69,7 +69,7 @@ static inline ad_status load(const fixture *f, st_memory *m, const ad_student_op
     adi_st_close(st_memory_open(m, &adi_default_allocator));
     put_file(f->path, m->bytes, m->size);
     *out = (ad_student *)(void *)m; /* must become NULL */
-    const ad_status status = ad_student_load(f->teacher, f->path, o, out);
+    const ad_status status = ad_student_load_old(f->teacher, f->path, o, out);
     assert_true((status == AD_OK) == (*out != NULL));
     return status;
 }

@@ -127,7 +127,7 @@ static ad_dataset *open_watched(const char *name, int32_t split)
     ad_dataset_options_init(&o, sizeof o);
     o.split = split;
     ad_dataset *d = NULL;
-    if (ad_dataset_open_folder(watched, in(name), &o, &d) != AD_OK)
+    if (ad_dataset_open(watched, in(name), &o, &d) != AD_OK)
         fail_msg("%s", ad_last_error_message());
     line_count = 0;
     return d;

@@ -40,7 +40,7 @@ static ad_dataset *open_with(const char *name, ad_split split, int32_t depth, do
     o.depth = depth;
     o.depth_scale = scale;
     ad_dataset *d = NULL;
-    if (ad_dataset_open_folder(context, in(name), &o, &d) != AD_OK)
+    if (ad_dataset_open(context, in(name), &o, &d) != AD_OK)
         fail_msg("%s", ad_last_error_message());
     return d;
 }
@@ -139,7 +139,7 @@ static void depth_or_not(void **state)
     o.struct_size = offsetof(ad_dataset_options, depth_scale);
     o.depth = 0;
     o.depth_scale = NAN;
-    assert_int_equal(ad_dataset_open_folder(context, in("cookie"), &o, &d), AD_OK);
+    assert_int_equal(ad_dataset_open(context, in("cookie"), &o, &d), AD_OK);
     check_image(d, 0, 0.5);
     ad_sample short_sample = {.struct_size = offsetof(ad_sample, has_depth), .has_depth = 77};
     assert_int_equal(ad_dataset_get(d, 0, &short_sample), AD_OK);
@@ -150,7 +150,7 @@ static void depth_or_not(void **state)
         ad_dataset_options_init(&o, sizeof o);
         o.depth_scale = scales[i];
         d = NULL;
-        assert_int_equal(ad_dataset_open_folder(context, in("cookie"), &o, &d), AD_ERR_INVALID_ARGUMENT);
+        assert_int_equal(ad_dataset_open(context, in("cookie"), &o, &d), AD_ERR_INVALID_ARGUMENT);
         assert_non_null(strstr(ad_last_error_message(), "depth_scale is "));
         assert_null(d);
     }
@@ -288,7 +288,7 @@ static ad_status open_and_read(const char *name, ad_split split, fault_alloc *fa
     ad_image image = {0};
     ad_status status = ad_context_create(&co, &c);
     if (status == AD_OK)
-        status = ad_dataset_open_folder(c, in(name), &o, &d);
+        status = ad_dataset_open(c, in(name), &o, &d);
     if (status == AD_OK)
         status = ad_dataset_read_image(d, 0, NULL, &image);
     assert_true((status == AD_OK) == (image.depth != NULL));

@@ -16,7 +16,7 @@ static ad_status open_class(const char *name, ad_split split, const char *good, 
     o.split = split;
     o.one_class = good;
     *out = NULL;
-    return ad_dataset_open_folder(context, in(name), &o, out);
+    return ad_dataset_open(context, in(name), &o, out);
 }
 
 static void class_refused(const char *name, ad_split split, const char *good, ad_status want, const char *part)
@@ -176,7 +176,7 @@ static void with_depth(void **state)
         o.split = AD_SPLIT_TEST;
         o.depth = depth;
         o.one_class = "bagel";
-        if (ad_dataset_open_folder(context, in("solid"), &o, &d) != AD_OK)
+        if (ad_dataset_open(context, in("solid"), &o, &d) != AD_OK)
             fail_msg("%s", ad_last_error_message());
         assert_int_equal(ad_dataset_count(d), 2);
         assert_true(ends_with(sample(d, 0).name, "solid/bagel/rgb/0.png"));
@@ -211,7 +211,7 @@ static void out_of_memory(void **state)
             o.one_class = good[r];
             const long before = atomic_load(&faults.calls);
             faults.fail_at = before + n;
-            const ad_status status = ad_dataset_open_folder(own, in(roots[r]), &o, &d);
+            const ad_status status = ad_dataset_open(own, in(roots[r]), &o, &d);
             const int all = atomic_load(&faults.calls) < before + n;
             assert_int_equal(status, all ? AD_OK : AD_ERR_OUT_OF_MEMORY);
             if (status != AD_OK) {

@@ -85,7 +85,7 @@ static void describe(const ad_dataset *d, const char *name, char *out, size_t si
 static ad_status open_with(const char *name, ad_dataset_options *o, ad_dataset **out)
 {
     *out = NULL;
-    return ad_dataset_open_folder(context, in(name), o, out);
+    return ad_dataset_open(context, in(name), o, out);
 }
 
 static void is(const char *name, const char *layout, ad_split split, const char *images)
@@ -377,7 +377,7 @@ static void every_allocation_can_fail(void **state)
             o.split = AD_SPLIT_TEST;
             ad_status status = ad_context_create(&co, &own);
             if (status == AD_OK)
-                status = ad_dataset_open_folder(own, in(names[i]), &o, &d);
+                status = ad_dataset_open(own, in(names[i]), &o, &d);
             ad_dataset_destroy(d);
             ad_context_destroy(own);
             if (atomic_load(&faults.live))

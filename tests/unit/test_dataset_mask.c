@@ -151,7 +151,7 @@ static ad_status open_csv(const char *text, ad_split split, const char *category
     o.csv = csv;
     o.category = category;
     *out = NULL;
-    return ad_dataset_open_folder(context, in("visa"), &o, out);
+    return ad_dataset_open(context, in("visa"), &o, out);
 }
 
 static void csv_refused(const char *text, const char *category, ad_status want, const char *part)

@@ -159,7 +159,7 @@ static ad_evaluation evaluate_root(fixture *f, int32_t mask_good, int32_t eval_s
     eo.eval_size = eval_size;
     ad_dataset *d = NULL;
     ad_evaluation e = {.struct_size = sizeof e};
-    if (ad_dataset_open_folder(f->context, root, &o, &d))
+    if (ad_dataset_open(f->context, root, &o, &d))
         fail_msg("%s", ad_last_error_message());
     const ad_status status = ad_evaluate(f->scorer, d, &eo, &e, NULL);
     if (status != want)

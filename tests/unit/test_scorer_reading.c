@@ -158,7 +158,7 @@ static ad_dataset *folder_of(ad_context *context, const char *folder, int32_t or
     ad_dataset_options_init(&o, sizeof o);
     o.orientation = orientation;
     o.significant_bits = bits;
-    assert_int_equal(ad_dataset_open_folder(context, folder, &o, &set), AD_OK);
+    assert_int_equal(ad_dataset_open(context, folder, &o, &set), AD_OK);
     return set;
 }
 

@@ -118,7 +118,7 @@ static void saved_and_loaded(void **state)
         ad_student *a = mini_student(f->teacher, kind, 5), *b = NULL;
         stir(a);
         assert_int_equal(ad_student_save(a, f->path), AD_OK);
-        if (ad_student_load(f->teacher, f->path, NULL, &b) != AD_OK)
+        if (ad_student_load_old(f->teacher, f->path, NULL, &b) != AD_OK)
             fail_msg("%s", ad_last_error_message());
         assert_true(same_student(a, b));
         ad_student_info x = {.struct_size = sizeof x}, y = {.struct_size = sizeof y};
@@ -186,7 +186,7 @@ static void bad_options(void **state)
     do {                                                                                        \
         o = untouched;                                                                          \
         o.field = value;                                                                        \
-        says(ad_student_create(f->teacher, &o, &s), AD_ERR_INVALID_ARGUMENT, part);             \
+        says(ad_student_create_old(f->teacher, &o, &s), AD_ERR_INVALID_ARGUMENT, part);             \
         assert_null(s);                                                                         \
     } while (0)
     REFUSED(kind, 4, "kind is 4");
@@ -214,7 +214,7 @@ static void bad_options(void **state)
 #undef REFUSED
     o = mini_student_options(AD_STUDENT_AST);
     o.layers = "layer2,layer3";
-    says(ad_student_create(f->teacher, &o, &s), AD_ERR_INVALID_ARGUMENT, "2 layers, a student of kind ast takes one");
+    says(ad_student_create_old(f->teacher, &o, &s), AD_ERR_INVALID_ARGUMENT, "2 layers, a student of kind ast takes one");
     assert_null(s);
     assert_int_equal(ad_student_options_set(&o, "preset", "ast_official"), AD_OK);
     assert_true(o.leaky == 0.01);
@@ -236,7 +236,7 @@ static void defaults_of_ast(void **state)
         o.student_hidden = 4; /* which would be large */
         o.student_blocks = 1;
         o.flow_blocks = 1;
-        assert_int_equal(ad_student_create(f->teacher, &o, &s), AD_OK);
+        assert_int_equal(ad_student_create_old(f->teacher, &o, &s), AD_OK);
         assert_int_equal(s->options.flow_hidden, mode ? 64 : 1024);
         assert_true(s->options.alpha == (mode ? 1.9 : 3.0));
         ad_student_destroy(s);
@@ -269,12 +269,12 @@ static void layers(void **state)
         fail_msg("%s", ad_last_error_message());
     ad_student_options_init(&o, sizeof o);
     o.layers = list;
-    says(ad_student_create(net, &o, &s), AD_ERR_INVALID_ARGUMENT, "9 layers, at most 8 are possible");
+    says(ad_student_create_old(net, &o, &s), AD_ERR_INVALID_ARGUMENT, "9 layers, at most 8 are possible");
     list[strlen(list) - 3] = '\0';
-    assert_int_equal(ad_student_create(net, &o, &s), AD_OK);
+    assert_int_equal(ad_student_create_old(net, &o, &s), AD_OK);
     ad_student_destroy(s);
     s = NULL;
-    assert_int_equal(ad_student_create(net, NULL, &s), AD_OK);
+    assert_int_equal(ad_student_create_old(net, NULL, &s), AD_OK);
     assert_string_equal(s->layers, "t1,t0");
     ad_student_destroy(s);
     s = NULL;
@@ -283,7 +283,7 @@ static void layers(void **state)
         st_memory_remove_all(&m, first);
     assert_int_equal(mini_open(f->context, text, &m, &net), AD_OK);
     o.layers = "t2,t3";
-    says(ad_student_create(net, &o, &s), AD_ERR_MISMATCH,
+    says(ad_student_create_old(net, &o, &s), AD_ERR_MISMATCH,
          "layer 't3' of many: the weights file ends before it");
     assert_null(s);
     ad_backbone_destroy(net);
@@ -291,10 +291,10 @@ static void layers(void **state)
     m = mini_weights(tiny_graph);
     assert_int_equal(mini_open(f->context, tiny_graph, &m, &net), AD_OK);
     o.layers = "shallow,deep";
-    says(ad_student_create(net, &o, &s), AD_ERR_UNSUPPORTED, "dwconv2d 'depth' of tiny cannot be trained");
+    says(ad_student_create_old(net, &o, &s), AD_ERR_UNSUPPORTED, "dwconv2d 'depth' of tiny cannot be trained");
     assert_null(s);
     o.layers = "shallow";
-    assert_int_equal(ad_student_create(net, &o, &s), AD_OK);
+    assert_int_equal(ad_student_create_old(net, &o, &s), AD_OK);
     ad_student_destroy(s);
     ad_backbone_destroy(net);
     st_memory_free(&m);
@@ -330,9 +330,9 @@ static void null_arguments(void **state)
     const fixture *f = *state;
     ad_student *s = NULL;
     ad_student_info info = {.struct_size = sizeof info};
-    assert_int_equal(ad_student_create(NULL, NULL, &s), AD_ERR_INVALID_ARGUMENT);
-    assert_int_equal(ad_student_create(f->teacher, NULL, NULL), AD_ERR_INVALID_ARGUMENT);
-    assert_int_equal(ad_student_load(f->teacher, NULL, NULL, &s), AD_ERR_INVALID_ARGUMENT);
+    assert_int_equal(ad_student_create_old(NULL, NULL, &s), AD_ERR_INVALID_ARGUMENT);
+    assert_int_equal(ad_student_create_old(f->teacher, NULL, NULL), AD_ERR_INVALID_ARGUMENT);
+    assert_int_equal(ad_student_load_old(f->teacher, NULL, NULL, &s), AD_ERR_INVALID_ARGUMENT);
     assert_int_equal(ad_student_save(NULL, "x"), AD_ERR_INVALID_ARGUMENT);
     assert_int_equal(ad_student_get_info(NULL, &info), AD_ERR_INVALID_ARGUMENT);
     s = mini_student(f->teacher, 0, 0);

@@ -87,7 +87,7 @@ static void names_of_other_flows(void **state)
     o.flow_blocks = 4; /* as theirs, whose last has larger kernels: 3, 5, 7 and 9 */
     ad_student *s = NULL, *loaded;
     static const int64_t much[] = {200, 100};
-    assert_int_equal(ad_student_create(f->teacher, &o, &s), AD_OK);
+    assert_int_equal(ad_student_create_old(f->teacher, &o, &s), AD_OK);
     stir(s);
     for (int i = 0; i < 7; i++) {
         char name[160];
@@ -252,11 +252,11 @@ static void what_the_file_says(void **state)
     ad_student *s = mini_student(f->teacher, AD_STUDENT_STFPM_UNET, 2), *loaded = NULL;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         with_metadata(f, s, cases[i].key, cases[i].value);
-        says(ad_student_load(f->teacher, f->path, NULL, &loaded), cases[i].status, cases[i].part);
+        says(ad_student_load_old(f->teacher, f->path, NULL, &loaded), cases[i].status, cases[i].part);
         assert_null(loaded);
     }
     with_metadata(f, s, "adfeat.student.epochs", NULL);
-    assert_int_equal(ad_student_load(f->teacher, f->path, NULL, &loaded), AD_OK);
+    assert_int_equal(ad_student_load_old(f->teacher, f->path, NULL, &loaded), AD_OK);
     assert_true(same_student(s, loaded));
     ad_student_destroy(loaded);
     ad_student_destroy(s);
@@ -289,7 +289,7 @@ static void what_the_file_of_a_flow_says(void **state)
     ad_student *s = mini_student(f->teacher, AD_STUDENT_AST, 2), *loaded = NULL;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         with_metadata(f, s, cases[i].key, cases[i].value);
-        says(ad_student_load(f->teacher, f->path, NULL, &loaded), cases[i].status, cases[i].part);
+        says(ad_student_load_old(f->teacher, f->path, NULL, &loaded), cases[i].status, cases[i].part);
         assert_null(loaded);
     }
     ad_student_destroy(s);
@@ -305,14 +305,14 @@ static void damaged(void **state)
     for (size_t i = 0; i < size; i += 97) {
         bytes[i] ^= 4;
         put_file(f->path, bytes, size);
-        assert_int_not_equal(ad_student_load(f->teacher, f->path, NULL, &loaded), AD_OK);
+        assert_int_not_equal(ad_student_load_old(f->teacher, f->path, NULL, &loaded), AD_OK);
         assert_null(loaded);
         bytes[i] ^= 4;
         put_file(f->path, bytes, i);
-        says(ad_student_load(f->teacher, f->path, NULL, &loaded), AD_ERR_FORMAT, f->path);
+        says(ad_student_load_old(f->teacher, f->path, NULL, &loaded), AD_ERR_FORMAT, f->path);
     }
     unlink(f->path);
-    says(ad_student_load(f->teacher, f->path, NULL, &loaded), AD_ERR_IO, f->path);
+    says(ad_student_load_old(f->teacher, f->path, NULL, &loaded), AD_ERR_IO, f->path);
     says(ad_student_save(s, "no/such/folder/s"), AD_ERR_IO, "no/such/folder/s");
     free(bytes);
     ad_student_destroy(s);
@@ -327,7 +327,7 @@ static void with_options(void **state)
     assert_int_equal(ad_student_save(s, f->path), AD_OK);
     ad_student_options_init(&o, sizeof o);
     o.layers = "layer1,layer2";
-    assert_int_equal(ad_student_load(f->teacher, f->path, &o, &loaded), AD_OK);
+    assert_int_equal(ad_student_load_old(f->teacher, f->path, &o, &loaded), AD_OK);
     ad_student_info info = {.struct_size = sizeof info};
     assert_int_equal(ad_student_get_info(loaded, &info), AD_OK);
     assert_string_equal(info.layers, "layer1,layer2");
@@ -338,7 +338,7 @@ static void with_options(void **state)
     assert_int_equal(ad_student_save(plain, f->path), AD_OK);
     ad_student_options_init(&o, sizeof o);
     o.kind = AD_STUDENT_STFPM_UNET;
-    says(ad_student_load(f->teacher, f->path, &o, &loaded), AD_ERR_MISMATCH,
+    says(ad_student_load_old(f->teacher, f->path, &o, &loaded), AD_ERR_MISMATCH,
          "holds no tensor for 'e1.0.conv.weight' of the");
     ad_student_destroy(plain);
     ad_student_destroy(s);

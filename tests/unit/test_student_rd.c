@@ -37,7 +37,7 @@ static ad_student *rd_student(const fixture *f, const char *preset, uint64_t see
     ad_student_options o = rd_options(preset);
     ad_student *s = NULL;
     o.seed = seed;
-    if (ad_student_create(f->teacher, &o, &s) != AD_OK)
+    if (ad_student_create_old(f->teacher, &o, &s) != AD_OK)
         fail_msg("%s", ad_last_error_message());
     return s;
 }
@@ -151,10 +151,10 @@ static void saved_and_loaded(void **state)
             o.eval_mask = AD_EVAL_MASK_SEEDED;
         }
         o.seed = 5;
-        assert_int_equal(ad_student_create(f->teacher, &o, &a), AD_OK);
+        assert_int_equal(ad_student_create_old(f->teacher, &o, &a), AD_OK);
         stir(a);
         assert_int_equal(ad_student_save(a, f->path), AD_OK);
-        if (ad_student_load(f->teacher, f->path, NULL, &b) != AD_OK)
+        if (ad_student_load_old(f->teacher, f->path, NULL, &b) != AD_OK)
             fail_msg("%s", ad_last_error_message());
         assert_true(same_student(a, b));
         assert_string_equal(a->net->graph->text, b->net->graph->text);
@@ -352,7 +352,7 @@ static void what_the_file_says(void **state)
     ad_student *s = rd_student(f, "masked_rd", 2), *loaded = NULL;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         with_metadata(f, s, cases[i].key, cases[i].value);
-        says(ad_student_load(f->teacher, f->path, NULL, &loaded), cases[i].status, cases[i].part);
+        says(ad_student_load_old(f->teacher, f->path, NULL, &loaded), cases[i].status, cases[i].part);
         assert_null(loaded);
     }
     ad_student_destroy(s);
@@ -381,17 +381,17 @@ static void strangers(void **state)
     char part[80];
     snprintf(part, sizeof part, "of its %d parameters %d are missing", rd->net->param_count, rd->net->param_count);
     assert_int_equal(ad_student_save(plain, f->path), AD_OK);
-    says(ad_student_load(f->teacher, f->path, &whole, &s), AD_ERR_MISMATCH, part);
+    says(ad_student_load_old(f->teacher, f->path, &whole, &s), AD_ERR_MISMATCH, part);
     assert_int_equal(ad_student_save(rd, f->path), AD_OK);
     ad_student_options_init(&o, sizeof o);
-    says(ad_student_load(f->teacher, f->path, &o, &s), AD_ERR_MISMATCH, "holds no tensor for 'conv1.weight'");
+    says(ad_student_load_old(f->teacher, f->path, &o, &s), AD_ERR_MISMATCH, "holds no tensor for 'conv1.weight'");
     o = mini_student_options(AD_STUDENT_AST);
-    says(ad_student_load(f->teacher, f->path, &o, &s), AD_ERR_MISMATCH,
+    says(ad_student_load_old(f->teacher, f->path, &o, &s), AD_ERR_MISMATCH,
          "holds no tensor for 'coupling.0.r2.conv1.weight'");
     ad_backbone *mini = mini_teacher(f->context);
-    says(ad_student_create(mini, &whole, &s), AD_ERR_UNSUPPORTED,
+    says(ad_student_create_old(mini, &whole, &s), AD_ERR_UNSUPPORTED,
          "needs a ResNet as teacher, which mini is not: it has no layer3");
-    says(ad_student_load(mini, f->path, &whole, &s), AD_ERR_MISMATCH,
+    says(ad_student_load_old(mini, f->path, &whole, &s), AD_ERR_MISMATCH,
          "the student is a residual, its teacher here a mini");
     assert_null(s);
     ad_backbone_destroy(mini);
@@ -408,7 +408,7 @@ static void bad_options(void **state)
     do {                                                                                        \
         o = rd_options("masked_rd");                                                            \
         o.field = value;                                                                        \
-        says(ad_student_create(f->teacher, &o, &s), AD_ERR_INVALID_ARGUMENT, part);             \
+        says(ad_student_create_old(f->teacher, &o, &s), AD_ERR_INVALID_ARGUMENT, part);             \
         assert_null(s);                                                                         \
     } while (0)
     REFUSED(msff_out, 2, "msff_out is 2");

@@ -37,7 +37,7 @@ class Dataset(Handle):
     Args:
         path: a folder of images. Its layout is found by the names of its folders (MVTec AD, 3D-AD, LOCO and AD 2, BTAD,
             VisA, Real-IAD, good and bad folders, masks beside images, or a flat folder, all good): see
-            ad_dataset_open_folder() in adfeat.h.
+            ad_dataset_open() in adfeat.h.
         split: "train" (good images only) or "test", of a category.
         depth: False: without depth, also where the layout has it.
         depth_scale: metres that a value of 1 means in a depth file; 0: 1 for TIFF, 0.001 for PNG.
@@ -85,7 +85,7 @@ class Dataset(Handle):
         for name, value in texts.items():
             if value is not None:
                 setattr(options, name, path_bytes(value))
-        self._open(lib.ad_dataset_open_folder, context, path_bytes(path), _abi.byref(options))
+        self._open(lib.ad_dataset_open, context, path_bytes(path), _abi.byref(options))
         self._what = "%r, split %r" % (os.fsdecode(path), split)
 
     @classmethod

@@ -93,7 +93,7 @@ class Student(Handle):
                     "simam": simam, "gate": gate, "gn_groups": gn_groups, "cru_softmax": cru_softmax, "fmm": fmm,
                     "fmm_align": fmm_align, "levels": levels, "mask_rate": mask_rate, "eval_mask": eval_mask,
                     "preset": preset}
-        self._open(lib.ad_student_create, teacher, (), settings)
+        self._open(lib.ad_student_create_old, teacher, (), settings)
 
     @classmethod
     def load(cls, path: Path, teacher: Backbone, **options: Any) -> "Student":
@@ -102,7 +102,7 @@ class Student(Handle):
         new student, say what it is where the file does not. Raises FileError, FormatError, MismatchError (of another
         architecture), NumericError."""
         self = cls.__new__(cls)
-        self._open(lib.ad_student_load, teacher, (path_bytes(path),), options)
+        self._open(lib.ad_student_load_old, teacher, (path_bytes(path),), options)
         return self
 
     def _open(self, function: Any, teacher: Backbone, source: Tuple[Any, ...], settings: Dict[str, Any]) -> None:
