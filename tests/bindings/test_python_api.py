@@ -403,7 +403,8 @@ class ShapeOfTheLibraryTest(helper.Case):
         text = "\n".join(path.read_text() for path in folder.glob("*.py") if path.name != "_abi.py")
         unused = {name for name in _abi.FUNCTIONS
                   if name not in text and not name.endswith("_options_init")}  # those by name in _abi.defaults()
-        self.assertEqual(unused, {"ad_abi_version", "ad_status_name", "ad_preprocess_init", "ad_scorer_retain",
+        self.assertEqual(unused, {"ad_abi_version", "ad_status_name", "ad_preprocess_init", "ad_scorer_retain", "ad_fitter_create", "ad_fitter_create_with",
+                                  "ad_fitter_student", "ad_student_create", "ad_student_load",
                                   "ad_dataset_from_callback"})
 
 
