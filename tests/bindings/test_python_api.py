@@ -8,6 +8,7 @@ import logging
 import os
 import pathlib
 import pickle
+import re
 import shutil
 import signal
 import subprocess
@@ -401,11 +402,13 @@ class ShapeOfTheLibraryTest(helper.Case):
         """Every function of the library is called by some file of the package, but for these."""
         folder = pathlib.Path(adfeat.__file__).parent
         text = "\n".join(path.read_text() for path in folder.glob("*.py") if path.name != "_abi.py")
+        called = set(re.findall(r"\bad_\w+", text))
         unused = {name for name in _abi.FUNCTIONS
-                  if name not in text and not name.endswith("_options_init")}  # those by name in _abi.defaults()
-        self.assertEqual(unused, {"ad_abi_version", "ad_status_name", "ad_preprocess_init", "ad_scorer_retain", "ad_fitter_create", "ad_fitter_create_with",
-                                  "ad_fitter_student", "ad_student_create", "ad_student_load",
-                                  "ad_dataset_from_callback"})
+                  if name not in called and not name.endswith("_options_init")}  # by _abi.defaults()
+        self.assertEqual(unused, {"ad_abi_version", "ad_dataset_from_callback", "ad_fitter_create",
+                                  "ad_fitter_create_with", "ad_fitter_student", "ad_preprocess_init",
+                                  "ad_scorer_retain", "ad_status_name", "ad_student_create",
+                                  "ad_student_load"})
 
 
 if __name__ == "__main__":
