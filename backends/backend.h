@@ -1,444 +1,408 @@
-/* What the library and a backend share: the kernel table and the structs its kernels take. A backend
- * includes this and its own folder, nothing from lib/.
+/* The interface between the library and a backend: the types of the kernels and the table of them.
+ * A backend includes this header and its own folder, nothing from lib/.
  *
- * Activations are float32 NHWC; a "position" is one (n, h, w) and its c channels are contiguous.
- * Convolution weights are [kh, kw, c, k] (HWIO), so that a convolution is a row-major GEMM with the
- * unfolded input. Matrices of the statistics are double, row-major, symmetric ones stored whole.
- * Kernels return a status only and write no sentence: the caller in lib/ knows what it was doing. */
+ * Layouts. Activations are float32 NHWC; a "position" is one (n, h, w), and its c channels are
+ * contiguous. Weights of convolutions are [kh, kw, c, k] (HWIO), so that a convolution is a
+ * row-major GEMM of the im2col matrix and the weights. Matrices of the statistics are row-major
+ * doubles; symmetric ones are stored whole.
+ *
+ * Contract. It holds for every kernel; the comment of a kernel names its exceptions.
+ *   outputs   are overwritten, whatever they hold. A kernel named *_add adds to its output.
+ *   aliasing  An output overlaps no other argument. "In place" in a comment: it may be the input.
+ *   NULL      No pointer is NULL, except in the epilogue of a convolution.
+ *   scratch   A kernel with a *_scratch function uses that many bytes of ex->scratch, any other
+ *             kernel none. Scratch is not initialised and holds nothing of use afterwards.
+ *   threads   A kernel that takes `ex` uses up to ex->num_threads threads, others one. Any number
+ *             of threads may call kernels at once, with scratch and outputs of their own.
+ *   bits      follow from the shape and the values, not from the number of threads.
+ *   checks    The caller checks arguments: a kernel gets shapes that fit together, and checks
+ *             nothing.
+ *   errors    A kernel returns a status and writes no message: the caller knows what it was doing.
+ */
 #ifndef ADI_BACKEND_H
 #define ADI_BACKEND_H
 
-#include <math.h>
+#include "kernel_args.h"
 
-#include "adfeat.h"
+/* ---- Threads ---- */
 
-enum { ADI_MAX_THREADS = 256 };
+/* Run task(user, i) for i = 0 .. count - 1, each once, on up to num_threads threads. Kernels that a
+ * task calls run on one thread. */
+typedef void adi_parallel_for_fn(int32_t num_threads, int64_t count,
+                                 void (*task)(void *user, int64_t i), void *user);
 
-/* How a call runs: the context's thread count and scratch sized by the kernel's own *_scratch. */
-typedef struct adi_exec {
-    int32_t num_threads;
-    void *scratch; /* 64-byte aligned */
-} adi_exec;
+/* ---- Convolutions ---- */
 
-typedef enum adi_act {
-    ADI_ACT_NONE,
-    ADI_ACT_RELU,
-    ADI_ACT_RELU6,
-    ADI_ACT_SILU,   /* x / (1 + exp(-x)) */
-    ADI_ACT_SIGMOID /* 1 / (1 + exp(-x)) */
-} adi_act;
+/* y = act(conv(x, w) + bias + residual). dwconv2d_fwd is depthwise: k == c, w is [kh, kw, c].
+ * conv2d_bwd_data, whose d is the forward convolution's, is the gradient dx [n, h, w, c] of
+ * conv2d_fwd (here y) from dy (here x), plus bias and residual, through act: that is also the
+ * forward of a transposed convolution. */
+typedef ad_status adi_conv2d_fn(const adi_exec *ex, float *y, const float *x, const float *w,
+                                const adi_epilogue *e, const adi_conv2d_dims *d);
+typedef size_t adi_conv2d_scratch_fn(const adi_conv2d_dims *d, int32_t num_threads);
 
-/* A convolution: n images of h x w x c to oh x ow x k. Padding after follows from oh and ow. */
-typedef struct adi_conv2d_dims {
-    int64_t n, h, w, c, oh, ow, k;
-    int32_t kh, kw, stride, pad_top, pad_left;
-} adi_conv2d_dims;
+/* The same with filters that are packed once. conv2d_choose returns the algorithm for a shape:
+ * `wanted`, if that can do it. conv2d_packed_bytes returns the size of its packed filters, or 0 if
+ * it takes w itself as `packed`; then conv2d_pack does nothing. The bits of an image do not depend
+ * on n, except with ADI_CONV2D_BLAS. */
+typedef adi_conv2d_algorithm adi_conv2d_choose_fn(const adi_conv2d_dims *d,
+                                                  adi_conv2d_algorithm wanted);
+typedef size_t adi_conv2d_packed_bytes_fn(const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm);
+typedef void adi_conv2d_pack_fn(void *packed, const float *w, const adi_conv2d_dims *d,
+                                adi_conv2d_algorithm algorithm);
+typedef size_t adi_conv2d_packed_scratch_fn(const adi_conv2d_dims *d,
+                                            adi_conv2d_algorithm algorithm, int32_t num_threads);
+typedef ad_status adi_conv2d_packed_fwd_fn(const adi_exec *ex, float *y, const float *x,
+                                           const void *packed, const adi_epilogue *e,
+                                           const adi_conv2d_dims *d,
+                                           adi_conv2d_algorithm algorithm);
 
-/* How a convolution is computed. A backend has some of them. */
-typedef enum adi_conv2d_algorithm {
-    ADI_CONV2D_AUTO,    /* what the backend finds best for the shape */
-    ADI_CONV2D_DIRECT,  /* the definition */
-    ADI_CONV2D_BLAS,    /* unfolded tiles, a BLAS's GEMM */
-    ADI_CONV2D_PANELS,  /* the image's rows times packed filters */
-    ADI_CONV2D_WINOGRAD, /* F(4x4, 3x3) */
-    ADI_CONV2D_WINOGRAD2 /* F(2x2, 3x3) */
-} adi_conv2d_algorithm;
+/* The convolution of one image whose channels are multiplied by gate[c] (squeeze-excitation), with
+ * packed filters. conv2d_gated_suits returns whether the kernel takes filters packed for
+ * `algorithm`. All three may be NULL in the table. */
+typedef int adi_conv2d_gated_suits_fn(const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm);
+typedef ad_status adi_conv2d_gated_fwd_fn(const adi_exec *ex, float *y, const float *x,
+                                          const float *gate, const void *packed,
+                                          const adi_epilogue *e, const adi_conv2d_dims *d);
 
-/* What a batch norm normalises with while it is trained: the batch's own mean and biased variance. */
-typedef struct adi_batchnorm_batch {
-    const float *weight, *bias;  /* [c] */
-    const double *mean, *var;    /* [c] */
-    double eps;
-} adi_batchnorm_batch;
+/* The depthwise convolution of a pointwise one, act(first(x)), without storing the result between.
+ * expand_dw_suits returns whether that is faster; `wanted` is what conv2d_choose was asked for. All
+ * three may be NULL in the table. */
+typedef int adi_expand_dw_suits_fn(const adi_conv2d_dims *first, const adi_conv2d_dims *d,
+                                   adi_conv2d_algorithm wanted);
+typedef ad_status adi_expand_dw_fwd_fn(const adi_exec *ex, float *y, const float *x,
+                                       const adi_expansion *first, const float *w,
+                                       const adi_epilogue *e, const adi_conv2d_dims *d);
 
-/* A step of stochastic gradient descent or Adam as PyTorch takes it. All gradients are first multiplied
- * by grad_scale, which is how a clipped norm comes in; weight decay is added to them after that. */
-typedef struct adi_sgd {
-    double lr, momentum, weight_decay, grad_scale;
-    int32_t first; /* the first step: the velocity becomes the gradient */
-    int32_t unused;
-} adi_sgd;
+/* dw [kh, kw, c, k] = the sum over positions of x and dy. */
+typedef ad_status adi_conv2d_bwd_weight_fn(const adi_exec *ex, float *dw, const float *x,
+                                           const float *dy, const adi_conv2d_dims *d);
+/* db[c] = the sum over positions of dy. */
+typedef ad_status adi_bias_bwd_fn(const adi_exec *ex, float *db, const float *dy, adi_pc d);
 
-typedef struct adi_adam {
-    double lr, beta1, beta2, eps, weight_decay, grad_scale;
-    int64_t step; /* 1 for the first: for the correction of the bias */
-} adi_adam;
+/* ---- One value in, one value out ---- */
 
-/* What follows a convolution while its result is in cache: y = act(y + bias + residual). */
-typedef struct adi_epilogue {
-    const float *bias;     /* [k] or NULL */
-    const float *residual; /* like y, or NULL; never y itself */
-    adi_act act;
-    float *row_sums;       /* depthwise convolutions: [n, oh, c] sums over each row of y, for a mean; or NULL */
-} adi_epilogue;
+/* y = act(x * scale[c] + shift[c]): batch norm that is not folded into a convolution. In place. */
+typedef ad_status adi_batchnorm_fwd_fn(const adi_exec *ex, float *y, const float *x,
+                                       const float *scale, const float *shift, adi_act act,
+                                       adi_pc d);
+/* In place. */
+typedef ad_status adi_activation_fwd_fn(const adi_exec *ex, float *y, const float *x, adi_act act,
+                                        adi_pc d);
+/* dx from the result y of activation_fwd. act: RELU, RELU6 or SIGMOID, else AD_ERR_UNSUPPORTED.
+ * In place: dx may be dy. */
+typedef ad_status adi_activation_bwd_fn(const adi_exec *ex, float *dx, const float *dy,
+                                        const float *y, adi_act act, adi_pc d);
+/* y = act(a + b). In place: y may be a or b. */
+typedef ad_status adi_add_fwd_fn(const adi_exec *ex, float *y, const float *a, const float *b,
+                                 adi_act act, adi_pc d);
+/* y[p, c] = a[p, c] * gate[c]: squeeze-excitation. In place: y may be a. */
+typedef ad_status adi_mul_fwd_fn(const adi_exec *ex, float *y, const float *a, const float *gate,
+                                 adi_pc d);
+/* n values and a number. In place.
+ * leaky_relu_fwd: y = x, or slope x where x is negative.
+ * clamp_fwd: y = x between -limit and limit.
+ * gain_fwd: y = factor x. */
+typedef ad_status adi_scalar_fwd_fn(const adi_exec *ex, float *y, const float *x, double scalar,
+                                    int64_t n);
+/* dx of leaky_relu_fwd or clamp_fwd, from the result y. In place: dx may be dy. */
+typedef ad_status adi_scalar_bwd_fn(const adi_exec *ex, float *dx, const float *dy, const float *y,
+                                    double scalar, int64_t n);
+/* y = x, or 0 where the mask of `key` is 0 at p; the mask is 0 at a share `rate` of positions. Also
+ * its own gradient. In place. */
+typedef ad_status adi_mask2d_fn(const adi_exec *ex, float *y, const float *x, uint64_t key,
+                                double rate, adi_pc d);
+/* y = alpha (a - b), with `accumulate` added to y: the gradient of a squared error. */
+typedef ad_status adi_scaled_difference_fn(const adi_exec *ex, float *y, const float *a,
+                                           const float *b, float alpha, int32_t accumulate,
+                                           int64_t n);
+/* y[p, c] = alpha weight[p] (a - b). b may be NULL: zeros; weight may be NULL: ones. In place: y
+ * may be a or b. */
+typedef ad_status adi_weighted_difference_fn(const adi_exec *ex, float *y, const float *a,
+                                             const float *b, const float *weight, double alpha,
+                                             adi_pc d);
 
-/* A pointwise convolution whose result one other kernel alone reads, with packed filters. */
-typedef struct adi_expansion {
-    adi_conv2d_dims d;
-    const void *packed;
-    const float *bias; /* [k] or NULL */
-    adi_act act;
-} adi_expansion;
+/* ---- Moving and resizing values ---- */
 
-typedef struct adi_pool2d_dims {
-    int64_t n, h, w, c, oh, ow;
-    int32_t k, stride, pad_top, pad_left;
-} adi_pool2d_dims;
+/* Copy c channels at p positions, from rows of x_stride floats to rows of y_stride floats: one part
+ * of a concatenation, or of its gradient. */
+typedef ad_status adi_copy_channels_fn(const adi_exec *ex, float *y, int64_t y_stride,
+                                       const float *x, int64_t x_stride, adi_pc d);
+/* y[p, c] = x[p, index[c]]; with `inverse` y[p, index[c]] = x[p, c], which is also the gradient.
+ * index: whole numbers, each of 0 .. c - 1 once. */
+typedef ad_status adi_permute_fwd_fn(const adi_exec *ex, float *y, const float *x,
+                                     const float *index, int32_t inverse, adi_pc d);
+/* Pad with the values of the nearest position inside (PyTorch's 'replicate').
+ * pad2d_bwd: dx (here y) from dy (here x). */
+typedef ad_status adi_pad2d_fn(const adi_exec *ex, float *y, const float *x,
+                               const adi_pad2d_dims *d);
+/* y [n, h, w, c]: sines and cosines of column and row. c is a multiple of 4; d->pad is not used. */
+typedef ad_status adi_posenc2d_fwd_fn(const adi_exec *ex, float *y, const adi_pad2d_dims *d);
+typedef ad_status adi_maxpool2d_fwd_fn(const adi_exec *ex, float *y, const float *x,
+                                       const adi_pool2d_dims *d);
+/* The gradient goes to the first of equal maxima in the window's order, as in PyTorch. */
+typedef ad_status adi_maxpool2d_bwd_fn(const adi_exec *ex, float *dx, const float *dy,
+                                       const float *x, const adi_pool2d_dims *d);
+/* One map, bilinear with half-pixel centres (align_corners = false), not antialiased. resize_bwd:
+ * dx [h, w, c] (here y) from dy [oh, ow, c] (here x), whose rows are y_stride floats apart. */
+typedef ad_status adi_resize_fn(const adi_exec *ex, float *y, const float *x,
+                                const adi_resize_dims *d);
+/* n outputs of a row of 8-bit samples, each of `channels` (1 or 3) values: weighted sums, rounded
+ * and clipped to a byte. */
+typedef void adi_resample_row_fn(uint8_t *out, const uint8_t *in, const adi_resample *a, int64_t n,
+                                 int64_t channels);
+/* The same down the columns of n bytes, over rows start .. start + count - 1. `out` has space for
+ * whole blocks. */
+typedef void adi_resample_rows_fn(uint8_t *out, const adi_resample_ring *ring, int64_t start,
+                                  int64_t count, const int32_t *weight, int64_t n);
+/* Blur a map in place along both axes; weights[k] is that of the two taps at distance k,
+ * 0 .. radius. */
+typedef ad_status adi_blur_fn(const adi_exec *ex, float *map, const double *weights,
+                              const adi_blur_dims *d);
+typedef size_t adi_blur_scratch_fn(const adi_blur_dims *d, int32_t num_threads);
 
-/* n images of h x w x c to which a border of `pad` positions is added on every side. */
-typedef struct adi_pad2d_dims {
-    int64_t n, h, w, c, pad;
-} adi_pad2d_dims;
+/* ---- Sums ---- */
 
-/* Coupling: p positions of c channels, and for each channel a scale s and a shift t, so 2c numbers a position, all s
- * before all t. The scale that is meant is e(s) = 0.636 alpha atan(s / alpha), between -alpha and alpha. */
-typedef struct adi_coupling_dims {
-    int64_t p, c;
-    double alpha;
-} adi_coupling_dims;
+/* sums[rows, c] of x[rows, columns, c]: the bits of the row_sums of a depthwise convolution. */
+typedef ad_status adi_row_sums_fn(const adi_exec *ex, float *sums, const float *x, int64_t rows,
+                                  int64_t columns, int64_t c);
+/* mean[c] over positions. */
+typedef ad_status adi_mean_fwd_fn(const adi_exec *ex, double *mean, const float *x, adi_pc d);
+/* The sum of n values, or of their squares. */
+typedef double adi_sum_fn(const adi_exec *ex, const float *x, int64_t n);
+/* The sum of n squared errors (a - b)^2, or of n products a b. */
+typedef double adi_sum_pairs_fn(const adi_exec *ex, const float *a, const float *b, int64_t n);
+typedef size_t adi_sum_scratch_fn(int64_t n, int32_t num_threads);
 
-#define ADI_COUPLING_SOFTNESS 0.636
+/* ---- Normalisation and attention ---- */
 
-/* A map of h x w x c resized to oh x ow; y_stride floats from one output row to the next. Forward alone: where whole_h
- * and whole_w are not 0, the outputs span a map of that size, which the input was cut out of at (top, left); outputs that
- * lie outside of it are 0. */
-typedef struct adi_resize_dims {
-    int64_t h, w, c, oh, ow, y_stride;
-    int64_t whole_h, whole_w, top, left;
-} adi_resize_dims;
+/* Mean and biased variance of each channel over all positions. */
+typedef ad_status adi_batchnorm_stats_fn(const adi_exec *ex, double *mean, double *var,
+                                         const float *x, adi_pc d);
+/* Gradients of y = act(weight (x - mean) / sqrt(var + eps) + bias), where mean and var follow from
+ * x. act: NONE or RELU. dx may be NULL. In place: dx may be dy. */
+typedef ad_status adi_batchnorm_bwd_fn(const adi_exec *ex, float *dx, float *dweight, float *dbias,
+                                       const float *dy, const float *x,
+                                       const adi_batchnorm_batch *b, adi_act act, adi_pc d);
+typedef size_t adi_batchnorm_train_scratch_fn(adi_pc d, int32_t num_threads);
+/* y = x normalised over each group of channels of an image, times weight plus bias. */
+typedef ad_status adi_groupnorm_fwd_fn(const adi_exec *ex, float *y, const float *x,
+                                       const adi_groupnorm *g, const adi_npc *d);
+/* Adds to dx; dweight and dbias are overwritten. */
+typedef ad_status adi_groupnorm_bwd_add_fn(const adi_exec *ex, float *dx, float *dweight,
+                                           float *dbias, const float *dy, const float *x,
+                                           const adi_groupnorm *g, const adi_npc *d);
+/* Scratch of groupnorm_fwd and groupnorm_bwd_add; of softfuse_fwd and softfuse_bwd. */
+typedef size_t adi_npc_scratch_fn(const adi_npc *d);
+/* y = x / max(|x|, 1e-12) over the channels of each position; dx from dy and x. */
+typedef ad_status adi_l2norm_fwd_fn(const adi_exec *ex, float *y, const float *x, adi_pc d);
+typedef ad_status adi_l2norm_bwd_fn(const adi_exec *ex, float *dx, const float *dy, const float *x,
+                                    adi_pc d);
+/* The gate of SCConv's spatial reconstruction unit: each channel of x is kept or moved to the other
+ * half by the sign of t = w h, or with `soft` by its sigmoid. c is even. dt is written with `soft`;
+ * else it may be NULL. */
+typedef ad_status adi_srugate_fwd_fn(const adi_exec *ex, float *y, const float *x, const float *h,
+                                     const float *w, int32_t soft, adi_pc d);
+typedef ad_status adi_srugate_bwd_fn(const adi_exec *ex, float *dx, float *dt, const float *dy,
+                                     const float *x, const float *h, const float *w, int32_t soft,
+                                     adi_pc d);
+/* y = beta a + beta' b. The weights are a softmax of both maps' means over an image: of the two
+ * means of each channel, or with `joint` of the means of all channels of both. da or db may be
+ * NULL. */
+typedef ad_status adi_softfuse_fwd_fn(const adi_exec *ex, float *y, const float *a, const float *b,
+                                      int32_t joint, const adi_npc *d);
+typedef ad_status adi_softfuse_bwd_fn(const adi_exec *ex, float *da, float *db, const float *dy,
+                                      const float *a, const float *b, int32_t joint,
+                                      const adi_npc *d);
+/* SimAM: x times the sigmoid of its energy in its channel. In place: y may be x, and dx dy. */
+typedef ad_status adi_simam_fwd_fn(const adi_exec *ex, float *y, const float *x, double lambda,
+                                   const adi_npc *d);
+typedef ad_status adi_simam_bwd_fn(const adi_exec *ex, float *dx, const float *dy, const float *x,
+                                   double lambda, const adi_npc *d);
 
-enum {
-    ADI_RESAMPLE_BITS = 22, /* fractional bits of weights: Pillow's PRECISION_BITS, 32 - 8 - 2 */
-    ADI_RESAMPLE_TAPS = 16, /* weights of an output, in whole vectors */
-    ADI_RESAMPLE_BLOCK = 64 /* bytes of a row of a ring, in whole blocks */
-};
+/* ---- Normalising flows ---- */
 
-/* A row of 8-bit samples, first .. last - 1, to outputs: output o is made of count[o] samples from start[o] on, with the
- * weights that begin at o * taps. taps is a multiple of ADI_RESAMPLE_TAPS, weights behind the count are 0, and as many
- * zeros follow the last. */
-typedef struct adi_resample {
-    const int32_t *start, *count, *weight;
-    int64_t taps, first, last;
-} adi_resample;
+/* y = exp(e(s)) x + t; with `inverse` y = (x - t) / exp(e(s)). */
+typedef ad_status adi_coupling_fwd_fn(const adi_exec *ex, float *y, const float *x, const float *st,
+                                      int32_t inverse, const adi_coupling_dims *d);
+/* dx or dst may be NULL. */
+typedef ad_status adi_coupling_bwd_fn(const adi_exec *ex, float *dx, float *dst, const float *dy,
+                                      const float *x, const float *st, const adi_coupling_dims *d);
+/* y[p] = the sum over c of e(s). In the gradient dst that of t is 0. */
+typedef ad_status adi_logdet_fwd_fn(const adi_exec *ex, float *y, const float *st,
+                                    const adi_coupling_dims *d);
+typedef ad_status adi_logdet_bwd_fn(const adi_exec *ex, float *dst, const float *dy,
+                                    const float *st, const adi_coupling_dims *d);
 
-/* Rows that wait: row i at i % rows, `stride` bytes apart, a multiple of ADI_RESAMPLE_BLOCK. */
-typedef struct adi_resample_ring {
-    const uint8_t *bytes;
-    int64_t rows, stride;
-} adi_resample_ring;
+/* ---- Distances between feature vectors ---- */
 
-enum { ADI_BLUR_MAX_RADIUS = 257 };
+/* dist[p] of a[p, c] and b[p, c].
+ * cosine_fwd:  1 - <a, b> / max(|a| |b|, 1e-8)
+ * cosdist_fwd: |b / max(|b|, 1e-12) - a / max(|a|, 1e-12)|^2 / 2
+ * sqdist_fwd:  |a - b|^2; b may be NULL: zeros */
+typedef ad_status adi_distance_fwd_fn(const adi_exec *ex, float *dist, const float *a,
+                                      const float *b, adi_pc d);
+/* da[p, c] = scale * the gradient of dist[p] by a. */
+typedef ad_status adi_distance_bwd_fn(const adi_exec *ex, float *da, const float *a, const float *b,
+                                      float scale, adi_pc d);
+/* dist[p] = |A (x_p - mean)|^2, where A [r, c] is packed once, as floats. */
+typedef ad_status adi_mahalanobis_fwd_fn(const adi_exec *ex, float *dist, const float *x,
+                                         const float *mean, const void *packed, adi_pc d,
+                                         int64_t r);
+typedef size_t adi_mahalanobis_packed_bytes_fn(const double *a, int64_t c, int64_t r);
+typedef void adi_mahalanobis_pack_fn(void *packed, const double *a, int64_t c, int64_t r);
+typedef size_t adi_mahalanobis_scratch_fn(adi_pc d, int64_t r, int32_t num_threads);
 
-/* A map, and the taps on either side of the middle one. */
-typedef struct adi_blur_dims {
-    int64_t h, w, radius; /* 1 .. ADI_BLUR_MAX_RADIUS */
-} adi_blur_dims;
+/* ---- Statistics, in double ---- */
 
-/* The place of i in a line of n that goes on as its own mirror image: d c b a | a b c d | d c b a. */
-static inline int64_t adi_mirror(int64_t i, int64_t n)
-{
-    if (i >= 0 && i < n)
-        return i;
-    i %= 2 * n;
-    if (i < 0)
-        i += 2 * n;
-    return i < n ? i : 2 * n - 1 - i;
-}
+/* s[c, c] += the sum over p of d_p d_p^T, in the lower triangle; d [p, c]. */
+typedef void adi_syrk_add_f64_fn(double *s, const double *d, adi_pc dims);
+/* In place. cholesky_f64: the Cholesky factor of the symmetric matrix whose lower triangle is in a;
+ * the strict upper triangle becomes 0; AD_ERR_NUMERIC if a pivot is not positive.
+ * trinv_f64: the inverse of a lower triangular matrix. */
+typedef ad_status adi_triangular_f64_fn(double *a, int64_t n);
+/* Eigenvalues, ascending, and eigenvectors as rows of the symmetric matrix whose lower triangle is
+ * in a. The eigenvectors overwrite a. work: eigen_work(n) doubles. */
+typedef ad_status adi_eigen_f64_fn(double *a, double *values, int64_t n, double *work);
+typedef size_t adi_eigen_work_fn(int64_t n);
 
-/* Positions and channels. */
-typedef struct adi_pc {
-    int64_t p, c;
-} adi_pc;
+/* Add to sums[p, adi_position_sums] those of x[images, p, d] - shift[p, d], image after image: the
+ * bits do not depend on how images come in batches. */
+typedef void adi_position_gaussian_add_fn(const adi_exec *ex, double *sums, const float *x,
+                                          const float *shift, int64_t images,
+                                          const adi_position_dims *d);
+typedef size_t adi_position_gaussian_add_scratch_fn(const adi_position_dims *d, int64_t images,
+                                                    int32_t num_threads);
+/* factor[p, triangle] = W = L^-1, with L L^T the covariance of a position's n vectors, column after
+ * column (column c: rows c .. d - 1); trace[p] = |W|^2, the trace of the inverse covariance. If a
+ * pivot is not above scale[p].least, trace[p] is NaN, factor[p] is undefined and the result is
+ * AD_ERR_NUMERIC. */
+typedef ad_status adi_position_gaussian_factor_fn(const adi_exec *ex, float *factor, double *trace,
+                                                  const double *sums, int64_t n,
+                                                  const adi_position_scale *scale,
+                                                  const adi_position_dims *d);
+/* dist[p] = |W_p (x_p - mean_p)|^2; x and mean [p, d]. */
+typedef ad_status adi_position_gaussian_fwd_fn(const adi_exec *ex, float *dist, const float *x,
+                                               const float *mean, const float *factor,
+                                               const adi_position_dims *d);
+/* Scratch of position_gaussian_factor; of position_gaussian_fwd. */
+typedef size_t adi_position_gaussian_scratch_fn(const adi_position_dims *d, int32_t num_threads);
 
-/* The same of each of n images. */
-typedef struct adi_npc {
-    int64_t n, p, c;
-} adi_npc;
+/* ---- Optimisers ---- */
 
-/* Group normalisation: `groups` divides c. */
-typedef struct adi_groupnorm {
-    const float *weight, *bias; /* [c] */
-    int64_t groups;
-    double eps;
-} adi_groupnorm;
+/* Update w, and velocity or m and v, in place; n values each. velocity may be NULL without
+ * momentum. */
+typedef ad_status adi_sgd_step_fn(const adi_exec *ex, float *w, float *velocity, const float *g,
+                                  const adi_sgd *o, int64_t n);
+typedef ad_status adi_adam_step_fn(const adi_exec *ex, float *w, float *m, float *v, const float *g,
+                                   const adi_adam *o, int64_t n);
 
-/* A key of random masks: uniform numbers are a function of it and of where they are used, so that they depend on nothing
- * else. The finaliser of SplitMix64 (Steele et al. 2014). */
-static inline uint64_t adi_mix64(uint64_t z)
-{
-    z += UINT64_C(0x9E3779B97F4A7C15);
-    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
-    return z ^ z >> 31;
-}
-
-/* One Gaussian of d dimensions at each of p positions. `fourth`: with the sums that a shrinkage needs. */
-typedef struct adi_position_dims {
-    int64_t p, d;
-    int32_t fourth, unused;
-} adi_position_dims;
-
-/* Entries of a packed lower triangle. */
-static inline int64_t adi_triangle(int64_t d)
-{
-    return d * (d + 1) / 2;
-}
-
-/* Doubles that one position's sums over vectors z = x - shift take, in this order: z z^T, the rows of its
- * lower triangle one after the other; z [d]; and with `fourth` |z|^2 z [d] and |z|^4. */
-static inline int64_t adi_position_sums(const adi_position_dims *d)
-{
-    return adi_triangle(d->d) + d->d + (d->fourth ? d->d + 1 : 0);
-}
-
-/* From the scatter C of a position to its covariance: scatter * C + diagonal * I. Squared pivots of the
- * Cholesky factor must be greater than `least`. */
-typedef struct adi_position_scale {
-    double scatter, diagonal, least;
-} adi_position_scale;
+/* ---- The table ---- */
 
 typedef struct adi_kernels {
-    /* task(user, 0 .. count - 1), each once, on up to num_threads threads; a kernel that a task runs has its thread
-     * alone. */
-    void (*each)(int32_t num_threads, int64_t count, void (*task)(void *user, int64_t i), void *user);
-    /* y = act(conv(x, w) + bias + residual). Scratch depends on the shape and the thread count. */
-    size_t (*conv2d_scratch)(const adi_conv2d_dims *d, int32_t num_threads);
-    ad_status (*conv2d_fwd)(const adi_exec *ex, float *y, const float *x, const float *w,
-                            const adi_epilogue *e, const adi_conv2d_dims *d);
-    /* The same with filters that are packed once: the way is chosen (`wanted`, if it can do the shape), its packed
-     * filters have that many bytes, or none where they are w itself. The bits of an image do not depend on n,
-     * except where a BLAS makes them. */
-    adi_conv2d_algorithm (*conv2d_choose)(const adi_conv2d_dims *d, adi_conv2d_algorithm wanted);
-    size_t (*conv2d_packed_bytes)(const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm);
-    void (*conv2d_pack)(void *packed, const float *w, const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm);
-    size_t (*conv2d_packed_scratch)(const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm, int32_t num_threads);
-    ad_status (*conv2d_packed_fwd)(const adi_exec *ex, float *y, const float *x, const void *packed,
-                                   const adi_epilogue *e, const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm);
-    /* The same with every channel c of x times gate[c], one image, where `suits` says that the packed filters are for
-     * it; NULL: nowhere. */
-    int (*conv2d_gated_suits)(const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm);
-    size_t (*conv2d_gated_scratch)(const adi_conv2d_dims *d, int32_t num_threads);
-    ad_status (*conv2d_gated_fwd)(const adi_exec *ex, float *y, const float *x, const float *gate, const void *packed,
-                                  const adi_epilogue *e, const adi_conv2d_dims *d);
-    /* Depthwise: k == c, weights [kh, kw, c]. */
-    ad_status (*dwconv2d_fwd)(const adi_exec *ex, float *y, const float *x, const float *w,
-                              const adi_epilogue *e, const adi_conv2d_dims *d);
-    /* y = the depthwise convolution of act(first(x)), in one, where `suits` says that both are for it; NULL: nowhere.
-     * `wanted` is what conv2d_choose was asked for. */
-    int (*expand_dw_suits)(const adi_conv2d_dims *first, const adi_conv2d_dims *d, adi_conv2d_algorithm wanted);
-    size_t (*expand_dw_scratch)(const adi_conv2d_dims *d, int32_t num_threads);
-    ad_status (*expand_dw_fwd)(const adi_exec *ex, float *y, const float *x, const adi_expansion *first,
-                               const float *w, const adi_epilogue *e, const adi_conv2d_dims *d);
-    /* y = act(x * scale + shift) per channel: batch norm that no convolution could take in. */
-    ad_status (*batchnorm_fwd)(const adi_exec *ex, float *y, const float *x, const float *scale,
-                               const float *shift, adi_act act, adi_pc d);
-    ad_status (*activation_fwd)(const adi_exec *ex, float *y, const float *x, adi_act act, adi_pc d);
-    /* y = act(a + b) */
-    ad_status (*add_fwd)(const adi_exec *ex, float *y, const float *a, const float *b, adi_act act,
-                         adi_pc d);
-    /* y[p, c] = a[p, c] * gate[c]: squeeze-excitation. */
-    ad_status (*mul_fwd)(const adi_exec *ex, float *y, const float *a, const float *gate, adi_pc d);
-    ad_status (*maxpool2d_fwd)(const adi_exec *ex, float *y, const float *x, const adi_pool2d_dims *d);
-    /* Bilinear, half-pixel centres (align_corners = false), never antialiased. */
-    ad_status (*resize_fwd)(const adi_exec *ex, float *y, const float *x, const adi_resize_dims *d);
-    /* Sums of samples times weights, rounded and clipped to a byte: along a row of `channels` (1 or 3) samples a pixel,
-     * and down the columns of n bytes, rows start .. start + count - 1, where out has room for whole blocks. */
-    void (*resample_row)(uint8_t *out, const uint8_t *in, const adi_resample *a, int64_t n, int64_t channels);
-    void (*resample_rows)(uint8_t *out, const adi_resample_ring *ring, int64_t start, int64_t count,
-                          const int32_t *weight, int64_t n);
-    /* A map in place, blurred by weights[k] of the taps at distance k, 0 .. radius, along both axes. */
-    size_t (*blur_scratch)(const adi_blur_dims *d, int32_t num_threads);
-    ad_status (*blur)(const adi_exec *ex, float *map, const double *weights, const adi_blur_dims *d);
-    /* sums[rows, c] of x[rows, columns, c]: what a depthwise convolution puts into row_sums, to the same bits. */
-    ad_status (*row_sums)(const adi_exec *ex, float *sums, const float *x, int64_t rows, int64_t columns, int64_t c);
-    /* mean[c] over positions, summed in double. */
-    ad_status (*mean_fwd)(const adi_exec *ex, double *mean, const float *x, adi_pc d);
-    /* dist[p] = sum over r of (sum over c of a[r, c] (x[p, c] - mean[c]))^2; a is packed once, in floats. */
-    size_t (*mahalanobis_packed_bytes)(const double *a, int64_t c, int64_t r);
-    void (*mahalanobis_pack)(void *packed, const double *a, int64_t c, int64_t r);
-    size_t (*mahalanobis_scratch)(adi_pc d, int64_t r, int32_t num_threads);
-    ad_status (*mahalanobis_fwd)(const adi_exec *ex, float *dist, const float *x, const float *mean,
-                                 const void *packed, adi_pc d, int64_t r);
+    adi_parallel_for_fn *parallel_for;
 
-    /* Statistics, all double, one thread each. */
-    /* s[c, c] += sum over p of d_p d_p^T, lower triangle; d[p, c]. */
-    void (*syrk_f64)(double *s, const double *d, adi_pc dims);
-    /* Cholesky factor of the lower triangle, in place; the strict upper triangle becomes 0.
-     * AD_ERR_NUMERIC where a pivot is not positive. */
-    ad_status (*cholesky_f64)(double *a, int64_t n);
-    /* Inverse of a lower triangular matrix, in place. */
-    ad_status (*trinv_f64)(double *l, int64_t n);
-    /* Eigenvalues, ascending, and eigenvectors as rows, of the symmetric matrix whose lower triangle is
-     * in a; a is overwritten by the eigenvectors. work: eigen_work(n) doubles. */
-    size_t (*eigen_work)(int64_t n);
-    ad_status (*eigen_f64)(double *a, double *values, int64_t n, double *work);
+    adi_conv2d_fn *conv2d_fwd, *dwconv2d_fwd, *conv2d_bwd_data;
+    adi_conv2d_scratch_fn *conv2d_scratch, *conv2d_bwd_data_scratch, *conv2d_bwd_weight_scratch;
+    adi_conv2d_bwd_weight_fn *conv2d_bwd_weight;
+    adi_bias_bwd_fn *bias_bwd;
+    adi_conv2d_choose_fn *conv2d_choose;
+    adi_conv2d_packed_bytes_fn *conv2d_packed_bytes;
+    adi_conv2d_pack_fn *conv2d_pack;
+    adi_conv2d_packed_scratch_fn *conv2d_packed_scratch;
+    adi_conv2d_packed_fwd_fn *conv2d_packed_fwd;
+    adi_conv2d_gated_suits_fn *conv2d_gated_suits;
+    adi_conv2d_scratch_fn *conv2d_gated_scratch;
+    adi_conv2d_gated_fwd_fn *conv2d_gated_fwd;
+    adi_expand_dw_suits_fn *expand_dw_suits;
+    adi_conv2d_scratch_fn *expand_dw_scratch;
+    adi_expand_dw_fwd_fn *expand_dw_fwd;
 
-    /* A Gaussian at every position. The bits of the sums do not depend on how images come in batches. */
-    /* sums[p, adi_position_sums] += those of x[images, p, d] - shift[p, d], image after image. */
-    size_t (*position_gaussian_add_scratch)(const adi_position_dims *d, int64_t images,
-                                            int32_t num_threads);
-    void (*position_gaussian_add)(const adi_exec *ex, double *sums, const float *x, const float *shift,
-                                  int64_t images, const adi_position_dims *d);
-    /* factor[p, triangle] = W = L^-1 with L L^T the covariance of a position's n vectors, its columns one
-     * after the other (column c: rows c .. d - 1); trace[p] = |W|^2, the trace of the inverse covariance.
-     * Where a pivot is not above scale[p].least trace[p] is NaN, and the result AD_ERR_NUMERIC. */
-    size_t (*position_gaussian_factor_scratch)(const adi_position_dims *d, int32_t num_threads);
-    ad_status (*position_gaussian_factor)(const adi_exec *ex, float *factor, double *trace,
-                                          const double *sums, int64_t n, const adi_position_scale *scale,
-                                          const adi_position_dims *d);
-    /* dist[p] = |W_p (x_p - mean_p)|^2; x, mean: [p, d]. */
-    size_t (*position_gaussian_fwd_scratch)(const adi_position_dims *d, int32_t num_threads);
-    ad_status (*position_gaussian_fwd)(const adi_exec *ex, float *dist, const float *x, const float *mean,
-                                       const float *factor, const adi_position_dims *d);
+    adi_batchnorm_fwd_fn *batchnorm_fwd;
+    adi_activation_fwd_fn *activation_fwd;
+    adi_activation_bwd_fn *activation_bwd;
+    adi_add_fwd_fn *add_fwd;
+    adi_mul_fwd_fn *mul_fwd;
+    adi_scalar_fwd_fn *leaky_relu_fwd, *clamp_fwd, *gain_fwd;
+    adi_scalar_bwd_fn *leaky_relu_bwd, *clamp_bwd;
+    adi_mask2d_fn *mask2d;
+    adi_scaled_difference_fn *scaled_difference;
+    adi_weighted_difference_fn *weighted_difference;
 
-    /* Training. A gradient dx is that of the loss by x; dy comes from above. The bits of every sum
-     * follow from the shape alone. Where no scratch function stands before a kernel, it needs none. */
-    /* dx = act(gradient of conv2d_fwd by x + bias + residual), all of dx's shape [n, h, w, c]; d is the
-     * forward convolution's. Also the forward of a transposed convolution, whose output is dx. */
-    size_t (*conv2d_bwd_data_scratch)(const adi_conv2d_dims *d, int32_t num_threads);
-    ad_status (*conv2d_bwd_data)(const adi_exec *ex, float *dx, const float *dy, const float *w,
-                                 const adi_epilogue *e, const adi_conv2d_dims *d);
-    /* dw[kh, kw, c, k] = sum over positions of x and dy. */
-    size_t (*conv2d_bwd_weight_scratch)(const adi_conv2d_dims *d, int32_t num_threads);
-    ad_status (*conv2d_bwd_weight)(const adi_exec *ex, float *dw, const float *x, const float *dy,
-                                   const adi_conv2d_dims *d);
-    /* db[c] = sum over positions of dy. */
-    ad_status (*bias_bwd)(const adi_exec *ex, float *db, const float *dy, adi_pc d);
-    /* Mean and biased variance of each channel over all positions; one scratch for both kernels. */
-    size_t (*batchnorm_train_scratch)(adi_pc d, int32_t num_threads);
-    ad_status (*batchnorm_stats)(const adi_exec *ex, double *mean, double *var, const float *x, adi_pc d);
-    /* Gradients of y = act(weight * (x - mean) / sqrt(var + eps) + bias), where mean and var follow from
-     * x. act: NONE or RELU. dx may be dy, or NULL: not wanted. */
-    ad_status (*batchnorm_bwd)(const adi_exec *ex, float *dx, float *dweight, float *dbias, const float *dy,
-                               const float *x, const adi_batchnorm_batch *b, adi_act act, adi_pc d);
-    /* From the result y of activation_fwd; act: RELU, RELU6 or SIGMOID. dx may be dy. */
-    ad_status (*activation_bwd)(const adi_exec *ex, float *dx, const float *dy, const float *y, adi_act act,
-                                adi_pc d);
-    /* The gradient goes to the first of equal maxima in the window's order, as PyTorch's does. */
-    ad_status (*maxpool2d_bwd)(const adi_exec *ex, float *dx, const float *dy, const float *x,
-                               const adi_pool2d_dims *d);
-    /* dx[h, w, c] of one map from dy[oh, ow, c], whose rows are y_stride floats apart. */
-    ad_status (*resize_bwd)(const adi_exec *ex, float *dx, const float *dy, const adi_resize_dims *d);
-    /* y[p, 0 .. c) = x[p, 0 .. c) between rows of y_stride and x_stride floats: a concatenation and its
-     * gradient, a part each. */
-    ad_status (*copy_channels)(const adi_exec *ex, float *y, int64_t y_stride, const float *x,
-                               int64_t x_stride, adi_pc d);
-    /* y = x, or slope x where x is negative; dx from the result, which has the sign of x. dx may be dy. */
-    ad_status (*leaky_relu_fwd)(const adi_exec *ex, float *y, const float *x, double slope, int64_t n);
-    ad_status (*leaky_relu_bwd)(const adi_exec *ex, float *dx, const float *dy, const float *y, double slope,
-                                int64_t n);
-    /* y = x between -limit and limit; the gradient comes through where the result is between them. */
-    ad_status (*clamp_fwd)(const adi_exec *ex, float *y, const float *x, double limit, int64_t n);
-    ad_status (*clamp_bwd)(const adi_exec *ex, float *dx, const float *dy, const float *y, double limit, int64_t n);
-    /* y = factor x */
-    ad_status (*gain_fwd)(const adi_exec *ex, float *y, const float *x, double factor, int64_t n);
-    /* The border has the values of the nearest position inside. */
-    ad_status (*pad2d_fwd)(const adi_exec *ex, float *y, const float *x, const adi_pad2d_dims *d);
-    ad_status (*pad2d_bwd)(const adi_exec *ex, float *dx, const float *dy, const adi_pad2d_dims *d);
-    /* y[p, c] = x[p, index[c]]; inverse: y[p, index[c]] = x[p, c], which is its gradient too. index: whole numbers,
-     * each of 0 .. c - 1 once. y is not x. */
-    ad_status (*permute_fwd)(const adi_exec *ex, float *y, const float *x, const float *index, int32_t inverse,
-                             adi_pc d);
-    /* y[n, h, w, c]: sines and cosines of columns and rows, c a multiple of 4; pad is not used. */
-    ad_status (*posenc2d_fwd)(const adi_exec *ex, float *y, const adi_pad2d_dims *d);
-    /* y = exp(e(s)) x + t, or inverse: (x - t) / exp(e(s)); dx and dst, either of which may be NULL, from dy, x
-     * and st. */
-    ad_status (*coupling_fwd)(const adi_exec *ex, float *y, const float *x, const float *st, int32_t inverse,
-                              const adi_coupling_dims *d);
-    ad_status (*coupling_bwd)(const adi_exec *ex, float *dx, float *dst, const float *dy, const float *x,
-                              const float *st, const adi_coupling_dims *d);
-    /* y[p] = sum over c of e(s); dst from dy[p], that of t is 0. */
-    ad_status (*logdet_fwd)(const adi_exec *ex, float *y, const float *st, const adi_coupling_dims *d);
-    ad_status (*logdet_bwd)(const adi_exec *ex, float *dst, const float *dy, const float *st,
-                            const adi_coupling_dims *d);
-    /* Masked reverse distillation; meaning in the files of these names in backends/ref. */
-    /* y = x of mean 0 and variance 1 over each group of channels of an image, times weight plus bias. Backward adds to
-     * dx, and writes dweight and dbias; one scratch for both. y is not x. */
-    size_t (*groupnorm_scratch)(const adi_npc *d);
-    ad_status (*groupnorm_fwd)(const adi_exec *ex, float *y, const float *x, const adi_groupnorm *g, const adi_npc *d);
-    ad_status (*groupnorm_bwd)(const adi_exec *ex, float *dx, float *dweight, float *dbias, const float *dy,
-                               const float *x, const adi_groupnorm *g, const adi_npc *d);
-    /* Channels of x gated by the sign of t = w h, or soft by its sigmoid, and reconstructed crosswise, c even; dx, and
-     * where soft dt. */
-    ad_status (*srugate_fwd)(const adi_exec *ex, float *y, const float *x, const float *h, const float *w,
-                             int32_t soft, adi_pc d);
-    ad_status (*srugate_bwd)(const adi_exec *ex, float *dx, float *dt, const float *dy, const float *x, const float *h,
-                             const float *w, int32_t soft, adi_pc d);
-    /* y = beta a + beta' b, a softmax of both maps' means over an image, between the two for each channel or `joint`
-     * over all channels of both. da or db may be NULL. */
-    size_t (*softfuse_scratch)(const adi_npc *d);
-    ad_status (*softfuse_fwd)(const adi_exec *ex, float *y, const float *a, const float *b, int32_t joint,
-                              const adi_npc *d);
-    ad_status (*softfuse_bwd)(const adi_exec *ex, float *da, float *db, const float *dy, const float *a, const float *b,
-                              int32_t joint, const adi_npc *d);
-    /* SimAM: x times the sigmoid of an energy of its channel. y may be x, and dx dy. */
-    ad_status (*simam_fwd)(const adi_exec *ex, float *y, const float *x, double lambda, const adi_npc *d);
-    ad_status (*simam_bwd)(const adi_exec *ex, float *dx, const float *dy, const float *x, double lambda,
-                           const adi_npc *d);
-    /* y[p, c] = x, or 0 where the mask of `key` is 0 at p, which is so of a share `rate` of all; also its own gradient.
-     * y may be x. */
-    ad_status (*mask2d)(const adi_exec *ex, float *y, const float *x, uint64_t key, double rate, adi_pc d);
-    /* dist[p] = 1 - <a, b> / max(|a| |b|, 1e-8), and da[p, c] = scale * d dist[p] / d a. */
-    ad_status (*cosine_fwd)(const adi_exec *ex, float *dist, const float *a, const float *b, adi_pc d);
-    ad_status (*cosine_bwd)(const adi_exec *ex, float *da, const float *a, const float *b, float scale, adi_pc d);
+    adi_copy_channels_fn *copy_channels;
+    adi_permute_fwd_fn *permute_fwd;
+    adi_pad2d_fn *pad2d_fwd, *pad2d_bwd;
+    adi_posenc2d_fwd_fn *posenc2d_fwd;
+    adi_maxpool2d_fwd_fn *maxpool2d_fwd;
+    adi_maxpool2d_bwd_fn *maxpool2d_bwd;
+    adi_resize_fn *resize_fwd, *resize_bwd;
+    adi_resample_row_fn *resample_row;
+    adi_resample_rows_fn *resample_rows;
+    adi_blur_scratch_fn *blur_scratch;
+    adi_blur_fn *blur;
 
-    /* dist[p] = sum over c of (a - b)^2; b NULL: zeros. */
-    ad_status (*sqdist_fwd)(const adi_exec *ex, float *dist, const float *a, const float *b, adi_pc d);
-    /* y[p, c] = alpha weight[p] (a - b); b NULL: zeros, weight NULL: ones. y may be a or b. */
-    ad_status (*weighted_difference)(const adi_exec *ex, float *y, const float *a, const float *b,
-                                     const float *weight, double alpha, adi_pc d);
-    /* y = x / max(|x|, 1e-12) over the channels of each position, and dx from x and dy. */
-    ad_status (*l2norm_fwd)(const adi_exec *ex, float *y, const float *x, adi_pc d);
-    ad_status (*l2norm_bwd)(const adi_exec *ex, float *dx, const float *dy, const float *x, adi_pc d);
-    /* dist[p] = |t/max(|t|, 1e-12) - s/max(|s|, 1e-12)|^2 / 2, and ds[p, c] = scale * d dist[p] / d s. */
-    ad_status (*cosdist_fwd)(const adi_exec *ex, float *dist, const float *s, const float *t, adi_pc d);
-    ad_status (*cosdist_bwd)(const adi_exec *ex, float *ds, const float *s, const float *t, float scale,
-                             adi_pc d);
-    /* Sums in double over n values, of x, of x squared, of (a - b) squared, of a b; scratch for all of them. */
-    size_t (*sum_scratch)(int64_t n, int32_t num_threads);
-    double (*sum)(const adi_exec *ex, const float *x, int64_t n);
-    double (*sum_squares)(const adi_exec *ex, const float *x, int64_t n);
-    double (*sum_squared_error)(const adi_exec *ex, const float *a, const float *b, int64_t n);
-    double (*sum_products)(const adi_exec *ex, const float *a, const float *b, int64_t n);
-    /* y = alpha * (a - b) [+ y]: the gradient of a squared error. */
-    ad_status (*scaled_difference)(const adi_exec *ex, float *y, const float *a, const float *b, float alpha,
-                                   int32_t accumulate, int64_t n);
-    /* w and velocity, or w, m and v, of n values each, are updated in place; g is only read. */
-    ad_status (*sgd_step)(const adi_exec *ex, float *w, float *velocity, const float *g, const adi_sgd *o,
-                          int64_t n);
-    ad_status (*adam_step)(const adi_exec *ex, float *w, float *m, float *v, const float *g,
-                           const adi_adam *o, int64_t n);
+    adi_row_sums_fn *row_sums;
+    adi_mean_fwd_fn *mean_fwd;
+    adi_sum_scratch_fn *sum_scratch; /* of the four below */
+    adi_sum_fn *sum, *sum_squares;
+    adi_sum_pairs_fn *sum_squared_error, *sum_products;
+
+    adi_batchnorm_train_scratch_fn *batchnorm_train_scratch; /* of the two below */
+    adi_batchnorm_stats_fn *batchnorm_stats;
+    adi_batchnorm_bwd_fn *batchnorm_bwd;
+    adi_npc_scratch_fn *groupnorm_scratch, *softfuse_scratch;
+    adi_groupnorm_fwd_fn *groupnorm_fwd;
+    adi_groupnorm_bwd_add_fn *groupnorm_bwd_add;
+    adi_l2norm_fwd_fn *l2norm_fwd;
+    adi_l2norm_bwd_fn *l2norm_bwd;
+    adi_srugate_fwd_fn *srugate_fwd;
+    adi_srugate_bwd_fn *srugate_bwd;
+    adi_softfuse_fwd_fn *softfuse_fwd;
+    adi_softfuse_bwd_fn *softfuse_bwd;
+    adi_simam_fwd_fn *simam_fwd;
+    adi_simam_bwd_fn *simam_bwd;
+
+    adi_coupling_fwd_fn *coupling_fwd;
+    adi_coupling_bwd_fn *coupling_bwd;
+    adi_logdet_fwd_fn *logdet_fwd;
+    adi_logdet_bwd_fn *logdet_bwd;
+
+    adi_distance_fwd_fn *cosine_fwd, *cosdist_fwd, *sqdist_fwd;
+    adi_distance_bwd_fn *cosine_bwd, *cosdist_bwd;
+    adi_mahalanobis_packed_bytes_fn *mahalanobis_packed_bytes;
+    adi_mahalanobis_pack_fn *mahalanobis_pack;
+    adi_mahalanobis_scratch_fn *mahalanobis_scratch;
+    adi_mahalanobis_fwd_fn *mahalanobis_fwd;
+
+    adi_syrk_add_f64_fn *syrk_add_f64;
+    adi_triangular_f64_fn *cholesky_f64, *trinv_f64;
+    adi_eigen_work_fn *eigen_work;
+    adi_eigen_f64_fn *eigen_f64;
+    adi_position_gaussian_add_scratch_fn *position_gaussian_add_scratch;
+    adi_position_gaussian_add_fn *position_gaussian_add;
+    adi_position_gaussian_scratch_fn *position_gaussian_factor_scratch;
+    adi_position_gaussian_factor_fn *position_gaussian_factor;
+    adi_position_gaussian_scratch_fn *position_gaussian_fwd_scratch;
+    adi_position_gaussian_fwd_fn *position_gaussian_fwd;
+
+    adi_sgd_step_fn *sgd_step;
+    adi_adam_step_fn *adam_step;
 } adi_kernels;
 
 typedef struct adi_backend {
     const char *name;
     const adi_kernels *kernels;
-    int32_t (*max_threads)(void);     /* the backend's own choice of threads */
-    /* A context begins, which wants this many threads: returns how many there are, at least 1; and
-     * ends. */
+    int32_t (*max_threads)(void); /* the number of threads if the user does not say */
+    /* A context is created that wants num_threads: returns how many it gets, at least 1. */
     int32_t (*threads_begin)(int32_t num_threads);
-    void (*threads_end)(void);
-    ad_status (*algebra_ready)(
-        void); /* AD_ERR_OUT_OF_MEMORY where no product or decomposition could be made */
-    const char *(*describe)(void);    /* one line for the log */
-    const char *(*warning)(void);     /* a sentence the user should see once, or NULL */
+    void (*threads_end)(void); /* the context is destroyed */
+    /* Check that BLAS and LAPACK can run; AD_ERR_OUT_OF_MEMORY if their buffers do not fit. */
+    ad_status (*algebra_ready)(void);
+    const char *(*describe)(void); /* one line for the log */
+    const char *(*warning)(void);  /* a sentence that the user should see once, or NULL */
 } adi_backend;
 
 extern const adi_backend adi_backend_ref;
 extern const adi_backend adi_backend_cpu;
-
-/* What an activation means. NaN stays NaN, and is found at the end. */
-static inline float adi_apply_act(float v, adi_act act)
-{
-    if (act == ADI_ACT_SILU)
-        return (float)(v / (1.0 + exp(-(double)v)));
-    if (act == ADI_ACT_SIGMOID)
-        return (float)(1.0 / (1.0 + exp(-(double)v)));
-    if (act != ADI_ACT_NONE && v < 0.0f)
-        v = 0.0f;
-    if (act == ADI_ACT_RELU6 && v > 6.0f)
-        v = 6.0f;
-    return v;
-}
 
 #endif

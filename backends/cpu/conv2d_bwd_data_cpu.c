@@ -15,7 +15,7 @@ typedef struct axis {
 
 typedef struct phase {
     adi_conv2d_dims d;
-    adi_conv2d_place at;
+    adi_conv2d_layout at;
     int32_t ky, kx; /* the first taps */
 } phase;
 
@@ -58,7 +58,7 @@ size_t adi_conv2d_bwd_data_scratch_cpu(const adi_conv2d_dims *d, int32_t num_thr
         const phase p = phase_of(d, i);
         if (p.d.oh * p.d.ow == 0)
             continue;
-        const size_t bytes = packed_bytes(&p) + adi_conv2d_placed_scratch_cpu(&p.d, &p.at, num_threads);
+        const size_t bytes = packed_bytes(&p) + adi_conv2d_layout_scratch_cpu(&p.d, &p.at, num_threads);
         most = bytes > most ? bytes : most;
     }
     return most;
@@ -117,7 +117,7 @@ ad_status adi_conv2d_bwd_data_cpu(const adi_exec *ex, float *dx, const float *dy
         float *packed = ex->scratch;
         pack(ex, packed, w, &p, d);
         const adi_exec rest = {ex->num_threads, (char *)ex->scratch + packed_bytes(&p)};
-        const ad_status status = adi_conv2d_placed_cpu(&rest, dx, dy, packed, e, &p.d, &p.at);
+        const ad_status status = adi_conv2d_layout_fwd_cpu(&rest, dx, dy, packed, e, &p.d, &p.at);
         if (status != AD_OK)
             return status;
     }

@@ -1,9 +1,9 @@
 /* Which way a convolution is computed, and the convolution itself. */
 #include "isa_cpu.h"
 
-static adi_conv2d_place in_place(const adi_conv2d_dims *d)
+static adi_conv2d_layout dense_layout(const adi_conv2d_dims *d)
 {
-    return (adi_conv2d_place){d->oh, d->ow, 0, 0, 1};
+    return (adi_conv2d_layout){d->oh, d->ow, 0, 0, 1};
 }
 
 static adi_winograd_form form_of(const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm)
@@ -47,38 +47,38 @@ void adi_conv2d_pack_cpu(void *packed, const float *w, const adi_conv2d_dims *d,
 
 size_t adi_conv2d_packed_scratch_cpu(const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm, int32_t num_threads)
 {
-    const adi_conv2d_place at = in_place(d);
+    const adi_conv2d_layout at = dense_layout(d);
     if (form_of(d, algorithm))
         return adi_winograd_packed_scratch_cpu(d, form_of(d, algorithm), num_threads);
     if (algorithm == ADI_CONV2D_PANELS)
         return adi_conv2d_panels_scratch_cpu(d, &at, num_threads);
-    return adi_conv2d_tiles_scratch_cpu(d, &at, num_threads);
+    return adi_conv2d_blas_scratch_cpu(d, &at, num_threads);
 }
 
 ad_status adi_conv2d_packed_fwd_cpu(const adi_exec *ex, float *y, const float *x, const void *packed,
                                     const adi_epilogue *e, const adi_conv2d_dims *d,
                                     adi_conv2d_algorithm algorithm)
 {
-    const adi_conv2d_place at = in_place(d);
+    const adi_conv2d_layout at = dense_layout(d);
     if (form_of(d, algorithm))
         return adi_winograd_packed_fwd_cpu(adi_isa_cpu(0), ex, y, x, packed, e, d, form_of(d, algorithm));
     if (algorithm == ADI_CONV2D_PANELS)
         return adi_conv2d_panels_cpu(adi_isa_cpu(0), ex, y, x, packed, e, d, &at);
-    return adi_conv2d_tiles_cpu(ex, y, x, packed, e, d, &at);
+    return adi_conv2d_blas_cpu(ex, y, x, packed, e, d, &at);
 }
 
 /* Filters that are used once: packed in the scratch, unless OpenBLAS packs them itself. */
-size_t adi_conv2d_placed_scratch_cpu(const adi_conv2d_dims *d, const adi_conv2d_place *at, int32_t num_threads)
+size_t adi_conv2d_layout_scratch_cpu(const adi_conv2d_dims *d, const adi_conv2d_layout *at, int32_t num_threads)
 {
     return adi_has_vectors_cpu() ? adi_conv2d_panel_bytes_cpu(d) + adi_conv2d_panels_scratch_cpu(d, at, num_threads)
-                         : adi_conv2d_tiles_scratch_cpu(d, at, num_threads);
+                         : adi_conv2d_blas_scratch_cpu(d, at, num_threads);
 }
 
-ad_status adi_conv2d_placed_cpu(const adi_exec *ex, float *y, const float *x, const float *w,
-                                const adi_epilogue *e, const adi_conv2d_dims *d, const adi_conv2d_place *at)
+ad_status adi_conv2d_layout_fwd_cpu(const adi_exec *ex, float *y, const float *x, const float *w,
+                                const adi_epilogue *e, const adi_conv2d_dims *d, const adi_conv2d_layout *at)
 {
     if (!adi_has_vectors_cpu())
-        return adi_conv2d_tiles_cpu(ex, y, x, w, e, d, at);
+        return adi_conv2d_blas_cpu(ex, y, x, w, e, d, at);
     float *panels = ex->scratch;
     adi_panel_pack_cpu(panels, w, d->kh * d->kw * d->c, d->k);
     const adi_exec rest = {ex->num_threads, (char *)ex->scratch + adi_conv2d_panel_bytes_cpu(d)};
@@ -87,9 +87,9 @@ ad_status adi_conv2d_placed_cpu(const adi_exec *ex, float *y, const float *x, co
 
 size_t adi_conv2d_scratch_cpu(const adi_conv2d_dims *d, int32_t num_threads)
 {
-    const adi_conv2d_place at = in_place(d);
+    const adi_conv2d_layout at = dense_layout(d);
     return adi_winograd_suits_cpu(d) ? adi_winograd_scratch_cpu(d, num_threads)
-                                     : adi_conv2d_placed_scratch_cpu(d, &at, num_threads);
+                                     : adi_conv2d_layout_scratch_cpu(d, &at, num_threads);
 }
 
 ad_status adi_conv2d_fwd_cpu(const adi_exec *ex, float *y, const float *x, const float *w,
@@ -97,6 +97,6 @@ ad_status adi_conv2d_fwd_cpu(const adi_exec *ex, float *y, const float *x, const
 {
     if (adi_winograd_suits_cpu(d))
         return adi_winograd_fwd_cpu(ex, y, x, w, e, d);
-    const adi_conv2d_place at = in_place(d);
-    return adi_conv2d_placed_cpu(ex, y, x, w, e, d, &at);
+    const adi_conv2d_layout at = dense_layout(d);
+    return adi_conv2d_layout_fwd_cpu(ex, y, x, w, e, d, &at);
 }

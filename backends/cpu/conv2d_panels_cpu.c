@@ -1,7 +1,8 @@
-/* conv2d on packed filters without an unfolding: what a row of the kernel sees of a row of the image is a run of
- * kw * c floats, and from one position to the next that run moves by stride * c. So a row of outputs is a product
- * whose left side is the image itself, or, where the kernel reaches over its left or right edge, a copy of a few
- * rows with zeros there. Rows above and below the image are left out. */
+/* conv2d on packed GEMM panels with implicit im2col. The kw * c floats that a row of the kernel sees
+ * are contiguous in a row of the image, and one position further they begin stride * c floats later.
+ * So a row of outputs is a product whose left side is the image itself or, where the kernel reaches
+ * over the left or right edge, a copy of a few rows with zeros there. Rows above and below the image
+ * are left out. */
 #include <string.h>
 
 #include "isa_cpu.h"
@@ -19,7 +20,7 @@ enum {
 /* A task: `rows` rows of one image's result, `columns` of its channels. */
 typedef struct banding {
     adi_conv2d_dims d;
-    adi_conv2d_place at;
+    adi_conv2d_layout at;
     int64_t positions; /* of an image; the last row may be shorter */
     int64_t rows, bands, columns, column_groups;
     int64_t width; /* input columns that the kernel sees */
@@ -32,7 +33,7 @@ typedef struct banding {
 static void straighten(banding *b)
 {
     adi_conv2d_dims *d = &b->d;
-    if (!adi_conv2d_is_pointwise_cpu(d) || !adi_conv2d_in_place_cpu(d, &b->at))
+    if (!adi_conv2d_is_pointwise_cpu(d) || !adi_conv2d_is_dense_cpu(d, &b->at))
         return;
     b->positions = d->n * d->h * d->w;
     d->n = 1;
@@ -47,10 +48,11 @@ static void cut_depth(banding *b, int64_t panels)
     b->parts = (b->depth + most / 2) / most;
     b->parts = b->parts < 1 ? 1 : b->parts;
     const int64_t groups = (b->d.kh * b->depth + most / 2) / most;
-    b->kernel_rows = b->parts > 1 || b->d.kh == 0 ? 1 : adi_ceil_div(b->d.kh, groups < 1 ? 1 : groups);
+    b->kernel_rows =
+        b->parts > 1 || b->d.kh == 0 ? 1 : adi_ceil_div(b->d.kh, groups < 1 ? 1 : groups);
 }
 
-static banding band(const adi_isa *isa, const adi_conv2d_dims *dims, const adi_conv2d_place *at)
+static banding band(const adi_isa *isa, const adi_conv2d_dims *dims, const adi_conv2d_layout *at)
 {
     banding b = {.d = *dims, .at = *at, .positions = dims->oh * dims->ow};
     straighten(&b);
@@ -83,7 +85,8 @@ static size_t copy_bytes(const banding *b)
     return b->copied ? adi_whole_lines((size_t)(rows * b->width * b->d.c) * sizeof(float)) : 0;
 }
 
-size_t adi_conv2d_panels_scratch_cpu(const adi_conv2d_dims *d, const adi_conv2d_place *at, int32_t num_threads)
+size_t adi_conv2d_panels_scratch_cpu(const adi_conv2d_dims *d, const adi_conv2d_layout *at,
+                                     int32_t num_threads)
 {
     size_t most = 0;
     const adi_isa *isa;
@@ -95,17 +98,20 @@ size_t adi_conv2d_panels_scratch_cpu(const adi_conv2d_dims *d, const adi_conv2d_
     return most * (size_t)num_threads;
 }
 
-/* Input rows iy0 .. iy1 of an image with zeros to their left and right. */
-static void copy_rows(float *to, const float *x, const adi_conv2d_dims *d, int64_t width, int64_t iy0, int64_t iy1)
+/* Copy input rows iy0 .. iy1 of an image, with zeros to their left and right. */
+static void copy_rows(float *to, const float *x, const adi_conv2d_dims *d, int64_t width,
+                      int64_t iy0, int64_t iy1)
 {
-    const int64_t left = d->pad_left > 0 ? adi_min(d->pad_left, width) : 0, from = left - d->pad_left;
+    const int64_t left = d->pad_left > 0 ? adi_min(d->pad_left, width) : 0;
+    const int64_t from = left - d->pad_left;
     int64_t there = adi_min(width - left, d->w - from);
     there = there < 0 ? 0 : there;
     const int64_t right = width - left - there;
     for (int64_t iy = iy0; iy < iy1; iy++, to += width * d->c) {
         memset(to, 0, (size_t)(left * d->c) * sizeof *to);
         if (there > 0)
-            memcpy(to + left * d->c, x + (iy * d->w + from) * d->c, (size_t)(there * d->c) * sizeof *to);
+            memcpy(to + left * d->c, x + (iy * d->w + from) * d->c,
+                   (size_t)(there * d->c) * sizeof *to);
         memset(to + (left + there) * d->c, 0, (size_t)(right * d->c) * sizeof *to);
     }
 }
@@ -121,22 +127,23 @@ typedef struct source {
     int64_t top, row;
 } source;
 
-/* All rows of a task, as many channels as the kernel keeps in registers, a part of the depth: rows ky0 .. ky1 of the
- * kernel, from `from` on `depth` floats of each. */
+/* All rows of a task, as many channels as the kernel keeps in registers, a part of the depth: rows
+ * ky0 .. ky1 of the kernel, from `from` on `depth` floats of each. */
 typedef struct portion {
     int64_t r0, r1, k0, k1, ky0, ky1, from, depth;
     int32_t first, last;
 } portion;
 
-static void add_portion(const adi_isa *isa, float *y, const source *s, const float *panels, const adi_epilogue *e,
-                        const banding *b, int64_t n, const portion *p)
+static void add_portion(const adi_isa *isa, float *y, const source *s, const float *panels,
+                        const adi_epilogue *e, const banding *b, int64_t n, const portion *p)
 {
     const adi_conv2d_dims *d = &b->d;
     const int64_t total = d->kh * b->depth;
     for (int64_t oy = p->r0; oy < p->r1; oy++) {
         const int64_t iy = oy * d->stride - d->pad_top;
         const int64_t ky0 = clip(-iy, p->ky0, p->ky1), ky1 = clip(d->h - iy, ky0, p->ky1);
-        const int64_t to = ((n * b->at.h + b->at.top + oy * b->at.step) * b->at.w + b->at.left) * d->k + p->k0;
+        const int64_t to =
+            ((n * b->at.h + b->at.top + oy * b->at.step) * b->at.w + b->at.left) * d->k + p->k0;
         const adi_panel_gemm g = {
             .rows = adi_min(d->ow, b->positions - oy * d->ow),
             .columns = p->k1 - p->k0,
@@ -160,11 +167,12 @@ static void add_portion(const adi_isa *isa, float *y, const source *s, const flo
     }
 }
 
-static void run_task(const adi_isa *isa, float *y, const source *s, const float *panels, const adi_epilogue *e,
-                     const banding *b, int64_t n, portion p, int64_t k_end)
+static void run_task(const adi_isa *isa, float *y, const source *s, const float *panels,
+                     const adi_epilogue *e, const banding *b, int64_t n, portion p, int64_t k_end)
 {
     const int64_t step = isa->panels * ADI_LANES, k_begin = p.k0;
-    for (int64_t ky = 0; ky == 0 || ky < b->d.kh; ky += b->kernel_rows) /* a kernel without rows gives zeros, too */
+    /* once for a kernel without rows, which gives zeros */
+    for (int64_t ky = 0; ky == 0 || ky < b->d.kh; ky += b->kernel_rows)
         for (int64_t part = 0; part < b->parts; part++) {
             p.ky0 = ky;
             p.ky1 = adi_min(ky + b->kernel_rows, b->d.kh);
@@ -196,7 +204,8 @@ static void run_tasks(void *call, adi_share share)
     const banding b = k->b;
     const adi_conv2d_dims *d = k->d;
     for (int64_t i = share.begin; i < share.end; i++) {
-        const int64_t n = i / b.bands % d->n, k0 = i / b.bands / d->n * b.columns, r0 = i % b.bands * b.rows;
+        const int64_t n = i / b.bands % d->n, r0 = i % b.bands * b.rows;
+        const int64_t k0 = i / b.bands / d->n * b.columns;
         const portion p = {.r0 = r0, .r1 = adi_min(r0 + b.rows, d->oh), .k0 = k0};
         const int64_t iy0 = clip(p.r0 * d->stride - d->pad_top, 0, d->h);
         const int64_t iy1 = clip((p.r1 - 1) * d->stride - d->pad_top + d->kh, iy0, d->h);
@@ -217,7 +226,7 @@ static void run_tasks(void *call, adi_share share)
 
 ad_status adi_conv2d_panels_cpu(const adi_isa *isa, const adi_exec *ex, float *y, const float *x,
                                 const float *panels, const adi_epilogue *e,
-                                const adi_conv2d_dims *dims, const adi_conv2d_place *at)
+                                const adi_conv2d_dims *dims, const adi_conv2d_layout *at)
 {
     const banding b = band(isa, dims, at);
     const adi_conv2d_dims *d = &b.d;

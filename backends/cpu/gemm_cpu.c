@@ -22,7 +22,7 @@ void adi_sgemm_tn_cpu(int64_t m, int64_t n, int64_t k, const float *a, int64_t l
     adi_blas_end_cpu(threads);
 }
 
-void adi_syrk_f64_cpu(double *s, const double *d, adi_pc dims)
+void adi_syrk_add_f64_cpu(double *s, const double *d, adi_pc dims)
 {
     const int threads = adi_blas_begin_cpu();
     cblas_dsyrk(CblasRowMajor, CblasLower, CblasTrans, (int)dims.c, (int)dims.p, 1.0, d, (int)dims.c, 1.0,

@@ -137,7 +137,7 @@ static void norm_bwd_groups(void *call, adi_share share)
     }
 }
 
-ad_status adi_groupnorm_bwd_cpu(const adi_exec *ex, float *dx, float *dweight, float *dbias,
+ad_status adi_groupnorm_bwd_add_cpu(const adi_exec *ex, float *dx, float *dweight, float *dbias,
                                 const float *dy, const float *x, const adi_groupnorm *g,
                                 const adi_npc *d)
 {

@@ -1,5 +1,6 @@
 /* mask2d: positions over threads, a copy or zeros each. */
 #include "cpu.h"
+#include "mix64.h"
 
 #include <string.h>
 

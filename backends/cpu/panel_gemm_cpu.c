@@ -1,4 +1,4 @@
-/* Laying out a matrix in panels. */
+/* Packing a matrix into GEMM panels. */
 #include "panel_gemm_cpu.h"
 
 #include <string.h>

@@ -383,7 +383,7 @@ static void run_tasks(void *call, adi_share s)
         t->task(t->user, i);
 }
 
-void adi_each_cpu(int32_t num_threads, int64_t count, void (*task)(void *user, int64_t i),
+void adi_parallel_for_cpu(int32_t num_threads, int64_t count, void (*task)(void *user, int64_t i),
                   void *user)
 {
     adi_parallel_cpu(num_threads, count, 1, run_tasks, &(tasks){task, user});

@@ -68,7 +68,7 @@ static void run_bwd(float *dx, const float *dy, const float *x, const adi_groupn
         }
 }
 
-ad_status adi_groupnorm_bwd_ref(const adi_exec *ex, float *dx, float *dweight, float *dbias, const float *dy,
+ad_status adi_groupnorm_bwd_add_ref(const adi_exec *ex, float *dx, float *dweight, float *dbias, const float *dy,
                                 const float *x, const adi_groupnorm *g, const adi_npc *d)
 {
     (void)ex;

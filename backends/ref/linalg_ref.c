@@ -4,7 +4,7 @@
 #include <float.h>
 #include <math.h>
 
-void adi_syrk_f64_ref(double *s, const double *d, adi_pc dims)
+void adi_syrk_add_f64_ref(double *s, const double *d, adi_pc dims)
 {
     const int64_t n = dims.c;
     for (int64_t p = 0; p < dims.p; p++, d += n)

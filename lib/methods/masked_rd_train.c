@@ -8,6 +8,7 @@
 
 #include "methods/masked_rd.h"
 #include "methods/student_fit.h"
+#include "mix64.h"
 
 static ad_status backend_failed(ad_status status, const char *what)
 {

@@ -9,7 +9,7 @@
 adi_position_dims adi_padim_dims(const adi_padim_embedding *e, const adi_padim_config *config)
 {
     return (adi_position_dims){e->h * e->w, config->dimensions,
-                               config->covariance == AD_PADIM_LEDOIT_WOLF, 0};
+                               config->covariance == AD_PADIM_LEDOIT_WOLF};
 }
 
 size_t adi_padim_model_bytes(const adi_position_dims *d)

@@ -9,7 +9,7 @@
 
 typedef struct adi_module_param {
     int32_t node, index;     /* whose, and which of the op's parameters */
-    int32_t ndim, unused;
+    int32_t ndim;
     int64_t shape[4];        /* as the file holds it */
     size_t offset, count;    /* floats within the module's values */
 } adi_module_param;

@@ -307,7 +307,7 @@ static void make_backward(builder *b, int32_t wants_input_grad)
 
 typedef struct sized {
     size_t floats;
-    int32_t value, unused;
+    int32_t value;
 } sized;
 
 static int larger_first(const void *left, const void *right)
@@ -327,7 +327,7 @@ static ad_status place(adi_train_plan *p)
     adi_lifetime *placed = adi_calloc(a, count, sizeof *placed);
     ad_status status = order && placed ? AD_OK : adi_fail_memory();
     for (int32_t i = 0; status == AD_OK && i < p->value_count; i++)
-        order[i] = (sized){p->values[i].floats, i, 0};
+        order[i] = (sized){p->values[i].floats, i};
     if (status == AD_OK)
         qsort(order, count, sizeof *order, larger_first);
     for (int32_t i = 0; status == AD_OK && i < p->value_count; i++) {

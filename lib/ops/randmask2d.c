@@ -1,6 +1,7 @@
 /* randmask2d: while it is trained, positions are set to 0 at random, another choice for every image of a batch; meaning in
  * backends/ref/mask2d_ref.c. The masks follow from the number of the draw, which comes from outside, and from `seed`, which
  * tells the masks of one network apart. Otherwise nothing is masked, or with eval=1 what a draw of 0 masks. */
+#include "mix64.h"
 #include "ops/op.h"
 
 static adi_pc dims(const adi_op_call *call)

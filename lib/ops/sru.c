@@ -111,7 +111,7 @@ static ad_status soft_backward(const adi_kernels *k, const adi_exec *ex, const a
     for (int64_t c = 0; c < d.c; c++)
         r.by[c] = r.w[c] * call->weight[c];
     norm.weight = r.by;
-    ADI_TRY(k->groupnorm_bwd(&r.rest, dx, g->dweight, g->dbias, r.dt, g->x[0], &norm, &d));
+    ADI_TRY(k->groupnorm_bwd_add(&r.rest, dx, g->dweight, g->dbias, r.dt, g->x[0], &norm, &d));
     for (int64_t c = 0; c < d.c; c++) {
         r.by[c] = call->weight[c] * g->dweight[c] + call->bias[c] * g->dbias[c]; /* dw */
         along += (double)r.by[c] * r.w[c];

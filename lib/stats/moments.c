@@ -59,7 +59,7 @@ static void add_tile(adi_moments *m, const adi_kernels *k, int64_t rows)
         m->q1 += q;
         m->q2 += q * q;
     }
-    k->syrk_f64(m->outer, m->tile, (adi_pc){rows, c});
+    k->syrk_add_f64(m->outer, m->tile, (adi_pc){rows, c});
     m->n += rows;
 }
 

@@ -107,7 +107,7 @@ static ad_status find_scales(const adi_allocator *a, const adi_kernels *k, int32
         status = adi_moments_init(&scratch[i], a, m->d.d);
     if (status == AD_OK) {
         scales s = {m, fit, scale, scratch, shares};
-        k->each(num_threads, shares, find_share, &s);
+        k->parallel_for(num_threads, shares, find_share, &s);
     }
     for (int64_t i = 0; i < shares && scratch; i++)
         adi_moments_free(&scratch[i]);

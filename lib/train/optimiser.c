@@ -50,7 +50,7 @@ ad_status adi_optimiser_step(adi_optimiser *o, const adi_kernels *kernels, int32
         const adi_adam adam = {p->lr, p->beta1, p->beta2, 1e-8, p->weight_decay, grad_scale, o->steps + 1};
         status = kernels->adam_step(&ex, values, o->state[0], o->state[1], gradients, &adam, n);
     } else {
-        const adi_sgd sgd = {p->lr, p->momentum, p->weight_decay, grad_scale, o->steps == 0, 0};
+        const adi_sgd sgd = {p->lr, p->momentum, p->weight_decay, grad_scale, o->steps == 0};
         status = kernels->sgd_step(&ex, values, o->state[0], gradients, &sgd, n);
     }
     if (status != AD_OK)

@@ -211,7 +211,7 @@ static void mahalanobis_run(job *j)
 
 static adi_position_dims position_of(const int64_t *a)
 {
-    return (adi_position_dims){a[0], a[1], 0, 0};
+    return (adi_position_dims){a[0], a[1], 0};
 }
 
 static int64_t position_weights(const int64_t *a)

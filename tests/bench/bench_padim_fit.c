@@ -32,7 +32,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: bench_padim_fit DIMENSIONS POSITIONS IMAGES THREADS\n");
         return 2;
     }
-    const adi_position_dims d = {atoll(argv[2]), atoll(argv[1]), 1, 0};
+    const adi_position_dims d = {atoll(argv[2]), atoll(argv[1]), 1};
     const int32_t images = atoi(argv[3]), threads = atoi(argv[4]);
     const adi_kernels *k = adi_backend_cpu.kernels;
     adi_position_moments *m = NULL;

@@ -10,6 +10,7 @@
 #include "golden_rows.h"
 #include "harness/seeded_network.h"
 #include "methods/masked_rd.h"
+#include "mix64.h"
 
 /* tolerances.csv, with the reasons; asked is 1e-4. */
 static const golden_limits tap_limit = {.value = 2e-5}, gradient_limit = {.value = 1e-4}, statistic_limit = {.value = 2e-5},

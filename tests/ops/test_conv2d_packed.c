@@ -39,7 +39,7 @@ static float *run(const conv_case *c, adi_conv2d_algorithm algorithm, int32_t th
 /* The panels of one instruction set. */
 static float *run_panels(const conv_case *c, const adi_isa *isa)
 {
-    const adi_conv2d_place at = {c->d.oh, c->d.ow, 0, 0, 1};
+    const adi_conv2d_layout at = {c->d.oh, c->d.ow, 0, 0, 1};
     float *packed = guarded_floats(adi_panel_floats_cpu(c->d.kh * c->d.kw * c->d.c, c->d.k));
     void *scratch = guarded_alloc(adi_conv2d_panels_scratch_cpu(&c->d, &at, 2));
     float *y = guarded_floats(c->outputs);

@@ -277,7 +277,7 @@ static void syrk(void **state)
                 d[k] = op_signed();
             for (int64_t k = 0; k < c * c; k++)
                 s[k] = (double)k;
-            backends[b]->kernels->syrk_f64(s, d, dims[i]);
+            backends[b]->kernels->syrk_add_f64(s, d, dims[i]);
             for (int64_t r = 0; r < c; r++)
                 for (int64_t q = 0; q < c; q++) {
                     long double want = (long double)(r * c + q);

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "harness/gradient.h"
+#include "mix64.h"
 
 typedef struct mask_case {
     adi_pc d;

@@ -102,7 +102,7 @@ static void a_loop_inside_has_one_thread(void **state)
 {
     (void)state;
     atomic_int wrong = 0;
-    adi_each_cpu(3, 20, outer, &wrong);
+    adi_parallel_for_cpu(3, 20, outer, &wrong);
     assert_int_equal(atomic_load(&wrong), 0);
 }
 

@@ -23,7 +23,7 @@ typedef struct pg_case {
 
 static pg_case pg_case_new(int64_t p, int64_t d, int64_t images, int32_t fourth, double offset)
 {
-    pg_case c = {.d = {p, d, fourth, 0}, .images = images};
+    pg_case c = {.d = {p, d, fourth}, .images = images};
     c.x = op_floats(images * p * d, 1.0);
     c.shift = op_floats(p * d, 1.0);
     for (int64_t i = 0; i < images * p * d; i++)

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "mix64.h"
 #include "op_train_case.h"
 
 /* Of the gradient's terms: what curvature leaves over a step of 1/128, of a quotient more. */

@@ -26,7 +26,7 @@ static const double merge_limit = 1e-10;
 
 static adi_position_moments *empty(const adi_kernels *k, int64_t p, int64_t d, int32_t fourth)
 {
-    const adi_position_dims dims = {p, d, fourth, 0};
+    const adi_position_dims dims = {p, d, fourth};
     adi_position_moments *m = NULL;
     assert_int_equal(adi_position_moments_create(heap, k, 3, &dims, &m), AD_OK);
     return m;
@@ -378,7 +378,7 @@ static void allocation_failures(void **state)
 {
     (void)state;
     const adi_kernels *k = backends[1]->kernels;
-    const adi_position_dims d = {4, 5, 1, 0};
+    const adi_position_dims d = {4, 5, 1};
     fault_alloc faults = {0};
     const adi_allocator a = {fault_alloc_get, fault_alloc_put, &faults};
     adi_position_moments *m = NULL;

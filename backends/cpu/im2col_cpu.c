@@ -1,13 +1,16 @@
-/* The unfolding of a convolution's input: to each position of the result the values that it is made of. */
+/* im2col: for each output position, the row of input values that a convolution multiplies with its
+ * weights. */
 #include "cpu.h"
 
 #include <string.h>
 
-/* One row of the kernel over a run: kw * c values of the input's row at each position, the positions
- * depth floats apart, zeros outside the image. */
-static void unfold_row(float *to, int64_t depth, const float *from, const adi_conv2d_dims *d, const adi_conv2d_run *r)
+/* Copy the values that one row of the kernel sees over a run: kw * c values of the input's row `from`
+ * for each position, `depth` floats apart, zeros outside the image. */
+static void im2col_row(float *to, int64_t depth, const float *from, const adi_conv2d_dims *d,
+                       const adi_conv2d_run *r)
 {
-    const size_t channel_bytes = (size_t)d->c * sizeof(float), all_bytes = (size_t)d->kw * channel_bytes;
+    const size_t channel_bytes = (size_t)d->c * sizeof(float);
+    const size_t all_bytes = (size_t)d->kw * channel_bytes;
     for (int64_t i = 0; i < r->count; i++, to += depth) {
         const int64_t x0 = (r->ox + i) * d->stride - d->pad_left;
         if (x0 >= 0 && x0 + d->kw <= d->w) {
@@ -21,8 +24,8 @@ static void unfold_row(float *to, int64_t depth, const float *from, const adi_co
     }
 }
 
-void adi_conv2d_unfold_cpu(float *rows, const float *x, const adi_conv2d_dims *d, int64_t ky0, int64_t ky1,
-                           int64_t p0, int64_t p1)
+void adi_im2col_cpu(float *rows, const float *x, const adi_conv2d_dims *d, int64_t ky0, int64_t ky1,
+                    int64_t p0, int64_t p1)
 {
     const int64_t width = d->kw * d->c, depth = (ky1 - ky0) * width;
     for (int64_t p = p0; p < p1;) {
@@ -31,7 +34,7 @@ void adi_conv2d_unfold_cpu(float *rows, const float *x, const adi_conv2d_dims *d
             const int64_t iy = r.oy * d->stride + ky - d->pad_top;
             float *to = rows + (p - p0) * depth + (ky - ky0) * width;
             if (iy >= 0 && iy < d->h)
-                unfold_row(to, depth, x + (r.n * d->h + iy) * d->w * d->c, d, &r);
+                im2col_row(to, depth, x + (r.n * d->h + iy) * d->w * d->c, d, &r);
             else
                 for (int64_t i = 0; i < r.count; i++)
                     memset(to + i * depth, 0, (size_t)width * sizeof *to);
