@@ -121,7 +121,7 @@ int main(int argc, char **argv)
     ad_fit_options_init(&fit, sizeof fit);
     fit.train = on_train;
 
-    failed = failed || ad_context_create(NULL, &ctx) || ad_backbone_open(ctx, NULL, argv[1], NULL, &net)
+    failed = failed || ad_context_create(NULL, &ctx) || ad_backbone_open(ctx, argv[1], NULL, &net)
              || ad_student_create_old(net, &o.networks, &student)
              || ad_dataset_open(ctx, argv[2], &data, &good)
              || ad_dataset_open(ctx, argv[2], &test_data, &test)

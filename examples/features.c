@@ -79,7 +79,7 @@ int main(int argc, char **argv)
         fputs(usage, stderr);
         return 2;
     }
-    if (ad_context_create(NULL, &ctx) || ad_backbone_open(ctx, NULL, argv[1], NULL, &net) ||
+    if (ad_context_create(NULL, &ctx) || ad_backbone_open(ctx, argv[1], NULL, &net) ||
         ad_image_read(ctx, argv[2], NULL, &image))
         goto library_failed;
 

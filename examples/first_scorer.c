@@ -20,7 +20,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: first_scorer WEIGHTS GOOD_FOLDER IMAGE\n");
         return 2;
     }
-    if (ad_context_create(NULL, &ctx) || ad_backbone_open(ctx, NULL, argv[1], NULL, &net) ||
+    if (ad_context_create(NULL, &ctx) || ad_backbone_open(ctx, argv[1], NULL, &net) ||
         ad_dataset_open(ctx, argv[2], NULL, &good) ||
         ad_gaussian_fitter_create(net, NULL, &fitter) || ad_fit(fitter, good, NULL, &scorer) ||
         ad_image_read(ctx, argv[3], NULL, &image))

@@ -75,7 +75,7 @@ int main(int argc, char **argv)
     save.embed_backbone = 1; /* one file is all that scoring needs */
 
     const int failed = ad_context_create(NULL, &ctx)
-                       || ad_backbone_open(ctx, NULL, argv[1], NULL, &net)
+                       || ad_backbone_open(ctx, argv[1], NULL, &net)
                        || ad_dataset_open(ctx, argv[2], NULL, &good)
                        || ad_gaussian_fitter_create(net, &options, &fitter)
                        || ad_fit(fitter, good, &fit, &scorer)

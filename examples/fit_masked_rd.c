@@ -84,7 +84,7 @@ int main(int argc, char **argv)
     fit.train = on_train;
 
     failed = failed || ad_context_create(NULL, &ctx)
-             || ad_backbone_open(ctx, NULL, argv[1], NULL, &teacher)
+             || ad_backbone_open(ctx, argv[1], NULL, &teacher)
              || ad_student_create_old(teacher, &network, &student)
              || ad_dataset_open(ctx, argv[2], &one_class, &good)
              || ad_masked_rd_fitter_create(student, &options, &fitter)

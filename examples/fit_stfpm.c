@@ -78,7 +78,7 @@ int main(int argc, char **argv)
 
     const int failed = read_options(argc - 6, argv + 6, &network, &options)
                        || ad_context_create(NULL, &ctx)
-                       || ad_backbone_open(ctx, NULL, argv[1], NULL, &teacher)
+                       || ad_backbone_open(ctx, argv[1], NULL, &teacher)
                        || ad_student_create_old(teacher, &network, &student)
                        || ad_dataset_open(ctx, argv[2], NULL, &good)
                        || ad_stfpm_fitter_create(student, &options, &fitter)

@@ -9,7 +9,7 @@
  *     ad_scorer   *scorer = NULL;
  *
  *     if (ad_context_create(NULL, &ctx)
- *         || ad_backbone_open(ctx, "resnet18", "resnet18.safetensors", NULL, &net)
+ *         || ad_backbone_open(ctx, "resnet18.safetensors", NULL, &net)
  *         || ad_dataset_open(ctx, "screws/good", NULL, &good)
  *         || ad_gaussian_fitter_create(net, NULL, &fitter)
  *         || ad_fit(fitter, good, NULL, &scorer)
@@ -457,13 +457,16 @@ typedef struct ad_backbone_options {
     const char *expected_digest; /**< the digest that ad_backbone_info must have, else opening is
                                       AD_ERR_MISMATCH: a file is the one that was tried, whatever
                                       its name; default NULL: any */
+    const char *architecture; /**< one of ad_architecture_name(); default NULL: as the file's metadata
+                                   says ("architecture"), or else the only built-in one that the names
+                                   and shapes of its tensors fit */
 } ad_backbone_options;
 
 AD_API void ad_backbone_options_init(ad_backbone_options *options, size_t struct_size);
 /** Set one option by name from text: "padding" ("same_dynamic", "same_static",
  *  "same_static_v063", "symmetric", "auto"), "batchnorm_eps", "prefix", "convolution" ("auto", "blas",
- *  "panels", "winograd", "winograd2"), "expected_digest". Strings are not copied: `value` must
- *  outlive the options for "prefix" and "expected_digest".
+ *  "panels", "winograd", "winograd2"), "expected_digest", "architecture". Strings are not copied:
+ *  `value` must outlive the options for "prefix", "expected_digest" and "architecture".
  *  @return AD_OK, AD_ERR_INVALID_ARGUMENT (the sentence lists what is possible) */
 AD_NODISCARD AD_API ad_status ad_backbone_options_set(ad_backbone_options *options, const char *key,
                                                       const char *value);
@@ -476,20 +479,17 @@ AD_API const char *ad_architecture_name(int32_t index);
  *  EfficientNet-PyTorch; batch norm separate or folded; heads and layers that are not used are
  *  ignored). Checksums, as 'adfeat convert' writes them, are compared: a damaged file is
  *  AD_ERR_FORMAT.
- *  @param architecture one of ad_architecture_name(), or NULL: the file's metadata key
- *         "architecture", or else the only built-in architecture that the names and shapes of
- *         its tensors fit
+ *  @param options NULL: defaults
  *  @return AD_OK, AD_ERR_IO, AD_ERR_FORMAT, AD_ERR_MISMATCH (a tensor is missing or has another
  *         shape: the sentence names it; or the digest is not the expected one),
  *         AD_ERR_INVALID_ARGUMENT (padding and eps, or which of two networks, are left open: see
  *         ad_backbone_options), AD_ERR_NUMERIC (NaN or infinity), AD_ERR_OUT_OF_MEMORY */
-AD_NODISCARD AD_API ad_status ad_backbone_open(ad_context *context, const char *architecture,
-                                               const char *weights_path,
+AD_NODISCARD AD_API ad_status ad_backbone_open(ad_context *context, const char *weights_path,
                                                const ad_backbone_options *options,
                                                ad_backbone **out_backbone);
 /** The same from `size` bytes in memory, which are not kept. */
-AD_NODISCARD AD_API ad_status ad_backbone_from_memory(ad_context *context, const char *architecture,
-                                                      const void *bytes, size_t size,
+AD_NODISCARD AD_API ad_status ad_backbone_from_memory(ad_context *context, const void *bytes,
+                                                      size_t size,
                                                       const ad_backbone_options *options,
                                                       ad_backbone **out_backbone);
 AD_API void ad_backbone_destroy(ad_backbone *backbone);

@@ -131,8 +131,8 @@ int cli_open_backbone(ad_context *context, const network_request *request, const
         (request->expected_digest &&
          ad_backbone_options_set(&options, "expected_digest", request->expected_digest)))
         return cli_usage("%s", ad_last_error_message());
-    const ad_status status =
-        ad_backbone_open(context, request->backbone, weights, &options, out_backbone);
+    options.architecture = request->backbone;
+    const ad_status status = ad_backbone_open(context, weights, &options, out_backbone);
     const char *sentence = status ? ad_last_error_message() : "";
     if (strstr(sentence, "the option prefix must say which"))
         return cli_fail("%s: --prefix", sentence);

@@ -62,10 +62,14 @@ static ad_status set_option(void *full, const char *key, const char *value)
         options->expected_digest = value;
         return AD_OK;
     }
+    if (strcmp(key, "architecture") == 0) {
+        options->architecture = value;
+        return AD_OK;
+    }
     return adi_fail(
         AD_ERR_INVALID_ARGUMENT,
         "a backbone has no option '%s': there are padding, batchnorm_eps, prefix, convolution, "
-        "expected_digest",
+        "expected_digest, architecture",
         key);
 }
 
@@ -332,11 +336,11 @@ static ad_status override(ad_context *context, const ad_backbone_options *o, cha
 
 /* ---- Opening ---- */
 
-static ad_status find_graph(ad_context *context, const char *architecture,
-                            const ad_backbone_options *o, const adi_safetensors *file,
-                            adi_graph **out_graph)
+static ad_status find_graph(ad_context *context, const ad_backbone_options *o,
+                            const adi_safetensors *file, adi_graph **out_graph)
 {
     char *text = NULL;
+    const char *architecture = o->architecture;
     const char *kind = adi_st_meta(file, "adfeat.kind");
     if (kind && !o->graph)
         return adi_fail(AD_ERR_MISMATCH, "the file is a %s, not weights", kind);
@@ -408,9 +412,9 @@ static ad_status check_options(const ad_backbone_options *o)
     return AD_OK;
 }
 
-ad_status adi_backbone_from_file(ad_context *context, const char *architecture,
-                                 const adi_safetensors *file, const ad_backbone_options *options,
-                                 const char *layers, ad_backbone **out_backbone)
+ad_status adi_backbone_from_file(ad_context *context, const adi_safetensors *file,
+                                 const ad_backbone_options *options, const char *layers,
+                                 ad_backbone **out_backbone)
 {
     ad_backbone_options o;
     ad_backbone_options_init(&o, sizeof o);
@@ -418,7 +422,7 @@ ad_status adi_backbone_from_file(ad_context *context, const char *architecture,
     ADI_TRY(check_options(&o));
     adi_graph *graph = NULL;
     adi_network *network = NULL;
-    ADI_TRY(find_graph(context, architecture, &o, file, &graph));
+    ADI_TRY(find_graph(context, &o, file, &graph));
     int32_t taps[ADI_MAX_LAYERS], count = 0;
     if (layers && adi_layers_parse(graph, layers, taps, &count) == AD_OK)
         ADI_TRY(adi_network_create_part(graph, file, o.prefix, taps, count, &network));
@@ -435,9 +439,8 @@ ad_status adi_backbone_from_file(ad_context *context, const char *architecture,
     return AD_ERR_MISMATCH;
 }
 
-ad_status ad_backbone_from_memory(ad_context *context, const char *architecture, const void *bytes,
-                                  size_t size, const ad_backbone_options *options,
-                                  ad_backbone **out_backbone)
+ad_status ad_backbone_from_memory(ad_context *context, const void *bytes, size_t size,
+                                  const ad_backbone_options *options, ad_backbone **out_backbone)
 {
     ADI_CHECK_ARG(context && bytes && out_backbone, "ad_backbone_from_memory: an argument is NULL");
     ADI_DEFAULT_FLOATS;
@@ -446,28 +449,29 @@ ad_status ad_backbone_from_memory(ad_context *context, const char *architecture,
     ADI_TRY(adi_st_parse(&context->allocator, bytes, size, "weights", &file));
     ad_status status = adi_st_verify_ours(file);
     if (status == AD_OK)
-        status = adi_backbone_from_file(context, architecture, file, options, NULL, out_backbone);
+        status = adi_backbone_from_file(context, file, options, NULL, out_backbone);
     adi_st_close(file);
     return status;
 }
 
-ad_status adi_backbone_open(ad_context *context, const char *architecture, const char *weights_path,
-                            const ad_backbone_options *options, const char *layers, ad_backbone **out_backbone)
+ad_status adi_backbone_open(ad_context *context, const char *weights_path,
+                            const ad_backbone_options *options, const char *layers,
+                            ad_backbone **out_backbone)
 {
     adi_safetensors *file = NULL;
     ADI_TRY(adi_st_open_on_disk(&context->allocator, weights_path, &file));
     ad_status status = adi_st_verify_ours(file);
     if (status == AD_OK)
-        status = adi_backbone_from_file(context, architecture, file, options, layers, out_backbone);
+        status = adi_backbone_from_file(context, file, options, layers, out_backbone);
     adi_st_close(file);
     return adi_fail_in_file(status, "weights", weights_path);
 }
 
-ad_status ad_backbone_open(ad_context *context, const char *architecture, const char *weights_path,
+ad_status ad_backbone_open(ad_context *context, const char *weights_path,
                            const ad_backbone_options *options, ad_backbone **out_backbone)
 {
     ADI_CHECK_ARG(context && weights_path && out_backbone, "ad_backbone_open: an argument is NULL");
     ADI_DEFAULT_FLOATS;
     *out_backbone = NULL;
-    return adi_backbone_open(context, architecture, weights_path, options, NULL, out_backbone);
+    return adi_backbone_open(context, weights_path, options, NULL, out_backbone);
 }

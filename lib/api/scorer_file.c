@@ -190,10 +190,10 @@ static ad_status open_backbone(ad_context *context, const adi_safetensors *file,
         ADI_CHECK_ARG(weights_path, "the scorer needs the weights of its backbone %s (digest %s)",
                       architecture ? architecture : "", adi_st_meta(file, "adfeat.backbone")
                                                             ? adi_st_meta(file, "adfeat.backbone") : "");
-        return adi_backbone_open(context, NULL, weights_path, &o, layers, out_backbone);
+        return adi_backbone_open(context, weights_path, &o, layers, out_backbone);
     }
     o.prefix = EMBEDDED_PREFIX;
-    return adi_backbone_from_file(context, NULL, file, &o, layers, out_backbone);
+    return adi_backbone_from_file(context, file, &o, layers, out_backbone);
 }
 
 static ad_status load_file(ad_context *context, adi_safetensors *file, const char *weights_path,

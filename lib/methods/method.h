@@ -121,12 +121,13 @@ struct ad_scorer {
 ad_backbone *adi_backbone_retain(ad_backbone *backbone);
 /* A backbone from an open weights file; options as in ad_backbone_open(). layers: NULL, or comma-separated names: all
  * that will be asked for, so that the rest stays in the file. Names that the graph does not have are no reason. */
-ad_status adi_backbone_from_file(ad_context *context, const char *architecture,
-                                 const adi_safetensors *file, const ad_backbone_options *options,
-                                 const char *layers, ad_backbone **out_backbone);
+ad_status adi_backbone_from_file(ad_context *context, const adi_safetensors *file,
+                                 const ad_backbone_options *options, const char *layers,
+                                 ad_backbone **out_backbone);
 /* The same from the path of a file. */
-ad_status adi_backbone_open(ad_context *context, const char *architecture, const char *weights_path,
-                            const ad_backbone_options *options, const char *layers, ad_backbone **out_backbone);
+ad_status adi_backbone_open(ad_context *context, const char *weights_path,
+                            const ad_backbone_options *options, const char *layers,
+                            ad_backbone **out_backbone);
 /* api/scorer.c: a scorer around a model, which it owns from then on, also on failure. */
 ad_status adi_scorer_wrap(ad_backbone *backbone, const adi_method *method, void *model,
                           const char *digest, const adi_scorer_reading *reading,

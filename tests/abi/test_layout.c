@@ -85,7 +85,8 @@ static void no_padding_on_64_bits(void **state)
     NEXT(ad_backbone_options, batchnorm_eps, convolution);
     NEXT(ad_backbone_options, convolution, reserved);
     NEXT(ad_backbone_options, reserved, expected_digest);
-    LAST(ad_backbone_options, expected_digest, 48);
+    NEXT(ad_backbone_options, expected_digest, architecture);
+    LAST(ad_backbone_options, architecture, 56);
     NEXT(ad_backbone_info, struct_size, input_size);
     NEXT(ad_backbone_info, input_size, architecture);
     NEXT(ad_backbone_info, architecture, digest);

@@ -152,7 +152,7 @@ int main(int argc, char **argv)
     ad_fitter *fitter = NULL;
     ad_scorer *scorer = NULL;
     int failed = !weights || !b.ms || ad_context_create(&context_options, &context)
-                 || ad_backbone_from_memory(context, NULL, weights, size, &net_options, &net)
+                 || ad_backbone_from_memory(context, weights, size, &net_options, &net)
                  || ad_student_create_old(net, &networks, &student)
                  || ad_dataset_from_callback(context, make_noise, &b, (int64_t)batch * (steps + 1), &good) /* the first is not counted */
                 

@@ -89,14 +89,17 @@ int main(int argc, char **argv)
     ad_context_options options;
     ad_context *context = NULL;
     ad_backbone *net = NULL;
+    ad_backbone_options network;
     ad_preprocess p;
     ad_context_options_init(&options, sizeof options);
+    ad_backbone_options_init(&network, sizeof network);
     ad_preprocess_init(&p, sizeof p);
     options.num_threads = atoi(argv[5]);
+    network.architecture = argv[1];
     p.size = p.crop = size;
     uint8_t *pixels = make_noise(size);
     int failed = 1;
-    if (!pixels || ad_context_create(&options, &context) || ad_backbone_open(context, argv[1], argv[2], NULL, &net))
+    if (!pixels || ad_context_create(&options, &context) || ad_backbone_open(context, argv[2], &network, &net))
         fprintf(stderr, "%s\n", ad_last_error_message());
     else
         failed = measure(net, &p, pixels, argv[3], runs, argc > 7 ? argv[7] : NULL);

@@ -110,7 +110,7 @@ int main(int argc, char **argv)
     ad_fitter *fitter = NULL;
     ad_scorer *scorer = NULL;
     int failed = !images.pixels || !clock.ms || ad_context_create(&context_options, &context)
-                 || ad_backbone_open(context, "resnet18", argv[1], NULL, &teacher)
+                 || ad_backbone_open(context, argv[1], NULL, &teacher)
                  || ad_student_create_old(teacher, NULL, &student)
                  || ad_dataset_from_callback(context, make_noise, &images, batch, &good)
                  || ad_stfpm_fitter_create(student, &options, &fitter) || ad_fit(fitter, good, &fit, &scorer);

@@ -245,7 +245,7 @@ static void make_scorer(ad_context *context, const scorer_spec *spec)
     uint8_t *weights = make_weights(spec->graph, &weights_size);
     ad_backbone_options_init(&net, sizeof net);
     net.graph = spec->graph;
-    MUST(ad_backbone_from_memory(context, NULL, weights, weights_size, &net, &backbone));
+    MUST(ad_backbone_from_memory(context, weights, weights_size, &net, &backbone));
     make_fitter(backbone, spec, &fitter);
     MUST(ad_dataset_from_callback(context, give_image, pixels, IMAGES, &good));
     MUST(ad_fit(fitter, good, NULL, &scorer));

@@ -66,7 +66,7 @@ static inline ad_status teacher_open(ad_context *context, const char *text, ad_b
     if (status == AD_OK)
         status = adi_st_writer_bytes(w, &bytes, &size);
     if (status == AD_OK)
-        status = ad_backbone_from_memory(context, NULL, bytes, size, &o, out);
+        status = ad_backbone_from_memory(context, bytes, size, &o, out);
     adi_free(a, bytes);
     adi_st_writer_destroy(w);
     adi_graph_destroy(g);

@@ -163,7 +163,7 @@ static void open_without_options(void **state)
     assert_int_equal(ad_context_create(NULL, &context), AD_OK);
     for (int i = 0; i < 2; i++) {
         ad_backbone *b = NULL;
-        if (ad_backbone_open(context, NULL, files[i].path, NULL, &b) != AD_OK)
+        if (ad_backbone_open(context, files[i].path, NULL, &b) != AD_OK)
             fail_msg("%s", ad_last_error_message());
         ad_backbone_info info = {.struct_size = sizeof info};
         assert_int_equal(ad_backbone_get_info(b, &info), AD_OK);

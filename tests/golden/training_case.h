@@ -56,7 +56,7 @@ static inline void training_open_teacher(training_case *c)
         memmove(m.entries[i].name, m.entries[i].name + 8, sizeof m.entries[i].name - 8);
     training_path(path, sizeof path, "teacher");
     st_memory_write(&m, path);
-    training_ok(ad_backbone_open(c->context, "resnet18", path, NULL, &c->teacher));
+    training_ok(ad_backbone_open(c->context, path, NULL, &c->teacher));
     unlink(path);
     st_memory_free(&m);
     adi_graph_destroy(g);

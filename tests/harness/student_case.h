@@ -56,7 +56,7 @@ static inline ad_status mini_open(ad_context *context, const char *text, st_memo
     ad_backbone_options_init(&o, sizeof o);
     o.graph = text;
     adi_st_close(st_memory_open(m, &adi_default_allocator)); /* lays out the bytes */
-    return ad_backbone_from_memory(context, NULL, m->bytes, m->size, &o, out);
+    return ad_backbone_from_memory(context, m->bytes, m->size, &o, out);
 }
 
 static inline ad_backbone *mini_teacher(ad_context *context)

@@ -166,7 +166,7 @@ static inline ad_status tiny_open(ad_context *context, const char *path, ad_back
     ad_backbone_options o;
     ad_backbone_options_init(&o, sizeof o);
     o.graph = tiny_graph;
-    return ad_backbone_open(context, NULL, path, &o, out);
+    return ad_backbone_open(context, path, &o, out);
 }
 
 /* The tiny network with its two layers at other nodes: the same parameters and names, the same digest. */
@@ -182,7 +182,7 @@ static inline ad_status tiny_open_tapped(ad_context *context, const char *path, 
     ad_backbone_options o;
     ad_backbone_options_init(&o, sizeof o);
     o.graph = text;
-    return ad_backbone_open(context, NULL, path, &o, out);
+    return ad_backbone_open(context, path, &o, out);
 }
 
 /* PaDiM's defaults are for 224 pixels and layers that the tiny network does not have. */

@@ -25,7 +25,7 @@ static inline ad_status tiny_rd_open(ad_context *context, const char *path, ad_b
     ad_backbone_options o;
     ad_backbone_options_init(&o, sizeof o);
     o.graph = rd_resnet;
-    return ad_backbone_open(context, NULL, path, &o, out);
+    return ad_backbone_open(context, path, &o, out);
 }
 
 static inline ad_status tiny_rd_student(ad_backbone *net, const char *preset, ad_student **out)

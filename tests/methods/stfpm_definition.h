@@ -41,7 +41,7 @@ static inline ad_backbone *as_backbone(const fixture *f, const ad_student *s)
     o.graph = mini_resnet;
     o.prefix = "student.";
     assert_int_equal(ad_student_save(s, f->file), AD_OK);
-    if (ad_backbone_open(f->context, NULL, f->file, &o, &net) != AD_OK)
+    if (ad_backbone_open(f->context, f->file, &o, &net) != AD_OK)
         fail_msg("%s", ad_last_error_message());
     return net;
 }

@@ -111,7 +111,7 @@ static void normal_map_is_the_rms(void **state)
     adi_st_writer_destroy(w);
     ad_backbone_options_init(&net, sizeof net);
     net.graph = graph;
-    assert_int_equal(ad_backbone_open(f->context, NULL, f->file, &net, &flat), AD_OK);
+    assert_int_equal(ad_backbone_open(f->context, f->file, &net, &flat), AD_OK);
     for (int lw = 0; lw < 2; lw++) {
         ad_padim_options o = tiny_options(lw ? "ledoit_wolf" : "ridge", "all");
         set(&o, "layers", "t");

@@ -147,12 +147,12 @@ static void null_of_backbones_and_fits(void **state)
     ad_layer_info layer = {.struct_size = sizeof layer};
     no_layer.layer = NULL;
     no_data.data = NULL;
-    REFUSED(ad_backbone_open(NULL, NULL, w->weights, NULL, &b));
-    REFUSED(ad_backbone_open(w->context, NULL, NULL, NULL, &b));
-    REFUSED(ad_backbone_open(w->context, NULL, w->weights, NULL, NULL));
-    REFUSED(ad_backbone_from_memory(NULL, NULL, data, 8, NULL, &b));
-    REFUSED(ad_backbone_from_memory(w->context, NULL, NULL, 8, NULL, &b));
-    REFUSED(ad_backbone_from_memory(w->context, NULL, data, 8, NULL, NULL));
+    REFUSED(ad_backbone_open(NULL, w->weights, NULL, &b));
+    REFUSED(ad_backbone_open(w->context, NULL, NULL, &b));
+    REFUSED(ad_backbone_open(w->context, w->weights, NULL, NULL));
+    REFUSED(ad_backbone_from_memory(NULL, data, 8, NULL, &b));
+    REFUSED(ad_backbone_from_memory(w->context, NULL, 8, NULL, &b));
+    REFUSED(ad_backbone_from_memory(w->context, data, 8, NULL, NULL));
     REFUSED(ad_backbone_get_info(NULL, &info));
     REFUSED(ad_backbone_get_info(w->net, NULL));
     REFUSED(ad_backbone_layer_info(NULL, 0, 32, 32, &layer));
@@ -303,12 +303,15 @@ static void null_and_endless_text(void **state)
     REFUSED(ad_gaussian_fitter_create(w->net, &g, &f));
     ad_backbone_options_init(&bo, sizeof bo);
     bo.prefix = endless;
-    assert_int_not_equal(ad_backbone_open(w->context, "resnet18", w->rd_weights, &bo, &b), AD_OK);
+    bo.architecture = "resnet18";
+    assert_int_not_equal(ad_backbone_open(w->context, w->rd_weights, &bo, &b), AD_OK);
     bo.prefix = NULL;
+    bo.architecture = endless;
+    assert_int_not_equal(ad_backbone_open(w->context, w->weights, &bo, &b), AD_OK);
+    bo.architecture = NULL;
     bo.graph = endless;
-    assert_int_equal(ad_backbone_open(w->context, NULL, w->weights, &bo, &b), AD_ERR_FORMAT);
-    assert_int_not_equal(ad_backbone_open(w->context, endless, w->weights, NULL, &b), AD_OK);
-    assert_int_equal(ad_backbone_open(w->context, NULL, endless, NULL, &b), AD_ERR_IO);
+    assert_int_equal(ad_backbone_open(w->context, w->weights, &bo, &b), AD_ERR_FORMAT);
+    assert_int_equal(ad_backbone_open(w->context, endless, NULL, &b), AD_ERR_IO);
     assert_int_equal(ad_dataset_open(w->context, endless, NULL, &d), AD_ERR_IO);
     assert_int_equal(ad_scorer_save(w->scorer, endless, NULL), AD_ERR_IO);
     assert_int_equal(ad_student_save(w->stfpm, endless), AD_ERR_IO);
@@ -408,7 +411,7 @@ static ad_status use(world *w, int kind, const void *o)
     ad_status status;
     switch (kind) {
     case CONTEXT: status = ad_context_create(o, &c); break;
-    case BACKBONE: status = ad_backbone_open(w->context, NULL, w->weights, o, &b); break;
+    case BACKBONE: status = ad_backbone_open(w->context, w->weights, o, &b); break;
     case DATASET:
         status = ad_dataset_open(w->context, "/no/such/folder", o, &d);
         status = status == AD_ERR_IO ? AD_OK : status; /* past the options */

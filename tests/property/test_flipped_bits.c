@@ -124,7 +124,7 @@ static ad_status read_weights(fixture *f)
     ad_backbone_info info = {.struct_size = sizeof info};
     ad_backbone_options_init(&o, sizeof o);
     o.graph = tiny_graph;
-    ADI_TRY(ad_backbone_from_memory(f->context, NULL, f->bytes, f->size, &o, &net));
+    ADI_TRY(ad_backbone_from_memory(f->context, f->bytes, f->size, &o, &net));
     assert_int_equal(ad_backbone_get_info(net, &info), AD_OK);
     assert_string_equal(info.digest, f->digest);
     ad_backbone_destroy(net);

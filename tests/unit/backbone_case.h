@@ -43,10 +43,15 @@ static inline st_memory weights_in(const char *arch, adi_dialect dialect)
 }
 
 static inline ad_status open_memory(ad_context *context, st_memory *m, const char *arch,
-                             const ad_backbone_options *o, ad_backbone **out)
+                             const ad_backbone_options *options, ad_backbone **out)
 {
+    ad_backbone_options o;
+    ad_backbone_options_init(&o, sizeof o);
+    if (options)
+        o = *options;
+    o.architecture = arch;
     adi_st_close(st_memory_open(m, heap)); /* leaves the bytes */
-    return ad_backbone_from_memory(context, arch, m->bytes, m->size, o, out);
+    return ad_backbone_from_memory(context, m->bytes, m->size, &o, out);
 }
 
 static inline ad_backbone_options options_of(const char *padding, const char *eps)

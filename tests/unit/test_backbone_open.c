@@ -267,9 +267,11 @@ static void options_as_text(void **state)
     assert_string_equal(
         ad_last_error_message(),
         "a backbone has no option 'colour': there are padding, batchnorm_eps, prefix, convolution, "
-        "expected_digest");
+        "expected_digest, architecture");
     assert_int_equal(ad_backbone_options_set(&o, "prefix", "net."), AD_OK);
     assert_string_equal(o.prefix, "net.");
+    assert_int_equal(ad_backbone_options_set(&o, "architecture", "resnet18"), AD_OK);
+    assert_string_equal(o.architecture, "resnet18");
     assert_int_equal(ad_backbone_options_set(NULL, "prefix", "x"), AD_ERR_INVALID_ARGUMENT);
     assert_int_equal(ad_backbone_options_set(&o, NULL, "x"), AD_ERR_INVALID_ARGUMENT);
     assert_int_equal(ad_backbone_options_set(&o, "prefix", NULL), AD_ERR_INVALID_ARGUMENT);

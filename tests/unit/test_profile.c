@@ -33,7 +33,7 @@ static ad_backbone *open_tiny(ad_context *context, const char *weights, const ch
     ad_backbone_options_init(&o, sizeof o);
     o.graph = tiny_graph;
     if ((convolution && ad_backbone_options_set(&o, "convolution", convolution)) ||
-        ad_backbone_open(context, NULL, weights, &o, &net))
+        ad_backbone_open(context, weights, &o, &net))
         fail_msg("%s", ad_last_error_message());
     return net;
 }
@@ -140,7 +140,7 @@ static void wrong_arguments(void **state)
     o.graph = tiny_graph;
     o.convolution = 5;
     net = NULL;
-    assert_int_equal(ad_backbone_open(context, NULL, *state, &o, &net), AD_ERR_INVALID_ARGUMENT);
+    assert_int_equal(ad_backbone_open(context, *state, &o, &net), AD_ERR_INVALID_ARGUMENT);
     assert_true(strstr(ad_last_error_message(), "convolution is 5, no such ad_convolution"));
     assert_null(net);
     ad_context_destroy(context);

@@ -71,7 +71,7 @@ class ad_sample(Structure):
 class ad_backbone_options(Structure):
     _fields_ = [("struct_size", c_uint32), ("padding", c_int32), ("prefix", c_char_p), ("graph", c_char_p),
                 ("batchnorm_eps", c_double), ("convolution", c_int32), ("reserved", c_int32),
-                ("expected_digest", c_char_p)]
+                ("expected_digest", c_char_p), ("architecture", c_char_p)]
 
 
 class ad_backbone_info(Structure):
@@ -249,9 +249,8 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ad_backbone_options_set": (_status, [POINTER(ad_backbone_options), c_char_p, c_char_p]),
     "ad_architecture_count": (c_int32, []),
     "ad_architecture_name": (c_char_p, [c_int32]),
-    "ad_backbone_open": (_status, [_handle, c_char_p, c_char_p, POINTER(ad_backbone_options), _out_handle]),
-    "ad_backbone_from_memory": (_status, [_handle, c_char_p, c_void_p, c_size_t, POINTER(ad_backbone_options),
-                                          _out_handle]),
+    "ad_backbone_open": (_status, [_handle, c_char_p, POINTER(ad_backbone_options), _out_handle]),
+    "ad_backbone_from_memory": (_status, [_handle, c_void_p, c_size_t, POINTER(ad_backbone_options), _out_handle]),
     "ad_backbone_destroy": (None, [_handle]),
     "ad_backbone_get_info": (_status, [_handle, POINTER(ad_backbone_info)]),
     "ad_backbone_layer_count": (c_int32, [_handle]),

@@ -115,12 +115,13 @@ class Backbone(Handle):
         texts = set_all(lib.ad_backbone_options_set, options, settings)
         if graph is not None:
             options.graph = text_bytes(graph)
-        name = None if architecture is None else text_bytes(architecture)
+        if architecture is not None:
+            options.architecture = text_bytes(architecture)
         context = default_context(context)
         out = _abi.c_void_p()
         pointer = context._borrow()
         try:
-            check(function(pointer, name, *source, _abi.byref(options), _abi.byref(out)))
+            check(function(pointer, *source, _abi.byref(options), _abi.byref(out)))
         finally:
             context._give_back()
         del texts
