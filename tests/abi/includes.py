@@ -32,7 +32,8 @@ for path in sorted(root.glob("backends/*/*.[ch]")):
 
 names = {}
 for path in list(root.glob("lib/*/*")) + list(root.glob("backends/*/*")):
-    names.setdefault(path.name, []).append(str(path.relative_to(root)))
+    if path.name != "README.md":
+        names.setdefault(path.name, []).append(str(path.relative_to(root)))
 bad += [f"two files are named {n}: {p}" for n, p in names.items() if len(p) > 1]
 
 print("\n".join(bad) or f"{seen} includes look down only")
