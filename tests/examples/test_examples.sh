@@ -201,6 +201,40 @@ PYTHON
     [ -e x.safetensors ] && wrong "a failed fit left a file"
 }
 
+check_make_parts() {
+    gives 0 one 7 3 2
+    gives 0 same 7 3 2
+    diff -r one same || wrong "the same seed gives other files"
+    gives 0 other 8 3 2
+    # train/good, then good, scratch, dent and hole of test, and masks of the last three
+    [ "$(cd one && find . -type f | wc -l)" -eq 17 ] || wrong "not 3 and 4 x 2 images and 3 x 2 masks"
+    "$python" - one other <<'PYTHON' || wrong "the files are not what they should be"
+import os, png, sys
+def reads(root, *parts):
+    return png.read(os.path.join(root, *parts))
+for kind in "good", "scratch", "dent", "hole":
+    for name in "000.png", "001.png":
+        w, h, rgb = reads(sys.argv[1], "test", kind, name)
+        assert (w, h, len(rgb[0])) == (256, 256, 3 * 256), (kind, name)
+        assert rgb != reads(sys.argv[2], "test", kind, name)[2], "another seed gives the same " + kind
+        # The table is dark, the metal bright, the bore dark again.
+        assert max(rgb[5]) < 100 < min(rgb[80][3 * 128:3 * 129]) and max(rgb[128][3 * 120:3 * 136]) < 100, (kind, name)
+        if kind != "good":
+            marked = sum(v != 0 for row in reads(sys.argv[1], "ground_truth", kind, name[:3] + "_mask.png")[2] for v in row)
+            assert 50 < marked < 1000, (kind, name, marked)
+PYTHON
+    gives 1 one 9
+    complains '^one: File exists$'
+    gives 1 absent/one
+    gives 2 a b c d e
+    gives 2 a 1 0
+    # Any scorer of the program can be evaluated on them, and finds masks.
+    "$adfeat" fit gaussian --weights w.safetensors --data one --layers layer2 --size 64 -o s.safetensors --quiet &&
+        "$adfeat" eval s.safetensors --weights w.safetensors --data one >stdout 2>stderr || wrong "adfeat fit and eval"
+    says '^images 8$'
+    says '^au_pro [0-9.]+$'
+}
+
 check_make_rgbd_set() {
     gives 0 one 7 3 2
     gives 0 same 7 3 2
