@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# AST's figures in the README, measured again: beside the flow's likelihood alone and the Gaussian method on the same
+# AST's figures in results.md, measured again: beside the flow's likelihood alone and the Gaussian method on the same
 # features. Half an hour a set on two cores, so no part of the tests.
 #
 #   [LAYER=layer3] [SIZE=384] [WIDE=192] [LR=2e-4] [TEACHER_EPOCHS=12] [STUDENT_EPOCHS=12] [SEED=0] [THREADS=0] \

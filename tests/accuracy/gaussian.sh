@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The Gaussian method's figures in the README, measured again: ResNet-18 at 224 without reduction.
+# The Gaussian method's figures in results.md, measured again: ResNet-18 at 224 without reduction.
 #
 #   [LAYERS=A,B,...] tests/accuracy/gaussian.sh PROGRAM SHARED [SET...]
 #

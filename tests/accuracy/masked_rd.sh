@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The figures of masked reverse distillation and of plain reverse distillation in the README, measured again. Half an hour a
+# The figures of masked reverse distillation and of plain reverse distillation in results.md, measured again. Half an hour a
 # set on two cores, so no part of the tests.
 #
 #   [PRESETS="masked_rd rd4ad"] [EPOCHS=25] [SEED=0] [SIZE=256] [THREADS=0] [ABLATE=1] [WORK=DIR] \

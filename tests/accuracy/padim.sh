@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# PaDiM's figures in the README, measured again: ResNet-18 and the method's defaults, which are 224 pixels without a
+# PaDiM's figures in results.md, measured again: ResNet-18 and the method's defaults, which are 224 pixels without a
 # crop and 100 of 448 channels.
 #
 #   tests/accuracy/padim.sh PROGRAM SHARED [SET...]

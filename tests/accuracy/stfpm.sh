@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The figures of STFPM in the README, measured again. Hours of work on two cores, so no part of the tests; it may be
+# The figures of STFPM in results.md, measured again. Hours of work on two cores, so no part of the tests; it may be
 # stopped and started again, since every training keeps a checkpoint.
 #
 #   [READING=R] [SEEDS="0 1 2"] [EPOCHS="100"] [THREADS=0] [MAPS=1] [WORK=DIR] \

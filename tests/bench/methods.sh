@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What each method costs, for the README's table: one epoch of its fit, the fit's peak memory, and the time and memory of
+# What each method costs, for the table of ../accuracy/results.md: one epoch of its fit, the fit's peak memory, and the time and memory of
 # scoring an image. Some minutes on two idle cores.
 #
 #   [THREADS=2] tests/bench/methods.sh PROGRAM SHARED [SET]
