@@ -68,7 +68,7 @@ check_first_scorer() {
     "$python" "$here/add_layer3.py" w.safetensors w3.safetensors || exit 1
     gives 0 w3.safetensors set $spot
     says '^score [0-9.]+, hottest at x [0-9]+, y [0-9]+$'
-    "$adfeat" fit gaussian --weights w3.safetensors --data set -o default.safetensors --quiet || exit 1
+    "$adfeat" fit padim --weights w3.safetensors --data set -o default.safetensors --quiet || exit 1
     scores default.safetensors --weights w3.safetensors $spot
     awk 'NR == 1 { wanted = $1 } NR == 2 { exit !(wanted - $2 < 1e-3 && $2 - wanted < 1e-3) }' \
         expected stdout || wrong "not the score of adfeat score, $(cut -f 1 expected)"
