@@ -1,9 +1,9 @@
-/* Elements of safetensors: types, shapes, and reading any float type as float or double. */
+/* Element types of tensors in files: sizes, names, and conversion to float and double. */
+#include <assert.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "core/safetensors.h"
+#include "core/dtype.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "tensors are read and written as they are");
@@ -26,6 +26,11 @@ size_t adi_dtype_bytes(adi_dtype dtype)
 const char *adi_dtype_name(adi_dtype dtype)
 {
     return dtypes[dtype].name;
+}
+
+bool adi_dtype_is_float(adi_dtype dtype)
+{
+    return dtype == ADI_F64 || dtype == ADI_F32 || dtype == ADI_F16 || dtype == ADI_BF16;
 }
 
 static float float_of_bits(uint32_t bits)
@@ -71,111 +76,54 @@ static float load_bf16(const uint8_t *p)
     return float_of_bits((uint32_t)p[0] << 16 | (uint32_t)p[1] << 24);
 }
 
-static ad_status refuse_value(const adi_safetensors *file, const adi_st_tensor *tensor,
-                              int64_t index, double value)
-{
-    const char *kind = isnan(value) ? "NaN" : isinf(value) ? "infinite" : "too large for F32";
-    return adi_fail(AD_ERR_NUMERIC, "%s: tensor '%s': element %jd is %s", adi_st_what(file),
-                    tensor->name, (intmax_t)index, kind);
-}
-
-static ad_status refuse_dtype(const adi_safetensors *file, const adi_st_tensor *tensor)
-{
-    return adi_fail(AD_ERR_FORMAT, "%s: tensor '%s' is %s, expected F32, F16, BF16 or F64",
-                    adi_st_what(file), tensor->name, adi_dtype_name(tensor->dtype));
-}
-
-/* One loop per source type, so that the type is not asked for every element. A value that is none is refused after
- * the last one: where a file is damaged, that is the news. */
-#define READ_ALL(load, size, type)                                                                 \
-    do {                                                                                           \
-        ADI_TRY(adi_st_read_next(&r, &n));                                                         \
-        for (int64_t i = 0; i < n; i++) {                                                          \
-            const type value = (type)load(r.bytes + i * (size));                                   \
-            if (!isfinite(value) && refused < 0) {                                                 \
-                refused = done + i;                                                                \
-                what = (double)load(r.bytes + i * (size));                                         \
-            }                                                                                      \
-            out[done + i] = value;                                                                 \
-        }                                                                                          \
-        done += n;                                                                                 \
-    } while (n > 0);                                                                               \
-    break
-
-ad_status adi_st_read_f32(const adi_safetensors *file, const adi_st_tensor *tensor, float *out)
-{
-    adi_st_reader r;
-    int64_t n = 0, done = 0, refused = -1;
-    double what = 0.0;
-    adi_st_read_begin(&r, file, tensor);
-    switch (tensor->dtype) {
-    case ADI_F64:
-        READ_ALL(load_f64, 8, float);
-    case ADI_F32:
-        READ_ALL(load_f32, 4, float);
-    case ADI_F16:
-        READ_ALL(load_f16, 2, float);
-    case ADI_BF16:
-        READ_ALL(load_bf16, 2, float);
-    default:
-        return refuse_dtype(file, tensor);
+/* One loop per source type, so that the type is not looked up for every element. */
+#define CONVERT_ALL(load, size, type)                                                              \
+    for (int64_t i = 0; i < count; i++) {                                                          \
+        out[i] = (type)load(bytes + i * (size));                                                   \
+        if (!isfinite(out[i]) && not_finite < 0)                                                   \
+            not_finite = i;                                                                        \
     }
-    return refused < 0 ? AD_OK : refuse_value(file, tensor, refused, what);
-}
 
-ad_status adi_st_read_f64(const adi_safetensors *file, const adi_st_tensor *tensor, double *out)
+int64_t adi_dtype_to_f32(adi_dtype from, const uint8_t *bytes, int64_t count, float *out)
 {
-    adi_st_reader r;
-    int64_t n = 0, done = 0, refused = -1;
-    double what = 0.0;
-    adi_st_read_begin(&r, file, tensor);
-    switch (tensor->dtype) {
+    int64_t not_finite = -1;
+    switch (from) {
     case ADI_F64:
-        READ_ALL(load_f64, 8, double);
+        CONVERT_ALL(load_f64, 8, float);
+        break;
     case ADI_F32:
-        READ_ALL(load_f32, 4, double);
+        CONVERT_ALL(load_f32, 4, float);
+        break;
     case ADI_F16:
-        READ_ALL(load_f16, 2, double);
+        CONVERT_ALL(load_f16, 2, float);
+        break;
     case ADI_BF16:
-        READ_ALL(load_bf16, 2, double);
+        CONVERT_ALL(load_bf16, 2, float);
+        break;
     default:
-        return refuse_dtype(file, tensor);
+        assert(!"a float type");
     }
-    return refused < 0 ? AD_OK : refuse_value(file, tensor, refused, what);
+    return not_finite;
 }
 
-ad_status adi_st_read_i32(const adi_safetensors *file, const adi_st_tensor *tensor, int32_t *out)
+int64_t adi_dtype_to_f64(adi_dtype from, const uint8_t *bytes, int64_t count, double *out)
 {
-    adi_st_reader r;
-    int64_t n = 0, done = 0;
-    adi_st_read_begin(&r, file, tensor);
-    do {
-        ADI_TRY(adi_st_read_next(&r, &n));
-        memcpy(out + done, r.bytes, (size_t)n * sizeof *out);
-        done += n;
-    } while (n > 0);
-    return AD_OK;
-}
-
-enum { SHAPE_TEXT = 21 * ADI_ST_MAX_DIMS }; /* 64 bits and a comma each */
-
-static void shape_text(char text[SHAPE_TEXT], const int64_t *shape, int32_t ndim)
-{
-    int n = 0;
-    text[0] = '\0';
-    for (int32_t i = 0; i < ndim; i++)
-        n += snprintf(text + n, SHAPE_TEXT - (size_t)n, "%s%lld", i ? "," : "", (long long)shape[i]);
-}
-
-ad_status adi_st_check_shape(const adi_st_tensor *tensor, const int64_t *want, int32_t ndim, const char *who)
-{
-    int same = tensor->ndim == ndim;
-    for (int32_t i = 0; same && i < ndim; i++)
-        same = tensor->shape[i] == want[i];
-    if (same)
-        return AD_OK;
-    char got[SHAPE_TEXT], expected[SHAPE_TEXT];
-    shape_text(got, tensor->shape, tensor->ndim);
-    shape_text(expected, want, ndim);
-    return adi_fail(AD_ERR_MISMATCH, "tensor '%s' is [%s], %s expects [%s]", tensor->name, got, who, expected);
+    int64_t not_finite = -1;
+    switch (from) {
+    case ADI_F64:
+        CONVERT_ALL(load_f64, 8, double);
+        break;
+    case ADI_F32:
+        CONVERT_ALL(load_f32, 4, double);
+        break;
+    case ADI_F16:
+        CONVERT_ALL(load_f16, 2, double);
+        break;
+    case ADI_BF16:
+        CONVERT_ALL(load_bf16, 2, double);
+        break;
+    default:
+        assert(!"a float type");
+    }
+    return not_finite;
 }

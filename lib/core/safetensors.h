@@ -7,17 +7,11 @@
 #include <stdbool.h>
 
 #include "core/alloc.h"
+#include "core/dtype.h"
 #include "core/error.h"
-
-typedef enum adi_dtype {
-    ADI_F64, ADI_F32, ADI_F16, ADI_BF16, ADI_I64, ADI_I32, ADI_I16, ADI_I8, ADI_U8, ADI_BOOL, ADI_DTYPE_COUNT
-} adi_dtype;
 
 enum { ADI_ST_MAX_DIMS = 8, ADI_ST_MAX_NAME = 512, ADI_ST_MAX_TENSORS = 65536,
        ADI_ST_MAX_HEADER = 16 << 20 };
-
-size_t adi_dtype_bytes(adi_dtype dtype);
-const char *adi_dtype_name(adi_dtype dtype); /* "F32" */
 
 typedef struct adi_st_tensor {
     const char *name;
@@ -28,6 +22,11 @@ typedef struct adi_st_tensor {
     uint64_t offset;     /* of its first byte, from the end of the header */
     const uint8_t *data; /* not aligned; NULL where the file is on the disk */
 } adi_st_tensor;
+
+static inline size_t adi_st_bytes(const adi_st_tensor *tensor)
+{
+    return (size_t)tensor->count * adi_dtype_bytes(tensor->dtype);
+}
 
 typedef struct adi_safetensors adi_safetensors;
 
@@ -71,8 +70,6 @@ bool adi_st_crc_of_read(const adi_safetensors *file, const adi_st_tensor *tensor
 bool adi_st_is_ours(const adi_safetensors *file);
 /* adi_st_verify_reads() for a file of ours; AD_OK for everybody else's, which nothing can check. */
 ad_status adi_st_verify_ours(adi_safetensors *file);
-
-size_t adi_st_bytes(const adi_st_tensor *tensor);
 
 /* A tensor's bytes, a block at a time. */
 enum { ADI_ST_BLOCK = 32 << 10 };

@@ -135,11 +135,6 @@ ad_status adi_st_verify(const adi_safetensors *file)
 
 /* ---- Reading -------------------------------------------------------------------------------- */
 
-size_t adi_st_bytes(const adi_st_tensor *t)
-{
-    return (size_t)t->count * adi_dtype_bytes(t->dtype);
-}
-
 void adi_st_read_begin(adi_st_reader *r, const adi_safetensors *file, const adi_st_tensor *tensor)
 {
     r->file = file;

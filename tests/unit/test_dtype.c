@@ -1,4 +1,4 @@
-/* core/dtype.c: every 16-bit float against the definition of its format, and what is refused. */
+/* core/dtype.c, core/safetensors_read.c: every 16-bit float against the definition of its format, and what is refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
