@@ -12,7 +12,8 @@
 #include "core/clock.h"
 #include "core/options.h"
 #include "methods/method.h"
-#include "stats/metrics.h"
+#include "stats/pixel_metrics.h"
+#include "stats/roc.h"
 
 void ad_evaluate_options_init(ad_evaluate_options *options, size_t struct_size)
 {

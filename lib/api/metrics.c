@@ -1,5 +1,6 @@
 /* Public metrics: check what the caller gave, then down to lib/stats. */
-#include "stats/metrics.h"
+#include "stats/pixel_metrics.h"
+#include "stats/roc.h"
 #include "core/float_guard.h"
 #include "core/view.h"
 

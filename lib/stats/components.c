@@ -1,5 +1,5 @@
 /* Connected components of a mask: two passes and a union-find over provisional labels. */
-#include "stats/metrics.h"
+#include "stats/components.h"
 
 /* parent[label] is a smaller label of the same region, or the label itself; label 0 is background.
  */

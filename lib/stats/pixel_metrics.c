@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "core/view.h"
-#include "stats/metrics.h"
+#include "stats/components.h"
+#include "stats/pixel_metrics.h"
+#include "stats/radix.h"
 
 enum { MAX_SIDE = 1 << 20 };
 

@@ -2,7 +2,7 @@
  */
 #include <string.h>
 
-#include "stats/metrics.h"
+#include "stats/radix.h"
 
 enum { DIGIT_BITS = 8, DIGITS = 4, BUCKETS = 1 << DIGIT_BITS };
 

@@ -2,7 +2,8 @@
  */
 #include <math.h>
 
-#include "stats/metrics.h"
+#include "stats/radix.h"
+#include "stats/roc.h"
 
 /* The scores of each class as ascending keys. */
 typedef struct class_keys {

@@ -12,7 +12,9 @@
 #include <string.h>
 
 #include "core/safetensors.h"
-#include "stats/metrics.h"
+#include "stats/components.h"
+#include "stats/pixel_metrics.h"
+#include "stats/roc.h"
 
 #ifndef ADFEAT_GOLDEN_DIR
 #define ADFEAT_GOLDEN_DIR "tests/golden"

@@ -12,7 +12,7 @@
 
 #include "harness/fault_alloc.h"
 #include "harness/seeded.h"
-#include "stats/metrics.h"
+#include "stats/components.h"
 
 static const adi_allocator *const heap = &adi_default_allocator;
 

@@ -15,7 +15,7 @@
 
 #include "harness/fault_alloc.h"
 #include "harness/seeded.h"
-#include "stats/metrics.h"
+#include "stats/pixel_metrics.h"
 
 enum { MOST_IMAGES = 4, MOST_SIDE = 16, MOST_PIXELS = MOST_IMAGES * MOST_SIDE * MOST_SIDE };
 

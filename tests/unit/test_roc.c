@@ -16,7 +16,8 @@
 #include "core/safetensors.h"
 #include "harness/fault_alloc.h"
 #include "harness/seeded.h"
-#include "stats/metrics.h"
+#include "stats/radix.h"
+#include "stats/roc.h"
 
 #ifndef ADFEAT_GOLDEN_DIR
 #define ADFEAT_GOLDEN_DIR "tests/golden"
