@@ -103,9 +103,6 @@ typedef struct adi_group {
 ad_status adi_dataset_add_folder(ad_dataset *d, const char *folder, const adi_group *group);
 /* The same of a folder of folders, of any depth up to 4. */
 ad_status adi_dataset_add_tree(ad_dataset *d, const char *folder, const adi_group *group);
-/* That a folder holds images, and all of them can be read. */
-ad_status adi_dataset_check_images(const ad_context *context, const char *folder,
-                                   const adi_folder_scan *s);
 
 /* dataset_pool.c: of a pool about a fifth of the good images is for the test split. */
 enum { ADI_HELD_OUT = 5 };

@@ -28,22 +28,6 @@ static ad_status add_image(ad_dataset *d, const char *folder, const char *name,
     return status;
 }
 
-ad_status adi_dataset_check_images(const ad_context *context, const char *folder,
-                                   const adi_folder_scan *s)
-{
-    if (s->refused[0])
-        return adi_fail(AD_ERR_FORMAT, "folder '%s' holds '%s', which is not read: %s images are",
-                        folder, s->refused, adi_images_read);
-    if (!s->images.count)
-        return adi_fail(AD_ERR_FORMAT,
-                        "folder '%s' holds no image (%lld other files); %s can be read", folder,
-                        (long long)s->skipped, adi_images_read);
-    if (s->skipped)
-        adi_log(context, AD_LOG_WARNING, "folder '%s': %lld files that are not images were skipped",
-                folder, (long long)s->skipped);
-    return AD_OK;
-}
-
 /* ---- MVTec 3D-AD: rgb/STEM.png with gt/STEM.png, and xyz/STEM.tiff or depth/STEM.png ---- */
 
 typedef struct parts_3d {
@@ -91,7 +75,7 @@ static ad_status add_folder_3d(ad_dataset *d, const char *folder, const adi_fold
     if (status == AD_OK)
         status = adi_folder_read(a, p.rgb, &images);
     if (status == AD_OK)
-        status = adi_dataset_check_images(d->context, p.rgb, &images);
+        status = adi_folder_check_images(d->context, p.rgb, &images);
     for (size_t i = 0; i < images.images.count && status == AD_OK; i++)
         status = add_image_3d(d, &p, images.images.list[i], group);
     adi_folder_free(&images);
@@ -130,7 +114,7 @@ static ad_status add_scanned(ad_dataset *d, const char *folder, const adi_folder
                              const adi_group *group)
 {
     adi_beside beside;
-    ADI_TRY(adi_dataset_check_images(d->context, folder, s));
+    ADI_TRY(adi_folder_check_images(d->context, folder, s));
     if (!group->any_name && only_masks(s))
         return adi_fail(AD_ERR_FORMAT,
                         "folder '%s' holds masks only, by the names of its %zu images, the first "

@@ -149,7 +149,7 @@ static ad_status read_union(ad_context *context, const char *folder, const mask_
     adi_folder_scan s;
     ad_image all = {0};
     ADI_TRY(adi_folder_read(&context->allocator, folder, &s));
-    ad_status status = adi_dataset_check_images(context, folder, &s);
+    ad_status status = adi_folder_check_images(context, folder, &s);
     for (size_t i = 0; i < s.images.count && status == AD_OK; i++)
         status = join_file(context, folder, s.images.list[i], word, &all);
     adi_folder_free(&s);

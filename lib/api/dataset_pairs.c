@@ -33,7 +33,7 @@ static ad_status add_pair(const pairs *p, const adi_folder_scan *s, const adi_be
 static ad_status add_folder(const pairs *p, const adi_folder_scan *s)
 {
     adi_beside b;
-    ADI_TRY(adi_dataset_check_images(p->dataset->context, p->folder, s));
+    ADI_TRY(adi_folder_check_images(p->dataset->context, p->folder, s));
     ADI_TRY(adi_beside_find(p->dataset, p->folder, s, &b));
     ad_status status = AD_OK;
     for (size_t i = 0; i < s->images.count && status == AD_OK; i++) {

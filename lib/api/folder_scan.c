@@ -114,6 +114,22 @@ ad_status adi_folder_read(const adi_allocator *a, const char *path, adi_folder_s
     return AD_OK;
 }
 
+ad_status adi_folder_check_images(const ad_context *context, const char *folder,
+                                  const adi_folder_scan *s)
+{
+    if (s->refused[0])
+        return adi_fail(AD_ERR_FORMAT, "folder '%s' holds '%s', which is not read: %s images are",
+                        folder, s->refused, adi_images_read);
+    if (!s->images.count)
+        return adi_fail(AD_ERR_FORMAT,
+                        "folder '%s' holds no image (%lld other files); %s can be read", folder,
+                        (long long)s->skipped, adi_images_read);
+    if (s->skipped)
+        adi_log(context, AD_LOG_WARNING, "folder '%s': %lld files that are not images were skipped",
+                folder, (long long)s->skipped);
+    return AD_OK;
+}
+
 const char *adi_folder_find(const adi_folder_scan *s, const char *name)
 {
     if (adi_folder_has(s, name))

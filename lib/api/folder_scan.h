@@ -2,8 +2,7 @@
 #ifndef ADI_API_FOLDER_SCAN_H
 #define ADI_API_FOLDER_SCAN_H
 
-#include "core/alloc.h"
-#include "core/error.h"
+#include "device/device.h"
 
 typedef struct adi_names {
     char **list;
@@ -22,6 +21,10 @@ typedef struct adi_folder_scan {
 ad_status adi_folder_read(const adi_allocator *a, const char *path, adi_folder_scan *out);
 /* Leaves an empty scan, which may be freed again. */
 void adi_folder_free(adi_folder_scan *scan);
+/* AD_ERR_FORMAT unless the folder holds images and this build reads all of them. Files that are no
+ * images are logged. */
+ad_status adi_folder_check_images(const ad_context *context, const char *folder,
+                                  const adi_folder_scan *scan);
 int adi_folder_has(const adi_folder_scan *scan, const char *name);
 /* The folder of that name as it is written there, which may differ in case; or NULL. */
 const char *adi_folder_find(const adi_folder_scan *scan, const char *name);

@@ -1,8 +1,6 @@
 /* The table of image kinds; a new one is a line here and a reader. */
 #include "vision/image_kinds.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -154,18 +152,4 @@ const adi_image_kind *adi_image_kind_named(const char *file_name)
         if (has_ending(kinds[i].endings, dot, strlen(dot)))
             return &kinds[i];
     return NULL;
-}
-
-void adi_note(adi_notes *notes, const char *format, ...)
-{
-    va_list args;
-    if (!notes)
-        return;
-    if (notes->first[0]) {
-        notes->more++;
-        return;
-    }
-    va_start(args, format);
-    vsnprintf(notes->first, sizeof notes->first, format, args);
-    va_end(args);
 }

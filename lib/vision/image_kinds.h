@@ -8,18 +8,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/limits.h"
-#include "vision/reading.h"
-
-/* What is wrong with a file and leaves every pixel as it is, and what it says of its pixels.
- * Readers write it, and whoever knows the file's name logs it on the thread of the caller. Begin
- * with zeros. */
-typedef struct adi_notes {
-    char first[256]; /* a sentence without the file's name, or "" */
-    int32_t more;    /* how many others there were */
-    adi_read_facts facts;
-} adi_notes;
-/* NULL: nobody wants to know. */
-void adi_note(adi_notes *notes, const char *format, ...) __attribute__((format(printf, 2, 3)));
+#include "vision/notes.h"
 
 /* A file in memory and what is wanted of it. */
 typedef struct adi_image_source {

@@ -53,10 +53,11 @@ void adi_row_to_grey8(uint8_t *grey, const ad_image *image, int64_t row, int64_t
 void adi_row_to_rgb8(uint8_t *rgb, const ad_image *image, int64_t row, int64_t x0, int64_t x1);
 
 /* Memory that a resize needs and keeps between calls: grown when a larger image comes, so a stream
- * of equal frames allocates once. Begin with the allocator set, the kernels if it is to be fast, and the rest zero. */
+ * of equal frames allocates once. Begin with allocator and kernels set and
+ * the rest zero. */
 typedef struct adi_resize_scratch {
     const adi_allocator *allocator;
-    const adi_kernels *kernels; /* NULL: ref's; the bytes are the same */
+    const adi_kernels *kernels;
     uint8_t *block; /* a plan, its tables and its rows; private to resize.c */
     size_t bytes;
     int32_t rounded_16, unused; /* as in adi_preprocess */

@@ -105,7 +105,8 @@ static void use(const ad_image *image, const ad_preprocess *asked, fuzz_heap *he
     const ad_image other = AD_IMAGE_INIT(AD_PIXEL_RGB8, other_pixels, 5, 1, 15);
     const adi_graph graph = {.input_size = 33, .std = {0.5f, 0.25f, 0.125f}};
     const adi_allocator a = fuzz_heap_allocator(heap);
-    adi_resize_scratch scratch = {.allocator = &a}, used = {.allocator = &a};
+    adi_resize_scratch scratch = {.allocator = &a, .kernels = adi_backend_ref.kernels};
+    adi_resize_scratch used = scratch;
     adi_preprocess p;
     fuzz_forget_message();
     const ad_status resolved = adi_preprocess_resolve(asked, &graph, &p);

@@ -61,8 +61,10 @@ static uint8_t *seeded_pixels(size_t bytes)
 /* Against a whole resize, a crop and a division in double. */
 static void expect_input(const adi_preprocess *p, const ad_image *image, int64_t x0, int64_t y0)
 {
-    adi_resize_scratch scratch = {.allocator = &adi_default_allocator};
-    adi_resize_scratch other = {.allocator = &adi_default_allocator};
+    adi_resize_scratch scratch = {.allocator = &adi_default_allocator,
+                                  .kernels = adi_backend_ref.kernels};
+    adi_resize_scratch other = {.allocator = &adi_default_allocator,
+                                .kernels = adi_backend_ref.kernels};
     int64_t w, h;
     adi_preprocess_resized(p, image->width, image->height, &w, &h);
     uint8_t *whole = malloc((size_t)(3 * w * h));
@@ -131,7 +133,8 @@ static void equals_torch(void **state)
     static const uint8_t pixel[3] = {255, 128, 7};
     const ad_image image = AD_IMAGE_INIT(AD_PIXEL_RGB8, pixel, 1, 1, 3);
     const adi_preprocess p = {AD_RESIZE_CV_LINEAR, AD_ASPECT_SQUARE, 1, 1, IMAGENET, 0};
-    adi_resize_scratch scratch = {.allocator = &adi_default_allocator};
+    adi_resize_scratch scratch = {.allocator = &adi_default_allocator,
+                                  .kernels = adi_backend_ref.kernels};
     float input[3];
     assert_int_equal(adi_preprocess_run(&p, input, NULL, &image, &scratch), AD_OK);
     static const float expected[3] = {0x1.1fdc3ap+1f, 0x1.a4369p-3f, -0x1.aeb464p+0f};
@@ -152,7 +155,7 @@ static void stays_small_for_strips(void **state)
     for (int lying = 0; lying < 2; lying++) {
         fault_alloc counts = {0};
         const adi_allocator a = {fault_alloc_get, fault_alloc_put, &counts};
-        adi_resize_scratch scratch = {.allocator = &a};
+        adi_resize_scratch scratch = {.allocator = &a, .kernels = adi_backend_ref.kernels};
         const ad_image image = AD_IMAGE_INIT(AD_PIXEL_MONO8, pixels, lying ? STRIP : 1,
                                              lying ? 1 : STRIP, lying ? STRIP : 1);
         assert_int_equal(adi_preprocess_run(&p, input, NULL, &image, &scratch), AD_OK);
@@ -175,7 +178,7 @@ static void survives_a_failing_allocation(void **state)
     const adi_preprocess p = {AD_RESIZE_PIL_BILINEAR, AD_ASPECT_SQUARE, 1, 1, IMAGENET, 0};
     fault_alloc counts = {.fail_at = 1};
     const adi_allocator a = {fault_alloc_get, fault_alloc_put, &counts};
-    adi_resize_scratch scratch = {.allocator = &a};
+    adi_resize_scratch scratch = {.allocator = &a, .kernels = adi_backend_ref.kernels};
     float input[3];
     assert_int_equal(adi_preprocess_run(&p, input, NULL, &image, &scratch), AD_ERR_OUT_OF_MEMORY);
     assert_int_equal(adi_preprocess_run(&p, input, NULL, &image, &scratch), AD_OK);

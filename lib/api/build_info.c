@@ -1,5 +1,5 @@
-/* Which version this is and what it was built with. */
-#include <stdio.h>
+/* ad_build_info(): the compiler and the libraries that this library was built with. */
+#include <stdio.h> /* jpeglib.h needs it */
 
 #include <jpeglib.h>
 #include <png.h>
@@ -15,16 +15,6 @@
 
 #define TEXT_(x) #x
 #define TEXT(x)  TEXT_(x)
-
-const char *ad_version_string(void)
-{
-    return TEXT(AD_VERSION_MAJOR) "." TEXT(AD_VERSION_MINOR) "." TEXT(AD_VERSION_PATCH);
-}
-
-uint32_t ad_abi_version(void)
-{
-    return AD_VERSION_MAJOR * 1000 + AD_VERSION_MINOR;
-}
 
 #if ADFEAT_WITH_OPENMP /* of the cpu backend; this file is compiled without it */
 #define OPENMP "OpenMP"
