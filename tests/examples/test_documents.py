@@ -55,10 +55,10 @@ def links(path):
             yield "the link %s leads nowhere" % target
         elif anchor and anchor not in anchors(read(there)):
             yield "%s has no heading #%s" % (name or "the document", anchor)
-    for code in re.findall(r"`([^`\n]+)`", text):
-        name = NAMED.match(code)
+    for piece in re.findall(r"`([^`\n]+)`", text):
+        name = NAMED.match(piece)
         # A name with a placeholder, such as lib/<op>.c, stands for several.
-        if name and not re.search(r"[<*{]", code.split()[0]):
+        if name and not re.search(r"[<*{]", piece.split()[0]):
             if not os.path.exists(os.path.join(root, name.group(0))):
                 yield "there is no %s" % name.group(0)
 
