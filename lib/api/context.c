@@ -59,7 +59,8 @@ ad_status ad_context_create(const ad_context_options *options, ad_context **out_
         c->num_threads = ADI_MAX_THREADS;
     c->log = o.log;
     c->log_user = o.log_user;
-    adi_log(c, AD_LOG_INFO, "device %s: %s, %d threads", backend->name, backend->describe(), c->num_threads);
+    adi_log(c, AD_LOG_INFO, "device %s: %s, %d threads", backend->name, backend->describe(),
+            c->num_threads);
     if (backend->warning())
         adi_log(c, AD_LOG_WARNING, "%s", backend->warning());
     const int32_t threads = backend->threads_begin(c->num_threads);

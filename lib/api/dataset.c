@@ -61,7 +61,8 @@ ad_status adi_dataset_append(ad_dataset *d, const char *path, const char *group,
                              char *mask, char *depth)
 {
     const adi_allocator *a = &d->context->allocator;
-    adi_dataset_item *items = adi_grow(a, d->items, &d->capacity, (size_t)d->count + 1, sizeof *items);
+    adi_dataset_item *items =
+        adi_grow(a, d->items, &d->capacity, (size_t)d->count + 1, sizeof *items);
     if (items)
         d->items = items;
     adi_dataset_item item = {.path = items ? adi_strdup(a, path) : NULL,
@@ -93,9 +94,10 @@ ad_status ad_dataset_open_list(ad_context *context, const char *const *paths, co
     for (int64_t i = 0; i < count && status == AD_OK; i++) {
         const int32_t label = labels ? labels[i] : 0;
         if (!paths[i] || label < -1 || label > 1)
-            status = adi_fail(AD_ERR_INVALID_ARGUMENT,
-                              "ad_dataset_open_list: entry %lld has no path or a label that is not -1, 0, 1",
-                              (long long)i);
+            status = adi_fail(
+                AD_ERR_INVALID_ARGUMENT,
+                "ad_dataset_open_list: entry %lld has no path or a label that is not -1, 0, 1",
+                (long long)i);
         else
             status = adi_dataset_append(d, paths[i], "", label, NULL, NULL);
     }
@@ -109,7 +111,8 @@ ad_status ad_dataset_open_list(ad_context *context, const char *const *paths, co
 ad_status ad_dataset_from_callback(ad_context *context, ad_image_callback callback, void *user,
                                    int64_t count, ad_dataset **out_dataset)
 {
-    ADI_CHECK_ARG(context && callback && out_dataset, "ad_dataset_from_callback: an argument is NULL");
+    ADI_CHECK_ARG(context && callback && out_dataset,
+                  "ad_dataset_from_callback: an argument is NULL");
     *out_dataset = NULL;
     ADI_CHECK_ARG(count >= 1, "ad_dataset_from_callback: count is %lld, at least 1 image is needed",
                   (long long)count);
@@ -189,9 +192,10 @@ ad_status adi_dataset_read_image(const ad_dataset *dataset, int64_t index,
     ad_image image = {.struct_size = sizeof image};
     const int answer = dataset->callback(dataset->user, index, &image);
     if (answer != 0)
-        return adi_fail(AD_ERR_IO, "the callback gave no image %lld: it returned %d", (long long)index,
-                        answer);
-    image.owner = image.depth_owner = NULL; /* a view: the callback's memory is not ours to release */
+        return adi_fail(AD_ERR_IO, "the callback gave no image %lld: it returned %d",
+                        (long long)index, answer);
+    image.owner = image.depth_owner =
+        NULL; /* a view: the callback's memory is not ours to release */
     const adi_image_needs needs = !image.pixels && image.depth ? ADI_DEPTH_ALONE : ADI_PIXELS_ALONE;
     ad_image taken;
     const ad_status status = adi_image_take(&image, needs, &taken);
@@ -243,7 +247,8 @@ ad_status adi_dataset_read_mask(const ad_dataset *dataset, int64_t index,
                                 const ad_read_options *options, ad_image *out_mask)
 {
     if (dataset->callback || !dataset->items[index].mask)
-        return adi_fail(AD_ERR_UNSUPPORTED, "image %lld has no ground-truth mask", (long long)index);
+        return adi_fail(AD_ERR_UNSUPPORTED, "image %lld has no ground-truth mask",
+                        (long long)index);
     return adi_mask_read(dataset->context, dataset->items[index].mask, dataset->mask_good,
                          options->orientation, out_mask);
 }

@@ -158,8 +158,8 @@ void adi_folder_list(const adi_folder_scan *s, char *out, size_t size)
         strcpy(out + size - 4, "...");
 }
 
-char *adi_folder_sibling(const adi_allocator *a, const char *folder, const char *part, const char *image,
-                         const char *ending)
+char *adi_folder_sibling(const adi_allocator *a, const char *folder, const char *part,
+                         const char *image, const char *ending)
 {
     const char *dot = strrchr(image, '.');
     const size_t bytes = strlen(folder) + strlen(part) + strlen(image) + strlen(ending) + 3;

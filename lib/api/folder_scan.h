@@ -33,7 +33,7 @@ void adi_folder_list(const adi_folder_scan *scan, char *out, size_t size);
 /* A path in the allocator's memory, or NULL. */
 char *adi_folder_join(const adi_allocator *a, const char *folder, const char *name);
 /* folder/part/stem + ending, with the stem of an image's name; or NULL. */
-char *adi_folder_sibling(const adi_allocator *a, const char *folder, const char *part, const char *image,
-                         const char *ending);
+char *adi_folder_sibling(const adi_allocator *a, const char *folder, const char *part,
+                         const char *image, const char *ending);
 
 #endif

@@ -93,13 +93,16 @@ ad_status adi_image_read_depth(const ad_context *context, const char *path, doub
     return adi_fail_in_file(status, "depth", path);
 }
 
-ad_status ad_image_read_depth(ad_context *context, const char *path, double scale, ad_image *io_image)
+ad_status ad_image_read_depth(ad_context *context, const char *path, double scale,
+                              ad_image *io_image)
 {
     ADI_CHECK_ARG(context && path && io_image, "ad_image_read_depth: an argument is NULL");
     ADI_DEFAULT_FLOATS;
-    ADI_CHECK_ARG(scale >= 0.0 && scale <= 1e6, "ad_image_read_depth: scale is %g, 0 to 1e6 is possible", scale);
-    ADI_CHECK_ARG(io_image->struct_size >= sizeof *io_image, "image: struct_size is %u, %zu is needed for depth",
-                  io_image->struct_size, sizeof *io_image);
+    ADI_CHECK_ARG(scale >= 0.0 && scale <= 1e6,
+                  "ad_image_read_depth: scale is %g, 0 to 1e6 is possible", scale);
+    ADI_CHECK_ARG(io_image->struct_size >= sizeof *io_image,
+                  "image: struct_size is %u, %zu is needed for depth", io_image->struct_size,
+                  sizeof *io_image);
     adi_notes notes = {0};
     ADI_TRY(adi_image_read_depth(context, path, scale, &notes, io_image));
     adi_notes_log(context, "depth", path, &notes);

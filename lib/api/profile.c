@@ -53,8 +53,9 @@ static int64_t multiply_adds(const adi_step *s)
 static int64_t weight_bytes(const adi_plan *plan, const adi_step *s)
 {
     const int64_t one = (int64_t)sizeof(float);
-    int64_t bytes = s->node->op == &adi_op_dwconv2d ? s->call.out.c * s->call.attrs.kernel * s->call.attrs.kernel * one
-                                                    : 0;
+    int64_t bytes = s->node->op == &adi_op_dwconv2d
+                        ? s->call.out.c * s->call.attrs.kernel * s->call.attrs.kernel * one
+                        : 0;
     const adi_op_call *dense = s->node->op == &adi_op_conv2d ? &s->call : s->call.first;
     if (dense) {
         const adi_conv2d_dims d = adi_conv2d_dims_of(dense);
@@ -97,7 +98,8 @@ static void fill_noise(float *x, size_t n)
     }
 }
 
-static ad_status profile(const adi_extractor *x, adi_workspace *w, int32_t runs, ad_step_callback callback, void *user)
+static ad_status profile(const adi_extractor *x, adi_workspace *w, int32_t runs,
+                         ad_step_callback callback, void *user)
 {
     const adi_plan *plan = x->plan;
     const size_t steps = (size_t)plan->step_count;
@@ -120,13 +122,14 @@ static ad_status deepest(const adi_network *network, int32_t *out_tap)
     return adi_fail(AD_ERR_MISMATCH, "the weights file has no layer of %s", network->graph->name);
 }
 
-ad_status ad_backbone_profile(ad_backbone *backbone, const ad_preprocess *preprocess, const char *layers, int32_t runs,
-                              ad_step_callback callback, void *user)
+ad_status ad_backbone_profile(ad_backbone *backbone, const ad_preprocess *preprocess,
+                              const char *layers, int32_t runs, ad_step_callback callback,
+                              void *user)
 {
     ADI_CHECK_ARG(backbone && callback, "ad_backbone_profile: an argument is NULL");
     ADI_DEFAULT_FLOATS;
-    ADI_CHECK_ARG(runs >= 1 && runs <= MAX_RUNS, "ad_backbone_profile: runs is %d, 1 to %d is possible", runs,
-                  MAX_RUNS);
+    ADI_CHECK_ARG(runs >= 1 && runs <= MAX_RUNS,
+                  "ad_backbone_profile: runs is %d, 1 to %d is possible", runs, MAX_RUNS);
     const adi_graph *g = backbone->network->graph;
     int32_t taps[ADI_MAX_LAYERS], count = 1;
     ADI_TRY(layers ? adi_layers_parse(g, layers, taps, &count) : deepest(backbone->network, taps));

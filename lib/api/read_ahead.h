@@ -1,5 +1,5 @@
-/* Images of a dataset in their order, read side by side: decoding one keeps one thread busy, and may take longer than
- * scoring it takes all of them. */
+/* Images of a dataset in their order, read side by side: decoding one keeps one thread busy, and
+ * may take longer than scoring it takes all of them. */
 #ifndef ADI_API_READ_AHEAD_H
 #define ADI_API_READ_AHEAD_H
 
@@ -13,7 +13,8 @@ typedef struct adi_read_ahead {
     const char *call;
     ad_read_options options;
     uint32_t said;             /* facts: once each */
-    int64_t first, held, next; /* images first .. first + held were read, those before `next` were given out */
+    int64_t first, held,
+        next; /* images first .. first + held were read, those before `next` were given out */
     ad_image images[ADI_READ_AHEAD];
     ad_status statuses[ADI_READ_AHEAD];
     adi_notes notes[ADI_READ_AHEAD];
@@ -24,9 +25,9 @@ typedef struct adi_read_ahead {
  * for sentences. */
 void adi_read_ahead_begin(adi_read_ahead *r, const ad_dataset *dataset,
                           const ad_read_options *options, const char *call);
-/* The next image, the caller's to release, or why it could not be read. To be called ad_dataset_count() times at most.
- * Reads as many as the context has threads when the last of these has been given out; of a callback's images one, on
- * the calling thread. */
+/* The next image, the caller's to release, or why it could not be read. To be called
+ * ad_dataset_count() times at most. Reads as many as the context has threads when the last of these
+ * has been given out; of a callback's images one, on the calling thread. */
 ad_status adi_read_ahead_next(adi_read_ahead *r, ad_image *out_image);
 /* After each image that was given out: releases it. Until then a callback's dataset is held. */
 void adi_read_ahead_release(adi_read_ahead *r, ad_image *image);

@@ -15,12 +15,13 @@ typedef struct adi_allocator {
 /* The C library's, for calls that have no context (metrics). */
 extern const adi_allocator adi_default_allocator;
 
-/* NULL on failure, without a sentence: the caller says adi_fail_memory(). Zero bytes give one byte. */
+/* NULL on failure, without a sentence: the caller says adi_fail_memory(). Zero bytes give one byte.
+ */
 void *adi_alloc(const adi_allocator *a, size_t bytes);
 /* count * size bytes, zeroed; NULL also where the product overflows. */
 void *adi_calloc(const adi_allocator *a, size_t count, size_t size);
-/* Room for `count` elements in a growing array, old elements copied; *capacity is updated. On failure
- * returns NULL and the old array stands. */
+/* Room for `count` elements in a growing array, old elements copied; *capacity is updated. On
+ * failure returns NULL and the old array stands. */
 void *adi_grow(const adi_allocator *a, void *array, size_t *capacity, size_t count, size_t size);
 void adi_free(const adi_allocator *a, void *pointer);
 /* A copy of text; NULL on failure. */

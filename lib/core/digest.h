@@ -1,5 +1,5 @@
-/* A 64-bit identity of bytes: zlib's CRC-32 and Adler-32 side by side. It tells apart what was mixed up
- * by accident; it is no protection against somebody who wants two things to look alike. */
+/* A 64-bit identity of bytes: zlib's CRC-32 and Adler-32 side by side. It tells apart what was
+ * mixed up by accident; it is no protection against somebody who wants two things to look alike. */
 #ifndef ADI_CORE_DIGEST_H
 #define ADI_CORE_DIGEST_H
 

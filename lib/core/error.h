@@ -18,7 +18,8 @@ ad_status adi_fail_memory(void);
  * adi_fail_memory() that this thread will call; 0, 0, 0: none did. */
 void adi_note_limit(size_t wanted, size_t held, size_t limit);
 
-/* For adding where it happened: "FILE: " in front of the sentence that is there. Returns `status`. */
+/* For adding where it happened: "FILE: " in front of the sentence that is there. Returns `status`.
+ */
 ad_status adi_fail_prefix(ad_status status, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -5,8 +5,8 @@
 #include "core/alloc.h"
 #include "core/error.h"
 
-/* Read a regular file. *out_bytes is released with adi_free(). AD_ERR_IO names the path and the cause;
- * a file larger than `limit` is AD_ERR_FORMAT. */
+/* Read a regular file. *out_bytes is released with adi_free(). AD_ERR_IO names the path and the
+ * cause; a file larger than `limit` is AD_ERR_FORMAT. */
 ad_status adi_file_read(const adi_allocator *a, const char *path, size_t limit, uint8_t **out_bytes,
                         size_t *out_size);
 

@@ -14,20 +14,21 @@ typedef struct adi_mt19937 {
 
 /* random.seed(seed): init_by_array of the seed's 32-bit words, the lowest first. */
 void adi_mt19937_seed(adi_mt19937 *mt, uint64_t seed);
-/* numpy.random.seed(seed), RandomState(seed): the generator's own rule, init_genrand of the authors' code. */
+/* numpy.random.seed(seed), RandomState(seed): the generator's own rule, init_genrand of the
+ * authors' code. */
 void adi_mt19937_seed_numpy(adi_mt19937 *mt, uint32_t seed);
 /* 32 random bits: genrand_uint32 of the authors' code, getrandbits(32) of Python. */
 uint32_t adi_mt19937_bits(adi_mt19937 *mt);
 /* Uniform in 0 .. n - 1, n from 1 to 2^31: randrange(n) of Python, which asks for as many bits as n
  * has and again while they say n or more. */
 uint32_t adi_mt19937_below(adi_mt19937 *mt, uint32_t n);
-/* Uniform in [0, 1) with 53 bits of two words: genrand_res53 of the authors' code, random() of Python,
- * random_sample() of NumPy. */
+/* Uniform in [0, 1) with 53 bits of two words: genrand_res53 of the authors' code, random() of
+ * Python, random_sample() of NumPy. */
 double adi_mt19937_double(adi_mt19937 *mt);
 /* Uniform in 0 .. last: the low bits of a word, again while they say more. */
 uint32_t adi_mt19937_up_to(adi_mt19937 *mt, uint32_t last);
-/* 0 .. n - 1 in random order: permutation(n) of NumPy's RandomState, which swaps each place from the last
- * with one at or before it, drawn by adi_mt19937_up_to(). */
+/* 0 .. n - 1 in random order: permutation(n) of NumPy's RandomState, which swaps each place from
+ * the last with one at or before it, drawn by adi_mt19937_up_to(). */
 void adi_mt19937_permutation(adi_mt19937 *mt, int32_t n, int32_t *out);
 
 #endif

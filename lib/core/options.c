@@ -79,14 +79,15 @@ ad_status adi_struct_give(void *caller, const void *full, size_t size, const cha
 {
     ADI_CHECK_ARG(caller, "%s: the output is NULL", what);
     const uint32_t stated = stated_size(caller);
-    ADI_CHECK_ARG(stated >= MIN_STRUCT, "%s: set struct_size of the output to its sizeof first", what);
+    ADI_CHECK_ARG(stated >= MIN_STRUCT, "%s: set struct_size of the output to its sizeof first",
+                  what);
     memcpy(caller, full, stated < size ? stated : size);
     memcpy(caller, &stated, sizeof stated);
     return AD_OK;
 }
 
-ad_status adi_options_set(void *caller, void *full, size_t size, const char *what, adi_option_setter set,
-                          const char *key, const char *value)
+ad_status adi_options_set(void *caller, void *full, size_t size, const char *what,
+                          adi_option_setter set, const char *key, const char *value)
 {
     unsigned char before[512];
     ADI_CHECK_ARG(caller && key && value, "%s: an argument of its set function is NULL", what);
@@ -99,7 +100,8 @@ ad_status adi_options_set(void *caller, void *full, size_t size, const char *wha
     memcpy(full, caller, room < size ? room : size);
     memcpy(before, full, size);
     ADI_TRY(set(full, key, value));
-    ADI_CHECK_ARG(room >= size || memcmp(before + room, (unsigned char *)full + room, size - room) == 0,
+    ADI_CHECK_ARG(room >= size ||
+                      memcmp(before + room, (unsigned char *)full + room, size - room) == 0,
                   "%s: option %s is newer than the caller's struct of %zu bytes", what, key, room);
     return adi_struct_give(caller, full, size, what);
 }

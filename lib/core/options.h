@@ -1,4 +1,5 @@
-/* Structs that begin with struct_size: the caller may have been compiled with a smaller or larger one. */
+/* Structs that begin with struct_size: the caller may have been compiled with a smaller or larger
+ * one. */
 #ifndef ADI_CORE_OPTIONS_H
 #define ADI_CORE_OPTIONS_H
 
@@ -27,10 +28,10 @@ ad_status adi_struct_give(void *caller, const void *full, size_t size, const cha
 /* Sets one option of a full struct from text. */
 typedef ad_status (*adi_option_setter)(void *full, const char *key, const char *value);
 
-/* One option of a caller's struct of any size: `full`, which holds the defaults, takes what the caller has, `set`
- * changes it, and the caller gets back what it has room for. An option that it has no room for is refused. On
- * failure the caller's struct is as before. */
-ad_status adi_options_set(void *caller, void *full, size_t size, const char *what, adi_option_setter set,
-                          const char *key, const char *value);
+/* One option of a caller's struct of any size: `full`, which holds the defaults, takes what the
+ * caller has, `set` changes it, and the caller gets back what it has room for. An option that it
+ * has no room for is refused. On failure the caller's struct is as before. */
+ad_status adi_options_set(void *caller, void *full, size_t size, const char *what,
+                          adi_option_setter set, const char *key, const char *value);
 
 #endif

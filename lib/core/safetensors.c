@@ -65,7 +65,8 @@ static ad_status check_nesting(const adi_safetensors *file)
     return AD_OK;
 }
 
-/* What the first bytes are of, where a safetensors file was expected; NULL for what is not known. */
+/* What the first bytes are of, where a safetensors file was expected; NULL for what is not known.
+ */
 static const char *other_kind(const uint8_t *bytes)
 {
     static const struct {
@@ -85,7 +86,8 @@ static const char *other_kind(const uint8_t *bytes)
 }
 
 /* The header's length, from the file's first bytes: all of them, or START_BYTES. */
-static ad_status header_length(const adi_safetensors *file, const uint8_t *bytes, size_t size, size_t *out_length)
+static ad_status header_length(const adi_safetensors *file, const uint8_t *bytes, size_t size,
+                               size_t *out_length)
 {
     if (size < LENGTH_BYTES)
         return FAIL_FORMAT(file, "%zu bytes are too few for a safetensors file", size);
@@ -93,11 +95,13 @@ static ad_status header_length(const adi_safetensors *file, const uint8_t *bytes
     for (int i = LENGTH_BYTES - 1; i >= 0; i--)
         length = length << 8 | bytes[i];
     /* a header's length may have the first bytes of anything: what follows it decides */
-    const int has_header = length > 0 && length <= size - LENGTH_BYTES && bytes[LENGTH_BYTES] == '{';
+    const int has_header =
+        length > 0 && length <= size - LENGTH_BYTES && bytes[LENGTH_BYTES] == '{';
     const char *kind = has_header ? NULL : other_kind(bytes);
     if (kind)
-        return FAIL_FORMAT(file, "not a safetensors file but %s: 'adfeat convert' reads PyTorch's and NumPy's",
-                           kind);
+        return FAIL_FORMAT(
+            file, "not a safetensors file but %s: 'adfeat convert' reads PyTorch's and NumPy's",
+            kind);
     if (length > ADI_ST_MAX_HEADER)
         return FAIL_FORMAT(file, "not a safetensors file, or a header of %ju bytes, limit %d",
                            (uintmax_t)length, ADI_ST_MAX_HEADER);
@@ -395,7 +399,8 @@ ad_status adi_st_open_on_disk(const adi_allocator *a, const char *path, adi_safe
     ADI_TRY(new_file(a, path, &file));
     ad_status status;
     ADI_TRY_CLEANUP(adi_file_open(path, max_file, &file->fd, &size));
-    ADI_TRY_CLEANUP(adi_file_read_at(file->fd, path, 0, start, size < START_BYTES ? size : START_BYTES));
+    ADI_TRY_CLEANUP(
+        adi_file_read_at(file->fd, path, 0, start, size < START_BYTES ? size : START_BYTES));
     ADI_TRY_CLEANUP(header_length(file, start, size, &file->header_size));
     file->owned = adi_alloc(a, file->header_size);
     if (!file->owned) {

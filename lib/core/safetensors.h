@@ -1,6 +1,7 @@
 /* The safetensors container: 8-byte little-endian header length, JSON header, raw little-endian
- * tensors. The reader trusts nothing: every count, offset, product and string is checked before use.
- * The writer adds a CRC-32 of every tensor and of the header, and replaces the file atomically. */
+ * tensors. The reader trusts nothing: every count, offset, product and string is checked before
+ * use. The writer adds a CRC-32 of every tensor and of the header, and replaces the file
+ * atomically. */
 #ifndef ADI_CORE_SAFETENSORS_H
 #define ADI_CORE_SAFETENSORS_H
 
@@ -35,7 +36,8 @@ ad_status adi_st_parse(const adi_allocator *a, const uint8_t *bytes, size_t size
                        adi_safetensors **out_file);
 /* Read and parse a file; the object owns the bytes. */
 ad_status adi_st_open(const adi_allocator *a, const char *path, adi_safetensors **out_file);
-/* The same, but tensors stay on the disk until they are read: for large files that are read once. */
+/* The same, but tensors stay on the disk until they are read: for large files that are read once.
+ */
 ad_status adi_st_open_on_disk(const adi_allocator *a, const char *path, adi_safetensors **out_file);
 void adi_st_close(adi_safetensors *file);
 
@@ -51,16 +53,19 @@ const char *adi_st_meta(const adi_safetensors *file, const char *key);
 int32_t adi_st_meta_at(const adi_safetensors *file, size_t index, const char **out_key,
                        const char **out_value);
 /* AD_ERR_MISMATCH "tensor ... is [...], WHO expects [...]" where the shape is another. */
-ad_status adi_st_check_shape(const adi_st_tensor *tensor, const int64_t *want, int32_t ndim, const char *who);
-/* Copy as float32, converting F32, F16, BF16 or F64. NaN or infinity is AD_ERR_NUMERIC, another type
- * AD_ERR_FORMAT; both name the tensor. */
+ad_status adi_st_check_shape(const adi_st_tensor *tensor, const int64_t *want, int32_t ndim,
+                             const char *who);
+/* Copy as float32, converting F32, F16, BF16 or F64. NaN or infinity is AD_ERR_NUMERIC, another
+ * type AD_ERR_FORMAT; both name the tensor. */
 ad_status adi_st_read_f32(const adi_safetensors *file, const adi_st_tensor *tensor, float *out);
 ad_status adi_st_read_f64(const adi_safetensors *file, const adi_st_tensor *tensor, double *out);
-ad_status adi_st_read_i32(const adi_safetensors *file, const adi_st_tensor *tensor, int32_t *out); /* of an I32 */
-/* Check the CRC-32s that the writer left: AD_ERR_FORMAT names the damaged tensor; a file without any
- * "adfeat.crc32" entries is AD_ERR_FORMAT too. */
+ad_status adi_st_read_i32(const adi_safetensors *file, const adi_st_tensor *tensor,
+                          int32_t *out); /* of an I32 */
+/* Check the CRC-32s that the writer left: AD_ERR_FORMAT names the damaged tensor; a file without
+ * any "adfeat.crc32" entries is AD_ERR_FORMAT too. */
 ad_status adi_st_verify(const adi_safetensors *file);
-/* The header's now, and a tensor's whenever one is read, so that a file on the disk is gone through once. */
+/* The header's now, and a tensor's whenever one is read, so that a file on the disk is gone through
+ * once. */
 ad_status adi_st_verify_reads(adi_safetensors *file);
 /* The CRC-32 of a tensor that was read and compared with it; false where nothing was compared. */
 bool adi_st_crc_of_read(const adi_safetensors *file, const adi_st_tensor *tensor,
@@ -84,7 +89,8 @@ typedef struct adi_st_reader {
 } adi_st_reader;
 
 void adi_st_read_begin(adi_st_reader *r, const adi_safetensors *file, const adi_st_tensor *tensor);
-/* The next block's elements, at r->bytes; 0 after the last, where the checksum agrees if it is to. */
+/* The next block's elements, at r->bytes; 0 after the last, where the checksum agrees if it is to.
+ */
 ad_status adi_st_read_next(adi_st_reader *r, int64_t *out_elements);
 
 typedef struct adi_st_writer adi_st_writer;

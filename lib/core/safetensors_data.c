@@ -1,4 +1,5 @@
-/* The bytes of a safetensors file's tensors, from memory or from the disk, and the checksums over them. */
+/* The bytes of a safetensors file's tensors, from memory or from the disk, and the checksums over
+ * them. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,8 +75,8 @@ static ad_status check_tensor(const adi_safetensors *file, const adi_st_tensor *
     if (!text)
         return FAIL_FORMAT(file, "tensor '%s' has no checksum", t->name);
     if (!same_crc(text, crc))
-        return FAIL_FORMAT(file, "tensor '%s' is damaged: its CRC-32 is %08x, expected '%.16s'", t->name, (unsigned)crc,
-                           text);
+        return FAIL_FORMAT(file, "tensor '%s' is damaged: its CRC-32 is %08x, expected '%.16s'",
+                           t->name, (unsigned)crc, text);
     return AD_OK;
 }
 
@@ -156,7 +157,8 @@ ad_status adi_st_read_next(adi_st_reader *r, int64_t *out_elements)
         r->bytes = r->tensor->data + r->at;
     } else {
         const uint64_t data = LENGTH_BYTES + file->header_size;
-        ADI_TRY(adi_file_read_at(file->fd, file->what, data + r->tensor->offset + r->at, r->block, n));
+        ADI_TRY(
+            adi_file_read_at(file->fd, file->what, data + r->tensor->offset + r->at, r->block, n));
         r->bytes = r->block;
     }
     if (file->checks_reads)

@@ -18,7 +18,8 @@ typedef struct meta_entry {
 struct adi_safetensors {
     const adi_allocator *allocator;
     char *what;
-    uint8_t *owned; /* the file's bytes, or its first ones, where they were read here; NULL where borrowed */
+    uint8_t *owned; /* the file's bytes, or its first ones, where they were read here; NULL where
+                       borrowed */
     int fd;         /* where the tensors are read from; -1: they are in memory */
     const uint8_t *header;
     size_t header_size;

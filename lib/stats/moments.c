@@ -1,7 +1,5 @@
-/* Streaming moments. With d' = d + t, t = shift - shift' and e = |t|^2 the sums about another point are
- *   sum'   = sum + n t
- *   outer' = outer + sum t^T + t sum^T + n t t^T
- *   q1'    = q1 + 2 t.sum + n e
+/* Streaming moments. With d' = d + t, t = shift - shift' and e = |t|^2 the sums about another point
+ * are sum'   = sum + n t outer' = outer + sum t^T + t sum^T + n t t^T q1'    = q1 + 2 t.sum + n e
  *   qsum'  = qsum + q1 t + 2 outer t + 2 (t.sum) t + e sum + n e t
  *   q2'    = q2 + 4 t^T outer t + 4 t.qsum + 4 e t.sum + 2 e q1 + n e^2
  * so merging, and moving to the mean at the end, need no second pass over the data. q2 is what the

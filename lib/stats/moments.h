@@ -7,8 +7,8 @@
 #include "core/alloc.h"
 #include "core/error.h"
 
-/* Sums over vectors x of d = x - shift and q = |d|^2. The shift is the mean of the first vectors added:
- * near enough to the mean that nothing is lost when it is moved there. */
+/* Sums over vectors x of d = x - shift and q = |d|^2. The shift is the mean of the first vectors
+ * added: near enough to the mean that nothing is lost when it is moved there. */
 typedef struct adi_moments {
     const adi_allocator *allocator;
     int64_t c; /* length of a vector */
@@ -29,7 +29,8 @@ size_t adi_moments_bytes(int64_t c);
 /* Cannot fail. x: [count, c] */
 void adi_moments_add_f32(adi_moments *m, const adi_kernels *k, const float *x, int64_t count);
 void adi_moments_add_f64(adi_moments *m, const adi_kernels *k, const double *x, int64_t count);
-/* m becomes the moments of both; other is unchanged. scratch: moments of the same c, overwritten. */
+/* m becomes the moments of both; other is unchanged. scratch: moments of the same c, overwritten.
+ */
 void adi_moments_merge(adi_moments *m, const adi_moments *other, adi_moments *scratch);
 void adi_moments_copy(adi_moments *to, const adi_moments *from);
 /* Express the sums about another point. */

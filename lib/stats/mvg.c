@@ -52,7 +52,8 @@ static ad_status fit_full(const adi_kernels *k, const adi_moments *m, const adi_
             trace += i == j ? s : 0.0;
         }
     g->stats[ADI_MVG_SHRINKAGE] = adi_ledoit_wolf(trace, frobenius2, m->q2 / n, c, m->n);
-    const double unbias = n / (n - o->ddof), diagonal = g->stats[ADI_MVG_SHRINKAGE] * trace / (double)c;
+    const double unbias = n / (n - o->ddof),
+                 diagonal = g->stats[ADI_MVG_SHRINKAGE] * trace / (double)c;
     for (int64_t i = 0; i < c; i++)
         for (int64_t j = 0; j <= i; j++) {
             double *s = &g->whitening[i * c + j];
@@ -62,8 +63,8 @@ static ad_status fit_full(const adi_kernels *k, const adi_moments *m, const adi_
     for (int64_t i = 0; i < c; i++)
         largest = fmax(largest, g->whitening[i * c + i]);
     ADI_TRY(k->cholesky_f64(g->whitening, c));
-    /* Without shrinkage, too few images give a matrix that is singular but for rounding noise. With it every
-     * pivot has the shrinkage's share, however small that is beside the largest. */
+    /* Without shrinkage, too few images give a matrix that is singular but for rounding noise. With
+     * it every pivot has the shrinkage's share, however small that is beside the largest. */
     const double noise = 4.0 * fmax(n, (double)c) * DBL_EPSILON * largest;
     for (int64_t i = 0; i < c && g->stats[ADI_MVG_SHRINKAGE] < 1e-10; i++)
         if (g->whitening[i * c + i] * g->whitening[i * c + i] <= noise)
@@ -102,8 +103,9 @@ static void fix_sign(double *v, int64_t c)
 }
 
 /* vectors: c x c eigenvectors as rows, values descending. */
-static void whiten_components(const adi_moments *m, const adi_sample *sample, const adi_mvg_options *o,
-                              const double *values, const double *vectors, adi_mvg *g)
+static void whiten_components(const adi_moments *m, const adi_sample *sample,
+                              const adi_mvg_options *o, const double *values, const double *vectors,
+                              adi_mvg *g)
 {
     const int64_t c = m->c;
     double trace = 0.0, frobenius2 = 0.0;
@@ -113,8 +115,8 @@ static void whiten_components(const adi_moments *m, const adi_sample *sample, co
         trace += values[k];
         frobenius2 += values[k] * values[k];
     }
-    g->stats[ADI_MVG_SHRINKAGE] = adi_ledoit_wolf(trace, frobenius2, mean_fourth(sample, g->mean, g->whitening, g->r),
-                                   g->r, m->n);
+    g->stats[ADI_MVG_SHRINKAGE] = adi_ledoit_wolf(
+        trace, frobenius2, mean_fourth(sample, g->mean, g->whitening, g->r), g->r, m->n);
     const double unbias = (double)m->n / (double)(m->n - o->ddof);
     for (int64_t k = 0; k < g->r; k++) {
         const double variance = unbias * ((1.0 - g->stats[ADI_MVG_SHRINKAGE]) * values[k]
@@ -133,7 +135,8 @@ static ad_status fit_components(const adi_allocator *a, const adi_kernels *k, co
         return adi_fail_memory();
     double *vectors = block, *values = block + c * c, *work = values + 2 * c;
     int64_t first = 0, count = 0;
-    for (int64_t i = 0; i < c * c; i++) /* negated, so that ascending order is descending variance */
+    for (int64_t i = 0; i < c * c;
+         i++) /* negated, so that ascending order is descending variance */
         vectors[i] = -m->outer[i] / (double)m->n;
     ad_status status = k->eigen_f64(vectors, values, c, work);
     for (int64_t i = 0; i < c; i++)
@@ -199,10 +202,11 @@ ad_status adi_mvg_fit(const adi_allocator *a, const adi_kernels *k, const adi_mo
     }
     adi_free(a, scratch);
     if (status == AD_ERR_NUMERIC)
-        status = adi_fail(AD_ERR_NUMERIC,
-                          "%s: the covariance of %lld vectors of %lld channels is singular: the images "
-                          "are too few or too alike",
-                          what, (long long)moments->n, (long long)moments->c);
+        status =
+            adi_fail(AD_ERR_NUMERIC,
+                     "%s: the covariance of %lld vectors of %lld channels is singular: the images "
+                     "are too few or too alike",
+                     what, (long long)moments->n, (long long)moments->c);
     if (status == AD_OK)
         *out_mvg = g;
     else

@@ -1,5 +1,5 @@
-/* One multivariate Gaussian of feature vectors: mean, Ledoit-Wolf covariance, and the whitening matrix
- * through which Mahalanobis distances are taken. */
+/* One multivariate Gaussian of feature vectors: mean, Ledoit-Wolf covariance, and the whitening
+ * matrix through which Mahalanobis distances are taken. */
 #ifndef ADI_STATS_MVG_H
 #define ADI_STATS_MVG_H
 
@@ -43,8 +43,8 @@ double adi_mvg_rms(const adi_mvg *mvg, const adi_moments *centred, double *scrat
 
 /* pca.c: which components to keep. `values` descending, r of them positive; n vectors of length c.
  * The kept ones are *first .. *first + *count - 1. AD_ERR_NUMERIC where nothing is left. */
-ad_status adi_pca_select(const double *values, int64_t c, int64_t n, adi_reduce mode, double threshold,
-                         int64_t *out_first, int64_t *out_count);
+ad_status adi_pca_select(const double *values, int64_t c, int64_t n, adi_reduce mode,
+                         double threshold, int64_t *out_first, int64_t *out_count);
 
 /* Ledoit and Wolf's shrinkage (scikit-learn's expression): trace and squared Frobenius norm of the
  * biased covariance of n vectors of length p, and the mean of their fourth powers |x|^4. */

@@ -3,8 +3,8 @@
 
 #include <float.h>
 
-ad_status adi_pca_select(const double *values, int64_t c, int64_t n, adi_reduce mode, double threshold,
-                         int64_t *out_first, int64_t *out_count)
+ad_status adi_pca_select(const double *values, int64_t c, int64_t n, adi_reduce mode,
+                         double threshold, int64_t *out_first, int64_t *out_count)
 {
     const int64_t r = n < c ? n : c;
     double total = 0.0;
@@ -27,8 +27,9 @@ ad_status adi_pca_select(const double *values, int64_t c, int64_t n, adi_reduce 
         first = crossing > 0 ? crossing - 1 : 0;
         end = r;
     }
-    /* n vectors about their mean have rank n - 1: what is left beyond the noise floor has no variance and
-     * an arbitrary direction, and dividing by it would make scores depend on the solver. */
+    /* n vectors about their mean have rank n - 1: what is left beyond the noise floor has no
+     * variance and an arbitrary direction, and dividing by it would make scores depend on the
+     * solver. */
     const double floor = (double)(n > c ? n : c) * DBL_EPSILON * values[0];
     while (end > first && values[end - 1] <= floor)
         end--;

@@ -98,7 +98,8 @@ static void find_share(void *user, int64_t share)
 }
 
 static ad_status find_scales(const adi_allocator *a, const adi_kernels *k, int32_t num_threads,
-                             const adi_position_moments *m, const adi_position_fit *fit, adi_position_scale *scale)
+                             const adi_position_moments *m, const adi_position_fit *fit,
+                             adi_position_scale *scale)
 {
     const int64_t shares = fit->shrink ? num_threads : 1;
     adi_moments *scratch = adi_calloc(a, (size_t)shares, sizeof *scratch);
@@ -133,7 +134,8 @@ ad_status adi_position_gaussian_fit(const adi_allocator *a, const adi_kernels *k
     const adi_exec ex = {num_threads, m->scratch};
     adi_position_scale *scale = adi_alloc(a, (size_t)m->d.p * sizeof *scale);
     double *trace = adi_alloc(a, (size_t)m->d.p * sizeof *trace);
-    ad_status status = scale && trace ? find_scales(a, k, num_threads, m, fit, scale) : adi_fail_memory();
+    ad_status status =
+        scale && trace ? find_scales(a, k, num_threads, m, fit, scale) : adi_fail_memory();
     if (status == AD_OK)
         status = k->position_gaussian_factor(&ex, factor, trace, m->sums, m->n, scale, &m->d);
     if (status == AD_OK || status == AD_ERR_NUMERIC)

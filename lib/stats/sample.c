@@ -20,7 +20,8 @@ void adi_sample_free(adi_sample *s)
 size_t adi_sample_bytes(int64_t c, int64_t limit)
 {
     /* while it grows to its limit, the half before that is still held */
-    return (size_t)(limit + (limit + 1) / 2) * ((size_t)c * sizeof(float) + sizeof(adi_sample_entry));
+    return (size_t)(limit + (limit + 1) / 2) *
+           ((size_t)c * sizeof(float) + sizeof(adi_sample_entry));
 }
 
 ad_status adi_sample_reserve(adi_sample *s, int64_t more)
@@ -28,7 +29,8 @@ ad_status adi_sample_reserve(adi_sample *s, int64_t more)
     const int64_t wanted = s->count + more < s->limit ? s->count + more : s->limit;
     if ((size_t)wanted <= s->heap_capacity && (size_t)wanted <= s->vector_capacity)
         return AD_OK;
-    int64_t room = s->limit; /* halved for as long as it suffices: it doubles, and ends at the limit */
+    int64_t room =
+        s->limit; /* halved for as long as it suffices: it doubles, and ends at the limit */
     while (room > 1 && (room + 1) / 2 >= wanted)
         room = (room + 1) / 2;
     float *vectors = adi_alloc(s->allocator, (size_t)(room * s->c) * sizeof *vectors);

@@ -1,6 +1,7 @@
-/* A bounded uniform sample of a stream of vectors. Each vector has a pseudo-random key that depends on
- * its image and position only; the sample is the vectors with the smallest keys. So it does not depend
- * on the order of the stream, and the sample of two streams joined is the sample of their samples. */
+/* A bounded uniform sample of a stream of vectors. Each vector has a pseudo-random key that depends
+ * on its image and position only; the sample is the vectors with the smallest keys. So it does not
+ * depend on the order of the stream, and the sample of two streams joined is the sample of their
+ * samples. */
 #ifndef ADI_STATS_SAMPLE_H
 #define ADI_STATS_SAMPLE_H
 

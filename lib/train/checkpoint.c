@@ -22,7 +22,8 @@ static ad_status check_folder(const char *dir)
     struct stat there;
     char text[128];
     if (stat(dir, &there) != 0)
-        return adi_fail(AD_ERR_IO, "checkpoint_dir '%s': %s", dir, strerror_r(errno, text, sizeof text));
+        return adi_fail(AD_ERR_IO, "checkpoint_dir '%s': %s", dir,
+                        strerror_r(errno, text, sizeof text));
     if (!S_ISDIR(there.st_mode))
         return adi_fail(AD_ERR_IO, "checkpoint_dir '%s' is no folder", dir);
     if (access(dir, W_OK | X_OK) != 0)
@@ -31,8 +32,8 @@ static ad_status check_folder(const char *dir)
     return AD_OK;
 }
 
-/* Where the file system knows no locks, or the folder may not be read, it goes without. The lock is the open
- * folder's own, so nothing stays behind when a process dies. */
+/* Where the file system knows no locks, or the folder may not be read, it goes without. The lock is
+ * the open folder's own, so nothing stays behind when a process dies. */
 ad_status adi_checkpoint_enter(const char *dir, int *out_lock)
 {
     *out_lock = -1;
@@ -64,7 +65,8 @@ static ad_status path_of(const adi_allocator *a, const char *dir, char **out_pat
     return AD_OK;
 }
 
-/* NaN has no place in a file that is checked for it: infinity neither. A validation error is never negative. */
+/* NaN has no place in a file that is checked for it: infinity neither. A validation error is never
+ * negative. */
 static void position_to_file(const adi_train_position *p, double *out)
 {
     memcpy(out, p, sizeof *p);
@@ -103,7 +105,8 @@ static ad_status put_progress(adi_st_writer *w, const adi_trainee *t, const adi_
 {
     char value[128];
     const adi_phase *phase = &t->phases[(int32_t)p->phase];
-    snprintf(value, sizeof value, "%s, %g of %d epochs and %g batches", phase->name, p->epoch, phase->epochs, p->batch);
+    snprintf(value, sizeof value, "%s, %g of %d epochs and %g batches", phase->name, p->epoch,
+             phase->epochs, p->batch);
     return adi_st_writer_meta(w, "adfeat.progress", value);
 }
 
@@ -154,9 +157,10 @@ static ad_status find(const adi_safetensors *file, const char *name, adi_dtype d
 {
     const adi_st_tensor *t = adi_st_find(file, name);
     if (!t || t->dtype != dtype || t->ndim != 1 || (size_t)t->count != count)
-        return adi_fail(AD_ERR_MISMATCH,
-                        "the checkpoint has no tensor '%s' of %zu values: it is of another training", name,
-                        count);
+        return adi_fail(
+            AD_ERR_MISMATCH,
+            "the checkpoint has no tensor '%s' of %zu values: it is of another training", name,
+            count);
     *out = t;
     return AD_OK;
 }
@@ -165,11 +169,14 @@ static ad_status check_description(const adi_safetensors *file, const adi_traine
 {
     char value[TEXT], key[128];
     int32_t may_differ;
-    const char *kind = adi_st_meta(file, "adfeat.kind"), *format = adi_st_meta(file, "adfeat.format");
+    const char *kind = adi_st_meta(file, "adfeat.kind"),
+               *format = adi_st_meta(file, "adfeat.format");
     if (!kind || strcmp(kind, "checkpoint") != 0)
-        return adi_fail(AD_ERR_FORMAT, "this is no checkpoint but %s", kind ? kind : "some other file");
+        return adi_fail(AD_ERR_FORMAT, "this is no checkpoint but %s",
+                        kind ? kind : "some other file");
     if (!format || strcmp(format, FORMAT) != 0)
-        return adi_fail(AD_ERR_UNSUPPORTED, "the checkpoint's format is %.20s, this version reads %s",
+        return adi_fail(AD_ERR_UNSUPPORTED,
+                        "the checkpoint's format is %.20s, this version reads %s",
                         format ? format : "missing", FORMAT);
     for (int32_t i = 0;; i++) {
         const char *name = t->describe(t->self, i, value, sizeof value, &may_differ);
@@ -189,14 +196,16 @@ static ad_status check_finite(const adi_st_tensor *x)
     for (int64_t i = 0; i < x->count; i++) {
         memcpy(&v, x->data + (size_t)i * sizeof v, sizeof v);
         if (!isfinite(v))
-            return adi_fail(AD_ERR_NUMERIC, "tensor '%s': value %lld is %g", x->name, (long long)i, v);
+            return adi_fail(AD_ERR_NUMERIC, "tensor '%s': value %lld is %g", x->name, (long long)i,
+                            v);
     }
     return AD_OK;
 }
 
-/* All arrays, best values behind current ones: checked first and then taken, so that nothing is needed to hold
- * them in between. */
-static ad_status each_array(const adi_safetensors *file, const adi_trainee *t, int32_t phase, int32_t taking)
+/* All arrays, best values behind current ones: checked first and then taken, so that nothing is
+ * needed to hold them in between. */
+static ad_status each_array(const adi_safetensors *file, const adi_trainee *t, int32_t phase,
+                            int32_t taking)
 {
     char name[128];
     const adi_st_tensor *x = NULL;
@@ -207,7 +216,8 @@ static ad_status each_array(const adi_safetensors *file, const adi_trainee *t, i
                 continue;
             snprintf(name, sizeof name, "%s%s", best ? "best." : "", array->name);
             ADI_TRY(find(file, name, ADI_F32, array->count, &x));
-            ADI_TRY(taking ? adi_st_read_f32(file, x, best ? array->best : array->values) : check_finite(x));
+            ADI_TRY(taking ? adi_st_read_f32(file, x, best ? array->best : array->values)
+                           : check_finite(x));
         }
     }
     return AD_OK;
@@ -222,20 +232,24 @@ static int is_count(double v, double most)
 static ad_status check_position(const adi_train_position *p, const adi_trainee *t)
 {
     if (!is_count(p->phase, t->phase_count - 1))
-        return adi_fail(AD_ERR_MISMATCH, "the checkpoint is in phase %g, this training has %d", p->phase + 1.0,
-                        t->phase_count);
+        return adi_fail(AD_ERR_MISMATCH, "the checkpoint is in phase %g, this training has %d",
+                        p->phase + 1.0, t->phase_count);
     const adi_phase *phase = &t->phases[(int32_t)p->phase];
     if (!is_count(p->epoch, phase->epochs))
-        return adi_fail(AD_ERR_MISMATCH, "the checkpoint is at epoch %g of the %s, this training has %d epochs there",
-                        p->epoch, phase->name, phase->epochs);
-    if (!is_count(p->batch, INT32_MAX) || !is_count(p->images, INT32_MAX) || !is_count(p->best_epoch, p->epoch)
-        || !is_count(p->stale, p->epoch))
-        return adi_fail(AD_ERR_FORMAT, "the checkpoint's position is impossible: batch %g, best epoch %g of %g",
+        return adi_fail(
+            AD_ERR_MISMATCH,
+            "the checkpoint is at epoch %g of the %s, this training has %d epochs there", p->epoch,
+            phase->name, phase->epochs);
+    if (!is_count(p->batch, INT32_MAX) || !is_count(p->images, INT32_MAX) ||
+        !is_count(p->best_epoch, p->epoch) || !is_count(p->stale, p->epoch))
+        return adi_fail(AD_ERR_FORMAT,
+                        "the checkpoint's position is impossible: batch %g, best epoch %g of %g",
                         p->batch, p->best_epoch, p->epoch);
     return AD_OK;
 }
 
-ad_status adi_checkpoint_read(const adi_safetensors *file, const adi_trainee *t, adi_train_position *position)
+ad_status adi_checkpoint_read(const adi_safetensors *file, const adi_trainee *t,
+                              adi_train_position *position)
 {
     double numbers[POSITION], counters[ADI_TRAIN_MAX_COUNTERS];
     adi_train_position there;
@@ -250,8 +264,8 @@ ad_status adi_checkpoint_read(const adi_safetensors *file, const adi_trainee *t,
     ADI_TRY(adi_st_read_f64(file, x, counters));
     for (int32_t i = 0; i < t->counter_count; i++)
         if (!(counters[i] >= 0.0 && counters[i] < 9e15))
-            return adi_fail(AD_ERR_FORMAT, "the checkpoint's counter '%s' is %g", t->counters[i].name,
-                            counters[i]);
+            return adi_fail(AD_ERR_FORMAT, "the checkpoint's counter '%s' is %g",
+                            t->counters[i].name, counters[i]);
     ADI_TRY(each_array(file, t, (int32_t)there.phase, 0));
     t->begin_phase(t->self, (int32_t)there.phase); /* whatever else depends on the phase */
     ADI_TRY(each_array(file, t, (int32_t)there.phase, 1));

@@ -49,15 +49,16 @@ static void take_best(const adi_trainee *t, int32_t phase)
 
 static void begin_phase(adi_fit_loop *loop, int32_t phase)
 {
-    loop->position = (adi_train_position){.phase = phase, .validation = NAN, .best_validation = NAN};
+    loop->position =
+        (adi_train_position){.phase = phase, .validation = NAN, .best_validation = NAN};
     keep_best(loop->trainee, phase);
     loop->trainee->begin_phase(loop->trainee->self, phase);
 }
 
 /* ---- Life ---- */
 
-ad_status adi_fit_loop_init(adi_fit_loop *loop, const adi_allocator *a, adi_trainee *trainee, int32_t images,
-                            double validation_share, uint64_t split_seed)
+ad_status adi_fit_loop_init(adi_fit_loop *loop, const adi_allocator *a, adi_trainee *trainee,
+                            int32_t images, double validation_share, uint64_t split_seed)
 {
     *loop = (adi_fit_loop){.allocator = a, .trainee = trainee};
     loop->held_out = adi_calloc(a, 2 * (size_t)images, sizeof *loop->held_out);
@@ -104,7 +105,8 @@ static double fraction(const running *r)
     if (r->trial)
         return r->control->from;
     for (int32_t i = 0; i < r->loop->trainee->phase_count; i++)
-        total += r->loop->trainee->phases[i].cost * r->loop->trainee->phases[i].epochs * batches_of(r->loop);
+        total += r->loop->trainee->phases[i].cost * r->loop->trainee->phases[i].epochs *
+                 batches_of(r->loop);
     const double from = r->control->from;
     return total > 0.0 ? from + (1.0 - from) * (1.0 - cost_left(r->loop) / total) : from;
 }
@@ -123,7 +125,8 @@ static int tell(const running *r, int32_t epoch_done)
     const ad_fit_options *o = r->control->options;
     if (!o->train)
         return 0;
-    const double seconds = 1e-3 * adi_now_ms() - r->began, images = p->images > 0.0 ? p->images : 1.0;
+    const double seconds = 1e-3 * adi_now_ms() - r->began,
+                 images = p->images > 0.0 ? p->images : 1.0;
     const ad_train_progress progress = {
         .struct_size = sizeof progress,
         .epoch_done = epoch_done,
@@ -132,7 +135,9 @@ static int tell(const running *r, int32_t epoch_done)
         .phases = loop->trainee->phase_count,
         .epoch = (int32_t)fmin(p->epoch + !epoch_done, phase_of(loop)->epochs),
         .epochs = phase_of(loop)->epochs,
-        .batch = epoch_done ? batches_of(loop) : r->trial ? 0 : (int32_t)p->batch,
+        .batch = epoch_done ? batches_of(loop)
+                 : r->trial ? 0
+                            : (int32_t)p->batch,
         .batches = batches_of(loop),
         .loss = epoch_done ? p->loss / images : r->latest.loss,
         .similarity = epoch_done ? p->similarity / images : r->latest.similarity,
@@ -142,14 +147,17 @@ static int tell(const running *r, int32_t epoch_done)
         .best_epoch = (int32_t)p->best_epoch,
         .resumed = r->resumed,
         .seconds = seconds,
-        .seconds_left = r->done > 0.0 ? seconds / r->done * cost_left(loop) : r->measured ? cost_left(loop) : 0.0,
+        .seconds_left = r->done > 0.0 ? seconds / r->done * cost_left(loop)
+                        : r->measured ? cost_left(loop)
+                                      : 0.0,
     };
     return o->train(o->user, &progress);
 }
 
 /* ---- An epoch ---- */
 
-/* The permutation of an epoch, counted over all phases, depends on the seed and its number alone. */
+/* The permutation of an epoch, counted over all phases, depends on the seed and its number alone.
+ */
 static void find_order(adi_fit_loop *loop)
 {
     int32_t number = (int32_t)loop->position.epoch;
@@ -172,8 +180,9 @@ static ad_status not_finite(adi_fit_loop *loop, const char *what)
 {
     const adi_train_position *p = &loop->position;
     const ad_status status = adi_fail(
-        AD_ERR_NUMERIC, "%s: a lower learning rate may help; the student has the parameters of %s %d again",
-        what, p->best_epoch > 0.0 ? "epoch" : "its start, epoch", (int)p->best_epoch);
+        AD_ERR_NUMERIC,
+        "%s: a lower learning rate may help; the student has the parameters of %s %d again", what,
+        p->best_epoch > 0.0 ? "epoch" : "its start, epoch", (int)p->best_epoch);
     take_best(loop->trainee, (int32_t)p->phase);
     begin_phase(loop, 0);
     return status;
@@ -190,8 +199,8 @@ static ad_status bad_loss(adi_fit_loop *loop, double loss)
 static ad_status bad_validation(adi_fit_loop *loop, double error)
 {
     char what[100];
-    snprintf(what, sizeof what, "the validation error is %g after epoch %d", isnan(error) ? NAN : error,
-             (int)loop->position.epoch + 1);
+    snprintf(what, sizeof what, "the validation error is %g after epoch %d",
+             isnan(error) ? NAN : error, (int)loop->position.epoch + 1);
     return not_finite(loop, what);
 }
 
@@ -211,15 +220,17 @@ static int all_finite(const float *values, size_t count)
     return 1;
 }
 
-/* No loss tells what the latest step has done, and not every one what a step did: a ReLU makes 0 of much. */
+/* No loss tells what the latest step has done, and not every one what a step did: a ReLU makes 0 of
+ * much. */
 static ad_status check_values(adi_fit_loop *loop)
 {
     const adi_trainee *t = loop->trainee;
     char what[100];
     for (int32_t i = 0; i < t->array_count; i++)
-        if (adi_train_has(&t->arrays[i], (int32_t)loop->position.phase, 0) && !all_finite(t->arrays[i].values, t->arrays[i].count)) {
-            snprintf(what, sizeof what, "'%.40s' is not finite after epoch %d, batch %d", t->arrays[i].name,
-                     (int)loop->position.epoch + 1, (int)loop->position.batch);
+        if (adi_train_has(&t->arrays[i], (int32_t)loop->position.phase, 0) &&
+            !all_finite(t->arrays[i].values, t->arrays[i].count)) {
+            snprintf(what, sizeof what, "'%.40s' is not finite after epoch %d, batch %d",
+                     t->arrays[i].name, (int)loop->position.epoch + 1, (int)loop->position.batch);
             return not_finite(loop, what);
         }
     return AD_OK;
@@ -232,7 +243,8 @@ static ad_status run_batch(running *r)
     adi_train_position *p = &loop->position;
     const adi_cancel cancel = {asked, r};
     const int32_t phase = (int32_t)p->phase, first = (int32_t)p->batch * loop->batch;
-    const int32_t count = loop->train_count - first < loop->batch ? loop->train_count - first : loop->batch;
+    const int32_t count =
+        loop->train_count - first < loop->batch ? loop->train_count - first : loop->batch;
     adi_batch_loss loss = {0};
     ADI_TRY(t->gradients(t->self, phase, loop->order + first, count, &cancel, &loss));
     if (!isfinite(loss.loss))
@@ -245,10 +257,10 @@ static ad_status run_batch(running *r)
     p->reconstruction += count * loss.reconstruction;
     r->latest = loss;
     r->done += t->phases[phase].cost;
-    return tell(r, 0)
-               ? adi_fail(AD_ERR_CANCELLED, "the training was cancelled in epoch %d after batch %d of %d",
-                          (int)p->epoch + 1, (int)p->batch, batches_of(loop))
-               : AD_OK;
+    return tell(r, 0) ? adi_fail(AD_ERR_CANCELLED,
+                                 "the training was cancelled in epoch %d after batch %d of %d",
+                                 (int)p->epoch + 1, (int)p->batch, batches_of(loop))
+                      : AD_OK;
 }
 
 static ad_status end_epoch(running *r)
@@ -259,7 +271,8 @@ static ad_status end_epoch(running *r)
     const adi_cancel cancel = {asked, r};
     double error = NAN;
     if (loop->held_out_count) {
-        ADI_TRY(t->validate(t->self, (int32_t)p->phase, loop->held_out, loop->held_out_count, &cancel, &error));
+        ADI_TRY(t->validate(t->self, (int32_t)p->phase, loop->held_out, loop->held_out_count,
+                            &cancel, &error));
         if (!isfinite(error))
             return bad_validation(loop, error);
     }
@@ -278,8 +291,8 @@ static ad_status end_epoch(running *r)
     return AD_OK;
 }
 
-/* Costs of the phases that are left become seconds: of a batch that changes nothing, the second where two take less than
- * WARM_UP seconds, since the first touches memory that was never used. */
+/* Costs of the phases that are left become seconds: of a batch that changes nothing, the second
+ * where two take less than WARM_UP seconds, since the first touches memory that was never used. */
 static ad_status measure(running *r)
 {
     enum { WARM_UP = 5 };
@@ -301,7 +314,8 @@ static ad_status measure(running *r)
     r->began = 1e-3 * adi_now_ms();
     const int stop = tell(r, 0);
     r->trial = 0;
-    return stop ? adi_fail(AD_ERR_CANCELLED, "the training was cancelled before its first batch") : AD_OK;
+    return stop ? adi_fail(AD_ERR_CANCELLED, "the training was cancelled before its first batch")
+                : AD_OK;
 }
 
 static ad_status save(const adi_fit_loop *loop, const running *r)
@@ -322,8 +336,8 @@ static ad_status run_epoch(running *r)
     const int stop = tell(r, 1);
     p->images = p->loss = p->similarity = p->reconstruction = 0.0;
     ADI_TRY(save(loop, r));
-    return stop ? adi_fail(AD_ERR_CANCELLED, "the training was cancelled after epoch %d of %d", (int)p->epoch,
-                           phase_of(loop)->epochs)
+    return stop ? adi_fail(AD_ERR_CANCELLED, "the training was cancelled after epoch %d of %d",
+                           (int)p->epoch, phase_of(loop)->epochs)
                 : AD_OK;
 }
 
@@ -357,15 +371,18 @@ ad_status adi_fit_loop_run(adi_fit_loop *loop, const adi_fit_control *control)
     running r = {.loop = loop, .control = control, .began = 1e-3 * adi_now_ms()};
     const ad_fit_options *o = control->options;
     if (o->checkpoint_dir && o->resume)
-        ADI_TRY(adi_checkpoint_load(loop->allocator, o->checkpoint_dir, loop->trainee, &loop->position,
-                                    &r.resumed));
-    ad_status status = loop->trainee->measured && o->train && cost_left(loop) > 0.0 ? measure(&r) : AD_OK;
+        ADI_TRY(adi_checkpoint_load(loop->allocator, o->checkpoint_dir, loop->trainee,
+                                    &loop->position, &r.resumed));
+    ad_status status =
+        loop->trainee->measured && o->train && cost_left(loop) > 0.0 ? measure(&r) : AD_OK;
     if (status == AD_OK)
         status = run_phases(&r);
     if (status == AD_ERR_CANCELLED && o->checkpoint_dir) {
-        char sentence[512]; /* what was cancelled is more worth saying than that a checkpoint was written */
+        char sentence[512]; /* what was cancelled is more worth saying than that a checkpoint was
+                               written */
         snprintf(sentence, sizeof sentence, "%s", ad_last_error_message());
-        ADI_TRY(check_values(loop)); /* rather the checkpoint before than one that cannot be loaded */
+        ADI_TRY(
+            check_values(loop)); /* rather the checkpoint before than one that cannot be loaded */
         ADI_TRY(save(loop, &r));
         return adi_fail(AD_ERR_CANCELLED, "%s", sentence);
     }

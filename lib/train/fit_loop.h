@@ -1,5 +1,6 @@
-/* The training loop: phases of epochs of batches in a seeded order, validation after every epoch, the best
- * epoch kept, early stopping, progress, cancelling, checkpoints. The same bits whenever it is interrupted. */
+/* The training loop: phases of epochs of batches in a seeded order, validation after every epoch,
+ * the best epoch kept, early stopping, progress, cancelling, checkpoints. The same bits whenever it
+ * is interrupted. */
 #ifndef ADI_TRAIN_FIT_LOOP_H
 #define ADI_TRAIN_FIT_LOOP_H
 
@@ -26,15 +27,16 @@ typedef struct adi_fit_control {
     double from;                   /* progress before the first batch, 0 .. 1 */
 } adi_fit_control;
 
-/* Held-out images are chosen as scikit-learn's train_test_split does. AD_ERR_STATE where there are too few
- * images for that. The values of the trainee are where it begins, and what is best until an epoch is. */
-ad_status adi_fit_loop_init(adi_fit_loop *loop, const adi_allocator *a, adi_trainee *trainee, int32_t images,
-                            double validation_share, uint64_t split_seed);
+/* Held-out images are chosen as scikit-learn's train_test_split does. AD_ERR_STATE where there are
+ * too few images for that. The values of the trainee are where it begins, and what is best until an
+ * epoch is. */
+ad_status adi_fit_loop_init(adi_fit_loop *loop, const adi_allocator *a, adi_trainee *trainee,
+                            int32_t images, double validation_share, uint64_t split_seed);
 void adi_fit_loop_free(adi_fit_loop *loop);
 
-/* Go on from where the loop is to its end, where the best values are put in place. AD_ERR_CANCELLED leaves it
- * where it was; AD_ERR_NUMERIC, of a loss, a validation error or
- * a value that is not finite, puts the best values in place, and the loop at its beginning. */
+/* Go on from where the loop is to its end, where the best values are put in place. AD_ERR_CANCELLED
+ * leaves it where it was; AD_ERR_NUMERIC, of a loss, a validation error or a value that is not
+ * finite, puts the best values in place, and the loop at its beginning. */
 ad_status adi_fit_loop_run(adi_fit_loop *loop, const adi_fit_control *control);
 
 #endif

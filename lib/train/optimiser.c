@@ -9,8 +9,8 @@ int32_t adi_optimiser_states(const adi_optimiser_options *options)
     return options->kind == AD_OPTIMIZER_ADAM ? 2 : options->momentum > 0.0;
 }
 
-ad_status adi_optimiser_init(adi_optimiser *o, const adi_allocator *a, const adi_optimiser_options *options,
-                             size_t count)
+ad_status adi_optimiser_init(adi_optimiser *o, const adi_allocator *a,
+                             const adi_optimiser_options *options, size_t count)
 {
     *o = (adi_optimiser){.allocator = a, .options = *options, .count = count};
     for (int32_t i = 0; i < adi_optimiser_states(options); i++) {
@@ -39,22 +39,24 @@ void adi_optimiser_reset(adi_optimiser *o)
     o->steps = 0;
 }
 
-ad_status adi_optimiser_step(adi_optimiser *o, const adi_kernels *kernels, int32_t num_threads, float *values,
-                             const float *gradients, double grad_scale)
+ad_status adi_optimiser_step(adi_optimiser *o, const adi_kernels *kernels, int32_t num_threads,
+                             float *values, const float *gradients, double grad_scale)
 {
     const adi_exec ex = {num_threads, NULL};
     const adi_optimiser_options *p = &o->options;
     const int64_t n = (int64_t)o->count;
     ad_status status;
     if (p->kind == AD_OPTIMIZER_ADAM) {
-        const adi_adam adam = {p->lr, p->beta1, p->beta2, 1e-8, p->weight_decay, grad_scale, o->steps + 1};
+        const adi_adam adam = {p->lr,           p->beta1,   p->beta2,    1e-8,
+                               p->weight_decay, grad_scale, o->steps + 1};
         status = kernels->adam_step(&ex, values, o->state[0], o->state[1], gradients, &adam, n);
     } else {
         const adi_sgd sgd = {p->lr, p->momentum, p->weight_decay, grad_scale, o->steps == 0};
         status = kernels->sgd_step(&ex, values, o->state[0], gradients, &sgd, n);
     }
     if (status != AD_OK)
-        return adi_fail(status, "the optimiser's step %lld failed in the backend", (long long)o->steps + 1);
+        return adi_fail(status, "the optimiser's step %lld failed in the backend",
+                        (long long)o->steps + 1);
     o->steps++;
     return AD_OK;
 }

@@ -23,16 +23,16 @@ typedef struct adi_optimiser {
 
 /* Arrays of state that such an optimiser keeps beside the parameters. */
 int32_t adi_optimiser_states(const adi_optimiser_options *options);
-ad_status adi_optimiser_init(adi_optimiser *o, const adi_allocator *a, const adi_optimiser_options *options,
-                             size_t count);
+ad_status adi_optimiser_init(adi_optimiser *o, const adi_allocator *a,
+                             const adi_optimiser_options *options, size_t count);
 void adi_optimiser_free(adi_optimiser *o);
 /* As it was after init. */
 void adi_optimiser_reset(adi_optimiser *o);
 /* gradients are multiplied by grad_scale first. */
-ad_status adi_optimiser_step(adi_optimiser *o, const adi_kernels *kernels, int32_t num_threads, float *values,
-                             const float *gradients, double grad_scale);
-/* The factor that brings gradients whose squares have this sum to an L2 norm of at most `limit`, as PyTorch's
- * clip_grad_norm_() has it. */
+ad_status adi_optimiser_step(adi_optimiser *o, const adi_kernels *kernels, int32_t num_threads,
+                             float *values, const float *gradients, double grad_scale);
+/* The factor that brings gradients whose squares have this sum to an L2 norm of at most `limit`, as
+ * PyTorch's clip_grad_norm_() has it. */
 double adi_clip_scale(double squares, double limit);
 
 #endif

@@ -1,5 +1,5 @@
-/* The split of STFPM's authors is scikit-learn's, whose ShuffleSplit takes the test set from the beginning of
- * a NumPy permutation and the training set from what follows. */
+/* The split of STFPM's authors is scikit-learn's, whose ShuffleSplit takes the test set from the
+ * beginning of a NumPy permutation and the training set from what follows. */
 #include "train/split.h"
 
 #include <math.h>
@@ -20,9 +20,10 @@ ad_status adi_train_test_split(int32_t count, double share, uint32_t seed, int32
         return adi_fail(AD_ERR_STATE, "there is no image to learn from");
     const int32_t held_out = adi_held_out_count(count, share);
     if (held_out >= count)
-        return adi_fail(AD_ERR_STATE,
-                        "%d of %d images are held out (a share of %g), which leaves none to learn from",
-                        held_out, count, share);
+        return adi_fail(
+            AD_ERR_STATE,
+            "%d of %d images are held out (a share of %g), which leaves none to learn from",
+            held_out, count, share);
     adi_mt19937 mt;
     adi_mt19937_seed_numpy(&mt, seed);
     adi_mt19937_permutation(&mt, count, out_order);

@@ -1,4 +1,5 @@
-/* What the training loop trains: a method gives its steps and shows the arrays that make up its state. */
+/* What the training loop trains: a method gives its steps and shows the arrays that make up its
+ * state. */
 #ifndef ADI_TRAIN_TRAINEE_H
 #define ADI_TRAIN_TRAINEE_H
 
@@ -23,13 +24,14 @@ typedef struct adi_phase {
 
 enum { ADI_TRAIN_MAX_NAME = 32 };
 
-/* Part of the state. `best` (NULL: it is no part of the result) is what an epoch is remembered by. Arrays of different
- * phases may share memory. */
+/* Part of the state. `best` (NULL: it is no part of the result) is what an epoch is remembered by.
+ * Arrays of different phases may share memory. */
 typedef struct adi_train_array {
     char name[ADI_TRAIN_MAX_NAME];
     float *values, *best;
     size_t count;
-    int32_t only; /* 0, or i + 1: only in phase i there is a best, and values of an array without one */
+    int32_t
+        only; /* 0, or i + 1: only in phase i there is a best, and values of an array without one */
 } adi_train_array;
 
 /* Whether an array has values, or a best, in a phase. */
@@ -67,9 +69,10 @@ typedef struct adi_trainee {
     ad_status (*validate)(void *self, int32_t phase, const int32_t *images, int32_t count,
                           const adi_cancel *cancel, double *out_error);
     void (*epoch_done)(void *self, int32_t phase);
-    /* All that a checkpoint must agree in, a pair at a time, with whether another value may go on from it;
-     * NULL past the last. */
-    const char *(*describe)(void *self, int32_t index, char *value, size_t size, int32_t *out_may_differ);
+    /* All that a checkpoint must agree in, a pair at a time, with whether another value may go on
+     * from it; NULL past the last. */
+    const char *(*describe)(void *self, int32_t index, char *value, size_t size,
+                            int32_t *out_may_differ);
 } adi_trainee;
 
 #endif

@@ -18,11 +18,14 @@ static ad_status decode_png(const adi_image_source *source, adi_depth_plane *out
     ad_status status = AD_OK;
     float *z = NULL;
     if (image.format != AD_PIXEL_MONO16)
-        status = adi_fail(AD_ERR_UNSUPPORTED, "this image is not 16-bit grey: depth is that in PNG, or 32-bit floats in TIFF");
+        status = adi_fail(
+            AD_ERR_UNSUPPORTED,
+            "this image is not 16-bit grey: depth is that in PNG, or 32-bit floats in TIFF");
     else if (!(z = adi_alloc(a, (size_t)(image.width * image.height) * sizeof *z)))
         status = adi_fail_memory();
     for (int64_t y = 0; z && y < image.height; y++) {
-        const uint16_t *row = (const uint16_t *)(const void *)((const char *)image.pixels + y * image.row_bytes);
+        const uint16_t *row =
+            (const uint16_t *)(const void *)((const char *)image.pixels + y * image.row_bytes);
         for (int64_t x = 0; x < image.width; x++)
             z[y * image.width + x] = row[x];
     }
@@ -54,7 +57,9 @@ ad_status adi_decode_depth(const adi_image_source *source, double scale, adi_dep
     for (int i = 0; i < 4; i++)
         tiff |= source->size >= 4 && memcmp(bytes, heads[i], 4) == 0;
     if (!tiff && (source->size < sizeof png || memcmp(bytes, png, sizeof png) != 0))
-        return adi_fail(AD_ERR_FORMAT, "neither PNG nor TIFF: depth is 16-bit grey in the one, 32-bit floats in the other");
+        return adi_fail(
+            AD_ERR_FORMAT,
+            "neither PNG nor TIFF: depth is 16-bit grey in the one, 32-bit floats in the other");
     ADI_TRY(tiff ? adi_decode_tiff_depth(source, out) : decode_png(source, out));
     const double metres = scale > 0.0 ? scale : tiff ? 1.0 : 0.001;
     for (int64_t i = 0; metres != 1.0 && i < out->width * out->height; i++)

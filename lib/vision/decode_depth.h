@@ -16,6 +16,7 @@ ad_status adi_decode_tiff_depth(const adi_image_source *source,
                                 adi_depth_plane *out); /* decode_tiff_depth.c */
 /* image_buffer.c: the image gets a copy of the plane, of whose size it must be, or 0 x 0 without
  * pixels. On failure it is as before. */
-ad_status adi_image_give_depth(const adi_allocator *a, const adi_depth_plane *plane, ad_image *image);
+ad_status adi_image_give_depth(const adi_allocator *a, const adi_depth_plane *plane,
+                               ad_image *image);
 
 #endif

@@ -1,4 +1,5 @@
-/* Depth preprocessing, in the order of the authors' code and in double, since the foreground is a threshold. */
+/* Depth preprocessing, in the order of the authors' code and in double, since the foreground is a
+ * threshold. */
 #include "vision/depth.h"
 
 #include <math.h>
@@ -19,16 +20,18 @@ ad_status adi_depth_check(const ad_image *image)
     const int64_t most = INT64_MAX / ADI_IMAGE_MAX_SIDE, size = (int64_t)sizeof(float);
     ADI_CHECK_ARG(image->depth, "the image has no depth plane, which this scorer or fitter needs");
     if (image->depth_width != image->width || image->depth_height != image->height)
-        return adi_fail(AD_ERR_SHAPE, "the image is %lld x %lld, its depth plane %lld x %lld", (long long)image->width,
-                        (long long)image->height, (long long)image->depth_width, (long long)image->depth_height);
-    ADI_CHECK_ARG((uintptr_t)image->depth % sizeof(float) == 0, "the depth plane must be %zu-byte aligned", sizeof(float));
+        return adi_fail(AD_ERR_SHAPE, "the image is %lld x %lld, its depth plane %lld x %lld",
+                        (long long)image->width, (long long)image->height,
+                        (long long)image->depth_width, (long long)image->depth_height);
+    ADI_CHECK_ARG((uintptr_t)image->depth % sizeof(float) == 0,
+                  "the depth plane must be %zu-byte aligned", sizeof(float));
     ADI_CHECK_ARG(pixel >= size && pixel % size == 0 && pixel <= 1024,
-                  "depth_pixel_bytes is %lld, a multiple of %lld up to 1024 is possible", (long long)pixel,
-                  (long long)size);
-    ADI_CHECK_ARG(row <= most && row >= -most && row % size == 0
-                      && (row < 0 ? -row : row) >= (image->width - 1) * pixel + size,
-                  "depth_row_bytes is %lld for rows of %lld values, %lld bytes apart", (long long)row,
-                  (long long)image->width, (long long)pixel);
+                  "depth_pixel_bytes is %lld, a multiple of %lld up to 1024 is possible",
+                  (long long)pixel, (long long)size);
+    ADI_CHECK_ARG(row <= most && row >= -most && row % size == 0 &&
+                      (row < 0 ? -row : row) >= (image->width - 1) * pixel + size,
+                  "depth_row_bytes is %lld for rows of %lld values, %lld bytes apart",
+                  (long long)row, (long long)image->width, (long long)pixel);
     return AD_OK;
 }
 
@@ -88,8 +91,8 @@ static double nearest(const double *z, int64_t h, int64_t w, int64_t y, int64_t 
 }
 
 /* The mean of what is known in the 2 x 2 pixels of a corner. */
-static ad_status corner(const adi_depth_options *o, const double *z, int64_t h, int64_t w, int bottom, int right,
-                        double *out)
+static ad_status corner(const adi_depth_options *o, const double *z, int64_t h, int64_t w,
+                        int bottom, int right, double *out)
 {
     const int64_t y0 = bottom ? h - 2 : 0, x0 = right ? w - 2 : 0;
     double sum = 0.0;
@@ -106,20 +109,25 @@ static ad_status corner(const adi_depth_options *o, const double *z, int64_t h, 
     }
     *out = nearest(z, h, w, bottom ? h - 1 : 0, right ? w - 1 : 0);
     if (*out == 0.0)
-        return adi_fail(AD_ERR_NUMERIC, "the depth plane of %lld x %lld has no value at all", (long long)w, (long long)h);
+        return adi_fail(AD_ERR_NUMERIC, "the depth plane of %lld x %lld has no value at all",
+                        (long long)w, (long long)h);
     if (o->corners == AD_DEPTH_CORNERS_REJECT)
         return adi_fail(AD_ERR_NUMERIC,
-                        "the %s %s corner of the depth plane of %lld x %lld has no value, so that there is no background "
+                        "the %s %s corner of the depth plane of %lld x %lld has no value, so that "
+                        "there is no background "
                         "surface; depth_corners=nearest takes the nearest value",
-                        bottom ? "lower" : "upper", right ? "right" : "left", (long long)w, (long long)h);
+                        bottom ? "lower" : "upper", right ? "right" : "left", (long long)w,
+                        (long long)h);
     return AD_OK;
 }
 
-ad_status adi_depth_centre(const adi_depth_options *o, double *z, double *mask, int64_t h, int64_t w)
+ad_status adi_depth_centre(const adi_depth_options *o, double *z, double *mask, int64_t h,
+                           int64_t w)
 {
     double c[4] = {0.0}, sum = 0.0, count = 0.0;
     if (h < 2 || w < 2)
-        return adi_fail(AD_ERR_SHAPE, "a depth plane of %lld x %lld: at least 2 x 2 is needed", (long long)w, (long long)h);
+        return adi_fail(AD_ERR_SHAPE, "a depth plane of %lld x %lld: at least 2 x 2 is needed",
+                        (long long)w, (long long)h);
     for (int i = 0; i < 4; i++)
         ADI_TRY(corner(o, z, h, w, i & 1, i >> 1, &c[i]));
     for (int64_t y = 0; y < h; y++) {
@@ -136,7 +144,8 @@ ad_status adi_depth_centre(const adi_depth_options *o, double *z, double *mask, 
     }
     if (count == 0.0)
         return adi_fail(AD_ERR_NUMERIC,
-                        "the depth plane of %lld x %lld has no foreground: nothing is %g m off the surface through its "
+                        "the depth plane of %lld x %lld has no foreground: nothing is %g m off the "
+                        "surface through its "
                         "corners",
                         (long long)w, (long long)h, o->threshold);
     const double mean = sum / count;
@@ -171,7 +180,8 @@ void adi_depth_resize(double *out, int64_t oh, int64_t ow, const double *in, int
     }
 }
 
-/* A set pixel sets those from `square / 2` before it on, as scipy.ndimage.binary_dilation() does: rows, then columns. */
+/* A set pixel sets those from `square / 2` before it on, as scipy.ndimage.binary_dilation() does:
+ * rows, then columns. */
 static void dilate_line(double *out, const double *in, int64_t n, int64_t step, int64_t square)
 {
     for (int64_t i = 0; i < n; i++)
@@ -213,13 +223,15 @@ static void unshuffle(float *out, const double *depth, int64_t grid)
                     *out++ = (float)depth[(y * k + i) * side + x * k + j];
 }
 
-ad_status adi_depth_run(const adi_depth_options *o, const ad_image *image, adi_depth_scratch *scratch, float *depth,
-                        float *mask)
+ad_status adi_depth_run(const adi_depth_options *o, const ad_image *image,
+                        adi_depth_scratch *scratch, float *depth, float *mask)
 {
-    const int64_t h = image->height, w = image->width, side = (int64_t)o->grid * ADI_DEPTH_UNSHUFFLE;
+    const int64_t h = image->height, w = image->width,
+                  side = (int64_t)o->grid * ADI_DEPTH_UNSHUFFLE;
     const size_t frame = (size_t)(h * w), square = (size_t)(side * side);
     ADI_TRY(grow(scratch, 2 * frame + 3 * square));
-    double *z = scratch->block, *fore = z + frame, *small = fore + frame, *wide = small + square, *tmp = wide + square;
+    double *z = scratch->block, *fore = z + frame, *small = fore + frame, *wide = small + square,
+           *tmp = wide + square;
     adi_depth_read(image, z);
     adi_depth_fill(o, z, fore, h, w);
     ADI_TRY(adi_depth_centre(o, z, fore, h, w));
@@ -234,7 +246,10 @@ ad_status adi_depth_run(const adi_depth_options *o, const ad_image *image, adi_d
         any |= small[i] > 0.0;
     }
     if (!any)
-        return adi_fail(AD_ERR_NUMERIC, "the foreground of the depth plane of %lld x %lld is too small: nothing is left of it "
-                        "at %lld x %lld", (long long)w, (long long)h, (long long)side, (long long)side);
+        return adi_fail(
+            AD_ERR_NUMERIC,
+            "the foreground of the depth plane of %lld x %lld is too small: nothing is left of it "
+            "at %lld x %lld",
+            (long long)w, (long long)h, (long long)side, (long long)side);
     return AD_OK;
 }

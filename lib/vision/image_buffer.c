@@ -20,8 +20,8 @@ int32_t adi_pixel_bytes(uint32_t format)
 static ad_status check_struct(const ad_image *image)
 {
     ADI_CHECK_ARG(image->struct_size >= SHORT_IMAGE,
-                  "image: struct_size is %u, expected at least %zu; begin with AD_IMAGE_INIT", image->struct_size,
-                  SHORT_IMAGE);
+                  "image: struct_size is %u, expected at least %zu; begin with AD_IMAGE_INIT",
+                  image->struct_size, SHORT_IMAGE);
     return adi_struct_check(image, sizeof *image, "image");
 }
 
@@ -29,8 +29,8 @@ static ad_status check_sides(const ad_image *image)
 {
     if (image->width < 1 || image->width > ADI_IMAGE_MAX_SIDE || image->height < 1
         || image->height > ADI_IMAGE_MAX_SIDE)
-        return adi_fail(AD_ERR_SHAPE, "image is %lld x %lld, possible are 1 to %d a side", (long long)image->width,
-                        (long long)image->height, ADI_IMAGE_MAX_SIDE);
+        return adi_fail(AD_ERR_SHAPE, "image is %lld x %lld, possible are 1 to %d a side",
+                        (long long)image->width, (long long)image->height, ADI_IMAGE_MAX_SIDE);
     return AD_OK;
 }
 
@@ -127,14 +127,16 @@ ad_status adi_image_alloc(const adi_allocator *a, uint32_t format, int64_t width
 }
 
 /* A copy, in a block that remembers its allocator. */
-ad_status adi_image_give_depth(const adi_allocator *a, const adi_depth_plane *plane, ad_image *image)
+ad_status adi_image_give_depth(const adi_allocator *a, const adi_depth_plane *plane,
+                               ad_image *image)
 {
     const int bare = !image->pixels && !image->width && !image->height;
     const size_t bytes = (size_t)(plane->width * plane->height) * sizeof *plane->z;
     ADI_CHECK_ARG(!image->depth, "the image has a depth plane already");
     if (!bare && (image->width != plane->width || image->height != plane->height))
-        return adi_fail(AD_ERR_SHAPE, "the image is %lld x %lld, the depth file %lld x %lld", (long long)image->width,
-                        (long long)image->height, (long long)plane->width, (long long)plane->height);
+        return adi_fail(AD_ERR_SHAPE, "the image is %lld x %lld, the depth file %lld x %lld",
+                        (long long)image->width, (long long)image->height, (long long)plane->width,
+                        (long long)plane->height);
     image_owner *owner = adi_alloc(a, ADI_ALIGNMENT + bytes);
     if (!owner)
         return adi_fail_memory();

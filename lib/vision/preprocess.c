@@ -49,15 +49,15 @@ void adi_preprocess_from_bytes(const adi_preprocess *p, float *dst, const uint8_
     look_up(value, dst, rgb, n);
 }
 
-ad_status adi_preprocess_run(const adi_preprocess *p, float *dst, uint8_t *rgb, const ad_image *image,
-                             adi_resize_scratch *scratch)
+ad_status adi_preprocess_run(const adi_preprocess *p, float *dst, uint8_t *rgb,
+                             const ad_image *image, adi_resize_scratch *scratch)
 {
     const int64_t crop = p->crop;
     int64_t w, h;
     adi_preprocess_resized(p, image->width, image->height, &w, &h);
     scratch->rounded_16 = p->rounded_16;
-    ADI_TRY(adi_resize_begin(scratch, image, w, h, adi_crop_start(w, crop), adi_crop_start(h, crop), crop,
-                             crop, p->resize));
+    ADI_TRY(adi_resize_begin(scratch, image, w, h, adi_crop_start(w, crop), adi_crop_start(h, crop),
+                             crop, crop, p->resize));
     float value[3][256];
     find_values(p, value);
     for (int64_t y = 0; y < crop; y++, dst += 3 * crop) {

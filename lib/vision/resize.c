@@ -14,7 +14,7 @@
 typedef struct axis {
     int64_t first; /* source samples in use: first .. last - 1 */
     int64_t last;
-    int64_t taps;    /* weights held per output, in whole ADI_RESAMPLE_TAPS; those not in use are 0 */
+    int64_t taps; /* weights held per output, in whole ADI_RESAMPLE_TAPS; those not in use are 0 */
     int32_t *start;  /* per output: first source sample */
     int32_t *count;  /* per output: number of source samples */
     int32_t *weight; /* Pillow: taps weights per output */
@@ -293,8 +293,10 @@ static void make_row(const adi_resize_scratch *scratch, const plan *p, const ad_
     else if (p->x.copy)
         memcpy(p->ring + slot, in, (size_t)(w * channels));
     else
-        k->resample_row(p->ring + slot, in,
-                        &(adi_resample){p->x.start, p->x.count, p->x.weight, p->x.taps, p->x.first, p->x.last}, w, channels);
+        k->resample_row(
+            p->ring + slot, in,
+            &(adi_resample){p->x.start, p->x.count, p->x.weight, p->x.taps, p->x.first, p->x.last},
+            w, channels);
 }
 
 static void down_linear(uint8_t *restrict out, const double *one, const double *two, double f,
@@ -325,8 +327,8 @@ const uint8_t *adi_resize_row(adi_resize_scratch *scratch, const ad_image *image
     } else if (p->y.copy) {
         result = p->ring; /* of one row */
     } else {
-        k->resample_rows(p->row, &(adi_resample_ring){p->ring, p->ring_rows, p->stride}, start, count,
-                         p->y.weight + row * p->y.taps, n);
+        k->resample_rows(p->row, &(adi_resample_ring){p->ring, p->ring_rows, p->stride}, start,
+                         count, p->y.weight + row * p->y.taps, n);
     }
     if (channels == 3)
         return result;

@@ -13,9 +13,14 @@ int32_t adi_pixel_bytes(uint32_t format);
 /* Check a caller's view: struct_size, format, sides, pixels and row_bytes (|row_bytes| at least a
  * row, MONO16 rows 2-byte aligned). AD_ERR_INVALID_ARGUMENT or AD_ERR_SHAPE. */
 ad_status adi_image_check(const ad_image *image);
-/* A caller's view as a whole struct, also where the caller was compiled with a shorter one, checked; `depth`: so is its
- * depth plane, which must be there, and ADI_DEPTH_ALONE: pixels need not be. */
-typedef enum adi_image_needs { ADI_PIXELS_ALONE, ADI_PIXELS_AND_DEPTH, ADI_DEPTH_ALONE } adi_image_needs;
+/* A caller's view as a whole struct, also where the caller was compiled with a shorter one,
+ * checked; `depth`: so is its depth plane, which must be there, and ADI_DEPTH_ALONE: pixels need
+ * not be. */
+typedef enum adi_image_needs {
+    ADI_PIXELS_ALONE,
+    ADI_PIXELS_AND_DEPTH,
+    ADI_DEPTH_ALONE
+} adi_image_needs;
 ad_status adi_image_take(const ad_image *image, adi_image_needs needs, ad_image *out_image);
 
 /* Size in a file's header: AD_ERR_SHAPE beyond `limits`, NULL: the library's own. `kind` is "PNG",
@@ -38,12 +43,13 @@ static inline uint8_t adi_grey_to_8(uint16_t v)
     return nearest > upper ? nearest : upper;
 }
 
-/* A new image with row_bytes = width * pixel bytes (even for MONO16), uninitialised. owner points to
- * a block that remembers its allocator. */
+/* A new image with row_bytes = width * pixel bytes (even for MONO16), uninitialised. owner points
+ * to a block that remembers its allocator. */
 ad_status adi_image_alloc(const adi_allocator *a, uint32_t format, int64_t width, int64_t height,
                           ad_image *out_image);                  /* image_buffer.c */
 void adi_image_free(ad_image *image);                            /* harmless on views and zeros */
-ad_status adi_encode_png(const adi_allocator *a, const ad_image *image, const char *path); /* encode_png.c */
+ad_status adi_encode_png(const adi_allocator *a, const ad_image *image,
+                         const char *path); /* encode_png.c */
 
 /* One row of a grey format as 8 bits, by adi_grey_to_8() or, rounded, adi_16_to_8(). */
 void adi_row_to_grey8(uint8_t *grey, const ad_image *image, int64_t row, int64_t x0, int64_t x1,
@@ -70,20 +76,22 @@ typedef struct adi_resize_scratch {
 
 void adi_resize_scratch_free(adi_resize_scratch *scratch);
 
-/* Resize any view to out_w x out_h RGB8 (dst: out_h rows of 3 * out_w bytes) with an ad_resize filter.
- * Bit-exact with Pillow for PIL_*; CV_LINEAR is the 2-tap definition, rounded half up to 8 bits.
- * Where the size does not change the pixels are copied, as Pillow does. */
+/* Resize any view to out_w x out_h RGB8 (dst: out_h rows of 3 * out_w bytes) with an ad_resize
+ * filter. Bit-exact with Pillow for PIL_*; CV_LINEAR is the 2-tap definition, rounded half up to 8
+ * bits. Where the size does not change the pixels are copied, as Pillow does. */
 ad_status adi_resize_rgb8(uint8_t *dst, int64_t out_w, int64_t out_h, const ad_image *image,
                           int32_t filter, adi_resize_scratch *scratch);
 
-/* The same a row at a time, for a window x, y, w, h of the resized image; nothing outside the window
- * is computed. Begin, then ask for rows 0 .. h-1 in that order with the image that was given to begin;
- * a row is 3 * w bytes, valid until the next call. */
+/* The same a row at a time, for a window x, y, w, h of the resized image; nothing outside the
+ * window is computed. Begin, then ask for rows 0 .. h-1 in that order with the image that was given
+ * to begin; a row is 3 * w bytes, valid until the next call. */
 ad_status adi_resize_begin(adi_resize_scratch *scratch, const ad_image *image, int64_t out_w,
-                           int64_t out_h, int64_t x, int64_t y, int64_t w, int64_t h, int32_t filter);
+                           int64_t out_h, int64_t x, int64_t y, int64_t w, int64_t h,
+                           int32_t filter);
 const uint8_t *adi_resize_row(adi_resize_scratch *scratch, const ad_image *image, int64_t row);
 
-/* What becomes of an image before the network sees it: a resolved ad_preprocess (nothing left at 0). */
+/* What becomes of an image before the network sees it: a resolved ad_preprocess (nothing left at
+ * 0). */
 typedef struct adi_preprocess {
     int32_t resize; /* ad_resize */
     int32_t aspect; /* ad_aspect */
@@ -102,10 +110,10 @@ void adi_preprocess_resized(const adi_preprocess *p, int64_t width, int64_t heig
 int64_t adi_crop_start(int64_t resized, int64_t crop);
 
 /* Image to network input: dst is crop x crop x 3 float32 NHWC, (rgb/255 - mean) / std.
- * The crop starts at round((resized - crop) / 2), ties to even as Python rounds. rgb, unless NULL, is left with
- * the 8-bit pixels that dst is made from, for adi_preprocess_from_bytes(). */
-ad_status adi_preprocess_run(const adi_preprocess *p, float *dst, uint8_t *rgb, const ad_image *image,
-                             adi_resize_scratch *scratch);
+ * The crop starts at round((resized - crop) / 2), ties to even as Python rounds. rgb, unless NULL,
+ * is left with the 8-bit pixels that dst is made from, for adi_preprocess_from_bytes(). */
+ad_status adi_preprocess_run(const adi_preprocess *p, float *dst, uint8_t *rgb,
+                             const ad_image *image, adi_resize_scratch *scratch);
 /* The same input again, to the bit, of n such pixels. */
 void adi_preprocess_from_bytes(const adi_preprocess *p, float *dst, const uint8_t *rgb, int64_t n);
 
