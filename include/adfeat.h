@@ -638,7 +638,8 @@ AD_NODISCARD AD_API ad_status ad_fitter_create(ad_backbone *backbone, const char
  *  the fit to go on another day. @param options those of the training; NULL: the defaults */
 AD_NODISCARD AD_API ad_status ad_fitter_create_with(ad_student *student, const char *options,
                                                     ad_fitter **out_fitter);
-/** The student that a fitter trains, borrowed; NULL where the method trains nothing. */
+/** The student that a fitter trains; NULL where the method trains nothing. Lives as long as the
+ *  fitter, or longer with ad_student_retain(). */
 AD_API ad_student *ad_fitter_student(const ad_fitter *fitter);
 
 /** Called on the caller's thread between images; a non-zero return cancels.
@@ -1074,6 +1075,8 @@ typedef struct ad_student_info {
     uint64_t    seed;
 } ad_student_info;
 AD_NODISCARD AD_API ad_status ad_student_get_info(const ad_student *student, ad_student_info *out_info);
+/** One more owner; each owner calls ad_student_destroy(). Returns its argument. */
+AD_API ad_student *ad_student_retain(ad_student *student);
 AD_API void ad_student_destroy(ad_student *student);
 
 /* ---- Method: STFPM --------------------------------------------------------------------- */

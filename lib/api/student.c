@@ -69,6 +69,11 @@ ad_status ad_student_get_info(const ad_student *student, ad_student_info *out_in
     return adi_struct_give(out_info, &info, sizeof info, "ad_student_info");
 }
 
+ad_student *ad_student_retain(ad_student *student)
+{
+    return student ? adi_student_retain(student) : NULL;
+}
+
 void ad_student_destroy(ad_student *student)
 {
     adi_student_release(student);

@@ -408,7 +408,7 @@ class ShapeOfTheLibraryTest(helper.Case):
         self.assertEqual(unused, {"ad_abi_version", "ad_dataset_from_callback", "ad_fitter_create",
                                   "ad_fitter_create_with", "ad_fitter_student", "ad_preprocess_init",
                                   "ad_scorer_retain", "ad_status_name", "ad_student_create",
-                                  "ad_student_load"})
+                                  "ad_student_load", "ad_student_retain"})
 
 
 if __name__ == "__main__":

@@ -197,6 +197,7 @@ static void null_of_backbones_and_fits(void **state)
     assert_int_equal(ad_backbone_layer_count(NULL), 0);
     ad_backbone_destroy(NULL);
     ad_fitter_destroy(NULL);
+    assert_null(ad_student_retain(NULL));
     ad_student_destroy(NULL);
     assert_null(ad_architecture_name(-1));
     assert_null(ad_architecture_name(INT32_MAX));

@@ -77,6 +77,21 @@ static void initial_flow(void **state)
     }
 }
 
+/* A student outlives the fitter that made it, for those who ask. */
+static void it_outlives_its_fitter(void **state)
+{
+    const fixture *f = *state;
+    ad_fitter *fitter = NULL;
+    ad_student_info info = {.struct_size = sizeof info};
+    assert_int_equal(ad_fitter_create(f->teacher, "stfpm", "seed=7", &fitter), AD_OK);
+    ad_student *s = ad_student_retain(ad_fitter_student(fitter));
+    ad_fitter_destroy(fitter);
+    assert_non_null(s);
+    assert_int_equal(ad_student_get_info(s, &info), AD_OK);
+    assert_int_equal(info.seed, 7);
+    ad_student_destroy(s);
+}
+
 static void what_it_is(void **state)
 {
     const fixture *f = *state;
@@ -347,6 +362,7 @@ int main(void)
         cmocka_unit_test(seeded),
         cmocka_unit_test(initial_values),
         cmocka_unit_test(initial_flow),
+        cmocka_unit_test(it_outlives_its_fitter),
         cmocka_unit_test(what_it_is),
         cmocka_unit_test(saved_and_loaded),
         cmocka_unit_test(bad_options),

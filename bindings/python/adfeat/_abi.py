@@ -303,6 +303,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ad_student_load_old": (_status, [_handle, c_char_p, POINTER(ad_student_options), _out_handle]),
     "ad_student_save": (_status, [_handle, c_char_p]),
     "ad_student_get_info": (_status, [_handle, POINTER(ad_student_info)]),
+    "ad_student_retain": (_handle, [_handle]),
     "ad_student_destroy": (None, [_handle]),
     "ad_stfpm_options_init": (None, [POINTER(ad_stfpm_options), c_size_t]),
     "ad_stfpm_options_set": (_status, [POINTER(ad_stfpm_options), c_char_p, c_char_p]),
