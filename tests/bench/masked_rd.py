@@ -64,12 +64,13 @@ def ours(kind, arch, weights, count, threads):
                 times.append(1e3 * (now - last[0]))
             last[0] = time.perf_counter()
             return False
-        fitter = adfeat.MaskedRd(net, epochs=count + 1, batch=BATCH, validation_share=0, size=SIDE)
+        fitter = adfeat.Fitter(net, "masked_rd", epochs=count + 1, batch=BATCH, validation_share=0,
+                               size=SIDE)
         fitter.fit(noise, train=between)
         times = times[1:]
     else:
         student = adfeat.Student(net, "masked_rd")
-        scorer = adfeat.MaskedRd(student=student, epochs=0, batch=2, validation_share=0, size=SIDE).fit(noise)
+        scorer = adfeat.Fitter(student, epochs=0, batch=2, validation_share=0, size=SIDE).fit(noise)
         for _ in range(count + 3):
             start = time.perf_counter()
             scorer.score_and_map(noise[0])

@@ -81,7 +81,7 @@ class ModesTest(Ast):
 
     def test_an_untrained_flow_by_hand(self):
         """Its gains are 0: it permutes, and the teacher's score is half the mean squared norm of the features."""
-        fitter = adfeat.Ast(self.net, **tiny(epochs=0, score="teacher"))
+        fitter = adfeat.Fitter(self.net, "ast", **tiny(epochs=0, score="teacher"))
         scorer = fitter.fit(self.images)
         self.assertEqual(fitter.student.info.epochs_trained, 0)
         for image in (self.good, self.spot):
@@ -91,11 +91,11 @@ class ModesTest(Ast):
     def test_teacher_and_student_of_one_training(self):
         """The score is no part of the training: both from one student, and from one checkpoint."""
         folder = self.path("checkpoint")
-        fitter = adfeat.Ast(self.net, **tiny(mode="combi"))
+        fitter = adfeat.Fitter(self.net, "ast", **tiny(mode="combi"))
         scorer = fitter.fit(self.images, checkpoint_dir=folder)
         wanted = self.fit("combi", score="teacher")
         self.assertNotEqual(wanted.score(self.dent), scorer.score(self.dent))
-        with adfeat.Ast(student=fitter.student, size=6, batch=4, epochs=0, score="teacher") as other:
+        with adfeat.Fitter(fitter.student, size=6, batch=4, epochs=0, score="teacher") as other:
             again = other.fit(self.images)
         resumed = adfeat.fit(self.net, self.images, "ast", mode="combi", checkpoint_dir=folder, resume=True,
                              **tiny(score="teacher"))
@@ -145,7 +145,7 @@ class OptionsTest(Ast):
                  "depth_dilation": 5, "size": 6, "resize": "cv_linear", "mean": (0.5, 0.25, 0.125), "std": [1, 1, 1]}
         of_student = {"layers": ["stem"], "flow_blocks": 3, "flow_hidden": 5, "student_blocks": 2, "student_hidden": 7,
                       "positions": 8, "alpha": 1.5, "leaky": 0.125}
-        fitter = adfeat.Ast(self.net, **asked, **of_student)
+        fitter = adfeat.Fitter(self.net, "ast", **asked, **of_student)
         path = self.path("student")
         fitter.student.save(path)
         kept = adfeat.file_metadata(path)
@@ -168,7 +168,7 @@ class OptionsTest(Ast):
     def test_presets(self):
         """One word for the student and for how it is trained and scores; other options change it."""
         said = lambda **options: (lambda fitter: (self.kept(fitter.student), fitter.fit(self.images).options))(
-            adfeat.Ast(self.net, **tiny(mode="combi", epochs=1, **options)))
+            adfeat.Fitter(self.net, "ast", **tiny(mode="combi", epochs=1, **options)))
         names = ("mask", "mask_norm", "mask_twice")
         for options in ({}, {"preset": "ast"}, {"preset": None}):
             leaky, others = said(**options)
@@ -179,13 +179,16 @@ class OptionsTest(Ast):
         self.assertEqual((leaky,) + tuple(others[name] for name in names), ("0.5", "soft", "all", "0"))
         student = adfeat.Student(self.net, "ast", layers="stem", preset="ast_official", flow_hidden=4, student_hidden=8)
         self.assertEqual(self.kept(student), "0.01")
-        with adfeat.Ast(student=student, preset="ast", size=6) as fitter:  # a student that is there stays as it is
+        # A student that is there stays as it is.
+        with adfeat.Fitter(student, preset="ast", size=6) as fitter:
             self.assertEqual(self.kept(fitter.student), "0.01")
-        self.refused(adfeat.InvalidArgumentError, "ast_official", adfeat.Ast, self.net, **tiny(preset="stfpm"))
+        self.refused(adfeat.InvalidArgumentError, "ast_official", adfeat.Fitter, self.net, "ast",
+                     **tiny(preset="stfpm"))
         self.refused(adfeat.InvalidArgumentError, "preset", adfeat.Student, self.net, "ast", preset="wang2022")
 
     def test_refusals(self):
-        refused = lambda kind, words, **options: self.refused(kind, words, adfeat.Ast, self.net, **tiny(**options))
+        refused = lambda kind, words, **options: self.refused(kind, words, adfeat.Fitter, self.net,
+                                                              "ast", **tiny(**options))
         invalid = adfeat.InvalidArgumentError
         refused(invalid, "no option 'speed'", speed=11)
         refused(invalid, "batch", batch=0)
@@ -207,27 +210,27 @@ class OptionsTest(Ast):
         refused(invalid, "'unet_depth'", unet_depth=1)  # another student's
         refused(invalid, "cache_dir", cache_file=1 << 20)
         refused(adfeat.OutOfMemoryError, "memory_limit", memory_limit=1000)
-        self.refused(TypeError, "Backbone", adfeat.Ast, "w.safetensors")
-        self.refused(TypeError, "Student", adfeat.Ast, student=self.net)
+        self.refused(TypeError, "Backbone", adfeat.Fitter, "w.safetensors", "ast")
         stfpm = adfeat.Student(self.net, layers="stem")
         ast = adfeat.Student(self.net, "ast", layers="stem", flow_hidden=4, student_hidden=8)
-        self.refused(ValueError, "kind stfpm, Ast needs ast", adfeat.Ast, student=stfpm)
-        self.refused(ValueError, "kind ast, Stfpm needs stfpm", adfeat.Stfpm, student=ast)
-        self.refused(ValueError, "another teacher", adfeat.Ast, parts.backbone(), student=ast)
+        self.refused(ValueError, "of method stfpm, not of ast", adfeat.Fitter, stfpm, "ast")
+        self.refused(ValueError, "of method ast, not of stfpm", adfeat.Fitter, ast, "stfpm")
         for name in ("mode", "layers", "leaky"):
-            self.refused(ValueError, "option " + name, adfeat.Ast, student=ast, **{name: "rgb"})
-        fitter = adfeat.Ast(self.net, **tiny())
+            self.refused(invalid, "option " + name, adfeat.Fitter, ast, **{name: "rgb"})
+        fitter = adfeat.Fitter(self.net, "ast", **tiny())
         self.refused(ValueError, "checkpoint_dir", fitter.fit, self.images, resume=True)
-        self.refused(adfeat.UnsupportedError, "merged", fitter.merge, adfeat.Ast(self.net, **tiny()))
+        self.refused(adfeat.UnsupportedError, "merged", fitter.merge,
+                     adfeat.Fitter(self.net, "ast", **tiny()))
         self.refused(adfeat.StateError, "0 images", fitter.finish)
         fitter.add(self.good)
         self.refused(adfeat.StateError, "1 images", fitter.finish)
-        self.refused(ValueError, "gaussian, padim, stfpm, stfpm_unet, ast", adfeat.fit, self.net, self.images, "magic")
+        self.refused(invalid, "gaussian, padim, stfpm, stfpm_unet, ast", adfeat.fit, self.net,
+                     self.images, "magic")
 
     def test_images_without_depth(self):
         """They leave the fitter as it was, and it goes on with the others."""
         for mode in ("depth", "combi"):
-            fitter = adfeat.Ast(self.net, **tiny(mode=mode, epochs=2))
+            fitter = adfeat.Fitter(self.net, "ast", **tiny(mode=mode, epochs=2))
             for image in self.images:
                 fitter.add(image)
                 self.refused(adfeat.InvalidArgumentError, "no depth plane", fitter.add, image.pixels)
@@ -283,7 +286,7 @@ class TrainingTest(Ast):
 
     def test_callbacks_in_order(self):
         seen, fractions = [], []
-        fitter = adfeat.Ast(self.net, **tiny(mode="combi", epochs=EPOCHS))
+        fitter = adfeat.Fitter(self.net, "ast", **tiny(mode="combi", epochs=EPOCHS))
         fitter.fit(self.images, fractions.append, train=seen.append)
         self.check_order(seen, [("teacher", EPOCHS), ("student", EPOCHS)])
         self.assertEqual((fractions, fractions[-1]), (sorted(fractions), 1.0))
@@ -342,19 +345,20 @@ class TrainingTest(Ast):
         wanted = self.fit("combi", epochs=EPOCHS).score(self.dent)
         for stop in (lambda p: p.phase == "teacher" and p.epoch == 2, lambda p: p.phase == "student" and p.batch == 2,
                      lambda p: p.phase == "teacher" and p.epoch == EPOCHS and p.epoch_done):
-            fitter = adfeat.Ast(self.net, **tiny(mode="combi", epochs=EPOCHS))
+            fitter = adfeat.Fitter(self.net, "ast", **tiny(mode="combi", epochs=EPOCHS))
             self.refused(adfeat.Cancelled, "cancelled", fitter.fit, self.images, train=stop)
             self.assertEqual(fitter.finish().score(self.dent), wanted)
 
         def broken(progress):
             raise ZeroDivisionError
 
-        self.refused(ZeroDivisionError, "", adfeat.Ast(self.net, **tiny()).fit, self.images, train=broken)
+        self.refused(ZeroDivisionError, "", adfeat.Fitter(self.net, "ast", **tiny()).fit,
+                     self.images, train=broken)
 
     def test_checkpoint_and_resume(self):
         """Cancelled in every possible place, another fitter goes on: the same bits."""
         options = tiny(mode="combi", epochs=2)
-        whole = adfeat.Ast(self.net, **options)
+        whole = adfeat.Fitter(self.net, "ast", **options)
         wanted = whole.fit(self.images).score(self.dent)
         whole.student.save(self.path("wanted"))
         total = 2 * 2 * (BATCHES + 1)
@@ -365,9 +369,10 @@ class TrainingTest(Ast):
                 seen.append(progress)
                 return len(seen) == place + 1
 
-            self.refused(adfeat.Cancelled, "cancelled", adfeat.Ast(self.net, **options).fit, self.images, train=stop,
+            self.refused(adfeat.Cancelled, "cancelled",
+                         adfeat.Fitter(self.net, "ast", **options).fit, self.images, train=stop,
                          checkpoint_dir=folder)
-            fitter = adfeat.Ast(self.net, **options)
+            fitter = adfeat.Fitter(self.net, "ast", **options)
             scorer = fitter.fit(self.images, train=seen.append, checkpoint_dir=folder, resume=True)
             self.assertEqual(scorer.score(self.dent), wanted, place)
             fitter.student.save(self.path("student"))
@@ -389,7 +394,8 @@ class StudentTest(Ast):
     def test_info(self):
         student = self.make(seed=7, mode="depth")
         info = student.info
-        self.assertEqual((info.kind, student.kind, info.architecture, info.layers, info.epochs_trained, info.seed),
+        self.assertEqual((info.method, student.method, info.architecture, info.layers,
+                          info.epochs_trained, info.seed),
                          ("ast", "ast", "tiny", ("stem",), 0, 7))
         # Of 64 channels: four networks of 32 + 4 by 3x3 to 4, by 3x3 to 64, and a gain; a student of 64 + 4 by 3x3 to
         # 8, two of 8 by 3x3 with batch norm, and 8 by 3x3 to 64.
@@ -406,20 +412,23 @@ class StudentTest(Ast):
         """Of every mode, trained or not; the file says what it is."""
         for mode in MODES:
             path, again = self.path(mode), self.path("again")
-            fitter = adfeat.Ast(self.net, **tiny(mode=mode, epochs=2, seed=3, leaky=0.125, alpha=1.25))
+            fitter = adfeat.Fitter(self.net, "ast",
+                                   **tiny(mode=mode, epochs=2, seed=3, leaky=0.125, alpha=1.25))
             fitter.fit(self.images)
             for student, epochs in ((self.make(mode=mode, seed=4), 0), (fitter.student, 2)):
                 student.save(path)
                 loaded = adfeat.Student.load(path, self.net)
                 self.assertEqual(loaded.info, student.info)
-                self.assertEqual((loaded.info.kind, loaded.info.epochs_trained), ("ast", epochs))
+                self.assertEqual((loaded.info.method, loaded.info.epochs_trained), ("ast", epochs))
                 loaded.save(again)
                 self.assertEqual(again.read_bytes(), path.read_bytes())
             said = adfeat.file_metadata(path)
             self.assertEqual((said["adfeat.kind"], said["adfeat.student.mode"], said["adfeat.student.leaky"]),
                              ("student", mode, "0.125"))
         path = self.path("rgb")
-        for wrong in ({"kind": "ast", "layers": "stem", "mode": "depth"}, {"kind": "stfpm", "layers": "stem"}):
+        for wrong in ({"method": "ast", "layers": "stem", "mode": "depth"},
+                      {"method": "stfpm", "layers": "stem"}, {"method": "stfpm"},
+                      {"mode": "depth"}):
             self.refused(adfeat.MismatchError, path.name, lambda: adfeat.Student.load(path, self.net, **wrong))
         data = bytearray(path.read_bytes())
         data[len(data) // 2] ^= 0xff
@@ -429,12 +438,12 @@ class StudentTest(Ast):
     def test_continue_with_a_saved_student(self):
         """Saved, loaded and trained further is the same as trained further at once."""
         path = self.path("student")
-        first = adfeat.Ast(self.net, **tiny(mode="combi", epochs=2))
+        first = adfeat.Fitter(self.net, "ast", **tiny(mode="combi", epochs=2))
         first.fit(self.images)
         first.student.save(path)
         scores = []
         for student in (first.student, adfeat.Student.load(path, self.net)):
-            with adfeat.Ast(student=student, size=6, batch=4, epochs=3) as fitter:
+            with adfeat.Fitter(student, size=6, batch=4, epochs=3) as fitter:
                 self.assertIs(fitter.student, student)
                 scores.append(fitter.fit(self.images).score(self.dent))
             self.assertEqual(student.info.epochs_trained, 5)
@@ -460,14 +469,15 @@ class LeaksTest(Ast):
         options = tiny(mode="combi", epochs=1)
         cache = self.path("cache")
         cache.mkdir()
-        adfeat.Ast(self.net, **options).student.save(path)
+        adfeat.Fitter(self.net, "ast", **options).student.save(path)
 
         def stop(progress):
             raise ZeroDivisionError
 
         def work():
             student = adfeat.Student.load(path, self.net)
-            fitter = adfeat.Ast(student=student, batch=4, epochs=1, size=6, feature_cache=0, cache_file=1 << 20,
+            fitter = adfeat.Fitter(student, batch=4, epochs=1, size=6, feature_cache=0,
+                                   cache_file=1 << 20,
                                 cache_dir=cache)
             scorer = fitter.fit(self.images, train=lambda p: None)
             scorer.score(self.dent)
@@ -475,11 +485,12 @@ class LeaksTest(Ast):
             scorer.save(self.path("scorer"))
             adfeat.Scorer.load(self.path("scorer"), self.net).score(self.good)
             student.save(path)
-            for call in (lambda: adfeat.Ast(self.net, **options).fit(self.images, train=stop),
-                         lambda: adfeat.Ast(self.net, **options).fit(self.images, train=lambda p: True,
-                                                                     checkpoint_dir=self.path("cp")),
-                         lambda: adfeat.Ast(self.net, speed=1, **options),
-                         lambda: adfeat.Ast(self.net, **options).add(self.good.pixels),
+            make = lambda **more: adfeat.Fitter(self.net, "ast", **options, **more)
+            for call in (lambda: make().fit(self.images, train=stop),
+                         lambda: make().fit(self.images, train=lambda p: True,
+                                            checkpoint_dir=self.path("cp")),
+                         lambda: make(speed=1),
+                         lambda: make().add(self.good.pixels),
                          lambda: scorer.score(self.good.pixels)):
                 with self.assertRaises((adfeat.Error, ZeroDivisionError)):
                     call()

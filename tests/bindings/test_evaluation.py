@@ -71,10 +71,10 @@ class EvaluationTest(Data):
         self.assertEqual((got.skipped, wanted.skipped), (2, 0))
         np.testing.assert_array_equal(got.scores, [math.nan] + list(wanted.scores) + [math.nan])
         good = [n for n, label in zip(names, labels) if label == 0]
-        with adfeat.Gaussian(self.net, **OPTIONS) as fitter:
+        with adfeat.Fitter(self.net, "gaussian", **OPTIONS) as fitter:
             self.refused(adfeat.FormatError, "1 of %d images cannot be used" % (len(good) + 1), fitter.fit, good + [bad])
             self.assertEqual((fitter.count, fitter.skipped), (len(good), 0))
-        with adfeat.Gaussian(self.net, **OPTIONS) as fitter:
+        with adfeat.Fitter(self.net, "gaussian", **OPTIONS) as fitter:
             fitter.fit([bad] + good, skip_damaged=True)
             self.assertEqual((fitter.count, fitter.skipped), (len(good), 1))
         self.assertEqual(adfeat.fit(self.net, [bad] + good, skip_damaged=True, **OPTIONS).info.image_count, len(good))

@@ -118,8 +118,9 @@ class LeakTest(helper.Case):
         def work():
             for call in (lambda: self.scorer.score(half), lambda: self.scorer.score(np.zeros((3, 3))),
                          lambda: adfeat.Scorer.load(cut), lambda: adfeat.Backbone(cut),
-                         lambda: adfeat.Gaussian(self.net, layers="layer9"),
-                         lambda: adfeat.Gaussian(self.net, size=32).fit([self.frame], stop),
+                         lambda: adfeat.Fitter(self.net, "gaussian", layers="layer9"),
+                         lambda: adfeat.Fitter(self.net, "gaussian", size=32).fit(
+                             [self.frame], stop),
                          lambda: adfeat.evaluate(self.scorer, os.path.join(self.folder, "set"), progress=stop),
                          lambda: adfeat.fit(self.net, os.path.join(self.folder, "set"), progress=stop, size=32)):
                 with self.assertRaises((adfeat.Error, TypeError, ZeroDivisionError)):

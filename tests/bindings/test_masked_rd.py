@@ -85,7 +85,7 @@ class ScoringTest(MaskedRd):
         weights = self.path("resnet18")
         weights.write_bytes(residual.safetensors(residual.weights(residual.resnet18()), architecture="resnet18"))
         net = adfeat.Backbone(weights, context=adfeat.Context(threads=1))
-        fitter = adfeat.MaskedRd(net, **tiny(epochs=1, levels="3", validation_share=0))
+        fitter = adfeat.Fitter(net, "masked_rd", **tiny(epochs=1, levels="3", validation_share=0))
         self.assertEqual(fitter.student.info.parameter_count,
                          residual.parameters((64, 128, 256, 512), (2, 2, 2, 2), levels="3"))
         scorer, path = fitter.fit(self.images[:2]), self.path("scorer")
@@ -93,7 +93,8 @@ class ScoringTest(MaskedRd):
         self.assertEqual(adfeat.Scorer.load(path).score(self.spot), scorer.score(self.spot))
         stem = {name: values for name, values in residual.weights(residual.resnet18()).items() if "layer3" not in name}
         weights.write_bytes(residual.safetensors(stem, architecture="resnet18"))
-        self.refused(adfeat.MismatchError, "layer3", adfeat.MaskedRd, adfeat.Backbone(weights))
+        self.refused(adfeat.MismatchError, "layer3", adfeat.Fitter, adfeat.Backbone(weights),
+                     "masked_rd")
 
 
 class OptionsTest(MaskedRd):
@@ -108,7 +109,8 @@ class OptionsTest(MaskedRd):
                       "mask_rate": 0.4, "eval_mask": "seeded"}
         text = lambda value: ",".join(map(str, value)) if isinstance(value, (tuple, list)) else \
             value if isinstance(value, str) else repr(value) if isinstance(value, float) else str(int(value))
-        fitter = adfeat.MaskedRd(self.net, layers=["layer1", "layer2", "layer3"], **asked, **of_student)
+        fitter = adfeat.Fitter(self.net, "masked_rd", layers=["layer1", "layer2", "layer3"],
+                               **asked, **of_student)
         kept = self.kept(fitter.student)
         self.assertEqual({key: kept[key] for key in of_student}, {key: text(of_student[key]) for key in of_student})
         self.assertEqual((kept["kind"], kept["layers"], kept["seed"]), ("masked_rd", "layer1,layer2,layer3", "11"))
@@ -138,7 +140,8 @@ class OptionsTest(MaskedRd):
     def test_presets(self):
         """One word for the student and for how it is trained; other options change it."""
         def said(**options):
-            fitter = adfeat.MaskedRd(self.net, **{**tiny(validation_share=None, epochs=1, size=64), **options})
+            fitter = adfeat.Fitter(self.net, "masked_rd",
+                                   **{**tiny(validation_share=None, epochs=1, size=64), **options})
             kept, options = self.kept(fitter.student), fitter.fit(self.images).options
             return [kept[key] for key in ("msff_out", "sru", "cru", "simam", "fmm", "fmm_align")] + \
                 [options[key] for key in ("loss", "lr", "weight_decay", "validation_share")]
@@ -154,17 +157,20 @@ class OptionsTest(MaskedRd):
         self.make(gate="soft", cru=False, simam=False).save(self.path("sru"))
         for order in ({"sru": True, "scsatt": False}, {"scsatt": False, "sru": True}):  # and so does the word for three
             self.assertEqual(said(**order), text[:2] + ["0", "0"] + text[4:])
-            loaded = adfeat.Student.load(self.path("sru"), self.net, kind="masked_rd", gate="soft", **order)
+            loaded = adfeat.Student.load(self.path("sru"), self.net, method="masked_rd",
+                                         gate="soft", **order)
             self.assertEqual([self.kept(loaded)[key] for key in ("sru", "cru", "simam")], ["1", "0", "0"])
         student = self.make(preset="rd4ad")
-        with adfeat.MaskedRd(student=student, preset="masked_rd", size=64) as fitter:  # it stays as it is
+        with adfeat.Fitter(student, preset="masked_rd", size=64) as fitter:  # it stays as it is
             self.assertEqual(self.kept(fitter.student)["msff_out"], "concat")
         words = "masked_rd, rd4ad, mrkd_flm"
-        self.refused(adfeat.InvalidArgumentError, words, adfeat.MaskedRd, self.net, preset="ast")
+        self.refused(adfeat.InvalidArgumentError, words, adfeat.Fitter, self.net, "masked_rd",
+                     preset="ast")
         self.refused(adfeat.InvalidArgumentError, words, self.make, preset="wang2022")
 
     def test_refusals(self):
-        refused = lambda kind, words, **options: self.refused(kind, words, adfeat.MaskedRd, self.net, **tiny(**options))
+        refused = lambda kind, words, **options: self.refused(kind, words, adfeat.Fitter, self.net,
+                                                              "masked_rd", **tiny(**options))
         invalid = adfeat.InvalidArgumentError
         refused(invalid, "no option 'speed': there are preset, epochs, batch, loss, lr", speed=11)
         refused(invalid, "no option 'unet_depth'", unet_depth=1)  # another student's
@@ -182,13 +188,16 @@ class OptionsTest(MaskedRd):
         refused(adfeat.ShapeError, "multiples of 32", size=100)
         refused(adfeat.ShapeError, "multiples of 32", size=64, crop=48)
         refused(adfeat.OutOfMemoryError, "memory_limit", memory_limit=1000)
-        self.refused(ValueError, "gaussian, padim, stfpm, stfpm_unet, ast, masked_rd", adfeat.fit, self.net,
+        self.refused(invalid, "gaussian, padim, stfpm, stfpm_unet, ast, masked_rd", adfeat.fit,
+                     self.net,
                      self.images, "magic")
-        self.refused(TypeError, "gaussian trains no student: train, checkpoint_dir and resume are of stfpm, "
-                     "stfpm_unet, ast and masked_rd", adfeat.fit, self.net, self.images, resume=True)
-        fitter = adfeat.MaskedRd(self.net, **tiny(validation_share=0.1))
+        self.refused(TypeError, "gaussian trains no student: there is no train, checkpoint_dir or "
+                     "resume", adfeat.fit, self.net, self.images, layers="layer1",
+                     resume=True)
+        fitter = adfeat.Fitter(self.net, "masked_rd", **tiny(validation_share=0.1))
         self.refused(ValueError, "checkpoint_dir", fitter.fit, self.images, resume=True)
-        self.refused(adfeat.UnsupportedError, "merged", fitter.merge, adfeat.MaskedRd(self.net, **tiny()))
+        self.refused(adfeat.UnsupportedError, "merged", fitter.merge,
+                     adfeat.Fitter(self.net, "masked_rd", **tiny()))
         self.refused(adfeat.StateError, "0 images", fitter.finish)
         for count in (1, 2):  # one of two is held out
             fitter.add(self.good)
@@ -197,28 +206,31 @@ class OptionsTest(MaskedRd):
         self.assertIsInstance(fitter.finish(), adfeat.Scorer)
 
     def test_students_of_others(self):
-        self.refused(TypeError, "Backbone", adfeat.MaskedRd, "w.safetensors")
-        self.refused(TypeError, "Student", adfeat.MaskedRd, student=self.net)
+        self.refused(TypeError, "Backbone", adfeat.Fitter, "w.safetensors", "masked_rd")
         stfpm, mine = adfeat.Student(self.net, layers="layer1"), self.make()
-        self.refused(ValueError, "kind stfpm, MaskedRd needs masked_rd", adfeat.MaskedRd, student=stfpm)
-        self.refused(ValueError, "kind masked_rd, Stfpm needs stfpm", adfeat.Stfpm, student=mine)
-        self.refused(ValueError, "kind masked_rd, Ast needs ast", adfeat.Ast, student=mine)
-        self.refused(ValueError, "another teacher", adfeat.MaskedRd, residual.backbone(), student=mine)
+        self.refused(ValueError, "of method stfpm, not of masked_rd", adfeat.Fitter, stfpm,
+                     "masked_rd")
+        self.refused(ValueError, "of method masked_rd, not of stfpm", adfeat.Fitter, mine, "stfpm")
+        self.refused(ValueError, "of method masked_rd, not of ast", adfeat.Fitter, mine, "ast")
         for name, value in (("levels", "1"), ("layers", "layer1,layer2,layer3"), ("mask_rate", 0.5), ("scsatt", False)):
-            self.refused(ValueError, "option " + name, adfeat.MaskedRd, student=mine, **{name: value})
+            self.refused(adfeat.InvalidArgumentError, "option " + name, adfeat.Fitter, mine,
+                         **{name: value})
 
     def test_teachers(self):
-        made = lambda graph, **options: adfeat.MaskedRd(residual.backbone(graph=graph), **tiny(**options))
+        made = lambda graph, **options: adfeat.Fitter(residual.backbone(graph=graph), "masked_rd",
+                                                      **tiny(**options))
         text = residual.graph()
-        self.refused(adfeat.UnsupportedError, "tiny is not: it has no layer1.0.conv1", adfeat.MaskedRd,
-                     helper.tiny_backbone())
+        self.refused(adfeat.UnsupportedError, "tiny is not: it has no layer1.0.conv1",
+                     adfeat.Fitter,
+                     helper.tiny_backbone(), "masked_rd")
         self.refused(adfeat.UnsupportedError, "residual is not: it has no layer4.0.conv1", made,
                      text[:text.index("conv2d layer4")])
         self.refused(adfeat.UnsupportedError, "layer2", made, text.replace("tap layer2 ", "tap other "))
         self.refused(adfeat.UnsupportedError, "32x32 positions", made, residual.graph(stem=2))
         wide = (4, 6, 12, 10)
         net = residual.backbone(wide)
-        self.refused(adfeat.InvalidArgumentError, "12 channels: a multiple of 8", adfeat.MaskedRd, net, **tiny())
+        self.refused(adfeat.InvalidArgumentError, "12 channels: a multiple of 8", adfeat.Fitter,
+                     net, "masked_rd", **tiny())
         student = adfeat.Student(net, "masked_rd", cru=False)
         self.assertEqual(student.info.parameter_count, residual.parameters(wide, cru=False))
         self.refused(adfeat.InvalidArgumentError, "gn_groups is 5", adfeat.Student, net, "masked_rd", cru=False,
@@ -229,7 +241,8 @@ class StudentTest(MaskedRd):
     def test_info(self):
         student = self.make(seed=7, levels="2")
         info = student.info
-        self.assertEqual((info.kind, student.kind, info.architecture, info.layers, info.epochs_trained, info.seed),
+        self.assertEqual((info.method, student.method, info.architecture, info.layers,
+                          info.epochs_trained, info.seed),
                          ("masked_rd", "masked_rd", "residual", ("layer1", "layer2", "layer3"), 0, 7))
         self.assertRegex(info.teacher_digest, "^[0-9a-f]{16}$")
         self.assertIs(student.teacher, self.net)
@@ -255,7 +268,8 @@ class StudentTest(MaskedRd):
 
     def test_save_and_load(self):
         path, again = self.path("student"), self.path("again")
-        trained = adfeat.MaskedRd(self.net, **tiny(seed=3, gate="soft", levels="12", mask_rate=0.3))
+        trained = adfeat.Fitter(self.net, "masked_rd",
+                                **tiny(seed=3, gate="soft", levels="12", mask_rate=0.3))
         trained.fit(self.images)
         for student, epochs in ((self.make(seed=4, preset="rd4ad"), 0), (self.make(eval_mask="seeded"), 0),
                                 (trained.student, 2)):
@@ -265,7 +279,9 @@ class StudentTest(MaskedRd):
             loaded.save(again)
             self.assertEqual(again.read_bytes(), path.read_bytes())
             self.assertEqual(adfeat.file_metadata(path)["adfeat.kind"], "student")
-        for wrong in ({"kind": "masked_rd"}, {"kind": "stfpm", "layers": "layer1"}):
+        for wrong in ({"method": "masked_rd", "levels": "123"}, {"msff_out": "concat"},
+                      {"method": "stfpm"},
+                      {"method": "stfpm", "layers": "layer1"}):
             self.refused(adfeat.MismatchError, path.name, lambda: adfeat.Student.load(path, self.net, **wrong))
         self.refused(adfeat.MismatchError, path.name, adfeat.Student.load, path, helper.tiny_backbone())
         data = bytearray(path.read_bytes())
@@ -284,22 +300,23 @@ class StudentTest(MaskedRd):
             name = name[len("student."):]
             official[name if name.startswith("decoder.") else "bn." + name.replace("msff.", "")] = values
         path.write_bytes(residual.safetensors(official))
-        loaded = adfeat.Student.load(path, self.net, kind="masked_rd", preset="rd4ad")
+        loaded = adfeat.Student.load(path, self.net, method="masked_rd", preset="rd4ad")
         self.assertEqual(loaded.info, student.info)
         loaded.save(again)
         self.assertEqual(again.read_bytes(), wanted.read_bytes())
-        scorer = adfeat.MaskedRd(student=loaded, **tiny(epochs=0, preset="rd4ad")).fit(self.images)
+        scorer = adfeat.Fitter(loaded, **tiny(epochs=0, preset="rd4ad")).fit(self.images)
         self.assertEqual(scorer.score(self.spot), self.fit(epochs=0, preset="rd4ad").score(self.spot))
-        self.refused(adfeat.MismatchError, path.name, lambda: adfeat.Student.load(path, self.net, kind="masked_rd"))
+        self.refused(adfeat.MismatchError, path.name,
+                     lambda: adfeat.Student.load(path, self.net, method="masked_rd"))
 
     def test_continue_with_a_saved_student(self):
         """Saved, loaded and trained further is the same as trained further at once."""
         path, scores = self.path("student"), []
-        first = adfeat.MaskedRd(self.net, **tiny())
+        first = adfeat.Fitter(self.net, "masked_rd", **tiny())
         first.fit(self.images)
         first.student.save(path)
         for student in (first.student, adfeat.Student.load(path, self.net)):
-            with adfeat.MaskedRd(student=student, **tiny(epochs=3)) as fitter:
+            with adfeat.Fitter(student, **tiny(epochs=3)) as fitter:
                 self.assertIs(fitter.student, student)
                 scores.append(fitter.fit(self.images).score(self.spot))
             self.assertEqual(student.info.epochs_trained, 5)
@@ -307,21 +324,21 @@ class StudentTest(MaskedRd):
 
     def test_closed_and_not_copied(self):
         student = self.make()
-        fitter = adfeat.MaskedRd(student=student, **tiny())
+        fitter = adfeat.Fitter(student, **tiny())
         scorer = fitter.fit(self.images)
         for handle in (student, fitter, scorer):
             for function in (pickle.dumps, copy.copy, copy.deepcopy):
                 self.refused(TypeError, "save()", function, handle)
         student.close()
         for call in (lambda: student.info, lambda: student.save("x"), student.__enter__,
-                     lambda: adfeat.MaskedRd(student=student)):
+                     lambda: adfeat.Fitter(student)):
             self.refused(adfeat.ClosedError, "Student is closed", call)
         self.assertIn("closed", repr(student))
         self.assertEqual(fitter.finish().score(self.good), scorer.score(self.good))  # children keep their parents
         fitter.close()
         for call in (fitter.finish, lambda: fitter.add(self.good), lambda: fitter.count,
                      lambda: fitter.fit(self.images)):
-            self.refused(adfeat.ClosedError, "MaskedRd is closed", call)
+            self.refused(adfeat.ClosedError, "Fitter is closed", call)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ class TrainingTest(MaskedRd):
 
     def test_callbacks_in_order(self):
         seen, fractions = [], []
-        fitter = adfeat.MaskedRd(self.net, **tiny(epochs=6))
+        fitter = adfeat.Fitter(self.net, "masked_rd", **tiny(epochs=6))
         fitter.fit(self.images, fractions.append, train=seen.append)
         self.check_order(seen, 6)
         self.assertEqual((fractions, fractions[-1]), (sorted(fractions), 1.0))
@@ -73,17 +73,19 @@ class TrainingTest(MaskedRd):
     def test_cancelled_and_continued(self):
         wanted = self.fit().score(self.spot)
         for stop in (lambda p: p.batch == 0, lambda p: p.epoch == 2 and p.batch == 1, lambda p: p.epoch_done):
-            fitter = adfeat.MaskedRd(self.net, **tiny())
+            fitter = adfeat.Fitter(self.net, "masked_rd", **tiny())
             self.refused(adfeat.Cancelled, "cancelled", fitter.fit, self.images, train=stop)
             self.assertEqual(fitter.finish().score(self.spot), wanted)
 
         def broken(progress):
             raise ZeroDivisionError
 
-        self.refused(ZeroDivisionError, "", adfeat.MaskedRd(self.net, **tiny()).fit, self.images, train=broken)
+        self.refused(ZeroDivisionError, "", adfeat.Fitter(self.net, "masked_rd", **tiny()).fit,
+                     self.images, train=broken)
 
     def test_diverging(self):
-        fitter, path = adfeat.MaskedRd(self.net, **tiny(lr=1e12, epochs=50, patience=0)), self.path("student")
+        fitter, path = adfeat.Fitter(self.net, "masked_rd",
+                                     **tiny(lr=1e12, epochs=50, patience=0)), self.path("student")
         self.assertRaises(adfeat.NumericError, fitter.fit, self.images)
         fitter.student.save(path)  # without NaN: it can be loaded
         adfeat.Student.load(path, self.net)
@@ -91,7 +93,7 @@ class TrainingTest(MaskedRd):
     def test_checkpoint_and_resume(self):
         """Cancelled in every possible place, another fitter goes on: the same bits, masks included."""
         options = tiny(mask_rate=0.4)
-        whole = adfeat.MaskedRd(self.net, **options)
+        whole = adfeat.Fitter(self.net, "masked_rd", **options)
         wanted = whole.fit(self.images).score(self.spot)
         whole.student.save(self.path("wanted"))
         total = EPOCHS * (BATCHES + 1)
@@ -102,9 +104,10 @@ class TrainingTest(MaskedRd):
                 seen.append(progress)
                 return len(seen) == place + 1
 
-            self.refused(adfeat.Cancelled, "cancelled", adfeat.MaskedRd(self.net, **options).fit, self.images,
+            self.refused(adfeat.Cancelled, "cancelled",
+                         adfeat.Fitter(self.net, "masked_rd", **options).fit, self.images,
                          train=stop, checkpoint_dir=folder)
-            fitter = adfeat.MaskedRd(self.net, **options)
+            fitter = adfeat.Fitter(self.net, "masked_rd", **options)
             scorer = fitter.fit(self.images, train=seen.append, checkpoint_dir=str(folder), resume=True)
             self.assertEqual(scorer.score(self.spot), wanted, place)
             fitter.student.save(self.path("student"))
@@ -125,23 +128,24 @@ class LeaksTest(MaskedRd):
 
     def test_made_trained_and_broken_off(self):
         path, options = self.path("student"), tiny(epochs=1)
-        adfeat.MaskedRd(self.net, **options).student.save(path)
+        adfeat.Fitter(self.net, "masked_rd", **options).student.save(path)
 
         def stop(progress):
             raise ZeroDivisionError
 
         def work():
             student = adfeat.Student.load(path, self.net)
-            scorer = adfeat.MaskedRd(student=student, **options).fit(self.images, train=lambda p: None)
+            scorer = adfeat.Fitter(student, **options).fit(self.images, train=lambda p: None)
             scorer.anomaly_map(self.spot).overlay()
             scorer.save(self.path("scorer"))
             adfeat.Scorer.load(self.path("scorer"), self.net).score(self.good)
             student.save(path)
-            for call in (lambda: adfeat.MaskedRd(self.net, **options).fit(self.images, train=stop),
-                         lambda: adfeat.MaskedRd(self.net, **options).fit(self.images, train=lambda p: True,
-                                                                          checkpoint_dir=self.path("cp")),
-                         lambda: adfeat.MaskedRd(self.net, speed=1, **options), lambda: self.make(gn_groups=3),
-                         lambda: adfeat.MaskedRd(student=student, size=100)):
+            make = lambda **more: adfeat.Fitter(self.net, "masked_rd", **options, **more)
+            for call in (lambda: make().fit(self.images, train=stop),
+                         lambda: make().fit(self.images, train=lambda p: True,
+                                            checkpoint_dir=self.path("cp")),
+                         lambda: make(speed=1), lambda: self.make(gn_groups=3),
+                         lambda: adfeat.Fitter(student, size=100)):
                 with self.assertRaises((adfeat.Error, ZeroDivisionError)):
                     call()
 

@@ -238,7 +238,7 @@ class CopiesTest(Data):
     def test_what_cannot_be_copied_says_what_to_do(self):
         handles = [(self.scorer, "load() it there"), (self.net, "open its file there"), (adfeat.Context(), "make one"),
                    (adfeat.Dataset(self.set), "open it there"),
-                   (adfeat.Gaussian(self.net, **OPTIONS), "load() it there"),
+                   (adfeat.Fitter(self.net, "gaussian", **OPTIONS), "load() it there"),
                    (adfeat.image_view(self.arrays[0]), "np.array(view)")]
         for handle, words in handles:
             for function in (pickle.dumps, copy.copy, copy.deepcopy):
@@ -259,7 +259,7 @@ class ReprTest(Data):
             adfeat.Context(): "<Context auto, threads by default>",
             self.scorer: "<Scorer gaussian on resnet18, 12 images>",
             self.net: "<Backbone resnet18, digest %s>" % self.net.digest,
-            adfeat.Gaussian(self.net, **OPTIONS): "<Gaussian, 0 images>",
+            adfeat.Fitter(self.net, "gaussian", **OPTIONS): "<Fitter gaussian, 0 images>",
             adfeat.image_view(frame, "bgr"): "<ImageView 48 x 36, AD_PIXEL_BGR8>",
             adfeat.image_view(frame[:, ::-1]): "<ImageView 48 x 36, AD_PIXEL_RGB8, copied>",
             adfeat.image_view(adfeat.DepthImage(None, np.ones((3, 4)))): "<ImageView 4 x 3, depth alone>",

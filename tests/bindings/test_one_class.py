@@ -67,7 +67,7 @@ class OneClassTest(helper.Case):
 
     def test_fit_and_evaluate(self):
         root, net = self.make("train", "test"), helper.tiny_backbone()
-        fitter = adfeat.Gaussian(net, layers="stem")
+        fitter = adfeat.Fitter(net, "gaussian", layers="stem")
         scorer = fitter.fit(adfeat.Dataset(root, one_class="cat"))
         self.assertEqual((fitter.count, scorer.info.image_count), (3, 3))
         dataset = adfeat.Dataset(root, "test", one_class="cat")

@@ -42,7 +42,8 @@ class StudentTest(Students):
     def test_info(self):
         student = adfeat.Student(self.net, layers="layer1,layer2", seed=7)
         info = student.info
-        self.assertEqual((info.kind, info.architecture, info.layers, info.epochs_trained, info.seed),
+        self.assertEqual((info.method, info.architecture, info.layers, info.epochs_trained,
+                          info.seed),
                          ("stfpm", "resnet18", ("layer1", "layer2"), 0, 7))
         self.assertRegex(info.teacher_digest, "^[0-9a-f]{16}$")
         # conv1, bn1, four blocks of two convolutions, and layer2's downsampling: torchvision's, with batch norm
@@ -50,7 +51,7 @@ class StudentTest(Students):
         self.assertIs(student.teacher, self.net)
         self.assertIn("stfpm of resnet18, 0 epochs", repr(student))
         unets = adfeat.Student(self.net, "stfpm_unet", layers=["layer1", "layer2"], unet_head="conv1x1", unet_depth=1)
-        self.assertEqual((unets.kind, unets.info.layers), ("stfpm_unet", info.layers))
+        self.assertEqual((unets.method, unets.info.layers), ("stfpm_unet", info.layers))
         self.assertGreater(unets.info.parameter_count, info.parameter_count)
 
     def test_refusals(self):
@@ -90,15 +91,25 @@ class StudentTest(Students):
 
     def test_closed(self):
         student = adfeat.Student(self.net, layers="layer1")
-        fitter = adfeat.Stfpm(student=student, **tiny(layers=None))
+        fitter = adfeat.Fitter(student, **tiny(layers=None))
         student.close()
         for call in (lambda: student.info, lambda: student.save("x"), student.__enter__,
-                     lambda: adfeat.Stfpm(student=student)):
+                     lambda: adfeat.Fitter(student)):
             self.refused(adfeat.ClosedError, "Student is closed", call)
         self.assertIn("closed", repr(student))
         self.assertIsInstance(fitter.fit(self.set), adfeat.Scorer)  # children keep their parents
         fitter.close()
-        self.refused(adfeat.ClosedError, "Stfpm is closed", fitter.finish)
+        self.refused(adfeat.ClosedError, "Fitter is closed", fitter.finish)
+
+    def test_it_outlives_the_fitter_that_made_it(self):
+        with adfeat.Fitter(self.net, "stfpm", **tiny(seed=5)) as fitter:
+            student = fitter.student
+            scorer = fitter.fit(self.set)
+        self.assertEqual((student.info.seed, student.info.epochs_trained), (5, EPOCHS))
+        self.assertIs(student.teacher, self.net)
+        with adfeat.Fitter(student, **tiny(layers=None, epochs=0)) as again:
+            self.assertEqual((again.method, again.backbone), ("stfpm", self.net))
+            self.assertEqual(again.fit(self.set).score(self.spot), scorer.score(self.spot))
 
 
 class OptionsTest(Students):
@@ -109,7 +120,7 @@ class OptionsTest(Students):
                  "patience": 2, "validation_share": 0.25, "split_seed": 5, "clip_norm": 2.5,
                  "layer_weights": [1, 0.5], "combine": "sum", "combine_at": 32, "size": 64,
                  "layers": ("layer1", "layer2"), "resize": "cv_linear"}
-        fitter = adfeat.Stfpm(self.net, **asked)
+        fitter = adfeat.Fitter(self.net, "stfpm", **asked)
         self.assertEqual(fitter.student.info.seed, 11)
         said = fitter.fit(self.arrays).options
         for key, value in {"epochs": "1", "batch": "4", "optimizer": "adam", "lr": "0.001", "momentum": "0.5",
@@ -128,29 +139,31 @@ class OptionsTest(Students):
         self.assertEqual((said["loss_half"], said["combine_at"]), ("0", "0"))  # the preset comes first
 
     def test_refusals(self):
-        refused = lambda kind, words, make=adfeat.Stfpm, **options: self.refused(kind, words, make, self.net, **options)
-        refused(adfeat.InvalidArgumentError, "no option 'speed'", speed=11)
-        refused(adfeat.InvalidArgumentError, "batch", batch=1)
-        refused(adfeat.InvalidArgumentError, "lr", lr=0)
-        refused(adfeat.InvalidArgumentError, "optimizer", optimizer="lbfgs")
+        refused = lambda kind, words, method="stfpm", **options: self.refused(
+            kind, words, adfeat.Fitter, self.net, method, **options)
+        refused(adfeat.InvalidArgumentError, "no option 'speed'", **tiny(speed=11))
+        refused(adfeat.InvalidArgumentError, "batch", **tiny(batch=1))
+        refused(adfeat.InvalidArgumentError, "lr", **tiny(lr=0))
+        refused(adfeat.InvalidArgumentError, "optimizer", **tiny(optimizer="lbfgs"))
         refused(adfeat.InvalidArgumentError, "layer9", layers="layer9")
         refused(adfeat.InvalidArgumentError, "layer_weights", **tiny(layer_weights="1"))
-        refused(adfeat.InvalidArgumentError, "'unet_depth'", unet_depth=1)  # stfpm has none
-        refused(adfeat.InvalidArgumentError, "unet_depth", adfeat.StfpmUnet, unet_depth=9)
+        refused(adfeat.InvalidArgumentError, "unet_depth", unet_depth=1)  # stfpm has none
+        refused(adfeat.InvalidArgumentError, "unet_depth", "stfpm_unet", unet_depth=9)
         refused(adfeat.OutOfMemoryError, "memory_limit", **tiny(memory_limit=1000))
-        refused(TypeError, "Stfpm, StfpmUnet, Ast or MaskedRd", adfeat.StudentFitter)
-        self.refused(TypeError, "Backbone", adfeat.Stfpm, self.weights)
-        self.refused(TypeError, "Student", adfeat.Stfpm, student=self.net)
+        self.refused(TypeError, "Backbone", adfeat.Fitter, self.weights, "stfpm")
         student = adfeat.Student(self.net, layers="layer1")
-        self.refused(ValueError, "kind stfpm, StfpmUnet needs stfpm_unet", adfeat.StfpmUnet, student=student)
-        self.refused(ValueError, "another teacher", adfeat.Stfpm, adfeat.Backbone(self.weights), student=student)
-        self.refused(ValueError, "option layers", adfeat.Stfpm, student=student, layers="layer2")
-        fitter = adfeat.Stfpm(self.net, **TINY)
+        self.refused(ValueError, "of method stfpm, not of stfpm_unet", adfeat.Fitter, student,
+                     "stfpm_unet")
+        self.refused(adfeat.InvalidArgumentError, "option layers", adfeat.Fitter, student,
+                     layers="layer2")
+        fitter = adfeat.Fitter(self.net, "stfpm", **TINY)
         self.refused(ValueError, "checkpoint_dir", fitter.fit, self.set, resume=True)
-        self.refused(adfeat.UnsupportedError, "", fitter.merge, adfeat.Stfpm(self.net, **TINY))
+        self.refused(adfeat.UnsupportedError, "", fitter.merge,
+                     adfeat.Fitter(self.net, "stfpm", **TINY))
         self.refused(adfeat.StateError, "images", fitter.finish)
         for training in ({"train": print}, {"checkpoint_dir": "x"}, {"resume": True}):
-            self.refused(TypeError, "gaussian trains no student", adfeat.fit, self.net, self.set, **training)
+            self.refused(TypeError, "gaussian trains no student", adfeat.fit, self.net, self.set,
+                         layers="layer1", **training)
 
 
 class TrainingTest(Students):
@@ -162,7 +175,7 @@ class TrainingTest(Students):
 
     def test_callbacks_in_order(self):
         seen, fractions = [], []
-        fitter = adfeat.Stfpm(self.net, **TINY)
+        fitter = adfeat.Fitter(self.net, "stfpm", **TINY)
         scorer = fitter.fit(self.set, fractions.append, train=seen.append)
         self.check_order(seen, [("student", EPOCHS)])
         self.assertEqual(fractions, sorted(fractions))
@@ -191,12 +204,12 @@ class TrainingTest(Students):
     def test_phases_of_unets(self):
         seen = []
         options = tiny(epochs=1, pretrain_epochs=2, unet_depth=1)
-        fitter = adfeat.StfpmUnet(self.net, **options)
+        fitter = adfeat.Fitter(self.net, "stfpm_unet", **options)
         scorer = fitter.fit(self.arrays, train=seen.append)
         self.check_order(seen, [("autoencoders", 2), ("student", 1)])
         self.assertEqual([p.phase_index for p in seen if p.epoch_done], [0, 0, 1])
         self.assertTrue(all(p.reconstruction > 0 for p in seen))
-        self.assertEqual((scorer.info.method, fitter.student.kind), ("stfpm_unet", "stfpm_unet"))
+        self.assertEqual((scorer.info.method, fitter.student.method), ("stfpm_unet", "stfpm_unet"))
         again = adfeat.fit(self.net, self.set, "stfpm_unet", **options)
         self.assertEqual(again.score(self.spot), scorer.score(self.spot))
 
@@ -205,7 +218,7 @@ class TrainingTest(Students):
         score = adfeat.fit(self.net, self.set, "stfpm", **tiny(epochs=1)).score(self.spot)
         for images in (self.good, self.arrays, (array for array in self.arrays)):
             self.assertEqual(adfeat.fit(self.net, images, "stfpm", **tiny(epochs=1)).score(self.spot), score)
-        fitter = adfeat.Stfpm(self.net, **tiny(epochs=1))
+        fitter = adfeat.Fitter(self.net, "stfpm", **tiny(epochs=1))
         for array in self.arrays:
             fitter.add(array)
         self.assertEqual((fitter.count, fitter.finish().score(self.spot)), (12, score))
@@ -228,7 +241,7 @@ class TrainingTest(Students):
                           {"train": lambda p: p.epoch == 2 and p.epoch_done}):
             for images in (self.set, self.arrays):
                 calls.clear()
-                fitter = adfeat.Stfpm(self.net, **TINY)
+                fitter = adfeat.Fitter(self.net, "stfpm", **TINY)
                 error = self.ends_with(adfeat.Cancelled, fitter, images, **callbacks)
                 self.assertIn("cancelled", str(error))
                 self.assertEqual(fitter.count, 12)
@@ -252,13 +265,14 @@ class TrainingTest(Students):
 
         for callbacks in ({"train": train}, {"progress": progress}, {"train": train, "progress": progress}):
             for images in (self.set, self.arrays):
-                self.assertIs(self.ends_with(Mine, adfeat.Stfpm(self.net, **TINY), images, **callbacks), mine)
+                self.assertIs(self.ends_with(Mine, adfeat.Fitter(self.net, "stfpm", **TINY), images,
+                                             **callbacks), mine)
                 self.assertIsNone(mine.__cause__)
 
     def test_ctrl_c(self):
         """Ends a long training within a batch, and without a callback too."""
         for callbacks in ({}, {"train": lambda p: None}):
-            fitter = adfeat.Stfpm(self.net, **tiny(epochs=100000))
+            fitter = adfeat.Fitter(self.net, "stfpm", **tiny(epochs=100000))
             timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
             timer.start()
             self.ends_with(KeyboardInterrupt, fitter, self.arrays, **callbacks)
@@ -266,7 +280,7 @@ class TrainingTest(Students):
             self.assertIs(signal.getsignal(signal.SIGINT), signal.default_int_handler)
 
     def test_diverging(self):
-        fitter = adfeat.Stfpm(self.net, **tiny(lr=1e12, epochs=50))
+        fitter = adfeat.Fitter(self.net, "stfpm", **tiny(lr=1e12, epochs=50))
         self.ends_with(adfeat.NumericError, fitter)
         fitter.student.save(self.folder_for("student"))  # without NaN: it can be loaded
         adfeat.Student.load(self.folder_for("student"), self.net)
@@ -287,7 +301,7 @@ class TrainingTest(Students):
 
         epochs = []
         other = threading.Thread(target=ask)
-        fitter = adfeat.Stfpm(self.net, **TINY)
+        fitter = adfeat.Fitter(self.net, "stfpm", **TINY)
         fitter.fit(self.set, train=train)
         other.join()
         self.assertEqual((len(sizes), epochs), (EPOCHS * (BATCHES + 1), [EPOCHS]))
@@ -297,13 +311,13 @@ class ContinueTest(Students):
     def test_continue_with_a_saved_student(self):
         """Saved, loaded and trained further is the same as trained further at once."""
         path = self.folder_for("student")
-        first = adfeat.Stfpm(self.net, **TINY)
+        first = adfeat.Fitter(self.net, "stfpm", **TINY)
         first.fit(self.set)
         first.student.save(path)
         scores = []
         for student in (first.student, adfeat.Student.load(path, self.net)):
             self.assertEqual(student.info.epochs_trained, EPOCHS)
-            with adfeat.Stfpm(student=student, **tiny(layers=None, epochs=2)) as fitter:
+            with adfeat.Fitter(student, **tiny(layers=None, epochs=2)) as fitter:
                 self.assertIs(fitter.student, student)
                 scores.append(fitter.fit(self.arrays).score(self.spot))
             self.assertEqual(student.info.epochs_trained, EPOCHS + 2)
@@ -311,7 +325,7 @@ class ContinueTest(Students):
 
     def test_checkpoint_and_resume(self):
         """Cancelled in every possible place, another fitter goes on: the same bits."""
-        wanted_fit = adfeat.Stfpm(self.net, **TINY)
+        wanted_fit = adfeat.Fitter(self.net, "stfpm", **TINY)
         wanted = wanted_fit.fit(self.set).score(self.spot)
         wanted_fit.student.save(self.folder_for("wanted"))
         for place in range(EPOCHS * (BATCHES + 1)):
@@ -321,9 +335,10 @@ class ContinueTest(Students):
                 seen.append(progress)
                 return len(seen) == place + 1
 
-            self.ends_with(adfeat.Cancelled, adfeat.Stfpm(self.net, **TINY), train=stop, checkpoint_dir=folder)
+            self.ends_with(adfeat.Cancelled, adfeat.Fitter(self.net, "stfpm", **TINY), train=stop,
+                           checkpoint_dir=folder)
             self.assertEqual([file.name for file in folder.iterdir()], ["checkpoint.safetensors"])
-            fitter = adfeat.Stfpm(self.net, **TINY)
+            fitter = adfeat.Fitter(self.net, "stfpm", **TINY)
             scorer = fitter.fit(self.arrays, train=seen.append, checkpoint_dir=str(folder), resume=True)
             self.assertEqual(scorer.score(self.spot), wanted, place)
             fitter.student.save(self.folder_for("student"))
@@ -354,7 +369,8 @@ class ContinueTest(Students):
         file.unlink()
         file.mkdir()
         self.refused(adfeat.FileError, "checkpoint.safetensors", go_on)
-        self.refused(FileExistsError, "", adfeat.Stfpm(self.net, **TINY).fit, self.set, checkpoint_dir=self.weights)
+        self.refused(FileExistsError, "", adfeat.Fitter(self.net, "stfpm", **TINY).fit, self.set,
+                     checkpoint_dir=self.weights)
 
 
 class LeaksTest(Students):
@@ -373,14 +389,15 @@ class LeaksTest(Students):
 
         def work():
             student = adfeat.Student.load(path, net)
-            fitter = adfeat.Stfpm(student=student, batch=2, epochs=1, size=32)
+            fitter = adfeat.Fitter(student, batch=2, epochs=1, size=32)
             scorer = fitter.fit(frames, train=lambda p: None)
             scorer.score(frames[0])
             student.save(path)
-            for call in (lambda: adfeat.Stfpm(net, **options).fit(frames, train=stop),
-                         lambda: adfeat.Stfpm(net, **options).fit(frames, train=lambda p: True,
-                                                                  checkpoint_dir=self.folder_for("cp")),
-                         lambda: adfeat.Stfpm(net, speed=1, **options), lambda: adfeat.Student(net, "magic"),
+            make = lambda **more: adfeat.Fitter(net, "stfpm", **options, **more)
+            for call in (lambda: make().fit(frames, train=stop),
+                         lambda: make().fit(frames, train=lambda p: True,
+                                            checkpoint_dir=self.folder_for("cp")),
+                         lambda: make(speed=1), lambda: adfeat.Student(net, "magic"),
                          lambda: adfeat.Student.load(self.weights, net)):
                 with self.assertRaises((adfeat.Error, ZeroDivisionError)):
                     call()

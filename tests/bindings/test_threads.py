@@ -110,11 +110,11 @@ class ThreadsTest(helper.Case):
 
     def test_one_fitter_many_threads(self):
         """They wait for each other; the result does not depend on which image came first beyond rounding."""
-        fitter = adfeat.Gaussian(self.net, layers="layer1", size=64)
+        fitter = adfeat.Fitter(self.net, "gaussian", layers="layer1", size=64)
         self.together(4, lambda i: [fitter.add(frame) for frame in self.frames[3 * i:3 * i + 3]])
         self.assertEqual(fitter.count, 12)
         self.assertAlmostEqual(fitter.finish().score(self.frames[0]) / self.scorer.score(self.frames[0]), 1, 5)
-        both = [adfeat.Gaussian(self.net, layers="layer1", size=64) for _ in range(2)]
+        both = [adfeat.Fitter(self.net, "gaussian", layers="layer1", size=64) for _ in range(2)]
         self.together(2, lambda i: [both[i].merge(both[1 - i]) for _ in range(200)])
 
     def test_closed_by_another_thread_during_a_call(self):
@@ -238,7 +238,8 @@ class ProcessTest(helper.Case):
         """Handles, maps and views alive at the end, in cycles and in globals of other modules: silence."""
         self.python(self.FIT % 2
                     + "import builtins\n"
-                    "builtins.kept = [scorer, net, adfeat.Dataset('set'), adfeat.Gaussian(net, layers='layer1')]\n"
+                    "builtins.kept = [scorer, net, adfeat.Dataset('set'),\n"
+                    "                 adfeat.Fitter(net, layers='layer1')]\n"
                     "kept.append(kept)\n"
                     "found = scorer.anomaly_map('flat/one.png')\n"
                     "class Late:\n"

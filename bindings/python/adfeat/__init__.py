@@ -25,23 +25,23 @@ from .errors import (BackendError, Cancelled, ClosedError, Error, FileError, For
                      LibraryError, MismatchError, NumericError, OutOfMemoryError, ShapeError, StateError,
                      UnsupportedError)
 from .evaluation import Evaluation, evaluate
-from .fitting import Fitter, Gaussian, Padim
+from .fitting import Fitter, fit
 from .image import DepthImage, ImageView, decode_image, image_view, read_depth, read_image, read_mask, write_png
-from .methods import fit
 from .metrics import F1, aupro, auroc, average_precision, f1_max, pixel_auroc
 from .overlay import Map, encode_png, overlay
 from .scorer import Scorer, ScorerInfo, anomaly_map, file_metadata, score
 from .student import Student, StudentInfo
-from .training import Ast, MaskedRd, Stfpm, StfpmUnet, StudentFitter, TrainProgress
+from .training import TrainProgress
 
 __all__ = [
-    "Ast", "Backbone", "BackboneInfo", "BackendError", "Cancelled", "ClosedError", "Context", "Dataset", "DepthImage",
-    "Error", "Evaluation", "F1", "FileError", "Fitter", "FormatError", "Gaussian", "ImageView", "InvalidArgumentError",
-    "LayerInfo", "LibraryError", "Map", "MaskedRd", "MismatchError", "NumericError", "OutOfMemoryError", "Padim",
-    "Sample", "Scorer", "ScorerInfo", "ShapeError", "StateError", "Step", "Stfpm", "StfpmUnet", "Student",
-    "StudentFitter", "StudentInfo", "TrainProgress", "UnsupportedError", "anomaly_map", "architectures", "aupro",
-    "auroc", "average_precision", "build_info", "decode_image", "encode_png", "evaluate", "f1_max", "file_metadata",
-    "fit", "image_view", "library_path", "library_version", "metrics", "overlay", "pixel_auroc", "read_depth",
+    "Backbone", "BackboneInfo", "BackendError", "Cancelled", "ClosedError", "Context",
+    "Dataset", "DepthImage", "Error", "Evaluation", "F1", "FileError", "Fitter", "FormatError",
+    "ImageView", "InvalidArgumentError", "LayerInfo", "LibraryError", "Map", "MismatchError",
+    "NumericError", "OutOfMemoryError", "Sample", "Scorer", "ScorerInfo", "ShapeError",
+    "StateError", "Step", "Student", "StudentInfo", "TrainProgress", "UnsupportedError",
+    "anomaly_map", "architectures", "aupro", "auroc", "average_precision", "build_info",
+    "decode_image", "encode_png", "evaluate", "f1_max", "file_metadata", "fit", "image_view",
+    "library_path", "library_version", "metrics", "overlay", "pixel_auroc", "read_depth",
     "read_image", "read_mask", "score", "write_png",
 ]
 

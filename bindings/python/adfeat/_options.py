@@ -2,14 +2,16 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Callable, List, Mapping
+import re
+from typing import Any, Callable, List, Mapping, Optional
 
 from . import _abi
 from ._handle import check, path_bytes, text_bytes
+from .errors import InvalidArgumentError
 
 
 def to_text(value: Any) -> str:
-    """True is "1", 0.95 is "0.95", ["layer1", "layer2"] is "layer1,layer2", (0.5, 0.5, 0.5) is "0.5,0.5,0.5"."""
+    """True is "1", 0.95 is "0.95", ["layer1", "layer2"] is "layer1,layer2", (0.5, 1) is "0.5,1"."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -28,19 +30,36 @@ def to_text(value: Any) -> str:
     return repr(float(value))
 
 
-_SET_OTHERS = ("preset", "scsatt")  # in this order: options that set several
+def _bytes(value: Any) -> bytes:
+    return path_bytes(value) if isinstance(value, os.PathLike) else text_bytes(to_text(value))
+
+
+_KEY = re.compile("[a-z0-9_]+")
+_PLAIN = re.compile(rb"[\w.:+/-]+(,[\w.:+/-]+)*")
+_SET_OTHERS = ("preset", "scsatt")  # options that set several come first
+
+
+def joined(options: Mapping[str, Any]) -> Optional[bytes]:
+    """The options that are not None as "key=value, key=value"; None where there is none."""
+    given = {key: value for key, value in options.items() if value is not None}
+    pairs = []
+    for key in sorted(given, key=lambda key: key not in _SET_OTHERS):
+        if not _KEY.fullmatch(key):
+            raise InvalidArgumentError("no option %r: names are of small letters, digits and '_'"
+                                       % key)
+        value = _bytes(given[key])
+        if not _PLAIN.fullmatch(value):
+            value = b'"' + value.replace(b'"', b'""') + b'"'
+        pairs.append(key.encode() + b"=" + value)
+    return b", ".join(pairs) if pairs else None
 
 
 def set_all(setter: Callable[..., int], struct: Any, options: Mapping[str, Any]) -> List[bytes]:
-    """Give every option that is not None to the C library's setter, presets and such first since they set others.
-    Returns the texts, which must live until the struct has been used."""
+    """Give every option that is not None to a setter of the C library. Returns the texts, which
+    must live until the struct has been used."""
     texts = []
-    first = [key for key in _SET_OTHERS if key in options]
-    for key in first + [key for key in options if key not in first]:
-        if options[key] is None:
-            continue
-        value = options[key]
-        value = path_bytes(value) if isinstance(value, os.PathLike) else text_bytes(to_text(value))
-        texts.append(value)
-        check(setter(_abi.byref(struct), text_bytes(key), value))
+    for key, value in options.items():
+        if value is not None:
+            texts.append(_bytes(value))
+            check(setter(_abi.byref(struct), text_bytes(key), texts[-1]))
     return texts

@@ -10,6 +10,7 @@ from . import _abi
 from ._handle import Handle, Path, check, failure, int32, path_bytes, text, text_bytes
 from ._options import set_all
 from .context import Context, default_context
+from .errors import InvalidArgumentError
 from .image import ImageLike, image_view
 
 __all__ = ["Backbone", "BackboneInfo", "LayerInfo", "Step", "architectures"]
@@ -64,6 +65,38 @@ class Step:
 def architectures() -> List[str]:
     """Names of the built-in architectures."""
     return [text(lib.ad_architecture_name(i)) for i in range(lib.ad_architecture_count())]
+
+
+def _word(key: str, value: Any, words: Dict[str, int]) -> int:
+    if value not in words:
+        raise InvalidArgumentError("option %s: %r is none of %s" % (key, value, ", ".join(words)))
+    return words[value]
+
+
+def _preprocess(given: Dict[str, Any]) -> Any:
+    """An ad_preprocess of what is not None."""
+    options = _abi.defaults(_abi.ad_preprocess)
+    for key, value in given.items():
+        if key not in _PREPROCESS:
+            raise TypeError("extract_features() has no option '%s': there are %s"
+                            % (key, ", ".join(_PREPROCESS)))
+        if value is None:
+            continue
+        if key in ("size", "crop"):
+            value, least = int32(value, key), key == "size"
+            if not least <= value <= 4096:
+                raise InvalidArgumentError("option %s: %d is not a whole number from %d to 4096"
+                                           % (key, value, least))
+        elif key == "resize":
+            value = _word(key, value, {"cv_linear": 0, "pil_bilinear": 1, "pil_lanczos": 2})
+        elif key == "aspect":
+            value = _word(key, value, {"square": 0, "shorter": 1})
+        else:
+            value = tuple(float(number) for number in value)
+            if len(value) != 3:
+                raise InvalidArgumentError("option %s: %r is not three numbers r,g,b" % (key, value))
+        setattr(options, key, value)
+    return options
 
 
 class Backbone(Handle):
@@ -190,12 +223,7 @@ class Backbone(Handle):
                 "shorter"), mean and std (three numbers each); default: the network's input size and statistics.
 
         Threads: any number at once. Repeated calls of one kind reuse their plan."""
-        for key in preprocess:
-            if key not in _PREPROCESS:
-                raise TypeError("extract_features() has no option '%s': there are %s" % (key, ", ".join(_PREPROCESS)))
-        gaussian = _abi.defaults(_abi.ad_gaussian_options)  # for its setter: it reads the same names and text
-        set_all(lib.ad_gaussian_options_set, gaussian, preprocess)
-        options = gaussian.preprocess
+        options = _preprocess(preprocess)
         side = options.crop or options.size or self.info.input_size
         known = {layer.name: layer for layer in self.layers_at(side, side)}
         if layers is None:

@@ -1,72 +1,121 @@
 """Fitting: good images in, a scorer out."""
 from __future__ import annotations
 
+import os
 import threading
-from typing import Any, Callable, ClassVar, Iterable, Optional, Type, Union
+from typing import Any, Callable, Iterable, Optional, Union
 
 from . import _abi
-from ._handle import Handle, Path, check, failure
-from ._options import set_all
+from ._handle import Handle, Path, check, failure, path_bytes, text_bytes
+from ._options import joined
 from ._reading import take_read_options
 from ._watch import Progress, watched
 from .backbone import Backbone
 from .dataset import Dataset, as_dataset
-from .errors import naming
+from .errors import Cancelled, naming
 from .image import ImageLike, check_format, image_view
 from .scorer import Scorer
+from .student import Student
+from .training import Train, TrainProgress
 
-__all__ = ["Fitter", "Gaussian", "Padim"]
+__all__ = ["Fitter", "fit"]
 
 lib = _abi.lib
 Images = Union[Path, Dataset, Iterable[ImageLike]]
 
 
 class Fitter(Handle):
-    """A method being fitted: Gaussian, Padim, Stfpm, StfpmUnet, Ast or MaskedRd. Memory does not grow with the number
-    of images beyond `memory`, but for those that train a student, Stfpm, StfpmUnet, Ast and MaskedRd.
+    """A method being fitted.
 
-    Every fitter takes, beside its own options, those of reading files, which its scorer remembers: orientation
-    ("upright", default, or "raw") and significant_bits; see read_image().
+        fitter = adfeat.Fitter(net, "padim", size=256)
+        fitter.add(image)                                    # or all at once: fitter.fit("screws")
+        scorer = fitter.finish()
 
-    Threads: one at a time; others wait. Fit parts in several threads with a fitter each, then merge()."""
+        fitter = adfeat.Fitter(net, "stfpm", epochs=100)     # a method that trains a student
+        scorer = fitter.fit("screws", train=print, checkpoint_dir="training", resume=True)
+        fitter.student.save("student.safetensors")
+        student = adfeat.Student.load("student.safetensors", net)
+        again = adfeat.Fitter(student, epochs=10)
 
-    __slots__ = ("_backbone", "_read", "_turn")
+    Args:
+        backbone: the Backbone whose features are fitted, or a Student to train further.
+        method: "gaussian", the default, "padim", "stfpm", "stfpm_unet", "ast" or "masked_rd"; of a
+            Student its own.
+        options: those of the method by the names of the C library, which checks them; None is the
+            default. Of a method that trains a student they are those of the student and of its
+            training together; with a Student only those of the training are possible.
+        orientation: "upright", the default, or "raw"; significant_bits: how files are read, which
+            the scorer remembers; see read_image().
+
+    Memory does not grow with the number of images beyond `memory`, but for methods that train a
+    student: they keep the resized pixels, and features as far as their feature_cache goes.
+
+    Threads: one at a time; others wait, also for the student. Fit parts in several threads with a
+    fitter each, then merge()."""
+
+    __slots__ = ("_backbone", "_method", "_own_turn", "_read", "_student")
     _destroy = lib.ad_fitter_destroy
     _instead = "save() the scorer that it gives to a file, and load() it there"
-    _kind: ClassVar[Type[Any]]
-    _set: ClassVar[Callable[..., int]]
-    _create: ClassVar[Callable[..., int]]
 
-    def __init__(self, backbone: Backbone, **options: Any) -> None:
-        if type(self) is Fitter:
-            raise TypeError("Fitter has no method of its own: use Gaussian or Padim")
-        if not isinstance(backbone, Backbone):
-            raise TypeError("backbone is of type %s, a Backbone is needed" % type(backbone).__name__)
+    def __init__(self, backbone: Union[Backbone, Student], method: Optional[str] = None,
+                 **options: Any) -> None:
+        if not isinstance(backbone, (Backbone, Student)):
+            raise TypeError("backbone is of type %s, a Backbone or a Student is needed"
+                            % type(backbone).__name__)
+        if method is not None and not isinstance(method, str):
+            raise TypeError("method is of type %s, a name is needed" % type(method).__name__)
+        self._student: Optional[Student] = None
         self._read = take_read_options(options)
-        struct = _abi.defaults(self._kind)
-        texts = set_all(self._set, struct, options)
-        self._open(backbone, struct, backbone)
-        del texts  # the struct has pointed to them until now
-
-    def _open(self, parent: Handle, struct: Any, backbone: Backbone) -> None:
+        text = joined(options)
         out = _abi.c_void_p()
-        pointer = parent._borrow()
+        pointer = backbone._borrow()
         try:
-            check(self._create(pointer, _abi.byref(struct), _abi.byref(out)))
+            if isinstance(backbone, Student):
+                self._method = backbone.method
+                if method not in (None, self._method):
+                    raise ValueError("the student is of method %s, not of %s"
+                                     % (self._method, method))
+                with backbone._turn:
+                    check(lib.ad_fitter_create_with(pointer, text, _abi.byref(out)))
+            else:
+                self._method = "gaussian" if method is None else method
+                check(lib.ad_fitter_create(pointer, text_bytes(self._method), text,
+                                           _abi.byref(out)))
         finally:
-            parent._give_back()
+            backbone._give_back()
         Handle.__init__(self, out.value, backbone._parallel)
-        self._backbone = backbone
-        check(_abi.lib.ad_fitter_set_read_options(out, _abi.byref(self._read)))
+        self._backbone = backbone.teacher if isinstance(backbone, Student) else backbone
+        if isinstance(backbone, Student):
+            self._student = backbone
+        else:
+            trained = lib.ad_student_retain(lib.ad_fitter_student(out))
+            self._student = Student._wrap(trained, backbone) if trained else None
+        check(lib.ad_fitter_set_read_options(out, _abi.byref(self._read)))
 
     def _new_locks(self) -> None:
         super()._new_locks()
-        self._turn = threading.RLock()  # held during C calls; reentrant for progress callbacks
+        self._own_turn = threading.RLock()
+
+    @property
+    def _turn(self) -> Any:
+        """Held during C calls; reentrant for their callbacks. Fitters of one student share it."""
+        return self._own_turn if self._student is None else self._student._turn
 
     @property
     def backbone(self) -> Backbone:
         """The backbone whose features are fitted."""
         return self._backbone
+
+    @property
+    def method(self) -> str:
+        """Its name."""
+        return self._method
+
+    @property
+    def student(self) -> Optional[Student]:
+        """What is trained; None where the method trains nothing. Save it after the fit, or give it
+        to another fitter, to continue. It outlives the fitter."""
+        return self._student
 
     @property
     def count(self) -> int:
@@ -80,7 +129,8 @@ class Fitter(Handle):
 
     @property
     def memory(self) -> int:
-        """Upper limit in bytes of what the fitter holds, however many images are added."""
+        """Upper limit in bytes of what the fitter holds, however many images are added; of a method
+        that trains a student, with those added so far."""
         return self._ask(lib.ad_fitter_memory)
 
     def _ask(self, function: Callable[[Any], int]) -> int:
@@ -92,7 +142,8 @@ class Fitter(Handle):
             self._give_back()
 
     def add(self, image: ImageLike, format: str = "rgb") -> None:
-        """Add one good image; see adfeat.image for what an image may be. On failure the fitter is as before."""
+        """Add one good image; see adfeat.image for what an image may be. On failure the fitter is
+        as before."""
         view = image_view(image, format, None, self._read)
         pointer = self._borrow_to_compute()
         try:
@@ -104,15 +155,16 @@ class Fitter(Handle):
             self._give_back()
 
     def merge(self, other: "Fitter") -> None:
-        """Add all that `other` has seen, fitted with the same backbone and options; `other` is unchanged. Raises
-        MismatchError."""
+        """Add all that `other` has seen, fitted with the same backbone and options; `other` is
+        unchanged. Raises MismatchError, UnsupportedError (methods that train a student)."""
         if not isinstance(other, Fitter):
             raise TypeError("merge() takes a fitter, not %s" % type(other).__name__)
         pointer = self._borrow()
         try:
             theirs = other._borrow()
             try:
-                # Always in one order: two threads that merge a into b and b into a would wait for each other.
+                # In one order: two threads that merge a into b and b into a would else wait for
+                # each other.
                 first, second = sorted((self._turn, other._turn), key=id)
                 with first, second:
                     check(lib.ad_fitter_merge(pointer, theirs))
@@ -121,110 +173,122 @@ class Fitter(Handle):
         finally:
             self._give_back()
 
-    def finish(self) -> Scorer:
-        """A scorer of what was added so far; the fitter is unchanged and can go on. Raises StateError (too few
-        images), NumericError (images without any variation)."""
-        out = _abi.c_void_p()
-        pointer = self._borrow_to_compute()
-        try:
-            with self._turn:
-                check(lib.ad_fitter_finish(pointer, _abi.byref(out)))
-        finally:
-            self._give_back()
-        return Scorer._wrap(out.value, self._parallel)
-
     def fit(self, images: Images, progress: Optional[Progress] = None, format: str = "rgb", *,
-            skip_damaged: bool = False) -> Scorer:
+            train: Optional[Train] = None, checkpoint_dir: Optional[Path] = None,
+            resume: bool = False, skip_damaged: bool = False) -> Scorer:
         """Add every image, then finish().
 
         Args:
-            images: a folder (MVTec AD or 3D-AD layout, or flat), a Dataset, a list of paths, or any iterable of images:
-                arrays, paths, a generator. Iterables are read one image at a time.
-            progress: called as progress(fraction) between images on this thread, fraction 0..1 (0 until the end where
-                the iterable has no len()). A true value cancels; an exception ends the fit and comes out unchanged.
+            images: a folder (MVTec AD or 3D-AD layout, or flat), a Dataset, a list of paths, or any
+                iterable of images: arrays, paths, a generator. Iterables are read one image at a
+                time.
+            progress: called as progress(fraction) between images on this thread, fraction 0..1 (0
+                until the end where the iterable has no len()), and while a student is trained
+                between layers. A true value cancels; an exception ends the fit and comes out
+                unchanged.
             format: "rgb" or "bgr", of colour arrays.
-            skip_damaged: go on without files that are missing, damaged or of an impossible size; `skipped` counts them.
-                Otherwise they end the fit, with an error that says how many they are. Of folders, datasets and lists of
-                paths.
+            skip_damaged: go on without files that are missing, damaged or of an impossible size;
+                `skipped` counts them. Otherwise they end the fit, with an error that says how many
+                they are. Of folders, datasets and lists of paths.
 
-        After a failure the fitter holds the images added before it; called again it adds to them."""
+        Args of methods that train a student:
+            train: called as train(TrainProgress) after every batch and every epoch; as progress. It
+                may save the student.
+            checkpoint_dir: a folder, made if it is not there, for "checkpoint.safetensors": written
+                after every epoch and when the training is cancelled. What is there already is
+                written over, unless
+            resume: go on from it, where there is one. The result has the same bits as one long run.
+
+        Ctrl-C ends a fit between images, or within a batch. After a failure the fitter holds the
+        images added before it: finish() goes on where a training stopped; fit() would add the
+        images a second time."""
         check_format(format)
+        folder = self._folder(train, checkpoint_dir, resume)
         dataset = as_dataset(images, "train")
-        if dataset is not None:
-            return self._fit_dataset(dataset, progress, skip_damaged)
-        total = len(images) if hasattr(images, "__len__") else 0  # type: ignore[arg-type]
-        for done, image in enumerate(images):  # type: ignore[arg-type]
-            if progress is not None and progress(done / total if total else 0.0):
-                raise _cancelled(done, total)
+        if dataset is None:
+            self._add_each(images, progress, format)
+        return self._run(dataset, progress, train, folder, resume, skip_damaged)
+
+    def _add_each(self, images: Any, progress: Optional[Progress], format: str) -> None:
+        total = len(images) if hasattr(images, "__len__") else 0
+        share = 0 if self._student is not None or not total else 1 / total
+        for done, image in enumerate(images):
+            if progress is not None and progress(share * done):
+                raise Cancelled("the fit was cancelled after %d%s images"
+                                % (done, " of %d" % total if total else ""))
             with naming(done):
                 self.add(image, format)
-        scorer = self.finish()
-        if progress is not None and progress(1.0):
-            raise _cancelled(self.count, total)
-        return scorer
 
-    def _fit_dataset(self, dataset: Dataset, progress: Optional[Progress], skip_damaged: bool) -> Scorer:
+    def finish(self, progress: Optional[Progress] = None, *, train: Optional[Train] = None,
+               checkpoint_dir: Optional[Path] = None, resume: bool = False) -> Scorer:
+        """A scorer of what was added so far; the fitter can go on. Arguments as of fit(). A method
+        that trains a student trains it here; after a failure or a cancelled fit it goes on where
+        that one stopped. Raises StateError (too few images), NumericError (images without any
+        variation; a loss that is not finite: the student keeps its best parameters), Cancelled."""
+        folder = self._folder(train, checkpoint_dir, resume)
+        return self._run(None, progress, train, folder, resume)
+
+    def _folder(self, train: Optional[Train], checkpoint_dir: Optional[Path],
+                resume: bool) -> Optional[bytes]:
+        if self._student is None and (train is not None or checkpoint_dir is not None or resume):
+            raise TypeError("%s trains no student: there is no train, checkpoint_dir or resume"
+                            % self._method)
+        if checkpoint_dir is None:
+            if resume:
+                raise ValueError("resume needs checkpoint_dir: where the checkpoint is")
+            return None
+        folder = path_bytes(checkpoint_dir)
+        os.makedirs(folder, exist_ok=True)
+        return folder
+
+    def _run(self, dataset: Optional[Dataset], progress: Optional[Progress],
+             train: Optional[Train], folder: Optional[bytes], resume: bool,
+             skip_damaged: bool = False) -> Scorer:
+        def call(step: Any, batch: Any = None) -> Scorer:
+            options = _abi.defaults(_abi.ad_fit_options)
+            options.progress = step
+            if batch is not None:
+                options.train = batch
+            options.checkpoint_dir = folder
+            options.resume = 1 if resume else 0
+            options.skip_damaged = 1 if skip_damaged else 0
+            out = _abi.c_void_p()
+            with self._turn:
+                check(lib.ad_fit(pointer, good, _abi.byref(options), _abi.byref(out)))
+            return Scorer._wrap(out.value, self._parallel)
+
+        wrapped = None if train is None else lambda struct: train(TrainProgress._of(struct))
         pointer = self._borrow_to_compute()
         try:
-            good = dataset._borrow()
+            good = None if dataset is None else dataset._borrow()
             try:
-                def call(step: Any) -> Scorer:
-                    options = _abi.defaults(_abi.ad_fit_options)
-                    options.progress = step
-                    options.skip_damaged = 1 if skip_damaged else 0
-                    out = _abi.c_void_p()
-                    with self._turn:
-                        check(lib.ad_fit(pointer, good, _abi.byref(options), _abi.byref(out)))
-                    return Scorer._wrap(out.value, self._parallel)
-
-                return watched(progress, call)
+                return watched(progress, call, wrapped)
             finally:
-                dataset._give_back()
+                if dataset is not None:
+                    dataset._give_back()
         finally:
             self._give_back()
 
     def __repr__(self) -> str:
-        name = type(self).__name__
-        return "<%s, closed>" % name if self.closed else "<%s, %d images>" % (name, self.count)
+        if self.closed:
+            return "<Fitter, closed>"
+        return "<Fitter %s, %d images>" % (self._method, self.count)
 
 
-def _cancelled(done: int, total: int) -> Exception:
-    from .errors import Cancelled
+def fit(backbone: Union[Backbone, Path], images: Images, method: str = "gaussian", *,
+        progress: Optional[Progress] = None, format: str = "rgb", train: Optional[Train] = None,
+        checkpoint_dir: Optional[Path] = None, resume: bool = False, skip_damaged: bool = False,
+        **options: Any) -> Scorer:
+    """Fit a method on good images: Fitter(backbone, method, **options).fit(images) in one call.
 
-    return Cancelled("the fit was cancelled after %d%s images" % (done, " of %d" % total if total else ""))
-
-
-class Gaussian(Fitter):
-    """Multivariate Gaussian / Mahalanobis distance on deep features, with PCA or NPCA (Rippel et al. 2020,
-    arXiv:2005.14140; Wang, Xu, Chen 2022).
-
-    Options, by the names of the C library, which checks them; None is the default:
-        preset: "wang2022", "rippel2020", "resnet18": what a publication did; other options change it.
-        layers: "layer1,layer2" or a list; default: the backbone's own choice.
-        reduce: "none", "pca:0.95", "npca:0.95", "auto".
-        pixel: how maps are fitted: "dense", "gap", or "none": image scores only.
-        size, crop, resize, aspect, mean, std: from image to network input, as in Backbone.extract_features().
-        ddof: 0 or 1.  squared: False or True.  samples: 256..1048576.  blur_sigma: 0..64, of the map."""
-
-    __slots__ = ()
-    _kind = _abi.ad_gaussian_options
-    _set = lib.ad_gaussian_options_set
-    _create = lib.ad_gaussian_fitter_create
-
-
-class Padim(Fitter):
-    """PaDiM: a Gaussian at every position over a random subset of channels of several layers (Defard et al. 2020,
-    arXiv:2011.08785).
-
-    Options, by the names of the C library, which checks them; None is the default:
-        dimensions: channels kept of all layers together, or "all".
-        layers: "layer1,layer2,layer3" or a list; the first gives the grid.
-        preset: "defard2020": the public code's preprocessing; other options change it.
-        seed: of the subset.  covariance: "ridge", "ledoit_wolf".  ridge: default 0.01.
-        blur_sigma: of the map, default 4.  memory_limit: bytes that fitting may hold.
-        size, crop, resize, aspect, mean, std: as in Backbone.extract_features()."""
-
-    __slots__ = ()
-    _kind = _abi.ad_padim_options
-    _set = lib.ad_padim_options_set
-    _create = lib.ad_padim_fitter_create
+    backbone is a Backbone or the path of its weights; the other arguments are those of Fitter and
+    of Fitter.fit()."""
+    if not isinstance(method, str):
+        raise TypeError("method is a name; a fitter of one's own has fit(images)")
+    if isinstance(images, Backbone):
+        raise TypeError("images is a Backbone: the backbone comes first, then the images")
+    if not isinstance(backbone, Backbone):
+        backbone = Backbone(backbone)
+    with Fitter(backbone, method, **options) as fitter:
+        return fitter.fit(images, progress, format, train=train, checkpoint_dir=checkpoint_dir,
+                          resume=resume, skip_damaged=skip_damaged)
