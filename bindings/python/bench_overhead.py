@@ -12,7 +12,7 @@ import time
 import numpy as np
 
 import adfeat
-from adfeat import _abi
+from adfeat import _c
 from adfeat.image import image_view
 
 GRAPH = """network tiny
@@ -40,9 +40,9 @@ def main():
     scorer = tiny_scorer(rng)
     frame = rng.integers(0, 256, (8, 8, 3), np.uint8)
     view = image_view(frame)
-    out = _abi.c_float()
-    bare, image = _abi.lib.ad_score_image, _abi.byref(view.struct)
-    result = _abi.byref(out)
+    out = _c.c_float()
+    bare, image = _c.lib.ad_score_image, _c.byref(view.struct)
+    result = _c.byref(out)
     pointer = scorer._borrow()
     times = {"C call": [], "score()": []}
     now = time.perf_counter_ns

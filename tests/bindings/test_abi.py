@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Is adfeat/_abi.py the header? Every enum, struct, callback and function, by name, value, layout and type; and no
-other file of the package uses ctypes."""
+"""Are adfeat/_abi.py and _enums.py, which make_abi.py wrote, the header? Every enum, struct, callback
+and function, by name, value, layout and type, as another reader and the C compiler see them; and no
+other file of the package but _c.py uses ctypes."""
 import collections
 import ctypes
 import enum
@@ -11,7 +12,8 @@ import subprocess
 
 import helper
 
-from adfeat import _abi, _enums
+import adfeat
+from adfeat import _abi, _c, _enums
 
 HEADER = os.path.join(helper.ROOT, "include", "adfeat.h")
 SCALARS = {"void": None, "int": ctypes.c_int, "int32_t": ctypes.c_int32, "int64_t": ctypes.c_int64,
@@ -106,7 +108,7 @@ class AbiTest(helper.Case):
                 self.assertIn(got, header.ctypes_of(wanted), "%s, parameter %d: %s" % (name, i, wanted))
             parameters += len(arguments)
             getattr(library, name)
-            self.assertEqual(list(getattr(_abi.lib, name).argtypes), argtypes)
+            self.assertEqual(list(getattr(_c.lib, name).argtypes), argtypes)
         print("%d of %d functions, %d parameters" % (len(_abi.FUNCTIONS), len(header.functions), parameters))
 
     def test_callbacks(self):
@@ -119,7 +121,7 @@ class AbiTest(helper.Case):
         print("%d callbacks" % len(header.callbacks))
 
     def declared(self, base):
-        return {name: kind for name, kind in vars(_abi).items()
+        return {name: kind for name, kind in vars(_c).items()
                 if isinstance(kind, type) and issubclass(kind, base)
                 and kind.__module__ in (_abi.__name__, _enums.__name__)}
 
@@ -163,32 +165,33 @@ class AbiTest(helper.Case):
                     possible = {ctypes.c_void_p}
                 self.assertIn(got, {each * count for each in possible} if count else possible, (name, field))
         for name, values in constants.items():
-            self.assertEqual({member.name: member.value for member in getattr(_abi, name)}, values, name)
+            self.assertEqual({member: each.value for member, each in
+                              getattr(_enums, name).__members__.items()}, values, name)
         print("%d structs, %d fields, %d constants" % (seen["struct"], seen["field"], seen["enum"]))
 
     def test_versions(self):
-        self.assertEqual(_abi.VERSION, header.version)
-        self.assertEqual(_abi.lib.ad_abi_version(), _abi.ABI_VERSION)
+        self.assertEqual(adfeat.__version__, header.version)
+        self.assertEqual(_c.lib.ad_abi_version(), _c.ABI_VERSION)
 
     def test_an_exception_for_every_status(self):
         from adfeat import errors
 
-        for status in _abi.ad_status:
-            self.assertEqual(_abi.lib.ad_status_name(status).decode(), status.name)
+        for status in _enums.ad_status:
+            self.assertEqual(_c.lib.ad_status_name(status).decode(), status.name)
             if status:
                 error = errors.from_status(status, "sentence")
                 self.assertIsNot(type(error), errors.Error, status.name)
                 self.assertEqual((type(error).status, error.status, error.message), (status, status, "sentence"))
         self.assertIs(type(errors.from_status(999, "of a newer library")), errors.Error)
 
-    def test_ctypes_is_in_one_file(self):
+    def test_ctypes_is_in_two_files(self):
         package = os.path.dirname(os.path.abspath(_abi.__file__))
         files = glob.glob(os.path.join(package, "*.py"))
         self.assertGreater(len(files), 10)
         for path in files:
             with open(path) as file:
                 uses = re.search(r"^\s*(import|from) ctypes", file.read(), re.M)
-            self.assertEqual(bool(uses), os.path.basename(path) == "_abi.py", path)
+            self.assertEqual(bool(uses), os.path.basename(path) in ("_abi.py", "_c.py"), path)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import shutil
 import helper
 
 import adfeat
-from adfeat import _abi, _find
+from adfeat import _c, _find
 
 LIBRARY = os.path.realpath(os.environ["ADFEAT_LIBRARY"])
 PACKAGE = os.path.dirname(os.path.abspath(adfeat.__file__))
@@ -46,11 +46,11 @@ class LibraryTest(helper.Case):
         other = helper.compile_library(self.folder, "other.so", "unsigned ad_abi_version(void) { return 7042; }")
         last = self.sentence("7.42", other)
         self.assertIn(other, last)
-        self.assertIn("%d.%d" % divmod(_abi.ABI_VERSION, 1000), last)
+        self.assertIn("%d.%d" % divmod(_c.ABI_VERSION, 1000), last)
 
     def test_a_function_is_missing(self):
-        names = list(_abi.FUNCTIONS)
-        lines = ["unsigned ad_abi_version(void) { return %d; }" % _abi.ABI_VERSION]
+        names = list(_c.FUNCTIONS)
+        lines = ["unsigned ad_abi_version(void) { return %d; }" % _c.ABI_VERSION]
         lines += ["void %s(void) {}" % name for name in names[:20] if name != "ad_abi_version"]
         old = helper.compile_library(self.folder, "old.so", "\n".join(lines))
         self.sentence("'%s' has no %s()" % (old, names[20]), old)

@@ -19,7 +19,7 @@ import numpy as np
 from fitted import OPTIONS, Data
 
 import adfeat
-from adfeat import _abi
+from adfeat import _c
 from adfeat._options import joined
 
 
@@ -429,14 +429,15 @@ class ShapeOfTheLibraryTest(helper.Case):
     def test_calls_that_python_has_no_use_for(self):
         """Every function of the library is called by some file of the package, but for these."""
         folder = pathlib.Path(adfeat.__file__).parent
-        text = "\n".join(path.read_text() for path in folder.glob("*.py") if path.name != "_abi.py")
+        text = "\n".join(path.read_text() for path in folder.glob("*.py")
+                         if path.name != "_abi.py")
         called = set(re.findall(r"\bad_\w+", text))
-        unused = {name for name in _abi.FUNCTIONS
-                  if name not in called and not name.endswith("_options_init")}  # by _abi.defaults()
+        unused = {name for name in _c.FUNCTIONS
+                  if name not in called and not name.endswith("_options_init")}  # by _c.defaults()
         old = re.compile(r"ad_(gaussian|padim|stfpm|ast|masked_rd)_(fitter_create|options_set)|"
                          r"ad_student_(options_set|\w+_old)")
         self.assertEqual({name for name in unused if not old.fullmatch(name)},
-                         {"ad_abi_version", "ad_dataset_from_callback", "ad_fitter_finish",
+                         {"ad_dataset_from_callback", "ad_fitter_finish",
                           "ad_preprocess_init", "ad_scorer_retain", "ad_status_name"})
 
 

@@ -10,7 +10,7 @@ import time
 import helper
 
 import adfeat
-from adfeat import _abi
+from adfeat import _c
 from adfeat._handle import Handle
 from adfeat.image import image_view
 
@@ -53,7 +53,7 @@ class ThreadsTest(helper.Case):
     def test_other_threads_run_during_a_call(self):
         # With the GIL held, to see that this test would notice.
         held = ctypes.PyDLL(os.environ["ADFEAT_LIBRARY"]).ad_score_image
-        held.argtypes = _abi.FUNCTIONS["ad_score_image"][1]
+        held.argtypes = _c.FUNCTIONS["ad_score_image"][1]
         view, out = image_view(self.frames[0]), ctypes.c_float()
         _, steps = self.during(lambda: held(self.slow._pointer, ctypes.byref(view.struct), ctypes.byref(out)))
         for _ in range(100):  # on a busy machine the other thread may wait for all of a call

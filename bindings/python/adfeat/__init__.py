@@ -15,7 +15,7 @@ it through $ADFEAT_LIBRARY, the system's loader, the lib folders of the Python i
 $PKG_CONFIG_PATH, and the build tree of the checkout that it was installed from."""
 from __future__ import annotations
 
-from . import _abi, metrics
+from . import _c, metrics
 from ._handle import text as _text
 from ._version import VERSION as __version__
 from .backbone import Backbone, BackboneInfo, LayerInfo, Step, architectures
@@ -48,14 +48,14 @@ __all__ = [
 
 def library_path() -> str:
     """Where the C library was found: a path, or the bare name that the system's loader knew."""
-    return _abi.library_path
+    return _c.library_path
 
 
 def library_version() -> str:
     """The C library's version; __version__ is that of these bindings."""
-    return _text(_abi.lib.ad_version_string())
+    return _text(_c.lib.ad_version_string())
 
 
 def build_info() -> str:
     """How the C library was built: compiler, BLAS, image libraries, the kinds of images it reads, in one line."""
-    return _text(_abi.lib.ad_build_info())
+    return _text(_c.lib.ad_build_info())

@@ -1,4 +1,5 @@
-"""The enums of include/adfeat.h, name for name. Other files have them from _abi.py."""
+# Written by python3 bindings/python/make_abi.py from include/adfeat.h: do not edit.
+"""The enums of include/adfeat.h, name for name."""
 from __future__ import annotations
 
 from enum import IntEnum
@@ -51,20 +52,20 @@ class ad_split(IntEnum):
     AD_SPLIT_TEST = 1
 
 
-class ad_convolution(IntEnum):
-    AD_CONVOLUTION_AUTO = 0
-    AD_CONVOLUTION_BLAS = 1
-    AD_CONVOLUTION_PANELS = 2
-    AD_CONVOLUTION_WINOGRAD = 3
-    AD_CONVOLUTION_WINOGRAD2 = 4
-
-
 class ad_padding(IntEnum):
     AD_PADDING_AUTO = 0
     AD_PADDING_SAME_DYNAMIC = 1
     AD_PADDING_SAME_STATIC = 2
     AD_PADDING_SAME_STATIC_V063 = 3
     AD_PADDING_SYMMETRIC = 4
+
+
+class ad_convolution(IntEnum):
+    AD_CONVOLUTION_AUTO = 0
+    AD_CONVOLUTION_BLAS = 1
+    AD_CONVOLUTION_PANELS = 2
+    AD_CONVOLUTION_WINOGRAD = 3
+    AD_CONVOLUTION_WINOGRAD2 = 4
 
 
 class ad_resize(IntEnum):

@@ -1,4 +1,4 @@
-"""Where libadfeat may be. Nothing is opened here: _abi.py does that."""
+"""Where libadfeat may be. Nothing is opened here: _c.py does that."""
 from __future__ import annotations
 
 import json

@@ -7,10 +7,10 @@ import threading
 import weakref
 from typing import Any, ClassVar, Optional, Type, TypeVar, Union
 
-from . import _abi
+from . import _c
 from .errors import ClosedError, Error, StateError, from_status
 
-lib = _abi.lib
+lib = _c.lib
 Path = Union[str, "os.PathLike[str]"]
 Self = TypeVar("Self", bound="Handle")
 

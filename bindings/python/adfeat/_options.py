@@ -5,7 +5,7 @@ import os
 import re
 from typing import Any, Callable, List, Mapping, Optional
 
-from . import _abi
+from . import _c
 from ._handle import check, path_bytes, text_bytes
 from .errors import InvalidArgumentError
 
@@ -61,5 +61,5 @@ def set_all(setter: Callable[..., int], struct: Any, options: Mapping[str, Any])
     for key, value in options.items():
         if value is not None:
             texts.append(_bytes(value))
-            check(setter(_abi.byref(struct), text_bytes(key), texts[-1]))
+            check(setter(_c.byref(struct), text_bytes(key), texts[-1]))
     return texts

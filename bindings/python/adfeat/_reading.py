@@ -6,23 +6,23 @@ from typing import Any, Dict, Optional
 
 import numpy as np
 
-from . import _abi
+from . import _c
 from ._handle import check
 from ._options import to_text
 
 _logger = logging.getLogger("adfeat")
 _ORIENTATION = 0x0112  # EXIF's and TIFF's tag
-_AUTO, _UPRIGHT, _RAW = (int(value) for value in _abi.ad_orientation)
+_AUTO, _UPRIGHT, _RAW = (int(value) for value in _c.ad_orientation)
 _WORDS = {_AUTO: "auto", _UPRIGHT: "upright", _RAW: "raw"}
 _FIELDS = ("orientation", "significant_bits")
 
 
 def read_options(**options: Any) -> Any:
     """An ad_read_options of what is not None, which the C library checks."""
-    struct = _abi.defaults(_abi.ad_read_options)
+    struct = _c.defaults(_c.ad_read_options)
     for key, value in options.items():
         if value is not None:
-            check(_abi.lib.ad_read_options_set(_abi.byref(struct), key.encode(), to_text(value).encode()))
+            check(_c.lib.ad_read_options_set(_c.byref(struct), key.encode(), to_text(value).encode()))
     return struct
 
 

@@ -6,7 +6,7 @@ import signal
 import threading
 from typing import Any, Callable, Iterator, List, Optional, TypeVar
 
-from . import _abi
+from . import _c
 from .errors import Error
 
 Progress = Callable[[float], Optional[bool]]
@@ -46,9 +46,9 @@ def watched(progress: Optional[Progress], call: Callable[..., Result],
                 raised.append(error)
                 return 1
 
-        callbacks = [_abi.ad_progress_callback(lambda user, fraction: stops(progress, fraction))]
+        callbacks = [_c.ad_progress_callback(lambda user, fraction: stops(progress, fraction))]
         if train is not None:
-            callbacks.append(_abi.ad_train_callback(lambda user, state: stops(train, state.contents)))
+            callbacks.append(_c.ad_train_callback(lambda user, state: stops(train, state.contents)))
         try:
             result = call(*callbacks)
         except Error:

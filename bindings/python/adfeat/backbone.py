@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
-from . import _abi
+from . import _c
 from ._handle import Handle, Path, check, failure, int32, path_bytes, text, text_bytes
 from ._options import set_all
 from .context import Context, default_context
@@ -15,7 +15,7 @@ from .image import ImageLike, image_view
 
 __all__ = ["Backbone", "BackboneInfo", "LayerInfo", "Step", "architectures"]
 
-lib = _abi.lib
+lib = _c.lib
 _PREPROCESS = ("size", "crop", "resize", "aspect", "mean", "std")
 
 
@@ -75,7 +75,7 @@ def _word(key: str, value: Any, words: Dict[str, int]) -> int:
 
 def _preprocess(given: Dict[str, Any]) -> Any:
     """An ad_preprocess of what is not None."""
-    options = _abi.defaults(_abi.ad_preprocess)
+    options = _c.defaults(_c.ad_preprocess)
     for key, value in given.items():
         if key not in _PREPROCESS:
             raise TypeError("extract_features() has no option '%s': there are %s"
@@ -144,17 +144,17 @@ class Backbone(Handle):
 
     def _open(self, function: Any, source: Tuple[Any, ...], architecture: Optional[str], settings: Dict[str, Any],
               graph: Optional[str], context: Optional[Context]) -> None:
-        options = _abi.defaults(_abi.ad_backbone_options)
+        options = _c.defaults(_c.ad_backbone_options)
         texts = set_all(lib.ad_backbone_options_set, options, settings)
         if graph is not None:
             options.graph = text_bytes(graph)
         if architecture is not None:
             options.architecture = text_bytes(architecture)
         context = default_context(context)
-        out = _abi.c_void_p()
+        out = _c.c_void_p()
         pointer = context._borrow()
         try:
-            check(function(pointer, *source, _abi.byref(options), _abi.byref(out)))
+            check(function(pointer, *source, _c.byref(options), _c.byref(out)))
         finally:
             context._give_back()
         del texts
@@ -169,13 +169,13 @@ class Backbone(Handle):
     @property
     def info(self) -> BackboneInfo:
         """What the library says of it, in one go."""
-        info = _abi.sized(_abi.ad_backbone_info)
+        info = _c.sized(_c.ad_backbone_info)
         pointer = self._borrow()
         try:
-            check(lib.ad_backbone_get_info(pointer, _abi.byref(info)))
+            check(lib.ad_backbone_get_info(pointer, _c.byref(info)))
             return BackboneInfo(text(info.architecture), info.input_size, text(info.digest), info.parameter_count,
                                 text(info.dialect),
-                                _abi.ad_padding(info.padding).name[len("AD_PADDING_"):].lower(),
+                                _c.ad_padding(info.padding).name[len("AD_PADDING_"):].lower(),
                                 info.batchnorm_eps, tuple(info.mean), tuple(info.std))
         finally:
             self._give_back()
@@ -203,8 +203,8 @@ class Backbone(Handle):
         try:
             found = []
             for i in range(lib.ad_backbone_layer_count(pointer)):
-                layer = _abi.sized(_abi.ad_layer_info)
-                check(lib.ad_backbone_layer_info(pointer, i, height, width, _abi.byref(layer)))
+                layer = _c.sized(_c.ad_layer_info)
+                check(lib.ad_backbone_layer_info(pointer, i, height, width, _c.byref(layer)))
                 found.append(LayerInfo(text(layer.name), layer.height, layer.width, layer.channels,
                                        bool(layer.available)))
             return found
@@ -237,13 +237,13 @@ class Backbone(Handle):
             shape = (layer.height, layer.width, layer.channels) if layer else (1, 1, 1)
             arrays[name] = np.empty(shape, np.float32)
             keep.append(text_bytes(name))
-            requests.append(_abi.ad_features(_abi.sizeof(_abi.ad_features), 0, keep[-1], arrays[name].ctypes.data,
+            requests.append(_c.ad_features(_c.sizeof(_c.ad_features), 0, keep[-1], arrays[name].ctypes.data,
                                              arrays[name].size))
         view = image_view(image, format)
-        asked = _abi.array_of(_abi.ad_features, requests)
+        asked = _c.array_of(_c.ad_features, requests)
         pointer = self._borrow_to_compute()
         try:
-            status = lib.ad_extract_features(pointer, _abi.byref(view.struct), _abi.byref(options), asked,
+            status = lib.ad_extract_features(pointer, _c.byref(view.struct), _c.byref(options), asked,
                                              len(requests))
             if status:
                 raise failure(status)
@@ -254,7 +254,7 @@ class Backbone(Handle):
     def profile(self, layers: Union[str, Sequence[str], None] = None, *, size: int = 0, runs: int = 20) -> List[Step]:
         """How each step of a plan is computed, and how long it takes here. layers: names, or one text with commas;
         None: the deepest. size: side of the network's input; 0: its own."""
-        options = _abi.defaults(_abi.ad_preprocess)
+        options = _c.defaults(_c.ad_preprocess)
         options.size = int32(size, "size")
         names = None if layers is None else text_bytes(layers if isinstance(layers, str) else ",".join(layers))
         steps: List[Step] = []
@@ -266,10 +266,10 @@ class Backbone(Handle):
                               step.weight_bytes, step.ms))
             return 0
 
-        callback = _abi.ad_step_callback(take)
+        callback = _c.ad_step_callback(take)
         pointer = self._borrow_to_compute()
         try:
-            status = lib.ad_backbone_profile(pointer, _abi.byref(options), names, int32(runs, "runs"), callback, None)
+            status = lib.ad_backbone_profile(pointer, _c.byref(options), names, int32(runs, "runs"), callback, None)
             if status:
                 raise failure(status)
         finally:

@@ -5,20 +5,20 @@ import logging
 import threading
 from typing import Any, Optional
 
-from . import _abi
+from . import _c
 from ._handle import Handle, check, expect, int32, text_bytes
 from .errors import InvalidArgumentError
 
 __all__ = ["Context", "default_context"]
 
-lib = _abi.lib
+lib = _c.lib
 _logger = logging.getLogger("adfeat")
 
 
-@_abi.ad_log_callback
+@_c.ad_log_callback
 def _log(user: Any, level: int, line: bytes) -> None:
     # One for all contexts and for ever: what was made from a context may log after it was closed.
-    _logger.log(logging.WARNING if level == _abi.ad_log_level.AD_LOG_WARNING else logging.DEBUG, "%s",
+    _logger.log(logging.WARNING if level == _c.ad_log_level.AD_LOG_WARNING else logging.DEBUG, "%s",
                 line.decode("utf-8", "replace"))
 
 
@@ -44,7 +44,7 @@ class Context(Handle):
 
     def __init__(self, threads: int = 0, device: str = "auto", memory_limit: int = 0, *,
                  max_side: int = 0, max_pixels: int = 0, max_file_bytes: int = 0) -> None:
-        options = _abi.defaults(_abi.ad_context_options)
+        options = _c.defaults(_c.ad_context_options)
         options.num_threads = int32(threads, "threads")
         if not 0 <= threads <= 256:
             raise InvalidArgumentError("threads is %d, 0 to 256 is possible" % threads)
@@ -58,8 +58,8 @@ class Context(Handle):
         name = text_bytes(device)
         options.device = name
         options.log = _log
-        out = _abi.c_void_p()
-        check(lib.ad_context_create(_abi.byref(options), _abi.byref(out)))
+        out = _c.c_void_p()
+        check(lib.ad_context_create(_c.byref(options), _c.byref(out)))
         super().__init__(out.value, parallel=threads != 1)
         self._what = "%s, threads %s" % (device, threads or "by default")
 

@@ -7,7 +7,7 @@ from typing import Any, Iterable, Iterator, NamedTuple, Optional, Sequence, Tupl
 
 import numpy as np
 
-from . import _abi
+from . import _c
 from ._handle import Handle, Path, check, int32, path_bytes, text
 from ._reading import read_options
 from .context import Context, default_context
@@ -16,8 +16,8 @@ from .image import DepthImage, ImageView, take_apart
 
 __all__ = ["Dataset", "Sample"]
 
-lib = _abi.lib
-_SPLITS = {"train": _abi.ad_split.AD_SPLIT_TRAIN, "test": _abi.ad_split.AD_SPLIT_TEST}
+lib = _c.lib
+_SPLITS = {"train": _c.ad_split.AD_SPLIT_TRAIN, "test": _c.ad_split.AD_SPLIT_TEST}
 
 
 class Sample(NamedTuple):
@@ -69,7 +69,7 @@ class Dataset(Handle):
                  orientation: str = "auto", significant_bits: int = 0) -> None:
         if split not in _SPLITS:
             raise ValueError("split is %r, \"train\" and \"test\" are possible" % (split,))
-        options = _abi.defaults(_abi.ad_dataset_options)
+        options = _c.defaults(_c.ad_dataset_options)
         options.split = _SPLITS[split]
         options.depth = 1 if depth else 0
         options.depth_scale = depth_scale
@@ -85,7 +85,7 @@ class Dataset(Handle):
         for name, value in texts.items():
             if value is not None:
                 setattr(options, name, path_bytes(value))
-        self._open(lib.ad_dataset_open, context, path_bytes(path), _abi.byref(options))
+        self._open(lib.ad_dataset_open, context, path_bytes(path), _c.byref(options))
         self._what = "%r, split %r" % (os.fsdecode(path), split)
 
     @classmethod
@@ -101,18 +101,18 @@ class Dataset(Handle):
             marks = [label_of(label) for label in labels]
             if len(marks) != len(names):
                 raise ValueError("%d labels for %d paths" % (len(marks), len(names)))
-            marks = _abi.array_of(_abi.c_int32, marks)
+            marks = _c.array_of(_c.c_int32, marks)
         self = cls.__new__(cls)
-        self._open(lib.ad_dataset_open_list, context, _abi.array_of(_abi.c_char_p, names), marks, len(names))
+        self._open(lib.ad_dataset_open_list, context, _c.array_of(_c.c_char_p, names), marks, len(names))
         self._what = "of files"
         return self
 
     def _open(self, function: Any, context: Optional[Context], *arguments: Any) -> None:
         context = default_context(context)
-        out = _abi.c_void_p()
+        out = _c.c_void_p()
         pointer = context._borrow()
         try:
-            check(function(pointer, *arguments, _abi.byref(out)))
+            check(function(pointer, *arguments, _c.byref(out)))
         finally:
             context._give_back()
         super().__init__(out.value, parallel=False)
@@ -133,10 +133,10 @@ class Dataset(Handle):
         if isinstance(index, slice):
             return self.select(range(*index.indices(len(self))))
         index = self._index(index)
-        sample = _abi.sized(_abi.ad_sample)
+        sample = _c.sized(_c.ad_sample)
         pointer = self._borrow()
         try:
-            check(lib.ad_dataset_get(pointer, index, _abi.byref(sample)))
+            check(lib.ad_dataset_get(pointer, index, _c.byref(sample)))
             return Sample(text(sample.name), text(sample.group), sample.label, bool(sample.has_mask),
                           bool(sample.has_depth))
         finally:
@@ -157,10 +157,10 @@ class Dataset(Handle):
         chosen = [self._index(index) for index in wanted.tolist()]
         if not chosen:
             raise ValueError("no image of %d is selected, and a dataset has at least one" % len(self))
-        out = _abi.c_void_p()
+        out = _c.c_void_p()
         pointer = self._borrow()
         try:
-            check(lib.ad_dataset_select(pointer, _abi.array_of(_abi.c_int64, chosen), len(chosen), _abi.byref(out)))
+            check(lib.ad_dataset_select(pointer, _c.array_of(_c.c_int64, chosen), len(chosen), _c.byref(out)))
         finally:
             self._give_back()
         part = type(self).__new__(type(self))
@@ -175,11 +175,11 @@ class Dataset(Handle):
         return index % count
 
     def _struct(self, function: Any, index: int, read: Optional[Any] = None) -> Any:
-        struct = _abi.ad_image()
+        struct = _c.ad_image()
         index = self._index(index)
         pointer = self._borrow()
         try:
-            check(function(pointer, index, None if read is None else _abi.byref(read), _abi.byref(struct)))
+            check(function(pointer, index, None if read is None else _c.byref(read), _c.byref(struct)))
         finally:
             self._give_back()
         return struct

@@ -9,7 +9,7 @@ from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
 
 import numpy as np
 
-from . import _abi, metrics
+from . import _c, metrics
 from ._handle import Path, check, expect, int32
 from ._watch import Progress, watched
 from .dataset import Dataset, as_dataset, is_path, label_of
@@ -20,7 +20,7 @@ from .scorer import Scorer
 
 __all__ = ["Evaluation", "evaluate"]
 
-lib = _abi.lib
+lib = _c.lib
 _MAX_EVAL_SIZE = 8192  # ad_evaluate()'s
 
 
@@ -86,14 +86,14 @@ def evaluate(scorer: Scorer, data: Union[Path, Dataset, Iterable[Any]], eval_siz
 def _evaluate_dataset(scorer: Scorer, dataset: Dataset, eval_size: int, progress: Optional[Progress],
                       skip_damaged: bool) -> Evaluation:
     scores = np.empty(len(dataset), np.float32)
-    result = _abi.sized(_abi.ad_evaluation)
+    result = _c.sized(_c.ad_evaluation)
 
     def call(step: Any) -> None:
-        options = _abi.defaults(_abi.ad_evaluate_options)
+        options = _c.defaults(_c.ad_evaluate_options)
         options.eval_size = eval_size
         options.skip_damaged = 1 if skip_damaged else 0
         options.progress = step
-        check(lib.ad_evaluate(pointer, labelled, _abi.byref(options), _abi.byref(result), scores.ctypes.data))
+        check(lib.ad_evaluate(pointer, labelled, _c.byref(options), _c.byref(result), scores.ctypes.data))
 
     pointer = scorer._borrow_to_compute()
     try:
@@ -106,8 +106,8 @@ def _evaluate_dataset(scorer: Scorer, dataset: Dataset, eval_size: int, progress
         scorer._give_back()
     return Evaluation(result.images, result.anomalous, result.image_auroc, result.image_ap, result.f1_max,
                       result.f1_threshold, result.pixel_auroc, result.au_pro, result.ms_per_image,
-                      result.eval_size, result.masked, result.normal_ratio, _abi.note(result.image_note),
-                      _abi.note(result.pixel_note), _abi.note(result.scorer_note), scores, result.skipped)
+                      result.eval_size, result.masked, result.normal_ratio, _c.note(result.image_note),
+                      _c.note(result.pixel_note), _c.note(result.scorer_note), scores, result.skipped)
 
 
 def _unpack(item: Any) -> Tuple[Any, int, Any]:

@@ -5,7 +5,7 @@ import os
 import threading
 from typing import Any, Callable, Iterable, Optional, Union
 
-from . import _abi
+from . import _c
 from ._handle import Handle, Path, check, failure, path_bytes, text_bytes
 from ._options import joined
 from ._reading import take_read_options
@@ -20,7 +20,7 @@ from .training import Train, TrainProgress
 
 __all__ = ["Fitter", "fit"]
 
-lib = _abi.lib
+lib = _c.lib
 Images = Union[Path, Dataset, Iterable[ImageLike]]
 
 
@@ -67,7 +67,7 @@ class Fitter(Handle):
         self._student: Optional[Student] = None
         self._read = take_read_options(options)
         text = joined(options)
-        out = _abi.c_void_p()
+        out = _c.c_void_p()
         pointer = backbone._borrow()
         try:
             if isinstance(backbone, Student):
@@ -76,11 +76,11 @@ class Fitter(Handle):
                     raise ValueError("the student is of method %s, not of %s"
                                      % (self._method, method))
                 with backbone._turn:
-                    check(lib.ad_fitter_create_with(pointer, text, _abi.byref(out)))
+                    check(lib.ad_fitter_create_with(pointer, text, _c.byref(out)))
             else:
                 self._method = "gaussian" if method is None else method
                 check(lib.ad_fitter_create(pointer, text_bytes(self._method), text,
-                                           _abi.byref(out)))
+                                           _c.byref(out)))
         finally:
             backbone._give_back()
         Handle.__init__(self, out.value, backbone._parallel)
@@ -90,7 +90,7 @@ class Fitter(Handle):
         else:
             trained = lib.ad_student_retain(lib.ad_fitter_student(out))
             self._student = Student._wrap(trained, backbone) if trained else None
-        check(lib.ad_fitter_set_read_options(out, _abi.byref(self._read)))
+        check(lib.ad_fitter_set_read_options(out, _c.byref(self._read)))
 
     def _new_locks(self) -> None:
         super()._new_locks()
@@ -148,7 +148,7 @@ class Fitter(Handle):
         pointer = self._borrow_to_compute()
         try:
             with self._turn:
-                status = lib.ad_fitter_add(pointer, _abi.byref(view.struct))
+                status = lib.ad_fitter_add(pointer, _c.byref(view.struct))
             if status:
                 raise failure(status)
         finally:
@@ -245,16 +245,16 @@ class Fitter(Handle):
              train: Optional[Train], folder: Optional[bytes], resume: bool,
              skip_damaged: bool = False) -> Scorer:
         def call(step: Any, batch: Any = None) -> Scorer:
-            options = _abi.defaults(_abi.ad_fit_options)
+            options = _c.defaults(_c.ad_fit_options)
             options.progress = step
             if batch is not None:
                 options.train = batch
             options.checkpoint_dir = folder
             options.resume = 1 if resume else 0
             options.skip_damaged = 1 if skip_damaged else 0
-            out = _abi.c_void_p()
+            out = _c.c_void_p()
             with self._turn:
-                check(lib.ad_fit(pointer, good, _abi.byref(options), _abi.byref(out)))
+                check(lib.ad_fit(pointer, good, _c.byref(options), _c.byref(out)))
             return Scorer._wrap(out.value, self._parallel)
 
         wrapped = None if train is None else lambda struct: train(TrainProgress._of(struct))

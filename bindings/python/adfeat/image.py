@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple, Union
 
 import numpy as np
 
-from . import _abi
+from . import _c
 from ._handle import Path, check, failure, int32, path_bytes
 from ._pixels import dtype_advice, masked_advice, pil_array
 from ._reading import read_options
@@ -39,25 +39,25 @@ if TYPE_CHECKING:
 __all__ = ["DepthImage", "ImageLike", "ImageView", "decode_image", "image_view", "read_depth", "read_image",
            "write_png"]
 
-lib = _abi.lib
+lib = _c.lib
 ImageLike = Union[np.ndarray, Path, DepthImage, Any]
 
-_STRUCT_SIZE = _abi.sizeof(_abi.ad_image)
-_MONO8 = int(_abi.ad_pixel_format.AD_PIXEL_MONO8)
-_MONO16 = int(_abi.ad_pixel_format.AD_PIXEL_MONO16)
-_RGB8 = int(_abi.ad_pixel_format.AD_PIXEL_RGB8)
-_BGR8 = int(_abi.ad_pixel_format.AD_PIXEL_BGR8)
-_RGBA8 = int(_abi.ad_pixel_format.AD_PIXEL_RGBA8)
-_BGRA8 = int(_abi.ad_pixel_format.AD_PIXEL_BGRA8)
+_STRUCT_SIZE = _c.sizeof(_c.ad_image)
+_MONO8 = int(_c.ad_pixel_format.AD_PIXEL_MONO8)
+_MONO16 = int(_c.ad_pixel_format.AD_PIXEL_MONO16)
+_RGB8 = int(_c.ad_pixel_format.AD_PIXEL_RGB8)
+_BGR8 = int(_c.ad_pixel_format.AD_PIXEL_BGR8)
+_RGBA8 = int(_c.ad_pixel_format.AD_PIXEL_RGBA8)
+_BGRA8 = int(_c.ad_pixel_format.AD_PIXEL_BGRA8)
 _COLOUR = {("rgb", 3): _RGB8, ("bgr", 3): _BGR8, ("rgb", 4): _RGBA8, ("bgr", 4): _BGRA8}
 _REVERSED = {_RGB8: _BGR8, _BGR8: _RGB8}
 _CHANNELS = {_MONO8: 1, _MONO16: 1, _RGB8: 3, _BGR8: 3, _RGBA8: 4, _BGRA8: 4}
 _UINT8, _UINT16, _FLOAT32 = np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32)
-_CAMERA = {"mono10": _abi.ad_pixel_format.AD_PIXEL_MONO10, "mono12": _abi.ad_pixel_format.AD_PIXEL_MONO12,
-           "mono14": _abi.ad_pixel_format.AD_PIXEL_MONO14, "mono10p": _abi.ad_pixel_format.AD_PIXEL_MONO10P,
-           "mono12p": _abi.ad_pixel_format.AD_PIXEL_MONO12P,
-           "mono10packed": _abi.ad_pixel_format.AD_PIXEL_MONO10_PACKED,
-           "mono12packed": _abi.ad_pixel_format.AD_PIXEL_MONO12_PACKED}
+_CAMERA = {"mono10": _c.ad_pixel_format.AD_PIXEL_MONO10, "mono12": _c.ad_pixel_format.AD_PIXEL_MONO12,
+           "mono14": _c.ad_pixel_format.AD_PIXEL_MONO14, "mono10p": _c.ad_pixel_format.AD_PIXEL_MONO10P,
+           "mono12p": _c.ad_pixel_format.AD_PIXEL_MONO12P,
+           "mono10packed": _c.ad_pixel_format.AD_PIXEL_MONO10_PACKED,
+           "mono12packed": _c.ad_pixel_format.AD_PIXEL_MONO12_PACKED}
 _FORMATS = ("rgb", "bgr") + tuple(_CAMERA)
 _UNPACKED = tuple(int(code) for code in _CAMERA.values() if code >> 16 & 0xff == 16)
 _PACKED = tuple(int(code) for code in _CAMERA.values() if code >> 16 & 0xff != 16)
@@ -94,7 +94,7 @@ class ImageView:
     def __del__(self) -> None:
         try:
             if self.struct.owner or self.struct.depth_owner:
-                lib.ad_image_release(_abi.byref(self.struct))
+                lib.ad_image_release(_c.byref(self.struct))
         except Exception:  # the interpreter is ending
             pass
 
@@ -116,7 +116,7 @@ class ImageView:
     @property
     def format(self) -> str:
         """The pixel format's name, for example "AD_PIXEL_BGR8"."""
-        return _abi.ad_pixel_format(self.struct.format).name
+        return _c.ad_pixel_format(self.struct.format).name
 
     @property
     def __array_interface__(self) -> Dict[str, Any]:
@@ -287,7 +287,7 @@ def image_view(image: ImageLike, format: str = "rgb", context: Optional["Context
         row_bytes, shift = shape[1] * kept.itemsize * channels, 0
     if shift:
         code = _REVERSED[code]
-    struct = _abi.ad_image(_STRUCT_SIZE, code, kept.__array_interface__["data"][0] - shift, shape[1], shape[0],
+    struct = _c.ad_image(_STRUCT_SIZE, code, kept.__array_interface__["data"][0] - shift, shape[1], shape[0],
                            row_bytes, None)
     return ImageView(struct, kept, kept is not array)
 
@@ -305,7 +305,7 @@ def _camera_view(array: np.ndarray, format: str) -> ImageView:
         kept = np.array(kept, order="C")
         row_bytes = kept.shape[1] * kept.itemsize
     width = 8 * kept.shape[1] // (code >> 16 & 0xff) if packed else kept.shape[1]
-    struct = _abi.ad_image(_STRUCT_SIZE, code, kept.__array_interface__["data"][0], width, kept.shape[0], row_bytes, None)
+    struct = _c.ad_image(_STRUCT_SIZE, code, kept.__array_interface__["data"][0], width, kept.shape[0], row_bytes, None)
     return ImageView(struct, kept, kept is not array)
 
 
@@ -336,19 +336,19 @@ def _layout(array: np.ndarray, channels: int) -> Tuple[Optional[int], int]:
 def _with_depth(image: DepthImage, format: str, context: Optional["Context"], read: Optional[Any]) -> ImageView:
     """The struct of the pixels, which stays theirs, and depth in its fields."""
     base = None
-    struct = _abi.ad_image(_STRUCT_SIZE, _MONO8)
+    struct = _c.ad_image(_STRUCT_SIZE, _MONO8)
     if image.pixels is not None:
         base = image_view(image.pixels, format if image.format is None else image.format, context, read)
         if base.struct.depth:
             raise ValueError("the pixels are a view that has depth already")
-        struct = _abi.ad_image.from_buffer_copy(base.struct)
+        struct = _c.ad_image.from_buffer_copy(base.struct)
         struct.owner = None
     if isinstance(image.depth, np.ndarray):
         _set_depth(struct, image.depth)
     else:
         owner, pointer = _context_pointer(context)
         try:
-            check(lib.ad_image_read_depth(pointer, path_bytes(image.depth), image.depth_scale, _abi.byref(struct)))
+            check(lib.ad_image_read_depth(pointer, path_bytes(image.depth), image.depth_scale, _c.byref(struct)))
         finally:
             owner._give_back()
     return ImageView(struct, (base, image.depth), base is not None and base.copied)
@@ -366,7 +366,7 @@ def _set_depth(struct: Any, plane: np.ndarray) -> None:
 
 def take_apart(struct: Any) -> Tuple[ImageView, ImageView]:
     """Views of the pixels and of the depth of an image that the library made, each of which releases its own."""
-    depth = _abi.ad_image.from_buffer_copy(struct)
+    depth = _c.ad_image.from_buffer_copy(struct)
     depth.pixels = depth.owner = None
     struct.depth = struct.depth_owner = None
     return ImageView(struct, None, False), ImageView(depth, None, False)
@@ -385,9 +385,9 @@ def _context_pointer(context: Optional["Context"]) -> Tuple["Context", Any]:
 def _read(path: Path, context: Optional["Context"], read: Optional[Any] = None) -> ImageView:
     owner, pointer = _context_pointer(context)
     try:
-        struct = _abi.ad_image()
-        check(lib.ad_image_read(pointer, path_bytes(path), _abi.byref(read) if read is not None else None,
-                                _abi.byref(struct)))
+        struct = _c.ad_image()
+        check(lib.ad_image_read(pointer, path_bytes(path), _c.byref(read) if read is not None else None,
+                                _c.byref(struct)))
         return ImageView(struct, None, False)
     finally:
         owner._give_back()
@@ -417,9 +417,9 @@ def read_mask(path: Path, mask_good: Optional[int] = None, context: Optional["Co
     not; in a JPEG, which changes values, from 128 on. Raises FileError, FormatError, ShapeError."""
     owner, pointer = _context_pointer(context)
     try:
-        struct = _abi.ad_image()
+        struct = _c.ad_image()
         check(lib.ad_image_read_mask(pointer, path_bytes(path), -1 if mask_good is None else int32(mask_good, "mask_good"),
-                                     _abi.byref(struct)))
+                                     _c.byref(struct)))
     finally:
         owner._give_back()
     return np.asarray(take_apart(struct)[0])
@@ -442,8 +442,8 @@ def decode_image(data: Any, context: Optional["Context"] = None, *, min_side: Op
     read = read_options(min_side=min_side, orientation=orientation, significant_bits=significant_bits)
     owner, pointer = _context_pointer(context)
     try:
-        struct = _abi.ad_image()
-        check(lib.ad_image_decode(pointer, array.ctypes.data, array.size, _abi.byref(read), _abi.byref(struct)))
+        struct = _c.ad_image()
+        check(lib.ad_image_decode(pointer, array.ctypes.data, array.size, _c.byref(read), _c.byref(struct)))
         return np.asarray(ImageView(struct, None, False))
     finally:
         owner._give_back()
@@ -454,7 +454,7 @@ def write_png(path: Path, image: ImageLike, format: str = "rgb", context: Option
     view = image_view(image, format, context)
     owner, pointer = _context_pointer(context)
     try:
-        status = lib.ad_image_write_png(pointer, _abi.byref(view.struct), path_bytes(path))
+        status = lib.ad_image_write_png(pointer, _c.byref(view.struct), path_bytes(path))
         if status:
             raise failure(status)
     finally:

@@ -6,13 +6,13 @@ from typing import Any, List, NamedTuple, Sequence, Tuple, Union
 
 import numpy as np
 
-from . import _abi
+from . import _c
 from ._handle import check
 from .image import image_view
 
 __all__ = ["F1", "aupro", "auroc", "average_precision", "f1_max", "pixel_auroc"]
 
-lib = _abi.lib
+lib = _c.lib
 Maps = Union[np.ndarray, Sequence[Any]]
 
 
@@ -38,8 +38,8 @@ def _scores_and_labels(scores: Any, labels: Any) -> Tuple[np.ndarray, np.ndarray
 
 def _figure(function: Any, scores: Any, labels: Any, *more: Any) -> float:
     values, marks = _scores_and_labels(scores, labels)
-    out = _abi.c_double()
-    check(function(values.ctypes.data, marks.ctypes.data, values.size, _abi.byref(out), *more))
+    out = _c.c_double()
+    check(function(values.ctypes.data, marks.ctypes.data, values.size, _c.byref(out), *more))
     return out.value
 
 
@@ -56,8 +56,8 @@ def average_precision(scores: Any, labels: Any) -> float:
 
 def f1_max(scores: Any, labels: Any) -> F1:
     """The largest F1 over all thresholds, and the threshold. It is chosen on these labels, so it is optimistic."""
-    threshold = _abi.c_float()
-    value = _figure(lib.ad_f1_max, scores, labels, _abi.byref(threshold))
+    threshold = _c.c_float()
+    value = _figure(lib.ad_f1_max, scores, labels, _c.byref(threshold))
     return F1(value, threshold.value)
 
 
@@ -82,9 +82,9 @@ def _maps_and_masks(maps: Maps, masks: Maps) -> Tuple[Any, Any, List[Any]]:
             raise ValueError("a map of %s %s is not possible: float [h, w] is" % (heat.dtype, heat.shape))
     heats = [np.ascontiguousarray(heat, np.float32) for heat in heats]
     views = [image_view(_mask_array(mask)) for mask in masks]
-    structs = [_abi.ad_map(_abi.sizeof(_abi.ad_map), 0, heat.ctypes.data, heat.shape[1], heat.shape[0],
+    structs = [_c.ad_map(_c.sizeof(_c.ad_map), 0, heat.ctypes.data, heat.shape[1], heat.shape[0],
                            4 * heat.shape[1]) for heat in heats]
-    return (_abi.array_of(_abi.ad_map, structs), _abi.array_of(_abi.ad_image, [view.struct for view in views]),
+    return (_c.array_of(_c.ad_map, structs), _c.array_of(_c.ad_image, [view.struct for view in views]),
             [heats, views])
 
 
@@ -99,17 +99,17 @@ def aupro(maps: Maps, masks: Maps, fpr_limit: float = 0.3, connectivity: int = 8
 
     Raises InvalidArgumentError where there is no region or no good pixel, ShapeError, NumericError for NaN."""
     structs, images, keep = _maps_and_masks(maps, masks)
-    options = _abi.defaults(_abi.ad_aupro_options)
+    options = _c.defaults(_c.ad_aupro_options)
     options.fpr_limit = fpr_limit
     options.connectivity = connectivity
-    out = _abi.c_double()
-    check(lib.ad_aupro(structs, images, len(structs), _abi.byref(options), _abi.byref(out)))
+    out = _c.c_double()
+    check(lib.ad_aupro(structs, images, len(structs), _c.byref(options), _c.byref(out)))
     return out.value
 
 
 def pixel_auroc(maps: Maps, masks: Maps) -> float:
     """AUROC over the pixels of all maps pooled. Arguments as for aupro()."""
     structs, images, keep = _maps_and_masks(maps, masks)
-    out = _abi.c_double()
-    check(lib.ad_pixel_auroc(structs, images, len(structs), _abi.byref(out)))
+    out = _c.c_double()
+    check(lib.ad_pixel_auroc(structs, images, len(structs), _c.byref(out)))
     return out.value

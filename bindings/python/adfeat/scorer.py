@@ -8,7 +8,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 import numpy as np
 
-from . import _abi
+from . import _c
 from ._handle import Handle, Path, check, expect, failure, int32, path_bytes, text
 from ._reading import as_mapping
 from ._watch import watched
@@ -21,8 +21,8 @@ from .overlay import Map
 
 __all__ = ["Scorer", "ScorerInfo", "anomaly_map", "file_metadata", "score"]
 
-lib = _abi.lib
-_byref, _c_float = _abi.byref, _abi.c_float
+lib = _c.lib
+_byref, _c_float = _c.byref, _c.c_float
 _score_image = lib.ad_score_image
 Size = Union[int, Tuple[int, int]]
 _BATCH = max(32, 2 * (os.cpu_count() or 1))  # images that are held at once, or more while they are
@@ -62,7 +62,7 @@ class Scorer(Handle):
         self = cls.__new__(cls)
         Handle.__init__(self, pointer, parallel)
         self._normal_map = self.info.normal_map
-        self._read = _abi.sized(_abi.ad_read_options)
+        self._read = _c.sized(_c.ad_read_options)
         check(lib.ad_scorer_read_options(pointer, _byref(self._read)))
         return self
 
@@ -75,7 +75,7 @@ class Scorer(Handle):
         if isinstance(weights, Backbone):
             return cls.load_onto(path, weights)
         context = default_context(context)
-        out = _abi.c_void_p()
+        out = _c.c_void_p()
         pointer = context._borrow()
         try:
             check(lib.ad_scorer_load(pointer, path_bytes(path), None if weights is None else path_bytes(weights),
@@ -87,7 +87,7 @@ class Scorer(Handle):
     @classmethod
     def load_onto(cls, path: Path, backbone: Backbone) -> "Scorer":
         """Load a scorer file onto a backbone that is open already: many scorers share one set of weights."""
-        out = _abi.c_void_p()
+        out = _c.c_void_p()
         pointer = expect(backbone, Backbone, "backbone")._borrow()
         try:
             check(lib.ad_scorer_load_onto(pointer, path_bytes(path), _byref(out)))
@@ -98,7 +98,7 @@ class Scorer(Handle):
     def save(self, path: Path, embed: bool = False) -> None:
         """Save as one safetensors file, atomically. embed: the backbone's weights go into the file too, so that
         load() needs no other; without it the file names them by their digest."""
-        options = _abi.defaults(_abi.ad_scorer_save_options)
+        options = _c.defaults(_c.ad_scorer_save_options)
         options.embed_backbone = 1 if embed else 0
         pointer = self._borrow()
         try:
@@ -153,11 +153,11 @@ class Scorer(Handle):
 
     def _score_views(self, views: List[ImageView], first: int) -> np.ndarray:
         scores = np.empty(len(views), np.float32)
-        structs = _abi.array_of(_abi.ad_image, [view.struct for view in views])
+        structs = _c.array_of(_c.ad_image, [view.struct for view in views])
         pointer = self._borrow_to_compute()
         try:
             status = lib.ad_score_batch(pointer, structs, len(views), None,
-                                        scores.ctypes.data_as(_abi.POINTER(_c_float)))
+                                        scores.ctypes.data_as(_c.POINTER(_c_float)))
             if status:
                 raise _counted_from(first, failure(status))
         finally:
@@ -179,7 +179,7 @@ class Scorer(Handle):
     def _map_view(self, view: ImageView, size: Optional[Size], out: Optional[np.ndarray] = None) -> Map:
         data = self._room(view, size, out)
         result = _c_float()
-        struct = _abi.ad_map(_abi.sizeof(_abi.ad_map), 0, data.ctypes.data, data.shape[1], data.shape[0],
+        struct = _c.ad_map(_c.sizeof(_c.ad_map), 0, data.ctypes.data, data.shape[1], data.shape[0],
                              data.strides[0] if data.shape[0] > 1 else 4 * data.shape[1])
         pointer = self._borrow_to_compute()
         try:
@@ -231,7 +231,7 @@ class Scorer(Handle):
     @property
     def info(self) -> ScorerInfo:
         """What the library says of it, in one go."""
-        info = _abi.sized(_abi.ad_scorer_info)
+        info = _c.sized(_c.ad_scorer_info)
         pointer = self._borrow()
         try:
             check(lib.ad_scorer_get_info(pointer, _byref(info)))
@@ -244,8 +244,8 @@ class Scorer(Handle):
     @property
     def options(self) -> Dict[str, str]:
         """Every option in force, as text."""
-        info = _abi.sized(_abi.ad_scorer_info)
-        key, value = _abi.c_char_p(), _abi.c_char_p()
+        info = _c.sized(_c.ad_scorer_info)
+        key, value = _c.c_char_p(), _c.c_char_p()
         found = {}
         pointer = self._borrow()
         try:
@@ -294,7 +294,7 @@ def file_metadata(path: Path, context: Optional[Context] = None) -> Dict[str, st
     context = default_context(context)
     found: Dict[str, str] = {}
 
-    @_abi.ad_metadata_callback
+    @_c.ad_metadata_callback
     def keep(user: Any, key: bytes, value: bytes) -> int:
         found[key.decode("utf-8", "replace")] = value.decode("utf-8", "replace")
         return 0

@@ -5,14 +5,14 @@ import threading
 from dataclasses import dataclass
 from typing import Any, Optional, Tuple
 
-from . import _abi
+from . import _c
 from ._handle import Handle, Path, check, path_bytes, text, text_bytes
 from ._options import joined
 from .backbone import Backbone
 
 __all__ = ["Student", "StudentInfo"]
 
-lib = _abi.lib
+lib = _c.lib
 
 
 @dataclass(frozen=True)
@@ -79,10 +79,10 @@ class Student(Handle):
     def _open(self, teacher: Backbone, make: Any) -> None:
         if not isinstance(teacher, Backbone):
             raise TypeError("teacher is of type %s, a Backbone is needed" % type(teacher).__name__)
-        out = _abi.c_void_p()
+        out = _c.c_void_p()
         pointer = teacher._borrow()
         try:
-            check(make(pointer, _abi.byref(out)))
+            check(make(pointer, _c.byref(out)))
         finally:
             teacher._give_back()
         Handle.__init__(self, out.value, teacher._parallel)
@@ -111,12 +111,12 @@ class Student(Handle):
     @property
     def info(self) -> StudentInfo:
         """What the library says of it, in one go."""
-        info = _abi.sized(_abi.ad_student_info)
+        info = _c.sized(_c.ad_student_info)
         pointer = self._borrow()
         try:
             with self._turn:
-                check(lib.ad_student_get_info(pointer, _abi.byref(info)))
-                kind = _abi.ad_student_kind(info.kind).name[len("AD_STUDENT_"):].lower()
+                check(lib.ad_student_get_info(pointer, _c.byref(info)))
+                kind = _c.ad_student_kind(info.kind).name[len("AD_STUDENT_"):].lower()
                 return StudentInfo(kind, text(info.architecture), text(info.teacher_digest),
                                    tuple(text(info.layers).split(",")), info.parameter_count,
                                    info.epochs_trained, info.seed)
