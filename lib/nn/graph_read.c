@@ -24,7 +24,7 @@
 
 #include "core/number.h"
 
-enum { MAX_WORDS = 24, MAX_KERNEL = 64, MAX_STRIDE = 64, MAX_SCALE = 64 };
+enum { MAX_WORDS = 24 };
 
 typedef struct line {
     int32_t number;
@@ -96,83 +96,54 @@ static ad_status parse_triple(const line *l, double low, float *out)
     return AD_OK;
 }
 
-static ad_status parse_attr(const line *l, char *word, adi_attrs *attrs, uint32_t *seen)
+/* Parse KEY=VALUE and mark the attribute in `seen`, a byte for each. */
+static ad_status parse_attr(const line *l, char *word, adi_attrs *attrs, uint8_t *seen)
 {
     char *value = strchr(word, '=');
     if (!value)
         return bad(l, "an attribute reads key=value, not", word);
     *value++ = '\0';
-    const struct {
-        const char *key;
-        uint32_t bit;
-        int32_t *out;
-        long low, high;
-    } integers[] = {
-        {"channels", ADI_ATTR_CHANNELS, &attrs->channels, 1, ADI_MAX_CHANNELS},
-        {"out", ADI_ATTR_OUT, &attrs->out, 1, ADI_MAX_CHANNELS},
-        {"kernel", ADI_ATTR_KERNEL, &attrs->kernel, 1, MAX_KERNEL},
-        {"stride", ADI_ATTR_STRIDE, &attrs->stride, 1, MAX_STRIDE},
-        {"pad", ADI_ATTR_PAD, &attrs->pad, 0, MAX_KERNEL - 1},
-        {"bias", ADI_ATTR_BIAS, &attrs->bias, 0, 1},
-        {"scale", ADI_ATTR_SCALE, &attrs->scale, 1, MAX_SCALE},
-        {"from", ADI_ATTR_FROM, &attrs->from, 0, ADI_MAX_CHANNELS - 1},
-        {"seed", ADI_ATTR_SEED, &attrs->seed, 0, INT32_MAX},
-        {"inverse", ADI_ATTR_INVERSE, &attrs->inverse, 0, 1},
-        {"groups", ADI_ATTR_GROUPS, &attrs->groups, 1, ADI_MAX_CHANNELS},
-        {"joint", ADI_ATTR_JOINT, &attrs->joint, 0, 1},
-        {"eval", ADI_ATTR_EVAL, &attrs->eval, 0, 1},
-        {"init", ADI_ATTR_INIT, &attrs->init, ADI_INIT_USUAL, ADI_INIT_DEFAULT},
-    };
-    const struct {
-        const char *key;
-        uint32_t bit;
-        double *out;
-        double low, high;
-    } reals[] = {
-        {"eps", ADI_ATTR_EPS, &attrs->eps, 1e-12, 1.0},
-        {"slope", ADI_ATTR_SLOPE, &attrs->slope, 1e-6, 1.0}, /* above 0: backward tells the sign from the result */
-        {"alpha", ADI_ATTR_ALPHA, &attrs->alpha, 1e-3, 64.0}, /* exp() of it is a float */
-        {"limit", ADI_ATTR_LIMIT, &attrs->limit, 1e-12, 1e30},
-        {"lambda", ADI_ATTR_LAMBDA, &attrs->lambda, 1e-12, 1e6}, /* above 0: a channel may be constant */
-        {"rate", ADI_ATTR_RATE, &attrs->rate, 0.0, 0.999999}, /* below 1, as a sentence says it */
-    };
-    uint32_t bit = 0;
-    for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
-        if (strcmp(word, reals[i].key) == 0) {
-            bit = reals[i].bit;
-            ADI_TRY(parse_real(l, value, reals[i].low, reals[i].high, reals[i].out));
-        }
-    if (strcmp(word, "pad") == 0 && strcmp(value, "same") == 0) {
-        bit = ADI_ATTR_PAD;
-        attrs->pad = ADI_PAD_SAME;
-    } else {
-        for (size_t i = 0; i < sizeof integers / sizeof *integers; i++)
-            if (strcmp(word, integers[i].key) == 0) {
-                bit = integers[i].bit;
-                ADI_TRY(parse_int(l, value, integers[i].low, integers[i].high, integers[i].out));
-            }
-    }
-    if (!bit)
+    const adi_attr attr = adi_attr_find(word);
+    if (attr == ADI_ATTR_NONE)
         return bad(l, "no such attribute:", word);
-    if (*seen & bit)
+    const adi_attr_row *row = &adi_attr_rows[attr];
+    void *const out = (char *)attrs + row->offset;
+    if (row->kind == ADI_ATTR_REAL)
+        ADI_TRY(parse_real(l, value, row->low, row->high, out));
+    else if (row->kind == ADI_ATTR_PADDING && strcmp(value, "same") == 0)
+        *(int32_t *)out = ADI_PAD_SAME;
+    else
+        ADI_TRY(parse_int(l, value, (long)row->low, (long)row->high, out));
+    if (seen[attr])
         return bad(l, "attribute given twice:", word);
-    if (bit == ADI_ATTR_PAD)
+    if (attr == ADI_ATTR_PAD)
         attrs->pad_after = attrs->pad;
-    *seen |= bit;
+    seen[attr] = 1;
     return AD_OK;
 }
 
-static ad_status check_attrs(const line *l, const adi_node *node, uint32_t seen)
+static int is_listed(const uint8_t list[ADI_OP_MAX_ATTRS], int32_t attr)
 {
-    if ((seen & node->op->required) != node->op->required)
-        return bad(l, "an attribute is missing for op", node->op->name);
-    if (seen & ~(node->op->required | node->op->optional))
-        return bad(l, "an attribute does not belong to op", node->op->name);
-    if (node->op != &adi_op_pad2d && node->attrs.pad >= node->attrs.kernel && node->attrs.pad > 0)
+    for (int32_t i = 0; i < ADI_OP_MAX_ATTRS; i++)
+        if (list[i] == attr)
+            return 1;
+    return 0;
+}
+
+static ad_status check_attrs(const line *l, const adi_node *node, const uint8_t *seen)
+{
+    const adi_op *op = node->op;
+    for (int32_t i = 0; i < ADI_OP_MAX_ATTRS; i++)
+        if (op->required[i] && !seen[op->required[i]])
+            return bad(l, "an attribute is missing for op", op->name);
+    for (int32_t i = ADI_ATTR_NONE + 1; i < ADI_ATTR_COUNT; i++)
+        if (seen[i] && !is_listed(op->required, i) && !is_listed(op->optional, i))
+            return bad(l, "an attribute does not belong to op", op->name);
+    if (node->attrs.kernel && node->attrs.pad >= node->attrs.kernel && node->attrs.pad > 0)
         return adi_fail(AD_ERR_FORMAT, "graph line %d: pad %d is not smaller than kernel %d", l->number,
                         node->attrs.pad, node->attrs.kernel);
-    if ((node->op == &adi_op_deconv2d || node->op == &adi_op_pad2d) && node->attrs.pad == ADI_PAD_SAME)
-        return bad(l, "pad=same says nothing to op", node->op->name);
+    if (!op->pad_same && node->attrs.pad == ADI_PAD_SAME)
+        return bad(l, "pad=same says nothing to op", op->name);
     return AD_OK;
 }
 
@@ -221,7 +192,7 @@ static ad_status parse_node(adi_graph *g, const line *l, const adi_op *op)
     if (l->count < 2)
         return bad(l, "a name must follow", l->words[0]);
     adi_node node = {.name = l->words[1], .op = op, .attrs = {.stride = 1, .eps = 1e-5}};
-    if (op == &adi_op_batchnorm && g->eps > 0.0)
+    if (op->statistics && g->eps > 0.0)
         node.attrs.eps = g->eps;
     ADI_TRY(check_name(l, node.name));
     if (adi_graph_find_node(g, node.name) >= 0)
@@ -238,15 +209,15 @@ static ad_status parse_node(adi_graph *g, const line *l, const adi_op *op)
     if (inputs != op->inputs)
         return adi_fail(AD_ERR_FORMAT, "graph line %d: op '%s' takes %d inputs, got %d", l->number,
                         op->name, op->inputs, inputs);
-    uint32_t seen = 0;
+    uint8_t seen[ADI_ATTR_COUNT] = {0};
     if (at < l->count) {
         if (strcmp(l->words[at], ":") != 0)
             return bad(l, "expected ':' before", l->words[at]);
         for (at++; at < l->count; at++)
-            ADI_TRY(parse_attr(l, l->words[at], &node.attrs, &seen));
+            ADI_TRY(parse_attr(l, l->words[at], &node.attrs, seen));
     }
     ADI_TRY(check_attrs(l, &node, seen));
-    if (op == &adi_op_input)
+    if (adi_op_is_input(op))
         ADI_TRY(check_input(g, l, &node));
     ADI_TRY(find_channels(g, l, inputs, &node));
     node.nominal = inputs ? g->nodes[node.input[0]].nominal : g->input_size;
@@ -259,7 +230,7 @@ static ad_status parse_node(adi_graph *g, const line *l, const adi_op *op)
         return adi_fail_memory();
     g->nodes = nodes;
     g->nodes[g->node_count++] = node;
-    g->input_count += op == &adi_op_input;
+    g->input_count += adi_op_is_input(op);
     return AD_OK;
 }
 

@@ -30,24 +30,21 @@ void adi_init_param(adi_mt19937 *mt, const adi_node *node, int32_t index, float 
     const int32_t dims = node->op->param_shape(&node->attrs, node->in_channels, index, shape);
     for (int32_t i = 0; i < dims; i++)
         n *= shape[i];
-    if (node->op == &adi_op_permute) {
+    const adi_fresh fresh = node->op->param[index].fresh;
+    if (fresh == ADI_FRESH_ORDER) {
         adi_permute_order(node->attrs.seed, n, out);
         return;
     }
-    if (node->op == &adi_op_gain) {
-        out[0] = 0.0f;
-        return;
-    }
-    if (node->op == &adi_op_batchnorm || node->op == &adi_op_sru || node->op == &adi_op_sru_soft) {
-        const float value = index == 0 || index == 3 ? 1.0f : 0.0f;
+    if (fresh != ADI_FRESH_RANDOM) {
         for (int64_t i = 0; i < n; i++)
-            out[i] = value;
+            out[i] = fresh == ADI_FRESH_ONE ? 1.0f : 0.0f;
         return;
     }
     node->op->param_shape(&node->attrs, node->in_channels, 0, weight);
     const double area = (double)(weight[2] * weight[3]);
     const int by_fan_out = node->attrs.init == ADI_INIT_FAN_OUT && index == 0;
-    if (node->op == &adi_op_deconv2d || (node->attrs.bias && !by_fan_out) || node->attrs.init == ADI_INIT_DEFAULT)
+    if (node->op->layout == ADI_WEIGHT_TRANSPOSED || (node->attrs.bias && !by_fan_out) ||
+        node->attrs.init == ADI_INIT_DEFAULT)
         adi_init_uniform(mt, 1.0 / sqrt(area * (double)weight[1]), out, n);
     else
         adi_init_normal(mt, sqrt(2.0 / (area * (double)weight[0])), out, n);

@@ -13,7 +13,7 @@ static int is_untrained(const adi_op *op, int32_t index)
 static ad_status check_trainable(const adi_graph *g, const uint8_t *needed)
 {
     for (int32_t i = 0; i < g->node_count; i++)
-        if (needed[i] && g->nodes[i].op != &adi_op_input && !g->nodes[i].op->backward)
+        if (needed[i] && !adi_op_is_input(g->nodes[i].op) && !g->nodes[i].op->backward)
             return adi_fail(AD_ERR_UNSUPPORTED, "%s '%s' of %s cannot be trained", g->nodes[i].op->name,
                             g->nodes[i].name, g->name);
     return AD_OK;
@@ -122,7 +122,7 @@ const adi_module_param *adi_module_find(const adi_module *module, int32_t node, 
 /* Four dimensions are a convolution's weight; a depthwise one has one input channel a group. */
 static int is_depthwise(const adi_module *m, const adi_module_param *p)
 {
-    return m->graph->nodes[p->node].op == &adi_op_dwconv2d;
+    return m->graph->nodes[p->node].op->layout == ADI_WEIGHT_DEPTHWISE;
 }
 
 void adi_module_to_file(const adi_module *module, const adi_module_param *param, const float *values,

@@ -31,7 +31,7 @@ static ad_status read_param(const adi_module *m, const adi_module_param *p, cons
     const char *suffix = node->op->param[p->index].suffix;
     char name[ADI_ST_MAX_NAME + 1];
     const adi_st_tensor *t = namer(user, node->name, suffix, name, sizeof name) ? adi_st_find(file, name) : NULL;
-    if (!t && node->op == &adi_op_permute) { /* a file may leave out what follows from the seed */
+    if (!t && node->op->param[p->index].fresh == ADI_FRESH_ORDER) { /* follows from the seed */
         adi_permute_order(node->attrs.seed, (int64_t)p->count, values + p->offset);
         return AD_OK;
     }
@@ -41,10 +41,10 @@ static ad_status read_param(const adi_module *m, const adi_module_param *p, cons
                         missing_params(m, file, namer, user));
     char who[ADI_GRAPH_MAX_NAME + 32];
     snprintf(who, sizeof who, "the student's %s", m->graph->name);
-    if (node->op != &adi_op_gain || t->count != 1) /* one number, with a dimension or without */
+    if (!node->op->param[p->index].scalar || t->count != 1)
         ADI_TRY(adi_st_check_shape(t, p->shape, p->ndim, who));
     ADI_TRY(adi_st_read_f32(file, t, buffer));
-    for (size_t i = 0; node->op == &adi_op_batchnorm && p->index == 3 && i < p->count; i++)
+    for (size_t i = 0; node->op->statistics && p->index == 3 && i < p->count; i++)
         if (buffer[i] < 0.0f)
             return adi_fail(AD_ERR_NUMERIC, "tensor '%s': a running variance is %g", name, (double)buffer[i]);
     if (node->op->check_param)

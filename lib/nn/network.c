@@ -113,7 +113,7 @@ static ad_status write_convolution(const adi_network *network, int32_t index, co
                                  (size_t)(shape[0] * shape[1] * shape[2] * shape[3]));
     if (!oihw)
         return adi_fail_memory();
-    adi_unfold_weight(oihw, p->weight, shape, node->op == &adi_op_dwconv2d);
+    adi_unfold_weight(oihw, p->weight, shape, node->op->layout == ADI_WEIGHT_DEPTHWISE);
     char name[2 * ADI_GRAPH_MAX_NAME];
     snprintf(name, sizeof name, "%s%s.weight", prefix, node->name);
     ADI_TRY(adi_st_writer_tensor(writer, name, ADI_F32, 4, shape, oihw));
@@ -121,11 +121,6 @@ static ad_status write_convolution(const adi_network *network, int32_t index, co
         return AD_OK;
     snprintf(name, sizeof name, "%s%s.bias", prefix, node->name);
     return adi_st_writer_tensor(writer, name, ADI_F32, 1, &biases, p->bias);
-}
-
-int adi_op_is_plain(const adi_op *op)
-{
-    return op == &adi_op_permute || op == &adi_op_gain || op == &adi_op_sru || op == &adi_op_sru_soft;
 }
 
 /* Parameters that are taken as they are. */
@@ -153,11 +148,11 @@ ad_status adi_network_write(const adi_network *network, const int32_t *taps, int
         const adi_op *op = g->nodes[i].op;
         if (!needed[i] || !op->params || network->params[i].folded)
             continue;
-        if (op == &adi_op_batchnorm)
+        if (op->statistics)
             return adi_fail(AD_ERR_UNSUPPORTED,
                             "backbone '%s' cannot be embedded: batch norm '%s' follows no convolution",
                             g->name, g->nodes[i].name);
-        if (adi_op_is_plain(op))
+        if (op->layout == ADI_WEIGHT_PLAIN)
             ADI_TRY(write_plain(network, i, prefix, writer));
         else
             ADI_TRY(write_convolution(network, i, prefix, writer, keep));

@@ -40,8 +40,6 @@ ad_status adi_network_examine(adi_graph *graph, const adi_safetensors *file, con
                               adi_dialect *out_dialect, int32_t *out_fitted);
 void adi_network_destroy(adi_network *network);
 
-/* 1 where an op's parameters are kept as the file has them. */
-int adi_op_is_plain(const adi_op *op);
 /* 1 where every node that the tap needs has its parameters. */
 int32_t adi_network_tap_available(const adi_network *network, int32_t tap);
 /* needed[node] = 1 for every node that the given taps depend on. */

@@ -48,16 +48,9 @@ void adi_padding_resolve(const adi_graph *graph, adi_node *node)
         else if (graph->padding == AD_PADDING_SAME_STATIC_V063)
             fix_same(at, graph->input_size);
     }
-    int32_t before;
     int64_t side = node->nominal;
-    if (node->op == &adi_op_globalavgpool2d)
-        side = 1;
-    else if (node->op == &adi_op_deconv2d)
-        side = adi_deconv2d_side(at, side);
-    else if (at->kernel)
-        side = adi_window(at, side, &before);
-    else if (at->scale)
-        side *= at->scale;
+    if (node->op->side)
+        side = node->op->side(at, side);
     if (side > ADI_MAX_SIDE) /* the op refuses it where it runs */
         side = ADI_MAX_SIDE;
     node->nominal = side > 1 ? side : 1;

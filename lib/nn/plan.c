@@ -135,11 +135,15 @@ static void absorb_gate(planner *pl, int32_t i)
     }
 }
 
-static void add_step(planner *pl, int32_t i)
+static ad_status add_step(planner *pl, int32_t i)
 {
     adi_plan *plan = pl->plan;
     const adi_node *node = &pl->graph->nodes[i];
     const adi_params *p = &plan->network->params[i];
+    const char *lacking = adi_op_lacks(node->op->needs, plan->kernels);
+    if (lacking)
+        return adi_fail(AD_ERR_UNSUPPORTED, "%s '%s' of %s: the backend has no kernel %s",
+                        node->op->name, node->name, pl->graph->name, lacking);
     pl->owner[i] = plan->step_count;
     plan->steps[plan->step_count++] = (adi_step){
         .node = node,
@@ -153,32 +157,35 @@ static void add_step(planner *pl, int32_t i)
     absorb_expansion(pl, i);
     absorb_gate(pl, i);
     take_row_sums(pl, i);
+    return AD_OK;
 }
 
-/* Of a mask that is for training alone nothing is left, where nothing else reads what it would have masked. */
-static int drop_mask(planner *pl, int32_t i)
+/* Leave out an op that does nothing in inference, if nothing else reads its input. */
+static int drop_identity(planner *pl, int32_t i)
 {
     const adi_node *node = &pl->graph->nodes[i];
     const int32_t before = node->input[0];
-    if (node->op != &adi_op_randmask2d || node->attrs.eval || pl->owner[before] < 0 || !is_private(pl, before))
+    if (!node->op->is_identity || !node->op->is_identity(&node->attrs) || pl->owner[before] < 0 ||
+        !is_private(pl, before))
         return 0;
     pl->owner[i] = pl->owner[before];
     return 1;
 }
 
-static void make_steps(planner *pl)
+static ad_status make_steps(planner *pl)
 {
     const adi_graph *g = pl->graph;
     for (int32_t i = 0; i < g->node_count; i++) {
         if (!pl->needed[i])
             continue;
-        if (g->nodes[i].op == &adi_op_input)
+        if (adi_op_is_input(g->nodes[i].op))
             pl->owner[i] = adi_step_input(i); /* inputs are the first nodes */
         else if (pl->plan->network->params[i].folded)
             pl->owner[i] = pl->owner[g->nodes[i].input[0]];
-        else if (!drop_mask(pl, i) && !fuse_activation(pl, i) && !fuse_residual(pl, i))
-            add_step(pl, i);
+        else if (!drop_identity(pl, i) && !fuse_activation(pl, i) && !fuse_residual(pl, i))
+            ADI_TRY(add_step(pl, i));
     }
+    return AD_OK;
 }
 
 static void find_last_uses(adi_plan *plan)
@@ -277,7 +284,7 @@ static ad_status fill(planner *pl, const int32_t *taps)
     for (int32_t i = 0; i < g->node_count; i++)
         for (int32_t j = 0; pl->needed[i] && j < g->nodes[i].op->inputs; j++)
             pl->readers[g->nodes[i].input[j]]++;
-    make_steps(pl);
+    ADI_TRY(make_steps(pl));
     for (int32_t t = 0; t < plan->tap_count; t++) {
         const int32_t node = g->taps[taps[t]].node;
         plan->taps[t] = (adi_plan_tap){pl->owner[node], pl->shape[node]};

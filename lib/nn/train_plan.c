@@ -68,13 +68,13 @@ static ad_status find_shapes(builder *b)
 static int fuse_activation(builder *b, int32_t i)
 {
     const adi_node *node = &b->graph->nodes[i];
-    if (node->op != &adi_op_relu)
+    if (node->op->act != ADI_ACT_RELU)
         return 0;
     const int32_t source = node->input[0];
     if (b->owner[source] < 0 || b->readers[source] != 1 || b->tapped[source])
         return 0;
     adi_train_step *s = &b->plan->steps[b->owner[source]];
-    if ((s->op != &adi_op_batchnorm && s->op != &adi_op_add) || s->call.act != ADI_ACT_NONE)
+    if (!s->op->trains_relu || s->call.act != ADI_ACT_NONE)
         return 0;
     s->call.act = ADI_ACT_RELU;
     b->owner[i] = b->owner[source];
@@ -99,7 +99,7 @@ static void add_forward(builder *b, int32_t i)
         touch(p, s->x[j], at);
     }
     s->y = new_value(p, &b->shape[i], at);
-    if (node->op == &adi_op_batchnorm) {
+    if (node->op->statistics) {
         s->statistics = (int32_t)p->statistics_doubles;
         p->statistics_doubles += 2 * (size_t)b->shape[i].c;
     }
@@ -118,7 +118,7 @@ static void make_forward(builder *b)
     for (int32_t i = 0; i < g->node_count; i++) {
         if (!b->needed[i])
             continue;
-        if (g->nodes[i].op == &adi_op_input)
+        if (adi_op_is_input(g->nodes[i].op))
             b->owner[i] = adi_value_input(i); /* inputs are the first nodes */
         else if (!fuse_activation(b, i))
             add_forward(b, i);
@@ -166,7 +166,7 @@ static int32_t kept(builder *b, int32_t from)
     if (from < 0)
         return from;
     const adi_train_step *source = &p->steps[from];
-    if (source->op != &adi_op_batchnorm)
+    if (!source->op->statistics)
         return source->y;
     if (b->again[from] == ADI_VALUE_NONE) {
         const int32_t x = kept(b, b->from[from * ADI_OP_MAX_INPUTS]), time = now(b);
@@ -213,7 +213,7 @@ static int32_t through_activation(builder *b, int32_t at, int32_t gradient)
 {
     adi_train_plan *p = b->plan;
     const adi_train_step *forward = &p->steps[at];
-    if (forward->op != &adi_op_add || forward->call.act == ADI_ACT_NONE)
+    if (forward->call.act == ADI_ACT_NONE)
         return gradient;
     const int32_t time = now(b);
     adi_train_step *s = add_step(b, ADI_TRAIN_BACKWARD, forward);
@@ -231,10 +231,10 @@ static int32_t through_activation(builder *b, int32_t at, int32_t gradient)
     return s->dx[0];
 }
 
-static void backward_add(builder *b, int32_t at, int32_t gradient)
+static void backward_pass(builder *b, int32_t at, int32_t gradient)
 {
     const int32_t result = through_activation(b, at, gradient);
-    for (int32_t j = 0; j < 2; j++)
+    for (int32_t j = 0; j < b->plan->steps[at].op->inputs; j++)
         give(b, b->from[at * ADI_OP_MAX_INPUTS + j], result);
     b->holders[result]--;
 }
@@ -294,8 +294,8 @@ static void make_backward(builder *b, int32_t wants_input_grad)
         const int32_t gradient = b->slot[at];
         if (gradient == ADI_VALUE_NONE)
             continue;
-        if (p->steps[at].op == &adi_op_add)
-            backward_add(b, at, gradient);
+        if (p->steps[at].op->passes_dy)
+            backward_pass(b, at, gradient);
         else
             backward_op(b, at, gradient);
     }
@@ -378,11 +378,26 @@ size_t adi_train_plan_packed_bytes(const adi_train_plan *p)
 
 /* ---- The whole ---- */
 
+static ad_status check_kernels(const builder *b)
+{
+    const adi_train_plan *p = b->plan;
+    for (int32_t i = 0; i < p->step_count; i++) {
+        const adi_train_step *s = &p->steps[i];
+        const char *kernel = adi_op_lacks(adi_op_train_needs(s->op), p->kernels);
+        if (kernel)
+            return adi_fail(AD_ERR_UNSUPPORTED, "%s '%s' of %s: the backend has no kernel %s",
+                            s->op->name, s->node < 0 ? "" : b->graph->nodes[s->node].name,
+                            b->graph->name, kernel);
+    }
+    return AD_OK;
+}
+
 static ad_status build(builder *b, int32_t wants_input_grad)
 {
     ADI_TRY(find_shapes(b));
     make_forward(b);
     make_backward(b, wants_input_grad);
+    ADI_TRY(check_kernels(b));
     ADI_TRY(place(b->plan));
     find_scratch(b->plan);
     return AD_OK;

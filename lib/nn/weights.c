@@ -105,8 +105,10 @@ static ad_status take_convolution(adi_loader *l, int32_t index)
         status = adi_fail_memory();
         goto cleanup;
     }
-    adi_fold_weight(p->weight, raw[0], shape, node->op == &adi_op_dwconv2d, node->op == &adi_op_deconv2d ? NULL : affine);
-    if (affine && node->op == &adi_op_deconv2d)
+    const adi_weight_layout layout = node->op->layout;
+    adi_fold_weight(p->weight, raw[0], shape, layout == ADI_WEIGHT_DEPTHWISE,
+                    layout == ADI_WEIGHT_TRANSPOSED ? NULL : affine);
+    if (affine && layout == ADI_WEIGHT_TRANSPOSED)
         adi_scale_transposed(p->weight, shape, affine);
     for (int64_t i = 0; p->bias && i < k; i++) {
         const double bias = raw[1] ? raw[1][i] : 0.0;
@@ -160,9 +162,9 @@ cleanup:
 static ad_status take_node(adi_loader *l, int32_t index)
 {
     const adi_op *op = l->net->graph->nodes[index].op;
-    if (adi_op_is_plain(op))
-        return take_plain(l, index);
-    return op == &adi_op_batchnorm ? take_batchnorm(l, index) : take_convolution(l, index);
+    if (op->statistics)
+        return take_batchnorm(l, index);
+    return op->layout == ADI_WEIGHT_PLAIN ? take_plain(l, index) : take_convolution(l, index);
 }
 
 /* What the taps do not need is as good as not there. */

@@ -35,19 +35,12 @@ static void find_users(adi_loader *l)
         l->only_user[g->taps[i].node] = -2;
 }
 
-/* That a batch norm can be folded into. */
-static int is_convolution(const adi_node *node)
-{
-    return node->op == &adi_op_conv2d || node->op == &adi_op_dwconv2d ||
-           node->op == &adi_op_deconv2d;
-}
-
 /* The convolution that a batch norm can be folded into, or -1. */
 int32_t adi_foldable_into(const adi_loader *l, int32_t node)
 {
     const adi_graph *g = l->net->graph;
     const int32_t before = g->nodes[node].input[0];
-    if (g->nodes[node].op != &adi_op_batchnorm || !is_convolution(&g->nodes[before]))
+    if (!g->nodes[node].op->statistics || !g->nodes[before].op->foldable)
         return -1;
     return l->only_user[before] == node ? before : -1;
 }

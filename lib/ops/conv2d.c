@@ -1,19 +1,16 @@
 /* conv2d: dense 2-D convolution; meaning in backends/ref/conv2d_ref.c and conv2d_bwd_ref.c. */
 #include "ops/op.h"
 
-static ad_status shape(const char *node, const adi_attrs *attrs, const adi_shape *in, adi_shape *out)
+static ad_status shape(const char *node, const adi_attrs *attrs, const adi_shape *in,
+                       adi_shape *out)
 {
     return adi_window_shape("conv2d", node, attrs, in, attrs->out, out);
 }
 
-static int32_t param_shape(const adi_attrs *attrs, int64_t in_channels, int32_t index, int64_t *out_shape)
+static int32_t param_shape(const adi_attrs *attrs, int64_t in_channels, int32_t index,
+                           int64_t *out_shape)
 {
-    out_shape[0] = attrs->out;
-    if (index == 1)
-        return 1;
-    out_shape[1] = in_channels;
-    out_shape[2] = out_shape[3] = attrs->kernel;
-    return 4;
+    return adi_conv_param_shape(attrs, attrs->out, in_channels, attrs->out, index, out_shape);
 }
 
 static size_t scratch(const adi_kernels *k, const adi_op_call *call, int32_t num_threads)
@@ -41,8 +38,8 @@ static void pack(const adi_kernels *k, adi_op_call *call, void *packed, void *un
     call->packed = packed;
 }
 
-static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call, float *y,
-                         const float *x, const float *x2)
+static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
+                         float *y, const float *x, const float *x2)
 {
     const adi_conv2d_dims d = adi_conv2d_dims_of(call);
     const adi_epilogue e = {call->bias, x2, call->act, NULL};
@@ -74,23 +71,41 @@ static ad_status backward(const adi_kernels *k, const adi_exec *ex, const adi_op
     return AD_OK;
 }
 
+static const adi_need needs[] = {ADI_NEED(conv2d_choose),     ADI_NEED(conv2d_packed_bytes),
+                                 ADI_NEED(conv2d_pack),       ADI_NEED(conv2d_packed_scratch),
+                                 ADI_NEED(conv2d_packed_fwd), {0}};
+static const adi_need train_needs[] = {ADI_NEED(conv2d_scratch),
+                                       ADI_NEED(conv2d_fwd),
+                                       ADI_NEED(conv2d_bwd_data_scratch),
+                                       ADI_NEED(conv2d_bwd_data),
+                                       ADI_NEED(conv2d_bwd_weight_scratch),
+                                       ADI_NEED(conv2d_bwd_weight),
+                                       ADI_NEED(bias_bwd),
+                                       {0}};
+
 const adi_op adi_op_conv2d = {
     .name = "conv2d",
     .inputs = 1,
-    .required = ADI_ATTR_OUT | ADI_ATTR_KERNEL,
-    .optional = ADI_ATTR_STRIDE | ADI_ATTR_PAD | ADI_ATTR_BIAS | ADI_ATTR_INIT,
+    .required = {ADI_ATTR_OUT, ADI_ATTR_KERNEL},
+    .optional = {ADI_ATTR_STRIDE, ADI_ATTR_PAD, ADI_ATTR_BIAS, ADI_ATTR_INIT},
     .params = 2,
-    .param = {{"weight", 0}, {"bias", 1}},
+    .param = {{"weight"}, {"bias", .optional = 1}},
     .residual = 1,
     .fuses = 1,
     .shape = shape,
+    .side = adi_window_side,
+    .pad_same = 1,
+    .layout = ADI_WEIGHT_OIHW,
+    .foldable = 1,
     .param_shape = param_shape,
     .choose = choose,
     .pack = pack,
     .scratch = scratch,
+    .needs = needs,
     .forward = forward,
     .keeps = ADI_KEEPS_X,
     .adds_dx = 1,
     .train_scratch = train_scratch,
+    .train_needs = train_needs,
     .backward = backward,
 };

@@ -1,28 +1,24 @@
-/* deconv2d: transposed 2-D convolution, the data gradient of the convolution that leads from its output to its
- * input (Zeiler et al. 2010, "Deconvolutional Networks"), with a side of (in - 1) stride + kernel - 2 pad:
- *   y[n, i s + u - pad, j s + v - pad, o] += x[n, i, j, c] * weight[c, o, u, v]      then bias[o] once
- * A file holds the weight as PyTorch does, [C_in, C_out, k, k]. Read as OIHW that is the convolution's, whose
- * output channels are our input's, so that the loader's HWIO is what its kernels take.
- * Where windows do not overlap, kernel = stride and no padding, it is for inference a pointwise convolution to all values of a
- * window, with filters that are packed once, whose results are then put in their places. */
+/* deconv2d: transposed 2-D convolution, the data gradient of the convolution from its output to its
+ * input (Zeiler et al. 2010, "Deconvolutional Networks"). Sides become (in - 1) stride + kernel - 2
+ * pad:
+ *   y[n, i s + u - pad, j s + v - pad, o] += x[n, i, j, c] * weight[c, o, u, v]   then bias[o] once
+ * A file holds the weight as PyTorch does, [C_in, C_out, k, k]. Read as OIHW that is the weight of
+ * that convolution, so that the loader's HWIO is what its kernels take.
+ * If windows do not overlap (kernel = stride, no padding), inference runs a pointwise convolution,
+ * with packed filters, to all values of a window, and copies these to their places. */
 #include "ops/op.h"
 
-static ad_status shape(const char *node, const adi_attrs *attrs, const adi_shape *in, adi_shape *out)
+static ad_status shape(const char *node, const adi_attrs *attrs, const adi_shape *in,
+                       adi_shape *out)
 {
     return adi_enlarged_shape("deconv2d", node, in, adi_deconv2d_side(attrs, in->h),
                               adi_deconv2d_side(attrs, in->w), attrs->out, out);
 }
 
-static int32_t param_shape(const adi_attrs *attrs, int64_t in_channels, int32_t index, int64_t *out_shape)
+static int32_t param_shape(const adi_attrs *attrs, int64_t in_channels, int32_t index,
+                           int64_t *out_shape)
 {
-    if (index == 1) {
-        out_shape[0] = attrs->out;
-        return 1;
-    }
-    out_shape[0] = in_channels;
-    out_shape[1] = attrs->out;
-    out_shape[2] = out_shape[3] = attrs->kernel;
-    return 4;
+    return adi_conv_param_shape(attrs, in_channels, attrs->out, attrs->out, index, out_shape);
 }
 
 /* Of the convolution from our output to our input. */
@@ -46,8 +42,16 @@ static int is_pointwise(const adi_attrs *a)
 static adi_conv2d_dims pointwise_dims(const adi_op_call *call)
 {
     const int64_t area = (int64_t)call->attrs.kernel * call->attrs.kernel;
-    return (adi_conv2d_dims){.n = call->in.n, .h = call->in.h, .w = call->in.w, .c = call->in.c, .oh = call->in.h,
-                             .ow = call->in.w, .k = area * call->out.c, .kh = 1, .kw = 1, .stride = 1};
+    return (adi_conv2d_dims){.n = call->in.n,
+                             .h = call->in.h,
+                             .w = call->in.w,
+                             .c = call->in.c,
+                             .oh = call->in.h,
+                             .ow = call->in.w,
+                             .k = area * call->out.c,
+                             .kh = 1,
+                             .kw = 1,
+                             .stride = 1};
 }
 
 /* Bytes of the packed filters, behind which the bias stands once for each value of a window. */
@@ -72,7 +76,8 @@ static size_t pack_scratch(const adi_op_call *call)
     return (size_t)(d.c * d.k) * sizeof(float);
 }
 
-/* The weight as the loader has it is [window, out, in]; a pointwise convolution's is [in, window, out]. */
+/* The weight as the loader has it is [window, out, in]; a pointwise convolution's is [in, window,
+ * out]. */
 static void pack(const adi_kernels *k, adi_op_call *call, void *packed, void *scratch)
 {
     enum { TILE = 16 };
@@ -95,26 +100,30 @@ static size_t scratch(const adi_kernels *k, const adi_op_call *call, int32_t num
 {
     if (call->packed) {
         const adi_conv2d_dims d = pointwise_dims(call);
-        return adi_whole_floats(d.n * d.h * d.w * d.k) * sizeof(float) + k->conv2d_packed_scratch(&d, call->algorithm, num_threads);
+        return adi_whole_floats(d.n * d.h * d.w * d.k) * sizeof(float) +
+               k->conv2d_packed_scratch(&d, call->algorithm, num_threads);
     }
     const adi_conv2d_dims d = transposed_dims(call);
     return k->conv2d_bwd_data_scratch(&d, num_threads);
 }
 
-/* All values of every window, then each row of windows to the rows of the result that it covers; what is added comes last. */
-static ad_status packed_forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call, float *y, const float *x,
-                                const float *x2)
+/* All values of every window, then each row of windows to the rows of the result that it covers;
+ * what is added comes last. */
+static ad_status packed_forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
+                                float *y, const float *x, const float *x2)
 {
     const adi_conv2d_dims d = pointwise_dims(call);
     const int32_t side = call->attrs.kernel;
     const int64_t part = side * call->out.c; /* of a window's row */
     float *const windows = ex->scratch;
     const adi_exec rest = {ex->num_threads, windows + adi_whole_floats(d.n * d.h * d.w * d.k)};
-    const float *bias = (const float *)(const void *)((const char *)call->packed + filter_bytes(k, call, &d));
+    const float *bias =
+        (const float *)(const void *)((const char *)call->packed + filter_bytes(k, call, &d));
     const adi_epilogue e = {bias, NULL, x2 ? ADI_ACT_NONE : call->act, NULL};
     ADI_TRY(k->conv2d_packed_fwd(&rest, windows, x, call->packed, &e, &d, call->algorithm));
     for (int64_t row = 0; row < d.n * d.h * side; row++)
-        ADI_TRY(k->copy_channels(ex, y + row * d.w * part, part, windows + (row / side * d.w * side + row % side) * part,
+        ADI_TRY(k->copy_channels(ex, y + row * d.w * part, part,
+                                 windows + (row / side * d.w * side + row % side) * part,
                                  side * part, (adi_pc){d.w, part}));
     const adi_pc all = {call->out.n * call->out.h * call->out.w, call->out.c};
     return x2 ? k->add_fwd(ex, y, y, x2, call->act, all) : AD_OK;
@@ -122,8 +131,8 @@ static ad_status packed_forward(const adi_kernels *k, const adi_exec *ex, const 
 
 /* ---- As the gradient of a convolution ---- */
 
-static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call, float *y,
-                         const float *x, const float *x2)
+static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
+                         float *y, const float *x, const float *x2)
 {
     const adi_conv2d_dims d = transposed_dims(call);
     const adi_epilogue e = {call->bias, x2, call->act, NULL};
@@ -155,24 +164,43 @@ static ad_status backward(const adi_kernels *k, const adi_exec *ex, const adi_op
     return AD_OK;
 }
 
+static const adi_need needs[] = {ADI_NEED(conv2d_choose),     ADI_NEED(conv2d_packed_bytes),
+                                 ADI_NEED(conv2d_pack),       ADI_NEED(conv2d_packed_scratch),
+                                 ADI_NEED(conv2d_packed_fwd), ADI_NEED(copy_channels),
+                                 ADI_NEED(add_fwd),           ADI_NEED(conv2d_bwd_data_scratch),
+                                 ADI_NEED(conv2d_bwd_data),   {0}};
+static const adi_need train_needs[] = {ADI_NEED(conv2d_scratch),
+                                       ADI_NEED(conv2d_fwd),
+                                       ADI_NEED(conv2d_bwd_data_scratch),
+                                       ADI_NEED(conv2d_bwd_data),
+                                       ADI_NEED(conv2d_bwd_weight_scratch),
+                                       ADI_NEED(conv2d_bwd_weight),
+                                       ADI_NEED(bias_bwd),
+                                       {0}};
+
 const adi_op adi_op_deconv2d = {
     .name = "deconv2d",
     .inputs = 1,
-    .required = ADI_ATTR_OUT | ADI_ATTR_KERNEL,
-    .optional = ADI_ATTR_STRIDE | ADI_ATTR_PAD | ADI_ATTR_BIAS,
+    .required = {ADI_ATTR_OUT, ADI_ATTR_KERNEL},
+    .optional = {ADI_ATTR_STRIDE, ADI_ATTR_PAD, ADI_ATTR_BIAS},
     .params = 2,
-    .param = {{"weight", 0}, {"bias", 1}},
+    .param = {{"weight"}, {"bias", .optional = 1}},
     .residual = 1,
     .fuses = 1,
     .shape = shape,
+    .side = adi_deconv2d_side,
+    .layout = ADI_WEIGHT_TRANSPOSED,
+    .foldable = 1,
     .param_shape = param_shape,
     .choose = choose,
     .pack_scratch = pack_scratch,
     .pack = pack,
     .scratch = scratch,
+    .needs = needs,
     .forward = forward,
     .keeps = ADI_KEEPS_X,
     .adds_dx = 1,
     .train_scratch = train_scratch,
+    .train_needs = train_needs,
     .backward = backward,
 };

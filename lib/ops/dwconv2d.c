@@ -1,19 +1,16 @@
 /* dwconv2d: depthwise 2-D convolution; meaning in backends/ref/dwconv2d_ref.c. */
 #include "ops/op.h"
 
-static ad_status shape(const char *node, const adi_attrs *attrs, const adi_shape *in, adi_shape *out)
+static ad_status shape(const char *node, const adi_attrs *attrs, const adi_shape *in,
+                       adi_shape *out)
 {
     return adi_window_shape("dwconv2d", node, attrs, in, in->c, out);
 }
 
-static int32_t param_shape(const adi_attrs *attrs, int64_t in_channels, int32_t index, int64_t *out_shape)
+static int32_t param_shape(const adi_attrs *attrs, int64_t in_channels, int32_t index,
+                           int64_t *out_shape)
 {
-    out_shape[0] = in_channels;
-    if (index == 1)
-        return 1;
-    out_shape[1] = 1;
-    out_shape[2] = out_shape[3] = attrs->kernel;
-    return 4;
+    return adi_conv_param_shape(attrs, in_channels, 1, in_channels, index, out_shape);
 }
 
 /* Only with an expansion. */
@@ -23,11 +20,12 @@ static size_t scratch(const adi_kernels *k, const adi_op_call *call, int32_t num
     return call->first ? k->expand_dw_scratch(&d, num_threads) : 0;
 }
 
-static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call, float *y,
-                         const float *x, const float *x2)
+static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
+                         float *y, const float *x, const float *x2)
 {
     const adi_conv2d_dims d = adi_conv2d_dims_of(call);
-    const adi_epilogue e = {call->bias, x2, call->act, call->row_sums ? y + d.n * d.oh * d.ow * d.c : NULL};
+    const adi_epilogue e = {call->bias, x2, call->act,
+                            call->row_sums ? y + d.n * d.oh * d.ow * d.c : NULL};
     const adi_op_call *f = call->first;
     if (!f)
         return k->dwconv2d_fwd(ex, y, x, call->weight, &e, &d);
@@ -35,17 +33,24 @@ static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_
     return k->expand_dw_fwd(ex, y, x, &first, call->weight, &e, &d);
 }
 
+static const adi_need needs[] = {ADI_NEED(dwconv2d_fwd), {0}};
+
 const adi_op adi_op_dwconv2d = {
     .name = "dwconv2d",
     .inputs = 1,
-    .required = ADI_ATTR_KERNEL,
-    .optional = ADI_ATTR_STRIDE | ADI_ATTR_PAD | ADI_ATTR_BIAS,
+    .required = {ADI_ATTR_KERNEL},
+    .optional = {ADI_ATTR_STRIDE, ADI_ATTR_PAD, ADI_ATTR_BIAS},
     .params = 2,
-    .param = {{"weight", 0}, {"bias", 1}},
+    .param = {{"weight"}, {"bias", .optional = 1}},
     .residual = 1,
     .fuses = 1,
     .shape = shape,
+    .side = adi_window_side,
+    .pad_same = 1,
+    .layout = ADI_WEIGHT_DEPTHWISE,
+    .foldable = 1,
     .param_shape = param_shape,
     .scratch = scratch,
+    .needs = needs,
     .forward = forward,
 };

@@ -1,8 +1,9 @@
-/* gain: all values times one learned number, which is 0 at first, so that what it stands behind begins by doing
- * nothing. */
+/* gain: all values times one learned number, which is 0 at first, so that what it stands behind
+ * begins by doing nothing. */
 #include "ops/op.h"
 
-static int32_t param_shape(const adi_attrs *attrs, int64_t in_channels, int32_t index, int64_t *out_shape)
+static int32_t param_shape(const adi_attrs *attrs, int64_t in_channels, int32_t index,
+                           int64_t *out_shape)
 {
     (void)attrs;
     (void)in_channels;
@@ -11,8 +12,8 @@ static int32_t param_shape(const adi_attrs *attrs, int64_t in_channels, int32_t 
     return 1;
 }
 
-static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call, float *y,
-                         const float *x, const float *x2)
+static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
+                         float *y, const float *x, const float *x2)
 {
     (void)x2;
     return k->gain_fwd(ex, y, x, call->weight[0], adi_values(&call->in));
@@ -33,6 +34,20 @@ static ad_status backward(const adi_kernels *k, const adi_exec *ex, const adi_op
     return g->dx[0] ? k->gain_fwd(ex, g->dx[0], g->dy, call->weight[0], n) : AD_OK;
 }
 
-const adi_op adi_op_gain = {.name = "gain", .inputs = 1, .params = 1, .param = {{"gamma", 0}}, .shape = adi_same_shape,
-                            .param_shape = param_shape, .forward = forward, .keeps = ADI_KEEPS_X, .in_place = 1,
-                            .train_scratch = train_scratch, .backward = backward};
+static const adi_need needs[] = {ADI_NEED(gain_fwd), {0}};
+static const adi_need train_needs[] = {
+    ADI_NEED(gain_fwd), ADI_NEED(sum_products), ADI_NEED(sum_scratch), {0}};
+
+const adi_op adi_op_gain = {.name = "gain",
+                            .inputs = 1,
+                            .params = 1,
+                            .param = {{"gamma", .fresh = ADI_FRESH_ZERO, .scalar = 1}},
+                            .shape = adi_same_shape,
+                            .param_shape = param_shape,
+                            .needs = needs,
+                            .forward = forward,
+                            .keeps = ADI_KEEPS_X,
+                            .in_place = 1,
+                            .train_scratch = train_scratch,
+                            .train_needs = train_needs,
+                            .backward = backward};

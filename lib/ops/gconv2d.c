@@ -1,7 +1,7 @@
-/* gconv2d: grouped 2-D convolution (Krizhevsky et al. 2012): the channels of input and output are `groups` runs, and each run
- * of the output is the convolution of the same run of the input. A file holds the weight as PyTorch does,
- * [out, C / groups, k, k]. Every group is gathered, convolved by the dense kernels and put in its place: next to a
- * convolution a copy costs little. */
+/* gconv2d: grouped 2-D convolution (Krizhevsky et al. 2012): the channels of input and output are
+ * `groups` runs, and each run of the output is the convolution of the same run of the input. A file
+ * holds the weight as PyTorch does, [out, C / groups, k, k]. Every group is gathered, convolved by
+ * the dense kernels and put in its place: next to a convolution a copy costs little. */
 #include "ops/op.h"
 
 static int64_t channels(const adi_attrs *attrs, int64_t first, int64_t second)
@@ -10,19 +10,17 @@ static int64_t channels(const adi_attrs *attrs, int64_t first, int64_t second)
     return first % attrs->groups == 0 && attrs->out % attrs->groups == 0 ? attrs->out : 0;
 }
 
-static ad_status shape(const char *node, const adi_attrs *attrs, const adi_shape *in, adi_shape *out)
+static ad_status shape(const char *node, const adi_attrs *attrs, const adi_shape *in,
+                       adi_shape *out)
 {
     return adi_window_shape("gconv2d", node, attrs, in, attrs->out, out);
 }
 
-static int32_t param_shape(const adi_attrs *attrs, int64_t in_channels, int32_t index, int64_t *out_shape)
+static int32_t param_shape(const adi_attrs *attrs, int64_t in_channels, int32_t index,
+                           int64_t *out_shape)
 {
-    out_shape[0] = attrs->out;
-    if (index == 1)
-        return 1;
-    out_shape[1] = in_channels / attrs->groups;
-    out_shape[2] = out_shape[3] = attrs->kernel;
-    return 4;
+    return adi_conv_param_shape(attrs, attrs->out, in_channels / attrs->groups, attrs->out, index,
+                                out_shape);
 }
 
 /* Of one group. */
@@ -35,10 +33,10 @@ static adi_conv2d_dims dims_of(const adi_op_call *call)
 }
 
 /* One group's input, output and weight, then the kernels' own scratch. */
-typedef struct room {
+typedef struct scratch_layout {
     float *x, *y, *w;
     adi_exec rest;
-} room;
+} scratch_layout;
 
 static size_t group_floats(const adi_conv2d_dims *d, size_t out_parts[3])
 {
@@ -48,12 +46,12 @@ static size_t group_floats(const adi_conv2d_dims *d, size_t out_parts[3])
     return out_parts[0] + out_parts[1] + out_parts[2];
 }
 
-static room room_in(const adi_exec *ex, const adi_conv2d_dims *d)
+static scratch_layout lay_out_scratch(const adi_exec *ex, const adi_conv2d_dims *d)
 {
     size_t part[3];
     float *const at = ex->scratch;
     const size_t all = group_floats(d, part);
-    return (room){at, at + part[0], at + part[0] + part[1], {ex->num_threads, at + all}};
+    return (scratch_layout){at, at + part[0], at + part[0] + part[1], {ex->num_threads, at + all}};
 }
 
 /* Of one group's packed filters. */
@@ -61,7 +59,8 @@ static size_t filter_bytes(const adi_kernels *k, const adi_op_call *call)
 {
     const adi_conv2d_dims d = dims_of(call);
     const size_t bytes = k->conv2d_packed_bytes(&d, call->algorithm);
-    return bytes ? (bytes + 63) / 64 * 64 : adi_whole_floats(d.kh * d.kw * d.c * d.k) * sizeof(float);
+    return bytes ? (bytes + 63) / 64 * 64
+                 : adi_whole_floats(d.kh * d.kw * d.c * d.k) * sizeof(float);
 }
 
 static size_t choose(const adi_kernels *k, adi_op_call *call)
@@ -86,7 +85,9 @@ static void pack(const adi_kernels *k, adi_op_call *call, void *packed, void *sc
     for (int32_t g = 0; g < call->attrs.groups; g++) {
         char *const mine = (char *)packed + (size_t)g * filter_bytes(k, call);
         float *const w = as_it_is ? (float *)(void *)mine : scratch;
-        (void)k->copy_channels(&alone, w, d.k, call->weight + g * d.k, call->attrs.groups * d.k, rows); /* cannot fail */
+        /* cannot fail */
+        (void)k->copy_channels(&alone, w, d.k, call->weight + g * d.k, call->attrs.groups * d.k,
+                               rows);
         if (!as_it_is)
             k->conv2d_pack(mine, w, &d, call->algorithm);
     }
@@ -97,37 +98,41 @@ static size_t scratch(const adi_kernels *k, const adi_op_call *call, int32_t num
 {
     const adi_conv2d_dims d = dims_of(call);
     size_t part[3];
-    return group_floats(&d, part) * sizeof(float)
-           + (call->packed ? k->conv2d_packed_scratch(&d, call->algorithm, num_threads) : k->conv2d_scratch(&d, num_threads));
+    return group_floats(&d, part) * sizeof(float) +
+           (call->packed ? k->conv2d_packed_scratch(&d, call->algorithm, num_threads)
+                         : k->conv2d_scratch(&d, num_threads));
 }
 
 static size_t train_scratch(const adi_kernels *k, const adi_op_call *call, int32_t num_threads)
 {
     const adi_conv2d_dims d = dims_of(call);
     size_t part[3];
-    const size_t data = k->conv2d_bwd_data_scratch(&d, num_threads), weight = k->conv2d_bwd_weight_scratch(&d, num_threads);
+    const size_t data = k->conv2d_bwd_data_scratch(&d, num_threads);
+    const size_t weight = k->conv2d_bwd_weight_scratch(&d, num_threads);
     return group_floats(&d, part) * sizeof(float) + (data > weight ? data : weight);
 }
 
 /* Group g's part of rows of `groups` parts of `width` floats, out of them and back. */
-static ad_status gather(const adi_kernels *k, const adi_exec *ex, float *part, const float *all, int32_t g, int32_t groups,
-                        int64_t rows, int64_t width)
+static ad_status gather(const adi_kernels *k, const adi_exec *ex, float *part, const float *all,
+                        int32_t g, int32_t groups, int64_t rows, int64_t width)
 {
-    return k->copy_channels(ex, part, width, all + g * width, groups * width, (adi_pc){rows, width});
+    return k->copy_channels(ex, part, width, all + g * width, groups * width,
+                            (adi_pc){rows, width});
 }
 
-static ad_status put(const adi_kernels *k, const adi_exec *ex, float *all, const float *part, int32_t g, int32_t groups,
-                     int64_t rows, int64_t width)
+static ad_status put(const adi_kernels *k, const adi_exec *ex, float *all, const float *part,
+                     int32_t g, int32_t groups, int64_t rows, int64_t width)
 {
-    return k->copy_channels(ex, all + g * width, groups * width, part, width, (adi_pc){rows, width});
+    return k->copy_channels(ex, all + g * width, groups * width, part, width,
+                            (adi_pc){rows, width});
 }
 
-static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call, float *y,
-                         const float *x, const float *x2)
+static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
+                         float *y, const float *x, const float *x2)
 {
     const adi_conv2d_dims d = dims_of(call);
     const int32_t groups = call->attrs.groups;
-    const room r = room_in(ex, &d);
+    const scratch_layout r = lay_out_scratch(ex, &d);
     (void)x2;
     for (int32_t g = 0; g < groups; g++) {
         const adi_epilogue e = {call->bias ? call->bias + g * d.k : NULL, NULL, ADI_ACT_NONE, NULL};
@@ -144,13 +149,13 @@ static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_
     return AD_OK;
 }
 
-static ad_status group_backward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call, const adi_op_grad *g,
-                                int32_t group)
+static ad_status group_backward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
+                                const adi_op_grad *g, int32_t group)
 {
     const adi_conv2d_dims d = dims_of(call);
     const int32_t groups = call->attrs.groups;
     const adi_epilogue none = {NULL, NULL, ADI_ACT_NONE, NULL};
-    const room r = room_in(ex, &d);
+    const scratch_layout r = lay_out_scratch(ex, &d);
     ADI_TRY(gather(k, ex, r.y, g->dy, group, groups, d.n * d.oh * d.ow, d.k));
     if (g->dx[0]) {
         ADI_TRY(gather(k, ex, r.w, call->weight, group, groups, d.kh * d.kw * d.c, d.k));
@@ -170,12 +175,47 @@ static ad_status backward(const adi_kernels *k, const adi_exec *ex, const adi_op
     const adi_shape *out = &call->out;
     for (int32_t group = 0; group < call->attrs.groups; group++)
         ADI_TRY(group_backward(k, ex, call, g, group));
-    return g->dbias ? k->bias_bwd(ex, g->dbias, g->dy, (adi_pc){out->n * out->h * out->w, out->c}) : AD_OK;
+    return g->dbias ? k->bias_bwd(ex, g->dbias, g->dy, (adi_pc){out->n * out->h * out->w, out->c})
+                    : AD_OK;
 }
 
+static const adi_need needs[] = {ADI_NEED(conv2d_choose),
+                                 ADI_NEED(conv2d_packed_bytes),
+                                 ADI_NEED(conv2d_pack),
+                                 ADI_NEED(conv2d_packed_scratch),
+                                 ADI_NEED(conv2d_packed_fwd),
+                                 ADI_NEED(copy_channels),
+                                 {0}};
+static const adi_need train_needs[] = {ADI_NEED(copy_channels),
+                                       ADI_NEED(conv2d_scratch),
+                                       ADI_NEED(conv2d_fwd),
+                                       ADI_NEED(conv2d_bwd_data_scratch),
+                                       ADI_NEED(conv2d_bwd_data),
+                                       ADI_NEED(conv2d_bwd_weight_scratch),
+                                       ADI_NEED(conv2d_bwd_weight),
+                                       ADI_NEED(bias_bwd),
+                                       {0}};
+
 const adi_op adi_op_gconv2d = {
-    .name = "gconv2d", .inputs = 1, .required = ADI_ATTR_OUT | ADI_ATTR_KERNEL | ADI_ATTR_GROUPS,
-    .optional = ADI_ATTR_STRIDE | ADI_ATTR_PAD | ADI_ATTR_BIAS | ADI_ATTR_INIT, .params = 2,
-    .param = {{"weight", 0}, {"bias", 1}}, .channels = channels, .shape = shape, .param_shape = param_shape,
-    .choose = choose, .pack_scratch = pack_scratch, .pack = pack, .scratch = scratch, .forward = forward,
-    .keeps = ADI_KEEPS_X, .train_scratch = train_scratch, .backward = backward};
+    .name = "gconv2d",
+    .inputs = 1,
+    .required = {ADI_ATTR_OUT, ADI_ATTR_KERNEL, ADI_ATTR_GROUPS},
+    .optional = {ADI_ATTR_STRIDE, ADI_ATTR_PAD, ADI_ATTR_BIAS, ADI_ATTR_INIT},
+    .params = 2,
+    .param = {{"weight"}, {"bias", .optional = 1}},
+    .channels = channels,
+    .shape = shape,
+    .side = adi_window_side,
+    .pad_same = 1,
+    .layout = ADI_WEIGHT_OIHW,
+    .param_shape = param_shape,
+    .choose = choose,
+    .pack_scratch = pack_scratch,
+    .pack = pack,
+    .scratch = scratch,
+    .needs = needs,
+    .forward = forward,
+    .keeps = ADI_KEEPS_X,
+    .train_scratch = train_scratch,
+    .train_needs = train_needs,
+    .backward = backward};

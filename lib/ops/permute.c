@@ -1,6 +1,6 @@
-/* permute: the channels of every position in a fixed order, y[c] = x[index[c]], or with inverse=1 back. The order is a
- * parameter that is not trained, so that a file keeps it; at first it is the permutation that NumPy draws after
- * numpy.random.seed(seed). */
+/* permute: the channels of every position in a fixed order, y[c] = x[index[c]], or with inverse=1
+ * back. The order is a parameter that is not trained, so that a file keeps it; at first it is the
+ * permutation that NumPy draws after numpy.random.seed(seed). */
 #include "core/mt19937.h"
 #include "ops/op.h"
 
@@ -18,7 +18,8 @@ void adi_permute_order(int32_t seed, int64_t n, float *out_index)
     }
 }
 
-static int32_t param_shape(const adi_attrs *attrs, int64_t in_channels, int32_t index, int64_t *out_shape)
+static int32_t param_shape(const adi_attrs *attrs, int64_t in_channels, int32_t index,
+                           int64_t *out_shape)
 {
     (void)attrs;
     (void)index;
@@ -33,23 +34,25 @@ static ad_status check_param(const char *node, int32_t index, const float *value
     for (int64_t i = 0; i < count; i++) {
         const int64_t at = values[i] >= 0.0f && values[i] < (float)count ? (int64_t)values[i] : -1;
         if (at < 0 || (float)at != values[i])
-            return adi_fail(AD_ERR_FORMAT, "permute '%s': entry %lld is %g, 0 to %lld is possible", node, (long long)i,
-                            (double)values[i], (long long)count - 1);
+            return adi_fail(AD_ERR_FORMAT, "permute '%s': entry %lld is %g, 0 to %lld is possible",
+                            node, (long long)i, (double)values[i], (long long)count - 1);
         if (seen[at / 8] >> at % 8 & 1)
-            return adi_fail(AD_ERR_FORMAT, "permute '%s': channel %lld is there twice", node, (long long)at);
+            return adi_fail(AD_ERR_FORMAT, "permute '%s': channel %lld is there twice", node,
+                            (long long)at);
         seen[at / 8] = (uint8_t)(seen[at / 8] | 1 << at % 8);
     }
     return AD_OK;
 }
 
-static ad_status run(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call, float *y, const float *x,
-                     int32_t inverse)
+static ad_status run(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call, float *y,
+                     const float *x, int32_t inverse)
 {
-    return k->permute_fwd(ex, y, x, call->weight, inverse, (adi_pc){call->in.n * call->in.h * call->in.w, call->in.c});
+    return k->permute_fwd(ex, y, x, call->weight, inverse,
+                          (adi_pc){call->in.n * call->in.h * call->in.w, call->in.c});
 }
 
-static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call, float *y,
-                         const float *x, const float *x2)
+static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
+                         float *y, const float *x, const float *x2)
 {
     (void)x2;
     return run(k, ex, call, y, x, call->attrs.inverse);
@@ -61,7 +64,18 @@ static ad_status backward(const adi_kernels *k, const adi_exec *ex, const adi_op
     return g->dx[0] ? run(k, ex, call, g->dx[0], g->dy, !call->attrs.inverse) : AD_OK;
 }
 
-const adi_op adi_op_permute = {.name = "permute", .inputs = 1, .required = ADI_ATTR_SEED, .optional = ADI_ATTR_INVERSE,
-                               .params = 1, .param = {{"index", 0}}, .untrained = 1, .shape = adi_same_shape,
-                               .param_shape = param_shape, .check_param = check_param, .forward = forward,
+static const adi_need needs[] = {ADI_NEED(permute_fwd), {0}};
+
+const adi_op adi_op_permute = {.name = "permute",
+                               .inputs = 1,
+                               .required = {ADI_ATTR_SEED},
+                               .optional = {ADI_ATTR_INVERSE},
+                               .params = 1,
+                               .param = {{"index", .fresh = ADI_FRESH_ORDER}},
+                               .untrained = 1,
+                               .shape = adi_same_shape,
+                               .param_shape = param_shape,
+                               .check_param = check_param,
+                               .needs = needs,
+                               .forward = forward,
                                .backward = backward};

@@ -1,5 +1,5 @@
-/* maxpool2d: meaning in backends/ref/pool2d_ref.c.  globalavgpool2d: the mean over all positions, which are
- * summed row by row (backends/ref/reduce_ref.c). */
+/* maxpool2d: meaning in backends/ref/pool2d_ref.c.  globalavgpool2d: the mean over all positions,
+ * which are summed row by row (backends/ref/reduce_ref.c). */
 #include "ops/op.h"
 
 static ad_status max_shape(const char *node, const adi_attrs *attrs, const adi_shape *in,
@@ -33,14 +33,21 @@ static ad_status max_backward(const adi_kernels *k, const adi_exec *ex, const ad
     return g->dx[0] ? k->maxpool2d_bwd(ex, g->dx[0], g->dy, g->x[0], &d) : AD_OK;
 }
 
+static const adi_need max_needs[] = {ADI_NEED(maxpool2d_fwd), {0}};
+static const adi_need max_train_needs[] = {ADI_NEED(maxpool2d_fwd), ADI_NEED(maxpool2d_bwd), {0}};
+
 const adi_op adi_op_maxpool2d = {
     .name = "maxpool2d",
     .inputs = 1,
-    .required = ADI_ATTR_KERNEL,
-    .optional = ADI_ATTR_STRIDE | ADI_ATTR_PAD,
+    .required = {ADI_ATTR_KERNEL},
+    .optional = {ADI_ATTR_STRIDE, ADI_ATTR_PAD},
+    .pad_same = 1,
     .shape = max_shape,
+    .side = adi_window_side,
+    .needs = max_needs,
     .forward = max_forward,
     .keeps = ADI_KEEPS_X,
+    .train_needs = max_train_needs,
     .backward = max_backward,
 };
 
@@ -51,6 +58,13 @@ static ad_status average_shape(const char *node, const adi_attrs *attrs, const a
     (void)attrs;
     *out = (adi_shape){in->n, 1, 1, in->c};
     return AD_OK;
+}
+
+static int64_t average_side(const adi_attrs *attrs, int64_t in)
+{
+    (void)attrs;
+    (void)in;
+    return 1;
 }
 
 /* The means in double, before they are rounded, and the sums of rows unless they are there. */
@@ -82,10 +96,14 @@ static ad_status average_forward(const adi_kernels *k, const adi_exec *ex, const
     return AD_OK;
 }
 
+static const adi_need average_needs[] = {ADI_NEED(row_sums), ADI_NEED(mean_fwd), {0}};
+
 const adi_op adi_op_globalavgpool2d = {
     .name = "globalavgpool2d",
     .inputs = 1,
     .shape = average_shape,
+    .side = average_side,
+    .needs = average_needs,
     .scratch = average_scratch,
     .forward = average_forward,
 };

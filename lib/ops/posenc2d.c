@@ -11,15 +11,16 @@ static int64_t channels(const adi_attrs *attrs, int64_t first, int64_t second)
     return attrs->out % 4 == 0 ? attrs->out : 0;
 }
 
-static ad_status shape(const char *node, const adi_attrs *attrs, const adi_shape *in, adi_shape *out)
+static ad_status shape(const char *node, const adi_attrs *attrs, const adi_shape *in,
+                       adi_shape *out)
 {
     (void)node;
     *out = (adi_shape){in->n, in->h, in->w, attrs->out};
     return AD_OK;
 }
 
-static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call, float *y,
-                         const float *x, const float *x2)
+static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
+                         float *y, const float *x, const float *x2)
 {
     (void)x;
     (void)x2;
@@ -37,5 +38,13 @@ static ad_status backward(const adi_kernels *k, const adi_exec *ex, const adi_op
     return AD_OK;
 }
 
-const adi_op adi_op_posenc2d = {.name = "posenc2d", .inputs = 1, .required = ADI_ATTR_OUT, .channels = channels,
-                                .shape = shape, .forward = forward, .backward = backward};
+static const adi_need needs[] = {ADI_NEED(posenc2d_fwd), {0}};
+
+const adi_op adi_op_posenc2d = {.name = "posenc2d",
+                                .inputs = 1,
+                                .required = {ADI_ATTR_OUT},
+                                .channels = channels,
+                                .shape = shape,
+                                .needs = needs,
+                                .forward = forward,
+                                .backward = backward};

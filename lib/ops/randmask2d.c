@@ -1,6 +1,7 @@
-/* randmask2d: while it is trained, positions are set to 0 at random, another choice for every image of a batch; meaning in
- * backends/ref/mask2d_ref.c. The masks follow from the number of the draw, which comes from outside, and from `seed`, which
- * tells the masks of one network apart. Otherwise nothing is masked, or with eval=1 what a draw of 0 masks. */
+/* randmask2d: while it is trained, positions are set to 0 at random, another choice for every image
+ * of a batch; meaning in backends/ref/mask2d_ref.c. The masks follow from the number of the draw,
+ * which comes from outside, and from `seed`, which tells the masks of one network apart. Otherwise
+ * nothing is masked, or with eval=1 what a draw of 0 masks. */
 #include "mix64.h"
 #include "ops/op.h"
 
@@ -9,14 +10,21 @@ static adi_pc dims(const adi_op_call *call)
     return (adi_pc){call->in.n * call->in.h * call->in.w, call->in.c};
 }
 
-static ad_status mask(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call, uint64_t draw, float *y,
-                      const float *x)
+static ad_status mask(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
+                      uint64_t draw, float *y, const float *x)
 {
-    return k->mask2d(ex, y, x, adi_mix64(draw + (uint64_t)call->attrs.seed), call->attrs.rate, dims(call));
+    return k->mask2d(ex, y, x, adi_mix64(draw + (uint64_t)call->attrs.seed), call->attrs.rate,
+                     dims(call));
 }
 
-static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call, float *y,
-                         const float *x, const float *x2)
+/* Inference masks nothing without eval=1. */
+static int32_t is_identity(const adi_attrs *attrs)
+{
+    return !attrs->eval;
+}
+
+static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
+                         float *y, const float *x, const float *x2)
 {
     const adi_pc d = dims(call);
     (void)x2;
@@ -38,6 +46,16 @@ static ad_status backward(const adi_kernels *k, const adi_exec *ex, const adi_op
     return g->dx[0] ? mask(k, ex, call, call->draw, g->dx[0], g->dy) : AD_OK;
 }
 
-const adi_op adi_op_randmask2d = {
-    .name = "randmask2d", .inputs = 1, .required = ADI_ATTR_RATE | ADI_ATTR_SEED, .optional = ADI_ATTR_EVAL,
-    .shape = adi_same_shape, .forward = forward, .train_forward = train_forward, .in_place = 1, .backward = backward};
+static const adi_need needs[] = {ADI_NEED(mask2d), ADI_NEED(copy_channels), {0}};
+
+const adi_op adi_op_randmask2d = {.name = "randmask2d",
+                                  .inputs = 1,
+                                  .required = {ADI_ATTR_RATE, ADI_ATTR_SEED},
+                                  .optional = {ADI_ATTR_EVAL},
+                                  .shape = adi_same_shape,
+                                  .is_identity = is_identity,
+                                  .needs = needs,
+                                  .forward = forward,
+                                  .train_forward = train_forward,
+                                  .in_place = 1,
+                                  .backward = backward};

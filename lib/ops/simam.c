@@ -7,8 +7,8 @@ static adi_npc dims(const adi_op_call *call)
     return (adi_npc){call->in.n, call->in.h * call->in.w, call->in.c};
 }
 
-static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call, float *y,
-                         const float *x, const float *x2)
+static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
+                         float *y, const float *x, const float *x2)
 {
     const adi_npc d = dims(call);
     (void)x2;
@@ -22,5 +22,16 @@ static ad_status backward(const adi_kernels *k, const adi_exec *ex, const adi_op
     return g->dx[0] ? k->simam_bwd(ex, g->dx[0], g->dy, g->x[0], call->attrs.lambda, &d) : AD_OK;
 }
 
-const adi_op adi_op_simam = {.name = "simam", .inputs = 1, .required = ADI_ATTR_LAMBDA, .shape = adi_same_shape,
-                             .forward = forward, .keeps = ADI_KEEPS_X, .in_place = 1, .backward = backward};
+static const adi_need needs[] = {ADI_NEED(simam_fwd), {0}};
+static const adi_need train_needs[] = {ADI_NEED(simam_fwd), ADI_NEED(simam_bwd), {0}};
+
+const adi_op adi_op_simam = {.name = "simam",
+                             .inputs = 1,
+                             .required = {ADI_ATTR_LAMBDA},
+                             .shape = adi_same_shape,
+                             .needs = needs,
+                             .forward = forward,
+                             .keeps = ADI_KEEPS_X,
+                             .in_place = 1,
+                             .train_needs = train_needs,
+                             .backward = backward};

@@ -9,7 +9,8 @@ static int64_t channels(const adi_attrs *attrs, int64_t first, int64_t second)
     return attrs->from + (int64_t)attrs->out <= first ? attrs->out : 0;
 }
 
-static ad_status shape(const char *node, const adi_attrs *attrs, const adi_shape *in, adi_shape *out)
+static ad_status shape(const char *node, const adi_attrs *attrs, const adi_shape *in,
+                       adi_shape *out)
 {
     (void)node;
     *out = (adi_shape){in->n, in->h, in->w, attrs->out};
@@ -21,8 +22,8 @@ static adi_pc dims(const adi_op_call *call)
     return (adi_pc){call->out.n * call->out.h * call->out.w, call->out.c};
 }
 
-static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call, float *y,
-                         const float *x, const float *x2)
+static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
+                         float *y, const float *x, const float *x2)
 {
     (void)x2;
     return k->copy_channels(ex, y, call->out.c, x + call->attrs.from, call->in.c, dims(call));
@@ -34,8 +35,18 @@ static ad_status backward(const adi_kernels *k, const adi_exec *ex, const adi_op
     if (!g->dx[0])
         return AD_OK;
     memset(g->dx[0], 0, (size_t)adi_values(&call->in) * sizeof *g->dx[0]);
-    return k->copy_channels(ex, g->dx[0] + call->attrs.from, call->in.c, g->dy, call->out.c, dims(call));
+    return k->copy_channels(ex, g->dx[0] + call->attrs.from, call->in.c, g->dy, call->out.c,
+                            dims(call));
 }
 
-const adi_op adi_op_slice = {.name = "slice", .inputs = 1, .required = ADI_ATTR_OUT, .optional = ADI_ATTR_FROM,
-                             .channels = channels, .shape = shape, .forward = forward, .backward = backward};
+static const adi_need needs[] = {ADI_NEED(copy_channels), {0}};
+
+const adi_op adi_op_slice = {.name = "slice",
+                             .inputs = 1,
+                             .required = {ADI_ATTR_OUT},
+                             .optional = {ADI_ATTR_FROM},
+                             .channels = channels,
+                             .shape = shape,
+                             .needs = needs,
+                             .forward = forward,
+                             .backward = backward};

@@ -1,13 +1,15 @@
-/* softfuse: two maps of one shape, weighed by a softmax of their channels' means; meaning in backends/ref/softfuse_ref.c. */
+/* softfuse: two maps of one shape, weighed by a softmax of their channels' means; meaning in
+ * backends/ref/softfuse_ref.c. */
 #include "ops/op.h"
 
-static ad_status shape(const char *node, const adi_attrs *attrs, const adi_shape *in, adi_shape *out)
+static ad_status shape(const char *node, const adi_attrs *attrs, const adi_shape *in,
+                       adi_shape *out)
 {
     (void)attrs;
     const adi_shape *a = &in[0], *b = &in[1];
     if (a->n != b->n || a->h != b->h || a->w != b->w)
-        return adi_fail(AD_ERR_SHAPE, "softfuse '%s': inputs are %lldx%lld and %lldx%lld", node, (long long)a->h,
-                        (long long)a->w, (long long)b->h, (long long)b->w);
+        return adi_fail(AD_ERR_SHAPE, "softfuse '%s': inputs are %lldx%lld and %lldx%lld", node,
+                        (long long)a->h, (long long)a->w, (long long)b->h, (long long)b->w);
     *out = *a;
     return AD_OK;
 }
@@ -24,8 +26,8 @@ static size_t scratch(const adi_kernels *k, const adi_op_call *call, int32_t num
     return k->softfuse_scratch(&d);
 }
 
-static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call, float *y,
-                         const float *x, const float *x2)
+static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
+                         float *y, const float *x, const float *x2)
 {
     const adi_npc d = dims(call);
     return k->softfuse_fwd(ex, y, x, x2, call->attrs.joint, &d);
@@ -38,6 +40,18 @@ static ad_status backward(const adi_kernels *k, const adi_exec *ex, const adi_op
     return k->softfuse_bwd(ex, g->dx[0], g->dx[1], g->dy, g->x[0], g->x[1], call->attrs.joint, &d);
 }
 
-const adi_op adi_op_softfuse = {
-    .name = "softfuse", .inputs = 2, .optional = ADI_ATTR_JOINT, .shape = shape, .scratch = scratch, .forward = forward,
-    .keeps = ADI_KEEPS_X | ADI_KEEPS_X2, .train_scratch = scratch, .backward = backward};
+static const adi_need needs[] = {ADI_NEED(softfuse_scratch), ADI_NEED(softfuse_fwd), {0}};
+static const adi_need train_needs[] = {
+    ADI_NEED(softfuse_scratch), ADI_NEED(softfuse_fwd), ADI_NEED(softfuse_bwd), {0}};
+
+const adi_op adi_op_softfuse = {.name = "softfuse",
+                                .inputs = 2,
+                                .optional = {ADI_ATTR_JOINT},
+                                .shape = shape,
+                                .scratch = scratch,
+                                .needs = needs,
+                                .forward = forward,
+                                .keeps = ADI_KEEPS_X | ADI_KEEPS_X2,
+                                .train_scratch = scratch,
+                                .train_needs = train_needs,
+                                .backward = backward};

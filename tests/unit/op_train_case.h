@@ -3,11 +3,13 @@
 #ifndef ADFEAT_TESTS_OP_TRAIN_CASE_H
 #define ADFEAT_TESTS_OP_TRAIN_CASE_H
 
+#include "harness/needed_kernels.h"
 #include "harness/op_case.h"
 #include "ops/op.h"
 
 typedef struct op_train {
     const adi_op *op;
+    adi_kernels needed; /* what training needs, and no other */
     adi_op_call call;
     int64_t counts[4];  /* of x, x2, weight, bias; 0: there is none */
     float *values[4];
@@ -59,11 +61,12 @@ static inline op_train op_train_new(const adi_op *op, adi_attrs attrs, adi_shape
             for (int64_t k = 0; i == 2 && op->params == 4 && k < t.counts[i]; k++)
                 t.values[i][k] += 2.0f; /* batch norm */
         }
+    needed_kernels_add(&t.needed, kernels(), adi_op_train_needs(op));
     t.call.weight = t.values[2];
     t.call.bias = t.values[3];
     t.v = op_floats(t.outputs, 1.0);
-    t.scratch = guarded_alloc(op->scratch ? op->scratch(kernels(), &t.call, 1) : 0);
-    t.train_scratch = guarded_alloc(op->train_scratch ? op->train_scratch(kernels(), &t.call, 1) : 0);
+    t.scratch = guarded_alloc(op->scratch ? op->scratch(&t.needed, &t.call, 1) : 0);
+    t.train_scratch = guarded_alloc(op->train_scratch ? op->train_scratch(&t.needed, &t.call, 1) : 0);
     return t;
 }
 
@@ -82,10 +85,10 @@ static inline void run_forward(op_train *t, float *y)
     if (t->op->train_forward) {
         const adi_exec ex = {1, t->train_scratch};
         adi_op_grad g = {.mean = t->mean, .var = t->var};
-        assert_int_equal(t->op->train_forward(kernels(), &ex, &t->call, &g, 0, y, t->values[0]), AD_OK);
+        assert_int_equal(t->op->train_forward(&t->needed, &ex, &t->call, &g, 0, y, t->values[0]), AD_OK);
     } else {
         const adi_exec ex = {1, t->scratch};
-        assert_int_equal(t->op->forward(kernels(), &ex, &t->call, y, t->values[0], t->values[1]), AD_OK);
+        assert_int_equal(t->op->forward(&t->needed, &ex, &t->call, y, t->values[0], t->values[1]), AD_OK);
     }
 }
 
@@ -120,7 +123,7 @@ static inline void run_backward(op_train *t, int wanted, const float *add, float
     g.y = t->op->keeps & ADI_KEEPS_Y ? y : NULL;
     g.dweight = out[2];
     g.dbias = out[3];
-    assert_int_equal(t->op->backward(kernels(), &ex, &t->call, &g), AD_OK);
+    assert_int_equal(t->op->backward(&t->needed, &ex, &t->call, &g), AD_OK);
     op_same_bits("dy", dy, t->v, (size_t)t->outputs * sizeof *dy);
     for (int i = 0; i < 4; i++)
         if (out[i])
@@ -209,7 +212,7 @@ static inline void check_in_place(op_train *t)
     float unused[2][16];
     const adi_op_grad g = {.x = {t->values[0]}, .y = y, .dy = d, .dx = {d}, .dweight = unused[0],
                            .dbias = unused[1], .mean = t->mean, .var = t->var};
-    assert_int_equal(t->op->backward(kernels(), &ex, &t->call, &g), AD_OK);
+    assert_int_equal(t->op->backward(&t->needed, &ex, &t->call, &g), AD_OK);
     op_same_bits("dx in place", d, apart[0], (size_t)t->counts[0] * sizeof *d);
     free_gradients(apart);
     guarded_free(y, "y");
