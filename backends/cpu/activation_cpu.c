@@ -1,5 +1,5 @@
-/* Activations, forward on the machine's best vectors, and backward; leaky ReLU, clamp and gain, a block of values per
- * task. */
+/* Activations, forward on the machine's best vectors, and backward; leaky ReLU, clamp and gain, a
+ * block of values per task. */
 #include "isa_cpu.h"
 
 #include <string.h>
@@ -113,8 +113,8 @@ static void map_blocks(void *call, adi_share s)
         k->map(k->y + i, k->x + i, k->z + i, (float)k->by, adi_min(BLOCK, k->n - i));
 }
 
-static ad_status each_block(const adi_exec *ex, block_map *map, float *y, const float *x, const float *z, double by,
-                            int64_t n)
+static ad_status each_block(const adi_exec *ex, block_map *map, float *y, const float *x,
+                            const float *z, double by, int64_t n)
 {
     adi_parallel_cpu(ex->num_threads, adi_ceil_div(n, BLOCK), 0, map_blocks,
                      &(map_blocks_call){map, y, x, z, by, n});
@@ -163,13 +163,14 @@ static void gain(float *y, const float *x, const float *z, float factor, int64_t
         y[i] = factor * x[i];
 }
 
-ad_status adi_leaky_relu_fwd_cpu(const adi_exec *ex, float *y, const float *x, double slope, int64_t n)
+ad_status adi_leaky_relu_fwd_cpu(const adi_exec *ex, float *y, const float *x, double slope,
+                                 int64_t n)
 {
     return each_block(ex, leaky, y, x, x, slope, n);
 }
 
-ad_status adi_leaky_relu_bwd_cpu(const adi_exec *ex, float *dx, const float *dy, const float *y, double slope,
-                                 int64_t n)
+ad_status adi_leaky_relu_bwd_cpu(const adi_exec *ex, float *dx, const float *dy, const float *y,
+                                 double slope, int64_t n)
 {
     return each_block(ex, leaky_bwd, dx, dy, y, slope, n);
 }
@@ -179,7 +180,8 @@ ad_status adi_clamp_fwd_cpu(const adi_exec *ex, float *y, const float *x, double
     return each_block(ex, clamp, y, x, x, limit, n);
 }
 
-ad_status adi_clamp_bwd_cpu(const adi_exec *ex, float *dx, const float *dy, const float *y, double limit, int64_t n)
+ad_status adi_clamp_bwd_cpu(const adi_exec *ex, float *dx, const float *dy, const float *y,
+                            double limit, int64_t n)
 {
     return each_block(ex, clamp_bwd, dx, dy, y, limit, n);
 }

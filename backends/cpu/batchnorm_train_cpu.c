@@ -1,6 +1,6 @@
-/* batchnorm while it is trained: a chunk of positions per task, whose sums are kept in double and added
- * in the order of the chunks. Forward is one pass for the statistics (and batchnorm_fwd), backward is
- * one for the sums and one for dx; a ReLU's mask is made anew from x in both. */
+/* batchnorm while it is trained: a chunk of positions per task, whose sums are kept in double and
+ * added in the order of the chunks. Forward is one pass for the statistics (and batchnorm_fwd),
+ * backward is one for the sums and one for dx; a ReLU's mask is made anew from x in both. */
 #include "cpu.h"
 
 #include <string.h>
@@ -42,8 +42,9 @@ static void add_chunks(double *sums, int64_t chunks, int64_t c)
 
 /* ---- stats ---- */
 
-static inline void add_moments(double *restrict sum, double *restrict squares, const float *restrict x,
-                               const float *restrict shift, int64_t c, int64_t rows)
+static inline void add_moments(double *restrict sum, double *restrict squares,
+                               const float *restrict x, const float *restrict shift, int64_t c,
+                               int64_t rows)
 {
     for (int64_t i = 0; i < c; i++) {
         double s = 0.0, q = 0.0;
@@ -107,9 +108,9 @@ static inline float gated(float dy, float v, float scale, float shift, int relu)
 }
 
 /* Sums of g and g v. */
-static inline void add_products(double *restrict sum, double *restrict products, const float *restrict dy,
-                                const float *restrict x, const factors *f, int64_t c, int64_t rows,
-                                int relu)
+static inline void add_products(double *restrict sum, double *restrict products,
+                                const float *restrict dy, const float *restrict x, const factors *f,
+                                int64_t c, int64_t rows, int relu)
 {
     const float *restrict scale = f->scale, *restrict shift = f->shift, *restrict mean = f->mean;
     for (int64_t i = 0; i < c; i++) {
@@ -125,7 +126,8 @@ static inline void add_products(double *restrict sum, double *restrict products,
     }
 }
 
-static void sum_chunk(double *sum, const float *dy, const float *x, const factors *f, adi_pc d, adi_act act)
+static void sum_chunk(double *sum, const float *dy, const float *x, const factors *f, adi_pc d,
+                      adi_act act)
 {
     const int64_t c = d.c, whole = d.p - d.p % ROWS;
     memset(sum, 0, (size_t)(2 * c) * sizeof *sum);
@@ -140,7 +142,8 @@ static void sum_chunk(double *sum, const float *dy, const float *x, const factor
 }
 
 /* dx may be dy: no element is read after it was written. */
-static inline void gradient(float *dx, const float *dy, const float *x, const factors *f, adi_pc d, int relu)
+static inline void gradient(float *dx, const float *dy, const float *x, const factors *f, adi_pc d,
+                            int relu)
 {
     const float *scale = f->scale, *shift = f->shift, *mean = f->mean, *mean_g = f->mean_g,
                 *slope = f->slope;
@@ -198,8 +201,8 @@ static void gradient_chunks(void *call, adi_share s)
 }
 
 ad_status adi_batchnorm_bwd_cpu(const adi_exec *ex, float *dx, float *dweight, float *dbias,
-                                const float *dy, const float *x, const adi_batchnorm_batch *b, adi_act act,
-                                adi_pc d)
+                                const float *dy, const float *x, const adi_batchnorm_batch *b,
+                                adi_act act, adi_pc d)
 {
     const int64_t chunk = chunk_of(d.p), chunks = adi_ceil_div(d.p, chunk), c = d.c;
     double *sums = ex->scratch;

@@ -14,8 +14,8 @@ size_t adi_blur_scratch_cpu(const adi_blur_dims *d, int32_t num_threads)
     return map + line_bytes(d->w, d->radius) * (size_t)num_threads;
 }
 
-static void blur_down(const adi_isa *isa, float *out, const float *in, const double *weights, const adi_blur_dims *d,
-                      int64_t y)
+static void blur_down(const adi_isa *isa, float *out, const float *in, const double *weights,
+                      const adi_blur_dims *d, int64_t y)
 {
     const float *rows[2 * ADI_BLUR_MAX_RADIUS + 1];
     for (int64_t k = -d->radius; k <= d->radius; k++)
@@ -23,8 +23,8 @@ static void blur_down(const adi_isa *isa, float *out, const float *in, const dou
     isa->blur_row(out + y * d->w, rows, weights, d->radius, d->w);
 }
 
-static void blur_across(const adi_isa *isa, float *out, const float *in, float *line, const double *weights,
-                        const adi_blur_dims *d)
+static void blur_across(const adi_isa *isa, float *out, const float *in, float *line,
+                        const double *weights, const adi_blur_dims *d)
 {
     const float *rows[2 * ADI_BLUR_MAX_RADIUS + 1];
     for (int64_t k = 0; k <= 2 * d->radius; k++)
@@ -61,7 +61,8 @@ static void rows_across(void *call, adi_share s)
         blur_across(k->isa, k->map + y * w, k->between + y * w, line, k->weights, k->d);
 }
 
-ad_status adi_blur_cpu(const adi_exec *ex, float *map, const double *weights, const adi_blur_dims *d)
+ad_status adi_blur_cpu(const adi_exec *ex, float *map, const double *weights,
+                       const adi_blur_dims *d)
 {
     char *lines = (char *)ex->scratch + adi_whole_lines((size_t)(d->h * d->w) * sizeof(float));
     blur_call call = {adi_isa_cpu(0), map, ex->scratch, lines, weights, d};

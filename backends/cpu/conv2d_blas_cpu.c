@@ -1,7 +1,7 @@
 /* conv2d as im2col and GEMM, by tiles, on OpenBLAS: a tile of positions is turned into rows of the
- * im2col matrix (for 1x1 with stride 1 the input is that matrix), multiplied by the HWIO weights, and
- * finished by the epilogue while in cache. If there are few positions, the output channels are tiled
- * too, so that every thread has work. */
+ * im2col matrix (for 1x1 with stride 1 the input is that matrix), multiplied by the HWIO weights,
+ * and finished by the epilogue while in cache. If there are few positions, the output channels are
+ * tiled too, so that every thread has work. */
 #include "blas_cpu.h"
 #include "cpu.h"
 
@@ -23,7 +23,8 @@ enum {
 
 static tiling tile(const adi_conv2d_dims *d)
 {
-    tiling t = {.positions = d->n * d->oh * d->ow, .depth = (int64_t)d->kh * d->kw * d->c, .n = d->k};
+    tiling t = {
+        .positions = d->n * d->oh * d->ow, .depth = (int64_t)d->kh * d->kw * d->c, .n = d->k};
     t.direct = adi_conv2d_is_pointwise_cpu(d);
     t.m = t.depth ? IM2COL_BYTES / (t.depth * (int64_t)sizeof(float)) : MAX_M;
     t.m = t.m < GOOD_M ? GOOD_M : t.m > MAX_M ? MAX_M : t.m;
@@ -34,7 +35,8 @@ static tiling tile(const adi_conv2d_dims *d)
     }
     t.n_tiles = 1;
     if (t.m_tiles < WANTED_TILES) {
-        const int64_t wanted = adi_min(adi_ceil_div(WANTED_TILES, t.m_tiles), adi_ceil_div(d->k, MIN_N));
+        const int64_t wanted =
+            adi_min(adi_ceil_div(WANTED_TILES, t.m_tiles), adi_ceil_div(d->k, MIN_N));
         t.n = adi_ceil_div(adi_ceil_div(d->k, wanted), 16) * 16;
         t.n_tiles = adi_ceil_div(d->k, t.n);
     }
@@ -49,7 +51,8 @@ static size_t im2col_bytes(const tiling *t)
 /* One thread's scratch: its tile of the im2col matrix, and the tile's result unless that is y. */
 static size_t tile_bytes(const tiling *t, const adi_conv2d_dims *d, const adi_conv2d_layout *at)
 {
-    const size_t result = adi_conv2d_is_dense_cpu(d, at) ? 0 : adi_whole_lines((size_t)(t->m * t->n) * sizeof(float));
+    const size_t result =
+        adi_conv2d_is_dense_cpu(d, at) ? 0 : adi_whole_lines((size_t)(t->m * t->n) * sizeof(float));
     return im2col_bytes(t) + result;
 }
 
@@ -62,8 +65,8 @@ size_t adi_conv2d_blas_scratch_cpu(const adi_conv2d_dims *d, const adi_conv2d_la
 
 /* Write channels k0 .. k1 of result positions p0 .. p1 to their places in y. */
 static void scatter(float *y, const float *rows, int64_t row_stride, const adi_epilogue *e,
-                  const adi_conv2d_dims *d, const adi_conv2d_layout *at, int64_t p0, int64_t p1, int64_t k0,
-                  int64_t k1)
+                    const adi_conv2d_dims *d, const adi_conv2d_layout *at, int64_t p0, int64_t p1,
+                    int64_t k0, int64_t k1)
 {
     for (int64_t p = p0; p < p1;) {
         const adi_conv2d_run r = adi_conv2d_run_cpu(d, p, p1);

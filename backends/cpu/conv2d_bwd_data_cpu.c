@@ -1,8 +1,8 @@
-/* conv2d, gradient by its input: the positions of dx fall into stride x stride phases by what is left
- * when they are divided by the stride, and a phase sees every stride-th row and column of the kernel.
- * So a phase is a convolution of dy with stride 1, whose kernel is those taps turned round and each
- * transposed, and its results go to every stride-th position of dx. With stride 1 there is one phase,
- * with the kernel turned round. */
+/* conv2d, gradient by its input: the positions of dx fall into stride x stride phases by what is
+ * left when they are divided by the stride, and a phase sees every stride-th row and column of the
+ * kernel. So a phase is a convolution of dy with stride 1, whose kernel is those taps turned round
+ * and each transposed, and its results go to every stride-th position of dx. With stride 1 there is
+ * one phase, with the kernel turned round. */
 #include "cpu.h"
 
 enum { BLOCK = 16 }; /* floats of a cache line: weights are transposed in squares of it */
@@ -58,15 +58,16 @@ size_t adi_conv2d_bwd_data_scratch_cpu(const adi_conv2d_dims *d, int32_t num_thr
         const phase p = phase_of(d, i);
         if (p.d.oh * p.d.ow == 0)
             continue;
-        const size_t bytes = packed_bytes(&p) + adi_conv2d_layout_scratch_cpu(&p.d, &p.at, num_threads);
+        const size_t bytes =
+            packed_bytes(&p) + adi_conv2d_layout_scratch_cpu(&p.d, &p.at, num_threads);
         most = bytes > most ? bytes : most;
     }
     return most;
 }
 
 /* Rows k0 .. k1 of to[k, c] from from[c, k]. */
-static void transpose(float *restrict to, const float *restrict from, int64_t c, int64_t k, int64_t k0,
-                      int64_t k1)
+static void transpose(float *restrict to, const float *restrict from, int64_t c, int64_t k,
+                      int64_t k0, int64_t k1)
 {
     for (int64_t c0 = 0; c0 < c; c0 += BLOCK)
         for (int64_t i = k0; i < k1; i++)

@@ -10,7 +10,9 @@ static adi_winograd_form form_of(const adi_conv2d_dims *d, adi_conv2d_algorithm 
 {
     if (algorithm == ADI_CONV2D_WINOGRAD2)
         return ADI_WINOGRAD_SMALL;
-    return algorithm != ADI_CONV2D_WINOGRAD ? ADI_WINOGRAD_NONE : d->kh == 5 ? ADI_WINOGRAD_FIVE : ADI_WINOGRAD_LARGE;
+    return algorithm != ADI_CONV2D_WINOGRAD ? ADI_WINOGRAD_NONE
+           : d->kh == 5                     ? ADI_WINOGRAD_FIVE
+                                            : ADI_WINOGRAD_LARGE;
 }
 
 adi_conv2d_algorithm adi_conv2d_choose_cpu(const adi_conv2d_dims *d, adi_conv2d_algorithm wanted)
@@ -37,7 +39,8 @@ size_t adi_conv2d_packed_bytes_cpu(const adi_conv2d_dims *d, adi_conv2d_algorith
     return 0;
 }
 
-void adi_conv2d_pack_cpu(void *packed, const float *w, const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm)
+void adi_conv2d_pack_cpu(void *packed, const float *w, const adi_conv2d_dims *d,
+                         adi_conv2d_algorithm algorithm)
 {
     if (form_of(d, algorithm))
         adi_winograd_pack_cpu(adi_isa_cpu(0), packed, w, d, form_of(d, algorithm));
@@ -45,7 +48,8 @@ void adi_conv2d_pack_cpu(void *packed, const float *w, const adi_conv2d_dims *d,
         adi_panel_pack_cpu(packed, w, d->kh * d->kw * d->c, d->k);
 }
 
-size_t adi_conv2d_packed_scratch_cpu(const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm, int32_t num_threads)
+size_t adi_conv2d_packed_scratch_cpu(const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm,
+                                     int32_t num_threads)
 {
     const adi_conv2d_layout at = dense_layout(d);
     if (form_of(d, algorithm))
@@ -55,27 +59,31 @@ size_t adi_conv2d_packed_scratch_cpu(const adi_conv2d_dims *d, adi_conv2d_algori
     return adi_conv2d_blas_scratch_cpu(d, &at, num_threads);
 }
 
-ad_status adi_conv2d_packed_fwd_cpu(const adi_exec *ex, float *y, const float *x, const void *packed,
-                                    const adi_epilogue *e, const adi_conv2d_dims *d,
-                                    adi_conv2d_algorithm algorithm)
+ad_status adi_conv2d_packed_fwd_cpu(const adi_exec *ex, float *y, const float *x,
+                                    const void *packed, const adi_epilogue *e,
+                                    const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm)
 {
     const adi_conv2d_layout at = dense_layout(d);
     if (form_of(d, algorithm))
-        return adi_winograd_packed_fwd_cpu(adi_isa_cpu(0), ex, y, x, packed, e, d, form_of(d, algorithm));
+        return adi_winograd_packed_fwd_cpu(adi_isa_cpu(0), ex, y, x, packed, e, d,
+                                           form_of(d, algorithm));
     if (algorithm == ADI_CONV2D_PANELS)
         return adi_conv2d_panels_cpu(adi_isa_cpu(0), ex, y, x, packed, e, d, &at);
     return adi_conv2d_blas_cpu(ex, y, x, packed, e, d, &at);
 }
 
 /* Filters that are used once: packed in the scratch, unless OpenBLAS packs them itself. */
-size_t adi_conv2d_layout_scratch_cpu(const adi_conv2d_dims *d, const adi_conv2d_layout *at, int32_t num_threads)
+size_t adi_conv2d_layout_scratch_cpu(const adi_conv2d_dims *d, const adi_conv2d_layout *at,
+                                     int32_t num_threads)
 {
-    return adi_has_vectors_cpu() ? adi_conv2d_panel_bytes_cpu(d) + adi_conv2d_panels_scratch_cpu(d, at, num_threads)
-                         : adi_conv2d_blas_scratch_cpu(d, at, num_threads);
+    return adi_has_vectors_cpu()
+               ? adi_conv2d_panel_bytes_cpu(d) + adi_conv2d_panels_scratch_cpu(d, at, num_threads)
+               : adi_conv2d_blas_scratch_cpu(d, at, num_threads);
 }
 
 ad_status adi_conv2d_layout_fwd_cpu(const adi_exec *ex, float *y, const float *x, const float *w,
-                                const adi_epilogue *e, const adi_conv2d_dims *d, const adi_conv2d_layout *at)
+                                    const adi_epilogue *e, const adi_conv2d_dims *d,
+                                    const adi_conv2d_layout *at)
 {
     if (!adi_has_vectors_cpu())
         return adi_conv2d_blas_cpu(ex, y, x, w, e, d, at);

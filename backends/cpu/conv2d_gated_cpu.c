@@ -1,19 +1,23 @@
-/* A pointwise convolution of gated channels, as squeeze-excitation makes them: the sum over c of gate[c] x[c] w[c, k]
- * takes the gate as a factor of the filters, which are fewer than the values of x. */
+/* A pointwise convolution of gated channels, as squeeze-excitation makes them: the sum over c of
+ * gate[c] x[c] w[c, k] takes the gate as a factor of the filters, which are fewer than the values
+ * of x. */
 #include "panel_gemm_cpu.h"
 
 int adi_conv2d_gated_suits_cpu(const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm)
 {
-    return algorithm == ADI_CONV2D_PANELS && adi_conv2d_is_pointwise_cpu(d) && d->n == 1 && d->k * 2 <= d->h * d->w;
+    return algorithm == ADI_CONV2D_PANELS && adi_conv2d_is_pointwise_cpu(d) && d->n == 1 &&
+           d->k * 2 <= d->h * d->w;
 }
 
 size_t adi_conv2d_gated_scratch_cpu(const adi_conv2d_dims *d, int32_t num_threads)
 {
-    return adi_conv2d_panel_bytes_cpu(d) + adi_conv2d_packed_scratch_cpu(d, ADI_CONV2D_PANELS, num_threads);
+    return adi_conv2d_panel_bytes_cpu(d) +
+           adi_conv2d_packed_scratch_cpu(d, ADI_CONV2D_PANELS, num_threads);
 }
 
-ad_status adi_conv2d_gated_fwd_cpu(const adi_exec *ex, float *y, const float *x, const float *gate, const void *packed,
-                                   const adi_epilogue *e, const adi_conv2d_dims *d)
+ad_status adi_conv2d_gated_fwd_cpu(const adi_exec *ex, float *y, const float *x, const float *gate,
+                                   const void *packed, const adi_epilogue *e,
+                                   const adi_conv2d_dims *d)
 {
     float *gated = ex->scratch;
     const float *panels = packed;

@@ -1,8 +1,8 @@
-/* conv2d on packed GEMM panels with implicit im2col. The kw * c floats that a row of the kernel sees
- * are contiguous in a row of the image, and one position further they begin stride * c floats later.
- * So a row of outputs is a product whose left side is the image itself or, where the kernel reaches
- * over the left or right edge, a copy of a few rows with zeros there. Rows above and below the image
- * are left out. */
+/* conv2d on packed GEMM panels with implicit im2col. The kw * c floats that a row of the kernel
+ * sees are contiguous in a row of the image, and one position further they begin stride * c floats
+ * later. So a row of outputs is a product whose left side is the image itself or, where the kernel
+ * reaches over the left or right edge, a copy of a few rows with zeros there. Rows above and below
+ * the image are left out. */
 #include <string.h>
 
 #include "isa_cpu.h"

@@ -22,8 +22,8 @@ static double squared_distance(const float *s, const float *t, double rs, double
     return sum;
 }
 
-static void combine(float *restrict ds, const float *restrict s, const float *restrict t, double by_s,
-                    double by_t, int64_t c)
+static void combine(float *restrict ds, const float *restrict s, const float *restrict t,
+                    double by_s, double by_t, int64_t c)
 {
     for (int64_t i = 0; i < c; i++)
         ds[i] = (float)(s[i] * by_s - t[i] * by_t);

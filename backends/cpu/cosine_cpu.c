@@ -35,7 +35,8 @@ ad_status adi_cosine_fwd_cpu(const adi_exec *ex, float *dist, const float *a, co
     return AD_OK;
 }
 
-static void combine(float *restrict da, const float *restrict a, const float *restrict b, double by_a, double by_b, int64_t c)
+static void combine(float *restrict da, const float *restrict a, const float *restrict b,
+                    double by_a, double by_b, int64_t c)
 {
     for (int64_t i = 0; i < c; i++)
         da[i] = (float)(by_a * a[i] - by_b * b[i]);

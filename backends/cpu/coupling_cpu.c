@@ -18,8 +18,8 @@ static void coupling_range(void *call, adi_share s)
                          d->alpha);
 }
 
-ad_status adi_coupling_fwd_cpu(const adi_exec *ex, float *y, const float *x, const float *st, int32_t inverse,
-                               const adi_coupling_dims *d)
+ad_status adi_coupling_fwd_cpu(const adi_exec *ex, float *y, const float *x, const float *st,
+                               int32_t inverse, const adi_coupling_dims *d)
 {
     const adi_isa *isa = adi_isa_cpu(0);
     adi_parallel_cpu(ex->num_threads, d->p, 0, coupling_range,
@@ -44,8 +44,8 @@ static void coupling_bwd_range(void *call, adi_share s)
                              d->alpha);
 }
 
-ad_status adi_coupling_bwd_cpu(const adi_exec *ex, float *dx, float *dst, const float *dy, const float *x,
-                               const float *st, const adi_coupling_dims *d)
+ad_status adi_coupling_bwd_cpu(const adi_exec *ex, float *dx, float *dst, const float *dy,
+                               const float *x, const float *st, const adi_coupling_dims *d)
 {
     const adi_isa *isa = adi_isa_cpu(0);
     adi_parallel_cpu(ex->num_threads, d->p, 0, coupling_bwd_range,
@@ -68,7 +68,8 @@ static void logdet_range(void *call, adi_share s)
         k->y[p] = k->isa->logdet(k->st + 2 * p * d->c, d->c, d->alpha);
 }
 
-ad_status adi_logdet_fwd_cpu(const adi_exec *ex, float *y, const float *st, const adi_coupling_dims *d)
+ad_status adi_logdet_fwd_cpu(const adi_exec *ex, float *y, const float *st,
+                             const adi_coupling_dims *d)
 {
     const adi_isa *isa = adi_isa_cpu(0);
     adi_parallel_cpu(ex->num_threads, d->p, 0, logdet_range, &(logdet_call){y, st, d, isa});

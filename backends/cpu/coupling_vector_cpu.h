@@ -1,13 +1,14 @@
 /* Affine coupling on vectors: the formulas of ref/coupling_ref.c. A part of isa_vector_cpu.h. */
 
-/* atan(x) within 2e-7, relative: x is brought to -tan(pi/8) .. tan(pi/8), where the polynomial of the third degree in x^2
- * with the least relative error is within 2e-8. NaN stays NaN. */
+/* atan(x) within 2e-7, relative: x is brought to -tan(pi/8) .. tan(pi/8), where the polynomial of
+ * the third degree in x^2 with the least relative error is within 2e-8. NaN stays NaN. */
 INLINE vec arctangent(vec x)
 {
     const vec zero = {0.0f}, one = zero + 1.0f;
     const vec a = (vec)((mask)x & 0x7fffffff);
     const mask far = a > zero + 2.41421356f, middle = (a > zero + 0.414213562f) & ~far;
-    const vec q = choose(far, -one, choose(middle, a - 1.0f, a)) / choose(far, a, choose(middle, a + 1.0f, one));
+    const vec q = choose(far, -one, choose(middle, a - 1.0f, a)) /
+                  choose(far, a, choose(middle, a + 1.0f, one));
     const vec z = q * q;
     vec p = z * 8.06030822e-2f - 1.38798498e-1f;
     p = p * z + 1.99779261e-1f;
@@ -20,14 +21,16 @@ INLINE vec arctangent(vec x)
 /* exp(t) within 2e-7, relative, for |t| up to 80; beyond that it is some number. NaN stays NaN. */
 INLINE vec exponential(vec t)
 {
-    const vec round = (vec){0.0f} + 12582912.0f; /* 1.5 * 2^23: the last bits of a sum with it are a whole number */
+    /* 1.5 * 2^23: the last bits of a sum with it are a whole number */
+    const vec round = (vec){0.0f} + 12582912.0f;
     const vec sum = t * 1.44269504f + round, n = sum - round;
     const vec r = (t - n * 0.693359375f) + n * 2.12194440e-4f;
     const mask bits = ((mask)sum - (mask)round + 127) << 23; /* in the exponent's place */
     return exponential_near_zero(r) * (vec)bits;
 }
 
-/* e(s), and as much of exp(e(s)) and e'(s) as is asked for; share is 1 / alpha, most 0.636 alpha. */
+/* e(s), and as much of exp(e(s)) and e'(s) as is asked for; share is 1 / alpha, most 0.636
+ * alpha. */
 typedef struct soft_scale {
     float share, most;
 } soft_scale;
@@ -71,18 +74,20 @@ INLINE void store_some(float *p, vec v, int64_t count)
 
 /* One position each. */
 
-static void coupling_position(float *y, const float *x, const float *st, int32_t inverse, int64_t c, double alpha)
+static void coupling_position(float *y, const float *x, const float *st, int32_t inverse, int64_t c,
+                              double alpha)
 {
     const soft_scale a = soft_scale_of(alpha);
     for (int64_t i = 0; i < c; i += VECTOR_FLOATS) {
         const int64_t n = c - i;
-        const vec e = soft(load_some(st + i, n), a), t = load_some(st + c + i, n), v = load_some(x + i, n);
+        const vec e = soft(load_some(st + i, n), a), t = load_some(st + c + i, n);
+        const vec v = load_some(x + i, n);
         store_some(y + i, inverse ? (v - t) * exponential(-e) : exponential(e) * v + t, n);
     }
 }
 
-static void coupling_bwd_position(float *dx, float *dst, const float *dy, const float *x, const float *st, int64_t c,
-                                  double alpha)
+static void coupling_bwd_position(float *dx, float *dst, const float *dy, const float *x,
+                                  const float *st, int64_t c, double alpha)
 {
     const soft_scale a = soft_scale_of(alpha);
     for (int64_t i = 0; i < c; i += VECTOR_FLOATS) {

@@ -1,5 +1,6 @@
 /* The cpu backend: threads over tiles. The size of a tile follows from the shape alone, so that the
- * bits do not depend on the number of threads. A kernel that is slower here than in ref is ref's. */
+ * bits do not depend on the number of threads. A kernel that is slower here than in ref is
+ * ref's. */
 #ifndef ADI_CPU_H
 #define ADI_CPU_H
 
@@ -107,7 +108,8 @@ static inline adi_conv2d_run adi_conv2d_run_cpu(const adi_conv2d_dims *d, int64_
 void adi_im2col_cpu(float *rows, const float *x, const adi_conv2d_dims *d, int64_t ky0, int64_t ky1,
                     int64_t p0, int64_t p1);
 
-/* epilogue_cpu.c: y[i, k0 .. k1) = act(y + bias + residual) for positions p0 .. p1 of k channels. */
+/* epilogue_cpu.c: y[i, k0 .. k1) = act(y + bias + residual) for positions p0 .. p1 of k
+ * channels. */
 void adi_epilogue_cpu(float *y, const adi_epilogue *e, int64_t k, int64_t p0, int64_t p1,
                       int64_t k0, int64_t k1);
 

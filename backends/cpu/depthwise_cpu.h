@@ -7,7 +7,8 @@
 enum { ADI_DEPTHWISE_ROWS = 64 }; /* the most that a kernel may have here: a graph allows no more */
 
 typedef struct adi_depthwise_row {
-    const float *const *rows; /* of the input, one for each row of the kernel; NULL outside the image */
+    /* of the input, one for each row of the kernel; NULL outside the image */
+    const float *const *rows;
     const float *w;           /* [kh, kw], from one tap to the next w_tap floats */
     float *y;
     int64_t columns, out_columns, channels; /* of a row */
@@ -16,11 +17,13 @@ typedef struct adi_depthwise_row {
     adi_epilogue e; /* of the first column and channel */
 } adi_depthwise_row;
 
-/* Row oy of image n of the result, `channels` channels from k0 on; the input's rows begin at k0, their columns x_column
- * floats apart. y, w and e are those of the whole convolution. */
-static inline adi_depthwise_row adi_depthwise_row_cpu(const adi_conv2d_dims *d, const float *const *rows, float *y,
-                                                      const float *w, const adi_epilogue *e, int64_t n, int64_t oy,
-                                                      int64_t k0, int64_t channels, int64_t x_column)
+/* Row oy of image n of the result, `channels` channels from k0 on; the input's rows begin at k0,
+ * their columns x_column floats apart. y, w and e are those of the whole convolution. */
+static inline adi_depthwise_row adi_depthwise_row_cpu(const adi_conv2d_dims *d,
+                                                      const float *const *rows, float *y,
+                                                      const float *w, const adi_epilogue *e,
+                                                      int64_t n, int64_t oy, int64_t k0,
+                                                      int64_t channels, int64_t x_column)
 {
     const int64_t to = (n * d->oh + oy) * d->ow * d->c + k0;
     return (adi_depthwise_row){

@@ -1,25 +1,28 @@
-/* A row of a depthwise convolution; a part of isa_vector_cpu.h. A sum runs over the taps in their order, however
- * columns and channels are cut. */
+/* A row of a depthwise convolution; a part of isa_vector_cpu.h. A sum runs over the taps in their
+ * order, however columns and channels are cut. */
 
 enum {
     DEPTHWISE_COLUMNS = VECTOR_FLOATS == 16 ? 8 : 4, /* whose sums are in registers */
     DEPTHWISE_VECTORS = 2                            /* of channels */
 };
 
-/* Columns ox on, channels c on, taps kx0 .. kx1 of every row of the kernel; act: NONE, RELU, RELU6 or SILU. */
-INLINE void depthwise_block(const adi_depthwise_row *g, int64_t ox, int64_t c, int64_t kx0, int64_t kx1, int columns,
-                            int vectors, adi_act act)
+/* Columns ox on, channels c on, taps kx0 .. kx1 of every row of the kernel; act: NONE, RELU, RELU6
+ * or SILU. */
+INLINE void depthwise_block(const adi_depthwise_row *g, int64_t ox, int64_t c, int64_t kx0,
+                            int64_t kx1, int columns, int vectors, adi_act act)
 {
     vec s[DEPTHWISE_COLUMNS][DEPTHWISE_VECTORS];
     UNROLL for (int o = 0; o < columns; o++)
         UNROLL for (int q = 0; q < vectors; q++)
             s[o][q] = (vec){0.0f};
-    const int64_t step = g->stride * g->x_column, from = (ox * g->stride - g->pad_left) * g->x_column + c;
+    const int64_t step = g->stride * g->x_column;
+    const int64_t from = (ox * g->stride - g->pad_left) * g->x_column + c;
     for (int64_t ky = 0; ky < g->kh; ky++) {
         if (!g->rows[ky])
             continue;
         for (int64_t kx = kx0; kx < kx1; kx++) {
-            const float *x = g->rows[ky] + from + kx * g->x_column, *w = g->w + (ky * g->kw + kx) * g->w_tap + c;
+            const float *x = g->rows[ky] + from + kx * g->x_column,
+                        *w = g->w + (ky * g->kw + kx) * g->w_tap + c;
             vec f[DEPTHWISE_VECTORS];
             UNROLL for (int q = 0; q < vectors; q++)
                 f[q] = load(w + q * VECTOR_FLOATS);
@@ -30,7 +33,8 @@ INLINE void depthwise_block(const adi_depthwise_row *g, int64_t ox, int64_t c, i
     }
     vec sum[DEPTHWISE_VECTORS];
     UNROLL for (int q = 0; q < vectors; q++)
-        sum[q] = g->e.row_sums && ox > 0 ? load(g->e.row_sums + c + q * VECTOR_FLOATS) : (vec){0.0f};
+        sum[q] = g->e.row_sums && ox > 0 ? load(g->e.row_sums + c + q * VECTOR_FLOATS)
+                                         : (vec){0.0f};
     UNROLL for (int o = 0; o < columns; o++)
         UNROLL for (int q = 0; q < vectors; q++) {
             const int64_t channel = c + q * VECTOR_FLOATS, at = (ox + o) * g->y_column + channel;
@@ -45,8 +49,8 @@ INLINE void depthwise_block(const adi_depthwise_row *g, int64_t ox, int64_t c, i
 }
 
 /* Columns first .. end see the whole kernel. */
-INLINE void depthwise_columns(const adi_depthwise_row *g, int64_t first, int64_t end, int64_t c, int vectors,
-                              adi_act act)
+INLINE void depthwise_columns(const adi_depthwise_row *g, int64_t first, int64_t end, int64_t c,
+                              int vectors, adi_act act)
 {
     for (int64_t ox = 0; ox < g->out_columns;) {
         if (ox >= first && ox + DEPTHWISE_COLUMNS <= end) {
@@ -71,7 +75,8 @@ static void depthwise_few(const adi_depthwise_row *g)
                 for (int64_t kx = 0; kx < g->kw && g->rows[ky]; kx++) {
                     const int64_t ix = ox * g->stride - g->pad_left + kx;
                     if (ix >= 0 && ix < g->columns)
-                        sum += g->rows[ky][ix * g->x_column + c] * g->w[(ky * g->kw + kx) * g->w_tap + c];
+                        sum += g->rows[ky][ix * g->x_column + c] *
+                               g->w[(ky * g->kw + kx) * g->w_tap + c];
                 }
             sum += g->e.bias ? g->e.bias[c] : 0.0f;
             y[c] = sum + (g->e.residual ? g->e.residual[ox * g->y_column + c] : 0.0f);
@@ -84,12 +89,15 @@ static void depthwise_few(const adi_depthwise_row *g)
 
 INLINE void depthwise_all(const adi_depthwise_row *g, adi_act act)
 {
-    const int64_t first = (g->pad_left + g->stride - 1) / g->stride, room = g->columns - g->kw + g->pad_left;
+    const int64_t first = (g->pad_left + g->stride - 1) / g->stride;
+    const int64_t room = g->columns - g->kw + g->pad_left;
     const int64_t end = room < 0 ? 0 : adi_min(room / g->stride + 1, g->out_columns);
     int64_t c = 0;
-    for (; c + DEPTHWISE_VECTORS * VECTOR_FLOATS <= g->channels; c += DEPTHWISE_VECTORS * VECTOR_FLOATS)
+    for (; c + DEPTHWISE_VECTORS * VECTOR_FLOATS <= g->channels;
+         c += DEPTHWISE_VECTORS * VECTOR_FLOATS)
         depthwise_columns(g, first, end, c, DEPTHWISE_VECTORS, act);
-    for (; c < g->channels; c += VECTOR_FLOATS) /* the last vector may do some channels once more, to the same bits */
+    /* the last vector may do some channels once more, to the same bits */
+    for (; c < g->channels; c += VECTOR_FLOATS)
         depthwise_columns(g, first, end, adi_min(c, g->channels - VECTOR_FLOATS), 1, act);
 }
 

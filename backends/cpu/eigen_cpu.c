@@ -1,5 +1,6 @@
-/* The only file that calls LAPACK. Our matrices are row-major: the lower triangle of ours is the upper
- * triangle of the column-major matrix that LAPACK sees, and its eigenvector columns are our rows. */
+/* The only file that calls LAPACK. Our matrices are row-major: the lower triangle of ours is the
+ * upper triangle of the column-major matrix that LAPACK sees, and its eigenvector columns are our
+ * rows. */
 #include "cpu.h"
 
 #include <math.h>
@@ -7,13 +8,14 @@
 
 #include "blas_cpu.h"
 
-/* The Fortran entry points that OpenBLAS exports; the trailing sizes are the hidden string lengths. */
+/* The Fortran entry points that OpenBLAS exports; the trailing sizes are the hidden string
+ * lengths. */
 extern void dpotrf_(const char *uplo, const int *n, double *a, const int *lda, int *info, size_t);
 extern void dtrtri_(const char *uplo, const char *diag, const int *n, double *a, const int *lda,
                     int *info, size_t, size_t);
 extern void dsyevd_(const char *jobz, const char *uplo, const int *n, double *a, const int *lda,
-                    double *w, double *work, const int *lwork, int *iwork, const int *liwork, int *info,
-                    size_t, size_t);
+                    double *w, double *work, const int *lwork, int *iwork, const int *liwork,
+                    int *info, size_t, size_t);
 
 /* LAPACK may loop for ever on NaN. */
 static int lower_is_finite(const double *a, int64_t n)
@@ -67,7 +69,8 @@ static int64_t integer_work(int64_t n)
 
 size_t adi_eigen_work_cpu(int64_t n)
 {
-    return (size_t)(real_work(n) + adi_ceil_div(integer_work(n) * (int64_t)sizeof(int), sizeof(double)));
+    return (size_t)(real_work(n) +
+                    adi_ceil_div(integer_work(n) * (int64_t)sizeof(int), sizeof(double)));
 }
 
 ad_status adi_eigen_f64_cpu(double *a, double *values, int64_t n, double *work)
@@ -79,8 +82,8 @@ ad_status adi_eigen_f64_cpu(double *a, double *values, int64_t n, double *work)
     const int size = (int)n, lwork = (int)real_work(n), liwork = (int)integer_work(n);
     int info = 0;
     const int threads = adi_blas_begin_cpu();
-    dsyevd_("V", "U", &size, a, &size, values, work, &lwork, (int *)(void *)(work + lwork), &liwork, &info,
-            1, 1);
+    dsyevd_("V", "U", &size, a, &size, values, work, &lwork, (int *)(void *)(work + lwork), &liwork,
+            &info, 1, 1);
     adi_blas_end_cpu(threads);
     return info == 0 ? AD_OK : AD_ERR_NUMERIC;
 }

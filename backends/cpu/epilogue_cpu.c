@@ -7,8 +7,8 @@ static void add_row(float *restrict y, const float *restrict x, int64_t n)
         y[i] += x[i];
 }
 
-void adi_epilogue_cpu(float *y, const adi_epilogue *e, int64_t k, int64_t p0, int64_t p1, int64_t k0,
-                      int64_t k1)
+void adi_epilogue_cpu(float *y, const adi_epilogue *e, int64_t k, int64_t p0, int64_t p1,
+                      int64_t k0, int64_t k1)
 {
     for (int64_t p = p0; p < p1; p++) {
         float *row = y + p * k + k0;

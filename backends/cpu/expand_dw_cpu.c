@@ -1,6 +1,7 @@
-/* A pointwise convolution and the depthwise one that alone reads it, as in MBConv blocks: the wide tensor between the
- * two is made a few rows and channels at a time and never leaves the cache. A task has a strip of output rows and some
- * channels; as many rows as the depthwise kernel reads lie in a ring. */
+/* A pointwise convolution and the depthwise one that alone reads it, as in MBConv blocks: the wide
+ * tensor between the two is made a few rows and channels at a time and never leaves the cache. A
+ * task has a strip of output rows and some channels; as many rows as the depthwise kernel reads lie
+ * in a ring. */
 #include "isa_cpu.h"
 
 enum {
@@ -18,7 +19,8 @@ typedef struct strips {
 static strips cut(const adi_conv2d_dims *d)
 {
     strips s = {.channel_groups = adi_ceil_div(d->c, CHANNELS)};
-    const int64_t wanted = adi_ceil_div(WANTED_TASKS, d->n * s.channel_groups), twice = d->kh - d->stride;
+    const int64_t wanted = adi_ceil_div(WANTED_TASKS, d->n * s.channel_groups);
+    const int64_t twice = d->kh - d->stride;
     int64_t most = twice > 0 ? d->oh * d->stride / (LEAST_SHARE * twice) : d->oh;
     most = most < 1 ? 1 : most;
     s.rows = adi_ceil_div(d->oh, adi_min(wanted, most));
@@ -44,10 +46,11 @@ static size_t ring_bytes(const adi_conv2d_dims *d)
     return adi_whole_lines((size_t)(ring_rows(d) * d->w * CHANNELS) * sizeof(float));
 }
 
-int adi_expand_dw_suits_cpu(const adi_conv2d_dims *first, const adi_conv2d_dims *d, adi_conv2d_algorithm wanted)
+int adi_expand_dw_suits_cpu(const adi_conv2d_dims *first, const adi_conv2d_dims *d,
+                            adi_conv2d_algorithm wanted)
 {
-    return adi_conv2d_is_pointwise_cpu(first) && d->kh <= ADI_DEPTHWISE_ROWS && d->stride <= d->kh &&
-           adi_conv2d_choose_cpu(first, wanted) == ADI_CONV2D_PANELS;
+    return adi_conv2d_is_pointwise_cpu(first) && d->kh <= ADI_DEPTHWISE_ROWS &&
+           d->stride <= d->kh && adi_conv2d_choose_cpu(first, wanted) == ADI_CONV2D_PANELS;
 }
 
 size_t adi_expand_dw_scratch_cpu(const adi_conv2d_dims *d, int32_t num_threads)
@@ -56,8 +59,8 @@ size_t adi_expand_dw_scratch_cpu(const adi_conv2d_dims *d, int32_t num_threads)
 }
 
 /* Positions of the wide tensor, channels k0 .. k0 + channels. */
-static void expand(const adi_isa *isa, float *to, const float *x, int64_t positions, const adi_expansion *first,
-                   int64_t k0, int64_t channels)
+static void expand(const adi_isa *isa, float *to, const float *x, int64_t positions,
+                   const adi_expansion *first, int64_t k0, int64_t channels)
 {
     const adi_conv2d_dims *d = &first->d;
     adi_panel_gemm g = {
@@ -83,15 +86,17 @@ static void expand(const adi_isa *isa, float *to, const float *x, int64_t positi
 }
 
 /* Rows r0 .. r1 of one image's result, channels from k0 on. */
-static void run_strip(const adi_isa *isa, float *ring, float *y, const float *x, const adi_expansion *first,
-                      const float *w, const adi_epilogue *e, const adi_conv2d_dims *d, int64_t n, int64_t r0,
-                      int64_t r1, int64_t k0)
+static void run_strip(const adi_isa *isa, float *ring, float *y, const float *x,
+                      const adi_expansion *first, const float *w, const adi_epilogue *e,
+                      const adi_conv2d_dims *d, int64_t n, int64_t r0, int64_t r1, int64_t k0)
 {
     const int64_t channels = adi_min(CHANNELS, d->c - k0), slot = d->w * CHANNELS;
     const float *image = x + n * d->h * d->w * first->d.c;
     const int64_t once = rows_at_once(d), room = ring_rows(d), before = r0 * d->stride - d->pad_top;
-    const int64_t begin = before > 0 ? before : 0, end = adi_min((r1 - 1) * d->stride - d->pad_top + d->kh, d->h);
-    int64_t next = begin; /* the first row that was not made; rows lie in the ring from `begin` on */
+    const int64_t begin = before > 0 ? before : 0;
+    const int64_t end = adi_min((r1 - 1) * d->stride - d->pad_top + d->kh, d->h);
+    /* the first row that was not made; rows lie in the ring from `begin` on */
+    int64_t next = begin;
     for (int64_t oy = r0; oy < r1; oy++) {
         const int64_t top = oy * d->stride - d->pad_top;
         const float *rows[ADI_DEPTHWISE_ROWS];
@@ -99,7 +104,8 @@ static void run_strip(const adi_isa *isa, float *ring, float *y, const float *x,
             expand(isa, ring + (next - begin) % room * slot, image + next * d->w * first->d.c,
                    adi_min(once, end - next) * d->w, first, k0, channels);
         for (int64_t ky = 0; ky < d->kh; ky++)
-            rows[ky] = top + ky >= 0 && top + ky < d->h ? ring + (top + ky - begin) % room * slot : NULL;
+            rows[ky] =
+                top + ky >= 0 && top + ky < d->h ? ring + (top + ky - begin) % room * slot : NULL;
         const adi_depthwise_row g =
             adi_depthwise_row_cpu(d, rows, y, w, e, n, oy, k0, channels, CHANNELS);
         isa->depthwise_row(&g);
@@ -141,8 +147,9 @@ ad_status adi_expand_dw_with_cpu(const adi_isa *isa, const adi_exec *ex, float *
     return AD_OK;
 }
 
-ad_status adi_expand_dw_fwd_cpu(const adi_exec *ex, float *y, const float *x, const adi_expansion *first,
-                                const float *w, const adi_epilogue *e, const adi_conv2d_dims *d)
+ad_status adi_expand_dw_fwd_cpu(const adi_exec *ex, float *y, const float *x,
+                                const adi_expansion *first, const float *w, const adi_epilogue *e,
+                                const adi_conv2d_dims *d)
 {
     return adi_expand_dw_with_cpu(adi_isa_cpu(0), ex, y, x, first, w, e, d);
 }

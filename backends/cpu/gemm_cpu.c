@@ -8,8 +8,8 @@ void adi_sgemm_cpu(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
                    int64_t ldb, float *c, int64_t ldc)
 {
     const int threads = adi_blas_begin_cpu();
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)m, (int)n, (int)k, 1.0f, a, (int)lda, b,
-                (int)ldb, 0.0f, c, (int)ldc);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)m, (int)n, (int)k, 1.0f, a,
+                (int)lda, b, (int)ldb, 0.0f, c, (int)ldc);
     adi_blas_end_cpu(threads);
 }
 
@@ -17,16 +17,16 @@ void adi_sgemm_tn_cpu(int64_t m, int64_t n, int64_t k, const float *a, int64_t l
                       int64_t ldb, float beta, float *c, int64_t ldc)
 {
     const int threads = adi_blas_begin_cpu();
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)m, (int)n, (int)k, 1.0f, a, (int)lda, b,
-                (int)ldb, beta, c, (int)ldc);
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)m, (int)n, (int)k, 1.0f, a, (int)lda,
+                b, (int)ldb, beta, c, (int)ldc);
     adi_blas_end_cpu(threads);
 }
 
 void adi_syrk_add_f64_cpu(double *s, const double *d, adi_pc dims)
 {
     const int threads = adi_blas_begin_cpu();
-    cblas_dsyrk(CblasRowMajor, CblasLower, CblasTrans, (int)dims.c, (int)dims.p, 1.0, d, (int)dims.c, 1.0,
-                s, (int)dims.c);
+    cblas_dsyrk(CblasRowMajor, CblasLower, CblasTrans, (int)dims.c, (int)dims.p, 1.0, d,
+                (int)dims.c, 1.0, s, (int)dims.c);
     adi_blas_end_cpu(threads);
 }
 
@@ -39,6 +39,7 @@ const char *adi_blas_warning_cpu(void)
 {
     if (openblas_get_parallel() != OPENBLAS_THREAD)
         return NULL;
-    return "OpenBLAS is a pthreads build, whose threads compete with the library's own: install the "
+    return "OpenBLAS is a pthreads build, whose threads compete with the library's own: install "
+           "the "
            "OpenMP build (libopenblas0-openmp) or set OPENBLAS_NUM_THREADS=1";
 }

@@ -1,5 +1,5 @@
-/* groupnorm: an image's group of channels per task. Sums are of rows of one position in double; those of the weights'
- * gradients are kept apart for each image and added in their order. */
+/* groupnorm: an image's group of channels per task. Sums are of rows of one position in double;
+ * those of the weights' gradients are kept apart for each image and added in their order. */
 #include "cpu.h"
 
 #include <string.h>
@@ -10,7 +10,8 @@ size_t adi_groupnorm_scratch_cpu(const adi_npc *d)
 }
 
 /* Sums over a row of n values minus `shift`, and of their squares; each lane in its order. */
-static void add_row(double sum[ADI_LANES], double squares[ADI_LANES], const float *x, float shift, int64_t n)
+static void add_row(double sum[ADI_LANES], double squares[ADI_LANES], const float *x, float shift,
+                    int64_t n)
 {
     int64_t i = 0;
     for (; i + ADI_LANES <= n; i += ADI_LANES)
@@ -30,7 +31,8 @@ typedef struct moments {
     double mean, r;
 } moments;
 
-/* Of a run of `width` channels, relative to its first value, so that a large mean does not cancel. */
+/* Of a run of `width` channels, relative to its first value, so that a large mean does not
+ * cancel. */
 static moments moments_of(const float *x, int64_t width, const adi_npc *d, double eps)
 {
     double sum[ADI_LANES] = {0.0}, squares[ADI_LANES] = {0.0};
@@ -45,8 +47,8 @@ static moments moments_of(const float *x, int64_t width, const adi_npc *d, doubl
     return (moments){x[0] + mean, 1.0 / sqrt((var < 0.0 ? 0.0 : var) + eps)};
 }
 
-static void affine(float *restrict y, const float *restrict x, const float *restrict weight, const float *restrict bias,
-                   moments m, int64_t n)
+static void affine(float *restrict y, const float *restrict x, const float *restrict weight,
+                   const float *restrict bias, moments m, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
         y[i] = (float)((x[i] - m.mean) * m.r * weight[i] + bias[i]);
@@ -95,7 +97,8 @@ static void add_products(double *restrict sum, double *restrict products, const 
 }
 
 static void add_gradient(float *restrict dx, const float *restrict dy, const float *restrict x,
-                         const float *restrict weight, moments m, double mean_g, double slope, int64_t n)
+                         const float *restrict weight, moments m, double mean_g, double slope,
+                         int64_t n)
 {
     for (int64_t i = 0; i < n; i++) {
         const double h = (x[i] - m.mean) * m.r;

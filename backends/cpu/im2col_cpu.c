@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-/* Copy the values that one row of the kernel sees over a run: kw * c values of the input's row `from`
- * for each position, `depth` floats apart, zeros outside the image. */
+/* Copy the values that one row of the kernel sees over a run: kw * c values of the input's row
+ * `from` for each position, `depth` floats apart, zeros outside the image. */
 static void im2col_row(float *to, int64_t depth, const float *from, const adi_conv2d_dims *d,
                        const adi_conv2d_run *r)
 {

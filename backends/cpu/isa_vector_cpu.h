@@ -1,6 +1,6 @@
-/* All kernels that are written once for vectors of VECTOR_FLOATS floats and compiled once per instruction set:
- * isa_plain_cpu.c, isa_avx2_cpu.c and isa_avx512_cpu.c define VECTOR_FLOATS, the ROWS x PANELS of 16 sums that
- * a GEMM keeps in registers, and ISA, the table's name. */
+/* All kernels that are written once for vectors of VECTOR_FLOATS floats and compiled once per
+ * instruction set: isa_plain_cpu.c, isa_avx2_cpu.c and isa_avx512_cpu.c define VECTOR_FLOATS, the
+ * ROWS x PANELS of 16 sums that a GEMM keeps in registers, and ISA, the table's name. */
 #include <string.h>
 #ifdef __AVX2__
 #include <immintrin.h>

@@ -1,4 +1,5 @@
-/* l2norm: a block of positions per task. Lengths and products are summed in double, the rest is float. */
+/* l2norm: a block of positions per task. Lengths and products are summed in double, the rest is
+ * float. */
 #include "cpu.h"
 
 enum { BLOCK = 64 }; /* positions */
@@ -6,7 +7,8 @@ enum { BLOCK = 64 }; /* positions */
 double adi_inverse_length_cpu(const float *x, int64_t c)
 {
     const double length = sqrt(adi_dot_cpu(x, x, c));
-    return 1.0 / (length < ADI_LEAST_LENGTH_CPU ? ADI_LEAST_LENGTH_CPU : length); /* NaN stays NaN */
+    /* NaN stays NaN */
+    return 1.0 / (length < ADI_LEAST_LENGTH_CPU ? ADI_LEAST_LENGTH_CPU : length);
 }
 
 static void scale(float *restrict y, const float *restrict x, double by, int64_t c)
@@ -16,8 +18,8 @@ static void scale(float *restrict y, const float *restrict x, double by, int64_t
 }
 
 /* dx = (dy - x * along) * by */
-static void project(float *restrict dx, const float *restrict dy, const float *restrict x, double along,
-                    double by, int64_t c)
+static void project(float *restrict dx, const float *restrict dy, const float *restrict x,
+                    double along, double by, int64_t c)
 {
     for (int64_t i = 0; i < c; i++)
         dx[i] = (float)((dy[i] - x[i] * along) * by);

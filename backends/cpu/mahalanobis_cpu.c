@@ -1,5 +1,6 @@
-/* mahalanobis: a tile of positions is centred and whitened, and the squares of its rows are summed. The whitening matrix
- * lies in groups of its rows, each as wide as it is before zeros alone follow: of a triangle that is half. */
+/* mahalanobis: a tile of positions is centred and whitened, and the squares of its rows are summed.
+ * The whitening matrix lies in groups of its rows, each as wide as it is before zeros alone follow:
+ * of a triangle that is half. */
 #include "isa_cpu.h"
 
 enum {
@@ -18,8 +19,8 @@ static size_t head_bytes(int64_t r)
     return adi_whole_lines((size_t)adi_ceil_div(r, GROUP) * sizeof(group));
 }
 
-/* Columns of rows j0 .. j1 of a [r, c] that are not all zero behind; the last group has all, so that a NaN in any
- * channel reaches the sum. */
+/* Columns of rows j0 .. j1 of a [r, c] that are not all zero behind; the last group has all, so
+ * that a NaN in any channel reaches the sum. */
 static int64_t depth_of(const double *a, int64_t c, int64_t r, int64_t j0, int64_t j1)
 {
     int64_t depth = j1 == r ? c : 1;
@@ -48,7 +49,8 @@ void adi_mahalanobis_pack_cpu(void *packed, const double *a, int64_t c, int64_t 
         float *to = data + offset;
         for (int64_t j = j0; j < j0 + GROUP; j++)
             for (int64_t i = 0; i < g->depth; i++)
-                to[((j - j0) / ADI_LANES * g->depth + i) * ADI_LANES + j % ADI_LANES] = j < r ? (float)a[j * c + i] : 0.0f;
+                to[((j - j0) / ADI_LANES * g->depth + i) * ADI_LANES + j % ADI_LANES] =
+                    j < r ? (float)a[j * c + i] : 0.0f;
         offset += GROUP * g->depth;
     }
 }
@@ -60,13 +62,15 @@ typedef struct tile {
 
 static size_t tile_bytes(int64_t c)
 {
-    return adi_whole_lines((size_t)(TILE * c) * sizeof(float)) + TILE * GROUP * sizeof(float) + TILE * sizeof(double);
+    return adi_whole_lines((size_t)(TILE * c) * sizeof(float)) + TILE * GROUP * sizeof(float) +
+           TILE * sizeof(double);
 }
 
 static tile tile_at(void *block, int64_t c)
 {
     char *white = (char *)block + adi_whole_lines((size_t)(TILE * c) * sizeof(float));
-    return (tile){block, (float *)(void *)white, (double *)(void *)(white + TILE * GROUP * sizeof(float))};
+    return (tile){block, (float *)(void *)white,
+                  (double *)(void *)(white + TILE * GROUP * sizeof(float))};
 }
 
 size_t adi_mahalanobis_scratch_cpu(adi_pc d, int64_t r, int32_t num_threads)
@@ -75,19 +79,30 @@ size_t adi_mahalanobis_scratch_cpu(adi_pc d, int64_t r, int32_t num_threads)
     return tile_bytes(d.c) * (size_t)num_threads;
 }
 
-static void whiten(const adi_isa *isa, const tile *t, int64_t rows, const float *panels, const group *g, int64_t c,
-                   int64_t columns)
+static void whiten(const adi_isa *isa, const tile *t, int64_t rows, const float *panels,
+                   const group *g, int64_t c, int64_t columns)
 {
-    if (!adi_has_vectors_cpu()) { /* a panel is a matrix of 16 columns, zeros where there are fewer */
+    /* a panel is a matrix of 16 columns, zeros where there are fewer */
+    if (!adi_has_vectors_cpu()) {
         for (int64_t j = 0; j < columns; j += ADI_LANES)
-            adi_sgemm_cpu(rows, ADI_LANES, g->depth, t->centred, c, panels + j * g->depth, ADI_LANES, t->white + j, GROUP);
+            adi_sgemm_cpu(rows, ADI_LANES, g->depth, t->centred, c, panels + j * g->depth,
+                          ADI_LANES, t->white + j, GROUP);
         return;
     }
     for (int64_t i = 0; i < g->depth; i += DEPTH) {
-        const adi_panel_gemm part = {
-            .rows = rows, .columns = columns, .pieces = 1, .depth = adi_min(DEPTH, g->depth - i), .a = t->centred + i,
-            .b = panels + i * ADI_LANES, .y = t->white, .a_row = c, .b_panel = g->depth * ADI_LANES, .y_row = GROUP,
-            .first = i == 0, .last = i + DEPTH >= g->depth, .e = {NULL, NULL, ADI_ACT_NONE, NULL}};
+        const adi_panel_gemm part = {.rows = rows,
+                                     .columns = columns,
+                                     .pieces = 1,
+                                     .depth = adi_min(DEPTH, g->depth - i),
+                                     .a = t->centred + i,
+                                     .b = panels + i * ADI_LANES,
+                                     .y = t->white,
+                                     .a_row = c,
+                                     .b_panel = g->depth * ADI_LANES,
+                                     .y_row = GROUP,
+                                     .first = i == 0,
+                                     .last = i + DEPTH >= g->depth,
+                                     .e = {NULL, NULL, ADI_ACT_NONE, NULL}};
         isa->panel_gemm(&part);
     }
 }

@@ -27,7 +27,8 @@ static void mask_positions(void *call, adi_share s)
     }
 }
 
-ad_status adi_mask2d_cpu(const adi_exec *ex, float *y, const float *x, uint64_t key, double rate, adi_pc d)
+ad_status adi_mask2d_cpu(const adi_exec *ex, float *y, const float *x, uint64_t key, double rate,
+                         adi_pc d)
 {
     const size_t bytes = (size_t)d.c * sizeof *y;
     adi_parallel_cpu(ex->num_threads, d.p, 0, mask_positions,

@@ -50,7 +50,8 @@ static void add(double *sum, const float *v, int64_t c)
 }
 
 /* The sum over the window of outputs that are copies of one position, channels in blocks. */
-static void sum_window(float *dx, const float *dy, int64_t rows, int64_t columns, int64_t row_floats, int64_t c)
+static void sum_window(float *dx, const float *dy, int64_t rows, int64_t columns,
+                       int64_t row_floats, int64_t c)
 {
     enum { BLOCK = 64 };
     for (int64_t first = 0; first < c; first += BLOCK) {

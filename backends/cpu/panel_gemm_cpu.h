@@ -1,5 +1,5 @@
-/* GEMM with packed panels, as in a BLAS (Goto and van de Geijn 2008), by the vectors of an instruction
- * set: y = act(a b + bias + residual), where b is packed once. */
+/* GEMM with packed panels, as in a BLAS (Goto and van de Geijn 2008), by the vectors of an
+ * instruction set: y = act(a b + bias + residual), where b is packed once. */
 #ifndef ADI_PANEL_GEMM_CPU_H
 #define ADI_PANEL_GEMM_CPU_H
 
@@ -14,15 +14,16 @@ static inline int64_t adi_panel_floats_cpu(int64_t depth, int64_t columns)
 void adi_panel_pack_cpu(float *packed, const float *b, int64_t depth, int64_t columns);
 
 /* A part of a product: some rows, some panels, and some of the depth, in `pieces` pieces of `depth`
- * values that lie a_piece floats apart in a and b_piece in b. For a convolution a piece is a row of the
- * kernel: the values that it sees are contiguous in the image, which is implicit im2col. */
+ * values that lie a_piece floats apart in a and b_piece in b. For a convolution a piece is a row of
+ * the kernel: the values that it sees are contiguous in the image, which is implicit im2col. */
 typedef struct adi_panel_gemm {
     int64_t rows, columns; /* columns from the panel at which b begins */
     int64_t pieces, depth;
     const float *a, *b;
     float *y;
     int64_t a_row, a_piece, b_piece, b_panel, y_row; /* floats from one to the next */
-    int32_t first, last; /* without `first` the sums go on from y; with `last` the epilogue follows */
+    /* without `first` the sums go on from y; with `last` the epilogue follows */
+    int32_t first, last;
     adi_epilogue e; /* from the first column and row on; rows of the residual are y_row apart */
 } adi_panel_gemm;
 

@@ -1,7 +1,8 @@
-/* Products with packed panels; a part of isa_vector_cpu.h. A sum runs over the depth in its order, however rows and
- * columns are cut: the bits of a row depend on nothing but the row. */
+/* Products with packed panels; a part of isa_vector_cpu.h. A sum runs over the depth in its order,
+ * however rows and columns are cut: the bits of a row depend on nothing but the row. */
 
-/* What blocks read and write beside the factors, copied where their panels are not whole. What is not there is zero. */
+/* What blocks read and write beside the factors, copied where their panels are not whole. What is
+ * not there is zero. */
 typedef struct gemm_edge {
     float y[ROWS][PANELS * LANES], bias[PANELS * LANES], residual[ROWS][PANELS * LANES];
 } gemm_edge;
@@ -16,20 +17,22 @@ INLINE void copy_columns(float *restrict to, const float *restrict from, int64_t
         to[i] = from[i];
 }
 
-INLINE void finish_block(const sums s, float *y, int64_t y_row, const float *bias, const float *residual, int rows,
-                         int panels, adi_act act)
+INLINE void finish_block(const sums s, float *y, int64_t y_row, const float *bias,
+                         const float *residual, int rows, int panels, adi_act act)
 {
     UNROLL for (int r = 0; r < rows; r++)
         UNROLL for (int q = 0; q < panels * PARTS; q++) {
             const int64_t at = r * y_row + q * VECTOR_FLOATS;
-            const vec v = finish(s[r][q], bias ? bias + q * VECTOR_FLOATS : NULL, residual ? residual + at : NULL, 0);
+            const vec v = finish(s[r][q], bias ? bias + q * VECTOR_FLOATS : NULL,
+                                 residual ? residual + at : NULL, 0);
             store(y + at, activate(v, act));
         }
 }
 
-/* A block of rows and panels, of which `columns` columns are there; `edge`: NULL where that is all. */
-INLINE void gemm_block(const adi_panel_gemm *g, gemm_edge *edge, int64_t row, int64_t panel, int rows, int panels,
-                       int64_t columns)
+/* A block of rows and panels, of which `columns` columns are there; `edge`: NULL where that is
+ * all. */
+INLINE void gemm_block(const adi_panel_gemm *g, gemm_edge *edge, int64_t row, int64_t panel,
+                       int rows, int panels, int64_t columns)
 {
     const int64_t first = row * g->y_row + panel * LANES;
     const float *bias = g->last && g->e.bias ? g->e.bias + panel * LANES : NULL;
@@ -66,7 +69,8 @@ INLINE void gemm_block(const adi_panel_gemm *g, gemm_edge *edge, int64_t row, in
         copy_columns(g->y + first + r * g->y_row, edge->y[r], columns);
 }
 
-INLINE void gemm_rows(const adi_panel_gemm *g, gemm_edge *edge, int64_t panel, int panels, int64_t columns)
+INLINE void gemm_rows(const adi_panel_gemm *g, gemm_edge *edge, int64_t panel, int panels,
+                      int64_t columns)
 {
     int64_t row = 0;
     for (; row + ROWS <= g->rows; row += ROWS)

@@ -1,5 +1,5 @@
-/* maxpool2d: an output row per task, vectorised over channels. Backward: windows overlap, so a task has
- * the whole image, of a block of channels. */
+/* maxpool2d: an output row per task, vectorised over channels. Backward: windows overlap, so a task
+ * has the whole image, of a block of channels. */
 #include "isa_cpu.h"
 
 #include <math.h>
@@ -49,8 +49,8 @@ ad_status adi_maxpool2d_fwd_cpu(const adi_exec *ex, float *y, const float *x,
 }
 
 /* The maximum so far and the position it is at; NaN counts as greater, as in forward. */
-static void take(float *restrict best, int32_t *restrict winner, const float *restrict x, int32_t at,
-                 int64_t c)
+static void take(float *restrict best, int32_t *restrict winner, const float *restrict x,
+                 int32_t at, int64_t c)
 {
     for (int64_t i = 0; i < c; i++) {
         const int greater = (x[i] > best[i]) | (x[i] != x[i]);
@@ -59,8 +59,8 @@ static void take(float *restrict best, int32_t *restrict winner, const float *re
     }
 }
 
-static void give(float *restrict dx, const float *restrict dy, const int32_t *restrict winner, int32_t at,
-                 int64_t c)
+static void give(float *restrict dx, const float *restrict dy, const int32_t *restrict winner,
+                 int32_t at, int64_t c)
 {
     for (int64_t i = 0; i < c; i++) {
         const float g = dy[i]; /* read in any case, so that the loop vectorises */
@@ -68,7 +68,8 @@ static void give(float *restrict dx, const float *restrict dy, const int32_t *re
     }
 }
 
-/* c channels of one window: of the image x and its gradient dx, whose positions lie stride apart. */
+/* c channels of one window: of the image x and its gradient dx, whose positions lie stride
+ * apart. */
 static void window_bwd(float *dx, const float *dy, const float *x, const window *v, int64_t w,
                        int64_t stride, int64_t c)
 {
@@ -87,8 +88,10 @@ static void window_bwd(float *dx, const float *dy, const float *x, const window 
             give(dx + (iy * w + ix) * stride, dy, winner, at++, c);
 }
 
-/* c channels of one image. Rows of dx are cleared as windows come to them, while they are in cache. */
-static void image_bwd(float *dx, const float *dy, const float *x, const adi_pool2d_dims *d, int64_t c)
+/* c channels of one image. Rows of dx are cleared as windows come to them, while they are in
+ * cache. */
+static void image_bwd(float *dx, const float *dy, const float *x, const adi_pool2d_dims *d,
+                      int64_t c)
 {
     int64_t cleared = 0; /* positions */
     for (int64_t o = 0; o < d->oh * d->ow; o++) {
@@ -121,7 +124,8 @@ static void maximum_bwd_blocks(void *call, adi_share s)
 ad_status adi_maxpool2d_bwd_cpu(const adi_exec *ex, float *dx, const float *dy, const float *x,
                                 const adi_pool2d_dims *d)
 {
-    const int64_t blocks = adi_ceil_div(d->c, BLOCK), in = d->h * d->w * d->c, out = d->oh * d->ow * d->c;
+    const int64_t blocks = adi_ceil_div(d->c, BLOCK), in = d->h * d->w * d->c;
+    const int64_t out = d->oh * d->ow * d->c;
     adi_parallel_cpu(ex->num_threads, d->n * blocks, 0, maximum_bwd_blocks,
                      &(maximum_bwd_blocks_call){dx, dy, x, d, blocks, in, out});
     return AD_OK;

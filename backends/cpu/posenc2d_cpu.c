@@ -1,4 +1,5 @@
-/* posenc2d: a row of positions per task; a column's sines are taken from the first row, a row's from its first column. */
+/* posenc2d: a row of positions per task; a column's sines are taken from the first row, a row's
+ * from its first column. */
 #include "cpu.h"
 
 #include <string.h>

@@ -30,7 +30,8 @@ size_t adi_position_gaussian_add_scratch_cpu(const adi_position_dims *d, int64_t
 }
 
 /* z = x - shift, and zeros to the end of the row. */
-static void shifted(double *restrict z, const float *restrict x, const float *restrict shift, int64_t d)
+static void shifted(double *restrict z, const float *restrict x, const float *restrict shift,
+                    int64_t d)
 {
     for (int64_t i = 0; i < d; i++)
         z[i] = (double)x[i] - (double)shift[i];

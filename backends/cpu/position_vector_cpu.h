@@ -1,9 +1,10 @@
 /* Gaussians at positions: distances, and sums of outer products; a part of isa_vector_cpu.h. */
 
-/* |W v|^2, where W's columns lie packed one after the other, column c its rows c .. d - 1. z: ADI_DISTANCE_FLOATS(d).
- * Vectors that begin in a column may end in the next one, or behind the matrix but before `end`: what they add goes to
- * z[d] and on, and is cleared. */
-static float packed_distance(float *restrict z, const float *v, const float *w, int64_t d, const float *end)
+/* |W v|^2, where W's columns lie packed one after the other, column c its rows c .. d - 1. z:
+ * ADI_DISTANCE_FLOATS(d). Vectors that begin in a column may end in the next one, or behind the
+ * matrix but before `end`: what they add goes to z[d] and on, and is cleared. */
+static float packed_distance(float *restrict z, const float *v, const float *w, int64_t d,
+                             const float *end)
 {
     memset(z, 0, (size_t)ADI_DISTANCE_FLOATS(d) * sizeof *z);
     for (int64_t c = 0; c < d; c++) {
@@ -32,7 +33,8 @@ static float packed_distance(float *restrict z, const float *v, const float *w, 
 
 enum { OUTER_ROWS = 4, OUTER_VECTORS = 2 }; /* of sums in registers */
 
-/* Row r of a packed triangle from column j on, to or from registers; what is above the diagonal is not there. */
+/* Row r of a packed triangle from column j on, to or from registers; what is above the diagonal is
+ * not there. */
 INLINE void load_outer(double_vec *s, const double *row, int64_t there)
 {
     double edge[OUTER_VECTORS * HALF] = {0.0};
@@ -58,8 +60,8 @@ INLINE void store_outer(double *row, const double_vec *s, int64_t there)
 }
 
 /* Rows i .. i + rows, columns from j on. */
-INLINE void outer_block(double *triangle, const double *z, int64_t stride, int64_t vectors, int64_t i, int64_t j,
-                        int rows)
+INLINE void outer_block(double *triangle, const double *z, int64_t stride, int64_t vectors,
+                        int64_t i, int64_t j, int rows)
 {
     double_vec s[OUTER_ROWS][OUTER_VECTORS];
     UNROLL for (int r = 0; r < rows; r++)
@@ -75,8 +77,8 @@ INLINE void outer_block(double *triangle, const double *z, int64_t stride, int64
         store_outer(triangle + adi_triangle(i + r) + j, s[r], i + r + 1 - j);
 }
 
-/* triangle[adi_triangle(d)] += sum over vectors of z z^T, vector after vector; z's rows are ADI_OUTER_STRIDE(d) apart and
- * 0 from d on. */
+/* triangle[adi_triangle(d)] += sum over vectors of z z^T, vector after vector; z's rows are
+ * ADI_OUTER_STRIDE(d) apart and 0 from d on. */
 static void add_outer_products(double *triangle, const double *z, int64_t vectors, int64_t d)
 {
     const int64_t stride = ADI_OUTER_STRIDE(d);
@@ -89,8 +91,10 @@ static void add_outer_products(double *triangle, const double *z, int64_t vector
             outer_block(triangle, z, stride, vectors, i, j, 1);
 }
 
-/* sum[d] += z, and where qsum is there qsum[d] += |z|^2 z and qsum[d] += |z|^4, vector after vector. */
-static void add_vector_sums(double *restrict sum, double *restrict qsum, const double *z, int64_t vectors, int64_t d)
+/* sum[d] += z, and where qsum is there qsum[d] += |z|^2 z and qsum[d] += |z|^4, vector after
+ * vector. */
+static void add_vector_sums(double *restrict sum, double *restrict qsum, const double *z,
+                            int64_t vectors, int64_t d)
 {
     const int64_t stride = ADI_OUTER_STRIDE(d);
     for (int64_t b = 0; b < vectors; b++, z += stride) {

@@ -1,6 +1,7 @@
 /* row_sums: a row per task, in float.
- * mean: a block of channels per task, each channel summed in the order of ref, so the bits are ref's.
- * bias, backward: there are many more positions than channels, so a chunk of positions per task. */
+ * mean: a block of channels per task, each channel summed in the order of ref, so the bits are
+ * ref's. bias, backward: there are many more positions than channels, so a chunk of positions per
+ * task. */
 #include "isa_cpu.h"
 
 enum {
@@ -73,8 +74,8 @@ ad_status adi_row_sums_cpu(const adi_exec *ex, float *sums, const float *x, int6
 }
 
 /* sum[c] += a few positions, which lie stride apart. */
-static inline void add_rows(double *restrict sum, const float *restrict x, int64_t stride, int64_t c,
-                            int64_t rows)
+static inline void add_rows(double *restrict sum, const float *restrict x, int64_t stride,
+                            int64_t c, int64_t rows)
 {
     for (int64_t i = 0; i < c; i++) {
         double s = 0.0;

@@ -1,4 +1,5 @@
-/* Pillow's sums of bytes; a part of isa_vector_cpu.h. They are whole numbers: the order of the terms has no say. */
+/* Pillow's sums of bytes; a part of isa_vector_cpu.h. They are whole numbers: the order of the
+ * terms has no say. */
 
 typedef uint32_t uvec __attribute__((vector_size(4 * VECTOR_FLOATS)));
 
@@ -8,8 +9,8 @@ enum {
     SUMS = ADI_RESAMPLE_BLOCK / VECTOR_FLOATS
 };
 
-/* Bytes to lanes; pixels to four lanes each, of which the last is nobody's; and a weight for each pixel. By intrinsics:
- * compilers make single bytes of __builtin_convertvector. */
+/* Bytes to lanes; pixels to four lanes each, of which the last is nobody's; and a weight for each
+ * pixel. By intrinsics: compilers make single bytes of __builtin_convertvector. */
 #if VECTOR_FLOATS == 16
 INLINE uvec widen(const uint8_t *p)
 {
@@ -19,7 +20,8 @@ INLINE uvec widen(const uint8_t *p)
 INLINE uvec spread(const uint8_t *p)
 {
     const __m128i places = _mm_setr_epi8(0, 1, 2, 2, 3, 4, 5, 5, 6, 7, 8, 8, 9, 10, 11, 11);
-    return (uvec)_mm512_cvtepu8_epi32(_mm_shuffle_epi8(_mm_loadu_si128((const __m128i_u *)(const void *)p), places));
+    return (uvec)_mm512_cvtepu8_epi32(
+        _mm_shuffle_epi8(_mm_loadu_si128((const __m128i_u *)(const void *)p), places));
 }
 
 INLINE uvec repeat(const int32_t *w)
@@ -37,7 +39,8 @@ INLINE uvec widen(const uint8_t *p)
 INLINE uvec spread(const uint8_t *p)
 {
     const __m128i places = _mm_setr_epi8(0, 1, 2, 2, 3, 4, 5, 5, 0, 0, 0, 0, 0, 0, 0, 0);
-    return (uvec)_mm256_cvtepu8_epi32(_mm_shuffle_epi8(_mm_loadl_epi64((const __m128i_u *)(const void *)p), places));
+    return (uvec)_mm256_cvtepu8_epi32(
+        _mm_shuffle_epi8(_mm_loadl_epi64((const __m128i_u *)(const void *)p), places));
 }
 
 INLINE uvec repeat(const int32_t *w)
@@ -62,17 +65,20 @@ INLINE uint8_t clip_one(uint32_t sum)
 #if VECTOR_FLOATS > 4
 INLINE __m128i round_sums(__m128i sum)
 {
-    return _mm_srai_epi32(_mm_add_epi32(sum, _mm_set1_epi32(1 << (ADI_RESAMPLE_BITS - 1))), ADI_RESAMPLE_BITS);
+    return _mm_srai_epi32(_mm_add_epi32(sum, _mm_set1_epi32(1 << (ADI_RESAMPLE_BITS - 1))),
+                          ADI_RESAMPLE_BITS);
 }
 
 INLINE void clip_pixel(uint8_t *out, uvec sum)
 {
 #if VECTOR_FLOATS == 16
-    const __m256i half = _mm256_add_epi32(_mm512_castsi512_si256((__m512i)sum), _mm512_extracti64x4_epi64((__m512i)sum, 1));
+    const __m256i half = _mm256_add_epi32(_mm512_castsi512_si256((__m512i)sum),
+                                          _mm512_extracti64x4_epi64((__m512i)sum, 1));
 #else
     const __m256i half = (__m256i)sum;
 #endif
-    const __m128i all = round_sums(_mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1)));
+    const __m128i all =
+        round_sums(_mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1)));
     const __m128i words = _mm_packs_epi32(all, all); /* both clip */
     const uint32_t three = (uint32_t)_mm_cvtsi128_si32(_mm_packus_epi16(words, words));
     memcpy(out, &three, 3);
@@ -145,7 +151,8 @@ INLINE uint8_t resample_grey(const uint8_t *from, const int32_t *weight, int64_t
 #endif
 
 /* Near the end of a row, where a vector would reach over it. */
-static void resample_one(uint8_t *out, const uint8_t *from, const int32_t *weight, int64_t count, int64_t channels)
+static void resample_one(uint8_t *out, const uint8_t *from, const int32_t *weight, int64_t count,
+                         int64_t channels)
 {
     for (int64_t c = 0; c < channels; c++) {
         uint32_t sum = 0;
@@ -155,10 +162,12 @@ static void resample_one(uint8_t *out, const uint8_t *from, const int32_t *weigh
     }
 }
 
-static void resample_row(uint8_t *out, const uint8_t *in, const adi_resample *a, int64_t n, int64_t channels)
+static void resample_row(uint8_t *out, const uint8_t *in, const adi_resample *a, int64_t n,
+                         int64_t channels)
 {
     const uint8_t *end = in + (a->last - a->first) * channels;
-    const int64_t step = channels == 3 ? PIXELS : GREYS; /* samples at a time, and the bytes that are read for them */
+    /* samples at a time, and the bytes that are read for them */
+    const int64_t step = channels == 3 ? PIXELS : GREYS;
     const int64_t reach = channels == 3 ? VECTOR_FLOATS : GREYS;
     for (int64_t o = 0; o < n; o++, out += channels) {
         const uint8_t *from = in + (a->start[o] - a->first) * channels;
@@ -178,7 +187,8 @@ static void resample_rows(uint8_t *out, const adi_resample_ring *ring, int64_t s
 {
     for (int64_t x = 0; x < n; x += ADI_RESAMPLE_BLOCK) {
         uvec sum[SUMS] = {{0}};
-        for (int64_t k = 0, row = start % ring->rows; k < count; k++, row = row + 1 < ring->rows ? row + 1 : 0) {
+        for (int64_t k = 0, row = start % ring->rows; k < count;
+             k++, row = row + 1 < ring->rows ? row + 1 : 0) {
             const uint8_t *in = ring->bytes + row * ring->stride + x;
             UNROLL for (int i = 0; i < SUMS; i++)
                 sum[i] += widen(in + i * VECTOR_FLOATS) * (uint32_t)weight[k];

@@ -1,12 +1,17 @@
-/* resize: bilinear, align_corners = false; some rows and columns of the result per task, in backward a row of dx.
- * Positions and weights are computed in double as in ref, the blend in float. Where columns are found takes longer than
- * a blend, so that is done once for all rows of a task; maps of one channel are blended down the columns first. */
+/* resize: bilinear, align_corners = false; some rows and columns of the result per task, in
+ * backward a row of dx. Positions and weights are computed in double as in ref, the blend in float.
+ * Where columns are found takes longer than a blend, so that is done once for all rows of a task;
+ * maps of one channel are blended down the columns first. */
 #include "cpu.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { ROWS = 32, COLUMNS = 256 /* of a task */, LINE = 512 /* input columns that are blended first */ };
+enum {
+    ROWS = 32,
+    COLUMNS = 256 /* of a task */,
+    LINE = 512 /* input columns that are blended first */
+};
 
 typedef struct tap {
     int64_t i0, i1; /* i0 < 0: outside */
@@ -15,7 +20,8 @@ typedef struct tap {
 
 static tap source(int64_t o, int64_t in, int64_t out, int64_t whole, int64_t before)
 {
-    const double s = ((double)o + 0.5) * (double)(whole ? whole : in) / (double)out - 0.5 - (double)before;
+    const double s =
+        ((double)o + 0.5) * (double)(whole ? whole : in) / (double)out - 0.5 - (double)before;
     if (s < -0.5 || s > (double)in - 0.5)
         return (tap){-1, -1, 0.0f};
     const double inside = fmax(0.0, s);
@@ -28,7 +34,8 @@ static float blend(float a, float b, float f)
     return (1.0f - f) * a + f * b;
 }
 
-static void blend_line(float *restrict out, const float *restrict a, const float *restrict b, float f, int64_t n)
+static void blend_line(float *restrict out, const float *restrict a, const float *restrict b,
+                       float f, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
         out[i] = blend(a[i], b[i], f);
@@ -54,8 +61,8 @@ static void find_columns(columns *k, const adi_resize_dims *d, int64_t from, int
 }
 
 /* Columns of one row, a channel each; a and b are the rows of the input that it lies between. */
-static void one_channel(float *out, const float *a, const float *b, const tap *v, const columns *k, int64_t low,
-                        int64_t high)
+static void one_channel(float *out, const float *a, const float *b, const tap *v, const columns *k,
+                        int64_t low, int64_t high)
 {
     float line[LINE];
     blend_line(line, a + low, b + low, v->f, high - low);
@@ -63,7 +70,8 @@ static void one_channel(float *out, const float *a, const float *b, const tap *v
         out[i] = blend(line[k->u[i].i0 - low], line[k->u[i].i1 - low], k->u[i].f);
 }
 
-static void channels(float *out, const float *a, const float *b, const tap *v, const columns *k, int64_t c)
+static void channels(float *out, const float *a, const float *b, const tap *v, const columns *k,
+                     int64_t c)
 {
     for (int64_t i = k->first; i < k->end; i++) {
         const int64_t at0 = k->u[i].i0 * c, at1 = k->u[i].i1 * c;
@@ -80,8 +88,8 @@ static void zero(float *out, int64_t from, int64_t end, int64_t c)
         memset(out + from * c, 0, (size_t)((end - from) * c) * sizeof *out);
 }
 
-static void resize_part(float *y, const float *x, const adi_resize_dims *d, int64_t row, int64_t row_end, int64_t from,
-                        int64_t count)
+static void resize_part(float *y, const float *x, const adi_resize_dims *d, int64_t row,
+                        int64_t row_end, int64_t from, int64_t count)
 {
     columns k;
     find_columns(&k, d, from, count);
@@ -130,8 +138,8 @@ ad_status adi_resize_fwd_cpu(const adi_exec *ex, float *y, const float *x, const
     return AD_OK;
 }
 
-/* Output rows that may read input row i: those of i - 1 <= s < i + 1, and one more at either end against
- * rounding. */
+/* Output rows that may read input row i: those of i - 1 <= s < i + 1, and one more at either end
+ * against rounding. */
 static void readers(int64_t i, int64_t in, int64_t out, int64_t *first, int64_t *last)
 {
     const double scale = (double)out / (double)in;

@@ -1,7 +1,9 @@
-/* simam: a block of an image's channels per task, positions one after the other; the sigmoid is the activations'. */
+/* simam: a block of an image's channels per task, positions one after the other; the sigmoid is the
+ * activations'. */
 #include "cpu.h"
 
-enum { BLOCK = 32 }; /* channels of a task: two cache lines, and sums that stay in the first cache */
+/* channels of a task: two cache lines, and sums that stay in the first cache */
+enum { BLOCK = 32 };
 
 typedef struct energy {
     float mean[BLOCK], k[BLOCK];
@@ -72,7 +74,8 @@ ad_status adi_simam_fwd_cpu(const adi_exec *ex, float *y, const float *x, double
 }
 
 /* One block of an image. */
-static void block_bwd(float *dx, const float *dy, const float *x, const energy *e, int64_t width, const adi_npc *d)
+static void block_bwd(float *dx, const float *dy, const float *x, const energy *e, int64_t width,
+                      const adi_npc *d)
 {
     double squares[BLOCK] = {0.0}, along[BLOCK] = {0.0};
     float s[BLOCK], by_squares[BLOCK], shift[BLOCK];
@@ -122,8 +125,8 @@ static void simam_bwd_blocks(void *call, adi_share share)
     }
 }
 
-ad_status adi_simam_bwd_cpu(const adi_exec *ex, float *dx, const float *dy, const float *x, double lambda,
-                            const adi_npc *d)
+ad_status adi_simam_bwd_cpu(const adi_exec *ex, float *dx, const float *dy, const float *x,
+                            double lambda, const adi_npc *d)
 {
     const int64_t blocks = adi_ceil_div(d->c, BLOCK);
     adi_parallel_cpu(ex->num_threads, d->n * blocks, 0, simam_bwd_blocks,

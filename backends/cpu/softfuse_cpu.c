@@ -1,4 +1,5 @@
-/* softfuse: means and sums of a block of an image's channels per task, the softmax on one thread, positions over threads. */
+/* softfuse: means and sums of a block of an image's channels per task, the softmax on one thread,
+ * positions over threads. */
 #include "cpu.h"
 
 #include <string.h>
@@ -17,7 +18,8 @@ static void add(double *restrict sum, const float *restrict x, int64_t n)
         sum[i] += x[i];
 }
 
-static void add_products(double *restrict sum, const float *restrict x, const float *restrict z, int64_t n)
+static void add_products(double *restrict sum, const float *restrict x, const float *restrict z,
+                         int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
         sum[i] += (double)x[i] * z[i];
@@ -36,7 +38,8 @@ static void sum_tasks(void *call, adi_share s)
     const adi_npc *d = k->d;
     const int64_t blocks = k->blocks;
     for (int64_t i = s.begin; i < s.end; i++) {
-        const int64_t n = i / (2 * blocks), which = i / blocks % 2, c = i % blocks * BLOCK, width = adi_min(BLOCK, d->c - c);
+        const int64_t n = i / (2 * blocks), which = i / blocks % 2, c = i % blocks * BLOCK;
+        const int64_t width = adi_min(BLOCK, d->c - c);
         const float *x = which ? k->b : k->a;
         double *sum = k->out + (2 * n + which) * d->c + c;
         memset(sum, 0, (size_t)width * sizeof *sum);
@@ -63,7 +66,8 @@ static void softmax(double *beta, int32_t joint, int64_t c)
     double most = -INFINITY, all = 0.0;
     for (int64_t i = 0; joint && i < 2 * c; i++)
         most = beta[i] > most || isnan(beta[i]) ? beta[i] : most;
-    for (int64_t i = 0; i < c && !joint; i++) { /* an infinite mean gives NaN, and the smaller share all its digits */
+    /* an infinite mean gives NaN, and the smaller share all its digits */
+    for (int64_t i = 0; i < c && !joint; i++) {
         const double top = beta[i] > beta[c + i] ? beta[i] : beta[c + i];
         const double a = exp(beta[i] - top), b = exp(beta[c + i] - top);
         beta[i] = a / (a + b);
@@ -75,7 +79,8 @@ static void softmax(double *beta, int32_t joint, int64_t c)
         beta[i] /= all;
 }
 
-static void weigh(const adi_exec *ex, double *beta, const float *a, const float *b, int32_t joint, const adi_npc *d)
+static void weigh(const adi_exec *ex, double *beta, const float *a, const float *b, int32_t joint,
+                  const adi_npc *d)
 {
     find_sums(ex, beta, NULL, a, b, d);
     for (int64_t n = 0; n < d->n; n++) {
@@ -86,7 +91,8 @@ static void weigh(const adi_exec *ex, double *beta, const float *a, const float 
     }
 }
 
-static void blend(float *restrict y, const float *restrict a, const float *restrict b, const double *restrict beta, int64_t c)
+static void blend(float *restrict y, const float *restrict a, const float *restrict b,
+                  const double *restrict beta, int64_t c)
 {
     for (int64_t i = 0; i < c; i++)
         y[i] = (float)(beta[i] * a[i] + beta[c + i] * b[i]);
@@ -108,8 +114,8 @@ static void blend_positions(void *call, adi_share s)
               d->c);
 }
 
-ad_status adi_softfuse_fwd_cpu(const adi_exec *ex, float *y, const float *a, const float *b, int32_t joint,
-                               const adi_npc *d)
+ad_status adi_softfuse_fwd_cpu(const adi_exec *ex, float *y, const float *a, const float *b,
+                               int32_t joint, const adi_npc *d)
 {
     double *const beta = ex->scratch;
     weigh(ex, beta, a, b, joint, d);
@@ -126,15 +132,16 @@ static void slopes(double *e, const double *beta, int32_t joint, const adi_npc *
     for (int64_t i = 0; joint && i < 2 * c; i++)
         all += beta[i] * e[i];
     for (int64_t i = 0; i < c; i++) {
-        const double mine = joint ? beta[i] * (e[i] - all) : beta[i] * beta[c + i] * (e[i] - e[c + i]);
+        const double mine =
+            joint ? beta[i] * (e[i] - all) : beta[i] * beta[c + i] * (e[i] - e[c + i]);
         const double its = joint ? beta[c + i] * (e[c + i] - all) : -mine;
         e[i] = mine / (double)d->p;
         e[c + i] = its / (double)d->p;
     }
 }
 
-static void spread(float *restrict dx, const float *restrict dy, const double *restrict beta, const double *restrict e,
-                   int64_t c)
+static void spread(float *restrict dx, const float *restrict dy, const double *restrict beta,
+                   const double *restrict e, int64_t c)
 {
     for (int64_t i = 0; i < c; i++)
         dx[i] = (float)(beta[i] * dy[i] + e[i]);
@@ -160,8 +167,8 @@ static void spread_positions(void *call, adi_share s)
     }
 }
 
-ad_status adi_softfuse_bwd_cpu(const adi_exec *ex, float *da, float *db, const float *dy, const float *a,
-                               const float *b, int32_t joint, const adi_npc *d)
+ad_status adi_softfuse_bwd_cpu(const adi_exec *ex, float *da, float *db, const float *dy,
+                               const float *a, const float *b, int32_t joint, const adi_npc *d)
 {
     double *const beta = ex->scratch, *const e = beta + 2 * d->n * d->c;
     weigh(ex, beta, a, b, joint, d);

@@ -1,4 +1,5 @@
-/* sqdist: a position per task, summed in lanes of double. weighted_difference: positions over threads. */
+/* sqdist: a position per task, summed in lanes of double. weighted_difference: positions over
+ * threads. */
 #include "cpu.h"
 
 enum { LANES = 8 };
@@ -37,7 +38,8 @@ static void sqdist_positions(void *call, adi_share s)
                                   : adi_dot_cpu(a + p * d.c, a + p * d.c, d.c));
 }
 
-ad_status adi_sqdist_fwd_cpu(const adi_exec *ex, float *dist, const float *a, const float *b, adi_pc d)
+ad_status adi_sqdist_fwd_cpu(const adi_exec *ex, float *dist, const float *a, const float *b,
+                             adi_pc d)
 {
     adi_parallel_cpu(ex->num_threads, d.p, 0, sqdist_positions,
                      &(sqdist_positions_call){dist, a, b, d});

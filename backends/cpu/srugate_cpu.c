@@ -10,9 +10,11 @@ static inline float hard_gate(float t)
     return t != t ? t : told;
 }
 
-/* Of channels c and c + half of one position. Multiplied, so that what is not finite is seen as in ref. */
-static void hard(float *restrict y, float *restrict z, const float *restrict x, const float *restrict u,
-                 const float *restrict h, const float *restrict w, int64_t half)
+/* Of channels c and c + half of one position. Multiplied, so that what is not finite is seen as in
+ * ref. */
+static void hard(float *restrict y, float *restrict z, const float *restrict x,
+                 const float *restrict u, const float *restrict h, const float *restrict w,
+                 int64_t half)
 {
     for (int64_t c = 0; c < half; c++) {
         const float a = hard_gate(w[c] * h[c]), b = hard_gate(w[half + c] * h[half + c]);
@@ -22,8 +24,8 @@ static void hard(float *restrict y, float *restrict z, const float *restrict x, 
 }
 
 /* keep and cross of n channels. */
-static void soft_gates(float *restrict keep, float *restrict cross, const float *restrict h, const float *restrict w,
-                       int64_t n)
+static void soft_gates(float *restrict keep, float *restrict cross, const float *restrict h,
+                       const float *restrict w, int64_t n)
 {
     float r[BLOCK], t[BLOCK];
     for (int64_t c = 0; c < n; c++)
@@ -73,8 +75,8 @@ static void gate_positions(void *call, adi_share s)
     }
 }
 
-ad_status adi_srugate_fwd_cpu(const adi_exec *ex, float *y, const float *x, const float *h, const float *w,
-                              int32_t soft, adi_pc d)
+ad_status adi_srugate_fwd_cpu(const adi_exec *ex, float *y, const float *x, const float *h,
+                              const float *w, int32_t soft, adi_pc d)
 {
     const int64_t half = d.c / 2;
     adi_parallel_cpu(ex->num_threads, d.p, 0, gate_positions,
@@ -83,8 +85,8 @@ ad_status adi_srugate_fwd_cpu(const adi_exec *ex, float *y, const float *x, cons
 }
 
 /* n channels from `first` on, whose partners begin at `other`. */
-static void bwd(float *dx, float *dt, const float *dy, const float *x, const float *h, const float *w, int32_t soft,
-                int64_t first, int64_t other, int64_t n)
+static void bwd(float *dx, float *dt, const float *dy, const float *x, const float *h,
+                const float *w, int32_t soft, int64_t first, int64_t other, int64_t n)
 {
     float keep[BLOCK], cross[BLOCK];
     if (soft)
@@ -95,8 +97,10 @@ static void bwd(float *dx, float *dt, const float *dy, const float *x, const flo
     }
     for (int64_t c = 0; c < n; c++)
         dx[first + c] = keep[c] * dy[first + c] + cross[c] * dy[other + c];
-    for (int64_t c = 0; soft && c < n; c++) { /* cross is 0 where there is no slope, whatever x and dy are */
-        const float slope = cross[c] * (1.0f - cross[c]) * x[first + c] * (dy[first + c] + dy[other + c]);
+    /* cross is 0 where there is no slope, whatever x and dy are */
+    for (int64_t c = 0; soft && c < n; c++) {
+        const float slope =
+            cross[c] * (1.0f - cross[c]) * x[first + c] * (dy[first + c] + dy[other + c]);
         dt[first + c] = cross[c] == 0.0f ? 0.0f : slope;
     }
 }
@@ -123,8 +127,9 @@ static void gate_bwd_positions(void *call, adi_share s)
         }
 }
 
-ad_status adi_srugate_bwd_cpu(const adi_exec *ex, float *dx, float *dt, const float *dy, const float *x, const float *h,
-                              const float *w, int32_t soft, adi_pc d)
+ad_status adi_srugate_bwd_cpu(const adi_exec *ex, float *dx, float *dt, const float *dy,
+                              const float *x, const float *h, const float *w, int32_t soft,
+                              adi_pc d)
 {
     const int64_t half = d.c / 2;
     adi_parallel_cpu(ex->num_threads, d.p, 0, gate_bwd_positions,

@@ -1,12 +1,13 @@
-/* Sums of many values: a chunk per task, in lanes of double that are added in their order, and so are
- * the chunks. scaled_difference: a block of values per task. */
+/* Sums of many values: a chunk per task, in lanes of double that are added in their order, and so
+ * are the chunks. scaled_difference: a block of values per task. */
 #include "cpu.h"
 
 enum { CHUNK = 1 << 15, LANES = 8 };
 
 static double add_lanes(const double *lane)
 {
-    return ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]));
+    return ((lane[0] + lane[1]) + (lane[2] + lane[3])) +
+           ((lane[4] + lane[5]) + (lane[6] + lane[7]));
 }
 
 double adi_dot_cpu(const float *a, const float *b, int64_t n)
@@ -102,8 +103,8 @@ double adi_sum_products_cpu(const adi_exec *ex, const float *a, const float *b, 
     return sum_chunks(ex, adi_dot_cpu, a, b, n);
 }
 
-static void difference(float *restrict y, const float *restrict a, const float *restrict b, float alpha,
-                       int32_t accumulate, int64_t n)
+static void difference(float *restrict y, const float *restrict a, const float *restrict b,
+                       float alpha, int32_t accumulate, int64_t n)
 {
     if (accumulate)
         for (int64_t i = 0; i < n; i++)

@@ -8,7 +8,8 @@ enum {
 typedef float half_vec __attribute__((vector_size(4 * HALF)));
 typedef double double_vec __attribute__((vector_size(8 * HALF)));
 
-/* sum[ADI_SUM_CHANNELS] over positions that lie `stride` floats apart, each channel in their order. */
+/* sum[ADI_SUM_CHANNELS] over positions that lie `stride` floats apart, each channel in their
+ * order. */
 static void sum_positions(double *sum, const float *x, int64_t stride, int64_t positions)
 {
     double_vec s[SUM_VECTORS];
@@ -23,7 +24,8 @@ static void sum_positions(double *sum, const float *x, int64_t stride, int64_t p
     memcpy(sum, s, sizeof s);
 }
 
-/* sum[r] += the squares of `columns` values of each of the rows, which are `stride` floats apart. */
+/* sum[r] += the squares of `columns` values of each of the rows, which are `stride` floats
+ * apart. */
 static void add_squares(double *sum, const float *y, int64_t rows, int64_t columns, int64_t stride)
 {
     for (int64_t r = 0; r < rows; r++, y += stride) {
@@ -50,9 +52,10 @@ INLINE vec larger(vec y, vec x)
     return choose((x > y) | (x != x), x, y);
 }
 
-/* y[channels] = the maximum over rows x columns positions; x_row and x_column floats from one to the next. */
-static void window_maximum(float *y, const float *x, int64_t channels, int64_t rows, int64_t columns, int64_t x_row,
-                           int64_t x_column)
+/* y[channels] = the maximum over rows x columns positions; x_row and x_column floats from one to
+ * the next. */
+static void window_maximum(float *y, const float *x, int64_t channels, int64_t rows,
+                           int64_t columns, int64_t x_row, int64_t x_column)
 {
     const vec least = (vec){0.0f} - INFINITY;
     int64_t c = 0;

@@ -1,5 +1,5 @@
-/* Vectors of VECTOR_FLOATS floats, and the sums of products that every GEMM here is made of. A part of
- * isa_vector_cpu.h. */
+/* Vectors of VECTOR_FLOATS floats, and the sums of products that every GEMM here is made of. A part
+ * of isa_vector_cpu.h. */
 
 #ifdef __has_feature
 #if __has_feature(address_sanitizer)
@@ -50,7 +50,8 @@ INLINE void prefetch(const float *p, int64_t floats)
 /* Into the second cache. */
 INLINE void prefetch_far(const float *p, int64_t floats)
 {
-    __builtin_prefetch((const void *)((uintptr_t)p + (uintptr_t)(floats * (int64_t)sizeof *p)), 0, 2);
+    __builtin_prefetch((const void *)((uintptr_t)p + (uintptr_t)(floats * (int64_t)sizeof *p)), 0,
+                       2);
 }
 
 INLINE vec choose(mask m, vec yes, vec no)
@@ -58,8 +59,8 @@ INLINE vec choose(mask m, vec yes, vec no)
     return (vec)(((mask)yes & m) | ((mask)no & ~m));
 }
 
-/* exp(r) for |r| <= ln 2 / 2 within 8e-8, relative: the polynomial of the sixth degree whose largest relative error is
- * the least. */
+/* exp(r) for |r| <= ln 2 / 2 within 8e-8, relative: the polynomial of the sixth degree whose
+ * largest relative error is the least. */
 INLINE vec exponential_near_zero(vec r)
 {
     vec p = r * 1.38368353e-3f + 8.37482419e-3f;
@@ -70,13 +71,16 @@ INLINE vec exponential_near_zero(vec r)
     return p * r + 1.0f;
 }
 
-/* numerator / (1 + exp(t)), within 3e-7, relative. Above 87 it is 0 and below -87 the numerator, which is wrong by less
- * than 2e-38 of it: nothing here becomes a number without all its bits, with which processors are slow. */
+/* numerator / (1 + exp(t)), within 3e-7, relative. Above 87 it is 0 and below -87 the numerator,
+ * which is wrong by less than 2e-38 of it: nothing here becomes a number without all its bits, with
+ * which processors are slow. */
 #ifdef __AVX512F__
-/* A division takes as long as all the rest; an estimate of 14 bits and a step of Newton's take two of its 24 cycles. */
+/* A division takes as long as all the rest; an estimate of 14 bits and a step of Newton's take two
+ * of its 24 cycles. */
 INLINE vec over_one_plus_exponential(vec numerator, vec t)
 {
-    const __m512 one = _mm512_set1_ps(1.0f), round = _mm512_set1_ps(12582912.0f); /* 1.5 * 2^23: whole after a sum */
+    /* 1.5 * 2^23: whole after a sum */
+    const __m512 one = _mm512_set1_ps(1.0f), round = _mm512_set1_ps(12582912.0f);
     const __mmask16 some = _mm512_cmp_ps_mask(t, _mm512_set1_ps(87.0f), _CMP_NGT_UQ);
     /* the second operand where one is NaN */
     const __m512 u = _mm512_min_ps(_mm512_set1_ps(87.0f), _mm512_max_ps(_mm512_set1_ps(-87.0f), t));
@@ -91,7 +95,8 @@ INLINE vec over_one_plus_exponential(vec numerator, vec t)
 {
     const float inv_ln2 = 1.44269504f, ln2_high = 0.693359375f, ln2_low = -2.12194440e-4f;
     const vec low = (vec){0.0f} - 87.0f, high = (vec){0.0f} + 87.0f;
-    const vec round = (vec){0.0f} + 12582912.0f; /* 1.5 * 2^23: the last bits of a sum with it are a whole number */
+    /* 1.5 * 2^23: the last bits of a sum with it are a whole number */
+    const vec round = (vec){0.0f} + 12582912.0f;
     vec u = choose(t > low, t, low); /* a NaN gives some number */
     u = choose(u < high, u, high);
     const vec sum = u * inv_ln2 + round, n = sum - round;
@@ -161,7 +166,8 @@ static void activate_row(float *y, int64_t n, adi_act act)
     }
 }
 
-/* v, of which the compiler knows no more than its value: a product that made it is not fused with what is added. */
+/* v, of which the compiler knows no more than its value: a product that made it is not fused with
+ * what is added. */
 INLINE vec opaque(vec v)
 {
 #ifdef __AVX512F__
@@ -172,7 +178,8 @@ INLINE vec opaque(vec v)
     return v;
 }
 
-/* v + bias + residual of VECTOR_FLOATS channels, of which a ReLU may be taken; bias and residual may be NULL. */
+/* v + bias + residual of VECTOR_FLOATS channels, of which a ReLU may be taken; bias and residual
+ * may be NULL. */
 INLINE vec finish(vec v, const float *bias, const float *residual, int with_relu)
 {
     if (bias)
@@ -184,8 +191,8 @@ INLINE vec finish(vec v, const float *bias, const float *residual, int with_relu
 
 typedef vec sums[ROWS][PANELS * PARTS]; /* in registers */
 
-/* s[r] += sum over i < n of a[r, i] b[i], where b is 16 wide in each of the panels; meanwhile as much of `next`, if it
- * is not NULL, comes into the second cache. */
+/* s[r] += sum over i < n of a[r, i] b[i], where b is 16 wide in each of the panels; meanwhile as
+ * much of `next`, if it is not NULL, comes into the second cache. */
 INLINE void add_products(sums s, const float *a, int64_t a_row, int64_t a_step, const float *b,
                          int64_t b_panel, int64_t n, int rows, int panels, const float *next)
 {

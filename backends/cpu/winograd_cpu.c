@@ -1,12 +1,14 @@
 /* Winograd convolution: forward and data gradient. Blocks of tiles are transformed, multiplied at
- * each point and transformed back by one thread, while they are in its cache. Where there are few tiles for
- * the size of the filters all threads share a block and its points instead, so that the filters are read seldom. Which
- * of the two, and the blocks, follow from the shape alone, and the bits from neither. */
+ * each point and transformed back by one thread, while they are in its cache. Where there are few
+ * tiles for the size of the filters all threads share a block and its points instead, so that the
+ * filters are read seldom. Which of the two, and the blocks, follow from the shape alone, and the
+ * bits from neither. */
 #include "isa_cpu.h"
 
 enum {
     SMALL_BLOCK = 24, /* tiles: what is transformed stays in a common L2 */
-    LARGE_BLOCK = 96, /* where the filters do not fit there either, so that they are read less often */
+    /* where the filters do not fit there either, so that they are read less often */
+    LARGE_BLOCK = 96,
     SMALL_FILTERS = 128 * 128,
     MOST_PRIVATE = 64 * 64, /* filters that every thread has room for */
     SHARED_BYTES = 4 << 20, /* of the only block, where all threads share it */
@@ -16,7 +18,8 @@ enum {
     MULTIPLIED = 16,        /* panels of results that a thread makes at a time */
     WANTED_BLOCKS = 8,      /* so that every thread has work */
     LEAST_TILES = 64,       /* to make up for the filters, which are transformed at each call */
-    FEW_LARGE = 16, /* tiles of an image: with fewer, large tiles' filters take longer to read than to multiply */
+    /* tiles of an image: with fewer, large tiles' filters take longer to read than to multiply */
+    FEW_LARGE = 16,
     LEAST_SMALL = 16, /* and with fewer of these, small tiles' too */
     MAX_FILTERS = 2048 * 2048 /* whose transforms take 600 MB */
 };
@@ -30,7 +33,8 @@ typedef struct blocking {
 
 static blocking block(const adi_conv2d_dims *d, adi_winograd_form form)
 {
-    const int64_t outputs = adi_winograd_outputs(form), points = adi_winograd_side(form) * adi_winograd_side(form);
+    const int64_t outputs = adi_winograd_outputs(form);
+    const int64_t points = adi_winograd_side(form) * adi_winograd_side(form);
     const int64_t rows = adi_ceil_div(d->oh, outputs), columns = adi_ceil_div(d->ow, outputs);
     blocking b = {.tiles = d->n * rows * columns};
     const int64_t most = d->c * d->k <= SMALL_FILTERS ? SMALL_BLOCK : LARGE_BLOCK;
@@ -66,9 +70,18 @@ static size_t scratch(const blocking *b, int32_t num_threads)
 /* The convolution whose output is dx: of dy, with the filters turned. */
 static adi_conv2d_dims turn(const adi_conv2d_dims *d)
 {
-    return (adi_conv2d_dims){.n = d->n, .h = d->oh, .w = d->ow, .c = d->k, .oh = d->h, .ow = d->w,
-                             .k = d->c, .kh = d->kh, .kw = d->kw, .stride = d->stride,
-                             .pad_top = d->kh - 1 - d->pad_top, .pad_left = d->kw - 1 - d->pad_left};
+    return (adi_conv2d_dims){.n = d->n,
+                             .h = d->oh,
+                             .w = d->ow,
+                             .c = d->k,
+                             .oh = d->h,
+                             .ow = d->w,
+                             .k = d->c,
+                             .kh = d->kh,
+                             .kw = d->kw,
+                             .stride = d->stride,
+                             .pad_top = d->kh - 1 - d->pad_top,
+                             .pad_left = d->kw - 1 - d->pad_left};
 }
 
 static adi_winograd_form large_of(const adi_conv2d_dims *d)
@@ -80,7 +93,8 @@ static adi_winograd_form large_of(const adi_conv2d_dims *d)
 static adi_winograd_form possible(const adi_conv2d_dims *d)
 {
     const int32_t most = (d->kh - 1) / 2;
-    if (d->kh != d->kw || d->stride != 1 || d->pad_top < 0 || d->pad_top > most || d->pad_left < 0 || d->pad_left > most)
+    if (d->kh != d->kw || d->stride != 1 || d->pad_top < 0 || d->pad_top > most ||
+        d->pad_left < 0 || d->pad_left > most)
         return ADI_WINOGRAD_NONE;
     return d->kh == 3 || d->kh == 5 ? large_of(d) : ADI_WINOGRAD_NONE;
 }
@@ -95,7 +109,8 @@ size_t adi_winograd_scratch_cpu(const adi_conv2d_dims *d, int32_t num_threads)
 
 static int64_t tiles_of(const adi_conv2d_dims *d, adi_winograd_form form)
 {
-    return d->n * adi_ceil_div(d->oh, adi_winograd_outputs(form)) * adi_ceil_div(d->ow, adi_winograd_outputs(form));
+    return d->n * adi_ceil_div(d->oh, adi_winograd_outputs(form)) *
+           adi_ceil_div(d->ow, adi_winograd_outputs(form));
 }
 
 /* Half of what the tiles give is wanted. */
@@ -108,12 +123,13 @@ static int fits(const adi_conv2d_dims *d, adi_winograd_form form)
 int adi_winograd_suits_cpu(const adi_conv2d_dims *d)
 {
     const adi_winograd_form form = possible(d);
-    return form && d->n > 1 && d->c >= 32 && d->k >= 32 && d->c * d->k <= MAX_FILTERS && tiles_of(d, form) >= LEAST_TILES
-           && fits(d, form);
+    return form && d->n > 1 && d->c >= 32 && d->k >= 32 && d->c * d->k <= MAX_FILTERS &&
+           tiles_of(d, form) >= LEAST_TILES && fits(d, form);
 }
 
-/* Measured with 2 threads (AVX-512), large and small tiles, the nine taps themselves, in ms: 0.64, 0.31, 0.61 for 8x8x256,
- * 0.73, 0.60, 1.1 for 12x12x256, 0.79, 0.86, 1.4 for 16x16x256; 2.4, 1.24, 1.27 for 6x6x512. */
+/* Measured with 2 threads (AVX-512), large and small tiles, the nine taps themselves, in ms: 0.64,
+ * 0.31, 0.61 for 8x8x256, 0.73, 0.60, 1.1 for 12x12x256, 0.79, 0.86, 1.4 for 16x16x256; 2.4, 1.24,
+ * 1.27 for 6x6x512. */
 adi_winograd_form adi_winograd_form_cpu(const adi_conv2d_dims *d, adi_winograd_form wanted)
 {
     const adi_winograd_form form = possible(d);
@@ -125,7 +141,8 @@ adi_winograd_form adi_winograd_form_cpu(const adi_conv2d_dims *d, adi_winograd_f
         return form;
     const int64_t outputs = d->oh * d->ow, small = tiles_of(d, ADI_WINOGRAD_SMALL) / d->n;
     const int saves = 3 * 16 * small <= 2 * 9 * outputs; /* a third */
-    return form == ADI_WINOGRAD_LARGE && small >= LEAST_SMALL && saves ? ADI_WINOGRAD_SMALL : ADI_WINOGRAD_NONE;
+    return form == ADI_WINOGRAD_LARGE && small >= LEAST_SMALL && saves ? ADI_WINOGRAD_SMALL
+                                                                       : ADI_WINOGRAD_NONE;
 }
 
 typedef struct filter_call {
@@ -146,12 +163,13 @@ static void transform_filters(void *call, adi_share s)
 }
 
 /* At one point, panels p0 .. p1 of the results. */
-static void multiply_point(const adi_isa *isa, float *m, const float *v, const float *u, const blocking *b, int64_t z,
-                           int64_t tiles, int64_t p0, int64_t p1)
+static void multiply_point(const adi_isa *isa, float *m, const float *v, const float *u,
+                           const blocking *b, int64_t z, int64_t tiles, int64_t p0, int64_t p1)
 {
     adi_winograd_layout part = b->m;
     part.panels = p1 - p0;
-    isa->winograd.multiply(m + z * b->m.point + p0 * b->m.rows * ADI_LANES, &part, v + z * b->v.point, &b->v,
+    isa->winograd.multiply(m + z * b->m.point + p0 * b->m.rows * ADI_LANES, &part,
+                           v + z * b->v.point, &b->v,
                            u + z * b->u.point + p0 * b->u.rows * ADI_LANES, &b->u, tiles);
 }
 
@@ -232,8 +250,8 @@ static void run_blocks(const adi_isa *isa, int32_t threads, void *own, float *y,
         adi_parallel_cpu(threads, b->blocks, 1, run_own, &call);
 }
 
-static void convolve(const adi_isa *isa, const adi_exec *ex, float *y, const float *x, const float *w, int turned,
-                     const adi_epilogue *e, const adi_conv2d_dims *d)
+static void convolve(const adi_isa *isa, const adi_exec *ex, float *y, const float *x,
+                     const float *w, int turned, const adi_epilogue *e, const adi_conv2d_dims *d)
 {
     const blocking b = block(d, large_of(d));
     float *u = ex->scratch;
@@ -250,37 +268,41 @@ size_t adi_winograd_filter_bytes_cpu(const adi_conv2d_dims *d, adi_winograd_form
     return adi_winograd_bytes_cpu(&b.u);
 }
 
-size_t adi_winograd_packed_scratch_cpu(const adi_conv2d_dims *d, adi_winograd_form form, int32_t num_threads)
+size_t adi_winograd_packed_scratch_cpu(const adi_conv2d_dims *d, adi_winograd_form form,
+                                       int32_t num_threads)
 {
     const blocking b = block(d, form);
     return scratch(&b, num_threads) - adi_winograd_bytes_cpu(&b.u);
 }
 
-void adi_winograd_pack_cpu(const adi_isa *isa, float *packed, const float *w, const adi_conv2d_dims *d, adi_winograd_form form)
+void adi_winograd_pack_cpu(const adi_isa *isa, float *packed, const float *w,
+                           const adi_conv2d_dims *d, adi_winograd_form form)
 {
     const blocking b = block(d, form);
     for (int64_t c0 = 0; c0 < d->c; c0 += ADI_LANES)
         isa->winograd.filter(packed, &b.u, w, d->c, d->k, 0, c0);
 }
 
-ad_status adi_winograd_packed_fwd_cpu(const adi_isa *isa, const adi_exec *ex, float *y, const float *x,
-                                      const float *packed, const adi_epilogue *e, const adi_conv2d_dims *d,
-                                      adi_winograd_form form)
+ad_status adi_winograd_packed_fwd_cpu(const adi_isa *isa, const adi_exec *ex, float *y,
+                                      const float *x, const float *packed, const adi_epilogue *e,
+                                      const adi_conv2d_dims *d, adi_winograd_form form)
 {
     const blocking b = block(d, form);
     run_blocks(isa, ex->num_threads, ex->scratch, y, x, packed, e, &b);
     return AD_OK;
 }
 
-ad_status adi_winograd_fwd_with_cpu(const adi_isa *isa, const adi_exec *ex, float *y, const float *x,
-                                    const float *w, const adi_epilogue *e, const adi_conv2d_dims *d)
+ad_status adi_winograd_fwd_with_cpu(const adi_isa *isa, const adi_exec *ex, float *y,
+                                    const float *x, const float *w, const adi_epilogue *e,
+                                    const adi_conv2d_dims *d)
 {
     convolve(isa, ex, y, x, w, 0, e, d);
     return AD_OK;
 }
 
-ad_status adi_winograd_bwd_data_with_cpu(const adi_isa *isa, const adi_exec *ex, float *dx, const float *dy,
-                                         const float *w, const adi_epilogue *e, const adi_conv2d_dims *d)
+ad_status adi_winograd_bwd_data_with_cpu(const adi_isa *isa, const adi_exec *ex, float *dx,
+                                         const float *dy, const float *w, const adi_epilogue *e,
+                                         const adi_conv2d_dims *d)
 {
     const adi_conv2d_dims turned = turn(d);
     convolve(isa, ex, dx, dy, w, 1, e, &turned);

@@ -1,20 +1,21 @@
 /* Winograd convolution F(4x4, 3x3), F(2x2, 3x3) and F(2x2, 5x5): what their parts share.
  *
- * A 3x3 convolution is cut into tiles of 4 x 4 outputs, each made from a patch of 6 x 6 inputs, or of 2 x 2 from 4 x 4; a
- * 5x5 convolution into tiles of 2 x 2 outputs from 6 x 6.
+ * A 3x3 convolution is cut into tiles of 4 x 4 outputs, each made from a patch of 6 x 6 inputs, or
+ * of 2 x 2 from 4 x 4; a 5x5 convolution into tiles of 2 x 2 outputs from 6 x 6.
  * For a patch d, a filter g and a tile y of one channel:
  *   forward          y = A^T [sum over c of (G g G^T) . (B^T d B)] A
  *   data gradient    the same with the filter turned by 180 degrees and its channels exchanged
  *   weight gradient  dg = G^T [sum over tiles of (B^T d B) . (A dy A^T)] G
- * where . multiplies elementwise: at each of the 36 or 16 points that is a small GEMM. Source: Lavin and Gray,
- * "Fast Algorithms for Convolutional Neural Networks", arXiv:1509.09308. The Toom-Cook points are 0,
- * +-3/4, +-3/2 and infinity: the coefficients of A and B are exact in float, and the errors a fifth of
- * those of the paper's 0, +-1, +-2. Of the small tiles they are 0, +-1 and infinity. Patches of 6 x 6 are
- * transformed alike whatever the kernel.
+ * where . multiplies elementwise: at each of the 36 or 16 points that is a small GEMM. Source:
+ * Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", arXiv:1509.09308. The
+ * Toom-Cook points are 0, +-3/4, +-3/2 and infinity: the coefficients of A and B are exact in
+ * float, and the errors a fifth of those of the paper's 0, +-1, +-2. Of the small tiles they are 0,
+ * +-1 and infinity. Patches of 6 x 6 are transformed alike whatever the kernel.
  *
- * An output takes 2.25 products a channel, of the small tiles 4, where the definition has 9; of a 5x5 kernel 9 where it
- * has 25. But the filters become 4 times as large, of the small tiles 1.8: they are better where an image has few tiles,
- * and the time goes into reading filters. Training does without small tiles.
+ * An output takes 2.25 products a channel, of the small tiles 4, where the definition has 9; of a
+ * 5x5 kernel 9 where it has 25. But the filters become 4 times as large, of the small tiles 1.8:
+ * they are better where an image has few tiles, and the time goes into reading filters. Training
+ * does without small tiles.
  *
  * A NaN or an infinity in a patch makes its whole tile NaN, not only the outputs that read it. */
 #ifndef ADI_WINOGRAD_CPU_H
@@ -29,7 +30,8 @@ typedef enum adi_winograd_form {
     ADI_WINOGRAD_FIVE   /* F(2x2, 5x5) */
 } adi_winograd_form;
 
-/* Outputs a side of a tile; taps a side of a kernel; inputs a side of a patch, and points a side. */
+/* Outputs a side of a tile; taps a side of a kernel; inputs a side of a patch, and points a
+ * side. */
 static inline int64_t adi_winograd_outputs(adi_winograd_form form)
 {
     return form == ADI_WINOGRAD_LARGE ? 4 : 2;
@@ -46,7 +48,8 @@ static inline int64_t adi_winograd_side(adi_winograd_form form)
 }
 
 enum {
-    ADI_WINOGRAD_TILES = 24 /* rows are filled up to multiples of this, which every kernel's divide */
+    /* rows are filled up to multiples of this, which every kernel's divide */
+    ADI_WINOGRAD_TILES = 24
 };
 
 /* Transformed data: [points][panels][rows][16 channels], a row being a tile, or of a filter an
@@ -58,7 +61,8 @@ typedef struct adi_winograd_layout {
     int64_t points, panels, rows, point; /* point: floats from one to the next */
 } adi_winograd_layout;
 
-static inline adi_winograd_layout adi_winograd_layout_cpu(adi_winograd_form form, int64_t channels, int64_t rows)
+static inline adi_winograd_layout adi_winograd_layout_cpu(adi_winograd_form form, int64_t channels,
+                                                          int64_t rows)
 {
     const int64_t panels = adi_ceil_div(channels, ADI_LANES);
     const int64_t page = 4096 / (int64_t)sizeof(float);
@@ -72,7 +76,8 @@ static inline size_t adi_winograd_bytes_cpu(const adi_winograd_layout *l)
     return (size_t)(l->points * l->point) * sizeof(float);
 }
 
-/* n images in tiles: with o outputs a side the patch of a tile begins at (o * row - top, o * column - left). */
+/* n images in tiles: with o outputs a side the patch of a tile begins at (o * row - top, o *
+ * column - left). */
 typedef struct adi_winograd_images {
     adi_winograd_form form;
     int64_t h, w, c;
@@ -83,16 +88,16 @@ typedef struct adi_winograd_images {
 /* What depends on the instruction set. Tiles t0 .. t1 of all images lie in rows 0 .. t1 - t0;
  * transforms of the input fill up with zeros to a multiple of ADI_WINOGRAD_TILES. */
 typedef struct adi_winograd_kernels {
-    /* u = G g G^T of filters [taps, taps, c, k], of 16 channels from c0 on; c in the rows of u and k in
-     * its panels, or, `turned` for the data gradient, the other way round */
+    /* u = G g G^T of filters [taps, taps, c, k], of 16 channels from c0 on; c in the rows of u and
+     * k in its panels, or, `turned` for the data gradient, the other way round */
     void (*filter)(float *u, const adi_winograd_layout *l, const float *w, int64_t c, int64_t k,
                    int turned, int64_t c0);
     /* dw = G^T s G for one channel, a row of s */
     void (*filter_bwd)(float *dw, int64_t c, int64_t k, const float *s,
                        const adi_winograd_layout *l, int64_t row);
     /* v = B^T d B of patches of 6 x 6 or 4 x 4, panels p0 .. p1 */
-    void (*input)(float *v, const adi_winograd_layout *l, const float *x, const adi_winograd_images *im, int64_t t0,
-                  int64_t t1, int64_t p0, int64_t p1);
+    void (*input)(float *v, const adi_winograd_layout *l, const float *x,
+                  const adi_winograd_images *im, int64_t t0, int64_t t1, int64_t p0, int64_t p1);
     /* v = A dy A^T of tiles of outputs */
     void (*gradient)(float *v, const adi_winograd_layout *l, const float *dy,
                      const adi_winograd_images *im, int64_t t0, int64_t t1);
@@ -110,17 +115,18 @@ typedef struct adi_winograd_kernels {
 } adi_winograd_kernels;
 
 /* winograd_cpu.c, winograd_wgrad_cpu.c: on an instruction set of the caller's choice. */
-/* With filters that were packed beforehand. The form that suits a shape, or, if one is `wanted`, that wherever it is
- * possible (large tiles mean ADI_WINOGRAD_FIVE for a kernel of that size). The number of images has no say: an image in a
- * batch has the bits that it has alone. */
+/* With filters that were packed beforehand. The form that suits a shape, or, if one is `wanted`,
+ * that wherever it is possible (large tiles mean ADI_WINOGRAD_FIVE for a kernel of that size). The
+ * number of images has no say: an image in a batch has the bits that it has alone. */
 adi_winograd_form adi_winograd_form_cpu(const adi_conv2d_dims *d, adi_winograd_form wanted);
 size_t adi_winograd_filter_bytes_cpu(const adi_conv2d_dims *d, adi_winograd_form form);
-void adi_winograd_pack_cpu(const adi_isa *isa, float *packed, const float *w, const adi_conv2d_dims *d,
-                           adi_winograd_form form);
-size_t adi_winograd_packed_scratch_cpu(const adi_conv2d_dims *d, adi_winograd_form form, int32_t num_threads);
-ad_status adi_winograd_packed_fwd_cpu(const adi_isa *isa, const adi_exec *ex, float *y, const float *x,
-                                      const float *packed, const adi_epilogue *e, const adi_conv2d_dims *d,
-                                      adi_winograd_form form);
+void adi_winograd_pack_cpu(const adi_isa *isa, float *packed, const float *w,
+                           const adi_conv2d_dims *d, adi_winograd_form form);
+size_t adi_winograd_packed_scratch_cpu(const adi_conv2d_dims *d, adi_winograd_form form,
+                                       int32_t num_threads);
+ad_status adi_winograd_packed_fwd_cpu(const adi_isa *isa, const adi_exec *ex, float *y,
+                                      const float *x, const float *packed, const adi_epilogue *e,
+                                      const adi_conv2d_dims *d, adi_winograd_form form);
 ad_status adi_winograd_fwd_with_cpu(const adi_isa *isa, const adi_exec *ex, float *y,
                                     const float *x, const float *w, const adi_epilogue *e,
                                     const adi_conv2d_dims *d);

@@ -1,5 +1,5 @@
-/* What becomes of the filters of the Winograd convolution and of their gradients; a part of isa_vector_cpu.h, behind
- * winograd_transform_cpu.h, whose points they share. */
+/* What becomes of the filters of the Winograd convolution and of their gradients; a part of
+ * isa_vector_cpu.h, behind winograd_transform_cpu.h, whose points they share. */
 
 /* One over the products of differences between a point and the others: G's rows are divided by
  * these. */
@@ -23,8 +23,10 @@ INLINE void filter_line(vec t[6], const vec g[3])
 /* t = G g of a 5x5 kernel */
 INLINE void five_filter_line(vec t[6], const vec g[5])
 {
-    const vec even_a = OVER_NA * (g[0] + A2 * (g[2] + A2 * g[4])), odd_a = (OVER_NA * A1) * (g[1] + A2 * g[3]);
-    const vec even_b = OVER_NB * (g[0] + B2 * (g[2] + B2 * g[4])), odd_b = (OVER_NB * B1) * (g[1] + B2 * g[3]);
+    const vec even_a = OVER_NA * (g[0] + A2 * (g[2] + A2 * g[4]));
+    const vec odd_a = (OVER_NA * A1) * (g[1] + A2 * g[3]);
+    const vec even_b = OVER_NB * (g[0] + B2 * (g[2] + B2 * g[4]));
+    const vec odd_b = (OVER_NB * B1) * (g[1] + B2 * g[3]);
     t[0] = OVER_N0 * g[0];
     t[1] = even_a + odd_a;
     t[2] = even_a - odd_a;
@@ -76,7 +78,8 @@ INLINE void weight_line(vec t[6], const vec g[5], adi_winograd_form form)
 }
 
 /* G g G^T of filters whose taps are `tap` floats apart. `form` is a constant. */
-INLINE void filter_tile(float *u, int64_t point, const float *g, int64_t tap, adi_winograd_form form)
+INLINE void filter_tile(float *u, int64_t point, const float *g, int64_t tap,
+                        adi_winograd_form form)
 {
     const int points = (int)adi_winograd_side(form), taps = (int)adi_winograd_taps(form);
     for (int q = 0; q < LANES; q += VECTOR_FLOATS) {
@@ -98,10 +101,10 @@ INLINE void filter_tile(float *u, int64_t point, const float *g, int64_t tap, ad
     }
 }
 
-/* Filters of `taps` taps in all between 16 channels of c and 16 of k, with zeros where there are fewer:
- * [taps][rows][lanes], rows being c's, or, turned by 180 degrees, k's. */
-INLINE void copy_filters(float (*g)[LANES][LANES], const float *w, int64_t taps, int64_t c, int64_t k, int64_t c0,
-                         int64_t k0, int turned)
+/* Filters of `taps` taps in all between 16 channels of c and 16 of k, with zeros where there are
+ * fewer: [taps][rows][lanes], rows being c's, or, turned by 180 degrees, k's. */
+INLINE void copy_filters(float (*g)[LANES][LANES], const float *w, int64_t taps, int64_t c,
+                         int64_t k, int64_t c0, int64_t k0, int turned)
 {
     const int64_t c_left = adi_min(LANES, c - c0), k_left = adi_min(LANES, k - k0);
     memset(g, 0, (size_t)taps * sizeof *g);
@@ -116,7 +119,8 @@ INLINE void copy_filters(float (*g)[LANES][LANES], const float *w, int64_t taps,
         }
 }
 
-static void filter(float *u, const adi_winograd_layout *l, const float *w, int64_t c, int64_t k, int turned, int64_t c0)
+static void filter(float *u, const adi_winograd_layout *l, const float *w, int64_t c, int64_t k,
+                   int turned, int64_t c0)
 {
     const int64_t taps = adi_winograd_taps(l->form) * adi_winograd_taps(l->form);
     float g[25][LANES][LANES];
@@ -144,7 +148,8 @@ INLINE void weight_bwd_line(vec g[5], const vec t[6], adi_winograd_form form)
 }
 
 /* G^T s G of one row and panel of s. `form` is a constant. */
-INLINE void filter_bwd_tile(float (*g)[LANES], const float *s, int64_t point, adi_winograd_form form)
+INLINE void filter_bwd_tile(float (*g)[LANES], const float *s, int64_t point,
+                            adi_winograd_form form)
 {
     const int taps = (int)adi_winograd_taps(form);
     for (int q = 0; q < LANES; q += VECTOR_FLOATS) {
@@ -165,7 +170,8 @@ INLINE void filter_bwd_tile(float (*g)[LANES], const float *s, int64_t point, ad
     }
 }
 
-static void filter_bwd(float *dw, int64_t c, int64_t k, const float *s, const adi_winograd_layout *l, int64_t row)
+static void filter_bwd(float *dw, int64_t c, int64_t k, const float *s,
+                       const adi_winograd_layout *l, int64_t row)
 {
     const int64_t taps = adi_winograd_taps(l->form) * adi_winograd_taps(l->form);
     for (int64_t p = 0; p < l->panels; p++) {

@@ -84,8 +84,8 @@ INLINE void small_output_line(vec y[2], const vec m[4])
     y[1] = (m[1] - m[2]) + m[3];
 }
 
-/* What is transformed: B^T d B of patches of 6 x 6, of large tiles or of 5x5 kernels', or of 4 x 4 for small tiles; or A dy
- * A^T of large tiles or of 5x5 kernels'. */
+/* What is transformed: B^T d B of patches of 6 x 6, of large tiles or of 5x5 kernels', or of 4 x 4
+ * for small tiles; or A dy A^T of large tiles or of 5x5 kernels'. */
 enum { PATCHES, SMALL_PATCHES, FIVE_PATCHES, GRADIENTS, FIVE_GRADIENTS };
 
 INLINE int side_of(int kind)
@@ -106,7 +106,8 @@ INLINE void transform_line(vec t[6], const vec d[6], int kind)
 }
 
 /* Of one tile and panel. */
-INLINE void transform(float *v, int64_t point, const float *d, int64_t row, int64_t column, int kind)
+INLINE void transform(float *v, int64_t point, const float *d, int64_t row, int64_t column,
+                      int kind)
 {
     const int side = side_of(kind), points = kind == SMALL_PATCHES ? 4 : 6;
     for (int part = 0; part < PARTS; part++, v += VECTOR_FLOATS, d += VECTOR_FLOATS) {
@@ -149,7 +150,8 @@ INLINE tile_place place(const adi_winograd_images *im, int64_t t)
 {
     const int64_t column = t % im->tile_columns, row = t / im->tile_columns % im->tile_rows;
     const int64_t outputs = adi_winograd_outputs(im->form);
-    return (tile_place){t / im->tile_columns / im->tile_rows, outputs * row - im->top, outputs * column - im->left};
+    return (tile_place){t / im->tile_columns / im->tile_rows, outputs * row - im->top,
+                        outputs * column - im->left};
 }
 
 /* A patch that reaches over an edge, or a panel with fewer channels: copied, with zeros outside. */
@@ -172,8 +174,8 @@ INLINE void copy_patch(float *patch, const float *x, const adi_winograd_images *
 }
 
 INLINE void transform_tiles(float *v, const adi_winograd_layout *l, const float *x,
-                            const adi_winograd_images *im, int64_t t0, int64_t t1, int64_t first, int64_t end,
-                            int kind)
+                            const adi_winograd_images *im, int64_t t0, int64_t t1, int64_t first,
+                            int64_t end, int kind)
 {
     const int side = side_of(kind);
     float patch[36 * LANES];
@@ -204,8 +206,8 @@ INLINE void transform_tiles(float *v, const adi_winograd_layout *l, const float 
                    (size_t)((filled - tiles) * LANES) * sizeof *v);
 }
 
-static void input(float *v, const adi_winograd_layout *l, const float *x, const adi_winograd_images *im, int64_t t0,
-                  int64_t t1, int64_t p0, int64_t p1)
+static void input(float *v, const adi_winograd_layout *l, const float *x,
+                  const adi_winograd_images *im, int64_t t0, int64_t t1, int64_t p0, int64_t p1)
 {
     if (im->form == ADI_WINOGRAD_SMALL)
         transform_tiles(v, l, x, im, t0, t1, p0, p1, SMALL_PATCHES);
@@ -236,8 +238,9 @@ INLINE void result_line(vec y[4], const vec m[6], adi_winograd_form form)
 
 /* y = relu(A^T m A + bias + residual) of one tile and panel; positions of y and residual are `row`
  * and `column` floats apart. `form` is a constant. */
-INLINE void output_tile(float *y, const float *bias, const float *residual, int with_relu, int64_t row,
-                        int64_t column, const float *m, int64_t point, adi_winograd_form form)
+INLINE void output_tile(float *y, const float *bias, const float *residual, int with_relu,
+                        int64_t row, int64_t column, const float *m, int64_t point,
+                        adi_winograd_form form)
 {
     const int points = (int)adi_winograd_side(form), size = (int)adi_winograd_outputs(form);
     for (int64_t q = 0; q < LANES; q += VECTOR_FLOATS) {
@@ -283,9 +286,9 @@ INLINE void output_part(float *y, const adi_epilogue *e, const float *bias, cons
         }
 }
 
-INLINE void output_tiles(float *y, const adi_epilogue *e, const adi_winograd_images *im, const float *m,
-                         const adi_winograd_layout *l, int64_t t0, int64_t t1, int64_t first, int64_t end,
-                         adi_winograd_form form)
+INLINE void output_tiles(float *y, const adi_epilogue *e, const adi_winograd_images *im,
+                         const float *m, const adi_winograd_layout *l, int64_t t0, int64_t t1,
+                         int64_t first, int64_t end, adi_winograd_form form)
 {
     const int64_t row = im->w * im->c, size = adi_winograd_outputs(form);
     const int simple = e->act == ADI_ACT_NONE || e->act == ADI_ACT_RELU;

@@ -1,12 +1,15 @@
 /* The products of the Winograd convolution; a part of isa_vector_cpu.h. */
 
 enum {
-    DEPTH = 8 /* panels of a sum at a time: then the filters that all tiles read stay in the nearest cache */
+    /* panels of a sum at a time: then the filters that all tiles read stay in the nearest cache */
+    DEPTH = 8
 };
 
-/* ROWS tiles of m, in one or PANELS panels: the sums over panels c0 .. c1 of v. Filters at u + ahead come nearer. */
+/* ROWS tiles of m, in one or PANELS panels: the sums over panels c0 .. c1 of v. Filters at u +
+ * ahead come nearer. */
 INLINE void multiply_rows(float *m, int64_t m_panel, const float *v, const adi_winograd_layout *vl,
-                          const float *u, int64_t u_panel, int64_t c0, int64_t c1, int panels, int64_t ahead)
+                          const float *u, int64_t u_panel, int64_t c0, int64_t c1, int panels,
+                          int64_t ahead)
 {
     sums s;
     UNROLL for (int r = 0; r < ROWS; r++)
@@ -15,8 +18,10 @@ INLINE void multiply_rows(float *m, int64_t m_panel, const float *v, const adi_w
                          : (vec){0.0f};
     for (int64_t c = c0; c < c1; c++) {
         const float *filters = u + c * LANES * LANES;
-        const float *next = (const float *)((uintptr_t)filters + (uintptr_t)ahead * sizeof *u); /* past u at the end */
-        add_products(s, v + c * vl->rows * LANES, LANES, 1, filters, u_panel, LANES, ROWS, panels, next);
+        /* past u at the end */
+        const float *next = (const float *)((uintptr_t)filters + (uintptr_t)ahead * sizeof *u);
+        add_products(s, v + c * vl->rows * LANES, LANES, 1, filters, u_panel, LANES, ROWS, panels,
+                     next);
     }
     UNROLL for (int r = 0; r < ROWS; r++)
         UNROLL for (int q = 0; q < panels * PARTS; q++)
@@ -30,9 +35,11 @@ INLINE void multiply_panels(float *m, const adi_winograd_layout *ml, const float
     const int64_t panel = ul->rows * LANES, depth = DEPTH * LANES * LANES;
     for (int64_t c = 0; c < vl->panels; c += DEPTH) {
         const int64_t ahead = c + DEPTH < vl->panels ? depth : panels * panel - c / DEPTH * depth;
-        for (int64_t t = 0; t < tiles; t += ROWS) /* each brings another of the next panels nearer */
+        /* each brings another of the next panels nearer */
+        for (int64_t t = 0; t < tiles; t += ROWS)
             multiply_rows(m + t * LANES, ml->rows * LANES, v + t * LANES, vl, u, panel, c,
-                          adi_min(c + DEPTH, vl->panels), panels, ahead + t / ROWS % panels * panel);
+                          adi_min(c + DEPTH, vl->panels), panels,
+                          ahead + t / ROWS % panels * panel);
     }
 }
 

@@ -1,6 +1,7 @@
 /* adam: a step of Adam (arXiv:1412.6980), as torch.optim.Adam takes it: weight decay is part of the
- * gradient (not AdamW), and eps is added after the correction of the bias.
- *   g' = grad_scale g + weight_decay w,  m = beta1 m + (1 - beta1) g',  v = beta2 v + (1 - beta2) g'^2
+ * gradient (not AdamW), and eps is added after the bias correction.
+ *   g' = grad_scale g + weight_decay w
+ *   m = beta1 m + (1 - beta1) g',   v = beta2 v + (1 - beta2) g'^2
  *   w -= lr m / (1 - beta1^step) / (sqrt(v / (1 - beta2^step)) + eps)
  * m and v are 0 before step 1. */
 #include "ref.h"

@@ -1,5 +1,5 @@
-/* batchnorm while it is trained (arXiv:1502.03167): normalised with the batch's own statistics, which
- * depend on x, so that backward goes through them too. Per channel, over P positions:
+/* batchnorm while it is trained (arXiv:1502.03167): normalised with the batch's own statistics,
+ * which depend on x, so that backward goes through them too. Per channel, over P positions:
  *   mean = sum x / P,  var = sum (x - mean)^2 / P,  r = 1 / sqrt(var + eps),  h = (x - mean) r,
  *   y = act(weight h + bias),  g = dy where act lets it through, else 0,
  *   dbias = sum g,  dweight = sum g h,  dx = weight r (g - dbias / P - h dweight / P). */
@@ -12,7 +12,8 @@ size_t adi_batchnorm_train_scratch_ref(adi_pc d, int32_t num_threads)
     return 0; /* one channel after another */
 }
 
-ad_status adi_batchnorm_stats_ref(const adi_exec *ex, double *mean, double *var, const float *x, adi_pc d)
+ad_status adi_batchnorm_stats_ref(const adi_exec *ex, double *mean, double *var, const float *x,
+                                  adi_pc d)
 {
     (void)ex;
     for (int64_t c = 0; c < d.c; c++) {

@@ -1,5 +1,6 @@
-/* blur: down the columns, then along the rows, as scipy.ndimage.gaussian_filter does it on float32: double sums from
- * the outermost tap inwards, float32 between the two, and borders mirrored (d c b a | a b c d | d c b a). */
+/* blur: down the columns, then along the rows, as scipy.ndimage.gaussian_filter does it on float32:
+ * double sums from the outermost tap inwards, float32 between the two passes, borders reflected:
+ *   d c b a | a b c d | d c b a */
 #include "ref.h"
 
 size_t adi_blur_scratch_ref(const adi_blur_dims *d, int32_t num_threads)
@@ -9,17 +10,21 @@ size_t adi_blur_scratch_ref(const adi_blur_dims *d, int32_t num_threads)
 }
 
 /* One line of n values, `step` apart. */
-static void blur_line(float *out, const float *in, int64_t n, int64_t step, const double *weights, int64_t radius)
+static void blur_line(float *out, const float *in, int64_t n, int64_t step, const double *weights,
+                      int64_t radius)
 {
     for (int64_t i = 0; i < n; i++) {
         double sum = (double)in[i * step] * weights[0];
         for (int64_t k = radius; k > 0; k--)
-            sum += ((double)in[adi_mirror(i - k, n) * step] + (double)in[adi_mirror(i + k, n) * step]) * weights[k];
+            sum += ((double)in[adi_mirror(i - k, n) * step] +
+                    (double)in[adi_mirror(i + k, n) * step]) *
+                   weights[k];
         out[i * step] = (float)sum;
     }
 }
 
-ad_status adi_blur_ref(const adi_exec *ex, float *map, const double *weights, const adi_blur_dims *d)
+ad_status adi_blur_ref(const adi_exec *ex, float *map, const double *weights,
+                       const adi_blur_dims *d)
 {
     float *between = ex->scratch;
     for (int64_t x = 0; x < d->w; x++)

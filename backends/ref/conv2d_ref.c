@@ -64,7 +64,8 @@ size_t adi_conv2d_packed_bytes_ref(const adi_conv2d_dims *d, adi_conv2d_algorith
     return 0;
 }
 
-void adi_conv2d_pack_ref(void *packed, const float *w, const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm)
+void adi_conv2d_pack_ref(void *packed, const float *w, const adi_conv2d_dims *d,
+                         adi_conv2d_algorithm algorithm)
 {
     (void)packed;
     (void)w;
@@ -72,14 +73,16 @@ void adi_conv2d_pack_ref(void *packed, const float *w, const adi_conv2d_dims *d,
     (void)algorithm;
 }
 
-size_t adi_conv2d_packed_scratch_ref(const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm, int32_t num_threads)
+size_t adi_conv2d_packed_scratch_ref(const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm,
+                                     int32_t num_threads)
 {
     (void)algorithm;
     return adi_conv2d_scratch_ref(d, num_threads);
 }
 
-ad_status adi_conv2d_packed_fwd_ref(const adi_exec *ex, float *y, const float *x, const void *packed,
-                                    const adi_epilogue *e, const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm)
+ad_status adi_conv2d_packed_fwd_ref(const adi_exec *ex, float *y, const float *x,
+                                    const void *packed, const adi_epilogue *e,
+                                    const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm)
 {
     (void)algorithm;
     return adi_conv2d_fwd_ref(ex, y, x, packed, e, d);

@@ -5,7 +5,8 @@
  * Where |s| is below 1e-12 m is a constant, so the second term of ds drops out. s t ds: [P,C]. */
 #include "ref.h"
 
-ad_status adi_cosdist_fwd_ref(const adi_exec *ex, float *dist, const float *s, const float *t, adi_pc d)
+ad_status adi_cosdist_fwd_ref(const adi_exec *ex, float *dist, const float *s, const float *t,
+                              adi_pc d)
 {
     (void)ex;
     for (int64_t p = 0; p < d.p; p++, s += d.c, t += d.c) {
@@ -20,8 +21,8 @@ ad_status adi_cosdist_fwd_ref(const adi_exec *ex, float *dist, const float *s, c
     return AD_OK;
 }
 
-ad_status adi_cosdist_bwd_ref(const adi_exec *ex, float *ds, const float *s, const float *t, float scale,
-                              adi_pc d)
+ad_status adi_cosdist_bwd_ref(const adi_exec *ex, float *ds, const float *s, const float *t,
+                              float scale, adi_pc d)
 {
     (void)ex;
     for (int64_t p = 0; p < d.p; p++, s += d.c, t += d.c, ds += d.c) {

@@ -1,7 +1,8 @@
-/* Cosine distance, of reverse distillation (Deng and Li, CVPR 2022, arXiv:2201.10703, eq. 1), as PyTorch's
- * cosine_similarity takes it: where one vector is 0 it is 1, unlike cosdist's.
+/* Cosine distance, of reverse distillation (Deng and Li, CVPR 2022, arXiv:2201.10703, eq. 1), as
+ * PyTorch's cosine_similarity computes it: if one vector is 0 it is 1, unlike cosdist's.
  *   dist = 1 - <a, b> / m,  m = max(|a| |b|, 1e-8)
- *   da = scale (a <a, b> / (|a|^2 m) - b / m), of which the first term is left out where m is 1e-8. a b da: [P,C]. */
+ *   da = scale (a <a, b> / (|a|^2 m) - b / m), without the first term where m is 1e-8
+ * a b da: [P,C]. */
 #include "ref.h"
 
 typedef struct products {
@@ -24,7 +25,8 @@ static products products_of(const float *a, const float *b, int64_t c)
     return s;
 }
 
-ad_status adi_cosine_fwd_ref(const adi_exec *ex, float *dist, const float *a, const float *b, adi_pc d)
+ad_status adi_cosine_fwd_ref(const adi_exec *ex, float *dist, const float *a, const float *b,
+                             adi_pc d)
 {
     (void)ex;
     for (int64_t p = 0; p < d.p; p++) {
@@ -34,7 +36,8 @@ ad_status adi_cosine_fwd_ref(const adi_exec *ex, float *dist, const float *a, co
     return AD_OK;
 }
 
-ad_status adi_cosine_bwd_ref(const adi_exec *ex, float *da, const float *a, const float *b, float scale, adi_pc d)
+ad_status adi_cosine_bwd_ref(const adi_exec *ex, float *da, const float *a, const float *b,
+                             float scale, adi_pc d)
 {
     (void)ex;
     for (int64_t p = 0; p < d.p; p++) {

@@ -1,7 +1,8 @@
-/* The affine coupling of a normalising flow (Dinh et al. 2017, arXiv:1605.08803; the soft clamp of the scale: Ardizzone et
- * al. 2019, arXiv:1907.02392):
+/* The affine coupling of a normalising flow (Dinh et al. 2017, arXiv:1605.08803) with a soft clamp
+ * of the scale (Ardizzone et al. 2019, arXiv:1907.02392):
  *   e(s) = 0.636 alpha atan(s / alpha),   e'(s) = 0.636 / (1 + (s / alpha)^2)
- *   coupling: y = exp(e(s)) x + t,   its inverse: x = (y - t) exp(-e(s)),   logdet: sum over channels of e(s) */
+ *   coupling: y = exp(e(s)) x + t,   inverse: x = (y - t) exp(-e(s))
+ *   logdet:   the sum over channels of e(s) */
 #include "ref.h"
 
 static double soft(double s, double alpha)
@@ -14,8 +15,8 @@ static double soft_slope(double s, double alpha)
     return ADI_COUPLING_SOFTNESS / (1.0 + (s / alpha) * (s / alpha));
 }
 
-ad_status adi_coupling_fwd_ref(const adi_exec *ex, float *y, const float *x, const float *st, int32_t inverse,
-                               const adi_coupling_dims *d)
+ad_status adi_coupling_fwd_ref(const adi_exec *ex, float *y, const float *x, const float *st,
+                               int32_t inverse, const adi_coupling_dims *d)
 {
     (void)ex;
     for (int64_t p = 0; p < d->p; p++, x += d->c, y += d->c, st += 2 * d->c)
@@ -26,8 +27,8 @@ ad_status adi_coupling_fwd_ref(const adi_exec *ex, float *y, const float *x, con
     return AD_OK;
 }
 
-ad_status adi_coupling_bwd_ref(const adi_exec *ex, float *dx, float *dst, const float *dy, const float *x,
-                               const float *st, const adi_coupling_dims *d)
+ad_status adi_coupling_bwd_ref(const adi_exec *ex, float *dx, float *dst, const float *dy,
+                               const float *x, const float *st, const adi_coupling_dims *d)
 {
     (void)ex;
     for (int64_t p = 0; p < d->p; p++, x += d->c, dy += d->c, st += 2 * d->c) {
@@ -44,7 +45,8 @@ ad_status adi_coupling_bwd_ref(const adi_exec *ex, float *dx, float *dst, const 
     return AD_OK;
 }
 
-ad_status adi_logdet_fwd_ref(const adi_exec *ex, float *y, const float *st, const adi_coupling_dims *d)
+ad_status adi_logdet_fwd_ref(const adi_exec *ex, float *y, const float *st,
+                             const adi_coupling_dims *d)
 {
     (void)ex;
     for (int64_t p = 0; p < d->p; p++, st += 2 * d->c) {

@@ -1,5 +1,6 @@
-/* Group normalisation (Wu and He 2018, arXiv:1803.08494). The channels of an image are `groups` runs; with the mean m and
- * the biased variance v over the M values of a run, r = 1 / sqrt(v + eps) and h = (x - m) r:
+/* Group normalisation (Wu and He 2018, arXiv:1803.08494). The channels of an image are `groups`
+ * runs; with the mean m and the biased variance v over the M values of a run, r = 1 / sqrt(v + eps)
+ * and h = (x - m) r:
  *   y = weight h + bias,
  *   dweight = sum over images and positions of dy h,  dbias = that of dy,
  *   dx += r (g - sum g / M - h sum g h / M),  g = weight dy, the sums over the run. */
@@ -31,7 +32,8 @@ static moments moments_of(const float *x, int64_t width, const adi_npc *d, doubl
     return (moments){sum / count, 1.0 / sqrt(squares / count + eps)};
 }
 
-ad_status adi_groupnorm_fwd_ref(const adi_exec *ex, float *y, const float *x, const adi_groupnorm *g, const adi_npc *d)
+ad_status adi_groupnorm_fwd_ref(const adi_exec *ex, float *y, const float *x,
+                                const adi_groupnorm *g, const adi_npc *d)
 {
     (void)ex;
     const int64_t width = d->c / g->groups;
@@ -48,8 +50,8 @@ ad_status adi_groupnorm_fwd_ref(const adi_exec *ex, float *y, const float *x, co
 }
 
 /* One image's run of channels. */
-static void run_bwd(float *dx, const float *dy, const float *x, const adi_groupnorm *g, const adi_npc *d, int64_t first,
-                    int64_t width)
+static void run_bwd(float *dx, const float *dy, const float *x, const adi_groupnorm *g,
+                    const adi_npc *d, int64_t first, int64_t width)
 {
     const moments m = moments_of(x + first, width, d, g->eps);
     const double count = (double)(d->p * width);
@@ -68,8 +70,9 @@ static void run_bwd(float *dx, const float *dy, const float *x, const adi_groupn
         }
 }
 
-ad_status adi_groupnorm_bwd_add_ref(const adi_exec *ex, float *dx, float *dweight, float *dbias, const float *dy,
-                                const float *x, const adi_groupnorm *g, const adi_npc *d)
+ad_status adi_groupnorm_bwd_add_ref(const adi_exec *ex, float *dx, float *dweight, float *dbias,
+                                    const float *dy, const float *x, const adi_groupnorm *g,
+                                    const adi_npc *d)
 {
     (void)ex;
     const int64_t width = d->c / g->groups, image = d->p * d->c;

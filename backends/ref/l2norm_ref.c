@@ -23,7 +23,8 @@ ad_status adi_l2norm_fwd_ref(const adi_exec *ex, float *y, const float *x, adi_p
     return AD_OK;
 }
 
-ad_status adi_l2norm_bwd_ref(const adi_exec *ex, float *dx, const float *dy, const float *x, adi_pc d)
+ad_status adi_l2norm_bwd_ref(const adi_exec *ex, float *dx, const float *dy, const float *x,
+                             adi_pc d)
 {
     (void)ex;
     for (int64_t p = 0; p < d.p; p++, x += d.c, dx += d.c, dy += d.c) {

@@ -1,6 +1,7 @@
 /* mahalanobis: squared distance of every position to one Gaussian, through a whitening matrix A.
- *   dist[p] = || A (x_p - mean) ||^2,  A = L^-1 with covariance L L^T, or the scaled components of a
- *   PCA, so that it cannot be negative. x [P,C]; packed is A^T [C,R] in floats. */
+ *   dist[p] = || A (x_p - mean) ||^2
+ * A = L^-1 with covariance L L^T, or the scaled components of a PCA: dist cannot be negative.
+ * x [P,C]; packed is A^T [C,R] in floats. */
 #include "ref.h"
 
 size_t adi_mahalanobis_packed_bytes_ref(const double *a, int64_t c, int64_t r)
@@ -24,8 +25,8 @@ size_t adi_mahalanobis_scratch_ref(adi_pc d, int64_t r, int32_t num_threads)
     return (size_t)r * sizeof(double);
 }
 
-ad_status adi_mahalanobis_fwd_ref(const adi_exec *ex, float *dist, const float *x, const float *mean,
-                                  const void *packed, adi_pc d, int64_t r)
+ad_status adi_mahalanobis_fwd_ref(const adi_exec *ex, float *dist, const float *x,
+                                  const float *mean, const void *packed, adi_pc d, int64_t r)
 {
     const float *at = packed;
     double *z = ex->scratch;

@@ -1,8 +1,8 @@
 /* permute: the channels of every position in another order, and back. */
 #include "ref.h"
 
-ad_status adi_permute_fwd_ref(const adi_exec *ex, float *y, const float *x, const float *index, int32_t inverse,
-                              adi_pc d)
+ad_status adi_permute_fwd_ref(const adi_exec *ex, float *y, const float *x, const float *index,
+                              int32_t inverse, adi_pc d)
 {
     (void)ex;
     for (int64_t p = 0; p < d.p; p++, x += d.c, y += d.c)

@@ -1,4 +1,4 @@
-/* batchnorm, activation, leaky ReLU, clamp, gain, add and mul: one value in, one value out. In place is allowed.
+/* batchnorm, activation, leaky ReLU, clamp, gain, add and mul: one value in, one value out.
  * copy_channels: some channels of every position, from rows of one length to rows of another. */
 #include "ref.h"
 
@@ -12,7 +12,8 @@ ad_status adi_batchnorm_fwd_ref(const adi_exec *ex, float *y, const float *x, co
     return AD_OK;
 }
 
-ad_status adi_activation_fwd_ref(const adi_exec *ex, float *y, const float *x, adi_act act, adi_pc d)
+ad_status adi_activation_fwd_ref(const adi_exec *ex, float *y, const float *x, adi_act act,
+                                 adi_pc d)
 {
     (void)ex;
     for (int64_t i = 0; i < d.p * d.c; i++)
@@ -38,7 +39,8 @@ ad_status adi_mul_fwd_ref(const adi_exec *ex, float *y, const float *a, const fl
     return AD_OK;
 }
 
-/* From y = act(x). Where y is on a flat part nothing comes through; NaN lets dy through, as in PyTorch. */
+/* From y = act(x). Where y is on a flat part nothing comes through; NaN lets dy through, as in
+ * PyTorch. */
 ad_status adi_activation_bwd_ref(const adi_exec *ex, float *dx, const float *dy, const float *y,
                                  adi_act act, adi_pc d)
 {
@@ -55,7 +57,8 @@ ad_status adi_activation_bwd_ref(const adi_exec *ex, float *dx, const float *dy,
     return AD_OK;
 }
 
-ad_status adi_leaky_relu_fwd_ref(const adi_exec *ex, float *y, const float *x, double slope, int64_t n)
+ad_status adi_leaky_relu_fwd_ref(const adi_exec *ex, float *y, const float *x, double slope,
+                                 int64_t n)
 {
     (void)ex;
     for (int64_t i = 0; i < n; i++)
@@ -64,8 +67,8 @@ ad_status adi_leaky_relu_fwd_ref(const adi_exec *ex, float *y, const float *x, d
 }
 
 /* At 0 the gradient is the slope's, as in PyTorch. */
-ad_status adi_leaky_relu_bwd_ref(const adi_exec *ex, float *dx, const float *dy, const float *y, double slope,
-                                 int64_t n)
+ad_status adi_leaky_relu_bwd_ref(const adi_exec *ex, float *dx, const float *dy, const float *y,
+                                 double slope, int64_t n)
 {
     (void)ex;
     for (int64_t i = 0; i < n; i++)
@@ -83,7 +86,8 @@ ad_status adi_clamp_fwd_ref(const adi_exec *ex, float *y, const float *x, double
     return AD_OK;
 }
 
-ad_status adi_clamp_bwd_ref(const adi_exec *ex, float *dx, const float *dy, const float *y, double limit, int64_t n)
+ad_status adi_clamp_bwd_ref(const adi_exec *ex, float *dx, const float *dy, const float *y,
+                            double limit, int64_t n)
 {
     (void)ex;
     const float most = (float)limit;

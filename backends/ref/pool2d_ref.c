@@ -1,6 +1,7 @@
 /* maxpool2d: y[n,oy,ox,c] = max of x over the k x k window; positions outside x do not count.
- * Backward adds dy[n,oy,ox,c] to dx at the first maximum in the window's order, rows first. A NaN is
- * a maximum, and the last of them is taken, as PyTorch does; a window outside x gives to nobody. */
+ * Backward adds dy[n,oy,ox,c] to dx at the first maximum in the window's order, rows first. A NaN
+ * is a maximum, and the last of them is taken, as PyTorch does; a window outside x gives to
+ * nobody. */
 #include "ref.h"
 
 #include <math.h>

@@ -1,6 +1,7 @@
-/* posenc2d: sines and cosines that tell positions (Vaswani et al. 2017, arXiv:1706.03762), with
- * f_k = 10000^(-2k / (c / 2)), k = 0 .. c / 4 - 1:
- *   y[2k] = sin(column f_k),   y[2k + 1] = cos(column f_k),   y[c/2 + 2k] = sin(row f_k),   y[c/2 + 2k + 1] = cos(row f_k) */
+/* posenc2d: sinusoidal positional encoding (Vaswani et al. 2017, arXiv:1706.03762) in two
+ * dimensions, with f_k = 10000^(-2k / (c / 2)), k = 0 .. c / 4 - 1:
+ *   y[2k] = sin(column f_k),      y[2k + 1] = cos(column f_k)
+ *   y[c/2 + 2k] = sin(row f_k),   y[c/2 + 2k + 1] = cos(row f_k) */
 #include "ref.h"
 
 ad_status adi_posenc2d_fwd_ref(const adi_exec *ex, float *y, const adi_pad2d_dims *d)

@@ -27,7 +27,8 @@ ad_status adi_bias_bwd_ref(const adi_exec *ex, float *db, const float *dy, adi_p
     return AD_OK;
 }
 
-ad_status adi_row_sums_ref(const adi_exec *ex, float *sums, const float *x, int64_t rows, int64_t columns, int64_t c)
+ad_status adi_row_sums_ref(const adi_exec *ex, float *sums, const float *x, int64_t rows,
+                           int64_t columns, int64_t c)
 {
     (void)ex;
     for (int64_t row = 0; row < rows; row++)

@@ -1,17 +1,20 @@
 /* resize: bilinear with half-pixel centres (PyTorch's align_corners = false), never antialiased.
  *   s = max(0, (o + 0.5) * in / out - 0.5),  i0 = floor(s),  i1 = min(i0 + 1, in - 1),  f = s - i0
- * where the input is a part of a whole, beginning at b: s = (o + 0.5) * whole / out - 0.5 - b, clamped to the input, and y
- * is 0 where s is more than half a sample away from it.
+ * where the input is a part of a whole, beginning at b: s = (o + 0.5) * whole / out - 0.5 - b,
+ * clamped to the input, and y is 0 where s is more than half a sample away from it.
  *   y = (1 - fy) ((1 - fx) x[y0,x0] + fx x[y0,x1]) + fy ((1 - fx) x[y1,x0] + fx x[y1,x1])
- * Backward is the transpose: dx[iy,ix] = sum over oy,ox of the weight of x[iy,ix] in y[oy,ox] times dy. */
+ * Backward is the transpose: dx[iy,ix] = sum over oy,ox of the weight of x[iy,ix] in y[oy,ox] times
+ * dy. */
 #include "ref.h"
 
 #include <math.h>
 
 /* 0 where the output lies outside of the input; whole 0: the input is all there is. */
-static int source(int64_t o, int64_t in, int64_t out, int64_t whole, int64_t before, int64_t *i0, int64_t *i1, double *f)
+static int source(int64_t o, int64_t in, int64_t out, int64_t whole, int64_t before, int64_t *i0,
+                  int64_t *i1, double *f)
 {
-    const double s = ((double)o + 0.5) * (double)(whole ? whole : in) / (double)out - 0.5 - (double)before;
+    const double s =
+        ((double)o + 0.5) * (double)(whole ? whole : in) / (double)out - 0.5 - (double)before;
     if (s < -0.5 || s > (double)in - 0.5)
         return 0;
     const double clamped = fmin(fmax(s, 0.0), (double)(in - 1));
@@ -45,7 +48,8 @@ ad_status adi_resize_fwd_ref(const adi_exec *ex, float *y, const float *x, const
     return AD_OK;
 }
 
-/* Outputs that may read input i: those of i - 1 <= s < i + 1, and one more at either end against rounding. */
+/* Outputs that may read input i: those of i - 1 <= s < i + 1, and one more at either end against
+ * rounding. */
 static void readers(int64_t i, int64_t in, int64_t out, int64_t *first, int64_t *last)
 {
     const double scale = (double)out / (double)in;
@@ -79,7 +83,8 @@ static double gradient_at(const float *dy, const adi_resize_dims *d, int64_t iy,
     return sum;
 }
 
-ad_status adi_resize_bwd_ref(const adi_exec *ex, float *dx, const float *dy, const adi_resize_dims *d)
+ad_status adi_resize_bwd_ref(const adi_exec *ex, float *dx, const float *dy,
+                             const adi_resize_dims *d)
 {
     (void)ex;
     for (int64_t iy = 0; iy < d->h; iy++)

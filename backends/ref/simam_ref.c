@@ -1,7 +1,8 @@
-/* SimAM: attention without parameters (Yang et al., ICML 2021). Per channel of an image, over its P positions, with the mean
- * m, d = x - m and v = sum d^2 / n, n = P - 1, or 1 where there is one position:
- *   s = sigmoid(d^2 / (4 (v + lambda)) + 1/2),  y = x s
- *   with a = dy x s (1 - s), k = 1 / (4 (v + lambda)):  e = 2 k d (a - 4 k sum(a d^2) / n),  dx = dy s + e - sum e / P */
+/* SimAM: attention without parameters (Yang et al., ICML 2021). For each channel of an image, over
+ * its P positions, with the mean m, d = x - m and v = sum d^2 / n, n = max(P - 1, 1):
+ *   s = sigmoid(d^2 / (4 (v + lambda)) + 1/2),   y = x s
+ *   dx = dy s + e - sum e / P,   with a = dy x s (1 - s), k = 1 / (4 (v + lambda)) and
+ *   e = 2 k d (a - 4 k sum(a d^2) / n) */
 #include "ref.h"
 
 typedef struct energy {
@@ -29,7 +30,8 @@ static double gate(double x, const energy *e)
     return 1.0 / (1.0 + exp(-(v * v * e->k + 0.5)));
 }
 
-ad_status adi_simam_fwd_ref(const adi_exec *ex, float *y, const float *x, double lambda, const adi_npc *d)
+ad_status adi_simam_fwd_ref(const adi_exec *ex, float *y, const float *x, double lambda,
+                            const adi_npc *d)
 {
     (void)ex;
     for (int64_t i = 0; i < d->n * d->c; i++) {
@@ -41,8 +43,8 @@ ad_status adi_simam_fwd_ref(const adi_exec *ex, float *y, const float *x, double
     return AD_OK;
 }
 
-ad_status adi_simam_bwd_ref(const adi_exec *ex, float *dx, const float *dy, const float *x, double lambda,
-                            const adi_npc *d)
+ad_status adi_simam_bwd_ref(const adi_exec *ex, float *dx, const float *dy, const float *x,
+                            double lambda, const adi_npc *d)
 {
     (void)ex;
     for (int64_t i = 0; i < d->n * d->c; i++) {
@@ -51,14 +53,19 @@ ad_status adi_simam_bwd_ref(const adi_exec *ex, float *dx, const float *dy, cons
         double squares = 0.0, along = 0.0;
         for (int64_t p = 0; p < d->p; p++) {
             const int64_t at = first + p * d->c;
-            const double v = x[at] - e.mean, s = gate(x[at], &e), a = dy[at] * (x[at] * (s * (1.0 - s)));
+            const double v = x[at] - e.mean, s = gate(x[at], &e);
+            const double a = dy[at] * (x[at] * (s * (1.0 - s)));
             squares += a * v * v;
             along += a * v;
         }
-        for (int64_t p = 0; p < d->p; p++) { /* the sum of d is 0, so that of e is that of 2 k a d */
+        /* the sum of d is 0, so that of e is that of 2 k a d */
+        for (int64_t p = 0; p < d->p; p++) {
             const int64_t at = first + p * d->c;
-            const double v = x[at] - e.mean, s = gate(x[at], &e), a = dy[at] * (x[at] * (s * (1.0 - s)));
-            dx[at] = (float)(dy[at] * s + 2.0 * e.k * (v * (a - 4.0 * e.k * squares / e.n) - along / (double)d->p));
+            const double v = x[at] - e.mean, s = gate(x[at], &e);
+            const double a = dy[at] * (x[at] * (s * (1.0 - s)));
+            dx[at] =
+                (float)(dy[at] * s +
+                        2.0 * e.k * (v * (a - 4.0 * e.k * squares / e.n) - along / (double)d->p));
         }
     }
     return AD_OK;

@@ -1,11 +1,12 @@
-/* Fusing two maps by a softmax of their channels' means, of the channel reconstruction unit (SCConv, Li et al., CVPR 2023),
- * as selective kernel networks do (Li et al. 2019, arXiv:1903.06586). Per image, S and T the means of a and b over its P
- * positions:
+/* Fusing two maps by a softmax of their channels' means, from the channel reconstruction unit of
+ * SCConv (Li et al., CVPR 2023), as in selective kernel networks (Li et al. 2019,
+ * arXiv:1903.06586). For each image, S and T are the means of a and b over its P positions:
  *   two-way: beta[c] = exp(S[c]) / (exp(S[c]) + exp(T[c])), beta'[c] = 1 - beta[c]
  *   joint:   beta and beta' are one softmax over all 2C means
  *   y = beta a + beta' b
  *   da = beta dy + dS / P, where with e[c] = sum over positions of dy a, and e' of dy b,
- *   two-way: dS = beta beta' (e - e') = -dT;   joint: dS = beta (e - k), dT = beta' (e' - k), k = sum of beta e + beta' e'. */
+ *   two-way: dS = beta beta' (e - e') = -dT
+ *   joint:   dS = beta (e - k), dT = beta' (e' - k), k = sum of beta e + beta' e' */
 #include "ref.h"
 
 size_t adi_softfuse_scratch_ref(const adi_npc *d)
@@ -45,8 +46,8 @@ static void weigh(double *beta, const float *a, const float *b, int32_t joint, c
         beta[c] /= all;
 }
 
-ad_status adi_softfuse_fwd_ref(const adi_exec *ex, float *y, const float *a, const float *b, int32_t joint,
-                               const adi_npc *d)
+ad_status adi_softfuse_fwd_ref(const adi_exec *ex, float *y, const float *a, const float *b,
+                               int32_t joint, const adi_npc *d)
 {
     double *beta = ex->scratch;
     const int64_t image = d->p * d->c;
@@ -58,8 +59,8 @@ ad_status adi_softfuse_fwd_ref(const adi_exec *ex, float *y, const float *a, con
     return AD_OK;
 }
 
-ad_status adi_softfuse_bwd_ref(const adi_exec *ex, float *da, float *db, const float *dy, const float *a, const float *b,
-                               int32_t joint, const adi_npc *d)
+ad_status adi_softfuse_bwd_ref(const adi_exec *ex, float *da, float *db, const float *dy,
+                               const float *a, const float *b, int32_t joint, const adi_npc *d)
 {
     double *beta = ex->scratch, *e = beta + 2 * d->c;
     const int64_t image = d->p * d->c, c = d->c;
@@ -71,7 +72,8 @@ ad_status adi_softfuse_bwd_ref(const adi_exec *ex, float *da, float *db, const f
         for (int64_t i = 0; i < 2 * c; i++)
             all += beta[i] * e[i];
         for (int64_t i = 0; i < c; i++) { /* e becomes dS / P and dT / P */
-            const double mine = joint ? beta[i] * (e[i] - all) : beta[i] * beta[c + i] * (e[i] - e[c + i]);
+            const double mine =
+                joint ? beta[i] * (e[i] - all) : beta[i] * beta[c + i] * (e[i] - e[c + i]);
             const double its = joint ? beta[c + i] * (e[c + i] - all) : -mine;
             e[i] = mine / (double)d->p;
             e[c + i] = its / (double)d->p;

@@ -1,8 +1,11 @@
-/* sqdist: the squared Euclidean distance of two vectors at every position, or the squared length of one.
- * weighted_difference: y[p, c] = alpha weight[p] (a - b), which is the gradient of a weighted sum of such distances. */
+/* sqdist: the squared Euclidean distance of two vectors at every position, or the squared length of
+ * one.
+ * weighted_difference: y[p, c] = alpha weight[p] (a - b), the gradient of a weighted sum of such
+ * distances. */
 #include "ref.h"
 
-ad_status adi_sqdist_fwd_ref(const adi_exec *ex, float *dist, const float *a, const float *b, adi_pc d)
+ad_status adi_sqdist_fwd_ref(const adi_exec *ex, float *dist, const float *a, const float *b,
+                             adi_pc d)
 {
     (void)ex;
     for (int64_t p = 0; p < d.p; p++) {

@@ -1,9 +1,11 @@
-/* Separate and reconstruct, of the spatial reconstruction unit (SCConv, Li et al., CVPR 2023). With t = w h, where h is the
- * group-normalised x and w the share of each channel's weight in the sum of all, r = sigmoid(t) says how much a value
- * tells. What tells a lot keeps its place, and what tells little goes to the other half of the channels:
+/* Separate and reconstruct, from the spatial reconstruction unit of SCConv (Li et al., CVPR 2023).
+ * t = w h, where h is the group-normalised x and w the share of each channel's weight in the sum of
+ * all; r = sigmoid(t) says how informative a value is. Informative values keep their place, others
+ * go to the other half of the channels:
  *   hard: a = [r > 1/2], b = 1 - a;      soft: a = r > 1/2 ? 1 : r, b = r > 1/2 ? 0 : r
  *   y[c] = a[c] x[c] + b[c'] x[c'],  c' = c + C/2, or c - C/2 for the second half
- *   dx[c] = a[c] dy[c] + b[c] dy[c'];  soft, where r <= 1/2: dt = r (1 - r) x (dy[c] + dy[c']), else 0
+ *   dx[c] = a[c] dy[c] + b[c] dy[c']
+ *   dt = r (1 - r) x (dy[c] + dy[c']) for soft where r <= 1/2, else 0
  * r > 1/2 is t > 0, which has no rounding. */
 #include "ref.h"
 
@@ -21,31 +23,37 @@ static gate gate_of(double t, int32_t soft)
     return soft ? (gate){r, r} : (gate){0.0, 1.0};
 }
 
-ad_status adi_srugate_fwd_ref(const adi_exec *ex, float *y, const float *x, const float *h, const float *w,
-                              int32_t soft, adi_pc d)
-{
-    (void)ex;
-    for (int64_t p = 0; p < d.p; p++)
-        for (int64_t c = 0; c < d.c; c++) {
-            const int64_t other = c < d.c / 2 ? c + d.c / 2 : c - d.c / 2, at = p * d.c + c, from = p * d.c + other;
-            const gate mine = gate_of((double)w[c] * h[at], soft), its = gate_of((double)w[other] * h[from], soft);
-            y[at] = (float)(mine.keep * x[at] + its.cross * x[from]);
-        }
-    return AD_OK;
-}
-
-ad_status adi_srugate_bwd_ref(const adi_exec *ex, float *dx, float *dt, const float *dy, const float *x, const float *h,
+ad_status adi_srugate_fwd_ref(const adi_exec *ex, float *y, const float *x, const float *h,
                               const float *w, int32_t soft, adi_pc d)
 {
     (void)ex;
     for (int64_t p = 0; p < d.p; p++)
         for (int64_t c = 0; c < d.c; c++) {
-            const int64_t other = c < d.c / 2 ? c + d.c / 2 : c - d.c / 2, at = p * d.c + c, from = p * d.c + other;
+            const int64_t other = c < d.c / 2 ? c + d.c / 2 : c - d.c / 2, at = p * d.c + c;
+            const int64_t from = p * d.c + other;
+            const gate mine = gate_of((double)w[c] * h[at], soft);
+            const gate its = gate_of((double)w[other] * h[from], soft);
+            y[at] = (float)(mine.keep * x[at] + its.cross * x[from]);
+        }
+    return AD_OK;
+}
+
+ad_status adi_srugate_bwd_ref(const adi_exec *ex, float *dx, float *dt, const float *dy,
+                              const float *x, const float *h, const float *w, int32_t soft,
+                              adi_pc d)
+{
+    (void)ex;
+    for (int64_t p = 0; p < d.p; p++)
+        for (int64_t c = 0; c < d.c; c++) {
+            const int64_t other = c < d.c / 2 ? c + d.c / 2 : c - d.c / 2, at = p * d.c + c;
+            const int64_t from = p * d.c + other;
             const double t = (double)w[c] * h[at];
             const gate g = gate_of(t, soft);
             dx[at] = (float)(g.keep * dy[at] + g.cross * dy[from]);
             if (soft)
-                dt[at] = (float)(t > 0.0 ? 0.0 : g.keep * (1.0 - g.keep) * x[at] * ((double)dy[at] + dy[from]));
+                dt[at] = (float)(t > 0.0 ? 0.0
+                                         : g.keep * (1.0 - g.keep) * x[at] *
+                                               ((double)dy[at] + dy[from]));
         }
     return AD_OK;
 }

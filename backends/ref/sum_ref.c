@@ -1,6 +1,6 @@
-/* sum, sum of squares, of squared errors and of products: over n values, in double, one after another.
- * scaled_difference: y = alpha (a - b) [+ y], which for alpha = 2 / n is the gradient of a mean squared
- * error by a. */
+/* Sums over n values, in double, one after another: of x, of squares, squared errors and products.
+ * scaled_difference: y = alpha (a - b) [+ y], which for alpha = 2 / n is the gradient of a mean
+ * squared error by a. */
 #include "ref.h"
 
 size_t adi_sum_scratch_ref(int64_t n, int32_t num_threads)

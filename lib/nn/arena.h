@@ -14,13 +14,15 @@ typedef struct adi_lifetime {
     size_t offset, floats;
 } adi_lifetime;
 
-/* 16 GiB, as far above what networks take as four for one result: a file of 2 KB could ask for 240. */
+/* 16 GiB, as far above what networks take as four for one result: a file of 2 KB could ask for
+ * 240. */
 #define ADI_ARENA_MAX_FLOATS ((size_t)1 << 32)
 
 /* Floats of a shape's n images, rounded up to whole cache lines; 0 where it is absurd. */
 size_t adi_arena_floats(const adi_shape *shape);
 
-/* First fit: the lowest gap for `mine` between those of the first `count` that live at the same time. */
+/* First fit: the lowest gap for `mine` between those of the first `count` that live at the same
+ * time. */
 size_t adi_arena_first_gap(const adi_lifetime *all, int32_t count, const adi_lifetime *mine);
 
 #endif

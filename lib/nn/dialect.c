@@ -15,8 +15,9 @@ typedef struct block {
     int32_t has_expand, has_se;
 } block;
 
-/* The number in "_blocks.N.part"; *out_part is what follows it. -1 where the name is of another kind. N is
- * written in one way only, so a block has each part once however a hostile graph names its nodes. */
+/* The number in "_blocks.N.part"; *out_part is what follows it. -1 where the name is of another
+ * kind. N is written in one way only, so a block has each part once however a hostile graph names
+ * its nodes. */
 static int32_t block_number(const char *name, const char **out_part)
 {
     char *end;
@@ -32,7 +33,8 @@ static int32_t block_number(const char *name, const char **out_part)
     return (int32_t)n;
 }
 
-/* The parts that have names elsewhere: looked at before block_at(), which goes through the whole block. */
+/* The parts that have names elsewhere: looked at before block_at(), which goes through the whole
+ * block. */
 static int is_part(const char *part)
 {
     static const char *const parts[] = {"_expand_conv", "_bn0",       "_depthwise_conv", "_bn1",

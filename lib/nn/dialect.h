@@ -15,8 +15,8 @@ typedef enum adi_dialect {
 
 /* Name of node `index`'s tensor `suffix` into out, which holds `size` bytes. 0 where the dialect
  * has no name for it or the name is too long. */
-int32_t adi_dialect_name(adi_dialect dialect, const adi_graph *graph, int32_t index, const char *suffix,
-                         char *out, size_t size);
+int32_t adi_dialect_name(adi_dialect dialect, const adi_graph *graph, int32_t index,
+                         const char *suffix, char *out, size_t size);
 /* "torchvision", "timm", "efficientnet_pytorch", or "graph" for a graph that follows none of
  * them. */
 const char *adi_dialect_word(adi_dialect dialect, const adi_graph *graph);

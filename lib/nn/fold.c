@@ -1,5 +1,5 @@
-/* Batch norm into the convolution before it: one multiply-add less per value, and nothing lost, since
- * the products are taken in double and rounded once. */
+/* Batch norm into the convolution before it: one multiply-add less per value, and nothing lost,
+ * since the products are taken in double and rounded once. */
 #include <math.h>
 
 #include "nn/network.h"
@@ -17,7 +17,8 @@ ad_status adi_batchnorm_affine(const float *const raw[4], int64_t c, double eps,
     return AD_OK;
 }
 
-enum { TILE = 16 }; /* output channels at a time: as many runs are read, and a cache line is written */
+/* output channels at a time: as many runs are read, and a cache line is written */
+enum { TILE = 16 };
 
 /* Where element (o, i, y, x) of OIHW lies in HWIO. */
 static int64_t hwio_index(const int64_t *s, int32_t depthwise, int64_t o, int64_t i, int64_t yx)
@@ -35,7 +36,8 @@ void adi_fold_weight(float *hwio, const float *oihw, const int64_t *shape, int32
             for (int64_t yx = 0; yx < area; yx++)
                 for (int64_t o = first; o < end; o++) {
                     const double v = oihw[(o * shape[1] + i) * area + yx];
-                    hwio[hwio_index(shape, depthwise, o, i, yx)] = (float)(scale ? v * scale[o] : v);
+                    hwio[hwio_index(shape, depthwise, o, i, yx)] =
+                        (float)(scale ? v * scale[o] : v);
                 }
     }
 }

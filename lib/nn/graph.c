@@ -52,7 +52,8 @@ ad_status adi_graph_shapes(const adi_graph *graph, const uint8_t *needed, const 
             in[j] = out_shapes[node->input[j]];
         const ad_status status = node->op->shape(node->name, &node->attrs, in, &out_shapes[i]);
         if (status != AD_OK)
-            return adi_fail_prefix(status, "input of %lldx%lld does not fit %s: ", (long long)input->w,
+            return adi_fail_prefix(status,
+                                   "input of %lldx%lld does not fit %s: ", (long long)input->w,
                                    (long long)input->h, graph->name);
     }
     return AD_OK;

@@ -45,8 +45,10 @@ typedef struct adi_graph {
     int32_t input_size; /* 0 where the text has no such statement; so std */
     int32_t has_mean;
     float mean[3], std[3];
-    int32_t padding; /* an ad_padding, what pad=same means; AUTO where the text has no such statement */
-    double eps;      /* of batch norm, where a node does not say; 0 where the text has no such statement */
+    /* an ad_padding, what pad=same means; AUTO where the text has no such statement */
+    int32_t padding;
+    /* of batch norm, where a node does not say; 0 where the text has no such statement */
+    double eps;
     adi_node *nodes;
     adi_tap *taps; /* in the order of the file: shallow to deep */
     adi_hint *hints;
@@ -56,15 +58,17 @@ typedef struct adi_graph {
 } adi_graph;
 
 /* Parse `length` bytes of text (not necessarily terminated). Sentences name the line. */
-ad_status adi_graph_read(const adi_allocator *a, const char *text, size_t length, adi_graph **out_graph);
-/* That it takes images, and says how they are prepared: AD_ERR_FORMAT for a network that takes features. */
+ad_status adi_graph_read(const adi_allocator *a, const char *text, size_t length,
+                         adi_graph **out_graph);
+/* That it takes images, and says how they are prepared: AD_ERR_FORMAT for a network that takes
+ * features. */
 ad_status adi_graph_check_image(const adi_graph *graph);
 void adi_graph_destroy(adi_graph *graph);
 
 int32_t adi_graph_find_node(const adi_graph *graph, const char *name); /* -1 where absent */
 int32_t adi_graph_find_tap(const adi_graph *graph, const char *name);  /* -1 where absent */
-/* Shapes of all values of the needed nodes for such a first input, whose side those of other inputs are `scale` times;
- * AD_ERR_SHAPE names the node that it does not fit. */
+/* Shapes of all values of the needed nodes for such a first input, whose side those of other inputs
+ * are `scale` times; AD_ERR_SHAPE names the node that it does not fit. */
 ad_status adi_graph_shapes(const adi_graph *graph, const uint8_t *needed, const adi_shape *input,
                            adi_shape *out_shapes);
 const char *adi_graph_hint(const adi_graph *graph, const char *key);   /* NULL where absent */
@@ -83,8 +87,8 @@ void adi_padding_resolve(const adi_graph *graph, adi_node *node);
 typedef struct adi_statement {
     const char *key, *value;
 } adi_statement;
-ad_status adi_graph_text_with(const adi_allocator *a, const char *text, const adi_statement *statements,
-                              int32_t count, char **out_text);
+ad_status adi_graph_text_with(const adi_allocator *a, const char *text,
+                              const adi_statement *statements, int32_t count, char **out_text);
 
 /* The built-in graphs, in alphabetical order. */
 int32_t adi_builtin_graph_count(void);

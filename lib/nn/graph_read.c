@@ -11,10 +11,11 @@
  *     conv2d layer1.0.conv1 <- maxpool : out=64 kernel=3 pad=1
  *     tap layer1 <- layer1.1.relu2
  *
- * A network of several inputs has them all first, input b : channels=64 scale=2 with twice the first one's side.
- * A network that takes features has no input_size, mean and std: adi_graph_check_image() asks for them.
- * A node names earlier nodes only, so a graph has no cycles. The text may come from a scorer file that
- * somebody else made: every count, number and name is checked here, and nothing later needs to. */
+ * A network of several inputs has them all first, input b : channels=64 scale=2 with twice the
+ * first one's side. A network that takes features has no input_size, mean and std:
+ * adi_graph_check_image() asks for them. A node names earlier nodes only, so a graph has no cycles.
+ * The text may come from a scorer file that somebody else made: every count, number and name is
+ * checked here, and nothing later needs to. */
 #include "nn/graph.h"
 
 #include <math.h>
@@ -54,8 +55,8 @@ static ad_status split(char *text, line *l)
 static ad_status check_name(const line *l, const char *name)
 {
     if (strlen(name) > ADI_GRAPH_MAX_NAME)
-        return adi_fail(AD_ERR_FORMAT, "graph line %d: a name of %zu characters, at most %d", l->number,
-                        strlen(name), ADI_GRAPH_MAX_NAME);
+        return adi_fail(AD_ERR_FORMAT, "graph line %d: a name of %zu characters, at most %d",
+                        l->number, strlen(name), ADI_GRAPH_MAX_NAME);
     for (const char *c = name; *c; c++)
         if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-", *c))
             return bad(l, "letters, digits, '.', '_' and '-' make a name, not", name);
@@ -78,8 +79,8 @@ static ad_status parse_real(const line *l, const char *text, double low, double 
     char *end;
     const double v = adi_strtod(text, &end);
     if (end == text || *end || !(v >= low && v <= high))
-        return adi_fail(AD_ERR_FORMAT, "graph line %d: '%s' is not a number from %g to %g", l->number,
-                        text, low, high);
+        return adi_fail(AD_ERR_FORMAT, "graph line %d: '%s' is not a number from %g to %g",
+                        l->number, text, low, high);
     *out = v;
     return AD_OK;
 }
@@ -140,8 +141,8 @@ static ad_status check_attrs(const line *l, const adi_node *node, const uint8_t 
         if (seen[i] && !is_listed(op->required, i) && !is_listed(op->optional, i))
             return bad(l, "an attribute does not belong to op", op->name);
     if (node->attrs.kernel && node->attrs.pad >= node->attrs.kernel && node->attrs.pad > 0)
-        return adi_fail(AD_ERR_FORMAT, "graph line %d: pad %d is not smaller than kernel %d", l->number,
-                        node->attrs.pad, node->attrs.kernel);
+        return adi_fail(AD_ERR_FORMAT, "graph line %d: pad %d is not smaller than kernel %d",
+                        l->number, node->attrs.pad, node->attrs.kernel);
     if (!op->pad_same && node->attrs.pad == ADI_PAD_SAME)
         return bad(l, "pad=same says nothing to op", op->name);
     return AD_OK;
@@ -157,20 +158,22 @@ static ad_status find_channels(const adi_graph *g, const line *l, int32_t inputs
         node->out_channels = node->op->channels(&node->attrs, node->in_channels, second);
         const int32_t groups = node->attrs.groups ? node->attrs.groups : 1;
         if (!node->out_channels && (node->in_channels % groups || node->attrs.out % groups))
-            return adi_fail(AD_ERR_FORMAT, "graph line %d: '%s': %d groups do not divide %lld%s%.0d channels", l->number,
-                            node->name, groups, (long long)node->in_channels, node->attrs.out ? " and " : "",
-                            node->attrs.out);
+            return adi_fail(AD_ERR_FORMAT,
+                            "graph line %d: '%s': %d groups do not divide %lld%s%.0d channels",
+                            l->number, node->name, groups, (long long)node->in_channels,
+                            node->attrs.out ? " and " : "", node->attrs.out);
         if (!node->out_channels)
-            return adi_fail(AD_ERR_FORMAT, "graph line %d: '%s' is not for %lld%s%.0lld channels", l->number, node->name,
-                            (long long)node->in_channels, inputs == 2 ? " and " : "", (long long)second);
+            return adi_fail(AD_ERR_FORMAT, "graph line %d: '%s' is not for %lld%s%.0lld channels",
+                            l->number, node->name, (long long)node->in_channels,
+                            inputs == 2 ? " and " : "", (long long)second);
     } else if (node->op->joins)
         node->out_channels += second;
     else if (inputs == 2 && second != node->in_channels)
-        return adi_fail(AD_ERR_FORMAT, "graph line %d: '%s' joins %lld and %lld channels", l->number,
-                        node->name, (long long)node->in_channels, (long long)second);
+        return adi_fail(AD_ERR_FORMAT, "graph line %d: '%s' joins %lld and %lld channels",
+                        l->number, node->name, (long long)node->in_channels, (long long)second);
     if (node->out_channels > ADI_MAX_CHANNELS)
-        return adi_fail(AD_ERR_FORMAT, "graph line %d: '%s' has %lld channels, at most %d", l->number,
-                        node->name, (long long)node->out_channels, ADI_MAX_CHANNELS);
+        return adi_fail(AD_ERR_FORMAT, "graph line %d: '%s' has %lld channels, at most %d",
+                        l->number, node->name, (long long)node->out_channels, ADI_MAX_CHANNELS);
     return AD_OK;
 }
 
@@ -265,8 +268,8 @@ static ad_status parse_padding(adi_graph *g, const line *l)
         return bad(l, "one word must follow, once:", l->words[0]);
     g->padding = adi_padding_find(l->words[1]);
     if (g->padding <= AD_PADDING_AUTO)
-        return adi_fail(AD_ERR_FORMAT, "graph line %d: padding '%s' is none of %s", l->number, l->words[1],
-                        adi_padding_words());
+        return adi_fail(AD_ERR_FORMAT, "graph line %d: padding '%s' is none of %s", l->number,
+                        l->words[1], adi_padding_words());
     if (g->node_count || !g->input_size)
         return bad(l, "input_size comes before it and the nodes after it:", l->words[0]);
     return AD_OK;
@@ -358,14 +361,16 @@ ad_status adi_graph_check_image(const adi_graph *g)
     if (!g->input_size || !g->has_mean || g->std[0] == 0.0f)
         return lines_are_needed();
     if (g->input_count != 1)
-        return adi_fail(AD_ERR_FORMAT, "graph '%s' has %d inputs, an image is one", g->name, g->input_count);
+        return adi_fail(AD_ERR_FORMAT, "graph '%s' has %d inputs, an image is one", g->name,
+                        g->input_count);
     if (g->nodes[0].out_channels != 3)
-        return adi_fail(AD_ERR_FORMAT, "graph '%s': the input has %lld channels, images have 3", g->name,
-                        (long long)g->nodes[0].out_channels);
+        return adi_fail(AD_ERR_FORMAT, "graph '%s': the input has %lld channels, images have 3",
+                        g->name, (long long)g->nodes[0].out_channels);
     return AD_OK;
 }
 
-ad_status adi_graph_read(const adi_allocator *a, const char *text, size_t length, adi_graph **out_graph)
+ad_status adi_graph_read(const adi_allocator *a, const char *text, size_t length,
+                         adi_graph **out_graph)
 {
     *out_graph = NULL;
     if (length > ADI_GRAPH_MAX_TEXT)

@@ -36,7 +36,8 @@ ad_status adi_graph_text_with(const adi_allocator *a, const char *text,
             memcpy(at, line, length);
             at += length;
         } else { /* twice where it was twice, so that the reader refuses it */
-            at += snprintf(at, room - (size_t)(at - out), "%s %s", statements[i].key, statements[i].value);
+            at += snprintf(at, room - (size_t)(at - out), "%s %s", statements[i].key,
+                           statements[i].value);
             seen |= 1u << i;
         }
         line += length;

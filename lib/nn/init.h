@@ -1,4 +1,5 @@
-/* Seeded initial parameters, in the file's order of values (OIHW), as PyTorch and torchvision choose them. */
+/* Seeded initial parameters, in the file's order of values (OIHW), as PyTorch and torchvision
+ * choose them. */
 #ifndef ADI_NN_INIT_H
 #define ADI_NN_INIT_H
 
@@ -13,14 +14,13 @@ void adi_init_normal(adi_mt19937 *mt, double std, float *out, int64_t n);
 void adi_init_uniform(adi_mt19937 *mt, double bound, float *out, int64_t n);
 
 /* Parameter `index` of a node, all values of it:
- *   convolution without bias      N(0, 2 / (k^2 C_out)): kaiming_normal_, fan_out, as torchvision's ResNets
+ *   convolution without bias      N(0, 2 / (k^2 C_out)): kaiming_normal_, fan_out, as
+ *                                 torchvision's ResNets
  *   convolution with bias         weight and bias uniform, +-1 / sqrt(k^2 C_in): PyTorch's default
- *   transposed convolution        weight and bias uniform, +-1 / sqrt(k^2 C_out): PyTorch's default, which
- *                                 takes the second dimension of the weight for the inputs
- *   batch norm                    weight and running variance 1, bias and running mean 0
- *   gain                          0
- *   permute                       NumPy's permutation by the node's own seed
- * The constants take nothing from the generator. */
+ *   transposed convolution        weight and bias uniform, +-1 / sqrt(k^2 C_out): PyTorch default,
+ *                                 which takes the weight's second dimension for the inputs
+ *   others                        as adi_op_param.fresh says: 0, 1, or NumPy's permutation by the
+ *                                 node's own seed, which take nothing from the generator */
 void adi_init_param(adi_mt19937 *mt, const adi_node *node, int32_t index, float *out);
 
 #endif

@@ -14,8 +14,8 @@ static ad_status check_trainable(const adi_graph *g, const uint8_t *needed)
 {
     for (int32_t i = 0; i < g->node_count; i++)
         if (needed[i] && !adi_op_is_input(g->nodes[i].op) && !g->nodes[i].op->backward)
-            return adi_fail(AD_ERR_UNSUPPORTED, "%s '%s' of %s cannot be trained", g->nodes[i].op->name,
-                            g->nodes[i].name, g->name);
+            return adi_fail(AD_ERR_UNSUPPORTED, "%s '%s' of %s cannot be trained",
+                            g->nodes[i].op->name, g->nodes[i].name, g->name);
     return AD_OK;
 }
 
@@ -125,8 +125,8 @@ static int is_depthwise(const adi_module *m, const adi_module_param *p)
     return m->graph->nodes[p->node].op->layout == ADI_WEIGHT_DEPTHWISE;
 }
 
-void adi_module_to_file(const adi_module *module, const adi_module_param *param, const float *values,
-                        float *out)
+void adi_module_to_file(const adi_module *module, const adi_module_param *param,
+                        const float *values, float *out)
 {
     if (param->ndim == 4)
         adi_unfold_weight(out, values, param->shape, is_depthwise(module, param));

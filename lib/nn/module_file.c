@@ -5,38 +5,45 @@
 
 #include "nn/module.h"
 
-static int32_t plain_name(const void *user, const char *node, const char *suffix, char *out, size_t size)
+static int32_t plain_name(const void *user, const char *node, const char *suffix, char *out,
+                          size_t size)
 {
     const int n = snprintf(out, size, "%s%s.%s", (const char *)user, node, suffix);
     return n > 0 && (size_t)n < size;
 }
 
 /* Of how many others no tensor is there either: none or one is a slip, many are another network. */
-static int32_t missing_params(const adi_module *m, const adi_safetensors *file, adi_module_namer namer, const void *user)
+static int32_t missing_params(const adi_module *m, const adi_safetensors *file,
+                              adi_module_namer namer, const void *user)
 {
     int32_t missing = 0;
     for (int32_t i = 0; i < m->param_count; i++) {
         const adi_node *node = &m->graph->nodes[m->params[i].node];
         char name[ADI_ST_MAX_NAME + 1];
-        missing += !namer(user, node->name, node->op->param[m->params[i].index].suffix, name, sizeof name)
-                   || !adi_st_find(file, name);
+        missing += !namer(user, node->name, node->op->param[m->params[i].index].suffix, name,
+                          sizeof name) ||
+                   !adi_st_find(file, name);
     }
     return missing;
 }
 
-static ad_status read_param(const adi_module *m, const adi_module_param *p, const adi_safetensors *file,
-                            adi_module_namer namer, const void *user, float *buffer, float *values)
+static ad_status read_param(const adi_module *m, const adi_module_param *p,
+                            const adi_safetensors *file, adi_module_namer namer, const void *user,
+                            float *buffer, float *values)
 {
     const adi_node *node = &m->graph->nodes[p->node];
     const char *suffix = node->op->param[p->index].suffix;
     char name[ADI_ST_MAX_NAME + 1];
-    const adi_st_tensor *t = namer(user, node->name, suffix, name, sizeof name) ? adi_st_find(file, name) : NULL;
+    const adi_st_tensor *t =
+        namer(user, node->name, suffix, name, sizeof name) ? adi_st_find(file, name) : NULL;
     if (!t && node->op->param[p->index].fresh == ADI_FRESH_ORDER) { /* follows from the seed */
         adi_permute_order(node->attrs.seed, (int64_t)p->count, values + p->offset);
         return AD_OK;
     }
     if (!t)
-        return adi_fail(AD_ERR_MISMATCH, "%s holds no tensor for '%s.%s' of the student's %s: of its %d parameters %d are missing",
+        return adi_fail(AD_ERR_MISMATCH,
+                        "%s holds no tensor for '%s.%s' of the student's %s: of its %d parameters "
+                        "%d are missing",
                         adi_st_what(file), node->name, suffix, m->graph->name, m->param_count,
                         missing_params(m, file, namer, user));
     char who[ADI_GRAPH_MAX_NAME + 32];
@@ -46,7 +53,8 @@ static ad_status read_param(const adi_module *m, const adi_module_param *p, cons
     ADI_TRY(adi_st_read_f32(file, t, buffer));
     for (size_t i = 0; node->op->statistics && p->index == 3 && i < p->count; i++)
         if (buffer[i] < 0.0f)
-            return adi_fail(AD_ERR_NUMERIC, "tensor '%s': a running variance is %g", name, (double)buffer[i]);
+            return adi_fail(AD_ERR_NUMERIC, "tensor '%s': a running variance is %g", name,
+                            (double)buffer[i]);
     if (node->op->check_param)
         ADI_TRY(node->op->check_param(node->name, p->index, buffer, (int64_t)p->count));
     adi_module_from_file(m, p, buffer, values + p->offset);
@@ -83,14 +91,15 @@ ad_status adi_module_write(const adi_module *module, const char *prefix, adi_st_
         char name[ADI_ST_MAX_NAME + 1];
         adi_module_to_file(module, p, module->values + p->offset, block + p->offset);
         if (!plain_name(prefix, node->name, node->op->param[p->index].suffix, name, sizeof name))
-            return adi_fail(AD_ERR_INVALID_ARGUMENT, "the name of '%s' is too long for a file", node->name);
+            return adi_fail(AD_ERR_INVALID_ARGUMENT, "the name of '%s' is too long for a file",
+                            node->name);
         ADI_TRY(adi_st_writer_tensor(writer, name, ADI_F32, p->ndim, p->shape, block + p->offset));
     }
     return AD_OK;
 }
 
-/* By way of a file in memory: what a saved student gives when it is loaded is then what runs here, and
- * folding is written once. */
+/* By way of a file in memory: what a saved student gives when it is loaded is then what runs here,
+ * and folding is written once. */
 ad_status adi_module_freeze(const adi_module *module, adi_network **out_network)
 {
     const adi_allocator *a = module->allocator;

@@ -23,7 +23,8 @@ void adi_network_destroy(adi_network *network)
     adi_free(a, network);
 }
 
-void adi_network_needed(const adi_graph *graph, const int32_t *taps, int32_t tap_count, uint8_t *needed)
+void adi_network_needed(const adi_graph *graph, const int32_t *taps, int32_t tap_count,
+                        uint8_t *needed)
 {
     memset(needed, 0, (size_t)graph->node_count);
     for (int32_t i = 0; i < tap_count; i++)
@@ -33,7 +34,8 @@ void adi_network_needed(const adi_graph *graph, const int32_t *taps, int32_t tap
             needed[graph->nodes[i].input[j]] = 1;
 }
 
-void adi_network_places(const adi_graph *graph, const int32_t *taps, int32_t tap_count, int32_t *out_places)
+void adi_network_places(const adi_graph *graph, const int32_t *taps, int32_t tap_count,
+                        int32_t *out_places)
 {
     uint8_t needed[ADI_GRAPH_MAX_NODES];
     adi_network_needed(graph, taps, tap_count, needed);
@@ -60,18 +62,19 @@ void adi_node_digest(const adi_node *node, uint64_t *digest)
     char text[256];
     const adi_attrs *at = &node->attrs;
     int n = adi_snprintf(text, sizeof text, "%s %d %d %d %d %d %.9g <- %d %d", node->op->name,
-                         at->channels, at->out, at->kernel, at->stride, at->pad, at->eps, node->input[0],
-                         node->input[1]);
-    if (at->pad_after != at->pad) /* this and scale only where they matter: digests of old files stay */
+                         at->channels, at->out, at->kernel, at->stride, at->pad, at->eps,
+                         node->input[0], node->input[1]);
+    /* this and scale only where they matter: digests of old files stay */
+    if (at->pad_after != at->pad)
         n += adi_snprintf(text + n, sizeof text - (size_t)n, " %d", at->pad_after);
     if (at->scale)
         n += adi_snprintf(text + n, sizeof text - (size_t)n, " x%d", at->scale);
     if (at->from || at->inverse || at->slope > 0.0 || at->alpha > 0.0 || at->limit > 0.0)
-        n += adi_snprintf(text + n, sizeof text - (size_t)n, " %d %d %.9g %.9g %.9g", at->from, at->inverse,
-                          at->slope, at->alpha, at->limit);
+        n += adi_snprintf(text + n, sizeof text - (size_t)n, " %d %d %.9g %.9g %.9g", at->from,
+                          at->inverse, at->slope, at->alpha, at->limit);
     if (at->groups || at->joint || at->eval || at->lambda > 0.0 || at->rate > 0.0)
-        n += adi_snprintf(text + n, sizeof text - (size_t)n, " %d %d %d %.9g %.9g", at->groups, at->joint, at->eval,
-                          at->lambda, at->rate);
+        n += adi_snprintf(text + n, sizeof text - (size_t)n, " %d %d %d %.9g %.9g", at->groups,
+                          at->joint, at->eval, at->lambda, at->rate);
     *digest = ADI_DIGEST_START;
     adi_digest_bytes(digest, text, (size_t)n);
 }
@@ -124,7 +127,8 @@ static ad_status write_convolution(const adi_network *network, int32_t index, co
 }
 
 /* Parameters that are taken as they are. */
-static ad_status write_plain(const adi_network *network, int32_t index, const char *prefix, adi_st_writer *writer)
+static ad_status write_plain(const adi_network *network, int32_t index, const char *prefix,
+                             adi_st_writer *writer)
 {
     const adi_node *node = &network->graph->nodes[index];
     const float *const values[2] = {network->params[index].weight, network->params[index].bias};
@@ -149,9 +153,10 @@ ad_status adi_network_write(const adi_network *network, const int32_t *taps, int
         if (!needed[i] || !op->params || network->params[i].folded)
             continue;
         if (op->statistics)
-            return adi_fail(AD_ERR_UNSUPPORTED,
-                            "backbone '%s' cannot be embedded: batch norm '%s' follows no convolution",
-                            g->name, g->nodes[i].name);
+            return adi_fail(
+                AD_ERR_UNSUPPORTED,
+                "backbone '%s' cannot be embedded: batch norm '%s' follows no convolution", g->name,
+                g->nodes[i].name);
         if (op->layout == ADI_WEIGHT_PLAIN)
             ADI_TRY(write_plain(network, i, prefix, writer));
         else

@@ -8,8 +8,9 @@
 
 /* A node's parameters as the kernels take them. */
 typedef struct adi_params {
-    float *weight;       /* convolution: HWIO, batch norm folded in; transposed: that of the convolution it
-                            transposes; batch norm: scale */
+    /* convolution: HWIO, batch norm folded in; transposed: that of the convolution it transposes;
+     * batch norm: scale */
+    float *weight;
     float *bias;         /* convolution: bias or NULL; batch norm: shift */
     int32_t present;     /* the file has what the node needs */
     int32_t folded;      /* batch norm that has become part of the convolution before it */
@@ -30,9 +31,11 @@ typedef struct adi_network {
  * NULL: any, where one network only is there. */
 ad_status adi_network_create(adi_graph *graph, const adi_safetensors *file, const char *prefix,
                              adi_network **out_network);
-/* The same of the part that the given taps depend on: of the rest only names and shapes are looked at. */
+/* The same of the part that the given taps depend on: of the rest only names and shapes are looked
+ * at. */
 ad_status adi_network_create_part(adi_graph *graph, const adi_safetensors *file, const char *prefix,
-                                  const int32_t *taps, int32_t tap_count, adi_network **out_network);
+                                  const int32_t *taps, int32_t tap_count,
+                                  adi_network **out_network);
 /* AD_OK where adi_network_create() would take the file, as far as names and shapes tell; reads
  * no weights. Owns the graph. *out_fitted: how many tensors have a name and a shape of the
  * network's, also where the file is refused. */
@@ -43,10 +46,13 @@ void adi_network_destroy(adi_network *network);
 /* 1 where every node that the tap needs has its parameters. */
 int32_t adi_network_tap_available(const adi_network *network, int32_t tap);
 /* needed[node] = 1 for every node that the given taps depend on. */
-void adi_network_needed(const adi_graph *graph, const int32_t *taps, int32_t tap_count, uint8_t *needed);
-/* Where each tap's node is among the nodes that the taps need. Networks of one digest whose places agree too mean
- * the same values by their layers; the digest alone does not know which of its nodes are tapped. */
-void adi_network_places(const adi_graph *graph, const int32_t *taps, int32_t tap_count, int32_t *out_places);
+void adi_network_needed(const adi_graph *graph, const int32_t *taps, int32_t tap_count,
+                        uint8_t *needed);
+/* Where each tap's node is among the nodes that the taps need. Networks of one digest whose places
+ * agree too mean the same values by their layers; the digest alone does not know which of its nodes
+ * are tapped. */
+void adi_network_places(const adi_graph *graph, const int32_t *taps, int32_t tap_count,
+                        int32_t *out_places);
 /* Identity of all that the given taps depend on, as 16 hex digits: out_text holds 17 bytes. */
 void adi_network_digest(const adi_network *network, const int32_t *taps, int32_t tap_count,
                         char *out_text);
@@ -74,8 +80,8 @@ ad_status adi_batchnorm_affine(const float *const raw[4], int64_t c, double eps,
  * convolution that it transposes. */
 void adi_fold_weight(float *hwio, const float *oihw, const int64_t *shape, int32_t depthwise,
                      const double *scale);
-/* The weight of a transposed convolution, [C_in,C_out,kh,kw] in a file and folded already: each output channel times
- * scale[k]. */
+/* The weight of a transposed convolution, [C_in,C_out,kh,kw] in a file and folded already: each
+ * output channel times scale[k]. */
 void adi_scale_transposed(float *hwio, const int64_t *shape, const double *scale);
 /* HWIO back to OIHW. */
 void adi_unfold_weight(float *oihw, const float *hwio, const int64_t *shape, int32_t depthwise);

@@ -1,4 +1,5 @@
-/* The packed weights of a network: a list of a few dozen entries, looked through where a plan is made. */
+/* The packed weights of a network: a list of a few dozen entries, looked through where a plan is
+ * made. */
 #include "nn/packed.h"
 
 #include <pthread.h>
@@ -43,18 +44,21 @@ void adi_packed_pool_destroy(adi_packed_pool *pool)
 static entry *find(adi_packed_pool *pool, const adi_kernels *kernels, const adi_op_call *call)
 {
     entry *e = pool->entries;
-    while (e && (e->kernels != kernels || e->weight != call->weight || e->algorithm != call->algorithm))
+    while (e &&
+           (e->kernels != kernels || e->weight != call->weight || e->algorithm != call->algorithm))
         e = e->next;
     return e;
 }
 
 /* NULL where memory runs out. */
-static entry *make(adi_packed_pool *pool, const adi_kernels *kernels, const adi_op *op, adi_op_call *call, size_t bytes)
+static entry *make(adi_packed_pool *pool, const adi_kernels *kernels, const adi_op *op,
+                   adi_op_call *call, size_t bytes)
 {
     const adi_allocator *a = pool->allocator;
     const size_t scratch_bytes = op->pack_scratch ? op->pack_scratch(call) : 0;
     entry *e = adi_alloc(a, sizeof *e);
-    void *packed = adi_alloc(a, bytes), *scratch = scratch_bytes ? adi_alloc(a, scratch_bytes) : NULL;
+    void *packed = adi_alloc(a, bytes);
+    void *scratch = scratch_bytes ? adi_alloc(a, scratch_bytes) : NULL;
     if (!e || !packed || (scratch_bytes && !scratch)) {
         adi_free(a, e);
         adi_free(a, packed);
@@ -67,10 +71,11 @@ static entry *make(adi_packed_pool *pool, const adi_kernels *kernels, const adi_
     return pool->entries = e;
 }
 
-ad_status adi_packed_take(adi_packed_pool *pool, const adi_kernels *kernels, const adi_op *op, adi_op_call *call,
-                          size_t bytes)
+ad_status adi_packed_take(adi_packed_pool *pool, const adi_kernels *kernels, const adi_op *op,
+                          adi_op_call *call, size_t bytes)
 {
-    pthread_mutex_lock(&pool->lock); /* also while packing: who wants the same would only do it twice */
+    /* also while packing: who wants the same would only do it twice */
+    pthread_mutex_lock(&pool->lock);
     entry *e = find(pool, kernels, call);
     if (!e)
         e = make(pool, kernels, op, call, bytes);

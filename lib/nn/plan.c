@@ -1,5 +1,5 @@
-/* Making an inference plan: what is not needed is dropped, activation and residual move into the step
- * before them, and results whose lifetimes do not meet share memory. */
+/* Making an inference plan: what is not needed is dropped, activation and residual move into the
+ * step before them, and results whose lifetimes do not meet share memory. */
 #include "nn/plan.h"
 
 #include "nn/arena.h"
@@ -14,8 +14,8 @@ typedef struct planner {
     adi_shape *shape;  /* per node */
 } planner;
 
-ad_status adi_plan_tap_shape(const adi_allocator *a, const adi_graph *graph, int32_t tap, int64_t height,
-                             int64_t width, adi_shape *out_shape)
+ad_status adi_plan_tap_shape(const adi_allocator *a, const adi_graph *graph, int32_t tap,
+                             int64_t height, int64_t width, adi_shape *out_shape)
 {
     const size_t nodes = (size_t)graph->node_count;
     adi_shape *shape = adi_calloc(a, nodes, sizeof *shape + 1);
@@ -66,7 +66,8 @@ static int fuse_residual(planner *pl, int32_t i)
     for (int32_t j = 0; j < 2; j++) {
         const int32_t mine = node->input[j], other = node->input[1 - j];
         adi_step *s = open_step(pl, mine);
-        if (!s || !s->node->op->residual || s->x2 != ADI_STEP_NONE || pl->owner[other] >= pl->owner[mine])
+        if (!s || !s->node->op->residual || s->x2 != ADI_STEP_NONE ||
+            pl->owner[other] >= pl->owner[mine])
             continue;
         s->x2 = pl->owner[other];
         pl->owner[i] = pl->owner[mine];
@@ -75,15 +76,16 @@ static int fuse_residual(planner *pl, int32_t i)
     return 0;
 }
 
-/* A pointwise convolution that only the depthwise one at node i reads becomes a part of its step, which comes next. */
+/* A pointwise convolution that only the depthwise one at node i reads becomes a part of its step,
+ * which comes next. */
 static void absorb_expansion(planner *pl, int32_t i)
 {
     adi_plan *plan = pl->plan;
     const adi_node *node = &pl->graph->nodes[i];
     const int32_t last = plan->step_count - 1, before = last - 1;
     adi_step *s = &plan->steps[last];
-    if (node->op != &adi_op_dwconv2d || !plan->kernels->expand_dw_suits || before < 0 || s->x != before ||
-        !is_private(pl, node->input[0]))
+    if (node->op != &adi_op_dwconv2d || !plan->kernels->expand_dw_suits || before < 0 ||
+        s->x != before || !is_private(pl, node->input[0]))
         return;
     const adi_step *e = &plan->steps[before];
     const adi_conv2d_dims first = adi_conv2d_dims_of(&e->call), d = adi_conv2d_dims_of(&s->call);
@@ -99,19 +101,22 @@ static void absorb_expansion(planner *pl, int32_t i)
     pl->owner[i] = before;
 }
 
-/* The mean of a depthwise convolution's result takes the sums that the convolution makes while it writes. */
+/* The mean of a depthwise convolution's result takes the sums that the convolution makes while it
+ * writes. */
 static void take_row_sums(planner *pl, int32_t i)
 {
     const adi_node *node = &pl->graph->nodes[i];
     const int32_t from = pl->owner[node->input[0]];
-    if (node->op != &adi_op_globalavgpool2d || from < 0 || pl->plan->steps[from].node->op != &adi_op_dwconv2d)
+    if (node->op != &adi_op_globalavgpool2d || from < 0 ||
+        pl->plan->steps[from].node->op != &adi_op_dwconv2d)
         return;
     pl->plan->steps[from].call.row_sums = 1;
     pl->plan->steps[pl->plan->step_count - 1].call.row_sums = 1;
 }
 
-/* A convolution of a product with a gate takes the gate itself, also where the product is wanted for something else:
- * its bits are to be the same. Where it is not, and was the step before, it goes. */
+/* A convolution of a product with a gate takes the gate itself, also where the product is wanted
+ * for something else: its bits are to be the same. Where it is not, and was the step before, it
+ * goes. */
 static void absorb_gate(planner *pl, int32_t i)
 {
     adi_plan *plan = pl->plan;
@@ -217,22 +222,26 @@ static size_t result_floats(const adi_step *s)
 static ad_status place(adi_plan *plan)
 {
     const int32_t inputs = plan->input_count;
-    adi_lifetime *all = adi_calloc(plan->allocator, (size_t)(plan->step_count + inputs), sizeof *all);
+    adi_lifetime *all =
+        adi_calloc(plan->allocator, (size_t)(plan->step_count + inputs), sizeof *all);
     if (!all)
         return adi_fail_memory();
     ad_status status = AD_OK;
-    for (int32_t at = 0; at < plan->step_count + inputs; at++) { /* inputs, which are all there at first, then steps */
+    /* inputs, which are all there at first, then steps */
+    for (int32_t at = 0; at < plan->step_count + inputs; at++) {
         const int32_t i = at - inputs;
         adi_lifetime *l = &all[at];
         if (i < 0 && !plan->input[at].n)
             continue;
-        *l = i < 0 ? (adi_lifetime){-1, plan->input_last_use[at], 0, adi_arena_floats(&plan->input[at])}
+        *l = i < 0 ? (adi_lifetime){-1, plan->input_last_use[at], 0,
+                                    adi_arena_floats(&plan->input[at])}
                    : (adi_lifetime){i, plan->steps[i].last_use, 0, result_floats(&plan->steps[i])};
         l->offset = adi_arena_first_gap(all, at, l);
         if (!l->floats || l->offset + l->floats > ADI_ARENA_MAX_FLOATS) {
-            status = adi_fail(AD_ERR_SHAPE, "%s: the activations of a %lldx%lld input are too large",
-                              plan->network->graph->name, (long long)plan->input[0].w,
-                              (long long)plan->input[0].h);
+            status =
+                adi_fail(AD_ERR_SHAPE, "%s: the activations of a %lldx%lld input are too large",
+                         plan->network->graph->name, (long long)plan->input[0].w,
+                         (long long)plan->input[0].h);
             break;
         }
         *(i < 0 ? &plan->input_offset[at] : &plan->steps[i].offset) = l->offset;
@@ -243,8 +252,8 @@ static ad_status place(adi_plan *plan)
     return status;
 }
 
-/* Each step chooses its kernel, and has its weights laid out for it: by the calling thread alone, since a process that
- * loads and then forks must not have started others. */
+/* Each step chooses its kernel, and has its weights laid out for it: by the calling thread alone,
+ * since a process that loads and then forks must not have started others. */
 static ad_status pack(adi_plan *plan)
 {
     for (int32_t i = 0; i < plan->step_count; i++) {
@@ -296,9 +305,9 @@ static ad_status fill(planner *pl, const int32_t *taps)
     return AD_OK;
 }
 
-ad_status adi_plan_create(const adi_network *network, const adi_kernels *kernels, int32_t num_threads,
-                          const int32_t *taps, int32_t tap_count, int64_t height, int64_t width,
-                          adi_plan **out_plan)
+ad_status adi_plan_create(const adi_network *network, const adi_kernels *kernels,
+                          int32_t num_threads, const int32_t *taps, int32_t tap_count,
+                          int64_t height, int64_t width, adi_plan **out_plan)
 {
     const adi_allocator *a = network->allocator;
     const adi_graph *g = network->graph;
@@ -314,8 +323,11 @@ ad_status adi_plan_create(const adi_network *network, const adi_kernels *kernels
     adi_plan *plan = adi_calloc(a, 1, sizeof *plan);
     if (!plan)
         return adi_fail_memory();
-    *plan = (adi_plan){.allocator = a, .network = network, .kernels = kernels,
-                       .num_threads = num_threads, .input = {{1, height, width, g->nodes[0].out_channels}},
+    *plan = (adi_plan){.allocator = a,
+                       .network = network,
+                       .kernels = kernels,
+                       .num_threads = num_threads,
+                       .input = {{1, height, width, g->nodes[0].out_channels}},
                        .input_count = g->input_count,
                        .tap_count = tap_count};
     plan->steps = adi_calloc(a, nodes, sizeof *plan->steps);

@@ -1,5 +1,5 @@
-/* A plan: the steps that compute given taps for one input size, with every buffer at its offset in one
- * block. Made once, then run by any number of threads, each with a block of its own. */
+/* A plan: the steps that compute given taps for one input size, with every buffer at its offset in
+ * one block. Made once, then run by any number of threads, each with a block of its own. */
 #ifndef ADI_NN_PLAN_H
 #define ADI_NN_PLAN_H
 
@@ -47,23 +47,25 @@ typedef struct adi_plan {
     size_t scratch_bytes; /* of the hungriest kernel */
 } adi_plan;
 
-/* taps: indices into the graph's taps; height and width: of the first input. AD_ERR_SHAPE where it is smaller than the
- * network's stride allows, AD_ERR_MISMATCH where a tap's weights are not in the file. */
-ad_status adi_plan_create(const adi_network *network, const adi_kernels *kernels, int32_t num_threads,
-                          const int32_t *taps, int32_t tap_count, int64_t height, int64_t width,
-                          adi_plan **out_plan);
+/* taps: indices into the graph's taps; height and width: of the first input. AD_ERR_SHAPE where it
+ * is smaller than the network's stride allows, AD_ERR_MISMATCH where a tap's weights are not in the
+ * file. */
+ad_status adi_plan_create(const adi_network *network, const adi_kernels *kernels,
+                          int32_t num_threads, const int32_t *taps, int32_t tap_count,
+                          int64_t height, int64_t width, adi_plan **out_plan);
 void adi_plan_destroy(adi_plan *plan);
 
 /* Shape of one tap for an input size, without making a plan. */
-ad_status adi_plan_tap_shape(const adi_allocator *a, const adi_graph *graph, int32_t tap, int64_t height,
-                             int64_t width, adi_shape *out_shape);
+ad_status adi_plan_tap_shape(const adi_allocator *a, const adi_graph *graph, int32_t tap,
+                             int64_t height, int64_t width, adi_shape *out_shape);
 
 /* run.c: inputs are at block + input_offset[]; results are at adi_plan_tap_data(). scratch holds
  * scratch_bytes, block block_floats; both 64-byte aligned. */
 ad_status adi_plan_run(const adi_plan *plan, float *block, void *scratch);
-/* The same, `runs` times; out_ms [step_count] is each step's median. times holds runs x step_count doubles. */
-ad_status adi_plan_profile(const adi_plan *plan, float *block, void *scratch, int32_t runs, double *times,
-                           double *out_ms);
+/* The same, `runs` times; out_ms [step_count] is each step's median. times holds runs x step_count
+ * doubles. */
+ad_status adi_plan_profile(const adi_plan *plan, float *block, void *scratch, int32_t runs,
+                           double *times, double *out_ms);
 const float *adi_plan_tap_data(const adi_plan *plan, const float *block, int32_t tap);
 
 #endif

@@ -19,8 +19,9 @@ static ad_status run_step(const adi_plan *plan, const adi_exec *ex, float *block
         gated.gate = result_of(plan, block, s->gate);
         call = &gated;
     }
-    const ad_status status = s->node->op->forward(plan->kernels, ex, call, block + s->offset,
-                                                  result_of(plan, block, s->x), result_of(plan, block, s->x2));
+    const ad_status status =
+        s->node->op->forward(plan->kernels, ex, call, block + s->offset,
+                             result_of(plan, block, s->x), result_of(plan, block, s->x2));
     if (status != AD_OK)
         return adi_fail(status, "%s '%s' failed in the backend", s->node->op->name, s->node->name);
     return AD_OK;
@@ -34,8 +35,8 @@ ad_status adi_plan_run(const adi_plan *plan, float *block, void *scratch)
     return AD_OK;
 }
 
-ad_status adi_plan_profile(const adi_plan *plan, float *block, void *scratch, int32_t runs, double *times,
-                           double *out_ms)
+ad_status adi_plan_profile(const adi_plan *plan, float *block, void *scratch, int32_t runs,
+                           double *times, double *out_ms)
 {
     const adi_exec ex = {plan->num_threads, scratch};
     for (int32_t r = -1; r < runs; r++) /* one to warm up */

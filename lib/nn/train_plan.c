@@ -1,7 +1,7 @@
-/* Making a training plan. Forward steps follow the graph, with activations moved into the batch norm or
- * sum before them. Backward goes through them in reverse: every step takes the gradient of its result
- * and gives gradients to the steps that it read. A gradient that passes an addition unchanged is given on
- * by reference and only copied where somebody else still needs it. */
+/* Making a training plan. Forward steps follow the graph, with activations moved into the batch
+ * norm or sum before them. Backward goes through them in reverse: every step takes the gradient of
+ * its result and gives gradients to the steps that it read. A gradient that passes an addition
+ * unchanged is given on by reference and only copied where somebody else still needs it. */
 #include "nn/train_plan.h"
 
 #include <stdlib.h>
@@ -13,13 +13,17 @@ typedef struct builder {
     const uint8_t *needed;
     uint8_t *tapped;       /* per node */
     int32_t *readers;      /* per node: needed nodes that read it */
-    int32_t *owner;        /* per node: the forward step that gives its value, or adi_value_input() */
-    int32_t *from;         /* per forward step and input: the step that is read, or adi_value_input() */
+    /* per node: the forward step that gives its value, or adi_value_input() */
+    int32_t *owner;
+    /* per forward step and input: the step that is read, or adi_value_input() */
+    int32_t *from;
     adi_shape *shape;      /* per node */
     int32_t *again;        /* per forward step: its result made again, or NONE */
-    int32_t *slot;         /* per forward step, and one for each input: the gradient of its result so far */
+    /* per forward step, and one for each input: the gradient of its result so far */
+    int32_t *slot;
     int32_t *holders;      /* per value: slots that hold it */
-    uint8_t *wanted;       /* per forward step, and one for each input: whether a gradient is of use */
+    /* per forward step, and one for each input: whether a gradient is of use */
+    uint8_t *wanted;
 } builder;
 
 /* The loss is computed between forward and backward and has a time of its own. */
@@ -130,7 +134,8 @@ static void make_forward(builder *b)
 
 static int32_t slot_of(const builder *b, int32_t step)
 {
-    return step < 0 ? b->plan->forward_count + adi_value_input(step) : step; /* the inputs' are the last */
+    /* the inputs' are the last */
+    return step < 0 ? b->plan->forward_count + adi_value_input(step) : step;
 }
 
 /* A gradient is of use where something trained lies before it, or the input's was asked for. */
@@ -259,7 +264,8 @@ static void backward_op(builder *b, int32_t at, int32_t gradient)
             b->slot[slot] = ADI_VALUE_NONE;
         }
         const int alone = j == 0 && op->in_place && b->holders[gradient] == 1;
-        const adi_shape *shape = from[j] < 0 ? &p->input[adi_value_input(from[j])] : &p->shapes[p->steps[from[j]].y];
+        const adi_shape *shape =
+            from[j] < 0 ? &p->input[adi_value_input(from[j])] : &p->shapes[p->steps[from[j]].y];
         dx[j] = alone ? gradient : new_value(p, shape, time);
     }
     adi_train_step *s = add_step(b, ADI_TRAIN_BACKWARD, &p->steps[at]);
@@ -344,8 +350,8 @@ static ad_status place(adi_train_plan *p)
     return status;
 }
 
-/* Of the hungriest step at any number of images: kernels choose their way by the shape, so that a smaller
- * batch may need more. */
+/* Of the hungriest step at any number of images: kernels choose their way by the shape, so that a
+ * smaller batch may need more. */
 static void find_scratch(adi_train_plan *p)
 {
     for (int32_t i = 0; i < p->step_count; i++) {
@@ -409,21 +415,26 @@ ad_status adi_train_plan_create(adi_module *module, const adi_kernels *kernels, 
 {
     const adi_allocator *a = module->allocator;
     const size_t nodes = (size_t)module->graph->node_count, taps = (size_t)module->tap_count;
-    /* A node has a forward step, a backward one, perhaps one of its activation, one that makes its result
-     * again and one addition for every gradient given to it; each makes at most two values. */
+    /* A node has a forward step, a backward one, perhaps one of its activation, one that makes its
+     * result again and one addition for every gradient given to it; each makes at most two
+     * values. */
     const size_t steps = 6 * nodes + taps, values = 8 * nodes + 2 * taps;
     *out_plan = NULL;
     adi_train_plan *p = adi_calloc(a, 1, sizeof *p);
     if (!p)
         return adi_fail_memory();
-    *p = (adi_train_plan){.allocator = a, .module = module, .kernels = kernels, .num_threads = num_threads,
-                          .input = {*input}, .input_grad = ADI_VALUE_NONE};
+    *p = (adi_train_plan){.allocator = a,
+                          .module = module,
+                          .kernels = kernels,
+                          .num_threads = num_threads,
+                          .input = {*input},
+                          .input_grad = ADI_VALUE_NONE};
     p->steps = adi_calloc(a, steps, sizeof *p->steps);
     p->values = adi_calloc(a, values, sizeof *p->values);
     p->shapes = adi_calloc(a, values, sizeof *p->shapes);
     p->taps = adi_calloc(a, 2 * taps, sizeof *p->taps);
-    p->own_bytes = sizeof *p + steps * sizeof *p->steps + values * (sizeof *p->values + sizeof *p->shapes)
-                   + 2 * taps * sizeof *p->taps;
+    p->own_bytes = sizeof *p + steps * sizeof *p->steps +
+                   values * (sizeof *p->values + sizeof *p->shapes) + 2 * taps * sizeof *p->taps;
     builder b = {.plan = p, .graph = module->graph, .needed = module->needed};
     b.shape = adi_calloc(a, nodes, sizeof *b.shape);
     b.tapped = adi_calloc(a, 2 * nodes + 1, 1);
@@ -467,5 +478,6 @@ void adi_train_plan_destroy(adi_train_plan *plan)
 
 size_t adi_train_plan_bytes(const adi_train_plan *plan)
 {
-    return plan->block_floats * sizeof(float) + plan->scratch_bytes + plan->statistics_doubles * sizeof(double);
+    return plan->block_floats * sizeof(float) + plan->scratch_bytes +
+           plan->statistics_doubles * sizeof(double);
 }

@@ -1,6 +1,7 @@
-/* A training plan: forward and backward of a module as one list of steps, every result at its offset in one
- * block that is known beforehand. What backward needs of forward is kept; the result of a batch norm is
- * not, since it can be had again from the convolution's result, which is kept anyway. */
+/* A training plan: forward and backward of a module as one list of steps, every result at its
+ * offset in one block that is known beforehand. What backward needs of forward is kept; the result
+ * of a batch norm is not, since it can be had again from the convolution's result, which is kept
+ * anyway. */
 #ifndef ADI_NN_TRAIN_PLAN_H
 #define ADI_NN_TRAIN_PLAN_H
 
@@ -26,7 +27,8 @@ typedef struct adi_train_step {
     const adi_op *op;
     int32_t node;                         /* whose parameters */
     int32_t statistics;                   /* batch norm: doubles into the statistics; else -1 */
-    adi_op_call call;                     /* shapes of a whole batch; parameters are put in when it runs */
+    /* shapes of a whole batch; parameters are put in when it runs */
+    adi_op_call call;
     int32_t x[ADI_OP_MAX_INPUTS], y;      /* values */
     int32_t dy, dx[ADI_OP_MAX_INPUTS], dx_add;
 } adi_train_step;
@@ -36,7 +38,8 @@ typedef struct adi_train_plan {
     adi_module *module; /* the caller keeps it alive */
     const adi_kernels *kernels;
     int32_t num_threads;
-    adi_shape input[ADI_GRAPH_MAX_INPUTS]; /* n: the largest batch; zeros where no tap depends on it */
+    /* n: the largest batch; zeros where no tap depends on it */
+    adi_shape input[ADI_GRAPH_MAX_INPUTS];
     adi_train_step *steps;
     int32_t forward_count, step_count;
     adi_lifetime *values;
@@ -72,15 +75,17 @@ typedef struct adi_train_run {
     void *user;
 } adi_train_run;
 
-/* `training` 0: with the running statistics. AD_ERR_SHAPE where a batch norm has one value a channel,
- * AD_ERR_CANCELLED, AD_ERR_BACKEND. */
+/* `training` 0: with the running statistics. AD_ERR_SHAPE where a batch norm has one value a
+ * channel, AD_ERR_CANCELLED, AD_ERR_BACKEND. */
 ad_status adi_train_forward(const adi_train_plan *plan, const adi_train_run *run, int32_t training);
 /* After a training forward; the gradients of the taps have been written. */
 ad_status adi_train_backward(const adi_train_plan *plan, const adi_train_run *run);
-/* The running statistics of all batch norms move towards the batch's, as PyTorch's do with momentum 0.1. */
+/* The running statistics of all batch norms move towards the batch's, as PyTorch's do with momentum
+ * 0.1. */
 void adi_train_update_statistics(const adi_train_plan *plan, const adi_train_run *run);
 
-/* In a run's block: tap `index`, its gradient, the gradient of the input. Images follow one another. */
+/* In a run's block: tap `index`, its gradient, the gradient of the input. Images follow one
+ * another. */
 const float *adi_train_tap(const adi_train_plan *plan, const adi_train_run *run, int32_t index);
 float *adi_train_tap_grad(const adi_train_plan *plan, const adi_train_run *run, int32_t index);
 const float *adi_train_input_grad(const adi_train_plan *plan, const adi_train_run *run);

@@ -16,7 +16,8 @@ static const float *read_at(const adi_train_plan *p, const adi_train_run *run, i
 }
 
 /* The call of a step for this run's batch, with the parameters as they are now. */
-static adi_op_call call_of(const adi_train_plan *p, const adi_train_run *run, const adi_train_step *s)
+static adi_op_call call_of(const adi_train_plan *p, const adi_train_run *run,
+                           const adi_train_step *s)
 {
     adi_op_call call = s->call;
     call.in.n = call.out.n = run->n;
@@ -28,7 +29,8 @@ static adi_op_call call_of(const adi_train_plan *p, const adi_train_run *run, co
     return call;
 }
 
-static adi_op_grad grad_of(const adi_train_plan *p, const adi_train_run *run, const adi_train_step *s)
+static adi_op_grad grad_of(const adi_train_plan *p, const adi_train_run *run,
+                           const adi_train_step *s)
 {
     adi_op_grad g = {.y = value_at(p, run, s->y), .dy = value_at(p, run, s->dy),
                      .dx_add = value_at(p, run, s->dx_add)};
@@ -48,8 +50,8 @@ static adi_op_grad grad_of(const adi_train_plan *p, const adi_train_run *run, co
     return g;
 }
 
-static ad_status run_step(const adi_train_plan *p, const adi_train_run *run, const adi_train_step *s,
-                          int32_t given)
+static ad_status run_step(const adi_train_plan *p, const adi_train_run *run,
+                          const adi_train_step *s, int32_t given)
 {
     const adi_exec ex = {p->num_threads, run->scratch};
     const adi_op_call call = call_of(p, run, s);
@@ -58,20 +60,22 @@ static ad_status run_step(const adi_train_plan *p, const adi_train_run *run, con
     if (s->kind == ADI_TRAIN_BACKWARD)
         return s->op->backward(p->kernels, &ex, &call, &g);
     if (s->op->train_forward)
-        return s->op->train_forward(p->kernels, &ex, &call, &g, given || s->kind == ADI_TRAIN_AGAIN, y, g.x[0]);
+        return s->op->train_forward(p->kernels, &ex, &call, &g, given || s->kind == ADI_TRAIN_AGAIN,
+                                    y, g.x[0]);
     return s->op->forward(p->kernels, &ex, &call, y, g.x[0], g.x[1]);
 }
 
-static ad_status run_steps(const adi_train_plan *p, const adi_train_run *run, int32_t first, int32_t end,
-                           int32_t given)
+static ad_status run_steps(const adi_train_plan *p, const adi_train_run *run, int32_t first,
+                           int32_t end, int32_t given)
 {
     for (int32_t i = first; i < end; i++) {
         if (run->cancelled && run->cancelled(run->user))
             return adi_fail(AD_ERR_CANCELLED, "the training was cancelled within a batch");
         const ad_status status = run_step(p, run, &p->steps[i], given);
         if (status != AD_OK)
-            return adi_fail(status, "%s '%s' failed in the backend while training", p->steps[i].op->name,
-                            p->steps[i].node < 0 ? "" : p->module->graph->nodes[p->steps[i].node].name);
+            return adi_fail(
+                status, "%s '%s' failed in the backend while training", p->steps[i].op->name,
+                p->steps[i].node < 0 ? "" : p->module->graph->nodes[p->steps[i].node].name);
     }
     return AD_OK;
 }
@@ -85,8 +89,9 @@ static ad_status check_positions(const adi_train_plan *p, const adi_train_run *r
 {
     for (int32_t i = 0; i < p->forward_count; i++)
         if (p->steps[i].statistics >= 0 && positions_of(run, &p->steps[i]) < 2)
-            return adi_fail(AD_ERR_SHAPE, "batch norm '%s' has one value a channel in a batch of %lld: more are "
-                                          "needed to train it",
+            return adi_fail(AD_ERR_SHAPE,
+                            "batch norm '%s' has one value a channel in a batch of %lld: more are "
+                            "needed to train it",
                             p->module->graph->nodes[p->steps[i].node].name, (long long)run->n);
     return AD_OK;
 }

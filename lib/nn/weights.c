@@ -50,7 +50,8 @@ static ad_status read_params(adi_loader *l, int32_t index, float **out_block, co
     return AD_OK;
 }
 
-/* Scale and shift of the batch norm that follows a convolution; NULL where it is not in the file. */
+/* Scale and shift of the batch norm that follows a convolution; NULL where it is not in the
+ * file. */
 static ad_status read_affine(adi_loader *l, int32_t bn, double **out_affine)
 {
     const adi_node *node = &l->net->graph->nodes[bn];

@@ -107,8 +107,8 @@ static ad_status hard_backward(const adi_kernels *k, const adi_exec *ex, const a
                           (adi_pc){d.n * d.p, d.c});
 }
 
-/* t = w h, where h = weight x^ + bias and w = weight / sum. The gradient by way of x^ has the factor
- * w weight, and with a = sum dt x^, b = sum dt, dw = weight a + bias b:
+/* t = w h, where h = weight x^ + bias and w = weight / sum. The gradient by way of x^ has the
+ * factor w weight, and with a = sum dt x^, b = sum dt, dw = weight a + bias b:
  *   dbias = w b,   dweight = w a + (dw - sum of dw w) / sum */
 static ad_status soft_backward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
                                const adi_op_grad *g)
