@@ -201,7 +201,7 @@ static ad_status load(ad_backbone *teacher, const char *path, const char *method
         method = kind ? kind : "stfpm";
     if (kind && strcmp(kind, method) != 0)
         status = adi_fail(AD_ERR_MISMATCH, "the student is of method %.40s, not of %s", kind, method);
-    if (status == AD_OK)
+    if (status == AD_OK && (!kind || pairs->count)) /* else the file alone says what it is */
         status = set_student(pairs, method, 1, &o);
     int given = method != kind && !kind;
     for (int32_t i = 0; i < pairs->count; i++)
