@@ -125,38 +125,27 @@ int main(int argc, char **argv)
     const double before = peak_mib();
     ad_context_options context_options;
     ad_backbone_options net_options;
-    ad_student_options networks;
-    ad_ast_options options;
     ad_fit_options fit;
     ad_context_options_init(&context_options, sizeof context_options);
     ad_backbone_options_init(&net_options, sizeof net_options);
-    ad_student_options_init(&networks, sizeof networks);
-    ad_ast_options_init(&options, sizeof options);
     ad_fit_options_init(&fit, sizeof fit);
     context_options.num_threads = threads;
     net_options.graph = graph;
-    networks.kind = AD_STUDENT_AST;
-    networks.flow_hidden = hidden;
-    networks.student_hidden = wide;
-    options.teacher_epochs = trains_teacher;
-    options.student_epochs = !trains_teacher;
-    options.batch = batch;
-    options.preprocess.size = SIZE;
+    char options[200];
+    snprintf(options, sizeof options, "flow_hidden=%d, student_hidden=%d, teacher_epochs=%d, student_epochs=%d, batch=%d, size=%d",
+             hidden, wide, trains_teacher, !trains_teacher, batch, SIZE);
     fit.user = &b;
     fit.train = step_done;
 
     ad_context *context = NULL;
     ad_backbone *net = NULL;
-    ad_student *student = NULL;
     ad_dataset *good = NULL;
     ad_fitter *fitter = NULL;
     ad_scorer *scorer = NULL;
     int failed = !weights || !b.ms || ad_context_create(&context_options, &context)
                  || ad_backbone_from_memory(context, weights, size, &net_options, &net)
-                 || ad_student_create_old(net, &networks, &student)
                  || ad_dataset_from_callback(context, make_noise, &b, (int64_t)batch * (steps + 1), &good) /* the first is not counted */
-                
-                 || ad_ast_fitter_create(student, &options, &fitter) || ad_fit(fitter, good, &fit, &scorer);
+                 || ad_fitter_create(net, "ast", options, &fitter) || ad_fit(fitter, good, &fit, &scorer);
     if (failed) {
         fprintf(stderr, "%s\n", ad_last_error_message());
     } else {
@@ -170,7 +159,6 @@ int main(int argc, char **argv)
     ad_scorer_destroy(scorer);
     ad_fitter_destroy(fitter);
     ad_dataset_destroy(good);
-    ad_student_destroy(student);
     ad_backbone_destroy(net);
     ad_context_destroy(context);
     free(weights);

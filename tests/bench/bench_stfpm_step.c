@@ -87,33 +87,25 @@ int main(int argc, char **argv)
     noise images = {size, malloc(3 * (size_t)size * (size_t)size)};
     clock_of_steps clock = {.ms = calloc((size_t)steps, sizeof(double)), .room = steps};
     ad_context_options context_options;
-    ad_stfpm_options options;
     ad_fit_options fit;
     ad_context_options_init(&context_options, sizeof context_options);
-    ad_stfpm_options_init(&options, sizeof options);
     ad_fit_options_init(&fit, sizeof fit);
     context_options.num_threads = threads;
-    options.epochs = steps + 1; /* the first is not counted: memory is touched for the first time */
-    options.batch = batch;
-    options.preprocess.size = size;
-    options.validation_share = 0.0;
-    options.lr = 0.01;
-    if (strcmp(mode, "teacher") == 0)
-        options.feature_cache = 0;
+    char options[200]; /* the first epoch is not counted: memory is touched for the first time */
+    snprintf(options, sizeof options, "epochs=%d, batch=%d, size=%d, validation_share=0, lr=0.01%s", steps + 1, batch, size,
+             strcmp(mode, "teacher") == 0 ? ", feature_cache=0" : "");
     fit.user = &clock;
     fit.train = step_done;
 
     ad_context *context = NULL;
     ad_backbone *teacher = NULL;
-    ad_student *student = NULL;
     ad_dataset *good = NULL;
     ad_fitter *fitter = NULL;
     ad_scorer *scorer = NULL;
     int failed = !images.pixels || !clock.ms || ad_context_create(&context_options, &context)
                  || ad_backbone_open(context, argv[1], NULL, &teacher)
-                 || ad_student_create_old(teacher, NULL, &student)
                  || ad_dataset_from_callback(context, make_noise, &images, batch, &good)
-                 || ad_stfpm_fitter_create(student, &options, &fitter) || ad_fit(fitter, good, &fit, &scorer);
+                 || ad_fitter_create(teacher, "stfpm", options, &fitter) || ad_fit(fitter, good, &fit, &scorer);
     if (failed) {
         fprintf(stderr, "%s\n", ad_last_error_message());
     } else {
@@ -126,7 +118,6 @@ int main(int argc, char **argv)
     ad_scorer_destroy(scorer);
     ad_fitter_destroy(fitter);
     ad_dataset_destroy(good);
-    ad_student_destroy(student);
     ad_backbone_destroy(teacher);
     ad_context_destroy(context);
     free(clock.ms);

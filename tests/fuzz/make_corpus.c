@@ -175,7 +175,7 @@ typedef enum embedding { AS_WRITTEN, AS_GIVEN, AS_F16, AS_BF16 } embedding;
 typedef struct scorer_spec {
     const char *name, *graph;
     embedding embedding;
-    const char *settings[8][2]; /* for the method's ad_..._options_set() */
+    const char *settings;
 } scorer_spec;
 
 /* A scorer file without a backbone, and that backbone's file, as one. */
@@ -213,24 +213,6 @@ static uint8_t *embed(const uint8_t *scorer, size_t scorer_size, const uint8_t *
     return bytes;
 }
 
-/* The name tells the method. */
-static void make_fitter(ad_backbone *backbone, const scorer_spec *spec, ad_fitter **out_fitter)
-{
-    const int is_padim = strncmp(spec->name, "padim", 5) == 0;
-    ad_gaussian_options gaussian;
-    ad_padim_options padim;
-    ad_gaussian_options_init(&gaussian, sizeof gaussian);
-    ad_padim_options_init(&padim, sizeof padim);
-    padim.preprocess.crop = 0;
-    for (int i = 0; spec->settings[i][0]; i++) {
-        const char *const *s = spec->settings[i];
-        MUST(is_padim ? ad_padim_options_set(&padim, s[0], s[1])
-                         : ad_gaussian_options_set(&gaussian, s[0], s[1]));
-    }
-    MUST(is_padim ? ad_padim_fitter_create(backbone, &padim, out_fitter)
-                     : ad_gaussian_fitter_create(backbone, &gaussian, out_fitter));
-}
-
 static void make_scorer(ad_context *context, const scorer_spec *spec)
 {
     static uint8_t pixels[3 * SIDE * SIDE];
@@ -246,7 +228,8 @@ static void make_scorer(ad_context *context, const scorer_spec *spec)
     ad_backbone_options_init(&net, sizeof net);
     net.graph = spec->graph;
     MUST(ad_backbone_from_memory(context, weights, weights_size, &net, &backbone));
-    make_fitter(backbone, spec, &fitter);
+    const char *method = strncmp(spec->name, "padim", 5) == 0 ? "padim" : "gaussian";
+    MUST(ad_fitter_create(backbone, method, spec->settings, &fitter));
     MUST(ad_dataset_from_callback(context, give_image, pixels, IMAGES, &good));
     MUST(ad_fit(fitter, good, NULL, &scorer));
     ad_scorer_save_options_init(&save, sizeof save);
@@ -284,32 +267,20 @@ static void make_scorers(void)
                                  "conv2d e <- m : out=4 kernel=1\ntap u <- e\n";
     const char *squeeze = squeeze_with("symmetric");
     const scorer_spec specs[] = {
-        {"none_none", tiny_graph, AS_WRITTEN, {{"reduce", "none"}, {"pixel", "none"}}},
-        {"none_dense", tiny_graph, AS_WRITTEN, {{"reduce", "none"}, {"blur_sigma", "1.5"}}},
-        {"npca_dense",
-         tiny_graph,
-         AS_WRITTEN,
-         {{"aspect", "shorter"}, {"size", "22"}, {"crop", "18"}}},
-        {"npca_gap", tiny_graph, AS_WRITTEN, {{"pixel", "gap"}, {"squared", "1"}, {"layers", "b"}}},
-        {"pca_gap",
-         second,
-         AS_WRITTEN,
-         {{"pixel", "gap"}, {"reduce", "pca:0.8"}, {"resize", "cv_linear"}}},
-        {"pca_dense",
-         second,
-         AS_WRITTEN,
-         {{"layers", "u,t"}, {"reduce", "pca"}, {"resize", "pil_lanczos"}}},
-        {"given_npca_dense", tiny_graph, AS_GIVEN, {{"layers", "b"}}},
-        {"given_plain_gap", plain_graph, AS_GIVEN, {{"layers", "t,u"}, {"pixel", "gap"}}},
-        {"f16_none_dense", tiny_graph, AS_F16, {{"reduce", "none"}, {"layers", "a"}}},
-        {"bf16_none_none", plain_graph, AS_BF16, {{"pixel", "none"}}},
-        {"padim", tiny_graph, AS_WRITTEN,
-         {{"layers", "a,b"}, {"size", "12"}, {"dimensions", "6"}, {"aspect", "square"}}},
-        {"padim_shrunk", second, AS_WRITTEN,
-         {{"layers", "u,t"}, {"size", "14"}, {"crop", "10"}, {"covariance", "ledoit_wolf"},
-          {"dimensions", "all"}, {"blur_sigma", "0"}}},
-        {"squeeze", squeeze, AS_WRITTEN, {{"layers", "level1,level2"}, {"reduce", "none"}}},
-        {"padim_squeeze_given", squeeze, AS_GIVEN, {{"layers", "level2,level1"}, {"dimensions", "3"}}},
+        {"none_none", tiny_graph, AS_WRITTEN, "reduce=none, pixel=none"},
+        {"none_dense", tiny_graph, AS_WRITTEN, "reduce=none, blur_sigma=1.5"},
+        {"npca_dense", tiny_graph, AS_WRITTEN, "aspect=shorter, size=22, crop=18"},
+        {"npca_gap", tiny_graph, AS_WRITTEN, "pixel=gap, squared=1, layers=b"},
+        {"pca_gap", second, AS_WRITTEN, "pixel=gap, reduce=pca:0.8, resize=cv_linear"},
+        {"pca_dense", second, AS_WRITTEN, "layers=u,t, reduce=pca, resize=pil_lanczos"},
+        {"given_npca_dense", tiny_graph, AS_GIVEN, "layers=b"},
+        {"given_plain_gap", plain_graph, AS_GIVEN, "layers=t,u, pixel=gap"},
+        {"f16_none_dense", tiny_graph, AS_F16, "reduce=none, layers=a"},
+        {"bf16_none_none", plain_graph, AS_BF16, "pixel=none"},
+        {"padim", tiny_graph, AS_WRITTEN, "layers=a,b, size=12, dimensions=6, aspect=square"},
+        {"padim_shrunk", second, AS_WRITTEN, "layers=u,t, size=14, crop=10, covariance=ledoit_wolf, dimensions=all, blur_sigma=0"},
+        {"squeeze", squeeze, AS_WRITTEN, "layers=level1,level2, reduce=none"},
+        {"padim_squeeze_given", squeeze, AS_GIVEN, "layers=level2,level1, dimensions=3"},
     };
     ad_context *context;
     MUST(ad_context_create(NULL, &context));

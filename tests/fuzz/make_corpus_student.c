@@ -15,34 +15,10 @@ static uint8_t *take(const char *name, size_t *out_size)
     return take_file(path, out_size);
 }
 
-static ad_student *make_student(ad_backbone *teacher, int32_t kind, int32_t head)
+static ad_student *make_student(ad_backbone *teacher, const char *method, const char *options)
 {
-    ad_student_options o;
     ad_student *s;
-    ad_student_options_init(&o, sizeof o);
-    o.kind = kind;
-    o.unet_head = head;
-    o.unet_depth = 1;
-    o.unet_convs = 1;
-    MUST(ad_student_create_old(teacher, &o, &s));
-    return s;
-}
-
-/* The narrowest networks there are: depth alone has 64 channels. */
-static ad_student *make_ast_student(ad_backbone *teacher, int32_t mode)
-{
-    ad_student_options o;
-    ad_student *s;
-    ad_student_options_init(&o, sizeof o);
-    o.kind = AD_STUDENT_AST;
-    o.layers = mode == AD_AST_RGB ? "layer2" : "layer1";
-    o.mode = mode;
-    o.flow_blocks = mode == AD_AST_RGB ? 2 : 1;
-    o.flow_hidden = mode == AD_AST_RGB ? 2 : 1;
-    o.student_blocks = 1;
-    o.student_hidden = mode == AD_AST_RGB ? 2 : 1;
-    o.positions = 4;
-    MUST(ad_student_create_old(teacher, &o, &s));
+    MUST(ad_student_create(teacher, method, options, &s));
     return s;
 }
 
@@ -146,28 +122,16 @@ static void save_scorer(ad_context *context, ad_student *s, const char *name)
 /* Levels are few, since every tensor's name takes room. */
 static void make_rd_students(ad_context *context)
 {
-    static const struct {
-        const char *name, *preset, *gate, *softmax, *levels;
-    } kinds[] = {{"masked_rd", "masked_rd", "hard", "two_way", "3"},
-                 {"masked_rd_soft", "masked_rd", "soft", "joint", "3"},
-                 {"rd4ad", "rd4ad", "hard", "two_way", "all"}};
+    static const char *const kinds[][2] = {
+        {"masked_rd", "gn_groups=2, levels=3"},
+        {"masked_rd_soft", "gn_groups=2, levels=3, gate=soft, cru_softmax=joint, eval_mask=seeded, fmm_align=0"},
+        {"rd4ad", "preset=rd4ad, gn_groups=2, fmm_align=1"}};
     ad_backbone *teacher;
     MUST(teacher_open(context, residual_graph, &teacher));
     for (int i = 0; i < 3; i++) {
-        ad_student_options o;
-        ad_student *s;
-        ad_student_options_init(&o, sizeof o);
-        o.kind = AD_STUDENT_MASKED_RD;
-        MUST(ad_student_options_set(&o, "preset", kinds[i].preset));
-        o.gn_groups = 2;
-        o.eval_mask = i == 1;
-        o.fmm_align = i != 1;
-        MUST(ad_student_options_set(&o, "gate", kinds[i].gate));
-        MUST(ad_student_options_set(&o, "cru_softmax", kinds[i].softmax));
-        MUST(ad_student_options_set(&o, "levels", kinds[i].levels));
-        MUST(ad_student_create_old(teacher, &o, &s));
-        save_scorer(context, s, kinds[i].name);
-        save_student(s, kinds[i].name, i == 1 ? 13 : 9);
+        ad_student *s = make_student(teacher, "masked_rd", kinds[i][1]);
+        save_scorer(context, s, kinds[i][0]);
+        save_student(s, kinds[i][0], i == 1 ? 13 : 9);
         if (i == 2)
             save_as_rd4ad(s, "rd4ad_names");
         ad_student_destroy(s);
@@ -216,22 +180,28 @@ void make_students(const char *root)
     folder = root;
     MUST(ad_context_create(NULL, &context));
     MUST(teacher_open(context, teacher_graph, &teacher));
-    static const char *const names[] = {"stfpm", "stfpm_unet", "stfpm_unet_head"};
+    static const char *const unets[][3] = {{"stfpm", "stfpm", ""},
+                                           {"stfpm_unet", "stfpm_unet", "unet_depth=1, unet_convs=1"},
+                                           {"stfpm_unet_head", "stfpm_unet", "unet_depth=1, unet_convs=1, unet_head=conv1x1"}};
     for (int i = 0; i < 3; i++) {
-        ad_student *s = make_student(teacher, i > 0, i > 1 ? AD_UNET_HEAD_CONV1X1 : AD_UNET_HEAD_NONE);
-        save_scorer(context, s, names[i]);
-        save_student(s, names[i], i == 2 ? 5 : 1);
+        ad_student *s = make_student(teacher, unets[i][1], unets[i][2]);
+        save_scorer(context, s, unets[i][0]);
+        save_student(s, unets[i][0], i == 2 ? 5 : 1);
         if (i == 0) {
             save_as_others(s, "sequence", 1);
             save_as_others(s, "torchvision", 0);
         }
         ad_student_destroy(s);
     }
-    static const char *const ast_names[] = {"ast", "ast_depth", "ast_combi"};
-    for (int32_t mode = 0; mode < 3; mode++) {
-        ad_student *s = make_ast_student(teacher, mode);
-        save_scorer(context, s, ast_names[mode]);
-        save_student(s, ast_names[mode], mode == AD_AST_COMBI ? 5 : 1);
+    /* The narrowest networks there are: depth alone has 64 channels. */
+    static const char *const asts[][2] = {
+        {"ast", "layers=layer2, mode=rgb, flow_blocks=2, flow_hidden=2, student_hidden=2, student_blocks=1, positions=4"},
+        {"ast_depth", "layers=layer1, mode=depth, flow_blocks=1, flow_hidden=1, student_hidden=1, student_blocks=1, positions=4"},
+        {"ast_combi", "layers=layer1, mode=combi, flow_blocks=1, flow_hidden=1, student_hidden=1, student_blocks=1, positions=4"}};
+    for (int i = 0; i < 3; i++) {
+        ad_student *s = make_student(teacher, "ast", asts[i][1]);
+        save_scorer(context, s, asts[i][0]);
+        save_student(s, asts[i][0], i == 2 ? 5 : 1);
         ad_student_destroy(s);
     }
     make_rd_students(context);

@@ -93,43 +93,16 @@ static inline int teacher_image(void *user, int64_t index, ad_image *out_image)
     return 0;
 }
 
-static inline ad_status teacher_ast_fitter(ad_student *student, ad_fitter **out)
-{
-    ad_ast_options o;
-    ad_ast_options_init(&o, sizeof o);
-    o.preprocess.size = TEACHER_SIDE;
-    o.teacher_epochs = 1;
-    o.student_epochs = 1;
-    o.batch = 2;
-    return ad_ast_fitter_create(student, &o, out);
-}
-
-static inline ad_status teacher_rd_fitter(ad_student *student, ad_fitter **out)
-{
-    ad_masked_rd_options o;
-    ad_masked_rd_options_init(&o, sizeof o);
-    o.preprocess.size = RESIDUAL_SIDE;
-    o.epochs = 1;
-    o.batch = 2;
-    o.validation_share = 0.0;
-    o.blur_sigma = 1.0;
-    return ad_masked_rd_fitter_create(student, &o, out);
-}
-
+/* By the student's method, in the order of ad_student_kind. */
 static inline ad_status teacher_fitter(ad_student *student, ad_fitter **out)
 {
-    ad_stfpm_options o;
-    if (student->options.kind == AD_STUDENT_AST)
-        return teacher_ast_fitter(student, out);
-    if (student->options.kind == AD_STUDENT_MASKED_RD)
-        return teacher_rd_fitter(student, out);
-    ad_stfpm_options_init(&o, sizeof o);
-    o.preprocess.size = TEACHER_SIDE;
-    o.epochs = 1;
-    o.pretrain_epochs = 1;
-    o.batch = 2;
-    o.validation_share = 0.0;
-    return ad_stfpm_fitter_create(student, &o, out);
+    static const char *const trainings[] = {"size=8, epochs=1, batch=2, validation_share=0",
+                                            "size=8, epochs=1, pretrain_epochs=1, batch=2, validation_share=0",
+                                            "size=8, epochs=1, batch=2",
+                                            "size=32, epochs=1, batch=2, validation_share=0, blur_sigma=1"};
+    ad_student_info info = {.struct_size = sizeof info};
+    const ad_status status = ad_student_get_info(student, &info);
+    return status ? status : ad_fitter_create_with(student, trainings[info.kind], out);
 }
 
 /* ---- A training ---- */

@@ -107,12 +107,10 @@ static void open_student(ast_case *c, const char *path)
     static const char *const keys[][2] = {{"flow_blocks", "couplings"}, {"flow_hidden", "hidden"},
                                           {"student_blocks", "student_blocks"}, {"student_hidden", "student_hidden"},
                                           {"positions", "positions"}, {"alpha", "alpha"}, {"leaky", "slope"}};
-    ad_student_options o;
-    ad_student_options_init(&o, sizeof o);
-    o.kind = AD_STUDENT_AST;
+    option_text all = {""};
     for (int i = 0; i < 7; i++)
-        ok(ad_student_options_set(&o, keys[i][0], adi_st_meta(c->golden, keys[i][1])));
-    ok(ad_student_load_old(c->teacher, path, &o, &c->student));
+        all = options("%s%s=%s, ", all.text, keys[i][0], adi_st_meta(c->golden, keys[i][1]));
+    ok(ad_student_load(c->teacher, path, "ast", all.text, &c->student));
 }
 
 static void configure(ast_case *c, int32_t teacher_epochs)

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "golden_rows.h"
+#include "harness/option_text.h"
 #include "harness/seeded_training.h"
 #include "methods/stfpm.h"
 
@@ -66,22 +67,21 @@ static inline void training_open_teacher(training_case *c)
 static inline void training_open_student(training_case *c, int32_t unets)
 {
     static const char *const keys[] = {"unet_head", "unet_convs", "unet_depth"};
-    ad_student_options o;
+    const char *method = unets ? "stfpm_unet" : "stfpm";
+    option_text all = {""};
     char path[512], prefix[16];
     st_memory m = {0};
     ad_student *empty = NULL;
-    ad_student_options_init(&o, sizeof o);
-    o.kind = unets ? AD_STUDENT_STFPM_UNET : AD_STUDENT_STFPM;
     for (int i = 0; unets && i < 3; i++)
-        training_ok(ad_student_options_set(&o, keys[i], adi_st_meta(c->golden, keys[i])));
-    training_ok(adi_student_make(c->teacher, &o, &empty));
+        all = options("%s%s=%s, ", all.text, keys[i], adi_st_meta(c->golden, keys[i]));
+    training_ok(ad_student_create(c->teacher, method, all.text, &empty));
     for (int32_t i = 0; adi_student_module(empty, i); i++) {
-        adi_student_prefix(o.kind, i, prefix, sizeof prefix);
+        adi_student_prefix(empty->options.kind, i, prefix, sizeof prefix);
         seeded_module(&m, adi_student_module(empty, i)->graph, prefix, 2.0);
     }
     training_path(path, sizeof path, "student");
     st_memory_write(&m, path);
-    training_ok(ad_student_load_old(c->teacher, path, &o, &c->student));
+    training_ok(ad_student_load(c->teacher, path, method, all.text, &c->student));
     unlink(path);
     st_memory_free(&m);
     ad_student_destroy(empty);

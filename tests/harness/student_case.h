@@ -3,6 +3,7 @@
 #ifndef ADFEAT_TESTS_STUDENT_CASE_H
 #define ADFEAT_TESTS_STUDENT_CASE_H
 
+#include <inttypes.h>
 #include <math.h>
 #include <unistd.h>
 
@@ -69,28 +70,29 @@ static inline ad_backbone *mini_teacher(ad_context *context)
     return net;
 }
 
-/* kind: an ad_student_kind; with U-Nets of one pooling, which layers of 4 x 4 take, and AST's networks narrow. */
-static inline ad_student_options mini_student_options(int32_t kind)
+/* Methods that tests ask for by a number: with U-Nets of one pooling, which layers of 4 x 4 take, and AST's networks
+ * narrow. */
+enum { MINI_STFPM, MINI_UNET, MINI_AST };
+static const char *const mini_methods[] = {"stfpm", "stfpm_unet", "ast"};
+static const char *const mini_options[] = {"", "unet_depth=1",
+                                           "flow_blocks=2, flow_hidden=6, student_blocks=1, student_hidden=6, positions=4"};
+
+static inline ad_status mini_create(ad_backbone *teacher, int32_t kind, const char *settings, ad_student **out)
 {
-    ad_student_options o;
-    ad_student_options_init(&o, sizeof o);
-    o.kind = kind;
-    o.unet_depth = 1;
-    o.flow_blocks = 2;
-    o.flow_hidden = o.student_hidden = 6;
-    o.student_blocks = 1;
-    o.positions = 4;
-    return o;
+    return ad_student_create(teacher, mini_methods[kind], options_over(mini_options[kind], settings).text, out);
+}
+
+static inline ad_student *mini_student_of(ad_backbone *teacher, int32_t kind, const char *settings)
+{
+    ad_student *s = NULL;
+    if (mini_create(teacher, kind, settings, &s) != AD_OK)
+        fail_msg("%s: %s", settings, ad_last_error_message());
+    return s;
 }
 
 static inline ad_student *mini_student(ad_backbone *teacher, int32_t kind, uint64_t seed)
 {
-    ad_student_options o = mini_student_options(kind);
-    ad_student *s = NULL;
-    o.seed = seed;
-    if (ad_student_create_old(teacher, &o, &s) != AD_OK)
-        fail_msg("%s", ad_last_error_message());
-    return s;
+    return mini_student_of(teacher, kind, options("seed=%" PRIu64, seed).text);
 }
 
 /* All values of a student one after the other; the caller frees them. */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/safetensors.h"
+#include "harness/option_text.h"
 #include "harness/seeded.h"
 
 static const char tiny_graph[] =
@@ -185,88 +186,39 @@ static inline ad_status tiny_open_tapped(ad_context *context, const char *path, 
     return ad_backbone_open(context, path, &o, out);
 }
 
-/* PaDiM's defaults are for 224 pixels and layers that the tiny network does not have. */
-static inline ad_status tiny_padim_options(ad_padim_options *o, const char *covariance)
+/* What each method needs on the tiny network: layers that it has, of students the one that can be trained, narrow networks
+ * and short trainings of small batches. */
+static inline const char *tiny_student_options(const char *method)
 {
-    ad_padim_options_init(o, sizeof *o);
-    o->layers = "shallow,deep";
-    o->preprocess.size = 32;
-    o->preprocess.crop = 0;
-    o->preprocess.aspect = AD_ASPECT_SQUARE;
-    o->blur_sigma = 1.0;
-    return ad_padim_options_set(o, "covariance", covariance);
+    return strcmp(method, "stfpm") == 0        ? "layers=shallow"
+           : strcmp(method, "stfpm_unet") == 0 ? "layers=shallow, unet_depth=1"
+                                               : "layers=deep, flow_blocks=1, flow_hidden=6, student_blocks=1, "
+                                                 "student_hidden=6, positions=4";
 }
 
-/* Of the one layer of the tiny network that can be trained; kind: an ad_student_kind. */
-static inline ad_status tiny_student(ad_backbone *net, int32_t kind, ad_student **out)
+static inline const char *tiny_training_options(const char *method)
 {
-    ad_student_options o;
-    ad_student_options_init(&o, sizeof o);
-    o.kind = kind;
-    o.layers = "shallow";
-    o.unet_depth = 1;
-    return ad_student_create_old(net, &o, out);
+    return strcmp(method, "stfpm") == 0        ? "epochs=2, batch=2, lr=0.05"
+           : strcmp(method, "stfpm_unet") == 0 ? "epochs=2, batch=2, lr=0.05, pretrain_epochs=1"
+                                               : "epochs=2, batch=2, lr=1e-3";
 }
 
-/* Short trainings of small batches. */
-static inline ad_status tiny_stfpm(ad_student *student, const char *size, ad_fitter **out)
+static inline ad_status tiny_student(ad_backbone *net, const char *method, ad_student **out)
 {
-    ad_stfpm_options o;
-    ad_stfpm_options_init(&o, sizeof o);
-    o.epochs = 2;
-    o.pretrain_epochs = 1;
-    o.batch = 2;
-    o.lr = 0.05;
-    const ad_status status = ad_stfpm_options_set(&o, "size", size);
-    return status ? status : ad_stfpm_fitter_create(student, &o, out);
+    return ad_student_create(net, method, tiny_student_options(method), out);
 }
 
-/* The same for AST, whose networks are narrow here. */
-static inline ad_status tiny_ast_student(ad_backbone *net, int32_t mode, ad_student **out)
+/* A fitter; of a method with a student its only owner. PaDiM's defaults are for 224 pixels. */
+static inline ad_status tiny_fitter(ad_backbone *net, const char *method, const char *settings, ad_fitter **out)
 {
-    ad_student_options o;
-    ad_student_options_init(&o, sizeof o);
-    o.kind = AD_STUDENT_AST;
-    o.layers = "deep";
-    o.mode = mode;
-    o.flow_blocks = 1;
-    o.flow_hidden = 6;
-    o.student_blocks = 1;
-    o.student_hidden = 6;
-    o.positions = 4;
-    return ad_student_create_old(net, &o, out);
-}
-
-static inline ad_status tiny_ast(ad_student *student, const char *size, ad_fitter **out)
-{
-    ad_ast_options o;
-    ad_ast_options_init(&o, sizeof o);
-    o.teacher_epochs = o.student_epochs = 2;
-    o.batch = 2;
-    o.lr = 1e-3;
-    const ad_status status = ad_ast_options_set(&o, "size", size);
-    return status ? status : ad_ast_fitter_create(student, &o, out);
-}
-
-static inline ad_status tiny_ast_fitter(ad_backbone *net, int32_t mode, const char *size, ad_fitter **out)
-{
-    ad_student *student = NULL;
-    ad_status status = tiny_ast_student(net, mode, &student);
-    if (status == AD_OK)
-        status = tiny_ast(student, size, out);
-    ad_student_destroy(student);
-    return status;
-}
-
-/* A fitter that is its student's only owner. */
-static inline ad_status tiny_stfpm_fitter(ad_backbone *net, int32_t kind, const char *size, ad_fitter **out)
-{
-    ad_student *student = NULL;
-    ad_status status = tiny_student(net, kind, &student);
-    if (status == AD_OK)
-        status = tiny_stfpm(student, size, out);
-    ad_student_destroy(student);
-    return status;
+    option_text defaults;
+    if (strcmp(method, "gaussian") == 0)
+        defaults = options("%s", "");
+    else if (strcmp(method, "padim") == 0)
+        defaults = options("layers=shallow,deep, size=32, crop=0, aspect=square, blur_sigma=1");
+    else
+        defaults = options("size=32, %s, %s", tiny_student_options(method), tiny_training_options(method));
+    return ad_fitter_create(net, method, options_over(defaults.text, settings).text, out);
 }
 
 #endif

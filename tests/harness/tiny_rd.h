@@ -28,38 +28,14 @@ static inline ad_status tiny_rd_open(ad_context *context, const char *path, ad_b
     return ad_backbone_open(context, path, &o, out);
 }
 
-static inline ad_status tiny_rd_student(ad_backbone *net, const char *preset, ad_student **out)
-{
-    ad_student_options o;
-    ad_student_options_init(&o, sizeof o);
-    o.kind = AD_STUDENT_MASKED_RD;
-    const ad_status status = ad_student_options_set(&o, "preset", preset);
-    return status ? status : ad_student_create_old(net, &o, out);
-}
-
 /* Inputs of 32 are the smallest there are, with an embedding of one position: batch norm takes no batch of one there,
  * so an even number of images is left to train. */
-static inline ad_status tiny_rd(ad_student *student, ad_fitter **out)
-{
-    ad_masked_rd_options o;
-    ad_masked_rd_options_init(&o, sizeof o);
-    o.epochs = 2;
-    o.batch = 2;
-    o.validation_share = 0.2;
-    o.preprocess.size = 32;
-    o.blur_sigma = 1.5;
-    return ad_masked_rd_fitter_create(student, &o, out);
-}
+static const char tiny_rd_options[] = "epochs=2, batch=2, validation_share=0.2, size=32, blur_sigma=1.5";
 
 /* A fitter that is its student's only owner. */
 static inline ad_status tiny_rd_fitter(ad_backbone *net, const char *preset, ad_fitter **out)
 {
-    ad_student *student = NULL;
-    ad_status status = tiny_rd_student(net, preset, &student);
-    if (status == AD_OK)
-        status = tiny_rd(student, out);
-    ad_student_destroy(student);
-    return status;
+    return ad_fitter_create(net, "masked_rd", options("preset=%s, %s", preset, tiny_rd_options).text, out);
 }
 
 #endif

@@ -7,50 +7,23 @@
 
 enum { MODES = 3, SIDE = 8, POSITIONS = SIDE * SIDE }; /* of layer2 for an input of 32 */
 
+enum { MODE_RGB, MODE_DEPTH, MODE_COMBI };
 static const char *const mode_names[MODES] = {"rgb", "depth", "combi"};
 
-/* mode: an ad_ast_mode. layer2 has 6 channels at 8 x 8 positions. */
+/* mode: of mode_names. layer2 has 6 channels at 8 x 8 positions. */
 static inline ad_student *ast_student(ad_backbone *net, int32_t mode, uint64_t seed)
 {
-    ad_student_options o = mini_student_options(AD_STUDENT_AST);
-    ad_student *s = NULL;
-    o.layers = "layer2";
-    o.mode = mode;
-    o.seed = seed;
-    if (ad_student_create_old(net, &o, &s) != AD_OK)
-        fail_msg("%s", ad_last_error_message());
-    return s;
+    return mini_student_of(net, MINI_AST,
+                           options("layers=layer2, mode=%s, seed=%" PRIu64, mode_names[mode], seed).text);
 }
 
-/* Two epochs of three steps for each network: eight images, two held out, batches of two. `settings`: "key=value
- * key=value". */
-static inline ad_ast_options ast_options(const char *settings)
-{
-    static char texts[8][700]; /* cache_dir is not copied */
-    static int next;
-    ad_ast_options o;
-    ad_ast_options_init(&o, sizeof o);
-    o.preprocess.size = INPUT;
-    o.teacher_epochs = o.student_epochs = 2;
-    o.batch = 2;
-    o.lr = 1e-3;
-    o.validation_share = 0.25;
-    char *text = texts[next++ % 8];
-    snprintf(text, sizeof texts[0], "%s", settings);
-    for (char *word = strtok(text, " "); word; word = strtok(NULL, " ")) {
-        char *value = strchr(word, '=');
-        *value = '\0';
-        if (ad_ast_options_set(&o, word, value + 1) != AD_OK)
-            fail_msg("%s=%s: %s", word, value + 1, ad_last_error_message());
-    }
-    return o;
-}
+/* Two epochs of three steps for each network: eight images, two held out, batches of two. */
+static const char ast_training[] = "size=32, epochs=2, batch=2, lr=1e-3, validation_share=0.25";
 
 static inline ad_fitter *ast_fitter(ad_student *s, const char *settings)
 {
-    const ad_ast_options o = ast_options(settings);
     ad_fitter *out = NULL;
-    if (ad_ast_fitter_create(s, &o, &out) != AD_OK)
+    if (ad_fitter_create_with(s, options_over(ast_training, settings).text, &out) != AD_OK)
         fail_msg("%s: %s", settings, ad_last_error_message());
     return out;
 }

@@ -18,31 +18,19 @@ static inline int set_up_rd_folder(void **state)
     return make_folder() || set_up_rd(state);
 }
 
-/* `settings`: "key=value key=value". */
 static inline ad_student *rd_student_of(ad_backbone *net, const char *settings, uint64_t seed)
 {
-    ad_student_options o;
     ad_student *s = NULL;
-    char text[256];
-    ad_student_options_init(&o, sizeof o);
-    o.kind = AD_STUDENT_MASKED_RD;
-    o.seed = seed;
-    snprintf(text, sizeof text, "%s", settings);
-    for (char *word = strtok(text, " "); word; word = strtok(NULL, " ")) {
-        char *value = strchr(word, '=');
-        *value = '\0';
-        if (ad_student_options_set(&o, word, value + 1) != AD_OK)
-            fail_msg("%s=%s: %s", word, value + 1, ad_last_error_message());
-    }
-    if (ad_student_create_old(net, &o, &s) != AD_OK)
+    const option_text all = options("seed=%" PRIu64 "%s%s", seed, *settings ? ", " : "", settings);
+    if (ad_student_create(net, "masked_rd", all.text, &s) != AD_OK)
         fail_msg("%s: %s", settings, ad_last_error_message());
     return s;
 }
 
 /* What tests ask for by a number. */
 enum { RD_KINDS = 4 };
-static const char *const rd_kinds[RD_KINDS] = {"", "preset=rd4ad", "preset=mrkd_flm mask_rate=0.5",
-                                               "gate=soft cru_softmax=joint levels=23 eval_mask=seeded"};
+static const char *const rd_kinds[RD_KINDS] = {"", "preset=rd4ad", "preset=mrkd_flm, mask_rate=0.5",
+                                               "gate=soft, cru_softmax=joint, levels=23, eval_mask=seeded"};
 
 static inline ad_student *rd_student(ad_backbone *net, int32_t kind, uint64_t seed)
 {
@@ -50,31 +38,12 @@ static inline ad_student *rd_student(ad_backbone *net, int32_t kind, uint64_t se
 }
 
 /* Two epochs of three steps: eight images, two held out, batches of two. */
-static inline ad_masked_rd_options rd_options(const char *settings)
-{
-    ad_masked_rd_options o;
-    char text[256];
-    ad_masked_rd_options_init(&o, sizeof o);
-    o.preprocess.size = RD_INPUT;
-    o.epochs = 2;
-    o.batch = 2;
-    o.validation_share = 0.25;
-    o.blur_sigma = 1.5;
-    snprintf(text, sizeof text, "%s", settings);
-    for (char *word = strtok(text, " "); word; word = strtok(NULL, " ")) {
-        char *value = strchr(word, '=');
-        *value = '\0';
-        if (ad_masked_rd_options_set(&o, word, value + 1) != AD_OK)
-            fail_msg("%s=%s: %s", word, value + 1, ad_last_error_message());
-    }
-    return o;
-}
+static const char rd_training[] = "size=64, epochs=2, batch=2, validation_share=0.25, blur_sigma=1.5";
 
 static inline ad_fitter *rd_fitter(ad_student *s, const char *settings)
 {
-    const ad_masked_rd_options o = rd_options(settings);
     ad_fitter *out = NULL;
-    if (ad_masked_rd_fitter_create(s, &o, &out) != AD_OK)
+    if (ad_fitter_create_with(s, options_over(rd_training, settings).text, &out) != AD_OK)
         fail_msg("%s: %s", settings, ad_last_error_message());
     return out;
 }

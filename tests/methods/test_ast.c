@@ -18,7 +18,7 @@ static void learns_and_separates(void **state)
     static const int odd[MODES][2] = {{1, 3}, {2, 3}, {1, 2}};
     for (int32_t mode = 0; mode < MODES; mode++) {
         ad_student *s = ast_student(f->net, mode, 1);
-        ad_scorer *scorer = ast_few(s, "epochs=30 batch=8 lr=5e-3 validation_share=0", GOOD);
+        ad_scorer *scorer = ast_few(s, "epochs=30, batch=8, lr=5e-3, validation_share=0", GOOD);
         float worst_good = 0.0f, best_bad = INFINITY;
         double inside = 0.0, all = 0.0;
         for (int64_t i = 100; i < 110; i++) {
@@ -45,8 +45,8 @@ static void losses_fall(void **state)
 {
     const fixture *f = *state;
     static const char *const settings[2][2] = {
-        {"teacher_epochs=1 student_epochs=0 lr=1e-12 score=teacher", "teacher_epochs=20 student_epochs=0 score=teacher"},
-        {"teacher_epochs=0 student_epochs=1 lr=1e-12", "teacher_epochs=0 student_epochs=20"}};
+        {"teacher_epochs=1, student_epochs=0, lr=1e-12, score=teacher", "teacher_epochs=20, student_epochs=0, score=teacher"},
+        {"teacher_epochs=0, student_epochs=1, lr=1e-12", "teacher_epochs=0, student_epochs=20"}};
     for (int32_t mode = 0; mode < MODES; mode++)
         for (int phase = 0; phase < 2; phase++) {
             double loss[2];
@@ -74,7 +74,7 @@ static void what_is_not_looked_at(void **state)
 {
     const fixture *f = *state;
     tiny_frame frame;
-    ad_scorer *scorer = ast_scorer(f->net, AD_AST_DEPTH, "");
+    ad_scorer *scorer = ast_scorer(f->net, MODE_DEPTH, "");
     ad_image image = tiny_rgbd(&frame, 7, 0);
     float with = 0.0f, without = 1.0f, other = 2.0f, heat[MAP];
     const ad_map map = AD_MAP_INIT(heat, TINY_SIDE, TINY_SIDE, TINY_SIDE * sizeof(float));
@@ -86,7 +86,7 @@ static void what_is_not_looked_at(void **state)
     assert_int_equal(ad_anomaly_map(scorer, &image, &map, &other), AD_OK);
     assert_true(with == without && with == other);
     ad_scorer_destroy(scorer);
-    ad_student *s = ast_student(f->net, AD_AST_DEPTH, 3);
+    ad_student *s = ast_student(f->net, MODE_DEPTH, 3);
     ad_fitter *fit = ast_fitter(s, "");
     for (int64_t i = 0; i < FEW; i++) {
         image = tiny_rgbd(&frame, i, 0);
@@ -100,7 +100,7 @@ static void what_is_not_looked_at(void **state)
     ad_scorer_destroy(scorer);
     ad_fitter_destroy(fit);
     ad_student_destroy(s);
-    scorer = ast_scorer(f->net, AD_AST_RGB, "");
+    scorer = ast_scorer(f->net, MODE_RGB, "");
     image = tiny_rgbd(&frame, 7, 0);
     assert_int_equal(ad_score_image(scorer, &image, &with), AD_OK);
     image.depth_width = -5; /* nonsense that nobody reads */
@@ -117,7 +117,7 @@ static void layouts_of_depth(void **state)
     const fixture *f = *state;
     static float cloud[TINY_SIDE][TINY_SIDE + 2][3];
     tiny_frame frame;
-    ad_scorer *scorer = ast_scorer(f->net, AD_AST_COMBI, "");
+    ad_scorer *scorer = ast_scorer(f->net, MODE_COMBI, "");
     ad_image image = tiny_rgbd(&frame, 7, 0);
     float want, got;
     assert_int_equal(ad_score_image(scorer, &image, &want), AD_OK);
@@ -166,10 +166,13 @@ static void input_of(const ad_scorer *s, const ad_image *image, float *x, float 
     }
 }
 
-static void define(const ad_scorer *s, const ad_image *image, definition *out)
+static void define(ad_scorer *s, const ad_image *image, definition *out)
 {
     const adi_ast_model *m = s->model;
-    const ad_ast_options *o = &m->config.o;
+    const char *mask = option_of(s, "mask"), *aggregate = option_of(s, "aggregate");
+    const int by_teacher = strcmp(option_of(s, "score"), "teacher") == 0;
+    const int twice = strcmp(option_of(s, "mask_twice"), "1") == 0;
+    const int enlarged = strcmp(option_of(s, "max_after_upsample"), "1") == 0;
     static const int32_t taps[2] = {0, 1};
     static float x[POSITIONS * 70], shares[POSITIONS];
     const int64_t channels = m->config.channels;
@@ -185,25 +188,26 @@ static void define(const ad_scorer *s, const ad_image *image, definition *out)
             d += ((double)z[k] - t[k]) * ((double)z[k] - t[k]) / (double)channels;
             likelihood += 0.5 * z[k] * z[k];
         }
-        const double w = o->mask == AD_AST_MASK_NONE     ? 1.0
-                         : o->mask == AD_AST_MASK_BINARY ? shares[p] > 0.0f
-                                                         : shares[p];
-        out->d[p] = o->score == AD_AST_SCORE_TEACHER ? likelihood : d;
+        const double w = strcmp(mask, "none") == 0     ? 1.0
+                         : strcmp(mask, "binary") == 0 ? shares[p] > 0.0f
+                                                       : shares[p];
+        out->d[p] = by_teacher ? likelihood : d;
         out->weight[p] = w;
         sum += w * out->d[p];
         weight += w;
         if (w > 0.0) {
-            most = fmax(most, (o->mask_twice ? w : 1.0) * w * out->d[p]);
+            most = fmax(most, (twice ? w : 1.0) * w * out->d[p]);
             least = fmin(least, w * out->d[p]);
         }
     }
     run_free(&flow);
     run_free(&student);
     for (int64_t p = 0; p < POSITIONS; p++) /* a background of likelihoods is as good as the best of the foreground */
-        weighted[p] = (float)(out->weight[p] > 0.0 || o->score == AD_AST_SCORE_STUDENT ? out->weight[p] * out->d[p] : least);
+        weighted[p] = (float)(out->weight[p] > 0.0 || !by_teacher ? out->weight[p] * out->d[p] : least);
     adi_bicubic_enlarge(out->map, weighted, SIDE, SIDE, 8);
-    out->score = o->aggregate == AD_AST_AGGREGATE_MEAN ? sum / weight : most;
-    if (o->aggregate == AD_AST_AGGREGATE_MAX && o->max_after_upsample) {
+    const int mean = strcmp(aggregate, "mean") == 0;
+    out->score = mean ? sum / weight : most;
+    if (!mean && enlarged) {
         out->score = -INFINITY;
         for (int i = 0; i < 64 * POSITIONS; i++)
             out->score = fmax(out->score, (double)out->map[i]);
@@ -216,7 +220,7 @@ static void check_definition(const fixture *f, int32_t mode, const char *setting
     static float map_data[64 * POSITIONS];
     const ad_map map = AD_MAP_INIT(map_data, 8 * SIDE, 8 * SIDE, 8 * SIDE * sizeof(float));
     char text[200];
-    snprintf(text, sizeof text, "epochs=1 %s", settings);
+    snprintf(text, sizeof text, "epochs=1, %s", settings);
     ad_scorer *scorer = ast_scorer(f->net, mode, text);
     int background = 0;
     for (int64_t i = 300; i < 304; i++) {
@@ -248,15 +252,15 @@ static void check_definition(const fixture *f, int32_t mode, const char *setting
 static void scores_are_the_definition(void **state)
 {
     const fixture *f = *state;
-    static const char *const plain[] = {"", "aggregate=max", "aggregate=max max_after_upsample=1", "score=teacher",
-                                        "score=teacher aggregate=max", "mask=none mask_twice=1",
-                                        "aggregate=mean max_after_upsample=1", "mask_norm=all"};
-    static const char *const masked[] = {"mask=binary aggregate=mean", "mask=soft", "mask=soft mask_twice=1",
-                                         "mask=soft aggregate=mean", "mask=soft max_after_upsample=1",
-                                         "mask=soft score=teacher mask_twice=1", "mask=binary score=teacher",
-                                         "mask=soft score=teacher aggregate=max max_after_upsample=1",
-                                         "preset=ast_official", "depth_dilation=1 depth_fill=0",
-                                         "depth_threshold=0.02 depth_dilation=3"};
+    static const char *const plain[] = {"", "aggregate=max", "aggregate=max, max_after_upsample=1", "score=teacher",
+                                        "score=teacher, aggregate=max", "mask=none, mask_twice=1",
+                                        "aggregate=mean, max_after_upsample=1", "mask_norm=all"};
+    static const char *const masked[] = {"mask=binary, aggregate=mean", "mask=soft", "mask=soft, mask_twice=1",
+                                         "mask=soft, aggregate=mean", "mask=soft, max_after_upsample=1",
+                                         "mask=soft, score=teacher, mask_twice=1", "mask=binary, score=teacher",
+                                         "mask=soft, score=teacher, aggregate=max, max_after_upsample=1",
+                                         "preset=ast_official", "depth_dilation=1, depth_fill=0",
+                                         "depth_threshold=0.02, depth_dilation=3"};
     for (int32_t mode = 0; mode < MODES; mode++) {
         for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
             check_definition(f, mode, plain[i]);
@@ -269,10 +273,10 @@ static void scores_are_the_definition(void **state)
 static void relations_of_scores(void **state)
 {
     const fixture *f = *state;
-    ad_scorer *mean = ast_scorer(f->net, AD_AST_COMBI, "mask=soft aggregate=mean");
-    ad_scorer *most = ast_scorer(f->net, AD_AST_COMBI, "mask=soft aggregate=max");
-    ad_scorer *twice = ast_scorer(f->net, AD_AST_COMBI, "mask=soft aggregate=max mask_twice=1");
-    ad_scorer *sharp = ast_scorer(f->net, AD_AST_COMBI, "mask=soft aggregate=max max_after_upsample=1");
+    ad_scorer *mean = ast_scorer(f->net, MODE_COMBI, "mask=soft, aggregate=mean");
+    ad_scorer *most = ast_scorer(f->net, MODE_COMBI, "mask=soft, aggregate=max");
+    ad_scorer *twice = ast_scorer(f->net, MODE_COMBI, "mask=soft, aggregate=max, mask_twice=1");
+    ad_scorer *sharp = ast_scorer(f->net, MODE_COMBI, "mask=soft, aggregate=max, max_after_upsample=1");
     for (int64_t i = 200; i < 206; i++) {
         float heat[64 * POSITIONS], same[64 * POSITIONS], largest = 0.0f;
         const ad_map map = AD_MAP_INIT(heat, 64, 64, 64 * sizeof(float)), other = AD_MAP_INIT(same, 64, 64, 64 * sizeof(float));
@@ -292,7 +296,7 @@ static void relations_of_scores(void **state)
     ad_scorer_destroy(most);
     ad_scorer_destroy(twice);
     ad_scorer_destroy(sharp);
-    ad_scorer *a = ast_scorer(f->net, AD_AST_RGB, "aggregate=mean"), *b = ast_scorer(f->net, AD_AST_RGB, "aggregate=max");
+    ad_scorer *a = ast_scorer(f->net, MODE_RGB, "aggregate=mean"), *b = ast_scorer(f->net, MODE_RGB, "aggregate=max");
     for (int64_t i = 200; i < 206; i++)
         assert_true(score_of(a, i, 0, NULL) <= score_of(b, i, 0, NULL));
     ad_scorer_destroy(a);
@@ -305,15 +309,15 @@ static void normal_is_what_images_score(void **state)
 {
     const fixture *f = *state;
     /* steps so large that determinants matter, and foregrounds that differ from image to image */
-    static const char *const settings[] = {"batch=3", "batch=3 score=teacher lr=0.1", "batch=8 aggregate=max",
-                                           "batch=3 mask=soft depth_threshold=0.001 depth_dilation=1"};
+    static const char *const settings[] = {"batch=3", "batch=3, score=teacher, lr=0.1", "batch=8, aggregate=max",
+                                           "batch=3, mask=soft, depth_threshold=0.001, depth_dilation=1"};
     static float heat[64 * POSITIONS];
     const ad_map map = AD_MAP_INIT(heat, 8 * SIDE, 8 * SIDE, 8 * SIDE * sizeof(float));
     for (int32_t mode = 0; mode < MODES; mode++)
-        for (size_t i = 0; i < sizeof settings / sizeof *settings - (mode == AD_AST_RGB); i++) {
+        for (size_t i = 0; i < sizeof settings / sizeof *settings - (mode == MODE_RGB); i++) {
             char text[100];
             double scores = 0.0, values = 0.0;
-            snprintf(text, sizeof text, "validation_share=0 %s", settings[i]);
+            snprintf(text, sizeof text, "validation_share=0, %s", settings[i]);
             ad_scorer *scorer = ast_scorer(f->net, mode, text);
             for (int64_t k = 0; k < FEW; k++) {
                 tiny_frame frame;
@@ -347,14 +351,14 @@ static void options_matter(void **state)
     enum { COUNT = sizeof settings / sizeof *settings };
     ad_student *all[COUNT] = {NULL};
     for (int i = 0; i < COUNT; i++) {
-        all[i] = ast_student(f->net, AD_AST_COMBI, 3);
+        all[i] = ast_student(f->net, MODE_COMBI, 3);
         ad_scorer_destroy(ast_few(all[i], settings[i], FEW));
         for (int j = 0; j < i; j++)
             if (same_student(all[i], all[j]))
                 fail_msg("'%s' and '%s' end with the same student", settings[i], settings[j]);
     }
     for (size_t i = 0; i < sizeof alike / sizeof *alike; i++) {
-        ad_student *s = ast_student(f->net, AD_AST_COMBI, 3);
+        ad_student *s = ast_student(f->net, MODE_COMBI, 3);
         ad_scorer_destroy(ast_few(s, alike[i], FEW));
         if (!same_student(s, all[0]))
             fail_msg("'%s' ends with another student", alike[i]);

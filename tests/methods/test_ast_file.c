@@ -14,8 +14,8 @@
 static void a_file_keeps_its_bits(void **state)
 {
     const fixture *f = *state;
-    static const char *const settings[] = {"", "score=teacher aggregate=max max_after_upsample=1 lr=2e-3 clip_norm=1",
-                                           "mask=none depth_corners=nearest depth_fill_border=1 depth_threshold=0.008"};
+    static const char *const settings[] = {"", "score=teacher, aggregate=max, max_after_upsample=1, lr=2e-3, clip_norm=1",
+                                           "mask=none, depth_corners=nearest, depth_fill_border=1, depth_threshold=0.008"};
     for (int32_t mode = 0; mode < MODES; mode++)
         for (int i = 0; i < 2; i++) {
             const char *text = settings[i && mode ? i + 1 : i];
@@ -41,7 +41,7 @@ static void options_in_force(void **state)
     static const char *const depth[] = {"depth_threshold", "depth_fill", "depth_fill_border", "depth_corners", "depth_dilation"};
     enum { PLAIN = sizeof plain / sizeof *plain, DEPTH = sizeof depth / sizeof *depth };
     for (int32_t mode = 0; mode < MODES; mode++) {
-        ad_scorer *scorer = ast_scorer(f->net, mode, "epochs=1 lr=0.00025");
+        ad_scorer *scorer = ast_scorer(f->net, mode, "epochs=1, lr=0.00025");
         ad_scorer_info info = {.struct_size = sizeof info};
         assert_int_equal(ad_scorer_get_info(scorer, &info), AD_OK);
         assert_int_equal(info.option_count, PLAIN + (mode ? DEPTH : 0));
@@ -65,7 +65,7 @@ static void a_student_goes_on(void **state)
         ad_scorer *scorer = ast_few(s, "", FEW);
         assert_int_equal(s->epochs_trained, 2); /* of the student's phase */
         assert_int_equal(ad_student_save(s, f->file), AD_OK);
-        assert_int_equal(ad_student_load_old(f->net, f->file, NULL, &later), AD_OK);
+        assert_int_equal(ad_student_load(f->net, f->file, NULL, NULL, &later), AD_OK);
         assert_true(same_student(s, later));
         ad_scorer_destroy(scorer);
         scorer = ast_few(s, "seed=6", FEW);
@@ -88,7 +88,7 @@ static void a_student_goes_on(void **state)
 static void every_flipped_bit_is_found(void **state)
 {
     const fixture *f = *state;
-    ad_scorer *scorer = ast_scorer(f->net, AD_AST_RGB, "epochs=1");
+    ad_scorer *scorer = ast_scorer(f->net, MODE_RGB, "epochs=1");
     check_flipped_bits(f, scorer, 1021);
     ad_scorer_destroy(scorer);
 }
@@ -144,10 +144,10 @@ static void broken_files(void **state)
         META(AD_ERR_FORMAT, "has no 'adfeat.option.depth_fill'", "adfeat.option.depth_fill", NULL, NULL),
     };
     const fixture *f = *state;
-    ad_scorer *scorer = ast_scorer(f->net, AD_AST_RGB, "epochs=1");
+    ad_scorer *scorer = ast_scorer(f->net, MODE_RGB, "epochs=1");
     check_changes(f, scorer, rgb, sizeof rgb / sizeof *rgb);
     ad_scorer_destroy(scorer);
-    scorer = ast_scorer(f->net, AD_AST_COMBI, "epochs=1 mask=none");
+    scorer = ast_scorer(f->net, MODE_COMBI, "epochs=1, mask=none");
     check_changes(f, scorer, combi, sizeof combi / sizeof *combi);
     ad_scorer_destroy(scorer);
 }

@@ -33,7 +33,7 @@ static void bad_frames(void **state)
 {
     const fixture *f = *state;
     static tiny_frame frame; /* whose fields the views are of */
-    for (int32_t mode = AD_AST_DEPTH; mode <= AD_AST_COMBI; mode++) {
+    for (int32_t mode = MODE_DEPTH; mode <= MODE_COMBI; mode++) {
         ad_student *s = ast_student(f->net, mode, 3);
         ad_scorer *scorer = ast_few(s, "epochs=1", FEW);
         ad_fitter *fit = ast_fitter(s, "epochs=1");
@@ -63,7 +63,7 @@ static void bad_frames(void **state)
         REFUSED(v.width = v.depth_width = 1, AD_ERR_SHAPE, "a depth plane of 1 x 40: at least 2 x 2 is needed");
         REFUSED(v.depth = (const float *)(const void *)((const char *)frame.depth + 2), AD_ERR_INVALID_ARGUMENT,
                 "the depth plane must be 4-byte aligned");
-        if (mode == AD_AST_COMBI) {
+        if (mode == MODE_COMBI) {
             REFUSED(v.pixels = NULL, AD_ERR_INVALID_ARGUMENT, "pixels is NULL");
             REFUSED(v.format = 0, AD_ERR_INVALID_ARGUMENT, "format 0x00000000");
         }
@@ -94,8 +94,8 @@ static void depth_without_meaning(void **state)
     const fixture *f = *state;
     static tiny_frame frame;
     static const float missing[] = {0.0f, -1.0f, NAN, INFINITY, -INFINITY};
-    ad_student *s = ast_student(f->net, AD_AST_COMBI, 3);
-    ad_scorer *strict = ast_few(s, "epochs=1", FEW), *kind = ast_few(s, "epochs=0 depth_corners=nearest", FEW);
+    ad_student *s = ast_student(f->net, MODE_COMBI, 3);
+    ad_scorer *strict = ast_few(s, "epochs=1", FEW), *kind = ast_few(s, "epochs=0, depth_corners=nearest", FEW);
     ad_fitter *fit = ast_fitter(s, ""), *other = ast_fitter(s, "depth_corners=nearest");
     for (int m = 0; m < 5; m++) {
         ad_image v = tiny_rgbd(&frame, 1, 0);
@@ -140,7 +140,7 @@ static void foreground_that_is_lost(void **state)
     const fixture *f = *state;
     enum { LARGE = 400 };
     float *z = malloc(LARGE * LARGE * sizeof *z), score;
-    ad_scorer *scorer = ast_scorer(f->net, AD_AST_DEPTH, "epochs=1");
+    ad_scorer *scorer = ast_scorer(f->net, MODE_DEPTH, "epochs=1");
     ad_image v = AD_IMAGE_INIT(0, NULL, LARGE, LARGE, 0);
     v.depth = z;
     v.depth_width = v.depth_height = LARGE;
@@ -162,7 +162,7 @@ static void short_images(void **state)
 {
     const fixture *f = *state;
     tiny_frame frame;
-    ad_scorer *scorer = ast_scorer(f->net, AD_AST_RGB, "epochs=1");
+    ad_scorer *scorer = ast_scorer(f->net, MODE_RGB, "epochs=1");
     ad_image whole = tiny_rgbd(&frame, 3, 1);
     float want, got;
     assert_int_equal(ad_score_image(scorer, &whole, &want), AD_OK);
@@ -176,7 +176,7 @@ static void short_images(void **state)
     assert_int_equal(ad_anomaly_map(scorer, old, &map, &got), AD_OK);
     assert_true(got == want);
     ad_scorer_destroy(scorer);
-    scorer = ast_scorer(f->net, AD_AST_DEPTH, "epochs=1");
+    scorer = ast_scorer(f->net, MODE_DEPTH, "epochs=1");
     says(ad_score_image(scorer, old, &got), AD_ERR_INVALID_ARGUMENT, "the image has no depth plane");
     ad_scorer_destroy(scorer);
     ad_image_release(old); /* a view */
@@ -185,114 +185,107 @@ static void short_images(void **state)
 
 /* ---- Options ---- */
 
-static void bad_texts(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *key, *value, *part;
-    } texts[] = {
-        {"batch", "0", "option batch: '0' is not a whole number from 1 to 1024"},
-        {"batch", "1025", "batch"},
-        {"epochs", "-2", "epochs"},
-        {"teacher_epochs", "many", "teacher_epochs"},
-        {"lr", "0", "lr"},
-        {"lr", "nan", "lr"},
-        {"weight_decay", "-1", "weight_decay"},
-        {"clip_norm", "-1", "clip_norm"},
-        {"mask", "hard", "option mask: 'hard' is none of auto, none, binary, soft"},
-        {"mask_norm", "none", "foreground, all"},
-        {"score", "flow", "student, teacher"},
-        {"aggregate", "median", "auto, mean, max"},
-        {"max_after_upsample", "2", "max_after_upsample"},
-        {"mask_twice", "-1", "mask_twice"},
-        {"validation_share", "1", "validation_share"},
-        {"seed", "4294967296", "seed"},
-        {"feature_cache", "-1", "feature_cache"},
-        {"memory_limit", "1.5", "memory_limit"},
-        {"depth_threshold", "0", "depth_threshold"},
-        {"depth_fill", "65", "depth_fill"},
-        {"depth_corners", "zero", "reject, nearest"},
-        {"depth_dilation", "0", "depth_dilation"},
-        {"size", "-1", "size"},
-        {"preset", "ast_unofficial", "ast_official"},
-        {"learning_rate", "0.1", "no option 'learning_rate': there are preset, epochs, teacher_epochs, student_epochs, batch, lr"},
-    };
-    ad_ast_options o = ast_options("");
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        const ad_ast_options before = o;
-        says(ad_ast_options_set(&o, texts[i].key, texts[i].value), AD_ERR_INVALID_ARGUMENT, texts[i].part);
-        assert_memory_equal(&o, &before, sizeof o);
-    }
-    ad_ast_options_init(&o, sizeof o);
-    assert_int_equal(ad_ast_options_set(&o, "preset", "ast_official"), AD_OK);
-    assert_true(o.mask == AD_AST_MASK_SOFT && o.mask_norm == AD_AST_MASK_NORM_ALL && o.mask_twice == 1);
-    assert_int_equal(ad_ast_options_set(&o, "preset", "ast"), AD_OK);
-    assert_true(o.mask == AD_AST_MASK_AUTO && o.mask_norm == AD_AST_MASK_NORM_FOREGROUND && o.mask_twice == 0);
-    assert_int_equal(ad_ast_options_set(&o, "epochs", "7"), AD_OK);
-    assert_true(o.teacher_epochs == 7 && o.student_epochs == 7);
-}
-
 static void bad_options(void **state)
 {
     const fixture *f = *state;
+    static const struct {
+        const char *options, *part;
+    } bad[] = {
+        {"batch=0", "option batch: '0' is not a whole number from 1 to 1024"},
+        {"batch=1025", "batch"},
+        {"epochs=-2", "epochs"},
+        {"teacher_epochs=-2", "teacher_epochs"},
+        {"teacher_epochs=many", "teacher_epochs"},
+        {"student_epochs=2000000", "student_epochs"},
+        {"lr=0", "lr"},
+        {"lr=nan", "lr"},
+        {"weight_decay=-1", "weight_decay"},
+        {"weight_decay=inf", "weight_decay"},
+        {"clip_norm=-1", "clip_norm"},
+        {"mask=hard", "option mask: 'hard' is none of auto, none, binary, soft"},
+        {"mask_norm=none", "foreground, all"},
+        {"score=flow", "student, teacher"},
+        {"aggregate=median", "auto, mean, max"},
+        {"max_after_upsample=2", "max_after_upsample"},
+        {"mask_twice=-1", "mask_twice"},
+        {"validation_share=1", "validation_share"},
+        {"seed=4294967296", "seed"},
+        {"feature_cache=-1", "feature_cache"},
+        {"memory_limit=1.5", "memory_limit"},
+        {"depth_threshold=0", "depth_threshold"},
+        {"depth_fill=-1", "depth_fill"},
+        {"depth_fill=65", "depth_fill"},
+        {"depth_corners=zero", "reject, nearest"},
+        {"depth_dilation=0", "depth_dilation"},
+        {"depth_dilation=65", "depth_dilation"},
+        {"size=-1", "size"},
+        {"size=5000", "size"},
+        {"preset=ast_unofficial", "ast_official"},
+        {"learning_rate=0.1", "no option 'learning_rate': there are preset, epochs, teacher_epochs, student_epochs, batch, lr"},
+        {"flow_blocks=1", "ad_student_create()"}, /* says what a student is */
+        {"cache_file=1000", "cache_file says how large the file in cache_dir may be: give both"},
+        {"cache_dir=/tmp", "give both"},
+    };
+    static const struct {
+        int mode;
+        const char *options, *part;
+        ad_status status;
+    } more[] = {
+        {MODE_RGB, "mask=binary", "mask is binary, which needs depth: the mode is rgb", AD_ERR_INVALID_ARGUMENT},
+        {MODE_RGB, "mask=soft", "mask is soft, which needs depth: the mode is rgb", AD_ERR_INVALID_ARGUMENT},
+        {MODE_COMBI, "size=40, crop=32", "a crop or another aspect than square is not for depth", AD_ERR_INVALID_ARGUMENT},
+        {MODE_COMBI, "aspect=shorter", "is not for depth, which is taken whole", AD_ERR_INVALID_ARGUMENT},
+        {MODE_COMBI, "size=2100, memory_limit=16000000000000", "at most 512 a side are possible", AD_ERR_SHAPE},
+        {MODE_RGB, "size=32, memory_limit=1", "memory_limit is 1: raise it", AD_ERR_OUT_OF_MEMORY},
+        {MODE_COMBI, "size=32, memory_limit=1", "memory_limit is 1: raise it", AD_ERR_OUT_OF_MEMORY},
+        {MODE_RGB, "size=32, cache_file=1000, cache_dir=no/such/folder",
+         "cache_dir 'no/such/folder': no file can be made there: No such file or directory", AD_ERR_IO},
+    };
+    ad_student *students[MODES] = {ast_student(f->net, MODE_RGB, 3), ast_student(f->net, MODE_DEPTH, 3), ast_student(f->net, MODE_COMBI, 3)};
     ad_fitter *fit = NULL;
-    ad_student *students[2] = {ast_student(f->net, AD_AST_RGB, 3), ast_student(f->net, AD_AST_COMBI, 3)};
-#define REFUSED(mode, settings, change, status, part)                                                                     \
-    do {                                                                                                                  \
-        ad_ast_options o = ast_options(settings);                                                                         \
-        change;                                                                                                           \
-        says(ad_ast_fitter_create(students[mode], &o, &fit), status, part);                                               \
-        assert_null(fit);                                                                                                 \
-    } while (0)
-    for (int mode = 0; mode < 2; mode++) {
-        REFUSED(mode, "", o.batch = 0, AD_ERR_INVALID_ARGUMENT, "batch is 0, 1 to 1024 is possible");
-        REFUSED(mode, "", o.teacher_epochs = -2, AD_ERR_INVALID_ARGUMENT, "teacher_epochs is -2");
-        REFUSED(mode, "", o.student_epochs = 2000000, AD_ERR_INVALID_ARGUMENT, "student_epochs is 2000000");
-        REFUSED(mode, "", o.lr = NAN, AD_ERR_INVALID_ARGUMENT, "lr is nan");
-        REFUSED(mode, "", o.lr = 0.0, AD_ERR_INVALID_ARGUMENT, "lr is 0");
-        REFUSED(mode, "", o.clip_norm = -1.0, AD_ERR_INVALID_ARGUMENT, "clip_norm is -1");
-        REFUSED(mode, "", o.weight_decay = INFINITY, AD_ERR_INVALID_ARGUMENT, "weight_decay is inf");
-        REFUSED(mode, "", o.seed = UINT64_C(1) << 32, AD_ERR_INVALID_ARGUMENT, "seed is 4294967296");
-        REFUSED(mode, "", o.mask = 4, AD_ERR_INVALID_ARGUMENT, "mask is 4");
-        REFUSED(mode, "", o.mask = -1, AD_ERR_INVALID_ARGUMENT, "mask is -1");
-        REFUSED(mode, "", o.score = 2, AD_ERR_INVALID_ARGUMENT, "score is 2");
-        REFUSED(mode, "", o.aggregate = 3, AD_ERR_INVALID_ARGUMENT, "aggregate is 3");
-        REFUSED(mode, "", o.mask_twice = 2, AD_ERR_INVALID_ARGUMENT, "mask_twice is 2");
-        REFUSED(mode, "", o.validation_share = 1.0, AD_ERR_INVALID_ARGUMENT, "validation_share is 1");
-        REFUSED(mode, "", o.preprocess.size = 5000, AD_ERR_INVALID_ARGUMENT, "size is 5000");
-        REFUSED(mode, "", o.memory_limit = 1, AD_ERR_OUT_OF_MEMORY, "memory_limit is 1: raise it");
-        REFUSED(mode, "cache_file=1000", (void)0, AD_ERR_INVALID_ARGUMENT,
-                "cache_file says how large the file in cache_dir may be: give both");
-        REFUSED(mode, "cache_dir=/tmp", (void)0, AD_ERR_INVALID_ARGUMENT, "give both");
-        REFUSED(mode, "cache_file=1000 cache_dir=no/such/folder", (void)0, AD_ERR_IO,
-                "cache_dir 'no/such/folder': no file can be made there: No such file or directory");
+    for (int32_t mode = 0; mode < MODES; mode++)
+        for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+            says(ad_fitter_create_with(students[mode], bad[i].options, &fit), AD_ERR_INVALID_ARGUMENT, bad[i].part);
+            assert_null(fit);
+        }
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
+        says(ad_fitter_create_with(students[more[i].mode], more[i].options, &fit), more[i].status, more[i].part);
+        assert_null(fit);
     }
-    REFUSED(0, "mask=binary", (void)0, AD_ERR_INVALID_ARGUMENT, "mask is binary, which needs depth: the mode is rgb");
-    REFUSED(0, "mask=soft", (void)0, AD_ERR_INVALID_ARGUMENT, "mask is soft, which needs depth: the mode is rgb");
-    REFUSED(1, "size=40 crop=32", (void)0, AD_ERR_INVALID_ARGUMENT, "a crop or another aspect than square is not for depth");
-    REFUSED(1, "aspect=shorter", (void)0, AD_ERR_INVALID_ARGUMENT, "is not for depth, which is taken whole");
-    REFUSED(1, "", o.depth_threshold = 0.0, AD_ERR_INVALID_ARGUMENT, "depth_threshold is 0");
-    REFUSED(1, "", o.depth_fill = -1, AD_ERR_INVALID_ARGUMENT, "depth_fill is -1");
-    REFUSED(1, "", o.depth_corners = 2, AD_ERR_INVALID_ARGUMENT, "depth_corners is 2");
-    REFUSED(1, "", o.depth_dilation = 65, AD_ERR_INVALID_ARGUMENT, "depth_dilation is 65");
-    REFUSED(1, "size=2100 memory_limit=16000000000000", (void)0, AD_ERR_SHAPE, "at most 512 a side are possible");
-#undef REFUSED
-    /* A crop of the pixels alone, and presets that are for depth where there is none but what they say of scores. */
-    ad_ast_options o = ast_options("size=40 crop=32 mask=none");
-    assert_int_equal(ad_ast_fitter_create(students[0], &o, &fit), AD_OK);
-    ad_fitter_destroy(fit);
-    fit = NULL;
-    assert_int_equal(ad_ast_fitter_create(NULL, &o, &fit), AD_ERR_INVALID_ARGUMENT);
-    assert_int_equal(ad_ast_fitter_create(students[0], &o, NULL), AD_ERR_INVALID_ARGUMENT);
-    ad_student_destroy(students[0]);
-    ad_student_destroy(students[1]);
+    assert_int_equal(ad_fitter_create_with(NULL, NULL, &fit), AD_ERR_INVALID_ARGUMENT);
+    assert_int_equal(ad_fitter_create_with(students[0], NULL, NULL), AD_ERR_INVALID_ARGUMENT);
+    for (int32_t mode = 0; mode < MODES; mode++)
+        ad_student_destroy(students[mode]);
+}
+
+/* Presets set what they name, also what is for depth where there is none; an option for both networks, and one of them. */
+static void options_in_force(void **state)
+{
+    const fixture *f = *state;
+    static const struct {
+        int mode;
+        const char *options, *want[5][2];
+    } cases[] = {
+        {MODE_COMBI, "preset=ast_official, epochs=1", {{"mask", "soft"}, {"mask_norm", "all"}, {"mask_twice", "1"},
+                                                  {"teacher_epochs", "1"}, {"student_epochs", "1"}}},
+        {MODE_COMBI, "preset=ast, epochs=1, student_epochs=0", {{"mask", "binary"}, {"mask_norm", "foreground"}, {"mask_twice", "0"},
+                                                           {"teacher_epochs", "1"}, {"student_epochs", "0"}}},
+        {MODE_RGB, "preset=ast, epochs=0", {{"mask", "none"}, {"aggregate", "mean"}, {"mask_twice", "0"}, {"crop", "32"},
+                                       {"score", "student"}}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ad_scorer *scorer = ast_scorer(f->net, cases[i].mode, cases[i].options);
+        for (int k = 0; k < 5; k++)
+            assert_string_equal(option_of(scorer, cases[i].want[k][0]), cases[i].want[k][1]);
+        ad_scorer_destroy(scorer);
+    }
 }
 
 /* A crop is of the map, too: outside there is nothing. */
 static void a_crop_of_pixels(void **state)
 {
     const fixture *f = *state;
-    ad_scorer *scorer = ast_scorer(f->net, AD_AST_RGB, "size=40 crop=32 aggregate=max");
+    ad_scorer *scorer = ast_scorer(f->net, MODE_RGB, "size=40, crop=32, aggregate=max");
     float heat[MAP], largest = 0.0f;
     score_of(scorer, 4, 1, heat);
     for (int p = 0; p < MAP; p++) {
@@ -307,21 +300,19 @@ static void a_crop_of_pixels(void **state)
 
 /* ---- Students ---- */
 
-static void students_of_other_kinds(void **state)
+/* A student's kind is its fitter's: options of other methods are none of it. */
+static void options_of_other_methods(void **state)
 {
     const fixture *f = *state;
     ad_fitter *fit = NULL;
-    for (int32_t kind = AD_STUDENT_STFPM; kind <= AD_STUDENT_STFPM_UNET; kind++) {
+    for (int32_t kind = MINI_STFPM; kind <= MINI_UNET; kind++) {
         ad_student *s = mini_student(f->net, kind, 3);
-        says(ad_ast_fitter_create(s, NULL, &fit), AD_ERR_INVALID_ARGUMENT, "the student is not of kind ast");
+        says(ad_fitter_create_with(s, "mask=none", &fit), AD_ERR_INVALID_ARGUMENT, "no option 'mask'");
         assert_null(fit);
         ad_student_destroy(s);
     }
-    ad_student *s = ast_student(f->net, AD_AST_RGB, 3);
-    ad_stfpm_options o;
-    ad_stfpm_options_init(&o, sizeof o);
-    says(ad_stfpm_fitter_create(s, &o, &fit), AD_ERR_INVALID_ARGUMENT, "the student is of kind ast");
-    says(ad_stfpm_fitter_create(s, NULL, &fit), AD_ERR_INVALID_ARGUMENT, "the student is of kind ast");
+    ad_student *s = ast_student(f->net, MODE_RGB, 3);
+    says(ad_fitter_create_with(s, "momentum=0.9", &fit), AD_ERR_INVALID_ARGUMENT, "no option 'momentum'");
     assert_null(fit);
     ad_student_destroy(s);
 }
@@ -348,12 +339,10 @@ static void channels_of_a_layer(void **state)
     for (int i = 0; i < 5; i++)
         for (int32_t mode = 0; mode < MODES; mode++) {
             ad_backbone *net = flat_network(f, counts[i]);
-            ad_student_options o = mini_student_options(AD_STUDENT_AST);
-            ad_student *s = NULL;
-            o.mode = mode;
-            o.flow_blocks = 4; /* the last of which has the larger kernel */
-            const ad_status status = ad_student_create_old(net, &o, &s);
-            if (counts[i] == 1 && mode == AD_AST_RGB) {
+            ad_student *s = NULL; /* the last of four blocks has the larger kernel */
+            const ad_status status =
+                mini_create(net, MINI_AST, options("mode=%s, flow_blocks=4", mode_names[mode]).text, &s);
+            if (counts[i] == 1 && mode == MODE_RGB) {
                 says(status, AD_ERR_INVALID_ARGUMENT, "a flow of 1 channels: 2 to 8192 are possible");
                 assert_null(s);
             } else {
@@ -376,9 +365,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_frames),       cmocka_unit_test(depth_without_meaning),
         cmocka_unit_test(foreground_that_is_lost),
-        cmocka_unit_test(short_images),     cmocka_unit_test(bad_texts),
-        cmocka_unit_test(bad_options),      cmocka_unit_test(a_crop_of_pixels),
-        cmocka_unit_test(students_of_other_kinds),
+        cmocka_unit_test(short_images),
+        cmocka_unit_test(bad_options),      cmocka_unit_test(options_in_force),
+        cmocka_unit_test(a_crop_of_pixels),
+        cmocka_unit_test(options_of_other_methods),
         cmocka_unit_test(channels_of_a_layer),
     };
     return cmocka_run_group_tests_name("ast_input", tests, set_up_resnet, tear_down);

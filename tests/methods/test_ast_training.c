@@ -52,10 +52,10 @@ static void batches(void **state)
         const char *settings;
         int64_t images;
         int32_t batches;
-    } cases[] = {{"validation_share=0 batch=3", 7, 2}, {"validation_share=0 batch=3", 6, 2}, {"validation_share=0 batch=8", 7, 1},
-                 {"validation_share=0 batch=7", 7, 1}, {"validation_share=0 batch=1", 3, 3}, {"validation_share=0.3 batch=2", 8, 2}};
+    } cases[] = {{"validation_share=0, batch=3", 7, 2}, {"validation_share=0, batch=3", 6, 2}, {"validation_share=0, batch=8", 7, 1},
+                 {"validation_share=0, batch=7", 7, 1}, {"validation_share=0, batch=1", 3, 3}, {"validation_share=0.3, batch=2", 8, 2}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        ad_student *s = ast_student(f->net, AD_AST_RGB, 3);
+        ad_student *s = ast_student(f->net, MODE_RGB, 3);
         teller t;
         assert_int_equal(tell(s, cases[i].settings, cases[i].images, 0, &t), AD_OK);
         const int32_t n = cases[i].batches;
@@ -89,7 +89,7 @@ static void batches(void **state)
 static void phases(void **state)
 {
     const fixture *f = *state;
-    ad_student *s = ast_student(f->net, AD_AST_RGB, 3);
+    ad_student *s = ast_student(f->net, MODE_RGB, 3);
     teller t;
     assert_int_equal(tell(s, "teacher_epochs=0", FEW, 0, &t), AD_OK);
     for (int i = 0; i < t.count; i++) {
@@ -135,7 +135,7 @@ static void cancelled_at_the_first_call(void **state)
 static void goes_on_with_more_images(void **state)
 {
     const fixture *f = *state;
-    ad_student *s = ast_student(f->net, AD_AST_COMBI, 3);
+    ad_student *s = ast_student(f->net, MODE_COMBI, 3);
     ad_fitter *fit = ast_fitter(s, "");
     ad_scorer *first = NULL, *again = NULL, *more = NULL;
     add_range(fit, 0, FEW);
@@ -146,7 +146,7 @@ static void goes_on_with_more_images(void **state)
     add_range(fit, 20, 25);
     assert_int_equal(ad_fitter_finish(fit, &more), AD_OK);
     assert_int_equal(s->epochs_trained, 4);
-    ad_scorer *as_first = ast_scorer(f->net, AD_AST_COMBI, ""); /* which stands as it was */
+    ad_scorer *as_first = ast_scorer(f->net, MODE_COMBI, ""); /* which stands as it was */
     check_same(first, as_first, 0.0);
     ad_scorer_destroy(as_first);
     ad_scorer_destroy(first);
@@ -159,7 +159,7 @@ static void goes_on_with_more_images(void **state)
 static void too_few_images(void **state)
 {
     const fixture *f = *state;
-    ad_student *s = ast_student(f->net, AD_AST_RGB, 3), *untouched = ast_student(f->net, AD_AST_RGB, 3);
+    ad_student *s = ast_student(f->net, MODE_RGB, 3), *untouched = ast_student(f->net, MODE_RGB, 3);
     ad_fitter *fit = ast_fitter(s, "validation_share=0.2"), *other = ast_fitter(s, "");
     ad_scorer *scorer = NULL;
     refused(ad_fitter_finish(fit, &scorer), AD_ERR_STATE, "0 images leave 0 to train on beside 0 held out");
@@ -181,10 +181,10 @@ static void too_few_images(void **state)
 static void diverges(void **state)
 {
     const fixture *f = *state;
-    static const char *const settings[] = {"epochs=20 lr=1e12", "epochs=20 lr=1e12 validation_share=0",
-                                           "teacher_epochs=0 student_epochs=20 lr=1e12 weight_decay=1e12"};
+    static const char *const settings[] = {"epochs=20, lr=1e12", "epochs=20, lr=1e12, validation_share=0",
+                                           "teacher_epochs=0, student_epochs=20, lr=1e12, weight_decay=1e12"};
     for (int i = 0; i < 3; i++) {
-        ad_student *s = ast_student(f->net, AD_AST_RGB, 3);
+        ad_student *s = ast_student(f->net, MODE_RGB, 3);
         ad_fitter *fit = ast_fitter(s, settings[i]);
         ad_scorer *scorer = NULL;
         add_range(fit, 0, FEW);
@@ -208,12 +208,12 @@ static void bits_of_the_cache(void **state)
     const fixture *f = *state;
     for (int32_t mode = 0; mode < MODES; mode++) {
         static const char *const caches[] = {"feature_cache=0", "feature_cache=100000", "feature_cache=6000",
-                                             "feature_cache=1792 validation_share=0.3"};
+                                             "feature_cache=1792, validation_share=0.3"};
         static const char *const others[] = {"", "", "", "validation_share=0.3"};
         for (int i = 0; i < 4; i++) {
             char text[700];
             ad_student *a = ast_student(f->net, mode, 3), *b = ast_student(f->net, mode, 3);
-            snprintf(text, sizeof text, "%s cache_file=1000000 cache_dir=%s", caches[i], folder);
+            snprintf(text, sizeof text, "%s, cache_file=1000000, cache_dir=%s", caches[i], folder);
             ad_scorer *with_file = ast_few(a, text, FEW), *in_memory = ast_few(b, others[i], FEW);
             assert_true(same_student(a, b));
             check_same(with_file, in_memory, 0.0);
@@ -231,9 +231,9 @@ static void bits_of_the_cache(void **state)
 static void a_full_disk(void **state)
 {
     const fixture *f = *state;
-    ad_student *s = ast_student(f->net, AD_AST_COMBI, 3), *want = ast_student(f->net, AD_AST_COMBI, 3);
+    ad_student *s = ast_student(f->net, MODE_COMBI, 3), *want = ast_student(f->net, MODE_COMBI, 3);
     char text[700];
-    snprintf(text, sizeof text, "feature_cache=0 cache_file=1000000 cache_dir=%s", folder);
+    snprintf(text, sizeof text, "feature_cache=0, cache_file=1000000, cache_dir=%s", folder);
     ad_fitter *fit = ast_fitter(s, text);
     ad_scorer *scorer = NULL;
     tiny_frame frame;
@@ -290,7 +290,7 @@ static void bits_of_threads(void **state)
             ad_context *context = context_of("cpu", threads[t]);
             ad_backbone *net = mini_teacher(context);
             ad_student *s = ast_student(net, mode, 3);
-            ad_scorer *scorer = ast_few(s, "batch=3 clip_norm=0.1", 11);
+            ad_scorer *scorer = ast_few(s, "batch=3, clip_norm=0.1", 11);
             size_t count;
             float *values = student_values(s, &count);
             for (int64_t i = 0; i < 6; i++)
@@ -339,7 +339,7 @@ static void backends_agree(void **state)
 static void memory_is_known(void **state)
 {
     (void)state;
-    static const char *const settings[] = {"", "batch=4 mask_norm=all"};
+    static const char *const settings[] = {"", "batch=4, mask_norm=all"};
     forget();
     for (int32_t mode = 0; mode < MODES; mode++)
         for (int i = 0; i < 2; i++) {
@@ -356,22 +356,22 @@ static void memory_is_known(void **state)
             ad_backbone *net = mini_teacher(context);
             ad_student *s = ast_student(net, mode, 3);
             const long before = atomic_load(&counter.bytes);
-            ad_ast_options o = ast_options(settings[i]);
-            o.memory_limit = 1000;
-            refused(ad_ast_fitter_create(s, &o, &fit), AD_ERR_OUT_OF_MEMORY,
+            const option_text all = options_over(ast_training, settings[i]);
+            refused(ad_fitter_create_with(s, options("%s, memory_limit=1000", all.text).text, &fit), AD_ERR_OUT_OF_MEMORY,
                     "bytes, memory_limit is 1000: raise it or lower batch");
             uint64_t needed = 0;
             int32_t batch = 0;
             assert_int_equal(sscanf(ad_last_error_message(), "training batches of %d images of 8x8 positions takes %" SCNu64,
                                     &batch, &needed), 2);
-            assert_int_equal(batch, o.batch);
-            o.memory_limit = needed - 1;
-            refused(ad_ast_fitter_create(s, &o, &fit), AD_ERR_OUT_OF_MEMORY, "memory_limit");
+            assert_int_equal(batch, i ? 4 : 2);
+            const option_text less = options("%s, memory_limit=%" PRIu64, all.text, needed - 1);
+            refused(ad_fitter_create_with(s, less.text, &fit), AD_ERR_OUT_OF_MEMORY, "memory_limit");
             assert_null(fit);
             assert_int_equal(atomic_load(&counter.bytes), before);
             const size_t record = 4 * POSITIONS * (size_t)(mode == 0 ? 7 : mode == 1 ? 65 : 71);
-            o.memory_limit = needed + 3 * record + 1000; /* two images, and the one that is being added */
-            assert_int_equal(ad_ast_fitter_create(s, &o, &fit), AD_OK);
+            const option_text enough = options("%s, memory_limit=%" PRIu64, all.text,
+                                               needed + 3 * record + 1000); /* two images, and the one that is being added */
+            assert_int_equal(ad_fitter_create_with(s, enough.text, &fit), AD_OK);
             add_range(fit, 0, 2);
             tiny_frame frame;
             const ad_image image = tiny_rgbd(&frame, 2, 0);
@@ -411,7 +411,7 @@ static void memory_is_known(void **state)
 static void caches_that_are_full(void **state)
 {
     const fixture *f = *state;
-    ad_student *s = ast_student(f->net, AD_AST_RGB, 3);
+    ad_student *s = ast_student(f->net, MODE_RGB, 3);
     char text[700];
     tiny_frame frame;
     const ad_image image = tiny_rgbd(&frame, 9, 0);
@@ -421,7 +421,7 @@ static void caches_that_are_full(void **state)
             "is 3600");
     assert_int_equal(ad_fitter_count(fit), 2);
     ad_fitter_destroy(fit);
-    snprintf(text, sizeof text, "feature_cache=3600 cache_file=5400 cache_dir=%s", folder); /* and three */
+    snprintf(text, sizeof text, "feature_cache=3600, cache_file=5400, cache_dir=%s", folder); /* and three */
     fit = ast_fitter(s, text);
     add_range(fit, 0, 5);
     refused(ad_fitter_add(fit, &image), AD_ERR_OUT_OF_MEMORY, "and cache_file 5400: raise them");
@@ -445,8 +445,8 @@ static void lifetimes(void **state)
     char text[700];
     assert_int_equal(ad_context_create(&co, &context), AD_OK);
     ad_backbone *net = mini_teacher(context);
-    ad_student *s = ast_student(net, AD_AST_COMBI, 3);
-    snprintf(text, sizeof text, "feature_cache=40000 cache_file=1000000 cache_dir=%s", folder);
+    ad_student *s = ast_student(net, MODE_COMBI, 3);
+    snprintf(text, sizeof text, "feature_cache=40000, cache_file=1000000, cache_dir=%s", folder);
     ad_fitter *fit = ast_fitter(s, text);
     ad_student_destroy(s);
     ad_backbone_destroy(net);

@@ -9,21 +9,17 @@
 #include "harness/fault_alloc.h"
 #include "harness/method_case.h"
 
-static void set(ad_gaussian_options *o, const char *key, const char *value)
+static ad_fitter *fitter_of(ad_backbone *net, const char *settings)
 {
-    if (ad_gaussian_options_set(o, key, value) != AD_OK)
-        fail_msg("%s=%s: %s", key, value, ad_last_error_message());
+    ad_fitter *out = NULL;
+    if (ad_fitter_create(net, "gaussian", settings, &out) != AD_OK)
+        fail_msg("%s: %s", settings, ad_last_error_message());
+    return out;
 }
 
 static ad_fitter *fitter(const fixture *f, const char *reduce, const char *pixel)
 {
-    ad_gaussian_options o;
-    ad_gaussian_options_init(&o, sizeof o);
-    set(&o, "reduce", reduce);
-    set(&o, "pixel", pixel);
-    ad_fitter *out = NULL;
-    assert_int_equal(ad_gaussian_fitter_create(f->net, &o, &out), AD_OK);
-    return out;
+    return fitter_of(f->net, options("reduce=%s, pixel=%s", reduce, pixel).text);
 }
 
 static ad_scorer *fit(const fixture *f, const char *reduce, const char *pixel)
@@ -43,15 +39,11 @@ static void separates_and_localises(void **state)
 /* On the training images themselves the mean square distance of the fit is known in closed form. */
 static void normal_score_is_the_rms(void **state)
 {
-    static const char *const layers[] = {"shallow", "deep"};
+    static const char *const layers[] = {"layers=shallow", "layers=deep"};
     const fixture *f = *state;
     for (int i = 0; i < 2; i++) {
-        ad_gaussian_options o;
-        ad_gaussian_options_init(&o, sizeof o);
-        set(&o, "layers", layers[i]);
-        ad_fitter *fit = NULL;
+        ad_fitter *fit = fitter_of(f->net, layers[i]);
         ad_scorer *scorer = NULL;
-        assert_int_equal(ad_gaussian_fitter_create(f->net, &o, &fit), AD_OK);
         assert_int_equal(ad_fit(fit, f->good, NULL, &scorer), AD_OK);
         double sum = 0.0;
         for (int64_t n = 0; n < GOOD; n++) {
@@ -121,13 +113,10 @@ static void layers_of_the_same_name(void **state)
 {
     const fixture *f = *state;
     ad_backbone *exchanged = NULL, *moved = NULL;
-    ad_fitter *mine = fitter(f, "none", "dense"), *other = NULL;
+    ad_fitter *mine = fitter(f, "none", "dense");
     ad_scorer *scorer = fit(f, "none", "dense"), *loaded = NULL;
-    ad_gaussian_options o;
-    ad_gaussian_options_init(&o, sizeof o);
-    set(&o, "reduce", "none");
     assert_int_equal(tiny_open_tapped(f->context, f->weights, "point_bn", "stem_act", &exchanged), AD_OK);
-    assert_int_equal(ad_gaussian_fitter_create(exchanged, &o, &other), AD_OK);
+    ad_fitter *other = fitter_of(exchanged, "reduce=none");
     add_range(mine, 0, 2);
     add_range(other, 2, 4);
     refused(ad_fitter_merge(mine, other), AD_ERR_MISMATCH, "layer 'shallow'");
@@ -190,84 +179,56 @@ static void every_flipped_bit_is_found(void **state)
     }
 }
 
-/* A preset sets what it names and leaves the rest; what is set afterwards wins. */
+/* A preset sets what it names and leaves the rest; what the text itself sets wins. */
 static void presets(void **state)
 {
-    (void)state;
+    const fixture *f = *state;
     static const struct {
-        const char *name, *layers;
-        int32_t size, reduce, pixel;
-    } all[] = {{"wang2022", "level3,level4,level5,level6,level7", 380, AD_REDUCE_NPCA, AD_PIXEL_FIT_DENSE},
-               {"rippel2020", "level0,level1,level2,level3,level4,level5,level6,level7,level8", 380,
-                AD_REDUCE_NONE, AD_PIXEL_FIT_NONE},
-               {"resnet18", "maxpool,layer1,layer2,layer3", 224, AD_REDUCE_NONE, AD_PIXEL_FIT_DENSE}};
-    ad_gaussian_options o;
+        const char *name, *layer, *reduce, *pixel;
+    } all[] = {{"wang2022", "level3", "npca:0.95", "dense"},
+               {"rippel2020", "level0", "none", "none"},
+               {"resnet18", "maxpool", "none", "dense"}};
+    ad_fitter *fit = NULL;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        ad_gaussian_options_init(&o, sizeof o);
-        set(&o, "ddof", "1");
-        set(&o, "crop", "10");
-        set(&o, "preset", all[i].name);
-        assert_string_equal(o.layers, all[i].layers);
-        assert_int_equal(o.preprocess.size, all[i].size);
-        assert_int_equal(o.preprocess.crop, 0);
-        assert_int_equal(o.preprocess.resize, AD_RESIZE_CV_LINEAR);
-        assert_int_equal(o.reduce, all[i].reduce);
-        assert_int_equal(o.pixel, all[i].pixel);
-        assert_true(o.reduce_threshold == 0.95 && o.ddof == 1);
-        set(&o, "size", "64");
-        assert_int_equal(o.preprocess.size, 64);
+        refused(ad_fitter_create(f->net, "gaussian", options("preset=%s", all[i].name).text, &fit),
+                AD_ERR_INVALID_ARGUMENT, all[i].layer); /* which the tiny network does not have */
+        const option_text text = options("preset=%s, ddof=1, layers=shallow,deep, size=24", all[i].name);
+        ad_scorer *scorer = fit_all(f, fitter_of(f->net, text.text));
+        assert_string_equal(option_of(scorer, "layers"), "shallow,deep");
+        assert_string_equal(option_of(scorer, "size"), "24");
+        assert_string_equal(option_of(scorer, "crop"), "24");
+        assert_string_equal(option_of(scorer, "resize"), "cv_linear");
+        assert_string_equal(option_of(scorer, "reduce"), all[i].reduce);
+        assert_string_equal(option_of(scorer, "pixel"), all[i].pixel);
+        assert_string_equal(option_of(scorer, "ddof"), "1");
+        ad_scorer_destroy(scorer);
     }
-    refused(ad_gaussian_options_set(&o, "preset", "best"), AD_ERR_INVALID_ARGUMENT,
-            "option preset: 'best' is none of wang2022, rippel2020, resnet18");
 }
 
-static void options_as_text(void **state)
-{
-    (void)state;
-    static const char *const bad[][3] = {
-        {"reduce", "pca:1.5", "number"},   {"reduce", "none:0.9", "no threshold"},
-        {"reduce", "nothing", "none of"},  {"pixel", "fine", "none of none, dense, gap"},
-        {"size", "0", "from 1 to 4096"},   {"size", "64x", "not a whole number"},
-        {"mean", "1,2", "three numbers"},  {"ddof", "2", "from 0 to 1"},
-        {"blur_sigma", "-1", "number"},    {"samples", "5", "from 256"},
-        {"resize", "nearest", "none of"},  {"sise", "64", "gaussian has no option 'sise'"},
-        {"blur_sigma", "nan", "number"},   {"aspect", "", "none of square, shorter"}};
-    ad_gaussian_options o, before;
-    ad_gaussian_options_init(&o, sizeof o);
-    before = o;
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        refused(ad_gaussian_options_set(&o, bad[i][0], bad[i][1]), AD_ERR_INVALID_ARGUMENT, bad[i][2]);
-        assert_memory_equal(&o, &before, sizeof o);
-    }
-    set(&o, "reduce", "npca:0.99");
-    assert_true(o.reduce == AD_REDUCE_NPCA && o.reduce_threshold == 0.99);
-    set(&o, "std", "0.5,0.25,1");
-    assert_true(o.preprocess.std[1] == 0.25f);
-}
-
-static void options_out_of_range(void **state)
+static void wrong_options(void **state)
 {
     const fixture *f = *state;
+    static const char *const bad[][2] = {
+        {"reduce=pca:1.5", "number"},   {"reduce=pca:nan", "number"},     {"reduce=none:0.9", "no threshold"},
+        {"reduce=nothing", "none of"},  {"pixel=fine", "none of none, dense, gap"},
+        {"size=0", "from 1 to 4096"},   {"size=64x", "not a whole number"},
+        {"mean=1,2", "three numbers"},  {"ddof=2", "from 0 to 1"},
+        {"blur_sigma=-1", "number"},    {"samples=5", "from 256"},        {"blur_sigma=inf", "number"},
+        {"resize=nearest", "none of"},  {"sise=64", "gaussian has no option 'sise'"},
+        {"blur_sigma=nan", "number"},   {"aspect=", "none of square, shorter"},
+        {"layers=deep,deep", "given twice"}, {"layers=deeper", "there are shallow, deep"},
+        {"layers=", "has no layer ''"}, {"crop=99", "at most size 32"},   {"std=1,0,1", "std must be positive"},
+        {"size=8, size=8", "size stands twice"}, {"size", "no value"},
+        {"preset=best", "'best' is none of wang2022, rippel2020, resnet18"}};
     ad_fitter *fit = NULL;
-    ad_gaussian_options o;
-#define REFUSE(change, part)                                                                       \
-    do {                                                                                           \
-        ad_gaussian_options_init(&o, sizeof o);                                                    \
-        change;                                                                                    \
-        refused(ad_gaussian_fitter_create(f->net, &o, &fit), AD_ERR_INVALID_ARGUMENT, part);       \
-        assert_null(fit);                                                                          \
-    } while (0)
-    REFUSE(o.layers = "deep,deep", "given twice");
-    REFUSE(o.layers = "deeper", "there are shallow, deep");
-    REFUSE(o.layers = "", "has no layer ''");
-    REFUSE(o.reduce = 9, "no such ad_reduce");
-    REFUSE(o.reduce = AD_REDUCE_PCA; o.reduce_threshold = NAN, "must be in (0, 1)");
-    REFUSE(o.pixel = -1, "no such ad_pixel_fit");
-    REFUSE(o.preprocess.crop = 99, "at most size 32");
-    REFUSE(o.preprocess.std[0] = 1.0f, "std must be positive");
-    REFUSE(o.blur_sigma = INFINITY, "blur_sigma");
-    REFUSE(o.struct_size = 3, "struct_size is 3");
-#undef REFUSE
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        refused(ad_fitter_create(f->net, "gaussian", bad[i][0], &fit), AD_ERR_INVALID_ARGUMENT, bad[i][1]);
+        assert_null(fit);
+    }
+    ad_scorer *scorer = fit_all(f, fitter_of(f->net, "reduce=npca:0.99, std=0.5,0.25,1"));
+    assert_string_equal(option_of(scorer, "reduce"), "npca:0.99");
+    assert_string_equal(option_of(scorer, "std"), "0.5,0.25,1");
+    ad_scorer_destroy(scorer);
 }
 
 /* A scorer that was loaded with a backbone of its own keeps no parameters behind its layers; on a backbone that others
@@ -278,14 +239,10 @@ static void a_loaded_scorer_keeps_what_it_needs(void **state)
     const long behind = (long)sizeof(float) * (8 * 8 * 9 + 8 + 8 * 9 + 8 + 12 * 8 + 12); /* body, depth, point */
     fault_alloc alloc = {0};
     ad_context_options c;
-    ad_gaussian_options o;
-    ad_fitter *fit = NULL;
+    ad_fitter *fit = fitter_of(f->net, "layers=shallow");
     ad_context *context = NULL;
     ad_backbone *net = NULL;
     ad_scorer *scorer = NULL, *onto = NULL, *own = NULL;
-    ad_gaussian_options_init(&o, sizeof o);
-    set(&o, "layers", "shallow");
-    assert_int_equal(ad_gaussian_fitter_create(f->net, &o, &fit), AD_OK);
     assert_int_equal(ad_fit(fit, f->good, NULL, &scorer), AD_OK);
     assert_int_equal(ad_scorer_save(scorer, f->file, NULL), AD_OK);
     ad_context_options_init(&c, sizeof c);
@@ -330,8 +287,7 @@ int main(void)
         cmocka_unit_test(belongs_together),
         cmocka_unit_test(a_loaded_scorer_keeps_what_it_needs),
         cmocka_unit_test(every_flipped_bit_is_found), cmocka_unit_test(presets),
-        cmocka_unit_test(options_as_text),
-        cmocka_unit_test(options_out_of_range),
+        cmocka_unit_test(wrong_options),
     };
     return cmocka_run_group_tests_name("gaussian", tests, set_up, tear_down);
 }

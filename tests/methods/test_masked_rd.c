@@ -26,7 +26,7 @@ static void learns_and_localises(void **state)
         char text[128];
         ad_student *s = rd_student(f->net, kind, 1);
         ad_scorer *before = rd_few(s, "epochs=0", GOOD);
-        snprintf(text, sizeof text, "epochs=20 batch=8 lr=0.01 %s", settings[kind]);
+        snprintf(text, sizeof text, "epochs=20, batch=8, lr=0.01, %s", settings[kind]);
         ad_scorer *after = rd_few(s, text, GOOD);
         ad_scorer_info x = {.struct_size = sizeof x}, y = {.struct_size = sizeof y};
         assert_int_equal(ad_scorer_get_info(before, &x), AD_OK);
@@ -78,7 +78,7 @@ static void switches(void **state)
     const int64_t generators = 2 * (4 * 4 * 9 + 4 + 6 * 6 * 9 + 6 + 8 * 8 * 9 + 8);
     assert_int_equal(parameters(f, "fmm=0"), all - align - generators);
     const int64_t narrowing = 24 * 8 + 2 * 8, embedding = 16 * 9 * 16 + 16 * 16; /* of 24 channels instead of 8 */
-    assert_int_equal(parameters(f, "msff_out=concat scsatt=0"), all - cru - narrowing + embedding);
+    assert_int_equal(parameters(f, "msff_out=concat, scsatt=0"), all - cru - narrowing + embedding);
     assert_int_equal(parameters(f, "preset=rd4ad"), all - cru - narrowing + embedding - align - generators);
     assert_int_equal(parameters(f, "preset=mrkd_flm"), all - cru - narrowing + embedding - align);
     /* Without the widest level its generator goes, and the decoder's last stage. */
@@ -109,9 +109,9 @@ static double first_loss(const fixture *f, const char *student, const char *sett
 static void what_losses_mean(void **state)
 {
     const fixture *f = *state;
-    const double flat = first_loss(f, "", "epochs=1 loss=flat"), all = first_loss(f, "", "epochs=1");
+    const double flat = first_loss(f, "", "epochs=1, loss=flat"), all = first_loss(f, "", "epochs=1");
     assert_true(all > 0.0 && all < 6.0 && flat > 0.0 && flat < 6.0 && fabs(all - flat) > 1e-3);
-    assert_true(first_loss(f, "", "epochs=1 seed=1") != all); /* other images, other masks */
+    assert_true(first_loss(f, "", "epochs=1, seed=1") != all); /* other images, other masks */
     assert_true(first_loss(f, "mask_rate=0", "epochs=1") != all);
     assert_true(first_loss(f, "mask_rate=0.9", "epochs=1") != all);
     assert_true(first_loss(f, "eval_mask=seeded", "epochs=1") == all); /* says nothing of training */
@@ -139,7 +139,7 @@ static void options_matter(void **state)
 static void ways_to_score(void **state)
 {
     const fixture *f = *state;
-    static const char *const settings[] = {"epochs=0", "epochs=0 combine=product", "epochs=0 blur_sigma=0"};
+    static const char *const settings[] = {"epochs=0", "epochs=0, combine=product", "epochs=0, blur_sigma=0"};
     ad_student *s = rd_student(f->net, 0, 3);
     float score[3], heat[3][MAP];
     for (int i = 0; i < 3; i++) {
@@ -163,7 +163,7 @@ static void masks_when_it_scores(void **state)
     const fixture *f = *state;
     float score[2];
     for (int i = 0; i < 2; i++) {
-        ad_student *s = rd_student_of(f->net, i ? "eval_mask=seeded mask_rate=0.5" : "mask_rate=0.5", 3);
+        ad_student *s = rd_student_of(f->net, i ? "eval_mask=seeded, mask_rate=0.5" : "mask_rate=0.5", 3);
         ad_scorer *scorer = rd_few(s, "", FEW);
         score[i] = score_of(scorer, 300, 1, NULL);
         for (int k = 0; k < 3; k++)
@@ -207,38 +207,28 @@ static void same_bits(void **state)
 
 /* ---- What is refused ---- */
 
-static void bad_student(const fixture *f, const char *key, const char *value, ad_status status, const char *part)
-{
-    ad_student_options o;
-    ad_student *s = NULL;
-    ad_student_options_init(&o, sizeof o);
-    o.kind = AD_STUDENT_MASKED_RD;
-    const ad_status set = ad_student_options_set(&o, key, value);
-    refused(set ? set : ad_student_create_old(f->net, &o, &s), status, part);
-    assert_null(s);
-}
-
 static void students_refused(void **state)
 {
     const fixture *f = *state;
-    bad_student(f, "mask_rate", "1", AD_ERR_INVALID_ARGUMENT, "option mask_rate: '1'");
-    bad_student(f, "mask_rate", "-0.1", AD_ERR_INVALID_ARGUMENT, "option mask_rate: '-0.1'");
-    bad_student(f, "gn_groups", "3", AD_ERR_INVALID_ARGUMENT, "gn_groups is 3, which does not divide the 8 channels");
-    bad_student(f, "gn_groups", "0", AD_ERR_INVALID_ARGUMENT, "gn_groups");
-    bad_student(f, "levels", "0", AD_ERR_INVALID_ARGUMENT, "'0' is none of all, 1, 2, 12, 3, 13, 23, 123");
-    bad_student(f, "layers", "layer1,layer2", AD_ERR_INVALID_ARGUMENT, "takes the layers layer1,layer2,layer3, not layer1,layer2");
-    bad_student(f, "preset", "rd", AD_ERR_INVALID_ARGUMENT, "rd4ad");
-    ad_student_options o;
+    static const char *const bad[][2] = {
+        {"mask_rate=1", "option mask_rate: '1'"},
+        {"mask_rate=-0.1", "option mask_rate: '-0.1'"},
+        {"mask_rate=nan", "option mask_rate"},
+        {"gn_groups=3", "gn_groups is 3, which does not divide the 8 channels"},
+        {"gn_groups=0", "gn_groups"},
+        {"levels=0", "'0' is none of all, 1, 2, 12, 3, 13, 23, 123"},
+        {"layers=layer1,layer2", "takes the layers layer1,layer2,layer3, not layer1,layer2"},
+        {"preset=rd", "rd4ad"},
+        {"unet_depth=1", "no option of a student of masked_rd"},
+        {"epochs=1", "no option of a student of masked_rd"},
+    };
     ad_student *s = NULL;
-    ad_student_options_init(&o, sizeof o);
-    o.kind = AD_STUDENT_MASKED_RD;
-    o.mask_rate = 1.0; /* by another way than text */
-    refused(ad_student_create_old(f->net, &o, &s), AD_ERR_INVALID_ARGUMENT, "mask_rate is 1");
-    o.mask_rate = NAN;
-    refused(ad_student_create_old(f->net, &o, &s), AD_ERR_INVALID_ARGUMENT, "mask_rate is ");
-    o.mask_rate = 0.2;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        refused(ad_student_create(f->net, "masked_rd", bad[i][0], &s), AD_ERR_INVALID_ARGUMENT, bad[i][1]);
+        assert_null(s);
+    }
     ad_backbone *other = mini_teacher(f->context);
-    refused(ad_student_create_old(other, &o, &s), AD_ERR_UNSUPPORTED,
+    refused(ad_student_create(other, "masked_rd", NULL, &s), AD_ERR_UNSUPPORTED,
             "reverse distillation needs a ResNet as teacher, which mini is not: it has no layer3");
     ad_backbone_destroy(other);
 }
@@ -247,29 +237,25 @@ static void fitters_refused(void **state)
 {
     const fixture *f = *state;
     ad_student *s = rd_student(f->net, 0, 3);
-    ad_masked_rd_options o = rd_options("");
+    static const struct {
+        const char *options, *part;
+        ad_status status;
+    } bad[] = {
+        {"size=80", "an input of 80x80 for reverse distillation: multiples of 32 are possible", AD_ERR_SHAPE},
+        {"memory_limit=100000", "memory_limit is 100000", AD_ERR_OUT_OF_MEMORY},
+        {"batch=1", "option batch: '1'", AD_ERR_INVALID_ARGUMENT},
+        {"epoch=1", "no option 'epoch': there are preset, epochs", AD_ERR_INVALID_ARGUMENT},
+        {"momentum=0.9", "no option 'momentum'", AD_ERR_INVALID_ARGUMENT}, /* which stfpm has */
+        {"mask=none", "no option 'mask'", AD_ERR_INVALID_ARGUMENT},        /* which ast has */
+        {"mask_rate=0.1", "ad_student_create()", AD_ERR_INVALID_ARGUMENT}, /* says what a student is */
+        {"lr=1, lr=1", "lr stands twice", AD_ERR_INVALID_ARGUMENT},
+    };
     ad_fitter *fit = NULL;
-    o.preprocess.size = 80;
-    refused(ad_masked_rd_fitter_create(s, &o, &fit), AD_ERR_SHAPE,
-            "an input of 80x80 for reverse distillation: multiples of 32 are possible");
-    o = rd_options("");
-    o.memory_limit = 100000;
-    refused(ad_masked_rd_fitter_create(s, &o, &fit), AD_ERR_OUT_OF_MEMORY, "memory_limit is 100000");
-    o = rd_options("");
-    o.batch = 1;
-    refused(ad_masked_rd_fitter_create(s, &o, &fit), AD_ERR_INVALID_ARGUMENT, "batch is 1");
-    refused(ad_masked_rd_fitter_create(NULL, &o, &fit), AD_ERR_INVALID_ARGUMENT, "NULL");
-    refused(ad_masked_rd_options_set(&o, "epoch", "1"), AD_ERR_INVALID_ARGUMENT, "no option 'epoch': there are preset, epochs");
-    ad_stfpm_options plain;
-    ad_stfpm_options_init(&plain, sizeof plain);
-    refused(ad_stfpm_fitter_create(s, &plain, &fit), AD_ERR_INVALID_ARGUMENT, "the student is of kind masked_rd");
-    ad_ast_options ast;
-    ad_ast_options_init(&ast, sizeof ast);
-    refused(ad_ast_fitter_create(s, &ast, &fit), AD_ERR_INVALID_ARGUMENT, "the student is not of kind ast");
-    ad_student *stfpm = mini_student(f->net, AD_STUDENT_STFPM, 1);
-    o = rd_options("");
-    refused(ad_masked_rd_fitter_create(stfpm, &o, &fit), AD_ERR_INVALID_ARGUMENT, "the student is not of kind masked_rd");
-    ad_student_destroy(stfpm);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        refused(ad_fitter_create_with(s, bad[i].options, &fit), bad[i].status, bad[i].part);
+        assert_null(fit);
+    }
+    refused(ad_fitter_create_with(NULL, "epochs=1", &fit), AD_ERR_INVALID_ARGUMENT, "NULL");
     fit = rd_fitter(s, "");
     ad_scorer *scorer = NULL;
     refused(ad_fitter_finish(fit, &scorer), AD_ERR_STATE, "0 images leave 0 to train on");
@@ -287,7 +273,7 @@ static void a_loss_that_is_not_finite(void **state)
 {
     const fixture *f = *state;
     ad_student *s = rd_student(f->net, 0, 3), *untouched = rd_student(f->net, 0, 3);
-    ad_fitter *fit = rd_fitter(s, "lr=1e12 weight_decay=1e12 validation_share=0 epochs=9");
+    ad_fitter *fit = rd_fitter(s, "lr=1e12, weight_decay=1e12, validation_share=0, epochs=9");
     ad_scorer *scorer = NULL;
     add_range(fit, 0, FEW);
     const ad_status status = ad_fitter_finish(fit, &scorer);

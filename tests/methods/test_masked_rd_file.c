@@ -12,7 +12,7 @@
 static void a_file_keeps_its_bits(void **state)
 {
     const fixture *f = *state;
-    static const char *const settings[RD_KINDS] = {"", "combine=product blur_sigma=0", "preset=mrkd_flm", "lr=2e-3 beta1=0.9"};
+    static const char *const settings[RD_KINDS] = {"", "combine=product, blur_sigma=0", "preset=mrkd_flm, validation_share=0", "lr=2e-3, beta1=0.9"};
     for (int32_t kind = 0; kind < RD_KINDS; kind++) {
         ad_student *s = rd_student(f->net, kind, 3);
         ad_scorer *scorer = rd_few(s, settings[kind], FEW);
@@ -32,7 +32,7 @@ static void options_in_force(void **state)
                                        "patience", "combine", "blur_sigma", "feature_cache", "memory_limit",
                                        "orientation", "significant_bits", "grey16"};
     enum { KEYS = sizeof keys / sizeof *keys };
-    ad_scorer *scorer = rd_scorer(f->net, 3, "epochs=1 lr=0.00025");
+    ad_scorer *scorer = rd_scorer(f->net, 3, "epochs=1, lr=0.00025");
     ad_scorer_info info = {.struct_size = sizeof info};
     assert_int_equal(ad_scorer_get_info(scorer, &info), AD_OK);
     assert_string_equal(info.method, "masked_rd");
@@ -54,7 +54,7 @@ static void a_student_goes_on(void **state)
         ad_scorer *scorer = rd_few(s, "", FEW);
         assert_int_equal(s->epochs_trained, 2);
         assert_int_equal(ad_student_save(s, f->file), AD_OK);
-        assert_int_equal(ad_student_load_old(f->net, f->file, NULL, &later), AD_OK);
+        assert_int_equal(ad_student_load(f->net, f->file, NULL, NULL, &later), AD_OK);
         assert_true(same_student(s, later));
         ad_scorer_destroy(scorer);
         scorer = rd_few(s, "seed=6", FEW);

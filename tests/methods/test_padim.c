@@ -28,9 +28,11 @@ static void vectors_are_the_nearest_features(void **state)
     tiny_image(pixels, 3, 1);
     const ad_image image = AD_IMAGE_INIT(AD_PIXEL_RGB8, pixels, TINY_SIDE, TINY_SIDE, TINY_SIDE * 3);
     for (int order = 0; order < 2; order++) {
-        ad_padim_options o = tiny_options("ridge", "all");
+        ad_padim_options o;
+        ad_padim_options_init(&o, sizeof o);
         o.layers = layers[order];
-        set(&o, "size", "29"); /* grids of 15 and 8 */
+        o.dimensions = -1;
+        o.preprocess.size = 29; /* grids of 15 and 8 */
         adi_padim_config c;
         adi_padim_embedding e = {0};
         adi_extractor *x = NULL;
@@ -67,16 +69,12 @@ static void vectors_are_the_nearest_features(void **state)
 static void the_map_is_blurred(void **state)
 {
     const fixture *f = *state;
-    static const char *const sigmas[] = {"0", "2.5"};
+    static const char *const settings[] = {"size=40, blur_sigma=0", /* the map's own size: it is not resized after */
+                                           "size=40, blur_sigma=2.5"};
     const adi_kernels *k = adi_backend_cpu.kernels;
     float heat[2][MAP];
     for (int i = 0; i < 2; i++) {
-        ad_padim_options o = tiny_options("ridge", "all");
-        ad_fitter *fit = NULL;
-        set(&o, "size", "40"); /* the map's own size: it is not resized after the blur */
-        set(&o, "blur_sigma", sigmas[i]);
-        assert_int_equal(ad_padim_fitter_create(f->net, &o, &fit), AD_OK);
-        ad_scorer *scorer = fit_all(f, fit);
+        ad_scorer *scorer = fit_all(f, fitter_of(f->net, settings[i]));
         const float score = score_of(scorer, 100, 1, heat[i]);
         float most = 0.0f;
         for (int p = 0; p < MAP; p++)
@@ -113,13 +111,9 @@ static void normal_map_is_the_rms(void **state)
     net.graph = graph;
     assert_int_equal(ad_backbone_open(f->context, f->file, &net, &flat), AD_OK);
     for (int lw = 0; lw < 2; lw++) {
-        ad_padim_options o = tiny_options(lw ? "ledoit_wolf" : "ridge", "all");
-        set(&o, "layers", "t");
-        set(&o, "size", "40");
-        set(&o, "blur_sigma", "0");
-        ad_fitter *fit = NULL;
+        ad_fitter *fit = fitter_of(flat, lw ? "layers=t, size=40, blur_sigma=0, dimensions=all, covariance=ledoit_wolf"
+                                            : "layers=t, size=40, blur_sigma=0, dimensions=all");
         ad_scorer *scorer = NULL;
-        assert_int_equal(ad_padim_fitter_create(flat, &o, &fit), AD_OK);
         assert_int_equal(ad_fit(fit, f->good, NULL, &scorer), AD_OK);
         double sum = 0.0;
         for (int64_t n = 0; n < GOOD; n++) {
@@ -200,9 +194,7 @@ static void too_little_to_fit(void **state)
     other = fitter(f, "ridge", "all");
     refused(ad_fitter_merge(fit, other), AD_ERR_MISMATCH, "option covariance is ledoit_wolf");
     ad_fitter_destroy(other);
-    ad_padim_options o = tiny_options("ledoit_wolf", "all");
-    set(&o, "memory_limit", "77777777"); /* no part of the result */
-    assert_int_equal(ad_padim_fitter_create(f->net, &o, &other), AD_OK);
+    other = fitter_of(f->net, "covariance=ledoit_wolf, dimensions=all, memory_limit=77777777"); /* no part of the result */
     assert_int_equal(ad_fitter_merge(fit, other), AD_OK);
     ad_fitter_destroy(other);
     ad_fitter_destroy(fit);
@@ -219,11 +211,10 @@ static void layers_of_the_same_name(void **state)
 {
     const fixture *f = *state;
     ad_backbone *exchanged = NULL, *moved = NULL;
-    ad_fitter *mine = fitter(f, "ridge", "9"), *other = NULL;
-    const ad_padim_options o = tiny_options("ridge", "9");
+    ad_fitter *mine = fitter(f, "ridge", "9");
     ad_scorer *scorer = NULL, *loaded = NULL;
     assert_int_equal(tiny_open_tapped(f->context, f->weights, "point_bn", "stem_act", &exchanged), AD_OK);
-    assert_int_equal(ad_padim_fitter_create(exchanged, &o, &other), AD_OK);
+    ad_fitter *other = fitter_of(exchanged, "dimensions=9");
     add_range(mine, 0, 9);
     add_range(other, 9, 20);
     refused(ad_fitter_merge(mine, other), AD_ERR_MISMATCH, "layer 'shallow'");
@@ -258,20 +249,17 @@ static void memory_is_known(void **state)
     ad_scorer *scorer = NULL;
     assert_int_equal(ad_context_create(&co, &context), AD_OK);
     assert_int_equal(tiny_open(context, f->weights, &net), AD_OK);
-    ad_padim_options o = tiny_options("ledoit_wolf", "all");
-    set(&o, "memory_limit", "100000");
+    static const char limited[] = "covariance=ledoit_wolf, dimensions=all, memory_limit=%llu";
     const long before = atomic_load(&counter.bytes);
     atomic_store(&counter.peak, before);
-    refused(ad_padim_fitter_create(net, &o, &fit), AD_ERR_OUT_OF_MEMORY,
+    refused(tiny_fitter(net, "padim", options(limited, 100000ULL).text, &fit), AD_ERR_OUT_OF_MEMORY,
             "bytes for 256 positions of 20 dimensions, memory_limit is 100000");
     assert_null(fit);
     assert_true(atomic_load(&counter.peak) - before < 4096);
     unsigned long long needed = 0;
     assert_int_equal(sscanf(ad_last_error_message(), "padim needs %llu bytes", &needed), 1);
-    o.memory_limit = needed - 1;
-    refused(ad_padim_fitter_create(net, &o, &fit), AD_ERR_OUT_OF_MEMORY, "memory_limit");
-    o.memory_limit = needed;
-    assert_int_equal(ad_padim_fitter_create(net, &o, &fit), AD_OK);
+    refused(tiny_fitter(net, "padim", options(limited, needed - 1).text, &fit), AD_ERR_OUT_OF_MEMORY, "memory_limit");
+    fit = fitter_of(net, options(limited, needed).text);
     assert_true(ad_fitter_memory(fit) > needed); /* and the extractor */
     add_range(fit, 0, 20);
     atomic_store(&counter.peak, before);
@@ -288,11 +276,8 @@ static void memory_is_known(void **state)
 static void not_finite(void **state)
 {
     const fixture *f = *state;
-    ad_padim_options o = tiny_options("ridge", "all");
-    ad_fitter *bad = NULL;
+    ad_fitter *bad = fitter_of(f->net, "std=1e-38,1e-38,1e-38"); /* what no real preprocessing gives: pixels of 1e38 */
     ad_scorer *scorer = NULL;
-    set(&o, "std", "1e-38,1e-38,1e-38"); /* what no real preprocessing gives: pixels of 1e38 */
-    assert_int_equal(ad_padim_fitter_create(f->net, &o, &bad), AD_OK);
     uint8_t pixels[TINY_PIXELS];
     memset(pixels, 255, sizeof pixels);
     const ad_image image =

@@ -1,95 +1,94 @@
-/* PaDiM's options: defaults, text, presets, ranges, and which layers a network gives by default. */
+/* PaDiM's options: defaults, presets, what is refused, and which layers a network gives by default. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 
 #include <cmocka.h>
 
+#include "harness/student_case.h"
 #include "padim_case.h"
 
-static void options_as_text(void **state)
+/* What two images fitted so have in force. */
+static void in_force(ad_backbone *net, const char *settings, const char *const (*want)[2], int count)
 {
-    (void)state;
-    static const char *const bad[][3] = {{"dimensions", "0", "from 1 to 2048"},
-                                         {"dimensions", "2049", "from 1 to 2048"},
-                                         {"seed", "-1", "from 0 to 4294967295"},
-                                         {"seed", "4294967296", "from 0 to 4294967295"},
-                                         {"seed", "1e3", "not a whole number"},
-                                         {"covariance", "oas", "none of ridge, ledoit_wolf"},
-                                         {"ridge", "0", "number from"},
-                                         {"ridge", "nan", "number from"},
-                                         {"blur_sigma", "65", "from 0 to 64"},
-                                         {"memory_limit", "0", "from 1"},
-                                         {"memory_limit", "99999999999999999999", "from 1"},
-                                         {"memory_limit", "", "from 1"},
-                                         {"size", "0", "from 1 to 4096"},
-                                         {"reduce", "none", "padim has no option 'reduce'"}};
-    ad_padim_options o, before;
-    ad_padim_options_init(&o, sizeof o);
-    assert_true(o.seed == 1024 && o.ridge == 0.01 && o.blur_sigma == 4.0);
-    assert_true(o.preprocess.size == 0 && o.preprocess.crop == 0 && o.preprocess.resize == AD_RESIZE_PIL_BILINEAR
-                && o.memory_limit == (uint64_t)8 << 30);
-    before = o;
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        refused(ad_padim_options_set(&o, bad[i][0], bad[i][1]), AD_ERR_INVALID_ARGUMENT, bad[i][2]);
-        assert_memory_equal(&o, &before, sizeof o);
-    }
-    refused(ad_padim_options_set(&o, "preset", "resnet18"), AD_ERR_INVALID_ARGUMENT, "none of defard2020");
-    set(&o, "ridge", "1");
-    set(&o, "preset", "defard2020");
-    assert_true(o.preprocess.size == 256 && o.preprocess.crop == 224 && o.preprocess.aspect == AD_ASPECT_SHORTER_SIDE
-                && o.preprocess.resize == AD_RESIZE_PIL_LANCZOS && o.ridge == 0.01 && o.blur_sigma == 4.0);
-    set(&o, "dimensions", "all");
-    assert_int_equal(o.dimensions, -1);
-    set(&o, "memory_limit", "18446744073709551615");
-    assert_true(o.memory_limit == UINT64_MAX);
-    refused(ad_padim_options_set(NULL, "seed", "1"), AD_ERR_INVALID_ARGUMENT, "NULL");
+    ad_fitter *fit = NULL;
+    ad_scorer *scorer = NULL;
+    if (ad_fitter_create(net, "padim", settings, &fit) != AD_OK)
+        fail_msg("%s: %s", settings, ad_last_error_message());
+    add_range(fit, 0, 2);
+    assert_int_equal(ad_fitter_finish(fit, &scorer), AD_OK);
+    for (int i = 0; i < count; i++)
+        assert_string_equal(option_of(scorer, want[i][0]), want[i][1]);
+    ad_scorer_destroy(scorer);
+    ad_fitter_destroy(fit);
 }
 
-static void options_out_of_range(void **state)
+static void defaults_and_presets(void **state)
 {
     const fixture *f = *state;
-    ad_fitter *fit = NULL;
-    ad_padim_options o;
-#define REFUSE(change, part)                                                                       \
-    do {                                                                                           \
-        o = tiny_options("ridge", "all");                                                          \
-        change;                                                                                    \
-        refused(ad_padim_fitter_create(f->net, &o, &fit), AD_ERR_INVALID_ARGUMENT, part);          \
-        assert_null(fit);                                                                          \
-    } while (0)
-    REFUSE(o.layers = NULL,
-           "tiny says no layers for padim and does not have all of layer1,layer2,layer3");
-    REFUSE(o.layers = "deep,deep", "given twice");
-    REFUSE(o.layers = "layer1", "there are shallow, deep");
-    REFUSE(o.dimensions = 21, "dimensions is 21, the layers have 20 channels");
-    REFUSE(o.dimensions = -2, "dimensions is -2");
-    REFUSE(o.dimensions = 2049, "dimensions is 2049");
-    REFUSE(o.covariance = 2, "no such ad_padim_covariance");
-    REFUSE(o.seed = (uint64_t)1 << 32, "seed is 4294967296");
-    REFUSE(o.ridge = 0.0, "ridge is 0");
-    REFUSE(o.ridge = NAN, "ridge is nan");
-    REFUSE(o.blur_sigma = -1.0, "blur_sigma is -1");
-    REFUSE(o.memory_limit = 0, "memory_limit is 0");
-    REFUSE(o.preprocess.crop = 99, "at most size 32");
-    REFUSE(o.struct_size = 3, "struct_size is 3");
-#undef REFUSE
+    static const char *const defaults[][2] = {
+        {"size", "32"},  {"crop", "32"},         {"resize", "pil_bilinear"}, {"aspect", "square"},
+        {"seed", "1024"}, {"covariance", "ridge"}, {"ridge", "0.01"},          {"blur_sigma", "4"},
+        {"memory_limit", "8589934592"}};
+    static const char *const published[][2] = {
+        {"size", "256"},  {"crop", "224"},         {"resize", "pil_lanczos"}, {"aspect", "shorter"},
+        {"seed", "7"}, {"covariance", "ridge"}, {"ridge", "0.5"},          {"blur_sigma", "4"},
+        {"memory_limit", "18446744073709551615"}};
+    in_force(f->net, "layers=deep", defaults, sizeof defaults / sizeof *defaults);
+    in_force(f->net, "preset=defard2020, layers=deep, ridge=0.5, seed=7, memory_limit=18446744073709551615", published,
+             sizeof published / sizeof *published);
 }
 
-/* Without layers in the options: the graph's own choice, or else layer1 to layer3; and the
- * published number of dimensions of as many channels as there are. */
+static void wrong_options(void **state)
+{
+    const fixture *f = *state;
+    static const char *const bad[][2] = {
+        {"dimensions=0", "from 1 to 2048"},
+        {"dimensions=-1", "from 1 to 2048"},
+        {"dimensions=2049", "from 1 to 2048"},
+        {"dimensions=21", "dimensions is 21, the layers have 20 channels"},
+        {"seed=-1", "from 0 to 4294967295"},
+        {"seed=4294967296", "from 0 to 4294967295"},
+        {"seed=1e3", "not a whole number"},
+        {"covariance=oas", "none of ridge, ledoit_wolf"},
+        {"ridge=0", "number from"},
+        {"ridge=nan", "number from"},
+        {"blur_sigma=65", "from 0 to 64"},
+        {"blur_sigma=-1", "from 0 to 64"},
+        {"memory_limit=0", "from 1"},
+        {"memory_limit=99999999999999999999", "from 1"},
+        {"memory_limit=", "from 1"},
+        {"size=0", "from 1 to 4096"},
+        {"crop=99", "at most size 32"},
+        {"reduce=none", "padim has no option 'reduce'"},
+        {"preset=resnet18", "none of defard2020"},
+        {"ridge=1, ridge=1", "ridge stands twice"},
+        {"layers=deep,deep", "given twice"},
+        {"layers=layer1", "there are shallow, deep"},
+    };
+    ad_fitter *fit = NULL;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        refused(tiny_fitter(f->net, "padim", bad[i][0], &fit), AD_ERR_INVALID_ARGUMENT, bad[i][1]);
+        assert_null(fit);
+    }
+    refused(ad_fitter_create(f->net, "padim", NULL, &fit), AD_ERR_INVALID_ARGUMENT,
+            "tiny says no layers for padim and does not have all of layer1,layer2,layer3");
+}
+
+/* Without layers in the options: the graph's own choice, or else layer1 to layer3; and the published number of
+ * dimensions of as many channels as there are. */
 static void layers_by_default(void **state)
 {
     static const struct {
-        const char *hint, *names[3], *outs[3], *layers, *dimensions;
+        const char *hint, *names[3], *outs[3], *in_force[2][2];
     } cases[] = {
-        {"", {"layer1", "layer2", "layer3"}, {"8", "16", "24"}, "layer1,layer2,layer3", "48"},
-        {"", {"layer1", "layer2", "layer3"}, {"100", "200", "212"}, "layer1,layer2,layer3", "100"},
-        {"", {"layer1", "layer2", "layer3"}, {"100", "200", "213"}, "layer1,layer2,layer3", "513"},
-        {"", {"layer1", "layer2", "layer3"}, {"100", "200", "300"}, "layer1,layer2,layer3", "550"},
-        {"hint padim.layers b,a\n", {"a", "b", "layer1"}, {"4", "5", "6"}, "b,a", "9"},
+        {"", {"layer1", "layer2", "layer3"}, {"8", "16", "24"}, {{"layers", "layer1,layer2,layer3"}, {"dimensions", "48"}}},
+        {"", {"layer1", "layer2", "layer3"}, {"100", "200", "212"}, {{"layers", "layer1,layer2,layer3"}, {"dimensions", "100"}}},
+        {"", {"layer1", "layer2", "layer3"}, {"100", "200", "213"}, {{"layers", "layer1,layer2,layer3"}, {"dimensions", "513"}}},
+        {"", {"layer1", "layer2", "layer3"}, {"100", "200", "300"}, {{"layers", "layer1,layer2,layer3"}, {"dimensions", "550"}}},
+        {"hint padim.layers b,a\n", {"a", "b", "layer1"}, {"4", "5", "6"}, {{"layers", "b,a"}, {"dimensions", "9"}}},
     };
-    (void)state;
+    const fixture *f = *state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[1024];
         snprintf(text, sizeof text,
@@ -99,27 +98,20 @@ static void layers_by_default(void **state)
                  "conv2d c3 <- c2 : out=%s kernel=1\ntap %s <- c3\n",
                  cases[i].hint, cases[i].outs[0], cases[i].names[0], cases[i].outs[1],
                  cases[i].names[1], cases[i].outs[2], cases[i].names[2]);
-        adi_graph *graph = NULL;
-        assert_int_equal(adi_graph_read(&adi_default_allocator, text, strlen(text), &graph), AD_OK);
-        ad_padim_options o;
-        ad_padim_options_init(&o, sizeof o);
-        adi_padim_config config;
-        if (adi_padim_resolve(&o, graph, &config) != AD_OK)
-            fail_msg("%s", ad_last_error_message());
-        char value[ADI_OPTION_TEXT];
-        assert_string_equal(adi_padim_option(&config, graph, 6, value), "layers");
-        assert_string_equal(value, cases[i].layers);
-        assert_string_equal(adi_padim_option(&config, graph, 7, value), "dimensions");
-        assert_string_equal(value, cases[i].dimensions);
-        adi_graph_destroy(graph);
+        st_memory weights = mini_weights(text);
+        ad_backbone *net = NULL;
+        assert_int_equal(mini_open(f->context, text, &weights, &net), AD_OK);
+        in_force(net, "size=1", cases[i].in_force, 2);
+        st_memory_free(&weights);
+        ad_backbone_destroy(net);
     }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(options_as_text),
-        cmocka_unit_test(options_out_of_range),
+        cmocka_unit_test(defaults_and_presets),
+        cmocka_unit_test(wrong_options),
         cmocka_unit_test(layers_by_default),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

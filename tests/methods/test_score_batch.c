@@ -20,15 +20,13 @@ typedef struct frames {
 
 static ad_scorer *fit_on(ad_context *context, const fixture *f, ad_backbone **out_net)
 {
-    ad_gaussian_options o;
     ad_fitter *fitter = NULL;
     ad_dataset *good = NULL;
     ad_scorer *scorer = NULL;
     uint8_t pixels[TINY_PIXELS];
-    ad_gaussian_options_init(&o, sizeof o);
     if (tiny_open(context, f->weights, out_net) ||
         ad_dataset_from_callback(context, tiny_callback, pixels, 30, &good) ||
-        ad_gaussian_fitter_create(*out_net, &o, &fitter) || ad_fit(fitter, good, NULL, &scorer))
+        ad_fitter_create(*out_net, "gaussian", NULL, &fitter) || ad_fit(fitter, good, NULL, &scorer))
         fail_msg("%s", ad_last_error_message());
     ad_fitter_destroy(fitter);
     ad_dataset_destroy(good);

@@ -13,12 +13,12 @@
 static void learns_and_separates(void **state)
 {
     const fixture *f = *state;
-    static const char *const settings[2] = {"epochs=30 batch=8 lr=0.2",
-                                            "epochs=40 pretrain_epochs=20 batch=8 lr=0.2 "
-                                            "unet_lr=1e-2 pretrain_lr=1e-2"};
+    static const char *const settings[2] = {"epochs=30, batch=8, lr=0.2",
+                                            "epochs=40, pretrain_epochs=20, batch=8, lr=0.2, "
+                                            "unet_lr=1e-2, pretrain_lr=1e-2"};
     for (int32_t kind = 0; kind < 2; kind++) {
         ad_student *s = mini_student(f->net, kind, 1);
-        ad_scorer *before = train_few(s, "epochs=1 lr=1e-12 pretrain_lr=1e-12 unet_lr=1e-12", GOOD);
+        ad_scorer *before = train_few(s, kind ? "epochs=1, lr=1e-12, pretrain_lr=1e-12, unet_lr=1e-12" : "epochs=1, lr=1e-12", GOOD);
         ad_scorer *after = train_few(s, settings[kind], GOOD);
         ad_scorer_info x = {.struct_size = sizeof x}, y = {.struct_size = sizeof y};
         assert_int_equal(ad_scorer_get_info(before, &x), AD_OK);
@@ -73,7 +73,7 @@ static void near(double a, double b)
 static double similarity(const fixture *f, int32_t kind, const char *settings)
 {
     char text[200];
-    snprintf(text, sizeof text, "epochs=1 batch=3%s %s", kind ? " rec_weight=0 pretrain_epochs=0" : "",
+    snprintf(text, sizeof text, "epochs=1, batch=3%s, %s", kind ? ", rec_weight=0, pretrain_epochs=0" : "",
              settings);
     return first_loss(f, kind, text);
 }
@@ -88,16 +88,16 @@ static void what_losses_mean(void **state)
         near(similarity(f, kind, "loss_batch=sum"), 3.0 * plain);
         near(similarity(f, kind, "layer_weights=2,2,2"), 2.0 * plain);
         near(similarity(f, kind, "layer_weights=0,0,1"), plain - first - second);
-        near(similarity(f, kind, "optimizer=adam lr=0.001"), plain);
+        near(similarity(f, kind, "optimizer=adam, lr=0.001"), plain);
         assert_true(fabs(similarity(f, kind, "seed=1") - plain) > 1e-6 * plain); /* other images */
     }
-    const double similar = first_loss(f, 1, "epochs=1 pretrain_epochs=0 rec_weight=0");
-    const double rebuilt = first_loss(f, 1, "epochs=1 pretrain_epochs=0 sim_weight=0");
-    near(first_loss(f, 1, "epochs=1 pretrain_epochs=0"), similar + rebuilt);
-    near(first_loss(f, 1, "epochs=1 pretrain_epochs=0 rec_weight=3 sim_weight=0.5"),
+    const double similar = first_loss(f, 1, "epochs=1, pretrain_epochs=0, rec_weight=0");
+    const double rebuilt = first_loss(f, 1, "epochs=1, pretrain_epochs=0, sim_weight=0");
+    near(first_loss(f, 1, "epochs=1, pretrain_epochs=0"), similar + rebuilt);
+    near(first_loss(f, 1, "epochs=1, pretrain_epochs=0, rec_weight=3, sim_weight=0.5"),
          0.5 * similar + 3.0 * rebuilt);
-    near(first_loss(f, 1, "epochs=1 pretrain_epochs=0 rec_stopgrad=1"), similar + rebuilt);
-    assert_true(first_loss(f, 1, "epochs=1 pretrain_epochs=0 sim_weight=0 rec_target=teacher") != rebuilt);
+    near(first_loss(f, 1, "epochs=1, pretrain_epochs=0, rec_stopgrad=1"), similar + rebuilt);
+    assert_true(first_loss(f, 1, "epochs=1, pretrain_epochs=0, sim_weight=0, rec_target=teacher") != rebuilt);
 }
 
 /* Each of these leads somewhere else. */
@@ -105,7 +105,7 @@ static void options_matter(void **state)
 {
     const fixture *f = *state;
     static const char *const settings[] = {
-        "", "momentum=0", "weight_decay=0.1", "optimizer=adam lr=0.01", "clip_norm=0.01", "seed=2",
+        "", "momentum=0", "weight_decay=0.1", "optimizer=adam, lr=0.01", "clip_norm=0.01", "seed=2",
         "split_seed=2", "lr=0.1", "validation_share=0", "batch=4",
         /* with U-Nets */
         "pretrain_epochs=0", "pretrain_lr=1e-2", "unet_lr=1e-2", "unet_weight_decay=0.5", "rec_weight=2",
@@ -132,7 +132,7 @@ static void a_file_keeps_its_bits(void **state)
 {
     const fixture *f = *state;
     static const char *const settings[] = {
-        "", "combine=sum combine_at=20 layer_weights=0.1,2,1e-3 optimizer=adam lr=0.01"};
+        "", "combine=sum, combine_at=20, layer_weights=0.1,2,1e-3, optimizer=adam, lr=0.01"};
     for (int32_t kind = 0; kind < 2; kind++)
         for (int embed = 0; embed < 2; embed++) {
             ad_student *s = mini_student(f->net, kind, 3);
@@ -158,7 +158,7 @@ static void a_student_goes_on(void **state)
         assert_int_equal(ad_student_get_info(s, &info), AD_OK);
         assert_int_equal(info.epochs_trained, 2);
         assert_int_equal(ad_student_save(s, f->file), AD_OK);
-        assert_int_equal(ad_student_load_old(f->net, f->file, NULL, &later), AD_OK);
+        assert_int_equal(ad_student_load(f->net, f->file, NULL, NULL, &later), AD_OK);
         ad_scorer_destroy(scorer);
         scorer = train_few(s, "seed=6", FEW);
         ad_scorer *same = train_few(later, "seed=6", FEW);
@@ -186,8 +186,8 @@ static void bits_of_the_cache(void **state)
     /* Features of an image: 1024 + 384 + 128 floats, or 6144 bytes. */
     static const char *const caches[] = {"feature_cache=1000000", "feature_cache=0", "feature_cache=6143",
                                          "feature_cache=20000", "feature_cache=6144"};
-    static const char *const others[] = {"", "rec_target=teacher", "resize=cv_linear val=product",
-                                         "mean=50,-3,0.5 std=1e-3,20,7"};
+    static const char *const others[] = {"", "rec_target=teacher", "resize=cv_linear, val=product",
+                                         "mean=50,-3,0.5, std=1e-3,20,7"};
     for (int32_t kind = 0; kind < 2; kind++)
         for (int k = 0; k < 4; k++) {
             if (!kind && k == 1)
@@ -195,10 +195,8 @@ static void bits_of_the_cache(void **state)
             ad_student *first = NULL;
             ad_scorer *scorer = NULL;
             for (int i = 0; i < 5; i++) {
-                char text[200];
                 ad_student *s = mini_student(f->net, kind, 3);
-                snprintf(text, sizeof text, "%s %s", caches[i], others[k]);
-                ad_scorer *mine = train_few(s, text, FEW);
+                ad_scorer *mine = train_few(s, options_over(caches[i], others[k]).text, FEW);
                 if (i) {
                     if (!same_student(s, first))
                         fail_msg("%s %s", caches[i], others[k]);
@@ -230,7 +228,7 @@ static void bits_of_threads(void **state)
             assert_int_equal(ad_context_create(&o, &context), AD_OK);
             ad_backbone *net = mini_teacher(context);
             ad_student *s = mini_student(net, kind, 3);
-            ad_scorer *scorer = train_few(s, "batch=3 val=product", 11);
+            ad_scorer *scorer = train_few(s, "batch=3, val=product", 11);
             size_t count;
             float *values = student_values(s, &count);
             for (int64_t i = 0; i < 6; i++)

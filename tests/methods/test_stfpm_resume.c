@@ -17,11 +17,11 @@ static const student_method stfpm = {mini_student, mini_fitter};
 static void cancelled_and_resumed(void **state)
 {
     for (int resume = 0; resume < 2; resume++) {
-        interrupted(*state, &stfpm, AD_STUDENT_STFPM, "", resume);
-        interrupted(*state, &stfpm, AD_STUDENT_STFPM,
-                    "optimizer=adam lr=0.01 feature_cache=0 patience=1 validation_share=0.3", resume);
-        interrupted(*state, &stfpm, AD_STUDENT_STFPM_UNET, "pretrain_lr=1e-2 feature_cache=9000", resume);
-        interrupted(*state, &stfpm, AD_STUDENT_STFPM_UNET, "validation_share=0 rec_target=teacher momentum=0", resume);
+        interrupted(*state, &stfpm, MINI_STFPM, "", resume);
+        interrupted(*state, &stfpm, MINI_STFPM,
+                    "optimizer=adam, lr=0.01, feature_cache=0, patience=1, validation_share=0.3", resume);
+        interrupted(*state, &stfpm, MINI_UNET, "pretrain_lr=1e-2, feature_cache=9000", resume);
+        interrupted(*state, &stfpm, MINI_UNET, "validation_share=0, rec_target=teacher, momentum=0", resume);
     }
 }
 
@@ -30,7 +30,7 @@ static void cancelled_while_adding(void **state)
 {
     const fixture *f = *state;
     ad_student *s = mini_student(f->net, 0, 3);
-    ad_fitter *fit = mini_fitter(s, "epochs=1 batch=8");
+    ad_fitter *fit = mini_fitter(s, "epochs=1, batch=8");
     ad_scorer *scorer = NULL;
     listener l;
     ad_fit_options o = listen(&l, s, NULL);
@@ -40,7 +40,7 @@ static void cancelled_while_adding(void **state)
     add_range(fit, 5, FEW);
     assert_int_equal(ad_fitter_finish(fit, &scorer), AD_OK);
     ad_student *other = mini_student(f->net, 0, 3);
-    ad_scorer_destroy(train_few(other, "epochs=1 batch=8", FEW));
+    ad_scorer_destroy(train_few(other, "epochs=1, batch=8", FEW));
     assert_true(same_student(s, other));
     free(l.values);
     ad_scorer_destroy(scorer);
@@ -55,21 +55,21 @@ static void refused_while_cancelled(void **state)
 {
     const fixture *f = *state;
     static const char settings[] =
-        "epochs=1 feature_cache=0 validation_share=0.3"; /* 2, 2 and 1 to learn from */
+        "epochs=1, feature_cache=0, validation_share=0.3"; /* 2, 2 and 1 to learn from */
     ad_student *want = mini_student(f->net, 0, 3);
     ad_scorer_destroy(train_few(want, settings, FEW));
     for (int32_t step = 1;; step++) {
         ad_student *s = mini_student(f->net, 0, 3);
         ad_fitter *fit = NULL;
         ad_scorer *scorer = NULL;
-        ad_stfpm_options o = mini_options(settings);
         uint64_t needed = 0;
         listener l;
-        o.memory_limit = 1;
-        refused(ad_stfpm_fitter_create(s, &o, &fit), AD_ERR_OUT_OF_MEMORY, "memory_limit is 1");
+        const option_text all = mini_training(s, settings);
+        refused(ad_fitter_create_with(s, options("%s, memory_limit=1", all.text).text, &fit), AD_ERR_OUT_OF_MEMORY,
+                "memory_limit is 1");
         assert_int_equal(sscanf(strstr(ad_last_error_message(), "takes "), "takes %" SCNu64, &needed), 1);
-        o.memory_limit = needed + 26000; /* eight images */
-        assert_int_equal(ad_stfpm_fitter_create(s, &o, &fit), AD_OK);
+        const option_text enough = options("%s, memory_limit=%" PRIu64, all.text, needed + 26000); /* eight images */
+        assert_int_equal(ad_fitter_create_with(s, enough.text, &fit), AD_OK);
         add_range(fit, 0, FEW);
         ad_fit_options fo = listen(&l, s, NULL);
         l.cancel_batch = 2;
@@ -109,7 +109,7 @@ static void checkpoints_of_others(void **state)
     resume_from(f, &stfpm, 0, "layer_weights=1,1,0.5", 0, FEW, AD_ERR_MISMATCH, "layer_weights is 1,1,1 in the");
     resume_from(f, &stfpm, 1, "", 0, FEW, AD_ERR_MISMATCH, "kind is stfpm in the checkpoint and stfpm_unet now");
     resume_from(f, &stfpm, 0, "size=40", 0, FEW, AD_ERR_MISMATCH, "images is ");
-    resume_from(f, &stfpm, 0, "epochs=7 patience=5 feature_cache=0 memory_limit=100000000", 0, FEW, AD_OK, "");
+    resume_from(f, &stfpm, 0, "epochs=7, patience=5, feature_cache=0, memory_limit=100000000", 0, FEW, AD_OK, "");
     checkpoint_for(f, &stfpm, 1, "", 2);
     resume_from(f, &stfpm, 0, "", 0, FEW, AD_ERR_MISMATCH, "kind is stfpm_unet in the checkpoint and stfpm now");
     resume_from(f, &stfpm, 1, "pretrain_epochs=2", 0, FEW, AD_ERR_MISMATCH, "pretrain_epochs is 1");

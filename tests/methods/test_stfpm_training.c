@@ -109,13 +109,9 @@ static void too_few_images(void **state)
 static void one_value_left_over(void **state)
 {
     const fixture *f = *state;
-    ad_student_options so;
-    ad_student *s = NULL;
+    ad_student *s = mini_student_of(f->net, MINI_UNET, "unet_depth=2"); /* of two poolings: 4 x 4 becomes 1 x 1 */
     ad_scorer *scorer = NULL;
-    ad_student_options_init(&so, sizeof so);
-    so.kind = AD_STUDENT_STFPM_UNET; /* of two poolings: 4 x 4 becomes 1 x 1 */
-    assert_int_equal(ad_student_create_old(f->net, &so, &s), AD_OK);
-    ad_fitter *fit = mini_fitter(s, "validation_share=0 batch=3");
+    ad_fitter *fit = mini_fitter(s, "validation_share=0, batch=3");
     add_range(fit, 0, 7);
     refused(ad_fitter_finish(fit, &scorer), AD_ERR_SHAPE,
             "has one value a channel in a batch of 1: more are needed");
@@ -124,8 +120,7 @@ static void one_value_left_over(void **state)
     assert_int_equal(ad_fitter_finish(fit, &scorer), AD_OK);
     ad_scorer_destroy(scorer);
     ad_fitter_destroy(fit);
-    const ad_stfpm_options o = mini_options("size=24"); /* 3 x 3 cannot be halved */
-    refused(ad_stfpm_fitter_create(s, &o, &fit), AD_ERR_SHAPE,
+    refused(ad_fitter_create_with(s, "size=24", &fit), AD_ERR_SHAPE, /* 3 x 3 cannot be halved */
             "has maps of 6x6, a U-Net of depth 2 needs multiples of 4");
     assert_null(fit);
     ad_student_destroy(s);
@@ -134,66 +129,52 @@ static void one_value_left_over(void **state)
 static void bad_options(void **state)
 {
     const fixture *f = *state;
-    static const struct {
-        const char *key, *value, *part;
-    } texts[] = {
-        {"batch", "1", "option batch: '1' is not a whole number from 2 to 1024"},
-        {"batch", "1025", "batch"},
-        {"epochs", "-1", "epochs"},
-        {"lr", "0", "lr"},
-        {"lr", "nan", "lr"},
-        {"momentum", "1", "momentum"},
-        {"optimizer", "rmsprop", "option optimizer: 'rmsprop' is none of sgd, adam"},
-        {"loss_batch", "median", "mean, sum"},
-        {"val", "loss", "distance, product"},
-        {"validation_share", "1", "validation_share"},
-        {"seed", "4294967296", "seed"},
-        {"rec_stopgrad", "2", "rec_stopgrad"},
-        {"rec_target", "x", "student, teacher"},
-        {"memory_limit", "-1", "memory_limit"},
-        {"preset", "stfpm_unofficial", "stfpm_official"},
-        {"learning_rate", "0.1", "no option 'learning_rate': there are preset, epochs, batch, optimizer, lr"},
+    static const char *const bad[][2] = {
+        {"batch=1", "option batch: '1' is not a whole number from 2 to 1024"},
+        {"batch=1025", "batch"},
+        {"epochs=-1", "epochs"},
+        {"lr=0", "lr"},
+        {"lr=nan", "lr"},
+        {"lr=-0.4", "lr"},
+        {"momentum=1", "momentum"},
+        {"momentum=inf", "momentum"},
+        {"weight_decay=-1e-9", "weight_decay"},
+        {"clip_norm=-0.5", "clip_norm is -0.5, -1, 0 or more is possible"},
+        {"optimizer=rmsprop", "option optimizer: 'rmsprop' is none of sgd, adam"},
+        {"loss_batch=median", "mean, sum"},
+        {"combine=mean", "product, sum"},
+        {"combine_at=5000", "combine_at"},
+        {"val=loss", "distance, product"},
+        {"validation_share=1", "validation_share"},
+        {"seed=4294967296", "seed"},
+        {"rec_stopgrad=2", "rec_stopgrad"},
+        {"rec_target=x", "student, teacher"},
+        {"rec_weight=-1", "rec_weight"},
+        {"pretrain_epochs=-1", "pretrain_epochs"},
+        {"memory_limit=-1", "memory_limit"},
+        {"preset=stfpm_unofficial", "stfpm_official"},
+        {"learning_rate=0.1", "no option 'learning_rate': there are preset, epochs, batch, optimizer, lr"},
+        {"unet_depth=1", "ad_student_create()"}, /* says what a student is */
+        {"layers=layer1", "ad_student_create()"},
+        {"lr=0.1, lr=0.1", "lr stands twice"},
+        {"layer_weights=1,1", "layer_weights: '1,1' is not a number for each of 3 layers"},
+        {"layer_weights=1,1,1,1", "layer_weights"},
+        {"layer_weights=0,0,0", "layer_weights: '0,0,0' leaves nothing to learn"},
+        {"layer_weights=1,1,x", "layer_weights"},
+        {"layer_weights=1,-1,1", "layer_weights"},
+        {"layer_weights=\"1,1,1,\"", "layer_weights"},
+        {"layer_weights=", "layer_weights"},
     };
-    ad_stfpm_options o = mini_options("");
-    ad_student *s = mini_student(f->net, 0, 3);
+    ad_student *s = mini_student(f->net, MINI_UNET, 3), *plain = mini_student(f->net, MINI_STFPM, 3);
     ad_fitter *fit = NULL;
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        const ad_stfpm_options before = o;
-        refused(ad_stfpm_options_set(&o, texts[i].key, texts[i].value), AD_ERR_INVALID_ARGUMENT, texts[i].part);
-        assert_memory_equal(&o, &before, sizeof o);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        refused(ad_fitter_create_with(s, bad[i][0], &fit), AD_ERR_INVALID_ARGUMENT, bad[i][1]);
+        assert_null(fit);
     }
-#define REFUSED(field, value, part)                                                                    \
-    do {                                                                                               \
-        o = mini_options("");                                                                          \
-        o.field = value;                                                                               \
-        refused(ad_stfpm_fitter_create(s, &o, &fit), AD_ERR_INVALID_ARGUMENT, part);                   \
-        assert_null(fit);                                                                              \
-    } while (0)
-    REFUSED(batch, 1, "batch is 1, 2 to 1024 is possible");
-    REFUSED(epochs, -5, "epochs is -5");
-    REFUSED(optimizer, 2, "optimizer is 2");
-    REFUSED(combine, -1, "combine is -1");
-    REFUSED(validation, 7, "val is 7");
-    REFUSED(lr, NAN, "lr is nan");
-    REFUSED(lr, -0.4, "lr is -0.4");
-    REFUSED(momentum, INFINITY, "momentum is inf");
-    REFUSED(weight_decay, -1e-9, "weight_decay is -1e-09");
-    REFUSED(clip_norm, -0.5, "clip_norm is -0.5, -1, 0 or more is possible");
-    REFUSED(validation_share, 1.0, "validation_share is 1");
-    REFUSED(seed, UINT64_C(1) << 32, "seed is 4294967296, 0 to 4294967295 is possible");
-    REFUSED(combine_at, 5000, "combine_at is 5000");
-    REFUSED(layer_weights, "1,1", "layer_weights: '1,1' is not a number for each of 3 layers");
-    REFUSED(layer_weights, "1,1,1,1", "layer_weights");
-    REFUSED(layer_weights, "0,0,0", "layer_weights: '0,0,0' leaves nothing to learn");
-    REFUSED(layer_weights, "1,1,x", "layer_weights");
-    REFUSED(layer_weights, "1,-1,1", "layer_weights");
-    REFUSED(layer_weights, "1,1,1,", "layer_weights");
-    REFUSED(layer_weights, "", "layer_weights");
-    REFUSED(rec_weight, -1.0, "rec_weight is -1");
-    REFUSED(pretrain_epochs, -1, "pretrain_epochs is -1");
-#undef REFUSED
+    refused(ad_fitter_create_with(plain, "rec_weight=2", &fit), AD_ERR_INVALID_ARGUMENT, "stfpm has no U-Nets");
+    refused(ad_fitter_create_with(NULL, "", &fit), AD_ERR_INVALID_ARGUMENT, "NULL");
+    ad_student_destroy(plain);
     ad_student_destroy(s);
-    assert_int_equal(ad_stfpm_fitter_create(NULL, &o, &fit), AD_ERR_INVALID_ARGUMENT);
 }
 
 /* ---- A learning rate that diverges ---- */
@@ -201,18 +182,17 @@ static void bad_options(void **state)
 static void diverges(void **state)
 {
     const fixture *f = *state;
-    static const char *const settings[] = {"lr=1e12", "lr=1e12 validation_share=0",
-                                           "lr=1e12 validation_share=0 batch=8",
-                                           "optimizer=adam lr=1e12 weight_decay=1e12",
+    static const char *const settings[] = {"lr=1e12", "lr=1e12, validation_share=0",
+                                           "lr=1e12, validation_share=0, batch=8",
+                                           "optimizer=adam, lr=1e12, weight_decay=1e12",
                                            /* a single step, which no loss comes after */
-                                           "lr=1e12 validation_share=0 batch=8 epochs=1"};
+                                           "lr=1e12, validation_share=0, batch=8, epochs=1"};
     for (int32_t kind = 0; kind < 2; kind++)
         for (int i = 0; i < 5; i++) {
             ad_student *s = mini_student(f->net, kind, 3), *untouched = mini_student(f->net, kind, 3);
-            char text[200];
-            snprintf(text, sizeof text, "epochs=40 clip_norm=0%s %s", kind ? " pretrain_epochs=0" : "",
-                     settings[i]);
-            ad_fitter *fit = mini_fitter(s, text);
+            const char *usual = kind ? "epochs=40, clip_norm=0, pretrain_epochs=0" : "epochs=40, clip_norm=0";
+            const option_text all = options_over(usual, settings[i]);
+            ad_fitter *fit = mini_fitter(s, all.text);
             ad_scorer *scorer = NULL;
             listener l;
             const ad_fit_options o = listen(&l, s, folder);
@@ -223,7 +203,7 @@ static void diverges(void **state)
             float *values = student_values(s, &count);
             for (size_t k = 0; k < count; k++)
                 if (!isfinite(values[k]))
-                    fail_msg("'%s' leaves a student that is not finite", text);
+                    fail_msg("'%s' leaves a student that is not finite", all.text);
             refused(status, AD_ERR_NUMERIC,
                     i < 4 ? "a lower learning rate may help; the student has the parameters of"
                           : "the student's distances are not finite");
@@ -232,7 +212,7 @@ static void diverges(void **state)
                 assert_true(same_student(s, untouched));
             assert_int_equal(ad_student_save(s, f->file), AD_OK); /* which can be loaded again */
             ad_student *loaded = NULL;
-            assert_int_equal(ad_student_load_old(f->net, f->file, NULL, &loaded), AD_OK);
+            assert_int_equal(ad_student_load(f->net, f->file, NULL, NULL, &loaded), AD_OK);
             ad_student_destroy(loaded);
             free(values);
             free(l.values);
@@ -248,8 +228,8 @@ static void diverges(void **state)
 static void memory_is_known(void **state)
 {
     (void)state;
-    static const char *const settings[] = {"", "batch=4 feature_cache=0",
-                                           "optimizer=adam lr=0.01 feature_cache=13000"};
+    static const char *const settings[] = {"", "batch=4, feature_cache=0",
+                                           "optimizer=adam, lr=0.01, feature_cache=13000"};
     forget();
     for (int32_t kind = 0; kind < 2; kind++)
         for (int i = 0; i < 3; i++) {
@@ -266,23 +246,22 @@ static void memory_is_known(void **state)
             ad_backbone *net = mini_teacher(context);
             ad_student *s = mini_student(net, kind, 3);
             const long before = atomic_load(&counter.bytes);
-            ad_stfpm_options o = mini_options(settings[i]);
-            o.memory_limit = 1000;
-            refused(ad_stfpm_fitter_create(s, &o, &fit), AD_ERR_OUT_OF_MEMORY,
+            const option_text all = mini_training(s, settings[i]);
+            refused(ad_fitter_create_with(s, options("%s, memory_limit=1000", all.text).text, &fit), AD_ERR_OUT_OF_MEMORY,
                     "bytes, memory_limit is 1000: raise it or lower");
             uint64_t needed = 0;
             int32_t batch = 0;
             assert_int_equal(sscanf(ad_last_error_message(),
                                     "training batches of %d images of 32x32 takes %" SCNu64, &batch, &needed),
                              2);
-            assert_int_equal(batch, o.batch);
-            o.memory_limit = needed - 1;
-            refused(ad_stfpm_fitter_create(s, &o, &fit), AD_ERR_OUT_OF_MEMORY, "memory_limit");
+            assert_int_equal(batch, i == 1 ? 4 : 2);
+            const option_text less = options("%s, memory_limit=%" PRIu64, all.text, needed - 1);
+            refused(ad_fitter_create_with(s, less.text, &fit), AD_ERR_OUT_OF_MEMORY, "memory_limit");
             assert_null(fit);
             assert_int_equal(atomic_load(&counter.bytes), before);
-            o.memory_limit =
-                needed + 7400; /* room for two images of 3072 bytes, but not for one with its features */
-            assert_int_equal(ad_stfpm_fitter_create(s, &o, &fit), AD_OK);
+            /* Room for two images of 3072 bytes, but not for one with its features. */
+            const option_text enough = options("%s, memory_limit=%" PRIu64, all.text, needed + 7400);
+            assert_int_equal(ad_fitter_create_with(s, enough.text, &fit), AD_OK);
             add_range(fit, 0, 2);
             uint8_t pixels[TINY_PIXELS];
             ad_image image;

@@ -45,17 +45,9 @@ static ad_status make_context(fault_alloc *faults, ad_context **out)
 /* kind: how gaussian reduces, or "padim". */
 static ad_status make_fitter(ad_backbone *net, const char *kind, ad_fitter **out)
 {
-    if (strcmp(kind, "padim") == 0) {
-        ad_padim_options p;
-        const ad_status s = tiny_padim_options(&p, "ledoit_wolf");
-        p.dimensions = 5;
-        return s ? s : ad_padim_fitter_create(net, &p, out);
-    }
-    ad_gaussian_options g;
-    ad_gaussian_options_init(&g, sizeof g);
-    g.samples = 256;
-    const ad_status s = ad_gaussian_options_set(&g, "reduce", kind);
-    return s ? s : ad_gaussian_fitter_create(net, &g, out);
+    if (strcmp(kind, "padim") == 0)
+        return tiny_fitter(net, "padim", "covariance=ledoit_wolf, dimensions=5", out);
+    return tiny_fitter(net, "gaussian", options("samples=256, reduce=%s", kind).text, out);
 }
 
 /* The whole way; stops at the first failure. */
@@ -104,20 +96,20 @@ static int stop(void *user, const ad_train_progress *p)
     return p->epoch == 2 && !p->epoch_done;
 }
 
-/* The student of a kind, by its name, and its fitter. */
-static ad_status make_student(ad_backbone *net, const char *kind, ad_student **out)
+/* The student of a method, and its fitter. */
+static ad_status make_student(ad_backbone *net, const char *method, ad_student **out)
 {
-    return strcmp(kind, "stfpm") == 0        ? tiny_student(net, AD_STUDENT_STFPM, out)
-           : strcmp(kind, "stfpm_unet") == 0 ? tiny_student(net, AD_STUDENT_STFPM_UNET, out)
-           : strcmp(kind, "masked_rd") == 0  ? tiny_rd_student(net, kind, out)
-                                             : tiny_ast_student(net, AD_AST_COMBI, out);
+    if (strcmp(method, "masked_rd") == 0)
+        return ad_student_create(net, method, NULL, out);
+    const char *mode = strcmp(method, "ast") == 0 ? "mode=combi" : "";
+    return ad_student_create(net, method, options_over(tiny_student_options(method), mode).text, out);
 }
 
-static ad_status make_student_fitter(ad_student *student, const char *kind, ad_fitter **out)
+static ad_status make_student_fitter(ad_student *student, const char *method, ad_fitter **out)
 {
-    return strcmp(kind, "ast") == 0         ? tiny_ast(student, "8", out)
-           : strcmp(kind, "masked_rd") == 0 ? tiny_rd(student, out)
-                                            : tiny_stfpm(student, "8", out);
+    if (strcmp(method, "masked_rd") == 0)
+        return ad_fitter_create_with(student, tiny_rd_options, out);
+    return ad_fitter_create_with(student, options("size=8, %s", tiny_training_options(method)).text, out);
 }
 
 /* Frames are made once, which would be a third of all the time. */
@@ -162,7 +154,7 @@ static ad_status run_student(objects *o, fault_alloc *faults, const char *kind)
     if (s == AD_ERR_CANCELLED)
         s = AD_OK;
     TRY(ad_student_save(o->student, student_file));
-    TRY(ad_student_load_old(o->net, student_file, NULL, &o->read));
+    TRY(ad_student_load(o->net, student_file, NULL, NULL, &o->read));
     TRY(make_student_fitter(o->read, kind, &o->other));
     fit.train = NULL;
     fit.resume = 1;

@@ -14,7 +14,7 @@ typedef struct world {
     char *weights, *rd_weights, *file;
     ad_context *context;
     ad_backbone *net, *rd_net;
-    ad_student *stfpm, *unet, *ast, *rd;
+    ad_student *stfpm;
     ad_dataset *good;
     ad_fitter *fitter;
     ad_scorer *scorer;
@@ -30,10 +30,9 @@ static int set_up(void **state)
     w->file = tiny_fast_path("file");
     return tiny_weights(w->weights, "") || tiny_rd_weights(w->rd_weights) || ad_context_create(NULL, &w->context)
            || tiny_open(w->context, w->weights, &w->net) || tiny_rd_open(w->context, w->rd_weights, &w->rd_net)
-           || tiny_student(w->net, AD_STUDENT_STFPM, &w->stfpm) || tiny_student(w->net, AD_STUDENT_STFPM_UNET, &w->unet)
-           || tiny_ast_student(w->net, AD_AST_COMBI, &w->ast) || tiny_rd_student(w->rd_net, "masked_rd", &w->rd)
+           || tiny_student(w->net, "stfpm", &w->stfpm)
            || ad_dataset_from_callback(w->context, tiny_rgbd_callback, &w->frame, 6, &w->good)
-           || ad_gaussian_fitter_create(w->net, NULL, &w->fitter) || ad_fit(w->fitter, w->good, NULL, &w->scorer)
+           || ad_fitter_create(w->net, "gaussian", NULL, &w->fitter) || ad_fit(w->fitter, w->good, NULL, &w->scorer)
            || ad_scorer_save(w->scorer, w->file, NULL);
 }
 
@@ -44,9 +43,6 @@ static int tear_down(void **state)
     ad_fitter_destroy(w->fitter);
     ad_dataset_destroy(w->good);
     ad_student_destroy(w->stfpm);
-    ad_student_destroy(w->unet);
-    ad_student_destroy(w->ast);
-    ad_student_destroy(w->rd);
     ad_backbone_destroy(w->net);
     ad_backbone_destroy(w->rd_net);
     ad_context_destroy(w->context);
@@ -164,16 +160,11 @@ static void null_of_backbones_and_fits(void **state)
     REFUSED(ad_extract_features(w->net, &frame, NULL, &no_data, 1));
     REFUSED(ad_backbone_profile(NULL, NULL, NULL, 1, any_step, NULL));
     REFUSED(ad_backbone_profile(w->net, NULL, NULL, 1, NULL, NULL));
-    REFUSED(ad_gaussian_fitter_create(NULL, NULL, &f));
-    REFUSED(ad_gaussian_fitter_create(w->net, NULL, NULL));
-    REFUSED(ad_padim_fitter_create(NULL, NULL, &f));
-    REFUSED(ad_padim_fitter_create(w->net, NULL, NULL));
-    REFUSED(ad_stfpm_fitter_create(NULL, NULL, &f));
-    REFUSED(ad_stfpm_fitter_create(w->stfpm, NULL, NULL));
-    REFUSED(ad_ast_fitter_create(NULL, NULL, &f));
-    REFUSED(ad_ast_fitter_create(w->ast, NULL, NULL));
-    REFUSED(ad_masked_rd_fitter_create(NULL, NULL, &f));
-    REFUSED(ad_masked_rd_fitter_create(w->rd, NULL, NULL));
+    REFUSED(ad_fitter_create(NULL, "gaussian", NULL, &f));
+    REFUSED(ad_fitter_create(w->net, NULL, NULL, &f));
+    REFUSED(ad_fitter_create(w->net, "gaussian", NULL, NULL));
+    REFUSED(ad_fitter_create_with(NULL, NULL, &f));
+    REFUSED(ad_fitter_create_with(w->stfpm, NULL, NULL));
     REFUSED(ad_fit(NULL, w->good, NULL, &s));
     REFUSED(ad_fit(w->fitter, w->good, NULL, NULL));
     REFUSED(ad_fitter_add(NULL, &frame));
@@ -182,11 +173,12 @@ static void null_of_backbones_and_fits(void **state)
     REFUSED(ad_fitter_merge(w->fitter, NULL));
     REFUSED(ad_fitter_finish(NULL, &s));
     REFUSED(ad_fitter_finish(w->fitter, NULL));
-    REFUSED(ad_student_create_old(NULL, NULL, &student));
-    REFUSED(ad_student_create_old(w->net, NULL, NULL));
-    REFUSED(ad_student_load_old(NULL, w->file, NULL, &student));
-    REFUSED(ad_student_load_old(w->net, NULL, NULL, &student));
-    REFUSED(ad_student_load_old(w->net, w->file, NULL, NULL));
+    REFUSED(ad_student_create(NULL, "stfpm", NULL, &student));
+    REFUSED(ad_student_create(w->net, NULL, NULL, &student));
+    REFUSED(ad_student_create(w->net, "stfpm", NULL, NULL));
+    REFUSED(ad_student_load(NULL, w->file, NULL, NULL, &student));
+    REFUSED(ad_student_load(w->net, NULL, NULL, NULL, &student));
+    REFUSED(ad_student_load(w->net, w->file, NULL, NULL, NULL));
     REFUSED(ad_student_save(NULL, w->file));
     REFUSED(ad_student_save(w->stfpm, NULL));
     REFUSED(ad_student_get_info(NULL, &(ad_student_info){.struct_size = sizeof(ad_student_info)}));
@@ -194,6 +186,8 @@ static void null_of_backbones_and_fits(void **state)
     assert_true(!b && !f && !s && !student);
     assert_int_equal(ad_fitter_count(NULL), 0);
     assert_int_equal(ad_fitter_memory(NULL), 0);
+    assert_null(ad_fitter_student(NULL));
+    assert_null(ad_fitter_student(w->fitter)); /* which trains nothing */
     assert_int_equal(ad_backbone_layer_count(NULL), 0);
     ad_backbone_destroy(NULL);
     ad_fitter_destroy(NULL);
@@ -288,20 +282,24 @@ static void null_and_endless_text(void **state)
     endless[LONG] = 0;
     NO_SETTER(ad_backbone_options, ad_backbone_options_set);
     NO_SETTER(ad_read_options, ad_read_options_set);
-    NO_SETTER(ad_gaussian_options, ad_gaussian_options_set);
-    NO_SETTER(ad_padim_options, ad_padim_options_set);
-    NO_SETTER(ad_student_options, ad_student_options_set);
-    NO_SETTER(ad_stfpm_options, ad_stfpm_options_set);
-    NO_SETTER(ad_ast_options, ad_ast_options_set);
-    NO_SETTER(ad_masked_rd_options, ad_masked_rd_options_set);
-    ad_gaussian_options g;
+    char *pair = malloc(LONG + 16);
     ad_fitter *f = NULL;
     ad_backbone *b = NULL;
     ad_backbone_options bo;
     ad_dataset *d = NULL;
-    ad_gaussian_options_init(&g, sizeof g);
-    g.layers = endless;
-    REFUSED(ad_gaussian_fitter_create(w->net, &g, &f));
+    REFUSED(ad_fitter_create(w->net, endless, NULL, &f));
+    REFUSED(ad_fitter_create(w->net, "gaussian", endless, &f));
+    for (int k = 0; k < 4; k++) {
+        static const char *const forms[] = {"layers=%s", "%s=1", "size=%s", "layers=\"%s"};
+        snprintf(pair, LONG + 16, forms[k], endless);
+        REFUSED(ad_fitter_create(w->net, "gaussian", pair, &f));
+        REFUSED(ad_fitter_create_with(w->stfpm, pair, &f));
+        assert_true(strlen(ad_last_error_message()) < 1024);
+    }
+    memset(pair, ',', LONG);
+    pair[LONG] = 0;
+    REFUSED(ad_fitter_create(w->net, "gaussian", pair, &f));
+    free(pair);
     ad_backbone_options_init(&bo, sizeof bo);
     bo.prefix = endless;
     bo.architecture = "resnet18";
@@ -323,14 +321,12 @@ static void null_and_endless_text(void **state)
 
 /* ---- Option structs ---- */
 
-enum { CONTEXT, BACKBONE, DATASET, PREPROCESS, FIT, SAVE, GAUSSIAN, PADIM, STUDENT, STFPM, UNET, AST, RD, AUPRO, READ,
-       EVALUATE };
+enum { CONTEXT, BACKBONE, DATASET, PREPROCESS, FIT, SAVE, AUPRO, READ, EVALUATE };
 
 typedef union any_options {
     uint32_t struct_size;
     unsigned char bytes[1024];
     ad_preprocess preprocess;
-    ad_student_options student;
 } any_options;
 
 static void init(int kind, any_options *o, size_t *out_size)
@@ -348,22 +344,6 @@ static void init(int kind, any_options *o, size_t *out_size)
     case PREPROCESS: INIT(ad_preprocess); break;
     case FIT: INIT(ad_fit_options); break;
     case SAVE: INIT(ad_scorer_save_options); break;
-    case GAUSSIAN: INIT(ad_gaussian_options); break;
-    case PADIM:
-        INIT(ad_padim_options);
-        ((ad_padim_options *)at)->layers = "shallow,deep";
-        break;
-    case STUDENT:
-        INIT(ad_student_options);
-        o->student.layers = "shallow";
-        break;
-    case STFPM:
-    case UNET: INIT(ad_stfpm_options); break;
-    case AST:
-        INIT(ad_ast_options);
-        ((ad_ast_options *)at)->preprocess.size = 32;
-        break;
-    case RD: INIT(ad_masked_rd_options); break;
     case AUPRO: INIT(ad_aupro_options); break;
     case READ: INIT(ad_read_options); break;
     default: INIT(ad_evaluate_options); break;
@@ -374,7 +354,7 @@ static ad_status use_fit(const world *w, const void *o)
 {
     ad_fitter *f = NULL;
     ad_scorer *s = NULL;
-    assert_int_equal(ad_gaussian_fitter_create(w->net, NULL, &f), AD_OK);
+    assert_int_equal(ad_fitter_create(w->net, "gaussian", NULL, &f), AD_OK);
     const ad_status status = ad_fit(f, w->good, o, &s);
     ad_fitter_destroy(f);
     ad_scorer_destroy(s);
@@ -406,8 +386,6 @@ static ad_status use(world *w, int kind, const void *o)
     ad_context *c = NULL;
     ad_backbone *b = NULL;
     ad_dataset *d = NULL;
-    ad_fitter *f = NULL;
-    ad_student *s = NULL;
     ad_evaluation e = {.struct_size = sizeof e};
     ad_status status;
     switch (kind) {
@@ -420,13 +398,6 @@ static ad_status use(world *w, int kind, const void *o)
     case PREPROCESS: status = use_features(w, o); break;
     case FIT: status = use_fit(w, o); break;
     case SAVE: status = ad_scorer_save(w->scorer, w->file, o); break;
-    case GAUSSIAN: status = ad_gaussian_fitter_create(w->net, o, &f); break;
-    case PADIM: status = ad_padim_fitter_create(w->net, o, &f); break;
-    case STUDENT: status = ad_student_create_old(w->net, o, &s); break;
-    case STFPM: status = ad_stfpm_fitter_create(w->stfpm, o, &f); break;
-    case UNET: status = ad_stfpm_fitter_create(w->unet, o, &f); break;
-    case AST: status = ad_ast_fitter_create(w->ast, o, &f); break;
-    case RD: status = ad_masked_rd_fitter_create(w->rd, o, &f); break;
     case AUPRO: status = use_aupro(w, o); break;
     case READ: {
         ad_image image = {0};
@@ -439,8 +410,6 @@ static ad_status use(world *w, int kind, const void *o)
     ad_context_destroy(c);
     ad_backbone_destroy(b);
     ad_dataset_destroy(d);
-    ad_fitter_destroy(f);
-    ad_student_destroy(s);
     return status;
 }
 
@@ -484,11 +453,7 @@ static void reserved_fields(void **state)
 {
     static const field fields[] = {
         FIELD(BACKBONE, ad_backbone_options, reserved),
-        FIELD(PREPROCESS, ad_preprocess, reserved),      FIELD(GAUSSIAN, ad_gaussian_options, preprocess.reserved),
-        FIELD(PADIM, ad_padim_options, reserved),        FIELD(PADIM, ad_padim_options, preprocess.reserved),
-        FIELD(STUDENT, ad_student_options, reserved),    FIELD(STUDENT, ad_student_options, reserved2),
-        FIELD(STFPM, ad_stfpm_options, reserved2),       FIELD(STFPM, ad_stfpm_options, preprocess.reserved),
-        FIELD(AST, ad_ast_options, preprocess.reserved), FIELD(RD, ad_masked_rd_options, preprocess.reserved)};
+        FIELD(PREPROCESS, ad_preprocess, reserved)};
     world *w = *state;
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         for (size_t byte = 0; byte < fields[i].size; byte += 3) {
@@ -504,20 +469,7 @@ static void numbers_that_are_none(void **state)
 {
     static const field fields[] = {
         FIELD(BACKBONE, ad_backbone_options, batchnorm_eps), FIELD(DATASET, ad_dataset_options, depth_scale),
-        FIELD(GAUSSIAN, ad_gaussian_options, blur_sigma),    FIELD(PADIM, ad_padim_options, ridge),
-        FIELD(PADIM, ad_padim_options, blur_sigma),          FIELD(STUDENT, ad_student_options, alpha),
-        FIELD(STUDENT, ad_student_options, leaky),           FIELD(STUDENT, ad_student_options, mask_rate),
-        FIELD(UNET, ad_stfpm_options, lr),                   FIELD(UNET, ad_stfpm_options, momentum),
-        FIELD(UNET, ad_stfpm_options, weight_decay),         FIELD(UNET, ad_stfpm_options, validation_share),
-        FIELD(UNET, ad_stfpm_options, clip_norm),            FIELD(UNET, ad_stfpm_options, pretrain_lr),
-        FIELD(UNET, ad_stfpm_options, unet_lr),              FIELD(UNET, ad_stfpm_options, unet_weight_decay),
-        FIELD(UNET, ad_stfpm_options, rec_weight),           FIELD(UNET, ad_stfpm_options, sim_weight),
-        FIELD(AST, ad_ast_options, lr),                      FIELD(AST, ad_ast_options, weight_decay),
-        FIELD(AST, ad_ast_options, clip_norm),               FIELD(AST, ad_ast_options, validation_share),
-        FIELD(AST, ad_ast_options, depth_threshold),         FIELD(RD, ad_masked_rd_options, lr),
-        FIELD(RD, ad_masked_rd_options, beta1),              FIELD(RD, ad_masked_rd_options, beta2),
-        FIELD(RD, ad_masked_rd_options, weight_decay),       FIELD(RD, ad_masked_rd_options, validation_share),
-        FIELD(RD, ad_masked_rd_options, blur_sigma),         FIELD(AUPRO, ad_aupro_options, fpr_limit)};
+        FIELD(AUPRO, ad_aupro_options, fpr_limit)};
     static const double none[] = {(double)NAN, (double)INFINITY, -(double)INFINITY, 1e300, -1e300};
     world *w = *state;
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
@@ -548,36 +500,7 @@ static void whole_numbers_out_of_range(void **state)
                FIELD(PREPROCESS, ad_preprocess, size),
         FIELD(PREPROCESS, ad_preprocess, crop),           FIELD(PREPROCESS, ad_preprocess, resize),
         FIELD(PREPROCESS, ad_preprocess, aspect),         FIELD(FIT, ad_fit_options, resume),
-        FIELD(SAVE, ad_scorer_save_options, embed_backbone), FIELD(GAUSSIAN, ad_gaussian_options, reduce),
-        FIELD(GAUSSIAN, ad_gaussian_options, pixel),      FIELD(GAUSSIAN, ad_gaussian_options, ddof),
-        FIELD(GAUSSIAN, ad_gaussian_options, squared),    FIELD(GAUSSIAN, ad_gaussian_options, samples),
-        FIELD(PADIM, ad_padim_options, dimensions),       FIELD(PADIM, ad_padim_options, covariance),
-        FIELD(STUDENT, ad_student_options, kind),         FIELD(STUDENT, ad_student_options, unet_head),
-        FIELD(STUDENT, ad_student_options, unet_depth),   FIELD(STUDENT, ad_student_options, unet_convs),
-        FIELD(STUDENT, ad_student_options, mode),         FIELD(STUDENT, ad_student_options, flow_blocks),
-        FIELD(STUDENT, ad_student_options, flow_hidden),  FIELD(STUDENT, ad_student_options, student_blocks),
-        FIELD(STUDENT, ad_student_options, student_hidden), FIELD(STUDENT, ad_student_options, positions),
-        FIELD(STUDENT, ad_student_options, msff_out),     FIELD(STUDENT, ad_student_options, sru),
-        FIELD(STUDENT, ad_student_options, cru),          FIELD(STUDENT, ad_student_options, simam),
-        FIELD(STUDENT, ad_student_options, gate),         FIELD(STUDENT, ad_student_options, gn_groups),
-        FIELD(STUDENT, ad_student_options, cru_softmax),  FIELD(STUDENT, ad_student_options, fmm),
-        FIELD(STUDENT, ad_student_options, fmm_align),    FIELD(STUDENT, ad_student_options, levels),
-        FIELD(STUDENT, ad_student_options, eval_mask),    FIELD(UNET, ad_stfpm_options, epochs),
-        FIELD(UNET, ad_stfpm_options, batch),             FIELD(UNET, ad_stfpm_options, optimizer),
-        FIELD(UNET, ad_stfpm_options, loss_half),         FIELD(UNET, ad_stfpm_options, loss_batch),
-        FIELD(UNET, ad_stfpm_options, validation),        FIELD(UNET, ad_stfpm_options, patience),
-        FIELD(UNET, ad_stfpm_options, combine),           FIELD(UNET, ad_stfpm_options, combine_at),
-        FIELD(UNET, ad_stfpm_options, pretrain_epochs),   FIELD(UNET, ad_stfpm_options, rec_target),
-        FIELD(UNET, ad_stfpm_options, rec_stopgrad),      FIELD(AST, ad_ast_options, teacher_epochs),
-        FIELD(AST, ad_ast_options, student_epochs),       FIELD(AST, ad_ast_options, batch),
-        FIELD(AST, ad_ast_options, mask),                 FIELD(AST, ad_ast_options, mask_norm),
-        FIELD(AST, ad_ast_options, score),                FIELD(AST, ad_ast_options, aggregate),
-        FIELD(AST, ad_ast_options, max_after_upsample),   FIELD(AST, ad_ast_options, mask_twice),
-        FIELD(AST, ad_ast_options, depth_fill),           FIELD(AST, ad_ast_options, depth_fill_border),
-        FIELD(AST, ad_ast_options, depth_corners),        FIELD(AST, ad_ast_options, depth_dilation),
-        FIELD(RD, ad_masked_rd_options, epochs),          FIELD(RD, ad_masked_rd_options, batch),
-        FIELD(RD, ad_masked_rd_options, loss),            FIELD(RD, ad_masked_rd_options, patience),
-        FIELD(RD, ad_masked_rd_options, combine),         FIELD(AUPRO, ad_aupro_options, connectivity),
+        FIELD(SAVE, ad_scorer_save_options, embed_backbone), FIELD(AUPRO, ad_aupro_options, connectivity),
         FIELD(EVALUATE, ad_evaluate_options, eval_size),  FIELD(READ, ad_read_options, min_side)};
     static const int32_t values[] = {INT32_MIN, -1000, INT32_MAX};
     world *w = *state;
@@ -589,6 +512,56 @@ static void whole_numbers_out_of_range(void **state)
             memcpy(o.bytes + fields[i].offset, &values[k], sizeof values[k]);
             wants(use(w, fields[i].kind, &o), AD_ERR_INVALID_ARGUMENT, "", fields[i].kind, fields[i].name);
         }
+}
+
+/* ---- Options as text ---- */
+
+/* Every value for every key, each alone: refused, with the key in the sentence. */
+static void refused_each(const world *w, const char *method, const char *keys, const char *const *values, size_t count)
+{
+    char text[200], key[64];
+    ad_fitter *f = NULL;
+    for (int used = 0; sscanf(keys, "%63s%n", key, &used) == 1; keys += used)
+        for (size_t i = 0; i < count; i++) {
+            snprintf(text, sizeof text, "%s=%s", key, values[i]);
+            const int rd = strcmp(method, "masked_rd") == 0;
+            const ad_status got = rd ? ad_fitter_create(w->rd_net, method, text, &f) : tiny_fitter(w->net, method, text, &f);
+            if (got != AD_ERR_INVALID_ARGUMENT || !strstr(ad_last_error_message(), key))
+                fail_msg("%s, %s: %s, '%s'", method, text, ad_status_name(got), got ? ad_last_error_message() : "");
+            assert_null(f);
+        }
+}
+
+static void texts_that_are_no_numbers(void **state)
+{
+    static const char *const none[] = {"nan", "inf", "-inf", "1e300", "-1e300", "", "one", "0.5x", "0,5"};
+    static const char *const reals[][2] = {
+        {"gaussian", "blur_sigma"},
+        {"padim", "ridge blur_sigma"},
+        {"stfpm_unet", "lr momentum weight_decay validation_share clip_norm pretrain_lr unet_lr unet_weight_decay rec_weight "
+                       "sim_weight"},
+        {"ast", "lr weight_decay clip_norm validation_share depth_threshold alpha leaky"},
+        {"masked_rd", "lr beta1 beta2 weight_decay validation_share blur_sigma mask_rate"}};
+    for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
+        refused_each(*state, reals[i][0], reals[i][1], none, sizeof none / sizeof *none);
+}
+
+/* Whole numbers out of range, and numbers where a word is expected. */
+static void texts_out_of_range(void **state)
+{
+    static const char *const values[] = {"-2147483648", "-1000", "2147483647", "99999999999999999999", "1.5", "none such", ""};
+    static const char *const wholes[][2] = {
+        {"gaussian", "size crop resize aspect reduce pixel ddof squared samples"},
+        {"padim", "size crop dimensions covariance"},
+        {"stfpm_unet", "epochs batch optimizer loss_half loss_batch val patience combine combine_at pretrain_epochs rec_target "
+                       "rec_stopgrad unet_head unet_depth unet_convs"},
+        {"ast", "epochs teacher_epochs student_epochs batch mask mask_norm score aggregate max_after_upsample mask_twice "
+                "depth_fill depth_fill_border depth_corners depth_dilation mode flow_blocks flow_hidden student_blocks "
+                "student_hidden positions"},
+        {"masked_rd", "epochs batch loss patience combine msff_out sru cru simam gate gn_groups cru_softmax fmm fmm_align "
+                      "levels eval_mask"}};
+    for (size_t i = 0; i < sizeof wholes / sizeof *wholes; i++)
+        refused_each(*state, wholes[i][0], wholes[i][1], values, sizeof values / sizeof *values);
 }
 
 /* ---- Views ---- */
@@ -691,6 +664,7 @@ int main(void)
         cmocka_unit_test(null_of_scorers_and_metrics),  cmocka_unit_test(null_and_endless_text),
         cmocka_unit_test(newer_structs),                cmocka_unit_test(reserved_fields),
         cmocka_unit_test(numbers_that_are_none),        cmocka_unit_test(whole_numbers_out_of_range),
+        cmocka_unit_test(texts_that_are_no_numbers),    cmocka_unit_test(texts_out_of_range),
         cmocka_unit_test(maps_of_impossible_rows),      cmocka_unit_test(masks_of_impossible_rows),
         cmocka_unit_test(views_of_other_sizes),
     };

@@ -21,18 +21,12 @@ static long peak_of_fit(const char *weights, int64_t images, const char *kind, s
     ad_context *context = NULL;
     ad_backbone *net = NULL;
     ad_fitter *fit = NULL;
-    ad_gaussian_options o;
-    ad_gaussian_options_init(&o, sizeof o);
-    o.samples = 256;
-    ad_padim_options p;
-    assert_int_equal(tiny_padim_options(&p, "ledoit_wolf"), AD_OK);
     const int padim = strcmp(kind, "padim") == 0;
-    if (!padim)
-        assert_int_equal(ad_gaussian_options_set(&o, "reduce", kind), AD_OK);
     assert_int_equal(ad_context_create(&co, &context), AD_OK);
     assert_int_equal(tiny_open(context, weights, &net), AD_OK);
     const long before = atomic_load(&counter.bytes);
-    assert_int_equal(padim ? ad_padim_fitter_create(net, &p, &fit) : ad_gaussian_fitter_create(net, &o, &fit),
+    assert_int_equal(padim ? tiny_fitter(net, "padim", "covariance=ledoit_wolf", &fit)
+                           : tiny_fitter(net, "gaussian", options("samples=256, reduce=%s", kind).text, &fit),
                      AD_OK);
     uint8_t pixels[TINY_PIXELS];
     for (int64_t i = 0; i < images; i++) {

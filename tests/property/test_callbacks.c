@@ -98,14 +98,9 @@ static void on_free(void *user, void *pointer)
 static ad_fitter *new_fitter(world *w)
 {
     ad_fitter *fitter = NULL;
-    ad_status status;
-    if (w->method == GAUSSIAN)
-        status = ad_gaussian_fitter_create(w->net, NULL, &fitter);
-    else if (w->method == STFPM)
-        status = tiny_stfpm(w->student, "32", &fitter);
-    else
-        status = tiny_ast(w->student, "32", &fitter);
-    if (status != AD_OK)
+    const char *method = methods[w->method];
+    if (w->student ? ad_fitter_create_with(w->student, options("size=32, %s", tiny_training_options(method)).text, &fitter)
+                   : ad_fitter_create(w->net, method, NULL, &fitter))
         fail_msg("%s", ad_last_error_message());
     return fitter;
 }
@@ -132,13 +127,11 @@ static void open_world(world *w, int method)
     assert_int_equal(tiny_weights(w->weights, ""), 0);
     assert_int_equal(ad_context_create(&o, &w->context), AD_OK);
     assert_int_equal(tiny_open(w->context, w->weights, &w->net), AD_OK);
-    if (method == STFPM)
-        assert_int_equal(tiny_student(w->net, AD_STUDENT_STFPM, &w->student), AD_OK);
-    if (method == AST)
-        assert_int_equal(tiny_ast_student(w->net, AD_AST_RGB, &w->student), AD_OK);
+    if (method != GAUSSIAN)
+        assert_int_equal(tiny_student(w->net, methods[method], &w->student), AD_OK);
     assert_int_equal(ad_dataset_from_callback(w->context, on_image, w, IMAGES, &w->good), AD_OK);
     ad_fitter *plain = NULL;
-    assert_int_equal(ad_gaussian_fitter_create(w->net, NULL, &plain), AD_OK);
+    assert_int_equal(ad_fitter_create(w->net, "gaussian", NULL, &plain), AD_OK);
     assert_int_equal(ad_fit(plain, w->good, NULL, &w->scorer), AD_OK);
     ad_fitter_destroy(plain);
     w->fitter = new_fitter(w);
@@ -314,7 +307,7 @@ static const pair_row rows[] = {
     {"ad_evaluate", call_evaluate, "RWWEEE"},
     {"ad_student_save", call_save, "WWWWWW"},
     {"ad_student_get_info", call_info, "WWWWWW"},
-    {"ad_stfpm_fitter_create", call_create, "WWWWWW"},
+    {"ad_fitter_create_with", call_create, "WWWWWW"},
     {"ad_extract_features", call_features, "WWWWWW"},
 };
 

@@ -91,16 +91,12 @@ static void scorers(void **state)
 {
     fixture *f = *state;
     uint8_t pixels[TINY_PIXELS];
-    ad_gaussian_options o;
     ad_scorer_save_options save;
     ad_fitter *fitter = NULL;
     ad_scorer *scorer = NULL;
-    ad_gaussian_options_init(&o, sizeof o);
     ad_scorer_save_options_init(&save, sizeof save);
-    o.layers = "shallow";
-    o.pixel = AD_PIXEL_FIT_NONE;
     save.embed_backbone = 1;
-    assert_int_equal(ad_gaussian_fitter_create(f->net, &o, &fitter), AD_OK);
+    assert_int_equal(ad_fitter_create(f->net, "gaussian", "layers=shallow, pixel=none", &fitter), AD_OK);
     for (int64_t i = 0; i < 4; i++) {
         const ad_image image = AD_IMAGE_INIT(AD_PIXEL_RGB8, pixels, TINY_SIDE, TINY_SIDE, TINY_SIDE * 3);
         tiny_image(pixels, i, 0);
@@ -164,7 +160,7 @@ static ad_status read_student(fixture *f)
     ad_student *s = NULL;
     const size_t size = f->size;
     give_file(f->copy, f->bytes, size);
-    ADI_TRY(ad_student_load_old(f->teacher, f->copy, NULL, &s));
+    ADI_TRY(ad_student_load(f->teacher, f->copy, NULL, NULL, &s));
     assert_int_equal(ad_student_save(s, f->copy), AD_OK);
     ad_student_destroy(s);
     assert_int_equal(take_file(f->copy, f->again), size);
@@ -175,10 +171,7 @@ static ad_status read_student(fixture *f)
 static void students(void **state)
 {
     fixture *f = *state;
-    ad_student_options o = mini_student_options(AD_STUDENT_STFPM);
-    ad_student *s = NULL;
-    o.layers = "layer1";
-    assert_int_equal(ad_student_create_old(f->teacher, &o, &s), AD_OK);
+    ad_student *s = mini_student_of(f->teacher, MINI_STFPM, "layers=layer1");
     assert_int_equal(ad_student_save(s, f->file), AD_OK);
     ad_student_destroy(s);
     f->size = take_file(f->file, f->bytes);

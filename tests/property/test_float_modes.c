@@ -60,21 +60,14 @@ typedef struct outcome {
 
 static ad_status new_fitter(ad_backbone *net, const char *method, ad_fitter **out)
 {
-    if (strcmp(method, "gaussian") == 0) {
-        ad_gaussian_options o;
-        ad_gaussian_options_init(&o, sizeof o);
-        const ad_status status = ad_gaussian_options_set(&o, "reduce", "npca:0.9");
-        return status ? status : ad_gaussian_fitter_create(net, &o, out);
-    }
-    if (strcmp(method, "stfpm") == 0)
-        return tiny_stfpm_fitter(net, AD_STUDENT_STFPM_UNET, "32", out);
-    if (strcmp(method, "ast") == 0)
-        return tiny_ast_fitter(net, AD_AST_COMBI, "32", out);
     if (strcmp(method, "masked_rd") == 0)
         return tiny_rd_fitter(net, method, out);
-    ad_padim_options p;
-    const ad_status status = tiny_padim_options(&p, "ledoit_wolf");
-    return status ? status : ad_padim_fitter_create(net, &p, out);
+    return tiny_fitter(net, method,
+                       strcmp(method, "gaussian") == 0 ? "reduce=npca:0.9"
+                       : strcmp(method, "padim") == 0  ? "covariance=ledoit_wolf"
+                       : strcmp(method, "ast") == 0    ? "mode=combi"
+                                                       : "",
+                       out);
 }
 
 static tiny_frame frames[SCORED]; /* made in the default mode, as a camera makes its frames in none */

@@ -186,15 +186,13 @@ static void check_failure(ad_status status, const char *call)
 
 static uint8_t pixels[TINY_PIXELS];
 
-static ad_status make_fitter(ad_backbone *net, const char *kind, ad_fitter **out)
+static ad_status make_fitter(ad_backbone *net, const char *method, ad_fitter **out)
 {
-    ad_padim_options p;
-    if (strcmp(kind, "stfpm") == 0)
-        return tiny_stfpm_fitter(net, AD_STUDENT_STFPM, "8", out);
-    if (strcmp(kind, "gaussian") == 0)
-        return ad_gaussian_fitter_create(net, NULL, out);
-    const ad_status status = tiny_padim_options(&p, "ledoit_wolf");
-    return status ? status : ad_padim_fitter_create(net, &p, out);
+    return tiny_fitter(net, method,
+                       strcmp(method, "stfpm") == 0   ? "size=8"
+                       : strcmp(method, "padim") == 0 ? "covariance=ledoit_wolf"
+                                                      : "",
+                       out);
 }
 
 /* With a fitter of its own, as one that failed keeps the images that it has. */

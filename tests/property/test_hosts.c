@@ -31,7 +31,7 @@ static ad_status fit_one(ad_backbone *net, ad_context *context, ad_scorer **out)
     ad_fitter *fitter = NULL;
     ad_status status = ad_dataset_from_callback(context, tiny_rgbd_callback, frame, IMAGES, &good);
     if (status == AD_OK)
-        status = ad_gaussian_fitter_create(net, NULL, &fitter);
+        status = ad_fitter_create(net, "gaussian", NULL, &fitter);
     if (status == AD_OK)
         status = ad_fit(fitter, good, NULL, out);
     ad_fitter_destroy(fitter);
@@ -187,7 +187,7 @@ static void modes_of_new_files(void **state)
     ad_student *student = NULL;
     tiny_frame frame;
     const ad_image image = tiny_rgbd(&frame, 1, 0);
-    assert_int_equal(tiny_student(w->net, AD_STUDENT_STFPM, &student), AD_OK);
+    assert_int_equal(tiny_student(w->net, "stfpm", &student), AD_OK);
     for (int i = 0; i < 3; i++) {
         const mode_t before = umask(masks[i]);
         for (int kind = 0; kind < 3; kind++) {
@@ -208,16 +208,12 @@ static void modes_of_new_files(void **state)
 
 static uint8_t *saved_bytes(const world *w, const char *path, size_t *out_size)
 {
-    ad_gaussian_options o;
     ad_fitter *fitter = NULL;
     ad_dataset *good = NULL;
     ad_scorer *scorer = NULL;
     static tiny_frame frame;
-    ad_gaussian_options_init(&o, sizeof o);
-    assert_int_equal(ad_gaussian_options_set(&o, "reduce", "npca:0.875"), AD_OK);
-    assert_int_equal(ad_gaussian_options_set(&o, "blur_sigma", "1.5"), AD_OK);
-    assert_int_equal(ad_gaussian_options_set(&o, "pixel", "dense"), AD_OK); /* tr_TR: no i in capitals */
-    assert_int_equal(ad_gaussian_fitter_create(w->net, &o, &fitter), AD_OK);
+    static const char options[] = "reduce=npca:0.875, blur_sigma=1.5, pixel=dense"; /* tr_TR: no i in capitals */
+    assert_int_equal(ad_fitter_create(w->net, "gaussian", options, &fitter), AD_OK);
     assert_int_equal(ad_dataset_from_callback(w->context, tiny_rgbd_callback, &frame, IMAGES, &good), AD_OK);
     assert_int_equal(ad_fit(fitter, good, NULL, &scorer), AD_OK);
     assert_int_equal(ad_scorer_save(scorer, path, NULL), AD_OK);

@@ -65,10 +65,11 @@ int posix_memalign(void **p, size_t alignment, size_t n)
 static void scoring_allocates_nothing(void **state)
 {
     (void)state;
-    static const char *const kinds[] = {"none", "npca:0.8", "padim", "stfpm", "stfpm_unet",
-                                        "rgb", "depth", "combi", "masked_rd", "rd4ad"};
-    static const char *const crops[] = {"0", "24", "24", "0", "0", "0", "0", "0", "0", "0"};
-    enum { STFPM = 3, AST = 5, RD = 8, KINDS = 10 };
+    static const char *const kinds[][2] = {
+        {"gaussian", "reduce=none, crop=0, blur_sigma=2"}, {"gaussian", "reduce=npca:0.8, crop=24, blur_sigma=2"},
+        {"padim", "crop=24"}, {"stfpm", "size=16"}, {"stfpm_unet", "size=16"}, {"ast", "mode=rgb, size=16"},
+        {"ast", "mode=depth, size=16"}, {"ast", "mode=combi, size=16"}, {"masked_rd", "masked_rd"}, {"masked_rd", "rd4ad"}};
+    enum { KINDS = sizeof kinds / sizeof *kinds };
     static float heat[TINY_SIDE * TINY_SIDE];
     char *weights = tiny_path("weights"), *resnet = tiny_path("resnet");
     assert_int_equal(tiny_weights(weights, ""), 0);
@@ -88,26 +89,11 @@ static void scoring_allocates_nothing(void **state)
         ad_fitter *fit = NULL;
         ad_scorer *scorer = NULL;
         static tiny_frame frame;
-        ad_gaussian_options o;
-        ad_gaussian_options_init(&o, sizeof o);
-        ad_padim_options p;
-        const int padim = strcmp(kinds[r], "padim") == 0;
-        assert_int_equal(tiny_padim_options(&p, "ridge"), AD_OK);
-        assert_int_equal(ad_padim_options_set(&p, "crop", crops[r]), AD_OK);
-        if (r < 2)
-            assert_int_equal(ad_gaussian_options_set(&o, "reduce", kinds[r]), AD_OK);
-        assert_int_equal(ad_gaussian_options_set(&o, "crop", crops[r]), AD_OK);
-        assert_int_equal(ad_gaussian_options_set(&o, "blur_sigma", "2"), AD_OK);
+        const int rd = strcmp(kinds[r][0], "masked_rd") == 0;
         assert_int_equal(ad_context_create(&co, &context), AD_OK);
-        assert_int_equal(r >= RD ? tiny_rd_open(context, resnet, &net) : tiny_open(context, weights, &net), AD_OK);
+        assert_int_equal(rd ? tiny_rd_open(context, resnet, &net) : tiny_open(context, weights, &net), AD_OK);
         assert_int_equal(ad_dataset_from_callback(context, tiny_rgbd_callback, &frame, 20, &good), AD_OK);
-        assert_int_equal(
-            r >= RD      ? tiny_rd_fitter(net, kinds[r], &fit)
-            : r >= AST   ? tiny_ast_fitter(net, r - AST, "16", &fit)
-            : r >= STFPM ? tiny_stfpm_fitter(net, r == STFPM ? AD_STUDENT_STFPM : AD_STUDENT_STFPM_UNET, "16", &fit)
-            : padim      ? ad_padim_fitter_create(net, &p, &fit)
-                         : ad_gaussian_fitter_create(net, &o, &fit),
-            AD_OK);
+        assert_int_equal(rd ? tiny_rd_fitter(net, kinds[r][1], &fit) : tiny_fitter(net, kinds[r][0], kinds[r][1], &fit), AD_OK);
         assert_int_equal(ad_fit(fit, good, NULL, &scorer), AD_OK);
         const ad_map map = AD_MAP_INIT(heat, TINY_SIDE, TINY_SIDE, TINY_SIDE * sizeof(float));
         long ours = 0, theirs = 0;

@@ -35,21 +35,11 @@ static int is_rd(const char *method)
 
 static ad_status make_fitter(ad_backbone *net, const char *method, ad_fitter **out)
 {
-    if (strcmp(method, "stfpm") == 0)
-        return tiny_stfpm_fitter(net, AD_STUDENT_STFPM, "32", out);
-    if (strcmp(method, "stfpm_unet") == 0)
-        return tiny_stfpm_fitter(net, AD_STUDENT_STFPM_UNET, "32", out);
-    if (strcmp(method, "ast") == 0)
-        return tiny_ast_fitter(net, AD_AST_RGB, "32", out);
-    if (strcmp(method, "ast_combi") == 0)
-        return tiny_ast_fitter(net, AD_AST_COMBI, "32", out);
     if (is_rd(method))
         return tiny_rd_fitter(net, method, out);
-    if (strcmp(method, "gaussian") == 0)
-        return ad_gaussian_fitter_create(net, NULL, out);
-    ad_padim_options p;
-    const ad_status status = tiny_padim_options(&p, "ledoit_wolf");
-    return status ? status : ad_padim_fitter_create(net, &p, out);
+    if (strcmp(method, "ast_combi") == 0)
+        return tiny_fitter(net, "ast", "mode=combi", out);
+    return tiny_fitter(net, method, strcmp(method, "padim") == 0 ? "covariance=ledoit_wolf" : "", out);
 }
 
 static ad_scorer *fit_with(const char *method, int32_t num_threads, const char *weights, ad_context **out_context,

@@ -68,7 +68,7 @@ static int set_up(void **state)
     const int failed =
         tiny_weights(weights, "") || ad_context_create(NULL, &context) || tiny_open(context, weights, &net)
         || ad_dataset_from_callback(context, tiny_callback, pixels, 12, &good)
-        || ad_gaussian_fitter_create(net, NULL, &fit) || ad_fit(fit, good, NULL, &scorer)
+        || ad_fitter_create(net, "gaussian", NULL, &fit) || ad_fit(fit, good, NULL, &scorer)
         || ad_scorer_save(scorer, scorer_file, &embed) || tiny_callback(pixels, 3, &view)
         || ad_image_write_png(context, &view, picture) || ad_score_image(scorer, &view, &value);
     score = (double)value;

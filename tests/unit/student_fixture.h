@@ -64,23 +64,36 @@ static inline st_memory tensors_of(const fixture *f, const ad_student *s)
     return m;
 }
 
-static inline ad_status load(const fixture *f, st_memory *m, const ad_student_options *o, ad_student **out)
+/* As a student of `method`; NULL: as the tensors say. */
+static inline ad_status load(const fixture *f, st_memory *m, const char *method, const char *settings, ad_student **out)
 {
     adi_st_close(st_memory_open(m, &adi_default_allocator));
     put_file(f->path, m->bytes, m->size);
     *out = (ad_student *)(void *)m; /* must become NULL */
-    const ad_status status = ad_student_load_old(f->teacher, f->path, o, out);
+    const ad_status status = ad_student_load(f->teacher, f->path, method, settings, out);
     assert_true((status == AD_OK) == (*out != NULL));
     return status;
 }
 
-static inline void not_taken(const fixture *f, st_memory *m, const ad_student_options *o, ad_status status,
-                      const char *part)
+static inline void not_taken(const fixture *f, st_memory *m, const char *method, const char *settings, ad_status status,
+                             const char *part)
 {
     ad_student *s;
-    const ad_status got = load(f, m, o, &s);
+    const ad_status got = load(f, m, method, settings, &s);
     says(got, status, part);
     assert_non_null(strstr(ad_last_error_message(), f->path)); /* and which file it was */
+}
+
+/* Whether the metadata of a saved student has `key` as `value` (NULL: not at all). */
+static inline void says_of_itself(const fixture *f, const ad_student *s, const char *key, const char *value)
+{
+    adi_safetensors *file = NULL;
+    assert_int_equal(ad_student_save(s, f->path), AD_OK);
+    assert_int_equal(adi_st_open(&adi_default_allocator, f->path, &file), AD_OK);
+    const char *said = adi_st_meta(file, key);
+    if ((said == NULL) != (value == NULL) || (said && strcmp(said, value) != 0))
+        fail_msg("%s is %s, not %s", key, said ? said : "nothing", value ? value : "nothing");
+    adi_st_close(file);
 }
 
 /* Metadata of a student file, written anew with `key` as `value` (NULL: without it). */

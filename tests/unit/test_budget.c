@@ -155,19 +155,9 @@ static void an_image_outlives_its_context(void **state)
 
 static ad_status make_fitter(ad_backbone *net, const char *method, ad_fitter **out)
 {
-    if (strcmp(method, "gaussian") == 0) {
-        ad_gaussian_options o;
-        ad_gaussian_options_init(&o, sizeof o);
-        o.preprocess.size = 512; /* a small file that needs much for each frame */
-        return ad_gaussian_fitter_create(net, &o, out);
-    }
-    if (strcmp(method, "stfpm") == 0)
-        return tiny_stfpm_fitter(net, AD_STUDENT_STFPM_UNET, "32", out);
-    if (strcmp(method, "ast") == 0)
-        return tiny_ast_fitter(net, AD_AST_COMBI, "32", out);
-    ad_padim_options p;
-    const ad_status status = tiny_padim_options(&p, "ridge");
-    return status ? status : ad_padim_fitter_create(net, &p, out);
+    /* of gaussian a small file that needs much for each frame */
+    return tiny_fitter(net, method, strcmp(method, "gaussian") == 0 ? "size=512" : strcmp(method, "ast") == 0 ? "mode=combi" : "",
+                       out);
 }
 
 /* A scorer with its weights; how large the file is. */
@@ -220,7 +210,7 @@ static ad_status load_within(fault_alloc *counts, uint64_t limit, const char *pa
 static void scorers_within_limits(void **state)
 {
     (void)state;
-    static const char *const methods[] = {"gaussian", "padim", "stfpm", "ast"};
+    static const char *const methods[] = {"gaussian", "padim", "stfpm_unet", "ast"};
     char *weights = tiny_fast_path("weights"), *path = tiny_fast_path("scorer");
     fault_alloc counts;
     assert_int_equal(tiny_weights(weights, ""), 0);

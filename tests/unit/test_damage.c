@@ -147,7 +147,7 @@ static ad_status fit(const char *name, int32_t skip, ad_fitter *fitter, ad_score
 static ad_fitter *fitter(void)
 {
     ad_fitter *f = NULL;
-    assert_int_equal(ad_gaussian_fitter_create(net, NULL, &f), AD_OK);
+    assert_int_equal(ad_fitter_create(net, "gaussian", NULL, &f), AD_OK);
     return f;
 }
 

@@ -103,7 +103,7 @@ static void broken_image_in_a_fit(void **state)
     ad_fitter *fit = NULL;
     ad_scorer *scorer = NULL;
     assert_int_equal(tiny_open(context, weights, &net), AD_OK);
-    assert_int_equal(ad_gaussian_fitter_create(net, NULL, &fit), AD_OK);
+    assert_int_equal(ad_fitter_create(net, "gaussian", NULL, &fit), AD_OK);
     ad_dataset *d = open_split("broken", AD_SPLIT_TRAIN);
     assert_int_equal(ad_fit(fit, d, NULL, &scorer), AD_ERR_FORMAT);
     assert_non_null(strstr(ad_last_error_message(), "broken/b.png"));

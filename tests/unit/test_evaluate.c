@@ -18,16 +18,13 @@ typedef struct fixture {
     uint8_t pixels[TINY_PIXELS];
 } fixture;
 
-static ad_scorer *fit(fixture *f, const char *key, const char *value)
+static ad_scorer *fit(fixture *f, const char *options)
 {
-    ad_gaussian_options o;
-    ad_gaussian_options_init(&o, sizeof o);
     ad_dataset *good = NULL;
     ad_fitter *fitter = NULL;
     ad_scorer *scorer = NULL;
-    if ((key && ad_gaussian_options_set(&o, key, value))
-        || ad_dataset_from_callback(f->context, tiny_callback, f->pixels, 30, &good)
-        || ad_gaussian_fitter_create(f->net, &o, &fitter) || ad_fit(fitter, good, NULL, &scorer))
+    if (ad_dataset_from_callback(f->context, tiny_callback, f->pixels, 30, &good)
+        || ad_fitter_create(f->net, "gaussian", options, &fitter) || ad_fit(fitter, good, NULL, &scorer))
         fail_msg("%s", ad_last_error_message());
     ad_fitter_destroy(fitter);
     ad_dataset_destroy(good);
@@ -42,7 +39,7 @@ static int set_up(void **state)
     if (tiny_weights(f->weights, "") || ad_context_create(NULL, &f->context)
         || tiny_open(f->context, f->weights, &f->net))
         return 1;
-    f->scorer = fit(f, NULL, NULL);
+    f->scorer = fit(f, NULL);
     return 0;
 }
 
@@ -320,7 +317,7 @@ static void another_product(void **state)
     assert_int_equal(ad_context_create(&co, &own.context), AD_OK);
     assert_int_equal(tiny_open(own.context, own.weights, &own.net), AD_OK);
     for (int strange = 0; strange < 2; strange++) {
-        ad_scorer *scorer = fit(&own, NULL, NULL);
+        ad_scorer *scorer = fit(&own, NULL);
         ad_scorer_info info = {.struct_size = sizeof info};
         assert_int_equal(ad_scorer_get_info(scorer, &info), AD_OK);
         assert_true(fabs(info.score_limit - 5.0 * (1.0 + 16.0 / 30.0) * info.normal_score) <
@@ -371,7 +368,7 @@ static void cancelled_fit(void **state)
 static void crop_and_stride(void **state)
 {
     fixture *f = *state;
-    ad_scorer *scorer = fit(f, "crop", "16");
+    ad_scorer *scorer = fit(f, "crop=16");
     tiny_image(f->pixels, 500, 1);
     const ad_image image =
         AD_IMAGE_INIT(AD_PIXEL_RGB8, f->pixels, TINY_SIDE, TINY_SIDE, TINY_SIDE * 3);
@@ -481,9 +478,9 @@ static void devices_agree(void **state)
     co.device = "ref";
     assert_int_equal(ad_context_create(&co, &r.context), AD_OK);
     assert_int_equal(tiny_open(r.context, r.weights, &r.net), AD_OK);
-    static const char *const reduces[] = {"none", "pca:0.95", "npca:0.9"};
+    static const char *const reduces[] = {"reduce=none", "reduce=pca:0.95", "reduce=npca:0.9"};
     for (int k = 0; k < 3; k++) {
-        ad_scorer *a = fit(f, "reduce", reduces[k]), *b = fit(&r, "reduce", reduces[k]);
+        ad_scorer *a = fit(f, reduces[k]), *b = fit(&r, reduces[k]);
         tiny_image(f->pixels, 600, 1);
         const ad_image image = AD_IMAGE_INIT(AD_PIXEL_RGB8, f->pixels, TINY_SIDE, TINY_SIDE, TINY_SIDE * 3);
         float x, y;

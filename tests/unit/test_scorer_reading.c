@@ -83,7 +83,7 @@ static ad_read_options reading(int32_t orientation, int32_t bits)
 static ad_fitter *fitter_of(fixture *f)
 {
     ad_fitter *fitter = NULL;
-    assert_int_equal(ad_gaussian_fitter_create(f->net, NULL, &fitter), AD_OK);
+    assert_int_equal(ad_fitter_create(f->net, "gaussian", NULL, &fitter), AD_OK);
     return fitter;
 }
 

@@ -24,8 +24,8 @@ static void seeded(void **state)
         ad_student_destroy(d);
     }
     /* The network comes first, so that one seed gives one network whether or not there are U-Nets. */
-    ad_student *plain = mini_student(f->teacher, AD_STUDENT_STFPM, 3);
-    ad_student *both = mini_student(f->teacher, AD_STUDENT_STFPM_UNET, 3);
+    ad_student *plain = mini_student(f->teacher, MINI_STFPM, 3);
+    ad_student *both = mini_student(f->teacher, MINI_UNET, 3);
     assert_memory_equal(plain->net->values, both->net->values, plain->net->total * sizeof(float));
     ad_student_destroy(plain);
     ad_student_destroy(both);
@@ -35,7 +35,7 @@ static void seeded(void **state)
 static void initial_values(void **state)
 {
     const fixture *f = *state;
-    ad_student *s = mini_student(f->teacher, AD_STUDENT_STFPM, 1);
+    ad_student *s = mini_student(f->teacher, MINI_STFPM, 1);
     for (int32_t i = 0; i < s->net->param_count; i++) {
         const adi_module_param *p = &s->net->params[i];
         const float *v = s->net->values + p->offset;
@@ -59,7 +59,7 @@ static void initial_flow(void **state)
     const fixture *f = *state;
     static const float first[8] = {6, 2, 1, 7, 3, 0, 5, 4}; /* numpy.random.seed(0); numpy.random.permutation(8) */
     for (uint64_t seed = 0; seed < 3; seed++) {
-        ad_student *s = mini_student(f->teacher, AD_STUDENT_AST, seed);
+        ad_student *s = mini_student(f->teacher, MINI_AST, seed);
         int gains = 0, orders = 0;
         for (int32_t i = 0; i < s->flow->param_count; i++) {
             const adi_module_param *p = &s->flow->params[i];
@@ -97,7 +97,7 @@ static void what_it_is(void **state)
     const fixture *f = *state;
     ad_student_info info = {.struct_size = sizeof info};
     ad_backbone_info net = {.struct_size = sizeof net};
-    ad_student *s = mini_student(f->teacher, AD_STUDENT_STFPM, 9);
+    ad_student *s = mini_student(f->teacher, MINI_STFPM, 9);
     assert_int_equal(ad_student_get_info(s, &info), AD_OK);
     assert_int_equal(info.kind, AD_STUDENT_STFPM);
     assert_string_equal(info.architecture, "mini");
@@ -110,12 +110,12 @@ static void what_it_is(void **state)
     assert_int_equal(strlen(info.teacher_digest), 16);
     const int64_t alone = info.parameter_count;
     ad_student_destroy(s);
-    s = mini_student(f->teacher, AD_STUDENT_STFPM_UNET, 9);
+    s = mini_student(f->teacher, MINI_UNET, 9);
     assert_int_equal(ad_student_get_info(s, &info), AD_OK);
     assert_int_equal(info.kind, AD_STUDENT_STFPM_UNET);
     assert_true(info.parameter_count > alone);
     ad_student_destroy(s);
-    s = mini_student(f->teacher, AD_STUDENT_AST, 9);
+    s = mini_student(f->teacher, MINI_AST, 9);
     assert_int_equal(ad_student_get_info(s, &info), AD_OK);
     assert_int_equal(info.kind, AD_STUDENT_AST);
     assert_string_equal(info.layers, "layer3"); /* the default where the network says nothing */
@@ -133,7 +133,7 @@ static void saved_and_loaded(void **state)
         ad_student *a = mini_student(f->teacher, kind, 5), *b = NULL;
         stir(a);
         assert_int_equal(ad_student_save(a, f->path), AD_OK);
-        if (ad_student_load_old(f->teacher, f->path, NULL, &b) != AD_OK)
+        if (ad_student_load(f->teacher, f->path, NULL, NULL, &b) != AD_OK)
             fail_msg("%s", ad_last_error_message());
         assert_true(same_student(a, b));
         ad_student_info x = {.struct_size = sizeof x}, y = {.struct_size = sizeof y};
@@ -145,7 +145,7 @@ static void saved_and_loaded(void **state)
         assert_int_equal(y.epochs_trained, 12345678901);
         assert_int_equal(y.seed, 5);
         assert_int_equal(x.parameter_count, y.parameter_count);
-        assert_int_equal(b->options.unet_depth, kind == AD_STUDENT_STFPM_UNET ? 1 : 2); /* others have none */
+        says_of_itself(f, b, "adfeat.student.unet_depth", kind == MINI_UNET ? "1" : NULL);
         assert_int_equal(ad_student_save(b, f->other), AD_OK);
         size_t n, m;
         uint8_t *one = file_bytes(f->path, &n), *two = file_bytes(f->other, &m);
@@ -162,100 +162,98 @@ static void bad_options(void **state)
 {
     const fixture *f = *state;
     static const struct {
-        const char *key, *value, *part;
-    } texts[] = {
-        {"kind", "resnet", "kind"},
-        {"seed", "4294967296", "seed"},
-        {"seed", "1.5", "seed"},
-        {"unet_head", "conv", "unet_head"},
-        {"unet_depth", "3", "unet_depth"},
-        {"unet_convs", "-1", "unet_convs"},
-        {"mode", "rgbd", "option mode: 'rgbd' is none of rgb, depth, combi"},
-        {"flow_blocks", "0", "flow_blocks"},
-        {"flow_blocks", "17", "flow_blocks"},
-        {"flow_hidden", "8193", "flow_hidden"},
-        {"student_hidden", "0", "student_hidden"},
-        {"student_blocks", "0", "student_blocks"},
-        {"positions", "0", "positions"},
-        {"alpha", "-1", "alpha"},
-        {"alpha", "65", "alpha"},
-        {"leaky", "0", "leaky"},
-        {"leaky", "1.5", "leaky"},
-        {"preset", "stfpm", "ast_official"},
-        {"depth", "1", "no option 'depth': there are kind, seed, unet_head, unet_depth, unet_convs, mode, "
-         "flow_blocks, flow_hidden, student_blocks, student_hidden, positions, alpha, leaky, msff_out, sru, cru, "
-         "simam, gate, gn_groups, cru_softmax, fmm, fmm_align, levels, mask_rate, eval_mask, scsatt, layers, preset"}};
-    ad_student_options o;
+        int kind;
+        const char *options, *part;
+    } bad[] = {
+        {MINI_STFPM, "seed=4294967296", "seed"},
+        {MINI_STFPM, "seed=-1", "seed"},
+        {MINI_STFPM, "seed=1.5", "seed"},
+        {MINI_STFPM, "seed=1, seed=1", "seed stands twice"},
+        {MINI_STFPM, "seed", "no value"},
+        {MINI_STFPM, "layers=layer1,nowhere", "nowhere"},
+        {MINI_STFPM, "layers=", "layer"},
+        {MINI_STFPM, "unet_depth=1", "stfpm has no U-Nets"},
+        {MINI_STFPM, "mode=rgb", "mode is no option of a student of stfpm"},
+        {MINI_STFPM, "epochs=1", "epochs is no option of a student of stfpm"}, /* but of its training */
+        {MINI_UNET, "unet_head=conv", "unet_head"},
+        {MINI_UNET, "unet_depth=3", "unet_depth"},
+        {MINI_UNET, "unet_depth=0", "unet_depth"},
+        {MINI_UNET, "unet_convs=-1", "unet_convs"},
+        {MINI_UNET, "unet_convs=3", "unet_convs"},
+        {MINI_UNET, "depth=1", "depth is no option of a student of stfpm_unet"},
+        {MINI_AST, "mode=rgbd", "option mode: 'rgbd' is none of rgb, depth, combi"},
+        {MINI_AST, "flow_blocks=0", "flow_blocks"},
+        {MINI_AST, "flow_blocks=17", "flow_blocks"},
+        {MINI_AST, "flow_hidden=-1", "flow_hidden"},
+        {MINI_AST, "flow_hidden=8193", "flow_hidden"},
+        {MINI_AST, "student_hidden=0", "student_hidden"},
+        {MINI_AST, "student_blocks=0", "student_blocks"},
+        {MINI_AST, "student_blocks=17", "student_blocks"},
+        {MINI_AST, "positions=0", "positions"},
+        {MINI_AST, "positions=30", "positions is 30, a multiple of 4 is needed"},
+        {MINI_AST, "positions=260", "positions"},
+        {MINI_AST, "alpha=-1", "alpha"},
+        {MINI_AST, "alpha=nan", "alpha"},
+        {MINI_AST, "alpha=1e-9", "alpha"},
+        {MINI_AST, "alpha=65", "alpha"},
+        {MINI_AST, "leaky=0", "leaky"},
+        {MINI_AST, "leaky=1.5", "leaky"},
+        {MINI_AST, "preset=stfpm", "ast_official"},
+        {MINI_AST, "layers=layer2,layer3", "2 layers, a student of kind ast takes one"},
+    };
     ad_student *s = NULL;
-    ad_student_options_init(&o, sizeof o);
-    const ad_student_options untouched = o;
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        says(ad_student_options_set(&o, texts[i].key, texts[i].value), AD_ERR_INVALID_ARGUMENT, texts[i].part);
-        assert_memory_equal(&o, &untouched, sizeof o);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        says(mini_create(f->teacher, bad[i].kind, bad[i].options, &s), AD_ERR_INVALID_ARGUMENT, bad[i].part);
+        assert_null(s);
     }
-    assert_int_equal(ad_student_options_set(&o, "kind", "stfpm_unet"), AD_OK);
-    assert_int_equal(ad_student_options_set(&o, "unet_head", "conv1x1"), AD_OK);
-    assert_int_equal(ad_student_options_set(&o, "seed", "4294967295"), AD_OK);
-    assert_true(o.kind == AD_STUDENT_STFPM_UNET && o.unet_head == AD_UNET_HEAD_CONV1X1 && o.seed == UINT32_MAX);
-#define REFUSED(field, value, part)                                                             \
-    do {                                                                                        \
-        o = untouched;                                                                          \
-        o.field = value;                                                                        \
-        says(ad_student_create_old(f->teacher, &o, &s), AD_ERR_INVALID_ARGUMENT, part);             \
-        assert_null(s);                                                                         \
-    } while (0)
-    REFUSED(kind, 4, "kind is 4");
-    REFUSED(kind, -1, "kind is -1");
-    REFUSED(seed, (uint64_t)UINT32_MAX + 1, "seed is 4294967296");
-    REFUSED(unet_head, 2, "unet_head is 2");
-    REFUSED(unet_depth, 0, "unet_depth is 0");
-    REFUSED(unet_convs, 3, "unet_convs is 3");
-    REFUSED(mode, 7, "mode is 7");
-    REFUSED(mode, -1, "mode is -1");
-    REFUSED(flow_blocks, 0, "flow_blocks is 0");
-    REFUSED(flow_hidden, -1, "flow_hidden is -1");
-    REFUSED(student_blocks, 17, "student_blocks is 17");
-    REFUSED(student_hidden, 0, "student_hidden is 0");
-    REFUSED(positions, 30, "positions is 30, a multiple of 4 is needed");
-    REFUSED(positions, 0, "positions is 0");
-    REFUSED(positions, 260, "positions is 260");
-    REFUSED(alpha, -1.0, "alpha is -1");
-    REFUSED(alpha, NAN, "alpha is nan");
-    REFUSED(alpha, 1e-9, "alpha is 1e-09, 0.001 to 64 is possible");
-    REFUSED(leaky, 0.0, "leaky is 0");
-    REFUSED(leaky, 2.0, "leaky is 2");
-    REFUSED(layers, "layer1,nowhere", "nowhere");
-    REFUSED(layers, "", "layer");
-#undef REFUSED
-    o = mini_student_options(AD_STUDENT_AST);
-    o.layers = "layer2,layer3";
-    says(ad_student_create_old(f->teacher, &o, &s), AD_ERR_INVALID_ARGUMENT, "2 layers, a student of kind ast takes one");
+    says(ad_student_create(f->teacher, "resnet", NULL, &s), AD_ERR_INVALID_ARGUMENT, "resnet");
+    says(ad_student_create(f->teacher, "padim", NULL, &s), AD_ERR_INVALID_ARGUMENT, "padim"); /* which has none */
     assert_null(s);
-    assert_int_equal(ad_student_options_set(&o, "preset", "ast_official"), AD_OK);
-    assert_true(o.leaky == 0.01);
-    assert_int_equal(ad_student_options_set(&o, "preset", "ast"), AD_OK);
-    assert_true(o.leaky == 0.2);
+}
+
+/* What is set is what the student has; a preset sets what it names, and the text itself wins. */
+static void options_in_force(void **state)
+{
+    const fixture *f = *state;
+    static const struct {
+        int kind;
+        const char *options, *key, *value;
+    } cases[] = {
+        {MINI_UNET, "unet_head=conv1x1, seed=4294967295", "adfeat.student.unet_head", "conv1x1"},
+        {MINI_UNET, "unet_head=conv1x1, seed=4294967295", "adfeat.student.seed", "4294967295"},
+        {MINI_AST, "preset=ast_official", "adfeat.student.leaky", "0.01"},
+        {MINI_AST, "preset=ast", "adfeat.student.leaky", "0.2"},
+        {MINI_AST, "preset=ast_official, leaky=0.5", "adfeat.student.leaky", "0.5"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ad_student *s = mini_student_of(f->teacher, cases[i].kind, cases[i].options);
+        says_of_itself(f, s, cases[i].key, cases[i].value);
+        ad_student_destroy(s);
+    }
 }
 
 /* What is left to default depends on the mode. */
 static void defaults_of_ast(void **state)
 {
     const fixture *f = *state;
-    for (int32_t mode = AD_AST_RGB; mode <= AD_AST_COMBI; mode++) {
-        ad_student_options o;
-        ad_student *s = NULL;
-        ad_student_options_init(&o, sizeof o);
-        assert_true(o.flow_blocks == 4 && o.student_blocks == 4 && o.student_hidden == 1024 && o.positions == 32);
-        o.kind = AD_STUDENT_AST;
-        o.mode = mode;
-        o.student_hidden = 4; /* which would be large */
-        o.student_blocks = 1;
-        o.flow_blocks = 1;
-        assert_int_equal(ad_student_create_old(f->teacher, &o, &s), AD_OK);
-        assert_int_equal(s->options.flow_hidden, mode ? 64 : 1024);
-        assert_true(s->options.alpha == (mode ? 1.9 : 3.0));
+    static const char *const modes[] = {"rgb", "depth", "combi"};
+    ad_student *s = NULL;
+    for (int mode = 0; mode < 3; mode++) { /* student_hidden is 1024, which would be large */
+        const option_text all = options("mode=%s, student_hidden=4, flow_blocks=1", modes[mode]);
+        assert_int_equal(ad_student_create(f->teacher, "ast", all.text, &s), AD_OK);
+        says_of_itself(f, s, "adfeat.student.flow_hidden", mode ? "64" : "1024");
+        says_of_itself(f, s, "adfeat.student.alpha", mode ? "1.9" : "3");
+        says_of_itself(f, s, "adfeat.student.student_blocks", "4");
+        says_of_itself(f, s, "adfeat.student.positions", "32");
         ad_student_destroy(s);
     }
+    ad_student_info info = {.struct_size = sizeof info};
+    assert_int_equal(ad_student_create(f->teacher, "ast", "student_blocks=1, flow_hidden=4", &s), AD_OK);
+    says_of_itself(f, s, "adfeat.student.flow_blocks", "4");
+    says_of_itself(f, s, "adfeat.student.student_hidden", "1024");
+    assert_int_equal(ad_student_get_info(s, &info), AD_OK);
+    assert_true(info.parameter_count > 2 * 9 * 1024 * 1024); /* a residual block of two convolutions */
+    ad_student_destroy(s);
 }
 
 /* Eight layers and no more; a hint of the teacher's; a layer that its weights do not reach; an op without a way
@@ -279,17 +277,14 @@ static void layers(void **state)
     st_memory m = mini_weights(text);
     ad_backbone *net = NULL;
     ad_student *s = NULL;
-    ad_student_options o;
     if (mini_open(f->context, text, &m, &net) != AD_OK)
         fail_msg("%s", ad_last_error_message());
-    ad_student_options_init(&o, sizeof o);
-    o.layers = list;
-    says(ad_student_create_old(net, &o, &s), AD_ERR_INVALID_ARGUMENT, "9 layers, at most 8 are possible");
+    says(ad_student_create(net, "stfpm", options("layers=%s", list).text, &s), AD_ERR_INVALID_ARGUMENT, "9 layers, at most 8 are possible");
     list[strlen(list) - 3] = '\0';
-    assert_int_equal(ad_student_create_old(net, &o, &s), AD_OK);
+    assert_int_equal(ad_student_create(net, "stfpm", options("layers=%s", list).text, &s), AD_OK);
     ad_student_destroy(s);
     s = NULL;
-    assert_int_equal(ad_student_create_old(net, NULL, &s), AD_OK);
+    assert_int_equal(ad_student_create(net, "stfpm", NULL, &s), AD_OK);
     assert_string_equal(s->layers, "t1,t0");
     ad_student_destroy(s);
     s = NULL;
@@ -297,19 +292,16 @@ static void layers(void **state)
     for (char first[] = "c3."; first[1] <= '8'; first[1]++)
         st_memory_remove_all(&m, first);
     assert_int_equal(mini_open(f->context, text, &m, &net), AD_OK);
-    o.layers = "t2,t3";
-    says(ad_student_create_old(net, &o, &s), AD_ERR_MISMATCH,
+    says(ad_student_create(net, "stfpm", "layers=t2,t3", &s), AD_ERR_MISMATCH,
          "layer 't3' of many: the weights file ends before it");
     assert_null(s);
     ad_backbone_destroy(net);
     st_memory_free(&m);
     m = mini_weights(tiny_graph);
     assert_int_equal(mini_open(f->context, tiny_graph, &m, &net), AD_OK);
-    o.layers = "shallow,deep";
-    says(ad_student_create_old(net, &o, &s), AD_ERR_UNSUPPORTED, "dwconv2d 'depth' of tiny cannot be trained");
+    says(ad_student_create(net, "stfpm", "layers=shallow,deep", &s), AD_ERR_UNSUPPORTED, "dwconv2d 'depth' of tiny cannot be trained");
     assert_null(s);
-    o.layers = "shallow";
-    assert_int_equal(ad_student_create_old(net, &o, &s), AD_OK);
+    assert_int_equal(ad_student_create(net, "stfpm", "layers=shallow", &s), AD_OK);
     ad_student_destroy(s);
     ad_backbone_destroy(net);
     st_memory_free(&m);
@@ -328,7 +320,7 @@ static void lifetimes(void **state)
     ad_context *context = NULL;
     assert_int_equal(ad_context_create(&co, &context), AD_OK);
     ad_backbone *net = mini_teacher(context);
-    ad_student *s = mini_student(net, AD_STUDENT_STFPM_UNET, 0);
+    ad_student *s = mini_student(net, MINI_UNET, 0);
     ad_backbone_destroy(net);
     ad_context_destroy(context);
     ad_student_info info = {.struct_size = sizeof info};
@@ -345,9 +337,10 @@ static void null_arguments(void **state)
     const fixture *f = *state;
     ad_student *s = NULL;
     ad_student_info info = {.struct_size = sizeof info};
-    assert_int_equal(ad_student_create_old(NULL, NULL, &s), AD_ERR_INVALID_ARGUMENT);
-    assert_int_equal(ad_student_create_old(f->teacher, NULL, NULL), AD_ERR_INVALID_ARGUMENT);
-    assert_int_equal(ad_student_load_old(f->teacher, NULL, NULL, &s), AD_ERR_INVALID_ARGUMENT);
+    assert_int_equal(ad_student_create(NULL, "stfpm", NULL, &s), AD_ERR_INVALID_ARGUMENT);
+    assert_int_equal(ad_student_create(f->teacher, NULL, NULL, &s), AD_ERR_INVALID_ARGUMENT);
+    assert_int_equal(ad_student_create(f->teacher, "stfpm", NULL, NULL), AD_ERR_INVALID_ARGUMENT);
+    assert_int_equal(ad_student_load(f->teacher, NULL, NULL, NULL, &s), AD_ERR_INVALID_ARGUMENT);
     assert_int_equal(ad_student_save(NULL, "x"), AD_ERR_INVALID_ARGUMENT);
     assert_int_equal(ad_student_get_info(NULL, &info), AD_ERR_INVALID_ARGUMENT);
     s = mini_student(f->teacher, 0, 0);
@@ -366,6 +359,7 @@ int main(void)
         cmocka_unit_test(what_it_is),
         cmocka_unit_test(saved_and_loaded),
         cmocka_unit_test(bad_options),
+        cmocka_unit_test(options_in_force),
         cmocka_unit_test(defaults_of_ast),
         cmocka_unit_test(layers),
         cmocka_unit_test(lifetimes),

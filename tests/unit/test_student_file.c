@@ -28,7 +28,7 @@ static void as_sequence(st_memory *m, const char *prefix)
 static void names_of_others(void **state)
 {
     const fixture *f = *state;
-    ad_student *s = mini_student(f->teacher, AD_STUDENT_STFPM, 2), *loaded;
+    ad_student *s = mini_student(f->teacher, MINI_STFPM, 2), *loaded;
     static const char *const prefixes[] = {"", "student.", "module."};
     static const int64_t two[] = {2, 5}, none[] = {0};
     stir(s);
@@ -44,7 +44,7 @@ static void names_of_others(void **state)
             }
         st_memory_add(&m, "fc.weight", ADI_F32, 2, two); /* what is more than needed does not matter */
         st_memory_add(&m, "bn1.num_batches_tracked.x", ADI_I64, 1, none);
-        if (load(f, &m, NULL, &loaded) != AD_OK)
+        if (load(f, &m, NULL, NULL, &loaded) != AD_OK)
             fail_msg("%d: %s", i, ad_last_error_message());
         assert_true(same_student(s, loaded));
         ad_student_info info = {.struct_size = sizeof info};
@@ -53,7 +53,7 @@ static void names_of_others(void **state)
         ad_student_destroy(loaded);
         st_memory_remove_all(&m, i < 3 ? (i == 0 ? "model.5." : i == 1 ? "student.model.5." : "module.model.5.")
                                        : (i == 3 ? "layer2." : i == 4 ? "student.layer2." : "module.layer2."));
-        not_taken(f, &m, NULL, AD_ERR_MISMATCH,
+        not_taken(f, &m, NULL, NULL, AD_ERR_MISMATCH,
                   "holds no tensor for 'layer2.0.conv1.weight' of the student's mini");
         st_memory_free(&m);
     }
@@ -83,11 +83,11 @@ static void names_of_other_flows(void **state)
     const fixture *f = *state;
     static const char *const flows[] = {"net.", "teacher.net.", "", "teacher.", "module.", "model.", "flow."};
     static const char *const students[] = {"net.", "student.net.", "", "student.", "module.", "model.", "student."};
-    ad_student_options o = mini_student_options(AD_STUDENT_AST);
-    o.flow_blocks = 4; /* as theirs, whose last has larger kernels: 3, 5, 7 and 9 */
-    ad_student *s = NULL, *loaded;
+    /* As theirs, whose last has larger kernels: 3, 5, 7 and 9. */
+    const option_text four = options_over(mini_options[MINI_AST], "flow_blocks=4");
+    const option_text five = options_over(mini_options[MINI_AST], "flow_blocks=5"); /* one more than the file has */
     static const int64_t much[] = {200, 100};
-    assert_int_equal(ad_student_create_old(f->teacher, &o, &s), AD_OK);
+    ad_student *s = mini_student_of(f->teacher, MINI_AST, four.text), *loaded;
     stir(s);
     for (int i = 0; i < 7; i++) {
         char name[160];
@@ -97,13 +97,13 @@ static void names_of_other_flows(void **state)
         assert_non_null(st_memory_find(&m, name));
         assert_int_equal(st_memory_find(&m, name)->shape[2], 5);
         st_memory_add(&m, "module_list.2.perm", ADI_F32, 2, much); /* what is more than needed does not matter */
-        if (load(f, &m, &o, &loaded) != AD_OK)
+        if (load(f, &m, "ast", four.text, &loaded) != AD_OK)
             fail_msg("%d: %s", i, ad_last_error_message());
         assert_true(same_student(s, loaded));
         ad_student_destroy(loaded);
         snprintf(name, sizeof name, "%smodule_list.5.s2.conv2.bias", flows[i]);
         st_memory_remove(&m, name);
-        not_taken(f, &m, &o, AD_ERR_MISMATCH,
+        not_taken(f, &m, "ast", four.text, AD_ERR_MISMATCH,
                   "holds no tensor for 'coupling.1.r2.conv2.bias' of the student's ast_flow");
         st_memory_free(&m);
         m = tensors_of(f, s);
@@ -111,10 +111,8 @@ static void names_of_other_flows(void **state)
         st_memory_add(&m, "module_list.2.perm", ADI_F32, 2, much); /* with too few values for both, none would be named */
         snprintf(name, sizeof name, "%sconv2.weight", students[i]);
         st_memory_remove(&m, name);
-        not_taken(f, &m, &o, AD_ERR_MISMATCH, "holds no tensor for 'conv2.weight' of the student's ast_student");
-        o.flow_blocks = 5; /* one more than the file has */
-        not_taken(f, &m, &o, AD_ERR_MISMATCH, "holds no tensor for 'coupling.4.r2.conv1.weight'");
-        o.flow_blocks = 4;
+        not_taken(f, &m, "ast", four.text, AD_ERR_MISMATCH, "holds no tensor for 'conv2.weight' of the student's ast_student");
+        not_taken(f, &m, "ast", five.text, AD_ERR_MISMATCH, "holds no tensor for 'coupling.4.r2.conv1.weight'");
         st_memory_free(&m);
     }
     ad_student_destroy(s);
@@ -124,27 +122,27 @@ static void names_of_other_flows(void **state)
 static void permutations(void **state)
 {
     const fixture *f = *state;
-    const ad_student_options o = mini_student_options(AD_STUDENT_AST);
-    ad_student *s = mini_student(f->teacher, AD_STUDENT_AST, 2), *loaded;
+    const char *narrow = mini_options[MINI_AST];
+    ad_student *s = mini_student(f->teacher, MINI_AST, 2), *loaded;
     st_memory m = tensors_of(f, s);
     float *order = st_memory_find(&m, "flow.permute.1.index")->data;
     const float first = order[0], last = order[7];
     order[0] = last;
     order[7] = first;
-    assert_int_equal(load(f, &m, &o, &loaded), AD_OK);
+    assert_int_equal(load(f, &m, "ast", narrow, &loaded), AD_OK);
     const adi_module_param *p = adi_module_find(loaded->flow, adi_graph_find_node(loaded->flow->graph, "permute.1"), 0);
     assert_memory_equal(loaded->flow->values + p->offset, order, 8 * sizeof *order);
     ad_student_destroy(loaded);
     order[0] = first;
-    not_taken(f, &m, &o, AD_ERR_FORMAT, "permute 'permute.1': channel ");
+    not_taken(f, &m, "ast", narrow, AD_ERR_FORMAT, "permute 'permute.1': channel ");
     order[7] = 0.5f;
-    not_taken(f, &m, &o, AD_ERR_FORMAT, "permute 'permute.1': entry 7 is 0.5, 0 to 7 is possible");
+    not_taken(f, &m, "ast", narrow, AD_ERR_FORMAT, "permute 'permute.1': entry 7 is 0.5, 0 to 7 is possible");
     order[7] = 8.0f;
-    not_taken(f, &m, &o, AD_ERR_FORMAT, "permute 'permute.1': entry 7 is 8");
+    not_taken(f, &m, "ast", narrow, AD_ERR_FORMAT, "permute 'permute.1': entry 7 is 8");
     order[7] = NAN;
-    not_taken(f, &m, &o, AD_ERR_NUMERIC, "flow.permute.1.index");
+    not_taken(f, &m, "ast", narrow, AD_ERR_NUMERIC, "flow.permute.1.index");
     st_memory_remove(&m, "flow.permute.1.index");
-    assert_int_equal(load(f, &m, &o, &loaded), AD_OK);
+    assert_int_equal(load(f, &m, "ast", narrow, &loaded), AD_OK);
     assert_true(same_student(s, loaded)); /* drawn again */
     ad_student_destroy(loaded);
     st_memory_free(&m);
@@ -157,7 +155,7 @@ static void every_tensor_is_needed(void **state)
     for (int32_t kind = 0; kind < 3; kind++) {
         ad_student *s = mini_student(f->teacher, kind, 2);
         st_memory all = tensors_of(f, s);
-        const ad_student_options o = mini_student_options(kind);
+        const char *method = mini_methods[kind], *narrow = mini_options[kind];
         const int32_t needed = all.count;
         static const int64_t much[] = {200, 100};
         st_memory_add(&all, "more", ADI_F32, 2, much); /* with too few values for all, none would be named */
@@ -171,14 +169,14 @@ static void every_tensor_is_needed(void **state)
             char part[250];
             st_memory_remove(&m, e->name);
             snprintf(part, sizeof part, "holds no tensor for '%s' of the student's", own);
-            not_taken(f, &m, &o, AD_ERR_MISMATCH, part);
+            not_taken(f, &m, method, narrow, AD_ERR_MISMATCH, part);
             int64_t shape[5] = {1, 1, 1, 1, 1};
             const int gain = strstr(e->name, ".gamma") != NULL; /* one number has no shape: it becomes two */
             shape[0] = e->count + gain; /* as many values, in one row or one dimension more */
             st_memory_add(&m, e->name, ADI_F32, e->ndim == 1 ? 2 : 1, shape);
             snprintf(part, sizeof part, "tensor '%s' is [%lld%s], the student's", e->name, (long long)e->count + gain,
                      e->ndim == 1 ? ",1" : "");
-            not_taken(f, &m, &o, AD_ERR_MISMATCH, part);
+            not_taken(f, &m, method, narrow, AD_ERR_MISMATCH, part);
             st_memory_free(&m);
         }
         st_memory_free(&all);
@@ -189,7 +187,7 @@ static void every_tensor_is_needed(void **state)
 static void values_that_are_none(void **state)
 {
     const fixture *f = *state;
-    ad_student *s = mini_student(f->teacher, AD_STUDENT_STFPM, 2), *loaded;
+    ad_student *s = mini_student(f->teacher, MINI_STFPM, 2), *loaded;
     st_memory m = tensors_of(f, s);
     float *weight = st_memory_find(&m, "student.layer2.0.conv2.weight")->data;
     float *var = st_memory_find(&m, "student.layer3.0.bn1.running_var")->data;
@@ -198,24 +196,24 @@ static void values_that_are_none(void **state)
     for (int i = 0; i < 3; i++) {
         const float old = weight[17];
         weight[17] = odd[i];
-        not_taken(f, &m, NULL, AD_ERR_NUMERIC, "tensor 'student.layer2.0.conv2.weight'");
+        not_taken(f, &m, NULL, NULL, AD_ERR_NUMERIC, "tensor 'student.layer2.0.conv2.weight'");
         weight[17] = old;
     }
     var[3] = -1e-9f;
-    not_taken(f, &m, NULL, AD_ERR_NUMERIC,
+    not_taken(f, &m, NULL, NULL, AD_ERR_NUMERIC,
               "tensor 'student.layer3.0.bn1.running_var': a running variance is -1e-09");
     var[3] = 0.0f;
     mean[3] = -5.0f;
-    assert_int_equal(load(f, &m, NULL, &loaded), AD_OK);
+    assert_int_equal(load(f, &m, NULL, NULL, &loaded), AD_OK);
     ad_student_destroy(loaded);
     const int64_t shape[] = {8};
     st_memory_remove(&m, "student.layer3.0.bn1.bias");
     st_memory_add(&m, "student.layer3.0.bn1.bias", ADI_I64, 1, shape);
-    not_taken(f, &m, NULL, AD_ERR_FORMAT, "student.layer3.0.bn1.bias");
+    not_taken(f, &m, NULL, NULL, AD_ERR_FORMAT, "student.layer3.0.bn1.bias");
     st_memory_remove(&m, "student.layer3.0.bn1.bias");
     uint16_t *halves = st_memory_add(&m, "student.layer3.0.bn1.bias", ADI_F16, 1, shape);
     halves[5] = 0x3e00; /* 1.5 */
-    assert_int_equal(load(f, &m, NULL, &loaded), AD_OK);
+    assert_int_equal(load(f, &m, NULL, NULL, &loaded), AD_OK);
     const adi_module_param *p =
         adi_module_find(loaded->net, adi_graph_find_node(loaded->net->graph, "layer3.0.bn1"), 1);
     assert_true(loaded->net->values[p->offset + 5] == 1.5f && loaded->net->values[p->offset + 4] == 0.0f);
@@ -249,14 +247,14 @@ static void what_the_file_says(void **state)
         {"adfeat.student.epochs", "9223372036854775807", AD_ERR_FORMAT,
          "the student's metadata: option epochs"},
     };
-    ad_student *s = mini_student(f->teacher, AD_STUDENT_STFPM_UNET, 2), *loaded = NULL;
+    ad_student *s = mini_student(f->teacher, MINI_UNET, 2), *loaded = NULL;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         with_metadata(f, s, cases[i].key, cases[i].value);
-        says(ad_student_load_old(f->teacher, f->path, NULL, &loaded), cases[i].status, cases[i].part);
+        says(ad_student_load(f->teacher, f->path, NULL, NULL, &loaded), cases[i].status, cases[i].part);
         assert_null(loaded);
     }
     with_metadata(f, s, "adfeat.student.epochs", NULL);
-    assert_int_equal(ad_student_load_old(f->teacher, f->path, NULL, &loaded), AD_OK);
+    assert_int_equal(ad_student_load(f->teacher, f->path, NULL, NULL, &loaded), AD_OK);
     assert_true(same_student(s, loaded));
     ad_student_destroy(loaded);
     ad_student_destroy(s);
@@ -286,10 +284,10 @@ static void what_the_file_of_a_flow_says(void **state)
         {"adfeat.student.layers", "layer2,layer3", AD_ERR_MISMATCH, "the student's metadata: 2 layers"},
         {"adfeat.student.kind", "stfpm", AD_ERR_MISMATCH, "the student's mini expects"},
     };
-    ad_student *s = mini_student(f->teacher, AD_STUDENT_AST, 2), *loaded = NULL;
+    ad_student *s = mini_student(f->teacher, MINI_AST, 2), *loaded = NULL;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         with_metadata(f, s, cases[i].key, cases[i].value);
-        says(ad_student_load_old(f->teacher, f->path, NULL, &loaded), cases[i].status, cases[i].part);
+        says(ad_student_load(f->teacher, f->path, NULL, NULL, &loaded), cases[i].status, cases[i].part);
         assert_null(loaded);
     }
     ad_student_destroy(s);
@@ -298,48 +296,59 @@ static void what_the_file_of_a_flow_says(void **state)
 static void damaged(void **state)
 {
     const fixture *f = *state;
-    ad_student *s = mini_student(f->teacher, AD_STUDENT_STFPM, 2), *loaded = NULL;
+    ad_student *s = mini_student(f->teacher, MINI_STFPM, 2), *loaded = NULL;
     size_t size;
     assert_int_equal(ad_student_save(s, f->path), AD_OK);
     uint8_t *bytes = file_bytes(f->path, &size);
     for (size_t i = 0; i < size; i += 97) {
         bytes[i] ^= 4;
         put_file(f->path, bytes, size);
-        assert_int_not_equal(ad_student_load_old(f->teacher, f->path, NULL, &loaded), AD_OK);
+        assert_int_not_equal(ad_student_load(f->teacher, f->path, NULL, NULL, &loaded), AD_OK);
         assert_null(loaded);
         bytes[i] ^= 4;
         put_file(f->path, bytes, i);
-        says(ad_student_load_old(f->teacher, f->path, NULL, &loaded), AD_ERR_FORMAT, f->path);
+        says(ad_student_load(f->teacher, f->path, NULL, NULL, &loaded), AD_ERR_FORMAT, f->path);
     }
     unlink(f->path);
-    says(ad_student_load_old(f->teacher, f->path, NULL, &loaded), AD_ERR_IO, f->path);
+    says(ad_student_load(f->teacher, f->path, NULL, NULL, &loaded), AD_ERR_IO, f->path);
     says(ad_student_save(s, "no/such/folder/s"), AD_ERR_IO, "no/such/folder/s");
     free(bytes);
     ad_student_destroy(s);
 }
 
-/* The caller's options are what counts, where there are any. */
+/* What the caller says counts; what is left open is as the file says. */
 static void with_options(void **state)
 {
     const fixture *f = *state;
-    ad_student *s = mini_student(f->teacher, AD_STUDENT_STFPM_UNET, 2), *loaded = NULL;
-    ad_student_options o;
+    ad_student *s = mini_student(f->teacher, MINI_UNET, 2), *loaded = NULL;
     assert_int_equal(ad_student_save(s, f->path), AD_OK);
-    ad_student_options_init(&o, sizeof o);
-    o.layers = "layer1,layer2";
-    assert_int_equal(ad_student_load_old(f->teacher, f->path, &o, &loaded), AD_OK);
+    assert_int_equal(ad_student_load(f->teacher, f->path, NULL, "layers=layer1,layer2", &loaded), AD_OK);
     ad_student_info info = {.struct_size = sizeof info};
     assert_int_equal(ad_student_get_info(loaded, &info), AD_OK);
     assert_string_equal(info.layers, "layer1,layer2");
-    assert_int_equal(info.kind, AD_STUDENT_STFPM);
+    assert_int_equal(info.kind, AD_STUDENT_STFPM_UNET);
     assert_true(loaded->net->total < s->net->total);
+    says_of_itself(f, loaded, "adfeat.student.unet_depth", "1");
     ad_student_destroy(loaded);
-    ad_student *plain = mini_student(f->teacher, AD_STUDENT_STFPM, 2);
-    assert_int_equal(ad_student_save(plain, f->path), AD_OK);
-    ad_student_options_init(&o, sizeof o);
-    o.kind = AD_STUDENT_STFPM_UNET;
-    says(ad_student_load_old(f->teacher, f->path, &o, &loaded), AD_ERR_MISMATCH,
-         "holds no tensor for 'e1.0.conv.weight' of the");
+    loaded = NULL;
+    assert_int_equal(ad_student_save(s, f->path), AD_OK);
+    says(ad_student_load(f->teacher, f->path, "stfpm", NULL, &loaded), AD_ERR_MISMATCH, "of method stfpm_unet, not of stfpm");
+    says(ad_student_load(f->teacher, f->path, NULL, "unet_depth=2", &loaded), AD_ERR_MISMATCH, "of the student's");
+    says(ad_student_load(f->teacher, f->path, NULL, "epochs=1", &loaded), AD_ERR_INVALID_ARGUMENT, "epochs");
+    says(ad_student_load(f->teacher, f->path, NULL, "layers=layer9", &loaded), AD_ERR_INVALID_ARGUMENT, "layer9");
+    st_memory m = tensors_of(f, s); /* without metadata the caller says what it is, or else it is one of STFPM */
+    assert_int_equal(load(f, &m, "stfpm_unet", "unet_depth=1", &loaded), AD_OK);
+    assert_true(same_student(s, loaded));
+    ad_student_destroy(loaded);
+    assert_int_equal(load(f, &m, NULL, NULL, &loaded), AD_OK);
+    assert_int_equal(ad_student_get_info(loaded, &info), AD_OK);
+    assert_int_equal(info.kind, AD_STUDENT_STFPM);
+    ad_student_destroy(loaded);
+    st_memory_free(&m);
+    ad_student *plain = mini_student(f->teacher, MINI_STFPM, 2);
+    m = tensors_of(f, plain);
+    not_taken(f, &m, "stfpm_unet", NULL, AD_ERR_MISMATCH, "holds no tensor for 'e1.0.conv.weight' of the");
+    st_memory_free(&m);
     ad_student_destroy(plain);
     ad_student_destroy(s);
 }

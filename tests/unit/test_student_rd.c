@@ -23,23 +23,17 @@ static int set_up_rd(void **state)
     return status != AD_OK;
 }
 
-static ad_student_options rd_options(const char *preset)
+static ad_student *rd_student_of(const fixture *f, const char *settings)
 {
-    ad_student_options o;
-    ad_student_options_init(&o, sizeof o);
-    o.kind = AD_STUDENT_MASKED_RD;
-    assert_int_equal(ad_student_options_set(&o, "preset", preset), AD_OK);
-    return o;
+    ad_student *s = NULL;
+    if (ad_student_create(f->teacher, "masked_rd", settings, &s) != AD_OK)
+        fail_msg("%s: %s", settings, ad_last_error_message());
+    return s;
 }
 
 static ad_student *rd_student(const fixture *f, const char *preset, uint64_t seed)
 {
-    ad_student_options o = rd_options(preset);
-    ad_student *s = NULL;
-    o.seed = seed;
-    if (ad_student_create_old(f->teacher, &o, &s) != AD_OK)
-        fail_msg("%s", ad_last_error_message());
-    return s;
+    return rd_student_of(f, options("preset=%s, seed=%" PRIu64, preset, seed).text);
 }
 
 static void seeded(void **state)
@@ -136,25 +130,16 @@ static void initial_values(void **state)
 static void saved_and_loaded(void **state)
 {
     const fixture *f = *state;
-    static const char *const presets[] = {"masked_rd", "rd4ad", "mrkd_flm"};
+    static const char *const settings[] = {
+        "preset=masked_rd, seed=5", "preset=rd4ad, seed=5", "preset=mrkd_flm, seed=5",
+        /* no default, and more digits than a person would write */
+        "gate=soft, gn_groups=2, cru_softmax=joint, simam=0, fmm_align=0, levels=23, mask_rate=0.30000000000000004, "
+        "eval_mask=seeded, seed=5"};
     for (int i = 0; i < 4; i++) {
-        ad_student_options o = rd_options(presets[i % 3]);
-        ad_student *a = NULL, *b = NULL;
-        if (i == 3) { /* no default */
-            o.gate = AD_GATE_SOFT;
-            o.gn_groups = 2;
-            o.cru_softmax = AD_CRU_SOFTMAX_JOINT;
-            o.simam = 0;
-            o.fmm_align = 0;
-            o.levels = AD_LEVELS_23;
-            o.mask_rate = 0.1 + 0.2; /* more digits than a person would write */
-            o.eval_mask = AD_EVAL_MASK_SEEDED;
-        }
-        o.seed = 5;
-        assert_int_equal(ad_student_create_old(f->teacher, &o, &a), AD_OK);
+        ad_student *a = rd_student_of(f, settings[i]), *b = NULL;
         stir(a);
         assert_int_equal(ad_student_save(a, f->path), AD_OK);
-        if (ad_student_load_old(f->teacher, f->path, NULL, &b) != AD_OK)
+        if (ad_student_load(f->teacher, f->path, NULL, NULL, &b) != AD_OK)
             fail_msg("%s", ad_last_error_message());
         assert_true(same_student(a, b));
         assert_string_equal(a->net->graph->text, b->net->graph->text);
@@ -213,7 +198,6 @@ static void names_of_others(void **state)
     const fixture *f = *state;
     static const char *const prefixes[] = {"", "student.", "module.", "model."};
     static const int64_t some[] = {200, 3, 1, 1};
-    const ad_student_options o = rd_options("rd4ad");
     ad_student *s = rd_student(f, "rd4ad", 2), *loaded;
     stir(s);
     for (int i = 0; i < 8; i++) {
@@ -226,13 +210,13 @@ static void names_of_others(void **state)
         add(&m, prefix, "bn.memory.keys", 2, some);
         snprintf(whole, sizeof whole, "%s%s", prefix, i < 4 ? "bn.bn1.running_var" : "msff.bn1.running_var");
         assert_non_null(st_memory_find(&m, whole));
-        if (load(f, &m, &o, &loaded) != AD_OK)
+        if (load(f, &m, "masked_rd", "preset=rd4ad", &loaded) != AD_OK)
             fail_msg("%d: %s", i, ad_last_error_message());
         assert_true(same_student(s, loaded));
         ad_student_destroy(loaded);
         snprintf(whole, sizeof whole, "%sdecoder.layer2.0.conv1.weight", prefix);
         st_memory_remove(&m, whole);
-        not_taken(f, &m, &o, AD_ERR_MISMATCH,
+        not_taken(f, &m, "masked_rd", "preset=rd4ad", AD_ERR_MISMATCH,
                   "holds no tensor for 'decoder.layer2.0.conv1.weight' of the student's masked_rd: of its ");
         assert_non_null(strstr(ad_last_error_message(), "parameters 1 are missing"));
         st_memory_free(&m);
@@ -245,7 +229,7 @@ static void every_tensor_is_needed(void **state)
     const fixture *f = *state;
     static const char *const presets[] = {"masked_rd", "rd4ad"};
     for (int k = 0; k < 2; k++) {
-        const ad_student_options o = rd_options(presets[k]);
+        const option_text preset = options("preset=%s", presets[k]);
         ad_student *s = rd_student(f, presets[k], 2);
         st_memory all = tensors_of(f, s);
         const int32_t needed = all.count;
@@ -258,12 +242,12 @@ static void every_tensor_is_needed(void **state)
             snprintf(part, sizeof part, "holds no tensor for '%s' of the student's masked_rd: of its %d parameters 1 "
                      "are missing", e->name + strlen("student."), needed);
             if (strcmp(e->name, "student.msff.conv1.weight") != 0) /* by which a file is known */
-                not_taken(f, &m, &o, AD_ERR_MISMATCH, part);
+                not_taken(f, &m, "masked_rd", preset.text, AD_ERR_MISMATCH, part);
             const int64_t shape[2] = {e->count, 1}; /* as many values, in one row or one dimension more */
             st_memory_add(&m, e->name, ADI_F32, e->ndim == 1 ? 2 : 1, shape);
             snprintf(part, sizeof part, "tensor '%s' is [%lld%s], the student's masked_rd expects [", e->name,
                      (long long)e->count, e->ndim == 1 ? ",1" : "");
-            not_taken(f, &m, &o, AD_ERR_MISMATCH, part);
+            not_taken(f, &m, "masked_rd", preset.text, AD_ERR_MISMATCH, part);
             st_memory_free(&m);
         }
         st_memory_free(&all);
@@ -276,7 +260,6 @@ static void half_a_checkpoint(void **state)
 {
     const fixture *f = *state;
     ad_student *s = rd_student(f, "rd4ad", 2);
-    const ad_student_options rd4ad = rd_options("rd4ad"), whole = rd_options("masked_rd");
     st_memory m = tensors_of(f, s);
     const int32_t all = m.count;
     char part[160];
@@ -285,19 +268,19 @@ static void half_a_checkpoint(void **state)
     ad_student *large = rd_student(f, "masked_rd", 2);
     snprintf(part, sizeof part, "of its %d parameters %d are missing", large->net->param_count,
              large->net->param_count - all);
-    not_taken(f, &m, &whole, AD_ERR_MISMATCH, part);
+    not_taken(f, &m, "masked_rd", NULL, AD_ERR_MISMATCH, part);
     assert_non_null(strstr(ad_last_error_message(), "'msff.conv4.weight'"));
     ad_student_destroy(large);
     st_memory_remove_all(&m, "decoder.");
     assert_true(m.count > all / 4 && m.count < 3 * all / 4);
     snprintf(part, sizeof part, "'decoder.layer1.0.conv1.weight' of the student's masked_rd: of its %d parameters %d "
              "are missing", all, all - m.count);
-    not_taken(f, &m, &rd4ad, AD_ERR_MISMATCH, part);
+    not_taken(f, &m, "masked_rd", "preset=rd4ad", AD_ERR_MISMATCH, part);
     st_memory_remove_all(&m, "bn.");
     snprintf(part, sizeof part, "'msff.conv1.weight' of the student's masked_rd: of its %d parameters %d are missing",
              all, all);
     st_memory_add(&m, "other", ADI_F32, 1, (const int64_t[]){3});
-    not_taken(f, &m, &rd4ad, AD_ERR_MISMATCH, part);
+    not_taken(f, &m, "masked_rd", "preset=rd4ad", AD_ERR_MISMATCH, part);
     st_memory_free(&m);
     ad_student_destroy(s);
 }
@@ -309,11 +292,11 @@ static void metadata_is_enough(void **state)
     ad_student *s = rd_student(f, "rd4ad", 2), *loaded;
     st_memory m = tensors_of(f, s);
     as_rd4ad(&m, "");
-    not_taken(f, &m, NULL, AD_ERR_MISMATCH, "of the student's residual"); /* an STFPM student, for all that is known */
+    not_taken(f, &m, NULL, NULL, AD_ERR_MISMATCH, "of the student's residual"); /* an STFPM student, for all that is known */
     m.metadata = "\"adfeat.student.kind\":\"masked_rd\",\"adfeat.student.msff_out\":\"concat\","
                  "\"adfeat.student.sru\":\"0\",\"adfeat.student.cru\":\"0\",\"adfeat.student.simam\":\"0\","
                  "\"adfeat.student.fmm\":\"0\"";
-    if (load(f, &m, NULL, &loaded) != AD_OK)
+    if (load(f, &m, NULL, NULL, &loaded) != AD_OK)
         fail_msg("%s", ad_last_error_message());
     assert_int_equal(loaded->options.kind, AD_STUDENT_MASKED_RD);
     assert_true(same_student(s, loaded));
@@ -352,46 +335,36 @@ static void what_the_file_says(void **state)
     ad_student *s = rd_student(f, "masked_rd", 2), *loaded = NULL;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         with_metadata(f, s, cases[i].key, cases[i].value);
-        says(ad_student_load_old(f->teacher, f->path, NULL, &loaded), cases[i].status, cases[i].part);
+        says(ad_student_load(f->teacher, f->path, NULL, NULL, &loaded), cases[i].status, cases[i].part);
         assert_null(loaded);
     }
     ad_student_destroy(s);
 }
 
-/* Kinds, teachers and methods that do not belong together. */
+/* Methods and teachers that do not belong together. */
 static void strangers(void **state)
 {
     const fixture *f = *state;
-    const ad_student_options whole = rd_options("masked_rd");
-    ad_student_options o;
-    ad_masked_rd_options m;
-    ad_stfpm_options p;
-    ad_ast_options a;
     ad_student *s = NULL;
-    ad_fitter *fit = NULL;
-    ad_student *plain = mini_student(f->teacher, AD_STUDENT_STFPM, 2), *rd = rd_student(f, "masked_rd", 2);
-    ad_masked_rd_options_init(&m, sizeof m);
-    ad_stfpm_options_init(&p, sizeof p);
-    ad_ast_options_init(&a, sizeof a);
-    says(ad_masked_rd_fitter_create(plain, &m, &fit), AD_ERR_INVALID_ARGUMENT, "the student is not of kind masked_rd");
-    assert_null(fit);
-    says(ad_stfpm_fitter_create(rd, &p, &fit), AD_ERR_INVALID_ARGUMENT, "kind");
-    says(ad_ast_fitter_create(rd, &a, &fit), AD_ERR_INVALID_ARGUMENT, "kind");
-    assert_null(fit);
+    ad_student *plain = mini_student(f->teacher, MINI_STFPM, 2), *rd = rd_student(f, "masked_rd", 2);
     char part[80];
     snprintf(part, sizeof part, "of its %d parameters %d are missing", rd->net->param_count, rd->net->param_count);
+    st_memory m = tensors_of(f, plain); /* without the metadata that would say it */
+    not_taken(f, &m, "masked_rd", NULL, AD_ERR_MISMATCH, part);
+    st_memory_free(&m);
+    m = tensors_of(f, rd);
+    not_taken(f, &m, "stfpm", NULL, AD_ERR_MISMATCH, "holds no tensor for 'conv1.weight'");
+    not_taken(f, &m, "ast", mini_options[MINI_AST], AD_ERR_MISMATCH, "holds no tensor for 'coupling.0.r2.conv1.weight'");
+    st_memory_free(&m);
     assert_int_equal(ad_student_save(plain, f->path), AD_OK);
-    says(ad_student_load_old(f->teacher, f->path, &whole, &s), AD_ERR_MISMATCH, part);
+    says(ad_student_load(f->teacher, f->path, "masked_rd", NULL, &s), AD_ERR_MISMATCH, "of method stfpm, not of masked_rd");
     assert_int_equal(ad_student_save(rd, f->path), AD_OK);
-    ad_student_options_init(&o, sizeof o);
-    says(ad_student_load_old(f->teacher, f->path, &o, &s), AD_ERR_MISMATCH, "holds no tensor for 'conv1.weight'");
-    o = mini_student_options(AD_STUDENT_AST);
-    says(ad_student_load_old(f->teacher, f->path, &o, &s), AD_ERR_MISMATCH,
-         "holds no tensor for 'coupling.0.r2.conv1.weight'");
+    says(ad_student_load(f->teacher, f->path, "ast", NULL, &s), AD_ERR_MISMATCH, "of method masked_rd, not of ast");
+    says(ad_student_load(f->teacher, f->path, "stfpm", NULL, &s), AD_ERR_MISMATCH, "of method masked_rd, not of stfpm");
     ad_backbone *mini = mini_teacher(f->context);
-    says(ad_student_create_old(mini, &whole, &s), AD_ERR_UNSUPPORTED,
+    says(ad_student_create(mini, "masked_rd", NULL, &s), AD_ERR_UNSUPPORTED,
          "needs a ResNet as teacher, which mini is not: it has no layer3");
-    says(ad_student_load_old(mini, f->path, &whole, &s), AD_ERR_MISMATCH,
+    says(ad_student_load(mini, f->path, NULL, NULL, &s), AD_ERR_MISMATCH,
          "the student is a residual, its teacher here a mini");
     assert_null(s);
     ad_backbone_destroy(mini);
@@ -402,32 +375,30 @@ static void strangers(void **state)
 static void bad_options(void **state)
 {
     const fixture *f = *state;
-    ad_student_options o;
+    static const char *const bad[][2] = {
+        {"msff_out=wide", "msff_out"},
+        {"sru=-1", "sru"},
+        {"cru=2", "cru"},
+        {"simam=2", "simam"},
+        {"scsatt=2", "scsatt"},
+        {"gate=open", "gate"},
+        {"gn_groups=3", "gn_groups is 3, which does not divide the 8 channels"},
+        {"gn_groups=0", "gn_groups"},
+        {"cru_softmax=both", "cru_softmax"},
+        {"fmm=2", "fmm"},
+        {"fmm_align=2", "fmm_align"},
+        {"levels=8", "levels"},
+        {"mask_rate=1", "mask_rate"},
+        {"mask_rate=-0.1", "mask_rate"},
+        {"mask_rate=nan", "mask_rate"},
+        {"eval_mask=1", "eval_mask"},
+        {"layers=layer1", "takes the layers layer1,layer2,layer3, not layer1"},
+    };
     ad_student *s = NULL;
-#define REFUSED(field, value, part)                                                             \
-    do {                                                                                        \
-        o = rd_options("masked_rd");                                                            \
-        o.field = value;                                                                        \
-        says(ad_student_create_old(f->teacher, &o, &s), AD_ERR_INVALID_ARGUMENT, part);             \
-        assert_null(s);                                                                         \
-    } while (0)
-    REFUSED(msff_out, 2, "msff_out is 2");
-    REFUSED(sru, -1, "sru is -1");
-    REFUSED(cru, 2, "cru is 2");
-    REFUSED(simam, 2, "simam is 2");
-    REFUSED(gate, 2, "gate is 2");
-    REFUSED(gn_groups, 3, "gn_groups is 3, which does not divide the 8 channels");
-    REFUSED(gn_groups, 0, "gn_groups is 0");
-    REFUSED(cru_softmax, -1, "cru_softmax is -1");
-    REFUSED(fmm, 2, "fmm is 2");
-    REFUSED(fmm_align, 2, "fmm_align is 2");
-    REFUSED(levels, 8, "levels is 8");
-    REFUSED(mask_rate, 1.0, "mask_rate is 1");
-    REFUSED(mask_rate, -0.1, "mask_rate is -0.1");
-    REFUSED(mask_rate, NAN, "mask_rate is nan");
-    REFUSED(eval_mask, 2, "eval_mask is 2");
-    REFUSED(layers, "layer1", "takes the layers layer1,layer2,layer3, not layer1");
-#undef REFUSED
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        says(ad_student_create(f->teacher, "masked_rd", bad[i][0], &s), AD_ERR_INVALID_ARGUMENT, bad[i][1]);
+        assert_null(s);
+    }
 }
 
 int main(void)
