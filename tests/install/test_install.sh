@@ -53,7 +53,7 @@ check_files() {
     local file
     local doc=share/doc/adfeat
     for file in include/adfeat.h bin/adfeat share/man/man1/adfeat.1 $doc/{README.md,CHANGELOG.md,LICENSE} \
-        $doc/examples/{first_scorer,features,fit_gaussian,score_image,threads,custom_allocator}.c \
+        $doc/examples/{first_scorer,features,fit,score_image,threads,custom_allocator}.c \
         $doc/examples/opencv_overlay.cpp; do
         [ -f "$prefix/$file" ] || wrong "$file is not installed"
     done
