@@ -1,8 +1,9 @@
-/* Colour and depth together: train AST on the good images of a set in MVTec 3D-AD layout, save the scorer, and score the
- * test images. Where colour and depth come from a camera, fill in an ad_image as on_frame() below does.
+/* Colour and depth together: train AST on the good images of a set in MVTec 3D-AD layout, save the
+ * scorer, and score the test images. Where colour and depth come from a camera, fill in an ad_image
+ * as on_frame() below does.
  *     ast_depth WEIGHTS FOLDER SCORER [DEPTH_SCALE [OPTIONS]]
- * DEPTH_SCALE is what a value of the depth files means in metres, 0 as is usual for their kind; OPTIONS are those of AST, as
- * one text. Without them small networks are trained for a short time. */
+ * DEPTH_SCALE is what a value of the depth files means in metres; 0: as usual for their kind.
+ * OPTIONS are those of AST, as one text; without them small networks are trained for a short time. */
 #include <adfeat.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +11,8 @@
 
 static const char usage[] = "usage: ast_depth WEIGHTS FOLDER SCORER [DEPTH_SCALE [OPTIONS]]\n";
 
-static const char small[] = "mode=combi, flow_hidden=32, student_hidden=64, student_blocks=2, epochs=24";
+static const char small[] =
+    "mode=combi, flow_hidden=32, student_hidden=64, student_blocks=2, epochs=24";
 
 static int on_train(void *user, const ad_train_progress *p)
 {

@@ -30,11 +30,11 @@ REFUSED = {
     "another callback": (r"(\(\*ad_progress_callback\)\(void \*user, )double", r"\1float"),
     "a field amid others": (r"^    int64_t     image_count;", r"    double extra;\n\g<0>"),
     "two fields that changed places": (r"(    int32_t +input_size;.*\n)(    int32_t +option_count;.*\n)", r"\2\1"),
-    "a field that is gone": (r"^    double +blur_sigma;.*\n", ""),
+    "a field that is gone": (r"^    double +fpr_limit;.*\n", ""),
     "a wider reserved field": (RESERVED, "double gain;\n    float *data"),
     "a longer array": (r"float    mean\[3\]", "float    mean[4]"),
-    "another value": (r"AD_PIXEL_FIT_GAP   = 2", "AD_PIXEL_FIT_GAP   = 5"),
-    "an enumerator that is gone": (r"    AD_REDUCE_AUTO = 3.*\n", ""),
+    "another value": (r"AD_ASPECT_SHORTER_SIDE = 1", "AD_ASPECT_SHORTER_SIDE = 5"),
+    "an enumerator that is gone": (r"    AD_CONVOLUTION_WINOGRAD2 = 4.*\n", ""),
 }
 
 bad, old = [], declarations(f"{root}/include/adfeat.h", compiler)

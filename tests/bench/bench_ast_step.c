@@ -132,7 +132,9 @@ int main(int argc, char **argv)
     context_options.num_threads = threads;
     net_options.graph = graph;
     char options[200];
-    snprintf(options, sizeof options, "flow_hidden=%d, student_hidden=%d, teacher_epochs=%d, student_epochs=%d, batch=%d, size=%d",
+    snprintf(options, sizeof options,
+             "flow_hidden=%d, student_hidden=%d, teacher_epochs=%d, student_epochs=%d, batch=%d, "
+             "size=%d",
              hidden, wide, trains_teacher, !trains_teacher, batch, SIZE);
     fit.user = &b;
     fit.train = step_done;
@@ -144,8 +146,10 @@ int main(int argc, char **argv)
     ad_scorer *scorer = NULL;
     int failed = !weights || !b.ms || ad_context_create(&context_options, &context)
                  || ad_backbone_from_memory(context, weights, size, &net_options, &net)
-                 || ad_dataset_from_callback(context, make_noise, &b, (int64_t)batch * (steps + 1), &good) /* the first is not counted */
-                 || ad_fitter_create(net, "ast", options, &fitter) || ad_fit(fitter, good, &fit, &scorer);
+                 || ad_dataset_from_callback(context, make_noise, &b, (int64_t)batch * (steps + 1),
+                                             &good) /* the first is not counted */
+                 || ad_fitter_create(net, "ast", options, &fitter)
+                 || ad_fit(fitter, good, &fit, &scorer);
     if (failed) {
         fprintf(stderr, "%s\n", ad_last_error_message());
     } else {

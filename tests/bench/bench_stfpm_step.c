@@ -92,8 +92,8 @@ int main(int argc, char **argv)
     ad_fit_options_init(&fit, sizeof fit);
     context_options.num_threads = threads;
     char options[200]; /* the first epoch is not counted: memory is touched for the first time */
-    snprintf(options, sizeof options, "epochs=%d, batch=%d, size=%d, validation_share=0, lr=0.01%s", steps + 1, batch, size,
-             strcmp(mode, "teacher") == 0 ? ", feature_cache=0" : "");
+    snprintf(options, sizeof options, "epochs=%d, batch=%d, size=%d, validation_share=0, lr=0.01%s",
+             steps + 1, batch, size, strcmp(mode, "teacher") == 0 ? ", feature_cache=0" : "");
     fit.user = &clock;
     fit.train = step_done;
 
@@ -105,7 +105,8 @@ int main(int argc, char **argv)
     int failed = !images.pixels || !clock.ms || ad_context_create(&context_options, &context)
                  || ad_backbone_open(context, argv[1], NULL, &teacher)
                  || ad_dataset_from_callback(context, make_noise, &images, batch, &good)
-                 || ad_fitter_create(teacher, "stfpm", options, &fitter) || ad_fit(fitter, good, &fit, &scorer);
+                 || ad_fitter_create(teacher, "stfpm", options, &fitter)
+                 || ad_fit(fitter, good, &fit, &scorer);
     if (failed) {
         fprintf(stderr, "%s\n", ad_last_error_message());
     } else {

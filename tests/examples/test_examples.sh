@@ -105,12 +105,14 @@ PYTHON
 }
 
 check_fit() {
-    gives 0 gaussian w.safetensors set s.safetensors 'layers=layer1,layer2, size=64, reduce=npca:0.9, blur_sigma=2'
+    gives 0 gaussian w.safetensors set s.safetensors \
+        'layers=layer1,layer2, size=64, reduce=npca:0.9, blur_sigma=2'
     says '^wrote s.safetensors: gaussian on resnet18, 12 images$'
     says '^    reduce = npca:0.9$'
     fits same.safetensors --reduce npca:0.9 --set blur_sigma=2
     cmp -s s.safetensors same.safetensors || wrong "not the file that adfeat fit gaussian writes"
-    gives 0 stfpm w.safetensors set s.safetensors 'layers=layer1,layer2, size=64, batch=5, lr=0.1, epochs=2'
+    gives 0 stfpm w.safetensors set s.safetensors \
+        'layers=layer1,layer2, size=64, batch=5, lr=0.1, epochs=2'
     says '^student 1 of 2: loss [0-9.]+, validation error [0-9.]+; [0-9]+ s left$'
     says '^student 2 of 2: '
     says '^wrote s.safetensors: stfpm on resnet18, 12 images$'
@@ -120,14 +122,15 @@ check_fit() {
     scores s.safetensors --weights w.safetensors $good $spot
     awk 'NR == 1 { good = $1 } NR == 2 { exit !($1 > good) }' expected || wrong "the defect scores no higher"
     "$python" "$here/add_layer3.py" w.safetensors w3.safetensors || exit 1
-    gives 0 masked_rd w3.safetensors set s.safetensors 'size=64, batch=3, epochs=1, scsatt=0, validation_share=0'
+    gives 0 masked_rd w3.safetensors set s.safetensors \
+        'size=64, batch=3, epochs=1, scsatt=0, validation_share=0'
     says '^student 1 of 1: loss [0-9.]+; 0 s left$'
-    "$adfeat" fit masked_rd --weights w3.safetensors --data set --size 64 --batch 3 --epochs 1 --set scsatt=0 \
-        --set validation_share=0 -o same.safetensors --quiet || wrong "adfeat fit masked_rd"
+    "$adfeat" fit masked_rd --weights w3.safetensors --data set --size 64 --batch 3 --epochs 1 \
+        --set scsatt=0 --set validation_share=0 -o same.safetensors --quiet || wrong "adfeat fit masked_rd"
     cmp -s s.safetensors same.safetensors || wrong "not the file that adfeat fit masked_rd writes"
     gives 0 padim w3.safetensors set s.safetensors # its own options
     says '^    covariance = ridge$'
-    gives 1 gaussian w.safetensors odd x.safetensors 'layers=layer1, size=64' # not images, and one of another size
+    gives 1 gaussian w.safetensors odd x.safetensors 'layers=layer1, size=64' # not images
     gives 1 gaussian w.safetensors set x.safetensors 'layers=layer9'
     complains layer9
     gives 1 stfpm w.safetensors set x.safetensors 'layers=layer1, epochs=many'
@@ -144,7 +147,8 @@ check_fit() {
 }
 
 check_ast_depth() {
-    local tiny='layers=layer2, size=64, batch=3, flow_hidden=8, student_hidden=8, student_blocks=1, epochs=1'
+    local tiny='layers=layer2, size=64, batch=3, epochs=1, flow_hidden=8, student_hidden=8'
+    tiny="$tiny, student_blocks=1"
     "$(dirname "$program")/make_rgbd_set" rgbd 1 6 2 || exit 1
     gives 0 w.safetensors rgbd s.safetensors 1e-4 "$tiny, mode=combi"
     says '^teacher 1 of 1: loss -?[0-9.]+; [0-9]+ s left$'

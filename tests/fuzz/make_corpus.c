@@ -278,7 +278,8 @@ static void make_scorers(void)
         {"f16_none_dense", tiny_graph, AS_F16, "reduce=none, layers=a"},
         {"bf16_none_none", plain_graph, AS_BF16, "pixel=none"},
         {"padim", tiny_graph, AS_WRITTEN, "layers=a,b, size=12, dimensions=6, aspect=square"},
-        {"padim_shrunk", second, AS_WRITTEN, "layers=u,t, size=14, crop=10, covariance=ledoit_wolf, dimensions=all, blur_sigma=0"},
+        {"padim_shrunk", second, AS_WRITTEN,
+         "layers=u,t, size=14, crop=10, covariance=ledoit_wolf, dimensions=all, blur_sigma=0"},
         {"squeeze", squeeze, AS_WRITTEN, "layers=level1,level2, reduce=none"},
         {"padim_squeeze_given", squeeze, AS_GIVEN, "layers=level2,level1, dimensions=3"},
     };

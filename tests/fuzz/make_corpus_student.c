@@ -124,7 +124,8 @@ static void make_rd_students(ad_context *context)
 {
     static const char *const kinds[][2] = {
         {"masked_rd", "gn_groups=2, levels=3"},
-        {"masked_rd_soft", "gn_groups=2, levels=3, gate=soft, cru_softmax=joint, eval_mask=seeded, fmm_align=0"},
+        {"masked_rd_soft",
+         "gn_groups=2, levels=3, gate=soft, cru_softmax=joint, eval_mask=seeded, fmm_align=0"},
         {"rd4ad", "preset=rd4ad, gn_groups=2, fmm_align=1"}};
     ad_backbone *teacher;
     MUST(teacher_open(context, residual_graph, &teacher));
@@ -180,9 +181,10 @@ void make_students(const char *root)
     folder = root;
     MUST(ad_context_create(NULL, &context));
     MUST(teacher_open(context, teacher_graph, &teacher));
-    static const char *const unets[][3] = {{"stfpm", "stfpm", ""},
-                                           {"stfpm_unet", "stfpm_unet", "unet_depth=1, unet_convs=1"},
-                                           {"stfpm_unet_head", "stfpm_unet", "unet_depth=1, unet_convs=1, unet_head=conv1x1"}};
+    static const char *const unets[][3] = {
+        {"stfpm", "stfpm", ""},
+        {"stfpm_unet", "stfpm_unet", "unet_depth=1, unet_convs=1"},
+        {"stfpm_unet_head", "stfpm_unet", "unet_depth=1, unet_convs=1, unet_head=conv1x1"}};
     for (int i = 0; i < 3; i++) {
         ad_student *s = make_student(teacher, unets[i][1], unets[i][2]);
         save_scorer(context, s, unets[i][0]);
@@ -195,9 +197,12 @@ void make_students(const char *root)
     }
     /* The narrowest networks there are: depth alone has 64 channels. */
     static const char *const asts[][2] = {
-        {"ast", "layers=layer2, mode=rgb, flow_blocks=2, flow_hidden=2, student_hidden=2, student_blocks=1, positions=4"},
-        {"ast_depth", "layers=layer1, mode=depth, flow_blocks=1, flow_hidden=1, student_hidden=1, student_blocks=1, positions=4"},
-        {"ast_combi", "layers=layer1, mode=combi, flow_blocks=1, flow_hidden=1, student_hidden=1, student_blocks=1, positions=4"}};
+        {"ast", "layers=layer2, mode=rgb, flow_blocks=2, flow_hidden=2, student_hidden=2, "
+                "student_blocks=1, positions=4"},
+        {"ast_depth", "layers=layer1, mode=depth, flow_blocks=1, flow_hidden=1, student_hidden=1, "
+                      "student_blocks=1, positions=4"},
+        {"ast_combi", "layers=layer1, mode=combi, flow_blocks=1, flow_hidden=1, student_hidden=1, "
+                      "student_blocks=1, positions=4"}};
     for (int i = 0; i < 3; i++) {
         ad_student *s = make_student(teacher, "ast", asts[i][1]);
         save_scorer(context, s, asts[i][0]);

@@ -96,10 +96,11 @@ static inline int teacher_image(void *user, int64_t index, ad_image *out_image)
 /* By the student's method, in the order of ad_student_kind. */
 static inline ad_status teacher_fitter(ad_student *student, ad_fitter **out)
 {
-    static const char *const trainings[] = {"size=8, epochs=1, batch=2, validation_share=0",
-                                            "size=8, epochs=1, pretrain_epochs=1, batch=2, validation_share=0",
-                                            "size=8, epochs=1, batch=2",
-                                            "size=32, epochs=1, batch=2, validation_share=0, blur_sigma=1"};
+    static const char *const trainings[] = {
+        "size=8, epochs=1, batch=2, validation_share=0",
+        "size=8, epochs=1, pretrain_epochs=1, batch=2, validation_share=0",
+        "size=8, epochs=1, batch=2",
+        "size=32, epochs=1, batch=2, validation_share=0, blur_sigma=1"};
     ad_student_info info = {.struct_size = sizeof info};
     const ad_status status = ad_student_get_info(student, &info);
     return status ? status : ad_fitter_create_with(student, trainings[info.kind], out);

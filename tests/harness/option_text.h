@@ -1,4 +1,5 @@
-/* Options as text, "key=value, key=value": numbers put into them, and defaults of a test below what a case sets. */
+/* Options as text, "key=value, key=value": numbers put into them, and defaults of a test below what
+ * a case sets. */
 #ifndef ADFEAT_TESTS_OPTION_TEXT_H
 #define ADFEAT_TESTS_OPTION_TEXT_H
 

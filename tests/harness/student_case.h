@@ -70,16 +70,19 @@ static inline ad_backbone *mini_teacher(ad_context *context)
     return net;
 }
 
-/* Methods that tests ask for by a number: with U-Nets of one pooling, which layers of 4 x 4 take, and AST's networks
- * narrow. */
+/* Methods that tests ask for by a number: with U-Nets of one pooling, which layers of 4 x 4 take,
+ * and AST's networks narrow. */
 enum { MINI_STFPM, MINI_UNET, MINI_AST };
 static const char *const mini_methods[] = {"stfpm", "stfpm_unet", "ast"};
-static const char *const mini_options[] = {"", "unet_depth=1",
-                                           "flow_blocks=2, flow_hidden=6, student_blocks=1, student_hidden=6, positions=4"};
+static const char *const mini_options[] = {
+    "", "unet_depth=1",
+    "flow_blocks=2, flow_hidden=6, student_blocks=1, student_hidden=6, positions=4"};
 
-static inline ad_status mini_create(ad_backbone *teacher, int32_t kind, const char *settings, ad_student **out)
+static inline ad_status mini_create(ad_backbone *teacher, int32_t kind, const char *settings,
+                                    ad_student **out)
 {
-    return ad_student_create(teacher, mini_methods[kind], options_over(mini_options[kind], settings).text, out);
+    return ad_student_create(teacher, mini_methods[kind],
+                             options_over(mini_options[kind], settings).text, out);
 }
 
 static inline ad_student *mini_student_of(ad_backbone *teacher, int32_t kind, const char *settings)

@@ -186,14 +186,15 @@ static inline ad_status tiny_open_tapped(ad_context *context, const char *path, 
     return ad_backbone_open(context, path, &o, out);
 }
 
-/* What each method needs on the tiny network: layers that it has, of students the one that can be trained, narrow networks
- * and short trainings of small batches. */
+/* What each method needs on the tiny network: layers that it has, of students the one that can be
+ * trained, narrow networks and short trainings of small batches. */
 static inline const char *tiny_student_options(const char *method)
 {
-    return strcmp(method, "stfpm") == 0        ? "layers=shallow"
-           : strcmp(method, "stfpm_unet") == 0 ? "layers=shallow, unet_depth=1"
-                                               : "layers=deep, flow_blocks=1, flow_hidden=6, student_blocks=1, "
-                                                 "student_hidden=6, positions=4";
+    return strcmp(method, "stfpm") == 0 ? "layers=shallow"
+           : strcmp(method, "stfpm_unet") == 0
+               ? "layers=shallow, unet_depth=1"
+               : "layers=deep, flow_blocks=1, flow_hidden=6, student_blocks=1, "
+                 "student_hidden=6, positions=4";
 }
 
 static inline const char *tiny_training_options(const char *method)
@@ -209,7 +210,8 @@ static inline ad_status tiny_student(ad_backbone *net, const char *method, ad_st
 }
 
 /* A fitter; of a method with a student its only owner. PaDiM's defaults are for 224 pixels. */
-static inline ad_status tiny_fitter(ad_backbone *net, const char *method, const char *settings, ad_fitter **out)
+static inline ad_status tiny_fitter(ad_backbone *net, const char *method, const char *settings,
+                                    ad_fitter **out)
 {
     option_text defaults;
     if (strcmp(method, "gaussian") == 0)
@@ -217,7 +219,8 @@ static inline ad_status tiny_fitter(ad_backbone *net, const char *method, const 
     else if (strcmp(method, "padim") == 0)
         defaults = options("layers=shallow,deep, size=32, crop=0, aspect=square, blur_sigma=1");
     else
-        defaults = options("size=32, %s, %s", tiny_student_options(method), tiny_training_options(method));
+        defaults =
+            options("size=32, %s, %s", tiny_student_options(method), tiny_training_options(method));
     return ad_fitter_create(net, method, options_over(defaults.text, settings).text, out);
 }
 

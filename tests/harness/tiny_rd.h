@@ -30,12 +30,14 @@ static inline ad_status tiny_rd_open(ad_context *context, const char *path, ad_b
 
 /* Inputs of 32 are the smallest there are, with an embedding of one position: batch norm takes no batch of one there,
  * so an even number of images is left to train. */
-static const char tiny_rd_options[] = "epochs=2, batch=2, validation_share=0.2, size=32, blur_sigma=1.5";
+static const char tiny_rd_options[] =
+    "epochs=2, batch=2, validation_share=0.2, size=32, blur_sigma=1.5";
 
 /* A fitter that is its student's only owner. */
 static inline ad_status tiny_rd_fitter(ad_backbone *net, const char *preset, ad_fitter **out)
 {
-    return ad_fitter_create(net, "masked_rd", options("preset=%s, %s", preset, tiny_rd_options).text, out);
+    return ad_fitter_create(net, "masked_rd",
+                            options("preset=%s, %s", preset, tiny_rd_options).text, out);
 }
 
 #endif

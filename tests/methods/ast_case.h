@@ -13,8 +13,9 @@ static const char *const mode_names[MODES] = {"rgb", "depth", "combi"};
 /* mode: of mode_names. layer2 has 6 channels at 8 x 8 positions. */
 static inline ad_student *ast_student(ad_backbone *net, int32_t mode, uint64_t seed)
 {
-    return mini_student_of(net, MINI_AST,
-                           options("layers=layer2, mode=%s, seed=%" PRIu64, mode_names[mode], seed).text);
+    return mini_student_of(
+        net, MINI_AST,
+        options("layers=layer2, mode=%s, seed=%" PRIu64, mode_names[mode], seed).text);
 }
 
 /* Two epochs of three steps for each network: eight images, two held out, batches of two. */

@@ -29,8 +29,9 @@ static inline ad_student *rd_student_of(ad_backbone *net, const char *settings, 
 
 /* What tests ask for by a number. */
 enum { RD_KINDS = 4 };
-static const char *const rd_kinds[RD_KINDS] = {"", "preset=rd4ad", "preset=mrkd_flm, mask_rate=0.5",
-                                               "gate=soft, cru_softmax=joint, levels=23, eval_mask=seeded"};
+static const char *const rd_kinds[RD_KINDS] = {
+    "", "preset=rd4ad", "preset=mrkd_flm, mask_rate=0.5",
+    "gate=soft, cru_softmax=joint, levels=23, eval_mask=seeded"};
 
 static inline ad_student *rd_student(ad_backbone *net, int32_t kind, uint64_t seed)
 {
@@ -38,7 +39,8 @@ static inline ad_student *rd_student(ad_backbone *net, int32_t kind, uint64_t se
 }
 
 /* Two epochs of three steps: eight images, two held out, batches of two. */
-static const char rd_training[] = "size=64, epochs=2, batch=2, validation_share=0.25, blur_sigma=1.5";
+static const char rd_training[] =
+    "size=64, epochs=2, batch=2, validation_share=0.25, blur_sigma=1.5";
 
 static inline ad_fitter *rd_fitter(ad_student *s, const char *settings)
 {

@@ -5,12 +5,14 @@
 #include "methods/stfpm.h"
 #include "student_training.h"
 
-/* Two epochs (with U-Nets one before them) of three steps: eight images, two held out, batches of two. */
+/* Two epochs (with U-Nets one before them) of three steps: eight images, two held out, batches of
+ * two. */
 static inline option_text mini_training(const ad_student *s, const char *settings)
 {
     const int unets = adi_student_module(s, 1) != NULL;
-    return options_over(unets ? "size=32, epochs=2, pretrain_epochs=1, batch=2, validation_share=0.25"
-                              : "size=32, epochs=2, batch=2, validation_share=0.25",
+    return options_over(unets
+                            ? "size=32, epochs=2, pretrain_epochs=1, batch=2, validation_share=0.25"
+                            : "size=32, epochs=2, batch=2, validation_share=0.25",
                         settings);
 }
 

@@ -159,11 +159,11 @@ static inline void map_is_the_definition(void **state)
 static inline void validation_is_the_definition(void **state)
 {
     const fixture *f = *state;
-    static const char *const settings[] = {"epochs=1", "epochs=1, val=product",
-                                           "epochs=1, val=product, combine_at=16",
-                                           "epochs=1, val=product, combine=sum, split_seed=4",
-                                           /* what the loss is made of is not what is validated */
-                                           "epochs=1, layer_weights=2,0.5,0, loss_half=0, loss_batch=sum, lr=0.01"};
+    static const char *const settings[] = {
+        "epochs=1", "epochs=1, val=product", "epochs=1, val=product, combine_at=16",
+        "epochs=1, val=product, combine=sum, split_seed=4",
+        /* what the loss is made of is not what is validated */
+        "epochs=1, layer_weights=2,0.5,0, loss_half=0, loss_batch=sum, lr=0.01"};
     static double at_side[INPUT * INPUT], map[INPUT * INPUT];
     for (int32_t kind = 0; kind < 2; kind++)
         for (int i = 0; i < 5; i++) {

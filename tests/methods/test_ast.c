@@ -45,7 +45,8 @@ static void losses_fall(void **state)
 {
     const fixture *f = *state;
     static const char *const settings[2][2] = {
-        {"teacher_epochs=1, student_epochs=0, lr=1e-12, score=teacher", "teacher_epochs=20, student_epochs=0, score=teacher"},
+        {"teacher_epochs=1, student_epochs=0, lr=1e-12, score=teacher",
+         "teacher_epochs=20, student_epochs=0, score=teacher"},
         {"teacher_epochs=0, student_epochs=1, lr=1e-12", "teacher_epochs=0, student_epochs=20"}};
     for (int32_t mode = 0; mode < MODES; mode++)
         for (int phase = 0; phase < 2; phase++) {
@@ -203,7 +204,8 @@ static void define(ad_scorer *s, const ad_image *image, definition *out)
     run_free(&flow);
     run_free(&student);
     for (int64_t p = 0; p < POSITIONS; p++) /* a background of likelihoods is as good as the best of the foreground */
-        weighted[p] = (float)(out->weight[p] > 0.0 || !by_teacher ? out->weight[p] * out->d[p] : least);
+        weighted[p] =
+            (float)(out->weight[p] > 0.0 || !by_teacher ? out->weight[p] * out->d[p] : least);
     adi_bicubic_enlarge(out->map, weighted, SIDE, SIDE, 8);
     const int mean = strcmp(aggregate, "mean") == 0;
     out->score = mean ? sum / weight : most;
@@ -252,15 +254,26 @@ static void check_definition(const fixture *f, int32_t mode, const char *setting
 static void scores_are_the_definition(void **state)
 {
     const fixture *f = *state;
-    static const char *const plain[] = {"", "aggregate=max", "aggregate=max, max_after_upsample=1", "score=teacher",
-                                        "score=teacher, aggregate=max", "mask=none, mask_twice=1",
-                                        "aggregate=mean, max_after_upsample=1", "mask_norm=all"};
-    static const char *const masked[] = {"mask=binary, aggregate=mean", "mask=soft", "mask=soft, mask_twice=1",
-                                         "mask=soft, aggregate=mean", "mask=soft, max_after_upsample=1",
-                                         "mask=soft, score=teacher, mask_twice=1", "mask=binary, score=teacher",
-                                         "mask=soft, score=teacher, aggregate=max, max_after_upsample=1",
-                                         "preset=ast_official", "depth_dilation=1, depth_fill=0",
-                                         "depth_threshold=0.02, depth_dilation=3"};
+    static const char *const plain[] = {"",
+                                        "aggregate=max",
+                                        "aggregate=max, max_after_upsample=1",
+                                        "score=teacher",
+                                        "score=teacher, aggregate=max",
+                                        "mask=none, mask_twice=1",
+                                        "aggregate=mean, max_after_upsample=1",
+                                        "mask_norm=all"};
+    static const char *const masked[] = {
+        "mask=binary, aggregate=mean",
+        "mask=soft",
+        "mask=soft, mask_twice=1",
+        "mask=soft, aggregate=mean",
+        "mask=soft, max_after_upsample=1",
+        "mask=soft, score=teacher, mask_twice=1",
+        "mask=binary, score=teacher",
+        "mask=soft, score=teacher, aggregate=max, max_after_upsample=1",
+        "preset=ast_official",
+        "depth_dilation=1, depth_fill=0",
+        "depth_threshold=0.02, depth_dilation=3"};
     for (int32_t mode = 0; mode < MODES; mode++) {
         for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
             check_definition(f, mode, plain[i]);
@@ -276,7 +289,8 @@ static void relations_of_scores(void **state)
     ad_scorer *mean = ast_scorer(f->net, MODE_COMBI, "mask=soft, aggregate=mean");
     ad_scorer *most = ast_scorer(f->net, MODE_COMBI, "mask=soft, aggregate=max");
     ad_scorer *twice = ast_scorer(f->net, MODE_COMBI, "mask=soft, aggregate=max, mask_twice=1");
-    ad_scorer *sharp = ast_scorer(f->net, MODE_COMBI, "mask=soft, aggregate=max, max_after_upsample=1");
+    ad_scorer *sharp =
+        ast_scorer(f->net, MODE_COMBI, "mask=soft, aggregate=max, max_after_upsample=1");
     for (int64_t i = 200; i < 206; i++) {
         float heat[64 * POSITIONS], same[64 * POSITIONS], largest = 0.0f;
         const ad_map map = AD_MAP_INIT(heat, 64, 64, 64 * sizeof(float)), other = AD_MAP_INIT(same, 64, 64, 64 * sizeof(float));
@@ -296,7 +310,8 @@ static void relations_of_scores(void **state)
     ad_scorer_destroy(most);
     ad_scorer_destroy(twice);
     ad_scorer_destroy(sharp);
-    ad_scorer *a = ast_scorer(f->net, MODE_RGB, "aggregate=mean"), *b = ast_scorer(f->net, MODE_RGB, "aggregate=max");
+    ad_scorer *a = ast_scorer(f->net, MODE_RGB, "aggregate=mean"),
+              *b = ast_scorer(f->net, MODE_RGB, "aggregate=max");
     for (int64_t i = 200; i < 206; i++)
         assert_true(score_of(a, i, 0, NULL) <= score_of(b, i, 0, NULL));
     ad_scorer_destroy(a);
@@ -309,8 +324,9 @@ static void normal_is_what_images_score(void **state)
 {
     const fixture *f = *state;
     /* steps so large that determinants matter, and foregrounds that differ from image to image */
-    static const char *const settings[] = {"batch=3", "batch=3, score=teacher, lr=0.1", "batch=8, aggregate=max",
-                                           "batch=3, mask=soft, depth_threshold=0.001, depth_dilation=1"};
+    static const char *const settings[] = {
+        "batch=3", "batch=3, score=teacher, lr=0.1", "batch=8, aggregate=max",
+        "batch=3, mask=soft, depth_threshold=0.001, depth_dilation=1"};
     static float heat[64 * POSITIONS];
     const ad_map map = AD_MAP_INIT(heat, 8 * SIDE, 8 * SIDE, 8 * SIDE * sizeof(float));
     for (int32_t mode = 0; mode < MODES; mode++)

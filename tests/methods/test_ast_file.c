@@ -14,8 +14,9 @@
 static void a_file_keeps_its_bits(void **state)
 {
     const fixture *f = *state;
-    static const char *const settings[] = {"", "score=teacher, aggregate=max, max_after_upsample=1, lr=2e-3, clip_norm=1",
-                                           "mask=none, depth_corners=nearest, depth_fill_border=1, depth_threshold=0.008"};
+    static const char *const settings[] = {
+        "", "score=teacher, aggregate=max, max_after_upsample=1, lr=2e-3, clip_norm=1",
+        "mask=none, depth_corners=nearest, depth_fill_border=1, depth_threshold=0.008"};
     for (int32_t mode = 0; mode < MODES; mode++)
         for (int i = 0; i < 2; i++) {
             const char *text = settings[i && mode ? i + 1 : i];

@@ -95,7 +95,8 @@ static void depth_without_meaning(void **state)
     static tiny_frame frame;
     static const float missing[] = {0.0f, -1.0f, NAN, INFINITY, -INFINITY};
     ad_student *s = ast_student(f->net, MODE_COMBI, 3);
-    ad_scorer *strict = ast_few(s, "epochs=1", FEW), *kind = ast_few(s, "epochs=0, depth_corners=nearest", FEW);
+    ad_scorer *strict = ast_few(s, "epochs=1", FEW),
+              *kind = ast_few(s, "epochs=0, depth_corners=nearest", FEW);
     ad_fitter *fit = ast_fitter(s, ""), *other = ast_fitter(s, "depth_corners=nearest");
     for (int m = 0; m < 5; m++) {
         ad_image v = tiny_rgbd(&frame, 1, 0);
@@ -221,7 +222,8 @@ static void bad_options(void **state)
         {"size=-1", "size"},
         {"size=5000", "size"},
         {"preset=ast_unofficial", "ast_official"},
-        {"learning_rate=0.1", "no option 'learning_rate': there are preset, epochs, teacher_epochs, student_epochs, batch, lr"},
+        {"learning_rate=0.1", "no option 'learning_rate': there are preset, epochs, "
+                              "teacher_epochs, student_epochs, batch, lr"},
         {"flow_blocks=1", "ad_student_create()"}, /* says what a student is */
         {"cache_file=1000", "cache_file says how large the file in cache_dir may be: give both"},
         {"cache_dir=/tmp", "give both"},
@@ -231,25 +233,36 @@ static void bad_options(void **state)
         const char *options, *part;
         ad_status status;
     } more[] = {
-        {MODE_RGB, "mask=binary", "mask is binary, which needs depth: the mode is rgb", AD_ERR_INVALID_ARGUMENT},
-        {MODE_RGB, "mask=soft", "mask is soft, which needs depth: the mode is rgb", AD_ERR_INVALID_ARGUMENT},
-        {MODE_COMBI, "size=40, crop=32", "a crop or another aspect than square is not for depth", AD_ERR_INVALID_ARGUMENT},
-        {MODE_COMBI, "aspect=shorter", "is not for depth, which is taken whole", AD_ERR_INVALID_ARGUMENT},
-        {MODE_COMBI, "size=2100, memory_limit=16000000000000", "at most 512 a side are possible", AD_ERR_SHAPE},
+        {MODE_RGB, "mask=binary", "mask is binary, which needs depth: the mode is rgb",
+         AD_ERR_INVALID_ARGUMENT},
+        {MODE_RGB, "mask=soft", "mask is soft, which needs depth: the mode is rgb",
+         AD_ERR_INVALID_ARGUMENT},
+        {MODE_COMBI, "size=40, crop=32", "a crop or another aspect than square is not for depth",
+         AD_ERR_INVALID_ARGUMENT},
+        {MODE_COMBI, "aspect=shorter", "is not for depth, which is taken whole",
+         AD_ERR_INVALID_ARGUMENT},
+        {MODE_COMBI, "size=2100, memory_limit=16000000000000", "at most 512 a side are possible",
+         AD_ERR_SHAPE},
         {MODE_RGB, "size=32, memory_limit=1", "memory_limit is 1: raise it", AD_ERR_OUT_OF_MEMORY},
-        {MODE_COMBI, "size=32, memory_limit=1", "memory_limit is 1: raise it", AD_ERR_OUT_OF_MEMORY},
+        {MODE_COMBI, "size=32, memory_limit=1", "memory_limit is 1: raise it",
+         AD_ERR_OUT_OF_MEMORY},
         {MODE_RGB, "size=32, cache_file=1000, cache_dir=no/such/folder",
-         "cache_dir 'no/such/folder': no file can be made there: No such file or directory", AD_ERR_IO},
+         "cache_dir 'no/such/folder': no file can be made there: No such file or directory",
+         AD_ERR_IO},
     };
-    ad_student *students[MODES] = {ast_student(f->net, MODE_RGB, 3), ast_student(f->net, MODE_DEPTH, 3), ast_student(f->net, MODE_COMBI, 3)};
+    ad_student *students[MODES] = {ast_student(f->net, MODE_RGB, 3),
+                                   ast_student(f->net, MODE_DEPTH, 3),
+                                   ast_student(f->net, MODE_COMBI, 3)};
     ad_fitter *fit = NULL;
     for (int32_t mode = 0; mode < MODES; mode++)
         for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-            says(ad_fitter_create_with(students[mode], bad[i].options, &fit), AD_ERR_INVALID_ARGUMENT, bad[i].part);
+            says(ad_fitter_create_with(students[mode], bad[i].options, &fit),
+                 AD_ERR_INVALID_ARGUMENT, bad[i].part);
             assert_null(fit);
         }
     for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
-        says(ad_fitter_create_with(students[more[i].mode], more[i].options, &fit), more[i].status, more[i].part);
+        says(ad_fitter_create_with(students[more[i].mode], more[i].options, &fit), more[i].status,
+             more[i].part);
         assert_null(fit);
     }
     assert_int_equal(ad_fitter_create_with(NULL, NULL, &fit), AD_ERR_INVALID_ARGUMENT);
@@ -258,7 +271,8 @@ static void bad_options(void **state)
         ad_student_destroy(students[mode]);
 }
 
-/* Presets set what they name, also what is for depth where there is none; an option for both networks, and one of them. */
+/* Presets set what they name, also what is for depth where there is none; an option for both
+ * networks, and one of them. */
 static void options_in_force(void **state)
 {
     const fixture *f = *state;
@@ -266,12 +280,27 @@ static void options_in_force(void **state)
         int mode;
         const char *options, *want[5][2];
     } cases[] = {
-        {MODE_COMBI, "preset=ast_official, epochs=1", {{"mask", "soft"}, {"mask_norm", "all"}, {"mask_twice", "1"},
-                                                  {"teacher_epochs", "1"}, {"student_epochs", "1"}}},
-        {MODE_COMBI, "preset=ast, epochs=1, student_epochs=0", {{"mask", "binary"}, {"mask_norm", "foreground"}, {"mask_twice", "0"},
-                                                           {"teacher_epochs", "1"}, {"student_epochs", "0"}}},
-        {MODE_RGB, "preset=ast, epochs=0", {{"mask", "none"}, {"aggregate", "mean"}, {"mask_twice", "0"}, {"crop", "32"},
-                                       {"score", "student"}}},
+        {MODE_COMBI,
+         "preset=ast_official, epochs=1",
+         {{"mask", "soft"},
+          {"mask_norm", "all"},
+          {"mask_twice", "1"},
+          {"teacher_epochs", "1"},
+          {"student_epochs", "1"}}},
+        {MODE_COMBI,
+         "preset=ast, epochs=1, student_epochs=0",
+         {{"mask", "binary"},
+          {"mask_norm", "foreground"},
+          {"mask_twice", "0"},
+          {"teacher_epochs", "1"},
+          {"student_epochs", "0"}}},
+        {MODE_RGB,
+         "preset=ast, epochs=0",
+         {{"mask", "none"},
+          {"aggregate", "mean"},
+          {"mask_twice", "0"},
+          {"crop", "32"},
+          {"score", "student"}}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         ad_scorer *scorer = ast_scorer(f->net, cases[i].mode, cases[i].options);
@@ -307,12 +336,14 @@ static void options_of_other_methods(void **state)
     ad_fitter *fit = NULL;
     for (int32_t kind = MINI_STFPM; kind <= MINI_UNET; kind++) {
         ad_student *s = mini_student(f->net, kind, 3);
-        says(ad_fitter_create_with(s, "mask=none", &fit), AD_ERR_INVALID_ARGUMENT, "no option 'mask'");
+        says(ad_fitter_create_with(s, "mask=none", &fit), AD_ERR_INVALID_ARGUMENT,
+             "no option 'mask'");
         assert_null(fit);
         ad_student_destroy(s);
     }
     ad_student *s = ast_student(f->net, MODE_RGB, 3);
-    says(ad_fitter_create_with(s, "momentum=0.9", &fit), AD_ERR_INVALID_ARGUMENT, "no option 'momentum'");
+    says(ad_fitter_create_with(s, "momentum=0.9", &fit), AD_ERR_INVALID_ARGUMENT,
+         "no option 'momentum'");
     assert_null(fit);
     ad_student_destroy(s);
 }
@@ -340,8 +371,8 @@ static void channels_of_a_layer(void **state)
         for (int32_t mode = 0; mode < MODES; mode++) {
             ad_backbone *net = flat_network(f, counts[i]);
             ad_student *s = NULL; /* the last of four blocks has the larger kernel */
-            const ad_status status =
-                mini_create(net, MINI_AST, options("mode=%s, flow_blocks=4", mode_names[mode]).text, &s);
+            const ad_status status = mini_create(
+                net, MINI_AST, options("mode=%s, flow_blocks=4", mode_names[mode]).text, &s);
             if (counts[i] == 1 && mode == MODE_RGB) {
                 says(status, AD_ERR_INVALID_ARGUMENT, "a flow of 1 channels: 2 to 8192 are possible");
                 assert_null(s);

@@ -15,10 +15,12 @@ static const student_method ast = {ast_student, ast_fitter};
 static void cancelled_and_resumed(void **state)
 {
     char with_file[700];
-    snprintf(with_file, sizeof with_file, "feature_cache=0, cache_file=10000000, cache_dir=%s, validation_share=0.3", folder);
+    snprintf(with_file, sizeof with_file,
+             "feature_cache=0, cache_file=10000000, cache_dir=%s, validation_share=0.3", folder);
     for (int resume = 0; resume < 2; resume++) {
         interrupted(*state, &ast, MODE_RGB, "", resume);
-        interrupted(*state, &ast, MODE_COMBI, "validation_share=0, mask=soft, clip_norm=0.5, batch=3", resume);
+        interrupted(*state, &ast, MODE_COMBI,
+                    "validation_share=0, mask=soft, clip_norm=0.5, batch=3", resume);
         interrupted(*state, &ast, MODE_DEPTH, with_file, resume);
         interrupted(*state, &ast, MODE_RGB, "teacher_epochs=0, student_epochs=3", resume);
     }
@@ -60,15 +62,21 @@ static void checkpoints_of_others(void **state)
         checkpoint_for(f, &ast, MODE_COMBI, "", batches);
         resume_from(f, &ast, MODE_COMBI, "teacher_epochs=3", 0, FEW, AD_ERR_MISMATCH,
                     "teacher_epochs is 2 in the checkpoint and 3 now");
-        resume_from(f, &ast, MODE_COMBI, "lr=0.002", 0, FEW, AD_ERR_MISMATCH, "lr is 0.001 in the checkpoint and 0.002 now");
+        resume_from(f, &ast, MODE_COMBI, "lr=0.002", 0, FEW, AD_ERR_MISMATCH,
+                    "lr is 0.001 in the checkpoint and 0.002 now");
         resume_from(f, &ast, MODE_COMBI, "", 1, FEW, AD_ERR_MISMATCH, "features is ");
-        resume_from(f, &ast, MODE_COMBI, "depth_fill=2, size=40", 0, FEW, AD_ERR_MISMATCH, "features is ");
+        resume_from(f, &ast, MODE_COMBI, "depth_fill=2, size=40", 0, FEW, AD_ERR_MISMATCH,
+                    "features is ");
         resume_from(f, &ast, MODE_COMBI, "mask=soft", 0, FEW, AD_ERR_MISMATCH, "features is ");
-        resume_from(f, &ast, MODE_COMBI, "", 0, FEW + 1, AD_ERR_MISMATCH, "image_count is 8 in the checkpoint and 9 now");
-        resume_from(f, &ast, MODE_COMBI, "mask_norm=all", 0, FEW, AD_ERR_MISMATCH, "mask_norm is foreground in the checkpoint");
-        resume_from(f, &ast, MODE_RGB, "", 0, FEW, AD_ERR_MISMATCH, "student.mode is combi in the checkpoint and rgb now");
+        resume_from(f, &ast, MODE_COMBI, "", 0, FEW + 1, AD_ERR_MISMATCH,
+                    "image_count is 8 in the checkpoint and 9 now");
+        resume_from(f, &ast, MODE_COMBI, "mask_norm=all", 0, FEW, AD_ERR_MISMATCH,
+                    "mask_norm is foreground in the checkpoint");
+        resume_from(f, &ast, MODE_RGB, "", 0, FEW, AD_ERR_MISMATCH,
+                    "student.mode is combi in the checkpoint and rgb now");
         resume_from(f, &ast, MODE_COMBI,
-                    "student_epochs=4, score=teacher, aggregate=mean, mask_twice=1, max_after_upsample=1, feature_cache=200000, "
+                    "student_epochs=4, score=teacher, aggregate=mean, mask_twice=1, "
+                    "max_after_upsample=1, feature_cache=200000, "
                     "memory_limit=100000000",
                     0, FEW, AD_OK, "");
     }
@@ -86,7 +94,8 @@ static void more_epochs_later(void **state)
     ad_scorer_destroy(ast_few(want, "student_epochs=5, validation_share=0", FEW));
     forget();
     for (int i = 0; i < 2; i++) {
-        ad_fitter *fit = ast_fitter(s, i ? "student_epochs=5, validation_share=0" : "student_epochs=3, validation_share=0");
+        ad_fitter *fit = ast_fitter(s, i ? "student_epochs=5, validation_share=0"
+                                         : "student_epochs=3, validation_share=0");
         ad_fit_options o;
         ad_fit_options_init(&o, sizeof o);
         o.checkpoint_dir = folder;

@@ -52,8 +52,9 @@ static void batches(void **state)
         const char *settings;
         int64_t images;
         int32_t batches;
-    } cases[] = {{"validation_share=0, batch=3", 7, 2}, {"validation_share=0, batch=3", 6, 2}, {"validation_share=0, batch=8", 7, 1},
-                 {"validation_share=0, batch=7", 7, 1}, {"validation_share=0, batch=1", 3, 3}, {"validation_share=0.3, batch=2", 8, 2}};
+    } cases[] = {{"validation_share=0, batch=3", 7, 2}, {"validation_share=0, batch=3", 6, 2},
+                 {"validation_share=0, batch=8", 7, 1}, {"validation_share=0, batch=7", 7, 1},
+                 {"validation_share=0, batch=1", 3, 3}, {"validation_share=0.3, batch=2", 8, 2}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         ad_student *s = ast_student(f->net, MODE_RGB, 3);
         teller t;
@@ -181,8 +182,9 @@ static void too_few_images(void **state)
 static void diverges(void **state)
 {
     const fixture *f = *state;
-    static const char *const settings[] = {"epochs=20, lr=1e12", "epochs=20, lr=1e12, validation_share=0",
-                                           "teacher_epochs=0, student_epochs=20, lr=1e12, weight_decay=1e12"};
+    static const char *const settings[] = {
+        "epochs=20, lr=1e12", "epochs=20, lr=1e12, validation_share=0",
+        "teacher_epochs=0, student_epochs=20, lr=1e12, weight_decay=1e12"};
     for (int i = 0; i < 3; i++) {
         ad_student *s = ast_student(f->net, MODE_RGB, 3);
         ad_fitter *fit = ast_fitter(s, settings[i]);
@@ -357,20 +359,22 @@ static void memory_is_known(void **state)
             ad_student *s = ast_student(net, mode, 3);
             const long before = atomic_load(&counter.bytes);
             const option_text all = options_over(ast_training, settings[i]);
-            refused(ad_fitter_create_with(s, options("%s, memory_limit=1000", all.text).text, &fit), AD_ERR_OUT_OF_MEMORY,
-                    "bytes, memory_limit is 1000: raise it or lower batch");
+            refused(ad_fitter_create_with(s, options("%s, memory_limit=1000", all.text).text, &fit),
+                    AD_ERR_OUT_OF_MEMORY, "bytes, memory_limit is 1000: raise it or lower batch");
             uint64_t needed = 0;
             int32_t batch = 0;
             assert_int_equal(sscanf(ad_last_error_message(), "training batches of %d images of 8x8 positions takes %" SCNu64,
                                     &batch, &needed), 2);
             assert_int_equal(batch, i ? 4 : 2);
             const option_text less = options("%s, memory_limit=%" PRIu64, all.text, needed - 1);
-            refused(ad_fitter_create_with(s, less.text, &fit), AD_ERR_OUT_OF_MEMORY, "memory_limit");
+            refused(ad_fitter_create_with(s, less.text, &fit), AD_ERR_OUT_OF_MEMORY,
+                    "memory_limit");
             assert_null(fit);
             assert_int_equal(atomic_load(&counter.bytes), before);
             const size_t record = 4 * POSITIONS * (size_t)(mode == 0 ? 7 : mode == 1 ? 65 : 71);
-            const option_text enough = options("%s, memory_limit=%" PRIu64, all.text,
-                                               needed + 3 * record + 1000); /* two images, and the one that is being added */
+            const option_text enough = options(
+                "%s, memory_limit=%" PRIu64, all.text,
+                needed + 3 * record + 1000); /* two images, and the one that is being added */
             assert_int_equal(ad_fitter_create_with(s, enough.text, &fit), AD_OK);
             add_range(fit, 0, 2);
             tiny_frame frame;
@@ -421,7 +425,8 @@ static void caches_that_are_full(void **state)
             "is 3600");
     assert_int_equal(ad_fitter_count(fit), 2);
     ad_fitter_destroy(fit);
-    snprintf(text, sizeof text, "feature_cache=3600, cache_file=5400, cache_dir=%s", folder); /* and three */
+    snprintf(text, sizeof text, "feature_cache=3600, cache_file=5400, cache_dir=%s",
+             folder); /* and three */
     fit = ast_fitter(s, text);
     add_range(fit, 0, 5);
     refused(ad_fitter_add(fit, &image), AD_ERR_OUT_OF_MEMORY, "and cache_file 5400: raise them");

@@ -192,7 +192,8 @@ static void presets(void **state)
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         refused(ad_fitter_create(f->net, "gaussian", options("preset=%s", all[i].name).text, &fit),
                 AD_ERR_INVALID_ARGUMENT, all[i].layer); /* which the tiny network does not have */
-        const option_text text = options("preset=%s, ddof=1, layers=shallow,deep, size=24", all[i].name);
+        const option_text text =
+            options("preset=%s, ddof=1, layers=shallow,deep, size=24", all[i].name);
         ad_scorer *scorer = fit_all(f, fitter_of(f->net, text.text));
         assert_string_equal(option_of(scorer, "layers"), "shallow,deep");
         assert_string_equal(option_of(scorer, "size"), "24");
@@ -209,20 +210,34 @@ static void wrong_options(void **state)
 {
     const fixture *f = *state;
     static const char *const bad[][2] = {
-        {"reduce=pca:1.5", "number"},   {"reduce=pca:nan", "number"},     {"reduce=none:0.9", "no threshold"},
-        {"reduce=nothing", "none of"},  {"pixel=fine", "none of none, dense, gap"},
-        {"size=0", "from 1 to 4096"},   {"size=64x", "not a whole number"},
-        {"mean=1,2", "three numbers"},  {"ddof=2", "from 0 to 1"},
-        {"blur_sigma=-1", "number"},    {"samples=5", "from 256"},        {"blur_sigma=inf", "number"},
-        {"resize=nearest", "none of"},  {"sise=64", "gaussian has no option 'sise'"},
-        {"blur_sigma=nan", "number"},   {"aspect=", "none of square, shorter"},
-        {"layers=deep,deep", "given twice"}, {"layers=deeper", "there are shallow, deep"},
-        {"layers=", "has no layer ''"}, {"crop=99", "at most size 32"},   {"std=1,0,1", "std must be positive"},
-        {"size=8, size=8", "size stands twice"}, {"size", "no value"},
+        {"reduce=pca:1.5", "number"},
+        {"reduce=pca:nan", "number"},
+        {"reduce=none:0.9", "no threshold"},
+        {"reduce=nothing", "none of"},
+        {"pixel=fine", "none of none, dense, gap"},
+        {"size=0", "from 1 to 4096"},
+        {"size=64x", "not a whole number"},
+        {"mean=1,2", "three numbers"},
+        {"ddof=2", "from 0 to 1"},
+        {"blur_sigma=-1", "number"},
+        {"samples=5", "from 256"},
+        {"blur_sigma=inf", "number"},
+        {"resize=nearest", "none of"},
+        {"sise=64", "gaussian has no option 'sise'"},
+        {"blur_sigma=nan", "number"},
+        {"aspect=", "none of square, shorter"},
+        {"layers=deep,deep", "given twice"},
+        {"layers=deeper", "there are shallow, deep"},
+        {"layers=", "has no layer ''"},
+        {"crop=99", "at most size 32"},
+        {"std=1,0,1", "std must be positive"},
+        {"size=8, size=8", "size stands twice"},
+        {"size", "no value"},
         {"preset=best", "'best' is none of wang2022, rippel2020, resnet18"}};
     ad_fitter *fit = NULL;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        refused(ad_fitter_create(f->net, "gaussian", bad[i][0], &fit), AD_ERR_INVALID_ARGUMENT, bad[i][1]);
+        refused(ad_fitter_create(f->net, "gaussian", bad[i][0], &fit), AD_ERR_INVALID_ARGUMENT,
+                bad[i][1]);
         assert_null(fit);
     }
     ad_scorer *scorer = fit_all(f, fitter_of(f->net, "reduce=npca:0.99, std=0.5,0.25,1"));

@@ -109,7 +109,8 @@ static double first_loss(const fixture *f, const char *student, const char *sett
 static void what_losses_mean(void **state)
 {
     const fixture *f = *state;
-    const double flat = first_loss(f, "", "epochs=1, loss=flat"), all = first_loss(f, "", "epochs=1");
+    const double flat = first_loss(f, "", "epochs=1, loss=flat"),
+                 all = first_loss(f, "", "epochs=1");
     assert_true(all > 0.0 && all < 6.0 && flat > 0.0 && flat < 6.0 && fabs(all - flat) > 1e-3);
     assert_true(first_loss(f, "", "epochs=1, seed=1") != all); /* other images, other masks */
     assert_true(first_loss(f, "mask_rate=0", "epochs=1") != all);
@@ -139,7 +140,8 @@ static void options_matter(void **state)
 static void ways_to_score(void **state)
 {
     const fixture *f = *state;
-    static const char *const settings[] = {"epochs=0", "epochs=0, combine=product", "epochs=0, blur_sigma=0"};
+    static const char *const settings[] = {"epochs=0", "epochs=0, combine=product",
+                                           "epochs=0, blur_sigma=0"};
     ad_student *s = rd_student(f->net, 0, 3);
     float score[3], heat[3][MAP];
     for (int i = 0; i < 3; i++) {
@@ -163,7 +165,8 @@ static void masks_when_it_scores(void **state)
     const fixture *f = *state;
     float score[2];
     for (int i = 0; i < 2; i++) {
-        ad_student *s = rd_student_of(f->net, i ? "eval_mask=seeded, mask_rate=0.5" : "mask_rate=0.5", 3);
+        ad_student *s =
+            rd_student_of(f->net, i ? "eval_mask=seeded, mask_rate=0.5" : "mask_rate=0.5", 3);
         ad_scorer *scorer = rd_few(s, "", FEW);
         score[i] = score_of(scorer, 300, 1, NULL);
         for (int k = 0; k < 3; k++)
@@ -224,7 +227,8 @@ static void students_refused(void **state)
     };
     ad_student *s = NULL;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        refused(ad_student_create(f->net, "masked_rd", bad[i][0], &s), AD_ERR_INVALID_ARGUMENT, bad[i][1]);
+        refused(ad_student_create(f->net, "masked_rd", bad[i][0], &s), AD_ERR_INVALID_ARGUMENT,
+                bad[i][1]);
         assert_null(s);
     }
     ad_backbone *other = mini_teacher(f->context);
@@ -241,13 +245,15 @@ static void fitters_refused(void **state)
         const char *options, *part;
         ad_status status;
     } bad[] = {
-        {"size=80", "an input of 80x80 for reverse distillation: multiples of 32 are possible", AD_ERR_SHAPE},
+        {"size=80", "an input of 80x80 for reverse distillation: multiples of 32 are possible",
+         AD_ERR_SHAPE},
         {"memory_limit=100000", "memory_limit is 100000", AD_ERR_OUT_OF_MEMORY},
         {"batch=1", "option batch: '1'", AD_ERR_INVALID_ARGUMENT},
         {"epoch=1", "no option 'epoch': there are preset, epochs", AD_ERR_INVALID_ARGUMENT},
         {"momentum=0.9", "no option 'momentum'", AD_ERR_INVALID_ARGUMENT}, /* which stfpm has */
         {"mask=none", "no option 'mask'", AD_ERR_INVALID_ARGUMENT},        /* which ast has */
-        {"mask_rate=0.1", "ad_student_create()", AD_ERR_INVALID_ARGUMENT}, /* says what a student is */
+        {"mask_rate=0.1", "ad_student_create()",
+         AD_ERR_INVALID_ARGUMENT}, /* says what a student is */
         {"lr=1, lr=1", "lr stands twice", AD_ERR_INVALID_ARGUMENT},
     };
     ad_fitter *fit = NULL;

@@ -12,7 +12,9 @@
 static void a_file_keeps_its_bits(void **state)
 {
     const fixture *f = *state;
-    static const char *const settings[RD_KINDS] = {"", "combine=product, blur_sigma=0", "preset=mrkd_flm, validation_share=0", "lr=2e-3, beta1=0.9"};
+    static const char *const settings[RD_KINDS] = {"", "combine=product, blur_sigma=0",
+                                                   "preset=mrkd_flm, validation_share=0",
+                                                   "lr=2e-3, beta1=0.9"};
     for (int32_t kind = 0; kind < RD_KINDS; kind++) {
         ad_student *s = rd_student(f->net, kind, 3);
         ad_scorer *scorer = rd_few(s, settings[kind], FEW);

@@ -14,7 +14,8 @@ static void cancelled_and_resumed(void **state)
 {
     for (int resume = 0; resume < 2; resume++) {
         interrupted(*state, &rd, 0, "", resume);
-        interrupted(*state, &rd, 1, "preset=rd4ad, validation_share=0, batch=3, feature_cache=0", resume);
+        interrupted(*state, &rd, 1, "preset=rd4ad, validation_share=0, batch=3, feature_cache=0",
+                    resume);
         interrupted(*state, &rd, 3, "patience=1, feature_cache=30000", resume);
     }
 }
@@ -30,8 +31,10 @@ static void checkpoints_of_others(void **state)
     resume_from(f, &rd, 0, "", 0, FEW + 1, AD_ERR_MISMATCH, "image_count is 8 in the checkpoint and 9 now");
     resume_from(f, &rd, 3, "", 0, FEW, AD_ERR_MISMATCH, "gate is hard in the checkpoint and soft now");
     resume_from(f, &rd, 1, "", 0, FEW, AD_ERR_MISMATCH, "msff_out is conv in the checkpoint and concat now");
-    resume_from(f, &rd, 0, "epochs=3, patience=2, feature_cache=0, memory_limit=100000000, combine=product, blur_sigma=0", 0, FEW,
-                AD_OK, "");
+    resume_from(f, &rd, 0,
+                "epochs=3, patience=2, feature_cache=0, memory_limit=100000000, combine=product, "
+                "blur_sigma=0",
+                0, FEW, AD_OK, "");
     put_file(checkpoint, "no checkpoint", 13);
     resume_from(f, &rd, 0, "", 0, FEW, AD_ERR_FORMAT, checkpoint);
     forget();
@@ -46,7 +49,8 @@ static void more_epochs_later(void **state)
     ad_scorer_destroy(rd_few(want, "epochs=5, validation_share=0", FEW));
     forget();
     for (int i = 0; i < 2; i++) {
-        ad_fitter *fit = rd_fitter(s, i ? "epochs=5, validation_share=0" : "epochs=3, validation_share=0");
+        ad_fitter *fit =
+            rd_fitter(s, i ? "epochs=5, validation_share=0" : "epochs=3, validation_share=0");
         ad_fit_options o;
         ad_fit_options_init(&o, sizeof o);
         o.checkpoint_dir = folder;

@@ -69,8 +69,9 @@ static void vectors_are_the_nearest_features(void **state)
 static void the_map_is_blurred(void **state)
 {
     const fixture *f = *state;
-    static const char *const settings[] = {"size=40, blur_sigma=0", /* the map's own size: it is not resized after */
-                                           "size=40, blur_sigma=2.5"};
+    static const char *const settings[] = {
+        "size=40, blur_sigma=0", /* the map's own size: it is not resized after */
+        "size=40, blur_sigma=2.5"};
     const adi_kernels *k = adi_backend_cpu.kernels;
     float heat[2][MAP];
     for (int i = 0; i < 2; i++) {
@@ -111,8 +112,9 @@ static void normal_map_is_the_rms(void **state)
     net.graph = graph;
     assert_int_equal(ad_backbone_open(f->context, f->file, &net, &flat), AD_OK);
     for (int lw = 0; lw < 2; lw++) {
-        ad_fitter *fit = fitter_of(flat, lw ? "layers=t, size=40, blur_sigma=0, dimensions=all, covariance=ledoit_wolf"
-                                            : "layers=t, size=40, blur_sigma=0, dimensions=all");
+        ad_fitter *fit = fitter_of(
+            flat, lw ? "layers=t, size=40, blur_sigma=0, dimensions=all, covariance=ledoit_wolf"
+                     : "layers=t, size=40, blur_sigma=0, dimensions=all");
         ad_scorer *scorer = NULL;
         assert_int_equal(ad_fit(fit, f->good, NULL, &scorer), AD_OK);
         double sum = 0.0;
@@ -194,7 +196,8 @@ static void too_little_to_fit(void **state)
     other = fitter(f, "ridge", "all");
     refused(ad_fitter_merge(fit, other), AD_ERR_MISMATCH, "option covariance is ledoit_wolf");
     ad_fitter_destroy(other);
-    other = fitter_of(f->net, "covariance=ledoit_wolf, dimensions=all, memory_limit=77777777"); /* no part of the result */
+    /* memory_limit is no part of the result */
+    other = fitter_of(f->net, "covariance=ledoit_wolf, dimensions=all, memory_limit=77777777");
     assert_int_equal(ad_fitter_merge(fit, other), AD_OK);
     ad_fitter_destroy(other);
     ad_fitter_destroy(fit);
@@ -258,7 +261,8 @@ static void memory_is_known(void **state)
     assert_true(atomic_load(&counter.peak) - before < 4096);
     unsigned long long needed = 0;
     assert_int_equal(sscanf(ad_last_error_message(), "padim needs %llu bytes", &needed), 1);
-    refused(tiny_fitter(net, "padim", options(limited, needed - 1).text, &fit), AD_ERR_OUT_OF_MEMORY, "memory_limit");
+    refused(tiny_fitter(net, "padim", options(limited, needed - 1).text, &fit),
+            AD_ERR_OUT_OF_MEMORY, "memory_limit");
     fit = fitter_of(net, options(limited, needed).text);
     assert_true(ad_fitter_memory(fit) > needed); /* and the extractor */
     add_range(fit, 0, 20);
@@ -276,7 +280,8 @@ static void memory_is_known(void **state)
 static void not_finite(void **state)
 {
     const fixture *f = *state;
-    ad_fitter *bad = fitter_of(f->net, "std=1e-38,1e-38,1e-38"); /* what no real preprocessing gives: pixels of 1e38 */
+    /* What no real preprocessing gives: pixels of 1e38. */
+    ad_fitter *bad = fitter_of(f->net, "std=1e-38,1e-38,1e-38");
     ad_scorer *scorer = NULL;
     uint8_t pixels[TINY_PIXELS];
     memset(pixels, 255, sizeof pixels);

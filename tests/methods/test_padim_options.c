@@ -1,4 +1,4 @@
-/* PaDiM's options: defaults, presets, what is refused, and which layers a network gives by default. */
+/* PaDiM's options: defaults, presets, what is refused, which layers a network gives by default. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,8 @@
 #include "padim_case.h"
 
 /* What two images fitted so have in force. */
-static void in_force(ad_backbone *net, const char *settings, const char *const (*want)[2], int count)
+static void in_force(ad_backbone *net, const char *settings, const char *const (*want)[2],
+                     int count)
 {
     ad_fitter *fit = NULL;
     ad_scorer *scorer = NULL;
@@ -35,8 +36,9 @@ static void defaults_and_presets(void **state)
         {"seed", "7"}, {"covariance", "ridge"}, {"ridge", "0.5"},          {"blur_sigma", "4"},
         {"memory_limit", "18446744073709551615"}};
     in_force(f->net, "layers=deep", defaults, sizeof defaults / sizeof *defaults);
-    in_force(f->net, "preset=defard2020, layers=deep, ridge=0.5, seed=7, memory_limit=18446744073709551615", published,
-             sizeof published / sizeof *published);
+    in_force(f->net,
+             "preset=defard2020, layers=deep, ridge=0.5, seed=7, memory_limit=18446744073709551615",
+             published, sizeof published / sizeof *published);
 }
 
 static void wrong_options(void **state)
@@ -75,18 +77,33 @@ static void wrong_options(void **state)
             "tiny says no layers for padim and does not have all of layer1,layer2,layer3");
 }
 
-/* Without layers in the options: the graph's own choice, or else layer1 to layer3; and the published number of
- * dimensions of as many channels as there are. */
+/* Without layers in the options: the graph's own choice, or else layer1 to layer3; and the
+ * published number of dimensions of as many channels as there are. */
 static void layers_by_default(void **state)
 {
     static const struct {
         const char *hint, *names[3], *outs[3], *in_force[2][2];
     } cases[] = {
-        {"", {"layer1", "layer2", "layer3"}, {"8", "16", "24"}, {{"layers", "layer1,layer2,layer3"}, {"dimensions", "48"}}},
-        {"", {"layer1", "layer2", "layer3"}, {"100", "200", "212"}, {{"layers", "layer1,layer2,layer3"}, {"dimensions", "100"}}},
-        {"", {"layer1", "layer2", "layer3"}, {"100", "200", "213"}, {{"layers", "layer1,layer2,layer3"}, {"dimensions", "513"}}},
-        {"", {"layer1", "layer2", "layer3"}, {"100", "200", "300"}, {{"layers", "layer1,layer2,layer3"}, {"dimensions", "550"}}},
-        {"hint padim.layers b,a\n", {"a", "b", "layer1"}, {"4", "5", "6"}, {{"layers", "b,a"}, {"dimensions", "9"}}},
+        {"",
+         {"layer1", "layer2", "layer3"},
+         {"8", "16", "24"},
+         {{"layers", "layer1,layer2,layer3"}, {"dimensions", "48"}}},
+        {"",
+         {"layer1", "layer2", "layer3"},
+         {"100", "200", "212"},
+         {{"layers", "layer1,layer2,layer3"}, {"dimensions", "100"}}},
+        {"",
+         {"layer1", "layer2", "layer3"},
+         {"100", "200", "213"},
+         {{"layers", "layer1,layer2,layer3"}, {"dimensions", "513"}}},
+        {"",
+         {"layer1", "layer2", "layer3"},
+         {"100", "200", "300"},
+         {{"layers", "layer1,layer2,layer3"}, {"dimensions", "550"}}},
+        {"hint padim.layers b,a\n",
+         {"a", "b", "layer1"},
+         {"4", "5", "6"},
+         {{"layers", "b,a"}, {"dimensions", "9"}}},
     };
     const fixture *f = *state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

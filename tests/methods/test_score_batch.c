@@ -24,9 +24,10 @@ static ad_scorer *fit_on(ad_context *context, const fixture *f, ad_backbone **ou
     ad_dataset *good = NULL;
     ad_scorer *scorer = NULL;
     uint8_t pixels[TINY_PIXELS];
-    if (tiny_open(context, f->weights, out_net) ||
-        ad_dataset_from_callback(context, tiny_callback, pixels, 30, &good) ||
-        ad_fitter_create(*out_net, "gaussian", NULL, &fitter) || ad_fit(fitter, good, NULL, &scorer))
+    if (tiny_open(context, f->weights, out_net)
+        || ad_dataset_from_callback(context, tiny_callback, pixels, 30, &good)
+        || ad_fitter_create(*out_net, "gaussian", NULL, &fitter)
+        || ad_fit(fitter, good, NULL, &scorer))
         fail_msg("%s", ad_last_error_message());
     ad_fitter_destroy(fitter);
     ad_dataset_destroy(good);

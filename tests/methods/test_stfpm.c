@@ -18,7 +18,9 @@ static void learns_and_separates(void **state)
                                             "unet_lr=1e-2, pretrain_lr=1e-2"};
     for (int32_t kind = 0; kind < 2; kind++) {
         ad_student *s = mini_student(f->net, kind, 1);
-        ad_scorer *before = train_few(s, kind ? "epochs=1, lr=1e-12, pretrain_lr=1e-12, unet_lr=1e-12" : "epochs=1, lr=1e-12", GOOD);
+        ad_scorer *before = train_few(
+            s, kind ? "epochs=1, lr=1e-12, pretrain_lr=1e-12, unet_lr=1e-12" : "epochs=1, lr=1e-12",
+            GOOD);
         ad_scorer *after = train_few(s, settings[kind], GOOD);
         ad_scorer_info x = {.struct_size = sizeof x}, y = {.struct_size = sizeof y};
         assert_int_equal(ad_scorer_get_info(before, &x), AD_OK);
@@ -73,8 +75,8 @@ static void near(double a, double b)
 static double similarity(const fixture *f, int32_t kind, const char *settings)
 {
     char text[200];
-    snprintf(text, sizeof text, "epochs=1, batch=3%s, %s", kind ? ", rec_weight=0, pretrain_epochs=0" : "",
-             settings);
+    snprintf(text, sizeof text, "epochs=1, batch=3%s, %s",
+             kind ? ", rec_weight=0, pretrain_epochs=0" : "", settings);
     return first_loss(f, kind, text);
 }
 
@@ -97,7 +99,8 @@ static void what_losses_mean(void **state)
     near(first_loss(f, 1, "epochs=1, pretrain_epochs=0, rec_weight=3, sim_weight=0.5"),
          0.5 * similar + 3.0 * rebuilt);
     near(first_loss(f, 1, "epochs=1, pretrain_epochs=0, rec_stopgrad=1"), similar + rebuilt);
-    assert_true(first_loss(f, 1, "epochs=1, pretrain_epochs=0, sim_weight=0, rec_target=teacher") != rebuilt);
+    assert_true(first_loss(f, 1, "epochs=1, pretrain_epochs=0, sim_weight=0, rec_target=teacher")
+                != rebuilt);
 }
 
 /* Each of these leads somewhere else. */

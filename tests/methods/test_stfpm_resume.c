@@ -19,9 +19,11 @@ static void cancelled_and_resumed(void **state)
     for (int resume = 0; resume < 2; resume++) {
         interrupted(*state, &stfpm, MINI_STFPM, "", resume);
         interrupted(*state, &stfpm, MINI_STFPM,
-                    "optimizer=adam, lr=0.01, feature_cache=0, patience=1, validation_share=0.3", resume);
+                    "optimizer=adam, lr=0.01, feature_cache=0, patience=1, validation_share=0.3",
+                    resume);
         interrupted(*state, &stfpm, MINI_UNET, "pretrain_lr=1e-2, feature_cache=9000", resume);
-        interrupted(*state, &stfpm, MINI_UNET, "validation_share=0, rec_target=teacher, momentum=0", resume);
+        interrupted(*state, &stfpm, MINI_UNET, "validation_share=0, rec_target=teacher, momentum=0",
+                    resume);
     }
 }
 
@@ -65,10 +67,11 @@ static void refused_while_cancelled(void **state)
         uint64_t needed = 0;
         listener l;
         const option_text all = mini_training(s, settings);
-        refused(ad_fitter_create_with(s, options("%s, memory_limit=1", all.text).text, &fit), AD_ERR_OUT_OF_MEMORY,
-                "memory_limit is 1");
+        refused(ad_fitter_create_with(s, options("%s, memory_limit=1", all.text).text, &fit),
+                AD_ERR_OUT_OF_MEMORY, "memory_limit is 1");
         assert_int_equal(sscanf(strstr(ad_last_error_message(), "takes "), "takes %" SCNu64, &needed), 1);
-        const option_text enough = options("%s, memory_limit=%" PRIu64, all.text, needed + 26000); /* eight images */
+        const option_text enough =
+            options("%s, memory_limit=%" PRIu64, all.text, needed + 26000); /* eight images */
         assert_int_equal(ad_fitter_create_with(s, enough.text, &fit), AD_OK);
         add_range(fit, 0, FEW);
         ad_fit_options fo = listen(&l, s, NULL);
@@ -109,7 +112,8 @@ static void checkpoints_of_others(void **state)
     resume_from(f, &stfpm, 0, "layer_weights=1,1,0.5", 0, FEW, AD_ERR_MISMATCH, "layer_weights is 1,1,1 in the");
     resume_from(f, &stfpm, 1, "", 0, FEW, AD_ERR_MISMATCH, "kind is stfpm in the checkpoint and stfpm_unet now");
     resume_from(f, &stfpm, 0, "size=40", 0, FEW, AD_ERR_MISMATCH, "images is ");
-    resume_from(f, &stfpm, 0, "epochs=7, patience=5, feature_cache=0, memory_limit=100000000", 0, FEW, AD_OK, "");
+    resume_from(f, &stfpm, 0, "epochs=7, patience=5, feature_cache=0, memory_limit=100000000", 0,
+                FEW, AD_OK, "");
     checkpoint_for(f, &stfpm, 1, "", 2);
     resume_from(f, &stfpm, 0, "", 0, FEW, AD_ERR_MISMATCH, "kind is stfpm_unet in the checkpoint and stfpm now");
     resume_from(f, &stfpm, 1, "pretrain_epochs=2", 0, FEW, AD_ERR_MISMATCH, "pretrain_epochs is 1");

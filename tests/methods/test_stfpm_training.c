@@ -109,7 +109,8 @@ static void too_few_images(void **state)
 static void one_value_left_over(void **state)
 {
     const fixture *f = *state;
-    ad_student *s = mini_student_of(f->net, MINI_UNET, "unet_depth=2"); /* of two poolings: 4 x 4 becomes 1 x 1 */
+    ad_student *s = mini_student_of(f->net, MINI_UNET,
+                                    "unet_depth=2"); /* of two poolings: 4 x 4 becomes 1 x 1 */
     ad_scorer *scorer = NULL;
     ad_fitter *fit = mini_fitter(s, "validation_share=0, batch=3");
     add_range(fit, 0, 7);
@@ -153,7 +154,8 @@ static void bad_options(void **state)
         {"pretrain_epochs=-1", "pretrain_epochs"},
         {"memory_limit=-1", "memory_limit"},
         {"preset=stfpm_unofficial", "stfpm_official"},
-        {"learning_rate=0.1", "no option 'learning_rate': there are preset, epochs, batch, optimizer, lr"},
+        {"learning_rate=0.1",
+         "no option 'learning_rate': there are preset, epochs, batch, optimizer, lr"},
         {"unet_depth=1", "ad_student_create()"}, /* says what a student is */
         {"layers=layer1", "ad_student_create()"},
         {"lr=0.1, lr=0.1", "lr stands twice"},
@@ -165,13 +167,15 @@ static void bad_options(void **state)
         {"layer_weights=\"1,1,1,\"", "layer_weights"},
         {"layer_weights=", "layer_weights"},
     };
-    ad_student *s = mini_student(f->net, MINI_UNET, 3), *plain = mini_student(f->net, MINI_STFPM, 3);
+    ad_student *s = mini_student(f->net, MINI_UNET, 3),
+               *plain = mini_student(f->net, MINI_STFPM, 3);
     ad_fitter *fit = NULL;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         refused(ad_fitter_create_with(s, bad[i][0], &fit), AD_ERR_INVALID_ARGUMENT, bad[i][1]);
         assert_null(fit);
     }
-    refused(ad_fitter_create_with(plain, "rec_weight=2", &fit), AD_ERR_INVALID_ARGUMENT, "stfpm has no U-Nets");
+    refused(ad_fitter_create_with(plain, "rec_weight=2", &fit), AD_ERR_INVALID_ARGUMENT,
+            "stfpm has no U-Nets");
     refused(ad_fitter_create_with(NULL, "", &fit), AD_ERR_INVALID_ARGUMENT, "NULL");
     ad_student_destroy(plain);
     ad_student_destroy(s);
@@ -190,7 +194,8 @@ static void diverges(void **state)
     for (int32_t kind = 0; kind < 2; kind++)
         for (int i = 0; i < 5; i++) {
             ad_student *s = mini_student(f->net, kind, 3), *untouched = mini_student(f->net, kind, 3);
-            const char *usual = kind ? "epochs=40, clip_norm=0, pretrain_epochs=0" : "epochs=40, clip_norm=0";
+            const char *usual =
+                kind ? "epochs=40, clip_norm=0, pretrain_epochs=0" : "epochs=40, clip_norm=0";
             const option_text all = options_over(usual, settings[i]);
             ad_fitter *fit = mini_fitter(s, all.text);
             ad_scorer *scorer = NULL;
@@ -247,8 +252,8 @@ static void memory_is_known(void **state)
             ad_student *s = mini_student(net, kind, 3);
             const long before = atomic_load(&counter.bytes);
             const option_text all = mini_training(s, settings[i]);
-            refused(ad_fitter_create_with(s, options("%s, memory_limit=1000", all.text).text, &fit), AD_ERR_OUT_OF_MEMORY,
-                    "bytes, memory_limit is 1000: raise it or lower");
+            refused(ad_fitter_create_with(s, options("%s, memory_limit=1000", all.text).text, &fit),
+                    AD_ERR_OUT_OF_MEMORY, "bytes, memory_limit is 1000: raise it or lower");
             uint64_t needed = 0;
             int32_t batch = 0;
             assert_int_equal(sscanf(ad_last_error_message(),
@@ -256,11 +261,13 @@ static void memory_is_known(void **state)
                              2);
             assert_int_equal(batch, i == 1 ? 4 : 2);
             const option_text less = options("%s, memory_limit=%" PRIu64, all.text, needed - 1);
-            refused(ad_fitter_create_with(s, less.text, &fit), AD_ERR_OUT_OF_MEMORY, "memory_limit");
+            refused(ad_fitter_create_with(s, less.text, &fit), AD_ERR_OUT_OF_MEMORY,
+                    "memory_limit");
             assert_null(fit);
             assert_int_equal(atomic_load(&counter.bytes), before);
             /* Room for two images of 3072 bytes, but not for one with its features. */
-            const option_text enough = options("%s, memory_limit=%" PRIu64, all.text, needed + 7400);
+            const option_text enough =
+                options("%s, memory_limit=%" PRIu64, all.text, needed + 7400);
             assert_int_equal(ad_fitter_create_with(s, enough.text, &fit), AD_OK);
             add_range(fit, 0, 2);
             uint8_t pixels[TINY_PIXELS];

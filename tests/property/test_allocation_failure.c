@@ -102,14 +102,16 @@ static ad_status make_student(ad_backbone *net, const char *method, ad_student *
     if (strcmp(method, "masked_rd") == 0)
         return ad_student_create(net, method, NULL, out);
     const char *mode = strcmp(method, "ast") == 0 ? "mode=combi" : "";
-    return ad_student_create(net, method, options_over(tiny_student_options(method), mode).text, out);
+    return ad_student_create(net, method, options_over(tiny_student_options(method), mode).text,
+                             out);
 }
 
 static ad_status make_student_fitter(ad_student *student, const char *method, ad_fitter **out)
 {
     if (strcmp(method, "masked_rd") == 0)
         return ad_fitter_create_with(student, tiny_rd_options, out);
-    return ad_fitter_create_with(student, options("size=8, %s", tiny_training_options(method)).text, out);
+    return ad_fitter_create_with(student, options("size=8, %s", tiny_training_options(method)).text,
+                                 out);
 }
 
 /* Frames are made once, which would be a third of all the time. */

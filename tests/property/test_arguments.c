@@ -28,11 +28,13 @@ static int set_up(void **state)
     w->weights = tiny_fast_path("weights");
     w->rd_weights = tiny_fast_path("rd");
     w->file = tiny_fast_path("file");
-    return tiny_weights(w->weights, "") || tiny_rd_weights(w->rd_weights) || ad_context_create(NULL, &w->context)
-           || tiny_open(w->context, w->weights, &w->net) || tiny_rd_open(w->context, w->rd_weights, &w->rd_net)
+    return tiny_weights(w->weights, "") || tiny_rd_weights(w->rd_weights)
+           || ad_context_create(NULL, &w->context) || tiny_open(w->context, w->weights, &w->net)
+           || tiny_rd_open(w->context, w->rd_weights, &w->rd_net)
            || tiny_student(w->net, "stfpm", &w->stfpm)
            || ad_dataset_from_callback(w->context, tiny_rgbd_callback, &w->frame, 6, &w->good)
-           || ad_fitter_create(w->net, "gaussian", NULL, &w->fitter) || ad_fit(w->fitter, w->good, NULL, &w->scorer)
+           || ad_fitter_create(w->net, "gaussian", NULL, &w->fitter)
+           || ad_fit(w->fitter, w->good, NULL, &w->scorer)
            || ad_scorer_save(w->scorer, w->file, NULL);
 }
 
@@ -493,15 +495,21 @@ static void numbers_that_are_none(void **state)
 
 static void whole_numbers_out_of_range(void **state)
 {
-    static const field fields[] = {
-        FIELD(CONTEXT, ad_context_options, num_threads),  FIELD(BACKBONE, ad_backbone_options, padding),
-        FIELD(BACKBONE, ad_backbone_options, convolution), FIELD(DATASET, ad_dataset_options, split),
-        FIELD(DATASET, ad_dataset_options, depth),        FIELD(DATASET, ad_dataset_options, mask_good),
-               FIELD(PREPROCESS, ad_preprocess, size),
-        FIELD(PREPROCESS, ad_preprocess, crop),           FIELD(PREPROCESS, ad_preprocess, resize),
-        FIELD(PREPROCESS, ad_preprocess, aspect),         FIELD(FIT, ad_fit_options, resume),
-        FIELD(SAVE, ad_scorer_save_options, embed_backbone), FIELD(AUPRO, ad_aupro_options, connectivity),
-        FIELD(EVALUATE, ad_evaluate_options, eval_size),  FIELD(READ, ad_read_options, min_side)};
+    static const field fields[] = {FIELD(CONTEXT, ad_context_options, num_threads),
+                                   FIELD(BACKBONE, ad_backbone_options, padding),
+                                   FIELD(BACKBONE, ad_backbone_options, convolution),
+                                   FIELD(DATASET, ad_dataset_options, split),
+                                   FIELD(DATASET, ad_dataset_options, depth),
+                                   FIELD(DATASET, ad_dataset_options, mask_good),
+                                   FIELD(PREPROCESS, ad_preprocess, size),
+                                   FIELD(PREPROCESS, ad_preprocess, crop),
+                                   FIELD(PREPROCESS, ad_preprocess, resize),
+                                   FIELD(PREPROCESS, ad_preprocess, aspect),
+                                   FIELD(FIT, ad_fit_options, resume),
+                                   FIELD(SAVE, ad_scorer_save_options, embed_backbone),
+                                   FIELD(AUPRO, ad_aupro_options, connectivity),
+                                   FIELD(EVALUATE, ad_evaluate_options, eval_size),
+                                   FIELD(READ, ad_read_options, min_side)};
     static const int32_t values[] = {INT32_MIN, -1000, INT32_MAX};
     world *w = *state;
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
@@ -517,7 +525,8 @@ static void whole_numbers_out_of_range(void **state)
 /* ---- Options as text ---- */
 
 /* Every value for every key, each alone: refused, with the key in the sentence. */
-static void refused_each(const world *w, const char *method, const char *keys, const char *const *values, size_t count)
+static void refused_each(const world *w, const char *method, const char *keys,
+                         const char *const *values, size_t count)
 {
     char text[200], key[64];
     ad_fitter *f = NULL;
@@ -525,20 +534,24 @@ static void refused_each(const world *w, const char *method, const char *keys, c
         for (size_t i = 0; i < count; i++) {
             snprintf(text, sizeof text, "%s=%s", key, values[i]);
             const int rd = strcmp(method, "masked_rd") == 0;
-            const ad_status got = rd ? ad_fitter_create(w->rd_net, method, text, &f) : tiny_fitter(w->net, method, text, &f);
+            const ad_status got = rd ? ad_fitter_create(w->rd_net, method, text, &f)
+                                     : tiny_fitter(w->net, method, text, &f);
             if (got != AD_ERR_INVALID_ARGUMENT || !strstr(ad_last_error_message(), key))
-                fail_msg("%s, %s: %s, '%s'", method, text, ad_status_name(got), got ? ad_last_error_message() : "");
+                fail_msg("%s, %s: %s, '%s'", method, text, ad_status_name(got),
+                         got ? ad_last_error_message() : "");
             assert_null(f);
         }
 }
 
 static void texts_that_are_no_numbers(void **state)
 {
-    static const char *const none[] = {"nan", "inf", "-inf", "1e300", "-1e300", "", "one", "0.5x", "0,5"};
+    static const char *const none[] = {"nan", "inf", "-inf", "1e300", "-1e300",
+                                       "",    "one", "0.5x", "0,5"};
     static const char *const reals[][2] = {
         {"gaussian", "blur_sigma"},
         {"padim", "ridge blur_sigma"},
-        {"stfpm_unet", "lr momentum weight_decay validation_share clip_norm pretrain_lr unet_lr unet_weight_decay rec_weight "
+        {"stfpm_unet", "lr momentum weight_decay validation_share clip_norm pretrain_lr unet_lr "
+                       "unet_weight_decay rec_weight "
                        "sim_weight"},
         {"ast", "lr weight_decay clip_norm validation_share depth_threshold alpha leaky"},
         {"masked_rd", "lr beta1 beta2 weight_decay validation_share blur_sigma mask_rate"}};
@@ -549,16 +562,21 @@ static void texts_that_are_no_numbers(void **state)
 /* Whole numbers out of range, and numbers where a word is expected. */
 static void texts_out_of_range(void **state)
 {
-    static const char *const values[] = {"-2147483648", "-1000", "2147483647", "99999999999999999999", "1.5", "none such", ""};
+    static const char *const values[] = {
+        "-2147483648", "-1000", "2147483647", "99999999999999999999", "1.5", "none such", ""};
     static const char *const wholes[][2] = {
         {"gaussian", "size crop resize aspect reduce pixel ddof squared samples"},
         {"padim", "size crop dimensions covariance"},
-        {"stfpm_unet", "epochs batch optimizer loss_half loss_batch val patience combine combine_at pretrain_epochs rec_target "
+        {"stfpm_unet", "epochs batch optimizer loss_half loss_batch val patience combine "
+                       "combine_at pretrain_epochs rec_target "
                        "rec_stopgrad unet_head unet_depth unet_convs"},
-        {"ast", "epochs teacher_epochs student_epochs batch mask mask_norm score aggregate max_after_upsample mask_twice "
-                "depth_fill depth_fill_border depth_corners depth_dilation mode flow_blocks flow_hidden student_blocks "
+        {"ast", "epochs teacher_epochs student_epochs batch mask mask_norm score aggregate "
+                "max_after_upsample mask_twice "
+                "depth_fill depth_fill_border depth_corners depth_dilation mode flow_blocks "
+                "flow_hidden student_blocks "
                 "student_hidden positions"},
-        {"masked_rd", "epochs batch loss patience combine msff_out sru cru simam gate gn_groups cru_softmax fmm fmm_align "
+        {"masked_rd", "epochs batch loss patience combine msff_out sru cru simam gate gn_groups "
+                      "cru_softmax fmm fmm_align "
                       "levels eval_mask"}};
     for (size_t i = 0; i < sizeof wholes / sizeof *wholes; i++)
         refused_each(*state, wholes[i][0], wholes[i][1], values, sizeof values / sizeof *values);

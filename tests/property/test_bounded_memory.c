@@ -25,9 +25,10 @@ static long peak_of_fit(const char *weights, int64_t images, const char *kind, s
     assert_int_equal(ad_context_create(&co, &context), AD_OK);
     assert_int_equal(tiny_open(context, weights, &net), AD_OK);
     const long before = atomic_load(&counter.bytes);
-    assert_int_equal(padim ? tiny_fitter(net, "padim", "covariance=ledoit_wolf", &fit)
-                           : tiny_fitter(net, "gaussian", options("samples=256, reduce=%s", kind).text, &fit),
-                     AD_OK);
+    assert_int_equal(
+        padim ? tiny_fitter(net, "padim", "covariance=ledoit_wolf", &fit)
+              : tiny_fitter(net, "gaussian", options("samples=256, reduce=%s", kind).text, &fit),
+        AD_OK);
     uint8_t pixels[TINY_PIXELS];
     for (int64_t i = 0; i < images; i++) {
         ad_image image;

@@ -99,7 +99,8 @@ static ad_fitter *new_fitter(world *w)
 {
     ad_fitter *fitter = NULL;
     const char *method = methods[w->method];
-    if (w->student ? ad_fitter_create_with(w->student, options("size=32, %s", tiny_training_options(method)).text, &fitter)
+    if (w->student ? ad_fitter_create_with(
+            w->student, options("size=32, %s", tiny_training_options(method)).text, &fitter)
                    : ad_fitter_create(w->net, method, NULL, &fitter))
         fail_msg("%s", ad_last_error_message());
     return fitter;

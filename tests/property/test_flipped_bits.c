@@ -96,7 +96,8 @@ static void scorers(void **state)
     ad_scorer *scorer = NULL;
     ad_scorer_save_options_init(&save, sizeof save);
     save.embed_backbone = 1;
-    assert_int_equal(ad_fitter_create(f->net, "gaussian", "layers=shallow, pixel=none", &fitter), AD_OK);
+    assert_int_equal(ad_fitter_create(f->net, "gaussian", "layers=shallow, pixel=none", &fitter),
+                     AD_OK);
     for (int64_t i = 0; i < 4; i++) {
         const ad_image image = AD_IMAGE_INIT(AD_PIXEL_RGB8, pixels, TINY_SIDE, TINY_SIDE, TINY_SIDE * 3);
         tiny_image(pixels, i, 0);

@@ -189,13 +189,13 @@ static void options_are_read_to_the_nearest(void **state)
 {
     (void)state;
     for (size_t k = 0; k < sizeof modes / sizeof *modes; k++) {
-        ad_gaussian_options o;
-        ad_gaussian_options_init(&o, sizeof o);
+        ad_backbone_options o;
+        ad_backbone_options_init(&o, sizeof o);
         set_mode(&modes[k]);
-        const ad_status status = ad_gaussian_options_set(&o, "reduce", "npca:0.3");
+        const ad_status status = ad_backbone_options_set(&o, "batchnorm_eps", "0.3");
         fesetenv(FE_DFL_ENV);
         assert_int_equal(status, AD_OK);
-        assert_true(o.reduce_threshold == 0x1.3333333333333p-2);
+        assert_true(o.batchnorm_eps == 0x1.3333333333333p-2);
     }
 }
 

@@ -212,7 +212,8 @@ static uint8_t *saved_bytes(const world *w, const char *path, size_t *out_size)
     ad_dataset *good = NULL;
     ad_scorer *scorer = NULL;
     static tiny_frame frame;
-    static const char options[] = "reduce=npca:0.875, blur_sigma=1.5, pixel=dense"; /* tr_TR: no i in capitals */
+    static const char options[] =
+        "reduce=npca:0.875, blur_sigma=1.5, pixel=dense"; /* tr_TR: no i in capitals */
     assert_int_equal(ad_fitter_create(w->net, "gaussian", options, &fitter), AD_OK);
     assert_int_equal(ad_dataset_from_callback(w->context, tiny_rgbd_callback, &frame, IMAGES, &good), AD_OK);
     assert_int_equal(ad_fit(fitter, good, NULL, &scorer), AD_OK);

@@ -65,10 +65,16 @@ int posix_memalign(void **p, size_t alignment, size_t n)
 static void scoring_allocates_nothing(void **state)
 {
     (void)state;
-    static const char *const kinds[][2] = {
-        {"gaussian", "reduce=none, crop=0, blur_sigma=2"}, {"gaussian", "reduce=npca:0.8, crop=24, blur_sigma=2"},
-        {"padim", "crop=24"}, {"stfpm", "size=16"}, {"stfpm_unet", "size=16"}, {"ast", "mode=rgb, size=16"},
-        {"ast", "mode=depth, size=16"}, {"ast", "mode=combi, size=16"}, {"masked_rd", "masked_rd"}, {"masked_rd", "rd4ad"}};
+    static const char *const kinds[][2] = {{"gaussian", "reduce=none, crop=0, blur_sigma=2"},
+                                           {"gaussian", "reduce=npca:0.8, crop=24, blur_sigma=2"},
+                                           {"padim", "crop=24"},
+                                           {"stfpm", "size=16"},
+                                           {"stfpm_unet", "size=16"},
+                                           {"ast", "mode=rgb, size=16"},
+                                           {"ast", "mode=depth, size=16"},
+                                           {"ast", "mode=combi, size=16"},
+                                           {"masked_rd", "masked_rd"},
+                                           {"masked_rd", "rd4ad"}};
     enum { KINDS = sizeof kinds / sizeof *kinds };
     static float heat[TINY_SIDE * TINY_SIDE];
     char *weights = tiny_path("weights"), *resnet = tiny_path("resnet");
@@ -91,9 +97,13 @@ static void scoring_allocates_nothing(void **state)
         static tiny_frame frame;
         const int rd = strcmp(kinds[r][0], "masked_rd") == 0;
         assert_int_equal(ad_context_create(&co, &context), AD_OK);
-        assert_int_equal(rd ? tiny_rd_open(context, resnet, &net) : tiny_open(context, weights, &net), AD_OK);
-        assert_int_equal(ad_dataset_from_callback(context, tiny_rgbd_callback, &frame, 20, &good), AD_OK);
-        assert_int_equal(rd ? tiny_rd_fitter(net, kinds[r][1], &fit) : tiny_fitter(net, kinds[r][0], kinds[r][1], &fit), AD_OK);
+        assert_int_equal(
+            rd ? tiny_rd_open(context, resnet, &net) : tiny_open(context, weights, &net), AD_OK);
+        assert_int_equal(
+            ad_dataset_from_callback(context, tiny_rgbd_callback, &frame, 20, &good), AD_OK);
+        assert_int_equal(rd ? tiny_rd_fitter(net, kinds[r][1], &fit)
+                            : tiny_fitter(net, kinds[r][0], kinds[r][1], &fit),
+                         AD_OK);
         assert_int_equal(ad_fit(fit, good, NULL, &scorer), AD_OK);
         const ad_map map = AD_MAP_INIT(heat, TINY_SIDE, TINY_SIDE, TINY_SIDE * sizeof(float));
         long ours = 0, theirs = 0;

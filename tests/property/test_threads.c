@@ -39,7 +39,8 @@ static ad_status make_fitter(ad_backbone *net, const char *method, ad_fitter **o
         return tiny_rd_fitter(net, method, out);
     if (strcmp(method, "ast_combi") == 0)
         return tiny_fitter(net, "ast", "mode=combi", out);
-    return tiny_fitter(net, method, strcmp(method, "padim") == 0 ? "covariance=ledoit_wolf" : "", out);
+    return tiny_fitter(net, method, strcmp(method, "padim") == 0 ? "covariance=ledoit_wolf" : "",
+                       out);
 }
 
 static ad_scorer *fit_with(const char *method, int32_t num_threads, const char *weights, ad_context **out_context,

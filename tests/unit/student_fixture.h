@@ -65,7 +65,8 @@ static inline st_memory tensors_of(const fixture *f, const ad_student *s)
 }
 
 /* As a student of `method`; NULL: as the tensors say. */
-static inline ad_status load(const fixture *f, st_memory *m, const char *method, const char *settings, ad_student **out)
+static inline ad_status load(const fixture *f, st_memory *m, const char *method,
+                             const char *settings, ad_student **out)
 {
     adi_st_close(st_memory_open(m, &adi_default_allocator));
     put_file(f->path, m->bytes, m->size);
@@ -75,8 +76,8 @@ static inline ad_status load(const fixture *f, st_memory *m, const char *method,
     return status;
 }
 
-static inline void not_taken(const fixture *f, st_memory *m, const char *method, const char *settings, ad_status status,
-                             const char *part)
+static inline void not_taken(const fixture *f, st_memory *m, const char *method,
+                             const char *settings, ad_status status, const char *part)
 {
     ad_student *s;
     const ad_status got = load(f, m, method, settings, &s);
@@ -85,7 +86,8 @@ static inline void not_taken(const fixture *f, st_memory *m, const char *method,
 }
 
 /* Whether the metadata of a saved student has `key` as `value` (NULL: not at all). */
-static inline void says_of_itself(const fixture *f, const ad_student *s, const char *key, const char *value)
+static inline void says_of_itself(const fixture *f, const ad_student *s, const char *key,
+                                  const char *value)
 {
     adi_safetensors *file = NULL;
     assert_int_equal(ad_student_save(s, f->path), AD_OK);

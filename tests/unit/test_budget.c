@@ -88,7 +88,7 @@ static ad_status fit_within(fault_alloc *counts, uint64_t limit, const char *wei
     if (status == AD_OK)
         status = ad_dataset_from_callback(context, tiny_rgbd_callback, &frame, 6, &good);
     if (status == AD_OK)
-        status = ad_gaussian_fitter_create(net, NULL, &fitter);
+        status = ad_fitter_create(net, "gaussian", NULL, &fitter);
     if (status == AD_OK)
         status = ad_fit(fitter, good, NULL, &scorer);
     const ad_image image = tiny_rgbd(&frame, 9, 0);
@@ -156,7 +156,10 @@ static void an_image_outlives_its_context(void **state)
 static ad_status make_fitter(ad_backbone *net, const char *method, ad_fitter **out)
 {
     /* of gaussian a small file that needs much for each frame */
-    return tiny_fitter(net, method, strcmp(method, "gaussian") == 0 ? "size=512" : strcmp(method, "ast") == 0 ? "mode=combi" : "",
+    return tiny_fitter(net, method,
+                       strcmp(method, "gaussian") == 0 ? "size=512"
+                       : strcmp(method, "ast") == 0    ? "mode=combi"
+                                                       : "",
                        out);
 }
 

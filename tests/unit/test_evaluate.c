@@ -24,7 +24,8 @@ static ad_scorer *fit(fixture *f, const char *options)
     ad_fitter *fitter = NULL;
     ad_scorer *scorer = NULL;
     if (ad_dataset_from_callback(f->context, tiny_callback, f->pixels, 30, &good)
-        || ad_fitter_create(f->net, "gaussian", options, &fitter) || ad_fit(fitter, good, NULL, &scorer))
+        || ad_fitter_create(f->net, "gaussian", options, &fitter)
+        || ad_fit(fitter, good, NULL, &scorer))
         fail_msg("%s", ad_last_error_message());
     ad_fitter_destroy(fitter);
     ad_dataset_destroy(good);
@@ -354,7 +355,7 @@ static void cancelled_fit(void **state)
     ad_scorer *scorer = NULL;
     assert_int_equal(ad_dataset_from_callback(f->context, tiny_callback, f->pixels, 10, &good),
                      AD_OK);
-    assert_int_equal(ad_gaussian_fitter_create(f->net, NULL, &fitter), AD_OK);
+    assert_int_equal(ad_fitter_create(f->net, "gaussian", NULL, &fitter), AD_OK);
     assert_int_equal(ad_fit(fitter, good, &o, &scorer), AD_ERR_CANCELLED);
     assert_null(scorer);
     assert_int_equal(ad_fitter_count(fitter), 5);

@@ -39,17 +39,21 @@ static void older(void **state)
     assert_string_equal(o.options.prefix, "net.");
     check_guard(o.bytes, room, sizeof o.bytes);
     /* What it has no room for cannot be kept, and is not lost in silence. */
-    assert_int_equal(ad_backbone_options_set(&o.options, "batchnorm_eps", "1e-5"), AD_ERR_INVALID_ARGUMENT);
+    assert_int_equal(ad_backbone_options_set(&o.options, "batchnorm_eps", "1e-5"),
+                     AD_ERR_INVALID_ARGUMENT);
     char sentence[200];
-    snprintf(sentence, sizeof sentence,
-             "ad_backbone_options: option batchnorm_eps is newer than the caller's struct of %zu bytes", room);
+    snprintf(
+        sentence, sizeof sentence,
+        "ad_backbone_options: option batchnorm_eps is newer than the caller's struct of %zu bytes",
+        room);
     assert_string_equal(ad_last_error_message(), sentence);
     check_guard(o.bytes, room, sizeof o.bytes);
     const size_t before_bits = offsetof(ad_read_options, significant_bits);
     OLDER(ad_read_options, r, before_bits, ad_read_options_init);
     assert_int_equal(ad_read_options_set(&r.options, "orientation", "raw"), AD_OK);
     assert_int_equal(r.options.orientation, AD_ORIENTATION_RAW);
-    assert_int_equal(ad_read_options_set(&r.options, "significant_bits", "12"), AD_ERR_INVALID_ARGUMENT);
+    assert_int_equal(ad_read_options_set(&r.options, "significant_bits", "12"),
+                     AD_ERR_INVALID_ARGUMENT);
     check_guard(r.bytes, before_bits, sizeof r.bytes);
 }
 

@@ -174,7 +174,8 @@ static void bad_options(void **state)
         {MINI_STFPM, "layers=", "layer"},
         {MINI_STFPM, "unet_depth=1", "stfpm has no U-Nets"},
         {MINI_STFPM, "mode=rgb", "mode is no option of a student of stfpm"},
-        {MINI_STFPM, "epochs=1", "epochs is no option of a student of stfpm"}, /* but of its training */
+        {MINI_STFPM, "epochs=1",
+         "epochs is no option of a student of stfpm"}, /* but of its training */
         {MINI_UNET, "unet_head=conv", "unet_head"},
         {MINI_UNET, "unet_depth=3", "unet_depth"},
         {MINI_UNET, "unet_depth=0", "unet_depth"},
@@ -203,11 +204,13 @@ static void bad_options(void **state)
     };
     ad_student *s = NULL;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        says(mini_create(f->teacher, bad[i].kind, bad[i].options, &s), AD_ERR_INVALID_ARGUMENT, bad[i].part);
+        says(mini_create(f->teacher, bad[i].kind, bad[i].options, &s), AD_ERR_INVALID_ARGUMENT,
+             bad[i].part);
         assert_null(s);
     }
     says(ad_student_create(f->teacher, "resnet", NULL, &s), AD_ERR_INVALID_ARGUMENT, "resnet");
-    says(ad_student_create(f->teacher, "padim", NULL, &s), AD_ERR_INVALID_ARGUMENT, "padim"); /* which has none */
+    says(ad_student_create(f->teacher, "padim", NULL, &s), AD_ERR_INVALID_ARGUMENT,
+         "padim"); /* which has none */
     assert_null(s);
 }
 
@@ -248,11 +251,13 @@ static void defaults_of_ast(void **state)
         ad_student_destroy(s);
     }
     ad_student_info info = {.struct_size = sizeof info};
-    assert_int_equal(ad_student_create(f->teacher, "ast", "student_blocks=1, flow_hidden=4", &s), AD_OK);
+    assert_int_equal(ad_student_create(f->teacher, "ast", "student_blocks=1, flow_hidden=4", &s),
+                     AD_OK);
     says_of_itself(f, s, "adfeat.student.flow_blocks", "4");
     says_of_itself(f, s, "adfeat.student.student_hidden", "1024");
     assert_int_equal(ad_student_get_info(s, &info), AD_OK);
-    assert_true(info.parameter_count > 2 * 9 * 1024 * 1024); /* a residual block of two convolutions */
+    assert_true(info.parameter_count
+                > 2 * 9 * 1024 * 1024); /* a residual block of two convolutions */
     ad_student_destroy(s);
 }
 
@@ -279,7 +284,8 @@ static void layers(void **state)
     ad_student *s = NULL;
     if (mini_open(f->context, text, &m, &net) != AD_OK)
         fail_msg("%s", ad_last_error_message());
-    says(ad_student_create(net, "stfpm", options("layers=%s", list).text, &s), AD_ERR_INVALID_ARGUMENT, "9 layers, at most 8 are possible");
+    says(ad_student_create(net, "stfpm", options("layers=%s", list).text, &s),
+         AD_ERR_INVALID_ARGUMENT, "9 layers, at most 8 are possible");
     list[strlen(list) - 3] = '\0';
     assert_int_equal(ad_student_create(net, "stfpm", options("layers=%s", list).text, &s), AD_OK);
     ad_student_destroy(s);
@@ -299,7 +305,8 @@ static void layers(void **state)
     st_memory_free(&m);
     m = mini_weights(tiny_graph);
     assert_int_equal(mini_open(f->context, tiny_graph, &m, &net), AD_OK);
-    says(ad_student_create(net, "stfpm", "layers=shallow,deep", &s), AD_ERR_UNSUPPORTED, "dwconv2d 'depth' of tiny cannot be trained");
+    says(ad_student_create(net, "stfpm", "layers=shallow,deep", &s), AD_ERR_UNSUPPORTED,
+         "dwconv2d 'depth' of tiny cannot be trained");
     assert_null(s);
     assert_int_equal(ad_student_create(net, "stfpm", "layers=shallow", &s), AD_OK);
     ad_student_destroy(s);

@@ -85,7 +85,8 @@ static void names_of_other_flows(void **state)
     static const char *const students[] = {"net.", "student.net.", "", "student.", "module.", "model.", "student."};
     /* As theirs, whose last has larger kernels: 3, 5, 7 and 9. */
     const option_text four = options_over(mini_options[MINI_AST], "flow_blocks=4");
-    const option_text five = options_over(mini_options[MINI_AST], "flow_blocks=5"); /* one more than the file has */
+    const option_text five =
+        options_over(mini_options[MINI_AST], "flow_blocks=5"); /* one more than the file has */
     static const int64_t much[] = {200, 100};
     ad_student *s = mini_student_of(f->teacher, MINI_AST, four.text), *loaded;
     stir(s);
@@ -111,8 +112,10 @@ static void names_of_other_flows(void **state)
         st_memory_add(&m, "module_list.2.perm", ADI_F32, 2, much); /* with too few values for both, none would be named */
         snprintf(name, sizeof name, "%sconv2.weight", students[i]);
         st_memory_remove(&m, name);
-        not_taken(f, &m, "ast", four.text, AD_ERR_MISMATCH, "holds no tensor for 'conv2.weight' of the student's ast_student");
-        not_taken(f, &m, "ast", five.text, AD_ERR_MISMATCH, "holds no tensor for 'coupling.4.r2.conv1.weight'");
+        not_taken(f, &m, "ast", four.text, AD_ERR_MISMATCH,
+                  "holds no tensor for 'conv2.weight' of the student's ast_student");
+        not_taken(f, &m, "ast", five.text, AD_ERR_MISMATCH,
+                  "holds no tensor for 'coupling.4.r2.conv1.weight'");
         st_memory_free(&m);
     }
     ad_student_destroy(s);
@@ -136,7 +139,8 @@ static void permutations(void **state)
     order[0] = first;
     not_taken(f, &m, "ast", narrow, AD_ERR_FORMAT, "permute 'permute.1': channel ");
     order[7] = 0.5f;
-    not_taken(f, &m, "ast", narrow, AD_ERR_FORMAT, "permute 'permute.1': entry 7 is 0.5, 0 to 7 is possible");
+    not_taken(f, &m, "ast", narrow, AD_ERR_FORMAT,
+              "permute 'permute.1': entry 7 is 0.5, 0 to 7 is possible");
     order[7] = 8.0f;
     not_taken(f, &m, "ast", narrow, AD_ERR_FORMAT, "permute 'permute.1': entry 7 is 8");
     order[7] = NAN;
@@ -250,7 +254,8 @@ static void what_the_file_says(void **state)
     ad_student *s = mini_student(f->teacher, MINI_UNET, 2), *loaded = NULL;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         with_metadata(f, s, cases[i].key, cases[i].value);
-        says(ad_student_load(f->teacher, f->path, NULL, NULL, &loaded), cases[i].status, cases[i].part);
+        says(ad_student_load(f->teacher, f->path, NULL, NULL, &loaded), cases[i].status,
+             cases[i].part);
         assert_null(loaded);
     }
     with_metadata(f, s, "adfeat.student.epochs", NULL);
@@ -287,7 +292,8 @@ static void what_the_file_of_a_flow_says(void **state)
     ad_student *s = mini_student(f->teacher, MINI_AST, 2), *loaded = NULL;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         with_metadata(f, s, cases[i].key, cases[i].value);
-        says(ad_student_load(f->teacher, f->path, NULL, NULL, &loaded), cases[i].status, cases[i].part);
+        says(ad_student_load(f->teacher, f->path, NULL, NULL, &loaded), cases[i].status,
+             cases[i].part);
         assert_null(loaded);
     }
     ad_student_destroy(s);
@@ -322,7 +328,8 @@ static void with_options(void **state)
     const fixture *f = *state;
     ad_student *s = mini_student(f->teacher, MINI_UNET, 2), *loaded = NULL;
     assert_int_equal(ad_student_save(s, f->path), AD_OK);
-    assert_int_equal(ad_student_load(f->teacher, f->path, NULL, "layers=layer1,layer2", &loaded), AD_OK);
+    assert_int_equal(ad_student_load(f->teacher, f->path, NULL, "layers=layer1,layer2", &loaded),
+                     AD_OK);
     ad_student_info info = {.struct_size = sizeof info};
     assert_int_equal(ad_student_get_info(loaded, &info), AD_OK);
     assert_string_equal(info.layers, "layer1,layer2");
@@ -332,11 +339,16 @@ static void with_options(void **state)
     ad_student_destroy(loaded);
     loaded = NULL;
     assert_int_equal(ad_student_save(s, f->path), AD_OK);
-    says(ad_student_load(f->teacher, f->path, "stfpm", NULL, &loaded), AD_ERR_MISMATCH, "of method stfpm_unet, not of stfpm");
-    says(ad_student_load(f->teacher, f->path, NULL, "unet_depth=2", &loaded), AD_ERR_MISMATCH, "of the student's");
-    says(ad_student_load(f->teacher, f->path, NULL, "epochs=1", &loaded), AD_ERR_INVALID_ARGUMENT, "epochs");
-    says(ad_student_load(f->teacher, f->path, NULL, "layers=layer9", &loaded), AD_ERR_INVALID_ARGUMENT, "layer9");
-    st_memory m = tensors_of(f, s); /* without metadata the caller says what it is, or else it is one of STFPM */
+    says(ad_student_load(f->teacher, f->path, "stfpm", NULL, &loaded), AD_ERR_MISMATCH,
+         "of method stfpm_unet, not of stfpm");
+    says(ad_student_load(f->teacher, f->path, NULL, "unet_depth=2", &loaded), AD_ERR_MISMATCH,
+         "of the student's");
+    says(ad_student_load(f->teacher, f->path, NULL, "epochs=1", &loaded), AD_ERR_INVALID_ARGUMENT,
+         "epochs");
+    says(ad_student_load(f->teacher, f->path, NULL, "layers=layer9", &loaded),
+         AD_ERR_INVALID_ARGUMENT, "layer9");
+    st_memory m = tensors_of(
+        f, s); /* without metadata the caller says what it is, or else it is one of STFPM */
     assert_int_equal(load(f, &m, "stfpm_unet", "unet_depth=1", &loaded), AD_OK);
     assert_true(same_student(s, loaded));
     ad_student_destroy(loaded);
@@ -347,7 +359,8 @@ static void with_options(void **state)
     st_memory_free(&m);
     ad_student *plain = mini_student(f->teacher, MINI_STFPM, 2);
     m = tensors_of(f, plain);
-    not_taken(f, &m, "stfpm_unet", NULL, AD_ERR_MISMATCH, "holds no tensor for 'e1.0.conv.weight' of the");
+    not_taken(f, &m, "stfpm_unet", NULL, AD_ERR_MISMATCH,
+              "holds no tensor for 'e1.0.conv.weight' of the");
     st_memory_free(&m);
     ad_student_destroy(plain);
     ad_student_destroy(s);

@@ -133,7 +133,8 @@ static void saved_and_loaded(void **state)
     static const char *const settings[] = {
         "preset=masked_rd, seed=5", "preset=rd4ad, seed=5", "preset=mrkd_flm, seed=5",
         /* no default, and more digits than a person would write */
-        "gate=soft, gn_groups=2, cru_softmax=joint, simam=0, fmm_align=0, levels=23, mask_rate=0.30000000000000004, "
+        "gate=soft, gn_groups=2, cru_softmax=joint, simam=0, fmm_align=0, levels=23, "
+        "mask_rate=0.30000000000000004, "
         "eval_mask=seeded, seed=5"};
     for (int i = 0; i < 4; i++) {
         ad_student *a = rd_student_of(f, settings[i]), *b = NULL;
@@ -292,7 +293,8 @@ static void metadata_is_enough(void **state)
     ad_student *s = rd_student(f, "rd4ad", 2), *loaded;
     st_memory m = tensors_of(f, s);
     as_rd4ad(&m, "");
-    not_taken(f, &m, NULL, NULL, AD_ERR_MISMATCH, "of the student's residual"); /* an STFPM student, for all that is known */
+    not_taken(f, &m, NULL, NULL, AD_ERR_MISMATCH,
+              "of the student's residual"); /* an STFPM student, for all that is known */
     m.metadata = "\"adfeat.student.kind\":\"masked_rd\",\"adfeat.student.msff_out\":\"concat\","
                  "\"adfeat.student.sru\":\"0\",\"adfeat.student.cru\":\"0\",\"adfeat.student.simam\":\"0\","
                  "\"adfeat.student.fmm\":\"0\"";
@@ -335,7 +337,8 @@ static void what_the_file_says(void **state)
     ad_student *s = rd_student(f, "masked_rd", 2), *loaded = NULL;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         with_metadata(f, s, cases[i].key, cases[i].value);
-        says(ad_student_load(f->teacher, f->path, NULL, NULL, &loaded), cases[i].status, cases[i].part);
+        says(ad_student_load(f->teacher, f->path, NULL, NULL, &loaded), cases[i].status,
+             cases[i].part);
         assert_null(loaded);
     }
     ad_student_destroy(s);
@@ -346,7 +349,8 @@ static void strangers(void **state)
 {
     const fixture *f = *state;
     ad_student *s = NULL;
-    ad_student *plain = mini_student(f->teacher, MINI_STFPM, 2), *rd = rd_student(f, "masked_rd", 2);
+    ad_student *plain = mini_student(f->teacher, MINI_STFPM, 2),
+               *rd = rd_student(f, "masked_rd", 2);
     char part[80];
     snprintf(part, sizeof part, "of its %d parameters %d are missing", rd->net->param_count, rd->net->param_count);
     st_memory m = tensors_of(f, plain); /* without the metadata that would say it */
@@ -354,13 +358,17 @@ static void strangers(void **state)
     st_memory_free(&m);
     m = tensors_of(f, rd);
     not_taken(f, &m, "stfpm", NULL, AD_ERR_MISMATCH, "holds no tensor for 'conv1.weight'");
-    not_taken(f, &m, "ast", mini_options[MINI_AST], AD_ERR_MISMATCH, "holds no tensor for 'coupling.0.r2.conv1.weight'");
+    not_taken(f, &m, "ast", mini_options[MINI_AST], AD_ERR_MISMATCH,
+              "holds no tensor for 'coupling.0.r2.conv1.weight'");
     st_memory_free(&m);
     assert_int_equal(ad_student_save(plain, f->path), AD_OK);
-    says(ad_student_load(f->teacher, f->path, "masked_rd", NULL, &s), AD_ERR_MISMATCH, "of method stfpm, not of masked_rd");
+    says(ad_student_load(f->teacher, f->path, "masked_rd", NULL, &s), AD_ERR_MISMATCH,
+         "of method stfpm, not of masked_rd");
     assert_int_equal(ad_student_save(rd, f->path), AD_OK);
-    says(ad_student_load(f->teacher, f->path, "ast", NULL, &s), AD_ERR_MISMATCH, "of method masked_rd, not of ast");
-    says(ad_student_load(f->teacher, f->path, "stfpm", NULL, &s), AD_ERR_MISMATCH, "of method masked_rd, not of stfpm");
+    says(ad_student_load(f->teacher, f->path, "ast", NULL, &s), AD_ERR_MISMATCH,
+         "of method masked_rd, not of ast");
+    says(ad_student_load(f->teacher, f->path, "stfpm", NULL, &s), AD_ERR_MISMATCH,
+         "of method masked_rd, not of stfpm");
     ad_backbone *mini = mini_teacher(f->context);
     says(ad_student_create(mini, "masked_rd", NULL, &s), AD_ERR_UNSUPPORTED,
          "needs a ResNet as teacher, which mini is not: it has no layer3");
@@ -396,7 +404,8 @@ static void bad_options(void **state)
     };
     ad_student *s = NULL;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        says(ad_student_create(f->teacher, "masked_rd", bad[i][0], &s), AD_ERR_INVALID_ARGUMENT, bad[i][1]);
+        says(ad_student_create(f->teacher, "masked_rd", bad[i][0], &s), AD_ERR_INVALID_ARGUMENT,
+             bad[i][1]);
         assert_null(s);
     }
 }
