@@ -140,7 +140,7 @@ static void bad_options(void **state)
         {"momentum=1", "momentum"},
         {"momentum=inf", "momentum"},
         {"weight_decay=-1e-9", "weight_decay"},
-        {"clip_norm=-0.5", "clip_norm is -0.5, -1, 0 or more is possible"},
+        {"clip_norm=-0.5", "clip_norm"},
         {"optimizer=rmsprop", "option optimizer: 'rmsprop' is none of sgd, adam"},
         {"loss_batch=median", "mean, sum"},
         {"combine=mean", "product, sum"},
@@ -154,8 +154,8 @@ static void bad_options(void **state)
         {"pretrain_epochs=-1", "pretrain_epochs"},
         {"memory_limit=-1", "memory_limit"},
         {"preset=stfpm_unofficial", "stfpm_official"},
-        {"learning_rate=0.1",
-         "no option 'learning_rate': there are preset, epochs, batch, optimizer, lr"},
+        {"learning_rate=0.1", "no option 'learning_rate'"},
+        {"learning_rate=0.1", "weight_decay"}, /* all are listed */
         {"unet_depth=1", "ad_student_create()"}, /* says what a student is */
         {"layers=layer1", "ad_student_create()"},
         {"lr=0.1, lr=0.1", "lr stands twice"},
@@ -175,7 +175,7 @@ static void bad_options(void **state)
         assert_null(fit);
     }
     refused(ad_fitter_create_with(plain, "rec_weight=2", &fit), AD_ERR_INVALID_ARGUMENT,
-            "stfpm has no U-Nets");
+            "rec_weight");
     refused(ad_fitter_create_with(NULL, "", &fit), AD_ERR_INVALID_ARGUMENT, "NULL");
     ad_student_destroy(plain);
     ad_student_destroy(s);
