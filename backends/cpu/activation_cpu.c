@@ -1,5 +1,5 @@
-/* Activations, forward on the machine's best vectors, and backward; leaky ReLU, clamp and gain, a
- * block of values per task. */
+/* Activations, forward on the machine's best vectors, and backward; leaky ReLU, clamp and gain. A
+ * task is a block of values. */
 #include "isa_cpu.h"
 
 #include <string.h>
@@ -95,7 +95,7 @@ ad_status adi_activation_bwd_cpu(const adi_exec *ex, float *dx, const float *dy,
     return AD_OK;
 }
 
-/* What is the same for a block of any values: y = f(x, z), with one number. */
+/* A loop over a block of values, y = f(x, z), with one number. */
 typedef void block_map(float *y, const float *x, const float *z, float by, int64_t n);
 
 typedef struct map_blocks_call {

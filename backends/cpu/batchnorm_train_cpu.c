@@ -1,6 +1,6 @@
-/* batchnorm while it is trained: a chunk of positions per task, whose sums are kept in double and
- * added in the order of the chunks. Forward is one pass for the statistics (and batchnorm_fwd),
- * backward is one for the sums and one for dx; a ReLU's mask is made anew from x in both. */
+/* batchnorm in training. A task is a chunk of positions; its sums are double, and chunks are added
+ * in order. Forward is one pass for the statistics, then batchnorm_fwd; backward is one pass for
+ * the sums and one for dx, and both compute the ReLU's mask again from x. */
 #include "cpu.h"
 
 #include <string.h>
@@ -16,7 +16,7 @@ static int64_t chunk_of(int64_t positions)
     return chunk < MIN_CHUNK ? MIN_CHUNK : chunk;
 }
 
-/* What backward needs of a channel, a row of [c] each. */
+/* Constants of backward for each channel, a row of [c] each. */
 typedef struct factors {
     float *mean, *scale, *shift; /* with v = x - mean: y = act(v scale + shift) */
     float *mean_g, *slope;       /* and dx = scale (g - mean_g - v slope) */
@@ -32,7 +32,7 @@ size_t adi_batchnorm_train_scratch_cpu(adi_pc d, int32_t num_threads)
            + adi_whole_lines((size_t)(FACTORS * d.c) * sizeof(float));
 }
 
-/* sums[2, c] of the first chunk += those of the others. */
+/* Add the sums [2, c] of all chunks to those of the first. */
 static void add_chunks(double *sums, int64_t chunks, int64_t c)
 {
     for (int64_t i = 1; i < chunks; i++)
@@ -82,7 +82,7 @@ static void stats_chunks(void *call, adi_share s)
     }
 }
 
-/* The sums are of x minus its value at the first position, so that a large mean does not cancel. */
+/* Sums are of x minus its value at the first position, so that a large mean does not cancel. */
 ad_status adi_batchnorm_stats_cpu(const adi_exec *ex, double *mean, double *var, const float *x,
                                   adi_pc d)
 {
@@ -101,7 +101,7 @@ ad_status adi_batchnorm_stats_cpu(const adi_exec *ex, double *mean, double *var,
 
 /* ---- bwd ---- */
 
-/* dy where the activation lets it through; NaN does. */
+/* dy if the activation lets it through; NaN does. */
 static inline float gated(float dy, float v, float scale, float shift, int relu)
 {
     return relu && v * scale + shift <= 0.0f ? 0.0f : dy;

@@ -1,7 +1,6 @@
-/* What BLAS and LAPACK need around each call: one thread, and memory. OpenBLAS maps a buffer for
- * every call that runs at the same time, keeps it for later ones, and tries again for ever where it
- * cannot be had. So a call waits until there is a buffer for it: one that was seen to be had, or
- * that another call has left. */
+/* Calls of BLAS and LAPACK: on one thread, and with memory. OpenBLAS maps a buffer for every
+ * concurrent call and keeps it; if it cannot map one, it retries for ever. So a call first waits
+ * for a buffer that is known to exist or that another call has left. */
 #include "blas_cpu.h"
 
 #include <cblas.h>
@@ -24,7 +23,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t ended = PTHREAD_COND_INITIALIZER;
 static int calls, buffers; /* that run, and that they may use */
 
-/* Nothing is left of it when OpenBLAS maps its own, an instant later. */
+/* The memory is unmapped before OpenBLAS maps its own, an instant later. */
 static bool buffer_can_be_had(void)
 {
     void *p = mmap(NULL, buffer_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -77,7 +76,7 @@ void adi_blas_end_cpu(int threads)
     pthread_mutex_unlock(&lock);
 }
 
-/* The first buffer is mapped here and now, by a product that is too small for nothing else. */
+/* Let OpenBLAS map its first buffer now, by a small product. */
 ad_status adi_blas_ready_cpu(void)
 {
     double a[4] = {1.0, 0.0, 0.0, 1.0}, s[4] = {0.0};
@@ -102,7 +101,7 @@ void adi_blas_after_fork_cpu(void)
     pthread_mutex_unlock(&lock);
 }
 
-/* Calls of other threads do not go on here, and what they used is lost. */
+/* After fork() the calls of other threads do not go on; their buffers are lost. */
 void adi_blas_in_child_cpu(void)
 {
     calls = buffers = 0;

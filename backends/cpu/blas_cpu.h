@@ -1,13 +1,14 @@
-/* Around each call of BLAS and LAPACK; see blas_cpu.c. */
+/* Preparing calls of BLAS and LAPACK; see blas_cpu.c. */
 #ifndef ADI_BLAS_CPU_H
 #define ADI_BLAS_CPU_H
 
 #include "backend.h"
 
-/* The memory of one call at least is there from now on; later ones wait for it rather than fail.
- * AD_ERR_OUT_OF_MEMORY. */
+/* Make sure that at least one call has memory from now on; later calls wait for it instead of
+ * failing. AD_ERR_OUT_OF_MEMORY. */
 ad_status adi_blas_ready_cpu(void);
-/* One call: it has memory, and runs on the calling thread alone. What begin returns goes to end. */
+/* Begin and end one call, which has memory and runs on the calling thread alone. Pass what begin
+ * returns to end. */
 int adi_blas_begin_cpu(void);
 void adi_blas_end_cpu(int threads);
 /* For pthread_atfork(). */

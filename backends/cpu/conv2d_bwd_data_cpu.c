@@ -1,8 +1,7 @@
-/* conv2d, gradient by its input: the positions of dx fall into stride x stride phases by what is
- * left when they are divided by the stride, and a phase sees every stride-th row and column of the
- * kernel. So a phase is a convolution of dy with stride 1, whose kernel is those taps turned round
- * and each transposed, and its results go to every stride-th position of dx. With stride 1 there is
- * one phase, with the kernel turned round. */
+/* conv2d, gradient by its input. The positions of dx fall into stride x stride phases by their
+ * remainder modulo the stride, and a phase sees every stride-th row and column of the kernel. So a
+ * phase is a convolution of dy with stride 1 and those taps, rotated by 180 degrees and transposed,
+ * whose results go to every stride-th position of dx. With stride 1 there is one phase. */
 #include "cpu.h"
 
 enum { BLOCK = 16 }; /* floats of a cache line: weights are transposed in squares of it */
@@ -65,7 +64,7 @@ size_t adi_conv2d_bwd_data_scratch_cpu(const adi_conv2d_dims *d, int32_t num_thr
     return most;
 }
 
-/* Rows k0 .. k1 of to[k, c] from from[c, k]. */
+/* Transpose from[c, k] to rows k0 .. k1 of to[k, c]. */
 static void transpose(float *restrict to, const float *restrict from, int64_t c, int64_t k,
                       int64_t k0, int64_t k1)
 {

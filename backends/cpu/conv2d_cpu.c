@@ -1,4 +1,4 @@
-/* Which way a convolution is computed, and the convolution itself. */
+/* Choosing the algorithm of a convolution, and running it. */
 #include "isa_cpu.h"
 
 static adi_conv2d_layout dense_layout(const adi_conv2d_dims *d)
@@ -72,7 +72,7 @@ ad_status adi_conv2d_packed_fwd_cpu(const adi_exec *ex, float *y, const float *x
     return adi_conv2d_blas_cpu(ex, y, x, packed, e, d, &at);
 }
 
-/* Filters that are used once: packed in the scratch, unless OpenBLAS packs them itself. */
+/* Filters that are used once are packed in the scratch, unless OpenBLAS packs them itself. */
 size_t adi_conv2d_layout_scratch_cpu(const adi_conv2d_dims *d, const adi_conv2d_layout *at,
                                      int32_t num_threads)
 {

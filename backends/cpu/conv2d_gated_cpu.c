@@ -1,6 +1,5 @@
-/* A pointwise convolution of gated channels, as squeeze-excitation makes them: the sum over c of
- * gate[c] x[c] w[c, k] takes the gate as a factor of the filters, which are fewer than the values
- * of x. */
+/* A pointwise convolution with squeeze-excitation: the sum over c of gate[c] x[c] w[c, k]. The gate
+ * multiplies the filters, which are fewer than the values of x. */
 #include "panel_gemm_cpu.h"
 
 int adi_conv2d_gated_suits_cpu(const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm)

@@ -29,7 +29,8 @@ typedef struct banding {
     int64_t parts, kernel_rows;
 } banding;
 
-/* A 1x1 convolution with stride 1 knows no rows: its positions are cut into rows as suits. */
+/* Cut the positions of a 1x1 convolution with stride 1, which needs no rows, into rows of a good
+ * length. */
 static void straighten(banding *b)
 {
     adi_conv2d_dims *d = &b->d;
@@ -121,14 +122,14 @@ static int64_t clip(int64_t v, int64_t low, int64_t high)
     return v < low ? low : v > high ? high : v;
 }
 
-/* What a task reads: its rows begin at input row `top`, `row` floats apart. */
+/* The input of a task: its rows begin at input row `top` and are `row` floats apart. */
 typedef struct source {
     const float *a;
     int64_t top, row;
 } source;
 
-/* All rows of a task, as many channels as the kernel keeps in registers, a part of the depth: rows
- * ky0 .. ky1 of the kernel, from `from` on `depth` floats of each. */
+/* A part of a task: all its rows, as many channels as the kernel keeps in registers, and a part of
+ * the depth: rows ky0 .. ky1 of the kernel, `depth` floats of each from `from` on. */
 typedef struct portion {
     int64_t r0, r1, k0, k1, ky0, ky1, from, depth;
     int32_t first, last;

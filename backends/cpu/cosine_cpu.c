@@ -1,4 +1,4 @@
-/* cosine: a position per task, summed in double; one row may be an image's whole layer. */
+/* cosine: a task is a position, which may be an image's whole layer; sums are double. */
 #include "cpu.h"
 
 #define LEAST 1e-8

@@ -1,4 +1,4 @@
-/* Affine coupling on the machine's best vectors: positions over threads. */
+/* Affine coupling on the machine's best vectors; threads share the positions. */
 #include "isa_cpu.h"
 
 typedef struct coupling_call {

@@ -1,7 +1,7 @@
 /* Affine coupling on vectors: the formulas of ref/coupling_ref.c. A part of isa_vector_cpu.h. */
 
-/* atan(x) within 2e-7, relative: x is brought to -tan(pi/8) .. tan(pi/8), where the polynomial of
- * the third degree in x^2 with the least relative error is within 2e-8. NaN stays NaN. */
+/* atan(x) within 2e-7, relative: x is reduced to -tan(pi/8) .. tan(pi/8), where the minimax
+ * polynomial of the third degree in x^2 is within 2e-8. NaN stays NaN. */
 INLINE vec arctangent(vec x)
 {
     const vec zero = {0.0f}, one = zero + 1.0f;
@@ -18,7 +18,7 @@ INLINE vec arctangent(vec x)
     return (vec)((mask)y | ((mask)x & (int32_t)0x80000000));
 }
 
-/* exp(t) within 2e-7, relative, for |t| up to 80; beyond that it is some number. NaN stays NaN. */
+/* exp(t) within 2e-7, relative, for |t| up to 80; beyond that undefined. NaN stays NaN. */
 INLINE vec exponential(vec t)
 {
     /* 1.5 * 2^23: the last bits of a sum with it are a whole number */
@@ -29,8 +29,7 @@ INLINE vec exponential(vec t)
     return exponential_near_zero(r) * (vec)bits;
 }
 
-/* e(s), and as much of exp(e(s)) and e'(s) as is asked for; share is 1 / alpha, most 0.636
- * alpha. */
+/* e(s), and exp(e(s)) and e'(s) if asked for; share is 1 / alpha, most is 0.636 alpha. */
 typedef struct soft_scale {
     float share, most;
 } soft_scale;
@@ -51,7 +50,7 @@ INLINE vec soft_slope(vec s, soft_scale a)
     return ((vec){0.0f} + (float)ADI_COUPLING_SOFTNESS) / (u * u + 1.0f);
 }
 
-/* `count` values of memory, at most a vector's; the others are 0. */
+/* Load `count` values, at most a vector; the others are 0. */
 INLINE vec load_some(const float *p, int64_t count)
 {
     float all[VECTOR_FLOATS] = {0.0f};

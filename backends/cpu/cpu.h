@@ -103,8 +103,8 @@ static inline adi_conv2d_run adi_conv2d_run_cpu(const adi_conv2d_dims *d, int64_
     return (adi_conv2d_run){oy / d->oh, oy % d->oh, ox, adi_min(d->ow - ox, end - p)};
 }
 
-/* im2col_cpu.c: rows [p1 - p0, (ky1 - ky0) * kw * c] of the im2col matrix, for output positions
- * p0 .. p1 and kernel rows ky0 .. ky1. */
+/* im2col_cpu.c: make rows [p1 - p0, (ky1 - ky0) * kw * c] of the im2col matrix, for output
+ * positions p0 .. p1 and kernel rows ky0 .. ky1. */
 void adi_im2col_cpu(float *rows, const float *x, const adi_conv2d_dims *d, int64_t ky0, int64_t ky1,
                     int64_t p0, int64_t p1);
 

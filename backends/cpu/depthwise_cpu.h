@@ -1,4 +1,4 @@
-/* A depthwise convolution, a row of results at a time. */
+/* Depthwise convolution, a row of results at a time. */
 #ifndef ADI_DEPTHWISE_CPU_H
 #define ADI_DEPTHWISE_CPU_H
 
@@ -7,7 +7,7 @@
 enum { ADI_DEPTHWISE_ROWS = 64 }; /* the most that a kernel may have here: a graph allows no more */
 
 typedef struct adi_depthwise_row {
-    /* of the input, one for each row of the kernel; NULL outside the image */
+    /* the input's row for each row of the kernel; NULL outside the image */
     const float *const *rows;
     const float *w;           /* [kh, kw], from one tap to the next w_tap floats */
     float *y;

@@ -1,13 +1,13 @@
-/* A row of a depthwise convolution; a part of isa_vector_cpu.h. A sum runs over the taps in their
- * order, however columns and channels are cut. */
+/* A row of a depthwise convolution; a part of isa_vector_cpu.h. Sums run over the taps in order,
+ * however columns and channels are cut. */
 
 enum {
     DEPTHWISE_COLUMNS = VECTOR_FLOATS == 16 ? 8 : 4, /* whose sums are in registers */
     DEPTHWISE_VECTORS = 2                            /* of channels */
 };
 
-/* Columns ox on, channels c on, taps kx0 .. kx1 of every row of the kernel; act: NONE, RELU, RELU6
- * or SILU. */
+/* Compute columns from ox on and channels from c on, with taps kx0 .. kx1 of every kernel row. act:
+ * NONE, RELU, RELU6 or SILU. */
 INLINE void depthwise_block(const adi_depthwise_row *g, int64_t ox, int64_t c, int64_t kx0,
                             int64_t kx1, int columns, int vectors, adi_act act)
 {
@@ -48,7 +48,7 @@ INLINE void depthwise_block(const adi_depthwise_row *g, int64_t ox, int64_t c, i
             store(g->e.row_sums + c + q * VECTOR_FLOATS, sum[q]);
 }
 
-/* Columns first .. end see the whole kernel. */
+/* Compute columns first .. end, which see the whole kernel. */
 INLINE void depthwise_columns(const adi_depthwise_row *g, int64_t first, int64_t end, int64_t c,
                               int vectors, adi_act act)
 {
@@ -96,7 +96,7 @@ INLINE void depthwise_all(const adi_depthwise_row *g, adi_act act)
     for (; c + DEPTHWISE_VECTORS * VECTOR_FLOATS <= g->channels;
          c += DEPTHWISE_VECTORS * VECTOR_FLOATS)
         depthwise_columns(g, first, end, c, DEPTHWISE_VECTORS, act);
-    /* the last vector may do some channels once more, to the same bits */
+    /* the last vector may repeat some channels, with the same bits */
     for (; c < g->channels; c += VECTOR_FLOATS)
         depthwise_columns(g, first, end, adi_min(c, g->channels - VECTOR_FLOATS), 1, act);
 }

@@ -1,4 +1,4 @@
-/* What follows a convolution tile while it is in cache: bias, residual, activation. */
+/* The epilogue of a tile of a convolution: bias, residual, activation. */
 #include "cpu.h"
 
 static void add_row(float *restrict y, const float *restrict x, int64_t n)

@@ -1,7 +1,7 @@
-/* A pointwise convolution and the depthwise one that alone reads it, as in MBConv blocks: the wide
- * tensor between the two is made a few rows and channels at a time and never leaves the cache. A
- * task has a strip of output rows and some channels; as many rows as the depthwise kernel reads lie
- * in a ring. */
+/* A pointwise convolution and the depthwise one that alone reads it, as in MBConv blocks. The wide
+ * tensor between the two is computed a few rows and channels at a time and never leaves the cache.
+ * A task is a strip of output rows and some channels; a ring buffer holds the rows that the
+ * depthwise kernel reads. */
 #include "isa_cpu.h"
 
 enum {
@@ -28,13 +28,13 @@ static strips cut(const adi_conv2d_dims *d)
     return s;
 }
 
-/* Rows of the wide tensor that one product makes: short ones together. */
+/* Return the rows of the wide tensor that one product computes; short rows are joined. */
 static int64_t rows_at_once(const adi_conv2d_dims *d)
 {
     return adi_ceil_div(POSITIONS, d->w);
 }
 
-/* Room for what the kernel reads while the next rows are made, in whole products. */
+/* Return the rows of the ring: those that the kernel reads, and those of the next products. */
 static int64_t ring_rows(const adi_conv2d_dims *d)
 {
     const int64_t once = rows_at_once(d);
@@ -58,7 +58,7 @@ size_t adi_expand_dw_scratch_cpu(const adi_conv2d_dims *d, int32_t num_threads)
     return ring_bytes(d) * (size_t)num_threads;
 }
 
-/* Positions of the wide tensor, channels k0 .. k0 + channels. */
+/* Compute channels k0 .. k0 + channels of some positions of the wide tensor. */
 static void expand(const adi_isa *isa, float *to, const float *x, int64_t positions,
                    const adi_expansion *first, int64_t k0, int64_t channels)
 {
@@ -85,7 +85,7 @@ static void expand(const adi_isa *isa, float *to, const float *x, int64_t positi
     }
 }
 
-/* Rows r0 .. r1 of one image's result, channels from k0 on. */
+/* Compute rows r0 .. r1 of one image's result, channels from k0 on. */
 static void run_strip(const adi_isa *isa, float *ring, float *y, const float *x,
                       const adi_expansion *first, const float *w, const adi_epilogue *e,
                       const adi_conv2d_dims *d, int64_t n, int64_t r0, int64_t r1, int64_t k0)
@@ -95,7 +95,7 @@ static void run_strip(const adi_isa *isa, float *ring, float *y, const float *x,
     const int64_t once = rows_at_once(d), room = ring_rows(d), before = r0 * d->stride - d->pad_top;
     const int64_t begin = before > 0 ? before : 0;
     const int64_t end = adi_min((r1 - 1) * d->stride - d->pad_top + d->kh, d->h);
-    /* the first row that was not made; rows lie in the ring from `begin` on */
+    /* the first row that is not computed yet; the ring holds rows from `begin` on */
     int64_t next = begin;
     for (int64_t oy = r0; oy < r1; oy++) {
         const int64_t top = oy * d->stride - d->pad_top;

@@ -1,4 +1,4 @@
-/* The products that BLAS makes, one thread a call. */
+/* Products by BLAS, one thread for each call. */
 #include "blas_cpu.h"
 #include "cpu.h"
 

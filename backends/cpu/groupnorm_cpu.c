@@ -1,5 +1,5 @@
-/* groupnorm: an image's group of channels per task. Sums are of rows of one position in double;
- * those of the weights' gradients are kept apart for each image and added in their order. */
+/* groupnorm: a task is an image's group of channels. Sums are double, row after row; those of the
+ * weights' gradients are kept for each image and added in order. */
 #include "cpu.h"
 
 #include <string.h>
@@ -31,8 +31,8 @@ typedef struct moments {
     double mean, r;
 } moments;
 
-/* Of a run of `width` channels, relative to its first value, so that a large mean does not
- * cancel. */
+/* Compute the moments of `width` channels, relative to their first value, so that a large mean does
+ * not cancel. */
 static moments moments_of(const float *x, int64_t width, const adi_npc *d, double eps)
 {
     double sum[ADI_LANES] = {0.0}, squares[ADI_LANES] = {0.0};

@@ -1,4 +1,4 @@
-/* The kernels for AVX2 with FMA; compiled for those, and run only where they are. */
+/* The kernels for AVX2 with FMA: compiled for these, and used only on machines that have them. */
 #define VECTOR_FLOATS 8
 #define ROWS 6
 #define PANELS 1

@@ -1,4 +1,4 @@
-/* The kernels for AVX-512; compiled for it, and run only where it is. */
+/* The kernels for AVX-512: compiled for it, and used only on machines that have it. */
 #define VECTOR_FLOATS 16
 #define ROWS 8
 #define PANELS 2

@@ -1,4 +1,4 @@
-/* Which instruction set runs. */
+/* Choosing the instruction set. */
 #include "isa_cpu.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* What depends on the instruction set: one table per set, chosen where the program runs. */
+/* The kernels of an instruction set: one table for each set, chosen at run time. */
 #ifndef ADI_ISA_CPU_H
 #define ADI_ISA_CPU_H
 
@@ -6,7 +6,7 @@
 #include "panel_gemm_cpu.h"
 #include "winograd_cpu.h"
 
-/* Room for d values and a vector of any instruction set; doubles of a row in whole blocks of such
+/* Space for d values and a vector of any instruction set; the stride of rows of doubles, in whole
  * vectors. */
 #define ADI_DISTANCE_FLOATS(d) ((d) + 16)
 #define ADI_OUTER_STRIDE(d)    (((d) + 15) / 16 * 16)
@@ -56,20 +56,19 @@ extern const adi_isa adi_isa_plain_cpu;
 extern const adi_isa adi_isa_avx2_cpu, adi_isa_avx512_cpu;
 #endif
 
-/* isa_cpu.c: those that this machine can run, the fastest first; NULL past the last. */
+/* isa_cpu.c: the instruction sets of this machine, the fastest first; NULL past the last. */
 const adi_isa *adi_isa_cpu(int32_t index);
-/* 0: OpenBLAS, which is compiled for machines that the vectors of `plain` know nothing of,
- * multiplies faster. */
+/* 0 if there are only plain vectors: OpenBLAS, which uses the machine's own, then multiplies
+ * faster. */
 static inline int adi_has_vectors_cpu(void)
 {
     return adi_isa_cpu(0) != &adi_isa_plain_cpu;
 }
-/* For tests, before anything runs: the list begins with `name`. 0 where this machine has no such
- * set. */
+/* For tests, before anything runs: put `name` first in the list. 0 if this machine does not have
+ * that set. */
 int adi_isa_begin_with_cpu(const char *name);
 
-/* dwconv2d_cpu.c: on an instruction set of the caller's choice; kernels of up to ADI_DEPTHWISE_ROWS
- * rows. */
+/* dwconv2d_cpu.c: on a given instruction set; kernels of up to ADI_DEPTHWISE_ROWS rows. */
 ad_status adi_dwconv2d_with_cpu(const adi_isa *isa, const adi_exec *ex, float *y, const float *x,
                                 const float *w, const adi_epilogue *e, const adi_conv2d_dims *d);
 /* expand_dw_cpu.c */

@@ -1,5 +1,5 @@
-/* All kernels that are written once for vectors of VECTOR_FLOATS floats and compiled once per
- * instruction set: isa_plain_cpu.c, isa_avx2_cpu.c and isa_avx512_cpu.c define VECTOR_FLOATS, the
+/* All kernels that are written for vectors of VECTOR_FLOATS floats and compiled for each
+ * instruction set. isa_plain_cpu.c, isa_avx2_cpu.c and isa_avx512_cpu.c define VECTOR_FLOATS, the
  * ROWS x PANELS of 16 sums that a GEMM keeps in registers, and ISA, the table's name. */
 #include <string.h>
 #ifdef __AVX2__

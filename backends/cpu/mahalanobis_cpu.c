@@ -1,6 +1,6 @@
 /* mahalanobis: a tile of positions is centred and whitened, and the squares of its rows are summed.
- * The whitening matrix lies in groups of its rows, each as wide as it is before zeros alone follow:
- * of a triangle that is half. */
+ * The rows of the whitening matrix are packed in groups, each as wide as its last value that is not
+ * 0: for a triangle that saves half. */
 #include "isa_cpu.h"
 
 enum {
@@ -19,8 +19,8 @@ static size_t head_bytes(int64_t r)
     return adi_whole_lines((size_t)adi_ceil_div(r, GROUP) * sizeof(group));
 }
 
-/* Columns of rows j0 .. j1 of a [r, c] that are not all zero behind; the last group has all, so
- * that a NaN in any channel reaches the sum. */
+/* Return the columns of rows j0 .. j1 of a [r, c] up to the last that is not 0; the last group has
+ * all columns, so that a NaN in any channel reaches the sum. */
 static int64_t depth_of(const double *a, int64_t c, int64_t r, int64_t j0, int64_t j1)
 {
     int64_t depth = j1 == r ? c : 1;
@@ -82,7 +82,7 @@ size_t adi_mahalanobis_scratch_cpu(adi_pc d, int64_t r, int32_t num_threads)
 static void whiten(const adi_isa *isa, const tile *t, int64_t rows, const float *panels,
                    const group *g, int64_t c, int64_t columns)
 {
-    /* a panel is a matrix of 16 columns, zeros where there are fewer */
+    /* a panel is a matrix of 16 columns; missing columns are 0 */
     if (!adi_has_vectors_cpu()) {
         for (int64_t j = 0; j < columns; j += ADI_LANES)
             adi_sgemm_cpu(rows, ADI_LANES, g->depth, t->centred, c, panels + j * g->depth,

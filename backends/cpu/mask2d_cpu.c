@@ -1,4 +1,4 @@
-/* mask2d: positions over threads, a copy or zeros each. */
+/* mask2d: threads share the positions. */
 #include "cpu.h"
 #include "mix64.h"
 

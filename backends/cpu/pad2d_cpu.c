@@ -49,7 +49,7 @@ static void add(double *sum, const float *v, int64_t c)
         sum[i] += v[i];
 }
 
-/* The sum over the window of outputs that are copies of one position, channels in blocks. */
+/* Sum the window of outputs that copy one position, in blocks of channels. */
 static void sum_window(float *dx, const float *dy, int64_t rows, int64_t columns,
                        int64_t row_floats, int64_t c)
 {

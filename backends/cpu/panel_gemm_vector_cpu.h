@@ -1,13 +1,13 @@
-/* Products with packed panels; a part of isa_vector_cpu.h. A sum runs over the depth in its order,
- * however rows and columns are cut: the bits of a row depend on nothing but the row. */
+/* GEMM with packed panels; a part of isa_vector_cpu.h. Sums run over the depth in order, however
+ * rows and columns are cut: the bits of a row depend on that row alone. */
 
-/* What blocks read and write beside the factors, copied where their panels are not whole. What is
- * not there is zero. */
+/* A copy of the results, biases and residuals of a panel that is not whole; missing columns are
+ * 0. */
 typedef struct gemm_edge {
     float y[ROWS][PANELS * LANES], bias[PANELS * LANES], residual[ROWS][PANELS * LANES];
 } gemm_edge;
 
-/* Without a call for what channels mostly are: multiples of eight. */
+/* Copy n columns; multiples of eight, the usual case, without a call of memcpy. */
 INLINE void copy_columns(float *restrict to, const float *restrict from, int64_t n)
 {
     int64_t i = 0;
@@ -29,8 +29,7 @@ INLINE void finish_block(const sums s, float *y, int64_t y_row, const float *bia
         }
 }
 
-/* A block of rows and panels, of which `columns` columns are there; `edge`: NULL where that is
- * all. */
+/* Compute a block of rows and panels, of which `columns` columns exist; edge NULL: all. */
 INLINE void gemm_block(const adi_panel_gemm *g, gemm_edge *edge, int64_t row, int64_t panel,
                        int rows, int panels, int64_t columns)
 {

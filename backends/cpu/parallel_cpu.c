@@ -1,8 +1,7 @@
-/* Threads that wait for loops to share. They belong to the process, not to a caller: a loop takes
- * those that are idle, up to its number, and runs with fewer where others are busy or cannot be
- * made, which changes its time and nothing else. The threads are made when a context asks for them
- * or a loop lacks them, and end with the last context. Nothing here allocates; a child of fork()
- * begins without threads. */
+/* A thread pool. Threads belong to the process: a loop takes idle ones, up to its number, and runs
+ * with fewer if others are busy or cannot be created; the results are the same. Threads are created
+ * when a context asks for them or a loop lacks them, and end with the last context. Nothing here
+ * allocates; a child of fork() begins without threads. */
 #include <fenv.h>
 #include <pthread.h>
 #include <sched.h>
@@ -24,7 +23,7 @@ enum {
 
 /* ---- A loop --------------------------------------------------------------------------------- */
 
-/* In parts: of the same number of turns, one for each thread, or many of `grain` turns. */
+/* A loop, in parts: one for each thread, all of the same size, or many of `grain` iterations. */
 typedef struct loop {
     adi_shared_loop *turns;
     void *call;
@@ -49,7 +48,7 @@ static void run_part(const loop *l, int32_t thread, int64_t part)
     l->turns(l->call, (adi_share){begin, begin + each + (part < more), thread});
 }
 
-/* A thread's own part is the one that lay in its cache before; then those that nobody began. */
+/* Run a thread's own part, whose data lay in its cache before, then parts that nobody began. */
 static void run_parts(loop *l, int32_t thread)
 {
     if (l->grain) {
@@ -67,8 +66,8 @@ static void run_parts(loop *l, int32_t thread)
 
 /* ---- Workers -------------------------------------------------------------------------------- */
 
-/* What a worker does, in the low bits of its state; above them is the number of loops that it was
- * claimed for, by which a caller knows its own. */
+/* The state of a worker: what it does is in the low bits; above them is the number of loops that it
+ * was claimed for, by which a caller knows its own. */
 enum { DOING_BITS = 3, CLAIM = 1 << DOING_BITS };
 
 typedef enum doing {
@@ -96,7 +95,7 @@ static atomic_int spins_allowed;
 static atomic_bool enough;        /* there is one to a processor, or no more can be had */
 static _Thread_local bool inside; /* in a loop: those inside of it have one thread */
 
-/* Guards the making and ending of workers, and what follows. */
+/* Guards the creation and end of workers, and the variables that follow. */
 static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
 static int contexts;
 static bool watches_forks;
@@ -223,7 +222,7 @@ static int processors(void)
     return n < 1 ? 1 : n > ADI_MAX_THREADS ? ADI_MAX_THREADS : (int)n;
 }
 
-/* With `making` held: `wanted` workers, or as many as can be had. */
+/* Create workers until there are `wanted`, or as many as possible. `making` is held. */
 static void make_workers(int wanted)
 {
     int count = atomic_load(&worker_count);
@@ -250,8 +249,8 @@ int32_t adi_threads_begin_cpu(int32_t num_threads)
     return had < num_threads ? had : num_threads;
 }
 
-/* For a loop that found fewer than it wanted: as many as no loop wanted before, or, where others
- * have taken them, more as long as there are processors for them. */
+/* Create workers for a loop that found too few: up to the most that any loop wanted or, if others
+ * have taken those, as many as there are processors. */
 static void make_more(int32_t wanted, int32_t lacking)
 {
     pthread_mutex_lock(&making);
@@ -267,7 +266,7 @@ static void make_more(int32_t wanted, int32_t lacking)
     pthread_mutex_unlock(&making);
 }
 
-/* None has work, as no context is left that could give it. */
+/* End all workers; no context is left that could give them work. */
 static void end_workers(void)
 {
     const int count = atomic_exchange(&worker_count, 0);
@@ -297,8 +296,8 @@ typedef struct member {
     bool asleep;
 } member;
 
-/* Idle workers are claimed until there are `wanted`, after the n that are; those of low numbers
- * first, which are the same from loop to loop. */
+/* Claim idle workers after the first n until there are `wanted`; low numbers first, so that a loop
+ * gets the same ones each time. */
 static int32_t claim(member *team, int32_t n, int32_t wanted)
 {
     const int count = atomic_load(&worker_count);
@@ -326,7 +325,7 @@ static void hand_out(loop *l, const member *team, int32_t n)
     }
 }
 
-/* The caller has nothing left to do: whoever has not begun need not, on a busy machine. */
+/* Wait for the workers that have begun; release those that have not, as on a busy machine. */
 static void finish(loop *l, const member *team, int32_t n)
 {
     for (int32_t i = 0; i < n; i++)

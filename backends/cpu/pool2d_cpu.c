@@ -1,5 +1,5 @@
-/* maxpool2d: an output row per task, vectorised over channels. Backward: windows overlap, so a task
- * has the whole image, of a block of channels. */
+/* maxpool2d: forward, a task is an output row; backward, where windows overlap, an image and a
+ * block of channels. Vectors run over channels. */
 #include "isa_cpu.h"
 
 #include <math.h>
@@ -7,7 +7,7 @@
 
 enum { BLOCK = 64 }; /* channels: four cache lines */
 
-/* A window cut to the image. */
+/* A window, clipped to the image. */
 typedef struct window {
     int64_t top, bottom, left, right;
 } window;
@@ -68,8 +68,7 @@ static void give(float *restrict dx, const float *restrict dy, const int32_t *re
     }
 }
 
-/* c channels of one window: of the image x and its gradient dx, whose positions lie stride
- * apart. */
+/* Backward of c channels of one window of the image x; positions lie `stride` apart. */
 static void window_bwd(float *dx, const float *dy, const float *x, const window *v, int64_t w,
                        int64_t stride, int64_t c)
 {
@@ -88,8 +87,8 @@ static void window_bwd(float *dx, const float *dy, const float *x, const window 
             give(dx + (iy * w + ix) * stride, dy, winner, at++, c);
 }
 
-/* c channels of one image. Rows of dx are cleared as windows come to them, while they are in
- * cache. */
+/* Backward of c channels of one image. Rows of dx are set to 0 when windows first reach them, while
+ * they are in cache. */
 static void image_bwd(float *dx, const float *dy, const float *x, const adi_pool2d_dims *d,
                       int64_t c)
 {

@@ -1,6 +1,6 @@
-/* position_gaussian: positions are independent, so they are what threads share. A position's sums,
- * its factor and its distance are each made by one thread in one order: the bits are the same for
- * any number of threads. */
+/* position_gaussian: threads share the positions. The sums, the factor and the distance of a
+ * position are each computed by one thread in one order: the bits are the same for any number of
+ * threads. */
 #include "isa_cpu.h"
 
 #include <math.h>
@@ -17,7 +17,7 @@ static void *own_scratch(const adi_exec *ex, size_t bytes, int32_t thread)
 
 /* ---- add ---- */
 
-/* Of ADD_TILE positions, so that an image's vectors are read in longer runs. */
+/* Scratch for ADD_TILE positions, so that an image's vectors are read in longer runs. */
 static size_t add_bytes(const adi_position_dims *d, int64_t images)
 {
     return adi_whole_lines((size_t)(ADD_TILE * images * ADI_OUTER_STRIDE(d->d)) * sizeof(double));
@@ -201,7 +201,7 @@ static void distance_tiles(void *call, adi_share s)
     }
 }
 
-/* The factor is read once, as it lies in memory, which is what the time goes into. */
+/* Most time goes into reading the factor, once and in the order of memory. */
 ad_status adi_position_gaussian_fwd_cpu(const adi_exec *ex, float *dist, const float *x,
                                         const float *mean, const float *factor,
                                         const adi_position_dims *d)

@@ -1,8 +1,8 @@
 /* Gaussians at positions: distances, and sums of outer products; a part of isa_vector_cpu.h. */
 
-/* |W v|^2, where W's columns lie packed one after the other, column c its rows c .. d - 1. z:
- * ADI_DISTANCE_FLOATS(d). Vectors that begin in a column may end in the next one, or behind the
- * matrix but before `end`: what they add goes to z[d] and on, and is cleared. */
+/* |W v|^2, where the columns of W are packed one after the other (column c: rows c .. d - 1). z:
+ * ADI_DISTANCE_FLOATS(d). A vector that begins in a column may reach into the next one, or past the
+ * matrix but not past `end`: what it adds goes to z[d] and on, which is cleared. */
 static float packed_distance(float *restrict z, const float *v, const float *w, int64_t d,
                              const float *end)
 {
@@ -33,8 +33,8 @@ static float packed_distance(float *restrict z, const float *v, const float *w, 
 
 enum { OUTER_ROWS = 4, OUTER_VECTORS = 2 }; /* of sums in registers */
 
-/* Row r of a packed triangle from column j on, to or from registers; what is above the diagonal is
- * not there. */
+/* Load or store row r of a packed triangle from column j on; entries above the diagonal are
+ * skipped. */
 INLINE void load_outer(double_vec *s, const double *row, int64_t there)
 {
     double edge[OUTER_VECTORS * HALF] = {0.0};

@@ -1,7 +1,6 @@
-/* row_sums: a row per task, in float.
- * mean: a block of channels per task, each channel summed in the order of ref, so the bits are
- * ref's. bias, backward: there are many more positions than channels, so a chunk of positions per
- * task. */
+/* row_sums: a task is a row, summed in float.
+ * mean: a task is a block of channels, each summed in ref's order, so the bits are ref's.
+ * bias_bwd: positions are many more than channels, so a task is a chunk of positions. */
 #include "isa_cpu.h"
 
 enum {
@@ -65,7 +64,7 @@ static void mean_tasks(void *call, adi_share s)
     }
 }
 
-/* Each channel one column after the other, as a depthwise convolution adds up what it writes. */
+/* Sum each channel column after column, as a depthwise convolution sums what it writes. */
 ad_status adi_row_sums_cpu(const adi_exec *ex, float *sums, const float *x, int64_t rows,
                            int64_t columns, int64_t c)
 {

@@ -1,5 +1,5 @@
-/* Pillow's sums of bytes; a part of isa_vector_cpu.h. They are whole numbers: the order of the
- * terms has no say. */
+/* Pillow's sums of bytes; a part of isa_vector_cpu.h. Integers: the order of the terms does not
+ * matter. */
 
 typedef uint32_t uvec __attribute__((vector_size(4 * VECTOR_FLOATS)));
 
@@ -9,8 +9,8 @@ enum {
     SUMS = ADI_RESAMPLE_BLOCK / VECTOR_FLOATS
 };
 
-/* Bytes to lanes; pixels to four lanes each, of which the last is nobody's; and a weight for each
- * pixel. By intrinsics: compilers make single bytes of __builtin_convertvector. */
+/* Load bytes to lanes, RGB pixels to four lanes each with the last unused, and a weight for each
+ * pixel. By intrinsics: compilers turn __builtin_convertvector into single bytes. */
 #if VECTOR_FLOATS == 16
 INLINE uvec widen(const uint8_t *p)
 {
@@ -150,7 +150,7 @@ INLINE uint8_t resample_grey(const uint8_t *from, const int32_t *weight, int64_t
 }
 #endif
 
-/* Near the end of a row, where a vector would reach over it. */
+/* Compute one output near the end of a row, where a vector would read past it. */
 static void resample_one(uint8_t *out, const uint8_t *from, const int32_t *weight, int64_t count,
                          int64_t channels)
 {

@@ -1,7 +1,7 @@
-/* resize: bilinear, align_corners = false; some rows and columns of the result per task, in
- * backward a row of dx. Positions and weights are computed in double as in ref, the blend in float.
- * Where columns are found takes longer than a blend, so that is done once for all rows of a task;
- * maps of one channel are blended down the columns first. */
+/* resize: bilinear, align_corners = false. A task is some rows and columns of the result, in
+ * backward a row of dx. Positions and weights are double as in ref, the blend is float. Finding
+ * columns takes longer than blending, so it is done once for all rows of a task. Maps of one
+ * channel are blended down the columns first. */
 #include "cpu.h"
 
 #include <math.h>
@@ -41,7 +41,7 @@ static void blend_line(float *restrict out, const float *restrict a, const float
         out[i] = blend(a[i], b[i], f);
 }
 
-/* The columns of a task: where each is found, and which of them are inside. */
+/* The columns of a task: the position of each, and which of them are inside. */
 typedef struct columns {
     int64_t first, end;
     tap u[COLUMNS];

@@ -1,5 +1,5 @@
-/* sqdist: a position per task, summed in lanes of double. weighted_difference: positions over
- * threads. */
+/* sqdist: a task is a position, summed in lanes of double.
+ * weighted_difference: threads share the positions. */
 #include "cpu.h"
 
 enum { LANES = 8 };

@@ -1,4 +1,4 @@
-/* srugate: positions over threads. The soft gate's sigmoid is the activations'. */
+/* srugate: threads share the positions. The soft gate's sigmoid is that of the activations. */
 #include "cpu.h"
 
 enum { BLOCK = 64 }; /* channels whose sigmoids are taken at once */

@@ -1,5 +1,5 @@
-/* Sums of many values: a chunk per task, in lanes of double that are added in their order, and so
- * are the chunks. scaled_difference: a block of values per task. */
+/* Sums of many values: a task is a chunk, summed in lanes of double; lanes and chunks are added in
+ * order. scaled_difference: a task is a block of values. */
 #include "cpu.h"
 
 enum { CHUNK = 1 << 15, LANES = 8 };

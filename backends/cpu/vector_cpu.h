@@ -1,5 +1,5 @@
-/* Vectors of VECTOR_FLOATS floats, and the sums of products that every GEMM here is made of. A part
- * of isa_vector_cpu.h. */
+/* Vectors of VECTOR_FLOATS floats, and the inner loop of every GEMM here. A part of
+ * isa_vector_cpu.h. */
 
 #ifdef __has_feature
 #if __has_feature(address_sanitizer)
@@ -59,8 +59,8 @@ INLINE vec choose(mask m, vec yes, vec no)
     return (vec)(((mask)yes & m) | ((mask)no & ~m));
 }
 
-/* exp(r) for |r| <= ln 2 / 2 within 8e-8, relative: the polynomial of the sixth degree whose
- * largest relative error is the least. */
+/* exp(r) for |r| <= ln 2 / 2 within 8e-8, relative, by the minimax polynomial of the sixth
+ * degree. */
 INLINE vec exponential_near_zero(vec r)
 {
     vec p = r * 1.38368353e-3f + 8.37482419e-3f;
@@ -72,11 +72,11 @@ INLINE vec exponential_near_zero(vec r)
 }
 
 /* numerator / (1 + exp(t)), within 3e-7, relative. Above 87 it is 0 and below -87 the numerator,
- * which is wrong by less than 2e-38 of it: nothing here becomes a number without all its bits, with
- * which processors are slow. */
+ * which is wrong by less than 2e-38 of it: no result is denormal, which processors are slow
+ * with. */
 #ifdef __AVX512F__
-/* A division takes as long as all the rest; an estimate of 14 bits and a step of Newton's take two
- * of its 24 cycles. */
+/* A division takes as long as all the rest; an estimate of 14 bits and a Newton step take two of
+ * its 24 cycles. */
 INLINE vec over_one_plus_exponential(vec numerator, vec t)
 {
     /* 1.5 * 2^23: whole after a sum */
@@ -166,8 +166,8 @@ static void activate_row(float *y, int64_t n, adi_act act)
     }
 }
 
-/* v, of which the compiler knows no more than its value: a product that made it is not fused with
- * what is added. */
+/* Return v, hidden from the compiler, so that it does not fuse the product that made v with a
+ * sum. */
 INLINE vec opaque(vec v)
 {
 #ifdef __AVX512F__
@@ -178,8 +178,8 @@ INLINE vec opaque(vec v)
     return v;
 }
 
-/* v + bias + residual of VECTOR_FLOATS channels, of which a ReLU may be taken; bias and residual
- * may be NULL. */
+/* v + bias + residual of VECTOR_FLOATS channels, perhaps with a ReLU; bias and residual may be
+ * NULL. */
 INLINE vec finish(vec v, const float *bias, const float *residual, int with_relu)
 {
     if (bias)
@@ -191,8 +191,8 @@ INLINE vec finish(vec v, const float *bias, const float *residual, int with_relu
 
 typedef vec sums[ROWS][PANELS * PARTS]; /* in registers */
 
-/* s[r] += sum over i < n of a[r, i] b[i], where b is 16 wide in each of the panels; meanwhile as
- * much of `next`, if it is not NULL, comes into the second cache. */
+/* s[r] += the sum over i < n of a[r, i] b[i], where b is 16 wide in each panel. Meanwhile as much
+ * of `next` is prefetched to the second cache, unless it is NULL. */
 INLINE void add_products(sums s, const float *a, int64_t a_row, int64_t a_step, const float *b,
                          int64_t b_panel, int64_t n, int rows, int panels, const float *next)
 {

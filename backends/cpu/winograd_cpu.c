@@ -1,13 +1,13 @@
-/* Winograd convolution: forward and data gradient. Blocks of tiles are transformed, multiplied at
- * each point and transformed back by one thread, while they are in its cache. Where there are few
- * tiles for the size of the filters all threads share a block and its points instead, so that the
- * filters are read seldom. Which of the two, and the blocks, follow from the shape alone, and the
- * bits from neither. */
+/* Winograd convolution: forward and data gradient. One thread transforms a block of tiles,
+ * multiplies it at each point and transforms it back, while it is in cache. If there are few tiles
+ * for the size of the filters, all threads share a block and its points instead, so that the
+ * filters are read less often. Both the choice and the blocks follow from the shape alone; the bits
+ * do not depend on them. */
 #include "isa_cpu.h"
 
 enum {
     SMALL_BLOCK = 24, /* tiles: what is transformed stays in a common L2 */
-    /* where the filters do not fit there either, so that they are read less often */
+    /* if the filters do not fit there either, so that they are read less often */
     LARGE_BLOCK = 96,
     SMALL_FILTERS = 128 * 128,
     MOST_PRIVATE = 64 * 64, /* filters that every thread has room for */
@@ -67,7 +67,7 @@ static size_t scratch(const blocking *b, int32_t num_threads)
                (size_t)(b->shared ? 1 : num_threads);
 }
 
-/* The convolution whose output is dx: of dy, with the filters turned. */
+/* Return the convolution of dy, with rotated filters, whose result is dx. */
 static adi_conv2d_dims turn(const adi_conv2d_dims *d)
 {
     return (adi_conv2d_dims){.n = d->n,
@@ -89,7 +89,7 @@ static adi_winograd_form large_of(const adi_conv2d_dims *d)
     return d->kh == 5 ? ADI_WINOGRAD_FIVE : ADI_WINOGRAD_LARGE;
 }
 
-/* The larger tiles of a shape, or ADI_WINOGRAD_NONE. */
+/* Return the largest tiles that a shape allows, or ADI_WINOGRAD_NONE. */
 static adi_winograd_form possible(const adi_conv2d_dims *d)
 {
     const int32_t most = (d->kh - 1) / 2;
@@ -113,7 +113,7 @@ static int64_t tiles_of(const adi_conv2d_dims *d, adi_winograd_form form)
            adi_ceil_div(d->ow, adi_winograd_outputs(form));
 }
 
-/* Half of what the tiles give is wanted. */
+/* Return whether at least half of the tiles' outputs exist. */
 static int fits(const adi_conv2d_dims *d, adi_winograd_form form)
 {
     const int64_t outputs = adi_winograd_outputs(form) * adi_winograd_outputs(form);
@@ -154,7 +154,7 @@ typedef struct filter_call {
     const adi_winograd_layout *l;
 } filter_call;
 
-/* Filters w[taps, taps, c, k] turned into u, some channels of them. */
+/* Transform some channels of the filters w[taps, taps, c, k] to u. */
 static void transform_filters(void *call, adi_share s)
 {
     const filter_call *k = call;
@@ -162,7 +162,7 @@ static void transform_filters(void *call, adi_share s)
         k->isa->winograd.filter(k->u, k->l, k->w, k->c, k->k, k->turned, i * ADI_LANES);
 }
 
-/* At one point, panels p0 .. p1 of the results. */
+/* Compute panels p0 .. p1 of the products at one point. */
 static void multiply_point(const adi_isa *isa, float *m, const float *v, const float *u,
                            const blocking *b, int64_t z, int64_t tiles, int64_t p0, int64_t p1)
 {
@@ -207,7 +207,7 @@ static void output_panels(void *call, adi_share s)
     k->isa->winograd.output(k->y, k->e, &b->out, k->m, &b->m, k->t0, k->t1, s.begin, s.end);
 }
 
-/* One block after the other, each by all threads together. */
+/* Run block after block, each on all threads. */
 static void run_shared(int32_t threads, tiles_call *call)
 {
     const blocking *b = call->b;
@@ -221,7 +221,7 @@ static void run_shared(int32_t threads, tiles_call *call)
     }
 }
 
-/* Blocks of one thread each, in its own share of the scratch. */
+/* Run blocks on one thread each, in its own part of the scratch. */
 static void run_own(void *call, adi_share s)
 {
     const tiles_call *k = call;
@@ -238,7 +238,7 @@ static void run_own(void *call, adi_share s)
     }
 }
 
-/* All blocks; `own` is what the threads' shares of the scratch begin at. */
+/* Run all blocks; `own` is where the threads' parts of the scratch begin. */
 static void run_blocks(const adi_isa *isa, int32_t threads, void *own, float *y, const float *x,
                        const float *u, const adi_epilogue *e, const blocking *b)
 {

@@ -30,8 +30,7 @@ typedef enum adi_winograd_form {
     ADI_WINOGRAD_FIVE   /* F(2x2, 5x5) */
 } adi_winograd_form;
 
-/* Outputs a side of a tile; taps a side of a kernel; inputs a side of a patch, and points a
- * side. */
+/* The side of a tile of outputs, of a kernel, and of a patch of inputs and points. */
 static inline int64_t adi_winograd_outputs(adi_winograd_form form)
 {
     return form == ADI_WINOGRAD_LARGE ? 4 : 2;
@@ -48,7 +47,7 @@ static inline int64_t adi_winograd_side(adi_winograd_form form)
 }
 
 enum {
-    /* rows are filled up to multiples of this, which every kernel's divide */
+    /* rows are padded to multiples of this, which is a multiple of every kernel's */
     ADI_WINOGRAD_TILES = 24
 };
 
@@ -76,8 +75,8 @@ static inline size_t adi_winograd_bytes_cpu(const adi_winograd_layout *l)
     return (size_t)(l->points * l->point) * sizeof(float);
 }
 
-/* n images in tiles: with o outputs a side the patch of a tile begins at (o * row - top, o *
- * column - left). */
+/* n images cut into tiles: with tiles of o x o outputs, the patch of a tile begins at (o row - top,
+ * o column - left). */
 typedef struct adi_winograd_images {
     adi_winograd_form form;
     int64_t h, w, c;
@@ -85,8 +84,8 @@ typedef struct adi_winograd_images {
     int64_t top, left;
 } adi_winograd_images;
 
-/* What depends on the instruction set. Tiles t0 .. t1 of all images lie in rows 0 .. t1 - t0;
- * transforms of the input fill up with zeros to a multiple of ADI_WINOGRAD_TILES. */
+/* The kernels of an instruction set. Tiles t0 .. t1 of all images lie in rows 0 .. t1 - t0;
+ * transforms of the input pad with zeros to a multiple of ADI_WINOGRAD_TILES. */
 typedef struct adi_winograd_kernels {
     /* u = G g G^T of filters [taps, taps, c, k], of 16 channels from c0 on; c in the rows of u and
      * k in its panels, or, `turned` for the data gradient, the other way round */
@@ -114,10 +113,10 @@ typedef struct adi_winograd_kernels {
                        int64_t tiles, int64_t p0, int64_t p1);
 } adi_winograd_kernels;
 
-/* winograd_cpu.c, winograd_wgrad_cpu.c: on an instruction set of the caller's choice. */
-/* With filters that were packed beforehand. The form that suits a shape, or, if one is `wanted`,
- * that wherever it is possible (large tiles mean ADI_WINOGRAD_FIVE for a kernel of that size). The
- * number of images has no say: an image in a batch has the bits that it has alone. */
+/* winograd_cpu.c, winograd_wgrad_cpu.c: on a given instruction set. */
+/* With packed filters. The form that suits a shape or, if one is `wanted`, that form wherever it is
+ * possible (large tiles mean ADI_WINOGRAD_FIVE for a 5x5 kernel). It does not depend on the number
+ * of images: an image has the same bits in a batch and alone. */
 adi_winograd_form adi_winograd_form_cpu(const adi_conv2d_dims *d, adi_winograd_form wanted);
 size_t adi_winograd_filter_bytes_cpu(const adi_conv2d_dims *d, adi_winograd_form form);
 void adi_winograd_pack_cpu(const adi_isa *isa, float *packed, const float *w,

@@ -1,5 +1,5 @@
-/* What becomes of the filters of the Winograd convolution and of their gradients; a part of
- * isa_vector_cpu.h, behind winograd_transform_cpu.h, whose points they share. */
+/* Transforms of filters and of their gradients for the Winograd convolution; a part of
+ * isa_vector_cpu.h, after winograd_transform_cpu.h, whose points they share. */
 
 /* One over the products of differences between a point and the others: G's rows are divided by
  * these. */
@@ -101,8 +101,8 @@ INLINE void filter_tile(float *u, int64_t point, const float *g, int64_t tap,
     }
 }
 
-/* Filters of `taps` taps in all between 16 channels of c and 16 of k, with zeros where there are
- * fewer: [taps][rows][lanes], rows being c's, or, turned by 180 degrees, k's. */
+/* Copy filters of `taps` taps between 16 channels of c and 16 of k to [taps][rows][lanes]; rows are
+ * c's or, turned by 180 degrees, k's. Missing channels are 0. */
 INLINE void copy_filters(float (*g)[LANES][LANES], const float *w, int64_t taps, int64_t c,
                          int64_t k, int64_t c0, int64_t k0, int turned)
 {

@@ -5,7 +5,7 @@ enum {
     AHEAD = 4  /* tiles whose transforms are fetched into the cache before they are written */
 };
 
-/* The points a and b, and what is made of them. */
+/* The points a and b, and constants made of them. */
 #define A1 0.75f
 #define A2 (A1 * A1)
 #define A3 (A2 * A1)
@@ -84,8 +84,8 @@ INLINE void small_output_line(vec y[2], const vec m[4])
     y[1] = (m[1] - m[2]) + m[3];
 }
 
-/* What is transformed: B^T d B of patches of 6 x 6, of large tiles or of 5x5 kernels', or of 4 x 4
- * for small tiles; or A dy A^T of large tiles or of 5x5 kernels'. */
+/* The kinds of transforms: B^T d B of patches of 6 x 6, for large tiles or 5x5 kernels, or of 4 x 4
+ * for small tiles; A dy A^T for large tiles or 5x5 kernels. */
 enum { PATCHES, SMALL_PATCHES, FIVE_PATCHES, GRADIENTS, FIVE_GRADIENTS };
 
 INLINE int side_of(int kind)
@@ -105,7 +105,7 @@ INLINE void transform_line(vec t[6], const vec d[6], int kind)
         gradient_line(t, d);
 }
 
-/* Of one tile and panel. */
+/* Transform one tile and panel. */
 INLINE void transform(float *v, int64_t point, const float *d, int64_t row, int64_t column,
                       int kind)
 {
@@ -132,7 +132,7 @@ INLINE void transform(float *v, int64_t point, const float *d, int64_t row, int6
     }
 }
 
-/* What the tile to the right reads beside this one's patch. */
+/* Prefetch what the tile to the right reads besides this one's patch. */
 INLINE void prefetch_right(const float *d, int64_t row, int64_t column, int kind)
 {
     const int side = side_of(kind), tile = kind == PATCHES || kind == GRADIENTS ? 4 : 2;
@@ -141,7 +141,7 @@ INLINE void prefetch_right(const float *d, int64_t row, int64_t column, int kind
             prefetch(d, i * row + (tile + j) * column);
 }
 
-/* Where a tile lies: its patch begins at (y, x) of image n. */
+/* The position of a tile: its patch begins at (y, x) of image n. */
 typedef struct tile_place {
     int64_t n, y, x;
 } tile_place;
@@ -154,7 +154,7 @@ INLINE tile_place place(const adi_winograd_images *im, int64_t t)
                         outputs * column - im->left};
 }
 
-/* A patch that reaches over an edge, or a panel with fewer channels: copied, with zeros outside. */
+/* Copy a patch that reaches over an edge, or a panel with fewer channels, with zeros outside. */
 INLINE void copy_patch(float *patch, const float *x, const adi_winograd_images *im,
                        const tile_place *at, int64_t channels, int side)
 {
@@ -265,7 +265,7 @@ INLINE void output_tile(float *y, const float *bias, const float *residual, int 
     }
 }
 
-/* As many rows, columns and channels of a tile as there are; residual is laid out as y is. */
+/* Write the rows, columns and channels of a tile that exist; residual has the layout of y. */
 INLINE void output_part(float *y, const adi_epilogue *e, const float *bias, const float *residual,
                         int64_t row, int64_t column, const float *m, int64_t point, int64_t rows,
                         int64_t columns, int64_t channels, adi_winograd_form form)

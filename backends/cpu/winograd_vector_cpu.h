@@ -5,8 +5,8 @@ enum {
     DEPTH = 8
 };
 
-/* ROWS tiles of m, in one or PANELS panels: the sums over panels c0 .. c1 of v. Filters at u +
- * ahead come nearer. */
+/* Compute ROWS tiles of m, in one or PANELS panels: the sums over panels c0 .. c1 of v. Filters at
+ * u + ahead are prefetched. */
 INLINE void multiply_rows(float *m, int64_t m_panel, const float *v, const adi_winograd_layout *vl,
                           const float *u, int64_t u_panel, int64_t c0, int64_t c1, int panels,
                           int64_t ahead)
@@ -35,7 +35,7 @@ INLINE void multiply_panels(float *m, const adi_winograd_layout *ml, const float
     const int64_t panel = ul->rows * LANES, depth = DEPTH * LANES * LANES;
     for (int64_t c = 0; c < vl->panels; c += DEPTH) {
         const int64_t ahead = c + DEPTH < vl->panels ? depth : panels * panel - c / DEPTH * depth;
-        /* each brings another of the next panels nearer */
+        /* each prefetches another of the next panels */
         for (int64_t t = 0; t < tiles; t += ROWS)
             multiply_rows(m + t * LANES, ml->rows * LANES, v + t * LANES, vl, u, panel, c,
                           adi_min(c + DEPTH, vl->panels), panels,

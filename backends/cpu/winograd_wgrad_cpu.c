@@ -1,6 +1,6 @@
-/* Winograd weight gradient. A chunk of tiles at a time is transformed, each tile by some thread;
- * then the sums, point by point and panel by panel, take in the chunk's tiles in their order. So
- * there is one set of sums, and its bits do not depend on the number of threads. */
+/* Winograd weight gradient. Threads transform a chunk of tiles; then the sums, point by point and
+ * panel by panel, take in the chunk's tiles in order. So there is one set of sums, and its bits do
+ * not depend on the number of threads. */
 #include <string.h>
 
 #include "isa_cpu.h"

@@ -17,7 +17,7 @@ ad_status adi_pad2d_fwd_ref(const adi_exec *ex, float *y, const float *x, const 
     return AD_OK;
 }
 
-/* What the window of outputs [first, end) along one axis is that copy i. */
+/* Find the outputs [first, end) along one axis that copy input i. */
 static void copies_of(int64_t i, int64_t n, int64_t pad, int64_t *out_first, int64_t *out_end)
 {
     *out_first = i == 0 ? 0 : i + pad;

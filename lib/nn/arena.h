@@ -1,4 +1,4 @@
-/* Placing results in one block: those whose lifetimes do not meet may share memory. */
+/* Place results in one block; those whose lifetimes do not overlap may share memory. */
 #ifndef ADI_NN_ARENA_H
 #define ADI_NN_ARENA_H
 
@@ -8,7 +8,7 @@
 #include "core/alloc.h"
 #include "ops/op.h"
 
-/* A result lives from one step to another, both included. */
+/* The lifetime of a result: from one step to another, both included. */
 typedef struct adi_lifetime {
     int32_t from, to;
     size_t offset, floats;
@@ -18,11 +18,12 @@ typedef struct adi_lifetime {
  * 240. */
 #define ADI_ARENA_MAX_FLOATS ((size_t)1 << 32)
 
-/* Floats of a shape's n images, rounded up to whole cache lines; 0 where it is absurd. */
+/* Return the floats of a shape's n images, rounded up to whole cache lines; 0 if the shape is
+ * absurd. */
 size_t adi_arena_floats(const adi_shape *shape);
 
-/* First fit: the lowest gap for `mine` between those of the first `count` that live at the same
- * time. */
+/* Return the lowest offset for `mine` that no result of the same time among the first `count` uses
+ * (first fit). */
 size_t adi_arena_first_gap(const adi_lifetime *all, int32_t count, const adi_lifetime *mine);
 
 #endif

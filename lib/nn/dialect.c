@@ -9,15 +9,15 @@
 
 #define BLOCKS "_blocks."
 
-/* Where a block is and what it has. */
+/* The position of a block and the parts that it has. */
 typedef struct block {
     int32_t stage, place; /* the stage, from 1, and the block's place in it */
     int32_t has_expand, has_se;
 } block;
 
-/* The number in "_blocks.N.part"; *out_part is what follows it. -1 where the name is of another
- * kind. N is written in one way only, so a block has each part once however a hostile graph names
- * its nodes. */
+/* Return the number N of "_blocks.N.part", and what follows it in *out_part; -1 if the name is of
+ * another kind. N is written in one way only, so a block has each part once however a hostile graph
+ * names its nodes. */
 static int32_t block_number(const char *name, const char **out_part)
 {
     char *end;
@@ -33,8 +33,8 @@ static int32_t block_number(const char *name, const char **out_part)
     return (int32_t)n;
 }
 
-/* The parts that have names elsewhere: looked at before block_at(), which goes through the whole
- * block. */
+/* Return whether a part has another name in other packages. Cheaper than block_at(), which reads
+ * the whole block. */
 static int is_part(const char *part)
 {
     static const char *const parts[] = {"_expand_conv", "_bn0",       "_depthwise_conv", "_bn1",

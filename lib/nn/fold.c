@@ -1,5 +1,5 @@
-/* Batch norm into the convolution before it: one multiply-add less per value, and nothing lost,
- * since the products are taken in double and rounded once. */
+/* Fold batch norm into the convolution before it: one multiply-add less for each value. The
+ * products are taken in double and rounded once. */
 #include <math.h>
 
 #include "nn/network.h"
@@ -17,10 +17,10 @@ ad_status adi_batchnorm_affine(const float *const raw[4], int64_t c, double eps,
     return AD_OK;
 }
 
-/* output channels at a time: as many runs are read, and a cache line is written */
+/* output channels at a time, so that whole cache lines are written */
 enum { TILE = 16 };
 
-/* Where element (o, i, y, x) of OIHW lies in HWIO. */
+/* Return the index in HWIO of element (o, i, y, x) of OIHW. */
 static int64_t hwio_index(const int64_t *s, int32_t depthwise, int64_t o, int64_t i, int64_t yx)
 {
     return depthwise ? yx * s[0] + o : (yx * s[1] + i) * s[0] + o;

@@ -1,4 +1,4 @@
-/* Looking things up in a graph, and the shapes of its values. */
+/* Look things up in a graph, and find the shapes of its values. */
 #include "nn/graph.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* A network as data: nodes in the order they run, taps where features are taken, and hints that
- * methods read. Text in, checked structure out; the text is kept, since scorer files carry it. */
+/* A network as data: nodes in the order they run, taps where features are taken, and hints for
+ * methods. Made from text, which is kept, since scorer files carry it. */
 #ifndef ADI_NN_GRAPH_H
 #define ADI_NN_GRAPH_H
 
@@ -15,7 +15,7 @@ enum {
     ADI_GRAPH_MAX_INPUTS = 4
 };
 
-/* Of mean and std. */
+/* limits of mean and std */
 #define ADI_GRAPH_MAX_MEAN 1e6f
 #define ADI_GRAPH_MIN_STD  1e-6f
 
@@ -45,9 +45,9 @@ typedef struct adi_graph {
     int32_t input_size; /* 0 where the text has no such statement; so std */
     int32_t has_mean;
     float mean[3], std[3];
-    /* an ad_padding, what pad=same means; AUTO where the text has no such statement */
+    /* an ad_padding: what pad=same means; AUTO if the text does not say */
     int32_t padding;
-    /* of batch norm, where a node does not say; 0 where the text has no such statement */
+    /* of batch norms that do not say their own; 0 if the text does not say */
     double eps;
     adi_node *nodes;
     adi_tap *taps; /* in the order of the file: shallow to deep */
@@ -57,33 +57,33 @@ typedef struct adi_graph {
     int32_t input_count; /* the first so many nodes */
 } adi_graph;
 
-/* Parse `length` bytes of text (not necessarily terminated). Sentences name the line. */
+/* Parse `length` bytes of text, which need not end with 0. Messages name the line. */
 ad_status adi_graph_read(const adi_allocator *a, const char *text, size_t length,
                          adi_graph **out_graph);
-/* That it takes images, and says how they are prepared: AD_ERR_FORMAT for a network that takes
+/* Check that the network takes images and says how they are prepared; AD_ERR_FORMAT if it takes
  * features. */
 ad_status adi_graph_check_image(const adi_graph *graph);
 void adi_graph_destroy(adi_graph *graph);
 
 int32_t adi_graph_find_node(const adi_graph *graph, const char *name); /* -1 where absent */
 int32_t adi_graph_find_tap(const adi_graph *graph, const char *name);  /* -1 where absent */
-/* Shapes of all values of the needed nodes for such a first input, whose side those of other inputs
- * are `scale` times; AD_ERR_SHAPE names the node that it does not fit. */
+/* Compute the shapes of the needed nodes' results for the shape of the first input; the sides of
+ * other inputs are `scale` times its. AD_ERR_SHAPE names the node that it does not fit. */
 ad_status adi_graph_shapes(const adi_graph *graph, const uint8_t *needed, const adi_shape *input,
                            adi_shape *out_shapes);
 const char *adi_graph_hint(const adi_graph *graph, const char *key);   /* NULL where absent */
 
-/* padding.c: "same_dynamic" and so on; the word of an ad_padding, and -1 or an ad_padding of a
- * word. */
+/* padding.c: the word of an ad_padding, like "same_dynamic", and the ad_padding of a word, or
+ * -1. */
 const char *adi_padding_word(int32_t padding);
 int32_t adi_padding_find(const char *word);
-/* A list of all words, for sentences. */
+/* A list of all words, for messages. */
 const char *adi_padding_words(void);
-/* Give a node with pad=same the samples before and after that the graph's padding means. */
+/* Replace a node's pad=same by the samples before and after that the graph's padding means. */
 void adi_padding_resolve(const adi_graph *graph, adi_node *node);
 
-/* graph_text.c: the same text with other values in the statements `padding`, `eps`, `mean` or
- * `std`. A key that the text has no statement for is AD_ERR_INVALID_ARGUMENT. */
+/* graph_text.c: copy a graph's text with other values in its statements `padding`, `eps`, `mean` or
+ * `std`. AD_ERR_INVALID_ARGUMENT if the text has no statement for a key. */
 typedef struct adi_statement {
     const char *key, *value;
 } adi_statement;
@@ -93,7 +93,7 @@ ad_status adi_graph_text_with(const adi_allocator *a, const char *text,
 /* The built-in graphs, in alphabetical order. */
 int32_t adi_builtin_graph_count(void);
 const char *adi_builtin_graph_name(int32_t index);
-/* NULL where there is no such architecture. */
+/* NULL if there is no such architecture. */
 const char *adi_builtin_graph_text(const char *name);
 
 #endif

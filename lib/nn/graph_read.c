@@ -148,7 +148,7 @@ static ad_status check_attrs(const line *l, const adi_node *node, const uint8_t 
     return AD_OK;
 }
 
-/* What goes into a node and comes out of it. Sizes are not known before there is an input. */
+/* Find the input and output channels of a node. Sizes are only known once there is an input. */
 static ad_status find_channels(const adi_graph *g, const line *l, int32_t inputs, adi_node *node)
 {
     node->in_channels = inputs ? g->nodes[node->input[0]].out_channels : node->attrs.channels;
@@ -177,7 +177,7 @@ static ad_status find_channels(const adi_graph *g, const line *l, int32_t inputs
     return AD_OK;
 }
 
-/* Inputs come first; all but the very first have a scale. */
+/* Check that inputs come first, and that all but the first have a scale. */
 static ad_status check_input(const adi_graph *g, const line *l, const adi_node *node)
 {
     if (g->node_count > g->input_count)
@@ -261,7 +261,7 @@ static ad_status parse_tap(adi_graph *g, const line *l)
     return AD_OK;
 }
 
-/* padding WORD: before the nodes, since it says how they are read */
+/* padding WORD: before the nodes, which it tells how to read */
 static ad_status parse_padding(adi_graph *g, const line *l)
 {
     if (l->count != 2 || g->padding != AD_PADDING_AUTO)
@@ -275,7 +275,7 @@ static ad_status parse_padding(adi_graph *g, const line *l)
     return AD_OK;
 }
 
-/* eps NUMBER: likewise */
+/* eps NUMBER: before the nodes, too */
 static ad_status parse_eps(adi_graph *g, const line *l)
 {
     if (l->count != 2 || g->eps > 0.0 || g->node_count)

@@ -1,12 +1,12 @@
-/* A graph's text with other values in some of its statements: how one built-in graph serves
- * weights that were trained with another padding or eps. The text is what a scorer file keeps,
- * so it must say what runs. */
+/* A graph's text with other values in some statements. One built-in graph then serves weights that
+ * were trained with another padding or eps, and a scorer file, which keeps the text, says what
+ * runs. */
 #include <stdio.h>
 #include <string.h>
 
 #include "nn/graph.h"
 
-/* The statement whose key is the line's first word, or -1. */
+/* Return the index of the statement whose key is the line's first word, or -1. */
 static int32_t statement_of(const char *line, const adi_statement *statements, int32_t count)
 {
     line += strspn(line, " \t\r");

@@ -1,4 +1,4 @@
-/* Initial parameters: with PyTorch's distributions, not with its very numbers. */
+/* Initial parameters from PyTorch's distributions, with other random numbers. */
 #include "nn/init.h"
 
 #include <math.h>

@@ -6,11 +6,11 @@
 #include "core/mt19937.h"
 #include "nn/graph.h"
 
-/* N(0, std^2). Values come in pairs from pairs of doubles u, v of the generator, by Box and Muller:
+/* Draw from N(0, std^2) by Box and Muller, in pairs from pairs of doubles u, v of the generator:
  *   r = sqrt(-2 ln(1 - u)),   std r cos(2 pi v),   std r sin(2 pi v)
- * in double, rounded once. Where n is odd the last sine is thrown away. */
+ * in double, rounded once. If n is odd, the last sine is dropped. */
 void adi_init_normal(adi_mt19937 *mt, double std, float *out, int64_t n);
-/* Uniform in [-bound, bound): bound (2u - 1) in double, rounded once. */
+/* Draw uniformly from [-bound, bound): bound (2u - 1) in double, rounded once. */
 void adi_init_uniform(adi_mt19937 *mt, double bound, float *out, int64_t n);
 
 /* Parameter `index` of a node, all values of it:

@@ -19,7 +19,7 @@ static ad_status check_trainable(const adi_graph *g, const uint8_t *needed)
     return AD_OK;
 }
 
-/* What is not trained comes behind everything that is: two passes over the same parameters. */
+/* Place the parameters; called twice, so that the untrained ones come after all others. */
 static void place_params(adi_module *m, int32_t untrained)
 {
     for (int32_t i = 0; i < m->param_count; i++) {

@@ -1,4 +1,4 @@
-/* A trainable network in a file, and frozen for inference. */
+/* Reading and writing a trainable network, and freezing it for inference. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +12,7 @@ static int32_t plain_name(const void *user, const char *node, const char *suffix
     return n > 0 && (size_t)n < size;
 }
 
-/* Of how many others no tensor is there either: none or one is a slip, many are another network. */
+/* Count the parameters that the file lacks: one missing is a slip, many are another network. */
 static int32_t missing_params(const adi_module *m, const adi_safetensors *file,
                               adi_module_namer namer, const void *user)
 {
@@ -65,7 +65,7 @@ ad_status adi_module_read(adi_module *module, const adi_safetensors *file, const
                           adi_module_namer namer, const void *user)
 {
     const adi_allocator *a = module->allocator;
-    /* Twice the room: what is read, as the file holds it, behind what it becomes. */
+    /* Half for the values, half as a buffer for tensors as the file holds them. */
     float *values = adi_alloc(a, 2 * module->total * sizeof *values);
     if (!values)
         return adi_fail_memory();
@@ -98,8 +98,8 @@ ad_status adi_module_write(const adi_module *module, const char *prefix, adi_st_
     return AD_OK;
 }
 
-/* By way of a file in memory: what a saved student gives when it is loaded is then what runs here,
- * and folding is written once. */
+/* Goes through a file in memory, so that a frozen student runs exactly what a saved and loaded one
+ * does, and folding is written once. */
 ad_status adi_module_freeze(const adi_module *module, adi_network **out_network)
 {
     const adi_allocator *a = module->allocator;

@@ -1,4 +1,4 @@
-/* What can be asked of a network, and how its parameters are written again. */
+/* Questions about a network, and writing its parameters. */
 #include "nn/network.h"
 
 #include <inttypes.h>
@@ -64,7 +64,7 @@ void adi_node_digest(const adi_node *node, uint64_t *digest)
     int n = adi_snprintf(text, sizeof text, "%s %d %d %d %d %d %.9g <- %d %d", node->op->name,
                          at->channels, at->out, at->kernel, at->stride, at->pad, at->eps,
                          node->input[0], node->input[1]);
-    /* this and scale only where they matter: digests of old files stay */
+    /* this and scale only if they matter, so that the digests of old files stay */
     if (at->pad_after != at->pad)
         n += adi_snprintf(text + n, sizeof text - (size_t)n, " %d", at->pad_after);
     if (at->scale)
@@ -126,7 +126,7 @@ static ad_status write_convolution(const adi_network *network, int32_t index, co
     return adi_st_writer_tensor(writer, name, ADI_F32, 1, &biases, p->bias);
 }
 
-/* Parameters that are taken as they are. */
+/* Write parameters that have the same layout in a file and in kernels. */
 static ad_status write_plain(const adi_network *network, int32_t index, const char *prefix,
                              adi_st_writer *writer)
 {

@@ -1,4 +1,4 @@
-/* A graph with its weights: immutable, shared by every plan made from it. */
+/* A graph with its weights: immutable, shared by all plans made from it. */
 #ifndef ADI_NN_NETWORK_H
 #define ADI_NN_NETWORK_H
 
@@ -6,7 +6,7 @@
 #include "nn/dialect.h"
 #include "nn/packed.h"
 
-/* A node's parameters as the kernels take them. */
+/* A node's parameters in the kernels' layout. */
 typedef struct adi_params {
     /* convolution: HWIO, batch norm folded in; transposed: that of the convolution it transposes;
      * batch norm: scale */
@@ -27,36 +27,35 @@ typedef struct adi_network {
     adi_packed_pool *packed; /* shared by the plans: what they change */
 } adi_network;
 
-/* Take a graph's weights from a file. The network owns the graph, also on failure. `prefix`
- * NULL: any, where one network only is there. */
+/* Take a graph's weights from a file. The network owns the graph, also on failure. `prefix` NULL:
+ * any, if the file has only one such network. */
 ad_status adi_network_create(adi_graph *graph, const adi_safetensors *file, const char *prefix,
                              adi_network **out_network);
-/* The same of the part that the given taps depend on: of the rest only names and shapes are looked
- * at. */
+/* The same for the part that the given taps depend on; of the rest only names and shapes are
+ * checked. */
 ad_status adi_network_create_part(adi_graph *graph, const adi_safetensors *file, const char *prefix,
                                   const int32_t *taps, int32_t tap_count,
                                   adi_network **out_network);
-/* AD_OK where adi_network_create() would take the file, as far as names and shapes tell; reads
- * no weights. Owns the graph. *out_fitted: how many tensors have a name and a shape of the
- * network's, also where the file is refused. */
+/* Check by names and shapes alone whether adi_network_create() would take the file. Owns the graph.
+ * *out_fitted: the number of tensors with a name and a shape of the network's, also if the file is
+ * refused. */
 ad_status adi_network_examine(adi_graph *graph, const adi_safetensors *file, const char *prefix,
                               adi_dialect *out_dialect, int32_t *out_fitted);
 void adi_network_destroy(adi_network *network);
 
-/* 1 where every node that the tap needs has its parameters. */
+/* 1 if every node that the tap needs has its parameters. */
 int32_t adi_network_tap_available(const adi_network *network, int32_t tap);
 /* needed[node] = 1 for every node that the given taps depend on. */
 void adi_network_needed(const adi_graph *graph, const int32_t *taps, int32_t tap_count,
                         uint8_t *needed);
-/* Where each tap's node is among the nodes that the taps need. Networks of one digest whose places
- * agree too mean the same values by their layers; the digest alone does not know which of its nodes
- * are tapped. */
+/* Number the taps' nodes among the nodes that the taps need. Networks with equal digests and equal
+ * numbers give the same values; the digest alone does not know which nodes are tapped. */
 void adi_network_places(const adi_graph *graph, const int32_t *taps, int32_t tap_count,
                         int32_t *out_places);
 /* Identity of all that the given taps depend on, as 16 hex digits: out_text holds 17 bytes. */
 void adi_network_digest(const adi_network *network, const int32_t *taps, int32_t tap_count,
                         char *out_text);
-/* What a node is and its attributes say begins its digest. */
+/* Begin the digest of a node with its op and attributes. */
 void adi_node_digest(const adi_node *node, uint64_t *digest);
 /* Put the (folded) parameters that the given taps need into a file being written, under prefix +
  * name, in the file's OIHW layout. Blocks that must live until the save are put in *keep. */
@@ -80,8 +79,8 @@ ad_status adi_batchnorm_affine(const float *const raw[4], int64_t c, double eps,
  * convolution that it transposes. */
 void adi_fold_weight(float *hwio, const float *oihw, const int64_t *shape, int32_t depthwise,
                      const double *scale);
-/* The weight of a transposed convolution, [C_in,C_out,kh,kw] in a file and folded already: each
- * output channel times scale[k]. */
+/* Multiply each output channel of a transposed convolution's weight, [C_in,C_out,kh,kw] in a file
+ * and in HWIO already, by scale[k]. */
 void adi_scale_transposed(float *hwio, const int64_t *shape, const double *scale);
 /* HWIO back to OIHW. */
 void adi_unfold_weight(float *oihw, const float *hwio, const int64_t *shape, int32_t depthwise);

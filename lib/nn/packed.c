@@ -74,7 +74,7 @@ static entry *make(adi_packed_pool *pool, const adi_kernels *kernels, const adi_
 ad_status adi_packed_take(adi_packed_pool *pool, const adi_kernels *kernels, const adi_op *op,
                           adi_op_call *call, size_t bytes)
 {
-    /* also while packing: who wants the same would only do it twice */
+    /* held while packing, so that no two threads pack the same */
     pthread_mutex_lock(&pool->lock);
     entry *e = find(pool, kernels, call);
     if (!e)

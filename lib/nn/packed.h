@@ -1,5 +1,5 @@
-/* Weights laid out for their kernels, which the plans of a network share: one of a kind is there as
- * long as a plan holds it. Any number of threads may make and destroy plans. */
+/* Packed weights, which the plans of a network share: each exists as long as a plan holds it. Any
+ * number of threads may make and destroy plans. */
 #ifndef ADI_NN_PACKED_H
 #define ADI_NN_PACKED_H
 
@@ -12,12 +12,12 @@ ad_status adi_packed_pool_create(const adi_allocator *a, adi_packed_pool **out_p
 /* Once every plan is gone. */
 void adi_packed_pool_destroy(adi_packed_pool *pool);
 
-/* call->packed becomes `bytes` that op->pack() makes of a call whose kernel is chosen; they are
- * made by the calling thread, for the first that asks. Weights are told apart by call->weight, so
- * they must stay where they are. */
+/* Set call->packed to the `bytes` that op->pack() makes for a call whose algorithm is chosen; the
+ * first caller packs. Weights are told apart by call->weight, so they must not move. */
 ad_status adi_packed_take(adi_packed_pool *pool, const adi_kernels *kernels, const adi_op *op,
                           adi_op_call *call, size_t bytes);
-/* What take() gave; the last one frees it. Anything else, NULL among it, is ignored. */
+/* Give back what adi_packed_take() gave; the last one frees it. Other pointers, also NULL, are
+ * ignored. */
 void adi_packed_put(adi_packed_pool *pool, const void *packed);
 
 #endif

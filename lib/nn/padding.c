@@ -1,7 +1,7 @@
-/* What pad=same means: the four ways in which EfficientNets are padded (ad_padding in adfeat.h).
- * TensorFlow's SAME puts the odd sample to the right and bottom; EfficientNet-PyTorch computes
- * it once for a nominal input size, whatever is fed later, and until 0.6.3 for that size at
- * every layer. Stride-1 layers are equal in all. */
+/* The four meanings of pad=same in EfficientNets (ad_padding in adfeat.h). TensorFlow's SAME puts
+ * the odd sample to the right and bottom. EfficientNet-PyTorch computes the padding once, for a
+ * nominal input size; until 0.6.3 it took that size for every layer. Layers with stride 1 are equal
+ * in all. */
 #include <string.h>
 
 #include "nn/graph.h"
@@ -28,7 +28,7 @@ const char *adi_padding_words(void)
     return "same_dynamic, same_static, same_static_v063, symmetric";
 }
 
-/* SAME for an input of `side`, fixed from then on. */
+/* Set the padding to SAME for an input of `side`. */
 static void fix_same(adi_attrs *attrs, int64_t side)
 {
     const int64_t out = (side + attrs->stride - 1) / attrs->stride;

@@ -1,5 +1,5 @@
-/* Making an inference plan: what is not needed is dropped, activation and residual move into the
- * step before them, and results whose lifetimes do not meet share memory. */
+/* Making an inference plan: nodes that are not needed are dropped, activations and residuals are
+ * fused into the step before them, and results whose lifetimes do not overlap share memory. */
 #include "nn/plan.h"
 
 #include "nn/arena.h"
@@ -31,13 +31,13 @@ ad_status adi_plan_tap_shape(const adi_allocator *a, const adi_graph *graph, int
     return status;
 }
 
-/* A node's value may be overwritten by what comes next only if nothing else wants it. */
+/* Return whether only the next node reads a node's result, so that it may be overwritten. */
 static int is_private(const planner *pl, int32_t node)
 {
     return pl->readers[node] == 1 && !pl->tapped[node];
 }
 
-/* The step that gives `node`, if another op can still become part of it; NULL otherwise. */
+/* Return the step that computes `node` if another op can be fused into it, or NULL. */
 static adi_step *open_step(const planner *pl, int32_t node)
 {
     if (pl->owner[node] < 0 || !is_private(pl, node))
@@ -57,7 +57,7 @@ static int fuse_activation(planner *pl, int32_t i)
     return 1;
 }
 
-/* The sum goes into whichever convolution runs later, when the other operand is there already. */
+/* Fuse a sum into the convolution that runs later, if the other operand is computed before it. */
 static int fuse_residual(planner *pl, int32_t i)
 {
     const adi_node *node = &pl->graph->nodes[i];
@@ -76,8 +76,8 @@ static int fuse_residual(planner *pl, int32_t i)
     return 0;
 }
 
-/* A pointwise convolution that only the depthwise one at node i reads becomes a part of its step,
- * which comes next. */
+/* Fuse a pointwise convolution into the depthwise convolution at node i, if nothing else reads
+ * it. */
 static void absorb_expansion(planner *pl, int32_t i)
 {
     adi_plan *plan = pl->plan;
@@ -101,8 +101,8 @@ static void absorb_expansion(planner *pl, int32_t i)
     pl->owner[i] = before;
 }
 
-/* The mean of a depthwise convolution's result takes the sums that the convolution makes while it
- * writes. */
+/* Let a depthwise convolution also compute the row sums that the average pooling of its result
+ * needs. */
 static void take_row_sums(planner *pl, int32_t i)
 {
     const adi_node *node = &pl->graph->nodes[i];
@@ -114,9 +114,9 @@ static void take_row_sums(planner *pl, int32_t i)
     pl->plan->steps[pl->plan->step_count - 1].call.row_sums = 1;
 }
 
-/* A convolution of a product with a gate takes the gate itself, also where the product is wanted
- * for something else: its bits are to be the same. Where it is not, and was the step before, it
- * goes. */
+/* Fold the squeeze-excitation gate into the convolution. Done even if the product has other
+ * readers, so that results do not depend on which layers were requested. If it has none, the
+ * product's step is dropped. */
 static void absorb_gate(planner *pl, int32_t i)
 {
     adi_plan *plan = pl->plan;
@@ -210,7 +210,7 @@ static void find_last_uses(adi_plan *plan)
         plan->steps[plan->taps[t].step].last_use = plan->step_count;
 }
 
-/* Of a step's result, with what follows it. */
+/* Return the floats of a step's result, with the row sums after it. */
 static size_t result_floats(const adi_step *s)
 {
     const adi_shape rows = {s->call.out.n, s->call.out.h, 1, s->call.out.c};
@@ -227,7 +227,7 @@ static ad_status place(adi_plan *plan)
     if (!all)
         return adi_fail_memory();
     ad_status status = AD_OK;
-    /* inputs, which are all there at first, then steps */
+    /* the inputs, which exist from the start, then the steps */
     for (int32_t at = 0; at < plan->step_count + inputs; at++) {
         const int32_t i = at - inputs;
         adi_lifetime *l = &all[at];
@@ -252,8 +252,8 @@ static ad_status place(adi_plan *plan)
     return status;
 }
 
-/* Each step chooses its kernel, and has its weights laid out for it: by the calling thread alone,
- * since a process that loads and then forks must not have started others. */
+/* Let each step choose its algorithm, and pack its weights: on the calling thread alone, since a
+ * process that loads a model and then forks must not have started threads. */
 static ad_status pack(adi_plan *plan)
 {
     for (int32_t i = 0; i < plan->step_count; i++) {

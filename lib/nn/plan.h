@@ -1,5 +1,5 @@
 /* A plan: the steps that compute given taps for one input size, with every buffer at its offset in
- * one block. Made once, then run by any number of threads, each with a block of its own. */
+ * one block. Any number of threads may run a plan, each with a block of its own. */
 #ifndef ADI_NN_PLAN_H
 #define ADI_NN_PLAN_H
 
@@ -7,7 +7,7 @@
 
 enum { ADI_PLAN_MAX_SIDE = 8192 };
 
-/* What a step reads that is no step's result. */
+/* A step's operand is a step's index, NONE, or an input. */
 enum { ADI_STEP_NONE = -1 };
 static inline int32_t adi_step_input(int32_t input)
 {
@@ -34,7 +34,7 @@ typedef struct adi_plan {
     const adi_kernels *kernels;
     int32_t num_threads;
     int32_t input_count;
-    /* Of inputs that no tap depends on, all zeros. */
+    /* all zeros for inputs that no tap depends on */
     adi_shape input[ADI_GRAPH_MAX_INPUTS];
     size_t input_offset[ADI_GRAPH_MAX_INPUTS];  /* floats */
     int32_t input_last_use[ADI_GRAPH_MAX_INPUTS];
@@ -47,23 +47,23 @@ typedef struct adi_plan {
     size_t scratch_bytes; /* of the hungriest kernel */
 } adi_plan;
 
-/* taps: indices into the graph's taps; height and width: of the first input. AD_ERR_SHAPE where it
- * is smaller than the network's stride allows, AD_ERR_MISMATCH where a tap's weights are not in the
- * file. */
+/* taps: indices into the graph's taps; height and width: of the first input. AD_ERR_SHAPE if it is
+ * too small for the network, AD_ERR_MISMATCH if a tap's weights are not in the file,
+ * AD_ERR_UNSUPPORTED if the table lacks a kernel. */
 ad_status adi_plan_create(const adi_network *network, const adi_kernels *kernels,
                           int32_t num_threads, const int32_t *taps, int32_t tap_count,
                           int64_t height, int64_t width, adi_plan **out_plan);
 void adi_plan_destroy(adi_plan *plan);
 
-/* Shape of one tap for an input size, without making a plan. */
+/* Compute the shape of one tap for an input size, without making a plan. */
 ad_status adi_plan_tap_shape(const adi_allocator *a, const adi_graph *graph, int32_t tap,
                              int64_t height, int64_t width, adi_shape *out_shape);
 
-/* run.c: inputs are at block + input_offset[]; results are at adi_plan_tap_data(). scratch holds
- * scratch_bytes, block block_floats; both 64-byte aligned. */
+/* run.c: run a plan on the inputs at block + input_offset[]; results are at adi_plan_tap_data().
+ * block has block_floats and scratch scratch_bytes; both are 64-byte aligned. */
 ad_status adi_plan_run(const adi_plan *plan, float *block, void *scratch);
-/* The same, `runs` times; out_ms [step_count] is each step's median. times holds runs x step_count
- * doubles. */
+/* Run it `runs` times; out_ms [step_count] is each step's median time. times has space for runs x
+ * step_count doubles. */
 ad_status adi_plan_profile(const adi_plan *plan, float *block, void *scratch, int32_t runs,
                            double *times, double *out_ms);
 const float *adi_plan_tap_data(const adi_plan *plan, const float *block, int32_t tap);

@@ -15,7 +15,7 @@ typedef struct adi_text_writer {
 /* Up to 511 bytes; numbers as the C locale has them. */
 __attribute__((format(printf, 2, 3))) void adi_text_put(adi_text_writer *w, const char *format,
                                                         ...);
-/* The text, which the caller frees, or what went wrong. */
+/* Return the text, which the caller frees, or the first error. */
 ad_status adi_text_finish(adi_text_writer *w, char **out_text);
 
 #endif

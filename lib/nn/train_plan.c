@@ -1,7 +1,7 @@
-/* Making a training plan. Forward steps follow the graph, with activations moved into the batch
- * norm or sum before them. Backward goes through them in reverse: every step takes the gradient of
- * its result and gives gradients to the steps that it read. A gradient that passes an addition
- * unchanged is given on by reference and only copied where somebody else still needs it. */
+/* Making a training plan. Forward steps follow the graph; a ReLU is fused into the batch norm or
+ * sum before it. Backward goes through them in reverse: each step takes the gradient of its result
+ * and gives gradients to the steps that it read. The gradient of a sum is passed on without a copy,
+ * unless somebody else still needs it. */
 #include "nn/train_plan.h"
 
 #include <stdlib.h>
@@ -22,7 +22,7 @@ typedef struct builder {
     /* per forward step, and one for each input: the gradient of its result so far */
     int32_t *slot;
     int32_t *holders;      /* per value: slots that hold it */
-    /* per forward step, and one for each input: whether a gradient is of use */
+    /* per forward step, and one for each input: whether its gradient is needed */
     uint8_t *wanted;
 } builder;
 
@@ -68,7 +68,7 @@ static ad_status find_shapes(builder *b)
     return AD_OK;
 }
 
-/* A ReLU becomes part of a batch norm or a sum that nothing else reads. */
+/* Fuse a ReLU into a batch norm or a sum that nothing else reads. */
 static int fuse_activation(builder *b, int32_t i)
 {
     const adi_node *node = &b->graph->nodes[i];
@@ -138,7 +138,8 @@ static int32_t slot_of(const builder *b, int32_t step)
     return step < 0 ? b->plan->forward_count + adi_value_input(step) : step;
 }
 
-/* A gradient is of use where something trained lies before it, or the input's was asked for. */
+/* A gradient is needed if something before it is trained, or if the input's gradient was asked
+ * for. */
 static void find_wanted(builder *b, int32_t wants_input_grad)
 {
     const adi_train_plan *p = b->plan;
@@ -164,7 +165,8 @@ static int32_t now(const builder *b)
     return time_of(b->plan, b->plan->step_count); /* of the step that is added next */
 }
 
-/* The value that backward reads of what step `from` gave. */
+/* Return the value that backward reads of step `from`'s result; a batch norm's is computed
+ * again. */
 static int32_t kept(builder *b, int32_t from)
 {
     adi_train_plan *p = b->plan;
@@ -189,7 +191,7 @@ static void hold(builder *b, int32_t slot, int32_t value)
     b->holders[value]++;
 }
 
-/* A step's result has the gradient `value`, beside what other readers may have given already. */
+/* Add the gradient `value` to those that other readers have given to a step's result. */
 static void give(builder *b, int32_t step, int32_t value)
 {
     adi_train_plan *p = b->plan;
@@ -213,7 +215,7 @@ static void give(builder *b, int32_t step, int32_t value)
     hold(b, slot, s->y);
 }
 
-/* The gradient after a step's own activation, where that was not part of its op. */
+/* Return the gradient before a step's fused ReLU. */
 static int32_t through_activation(builder *b, int32_t at, int32_t gradient)
 {
     adi_train_plan *p = b->plan;
@@ -324,7 +326,7 @@ static int larger_first(const void *left, const void *right)
     return a->value < b->value ? -1 : 1;
 }
 
-/* Large values first, since small ones fit into what those leave. */
+/* Place large values first; small ones fit into the gaps. */
 static ad_status place(adi_train_plan *p)
 {
     const adi_allocator *a = p->allocator;
@@ -350,8 +352,8 @@ static ad_status place(adi_train_plan *p)
     return status;
 }
 
-/* Of the hungriest step at any number of images: kernels choose their way by the shape, so that a
- * smaller batch may need more. */
+/* Find the largest scratch of any step, for any number of images: a smaller batch may choose an
+ * algorithm that needs more. */
 static void find_scratch(adi_train_plan *p)
 {
     for (int32_t i = 0; i < p->step_count; i++) {

@@ -1,7 +1,6 @@
-/* A training plan: forward and backward of a module as one list of steps, every result at its
- * offset in one block that is known beforehand. What backward needs of forward is kept; the result
- * of a batch norm is not, since it can be had again from the convolution's result, which is kept
- * anyway. */
+/* A training plan: forward and backward of a module as one list of steps, with every value at a
+ * fixed offset in one block. Values that backward reads are kept, except for the result of a batch
+ * norm, which is computed again from its input. */
 #ifndef ADI_NN_TRAIN_PLAN_H
 #define ADI_NN_TRAIN_PLAN_H
 
@@ -16,7 +15,7 @@ typedef enum adi_train_kind {
 } adi_train_kind;
 
 enum { ADI_VALUE_NONE = -1 };
-/* The value that is input `input`. */
+/* The value that is an input of the network. */
 static inline int32_t adi_value_input(int32_t input)
 {
     return -2 - input; /* and back again */
@@ -27,7 +26,7 @@ typedef struct adi_train_step {
     const adi_op *op;
     int32_t node;                         /* whose parameters */
     int32_t statistics;                   /* batch norm: doubles into the statistics; else -1 */
-    /* shapes of a whole batch; parameters are put in when it runs */
+    /* with the shapes of the largest batch; parameters are put in when it runs */
     adi_op_call call;
     int32_t x[ADI_OP_MAX_INPUTS], y;      /* values */
     int32_t dy, dx[ADI_OP_MAX_INPUTS], dx_add;
@@ -52,17 +51,18 @@ typedef struct adi_train_plan {
     size_t own_bytes;   /* of the plan itself */
 } adi_train_plan;
 
-/* input: the first one's shape. AD_ERR_SHAPE where it does not fit the network. */
+/* input: the shape of the first input. AD_ERR_SHAPE if it does not fit the network,
+ * AD_ERR_UNSUPPORTED if the table lacks a kernel. */
 ad_status adi_train_plan_create(adi_module *module, const adi_kernels *kernels, int32_t num_threads,
                                 const adi_shape *input, int32_t wants_input_grad,
                                 adi_train_plan **out_plan);
-/* What an inference plan of the same network and shape packs its weights into. */
+/* Bytes of the weights that an inference plan of the same network and shape packs. */
 size_t adi_train_plan_packed_bytes(const adi_train_plan *plan);
 void adi_train_plan_destroy(adi_train_plan *plan);
 /* Bytes of block, scratch and statistics together. */
 size_t adi_train_plan_bytes(const adi_train_plan *plan);
 
-/* train_run.c: what a run works on. */
+/* train_run.c: the arrays of a run. */
 typedef struct adi_train_run {
     float *block;       /* block_floats */
     void *scratch;      /* scratch_bytes */
@@ -75,17 +75,15 @@ typedef struct adi_train_run {
     void *user;
 } adi_train_run;
 
-/* `training` 0: with the running statistics. AD_ERR_SHAPE where a batch norm has one value a
+/* training 0: use the running statistics. AD_ERR_SHAPE if a batch norm has one value for each
  * channel, AD_ERR_CANCELLED, AD_ERR_BACKEND. */
 ad_status adi_train_forward(const adi_train_plan *plan, const adi_train_run *run, int32_t training);
-/* After a training forward; the gradients of the taps have been written. */
+/* Run backward, after a training forward and after the gradients of the taps were written. */
 ad_status adi_train_backward(const adi_train_plan *plan, const adi_train_run *run);
-/* The running statistics of all batch norms move towards the batch's, as PyTorch's do with momentum
- * 0.1. */
+/* Update the running statistics of all batch norms with momentum 0.1, PyTorch's default. */
 void adi_train_update_statistics(const adi_train_plan *plan, const adi_train_run *run);
 
-/* In a run's block: tap `index`, its gradient, the gradient of the input. Images follow one
- * another. */
+/* Pointers into a run's block: tap `index`, its gradient, the gradient of the first input. */
 const float *adi_train_tap(const adi_train_plan *plan, const adi_train_run *run, int32_t index);
 float *adi_train_tap_grad(const adi_train_plan *plan, const adi_train_run *run, int32_t index);
 const float *adi_train_input_grad(const adi_train_plan *plan, const adi_train_run *run);

@@ -15,7 +15,7 @@ static const float *read_at(const adi_train_plan *p, const adi_train_run *run, i
     return value < ADI_VALUE_NONE ? run->input[adi_value_input(value)] : value_at(p, run, value);
 }
 
-/* The call of a step for this run's batch, with the parameters as they are now. */
+/* Return a step's call for this batch, with the current parameters. */
 static adi_op_call call_of(const adi_train_plan *p, const adi_train_run *run,
                            const adi_train_step *s)
 {

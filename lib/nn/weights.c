@@ -1,5 +1,4 @@
-/* From a weights file to a network: takes the values of the tensors that were found, folds batch
- * norm, takes the digest. */
+/* Taking the values of the tensors that were found, folding batch norm, and making the digest. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +10,7 @@
 #error "weights and scorer files are little-endian and read in place"
 #endif
 
-/* Floats that the file has as they are were gone through for their checksum already. */
+/* The checksum of floats that are read as the file holds them is known already. */
 static void add_to_digest(const adi_loader *l, const adi_st_tensor *t, const float *values,
                           uint64_t *digest)
 {
@@ -23,7 +22,7 @@ static void add_to_digest(const adi_loader *l, const adi_st_tensor *t, const flo
         adi_digest_bytes(digest, values, size);
 }
 
-/* Read a node's parameters as float32 into one block; raw[i] is NULL where optional and absent. */
+/* Read a node's parameters as float32 into one block; raw[i] is NULL if optional and absent. */
 static ad_status read_params(adi_loader *l, int32_t index, float **out_block, const float *raw[4])
 {
     const adi_node *node = &l->net->graph->nodes[index];
@@ -50,7 +49,7 @@ static ad_status read_params(adi_loader *l, int32_t index, float **out_block, co
     return AD_OK;
 }
 
-/* Scale and shift of the batch norm that follows a convolution; NULL where it is not in the
+/* Read the scale and shift of the batch norm that follows a convolution; NULL if not in the
  * file. */
 static ad_status read_affine(adi_loader *l, int32_t bn, double **out_affine)
 {
@@ -137,7 +136,7 @@ static ad_status take_batchnorm(adi_loader *l, int32_t index)
     return p->weight && p->bias ? AD_OK : adi_fail_memory();
 }
 
-/* An op whose parameters, one or two, are taken as they are. */
+/* Take the one or two parameters of an op that have the same layout in a file and in kernels. */
 static ad_status take_plain(adi_loader *l, int32_t index)
 {
     const adi_allocator *a = l->net->allocator;
@@ -168,7 +167,7 @@ static ad_status take_node(adi_loader *l, int32_t index)
     return op->layout == ADI_WEIGHT_PLAIN ? take_plain(l, index) : take_convolution(l, index);
 }
 
-/* What the taps do not need is as good as not there. */
+/* Treat what the taps do not need as absent. */
 static void leave_out(adi_loader *l, const int32_t *taps, int32_t tap_count, uint8_t *needed)
 {
     adi_network_needed(l->net->graph, taps, tap_count, needed);

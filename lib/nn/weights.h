@@ -22,11 +22,10 @@ static inline const adi_st_tensor *adi_loader_param(const adi_loader *l, int32_t
     return l->tensors[node * ADI_OP_MAX_PARAMS + index];
 }
 
-/* The convolution that a batch norm can be folded into, or -1. */
+/* Return the convolution that a batch norm can be folded into, or -1. */
 int32_t adi_foldable_into(const adi_loader *l, int32_t node);
-/* Everything that tells whether the file holds the network, and where; nothing that takes long.
- * needed and before: a byte per node. prefix NULL: any. Where that leaves two,
- * AD_ERR_INVALID_ARGUMENT. */
+/* Find out whether the file holds the network, and where, without reading values. needed and
+ * before: a byte for each node. prefix NULL: any; AD_ERR_INVALID_ARGUMENT if that leaves two. */
 ad_status adi_weights_find(adi_loader *l, const char *prefix, uint8_t *needed, uint8_t *before);
 
 #endif

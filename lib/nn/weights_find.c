@@ -1,12 +1,12 @@
-/* Where a network is in a weights file: finds its tensors under the names that state dicts use and
- * behind whatever prefix, checks every shape, tells a file that ends early from a damaged one. */
+/* Finding a network in a weights file: its tensors under the names that state dicts use, behind any
+ * prefix; checking every shape; telling a file that ends early from a damaged one. */
 #include "nn/weights.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The name that parameter `index` of a node has in the file, for looking up and for sentences. */
+/* Write the name of parameter `index` of a node in the file, for look-up and for messages. */
 static const char *param_name(const adi_loader *l, adi_dialect dialect, const char *prefix,
                               int32_t node, int32_t index, char *out)
 {
@@ -19,8 +19,8 @@ static const char *param_name(const adi_loader *l, adi_dialect dialect, const ch
     return out;
 }
 
-/* Who reads each node: a convolution can take a batch norm in only if nobody else sees its result.
- */
+/* Find each node's only reader: a batch norm is folded only into a convolution that nothing else
+ * reads. */
 static void find_users(adi_loader *l)
 {
     const adi_graph *g = l->net->graph;
@@ -35,7 +35,7 @@ static void find_users(adi_loader *l)
         l->only_user[g->taps[i].node] = -2;
 }
 
-/* The convolution that a batch norm can be folded into, or -1. */
+/* Return the convolution that a batch norm can be folded into, or -1. */
 int32_t adi_foldable_into(const adi_loader *l, int32_t node)
 {
     const adi_graph *g = l->net->graph;
@@ -53,7 +53,7 @@ static ad_status check_shape(const adi_loader *l, const adi_node *node, int32_t 
     return adi_st_check_shape(t, want, dims, l->net->graph->name);
 }
 
-/* Find every parameter in the file and check its shape. All are counted; the sentence is of the
+/* Find every parameter in the file and check its shape. All are counted; the message is about the
  * first that does not fit. */
 static ad_status bind_tensors(adi_loader *l)
 {
@@ -82,7 +82,7 @@ static ad_status bind_tensors(adi_loader *l)
                                         adi_loader_param(l, wrong_node, wrong_param));
 }
 
-/* The first parameter of a node that is needed and not there; -1 where nothing is missing. */
+/* Return the first parameter of a node that is required and missing, or -1. */
 static int32_t missing_param(const adi_loader *l, int32_t index)
 {
     const adi_node *node = &l->net->graph->nodes[index];
@@ -138,7 +138,7 @@ static int compare_heads(const void *a, const void *b)
     return strcmp(((const head *)a)->text, ((const head *)b)->text);
 }
 
-/* What stands before the first dot of the graph's names, sorted, each once. */
+/* Collect what precedes the first dot in the graph's names, sorted, each once. */
 static int32_t collect_heads(const adi_loader *l, head *heads)
 {
     const adi_graph *g = l->net->graph;
@@ -158,7 +158,7 @@ static int32_t collect_heads(const adi_loader *l, head *heads)
     return count;
 }
 
-/* A deeper network of the same family has all our names and more: take it for what it is. */
+/* Refuse a deeper network of the same family, which has all our names and more. */
 static ad_status refuse_strangers(const adi_loader *l)
 {
     const adi_allocator *a = l->net->allocator;
@@ -192,14 +192,15 @@ static ad_status refuse_strangers(const adi_loader *l)
 /* Networks in one file: teachers, students, copies with averaged weights. */
 enum { MAX_STARTS = 16 };
 
-/* Whose names a network in the file has and how much of its first tensor's name is a prefix. */
+/* A place where the network may begin: the dialect of its names, and how much of its first tensor's
+ * name is prefix. */
 typedef struct start {
     const adi_st_tensor *first;
     adi_dialect dialect;
     size_t prefix;
 } start;
 
-/* What stands before `end` in a name, where that is at the end and behind a dot; else -1. */
+/* Return the length of what precedes `end` in a name that ends with it after a dot; else -1. */
 static int64_t before_end(const char *name, const char *end)
 {
     const size_t n = strlen(name), m = strlen(end);
@@ -208,9 +209,9 @@ static int64_t before_end(const char *name, const char *end)
     return (int64_t)(n - m);
 }
 
-/* Every tensor that the network may begin with: of the shape that its first has, behind any prefix,
- * or behind the one asked for. One of another shape is taken where there is no other, so that a
- * sentence can name it; not one within a network, whose names have numbers. */
+/* Find every tensor that may be the network's first: with its shape, behind any prefix or the one
+ * asked for. One of another shape is taken if there is no other, so that a message can name it; but
+ * not one inside a network, whose names have numbers. */
 static ad_status find_starts(const adi_loader *l, const char *asked, int32_t first, start *starts,
                              int32_t *out_count)
 {
@@ -251,7 +252,7 @@ static ad_status find_starts(const adi_loader *l, const char *asked, int32_t fir
     return AD_OK;
 }
 
-/* Everything that tells whether this start is of the whole network, and nothing that takes long. */
+/* Check whether the whole network is at this start, without reading values. */
 static ad_status try_start(adi_loader *l, const start *s, uint8_t *needed, uint8_t *before)
 {
     const size_t nodes = (size_t)l->net->graph->node_count;
@@ -267,8 +268,8 @@ static ad_status try_start(adi_loader *l, const start *s, uint8_t *needed, uint8
     return refuse_strangers(l);
 }
 
-/* The only start of a whole network. Where there are two, taking either would be a guess; where
- * there is none, the one that fits best says what is wrong. */
+/* Choose the only start of a whole network. Choosing one of two would be a guess; if there is none,
+ * the one that fits best says what is wrong. */
 static ad_status choose_start(adi_loader *l, const start *starts, int32_t count, uint8_t *needed,
                               uint8_t *before)
 {

@@ -153,7 +153,7 @@ typedef struct adi_op_call {
     int32_t row_sums;
 } adi_op_call;
 
-/* What training adds to a call: forward values, incoming gradients and gradients to write. */
+/* The values and gradients of a call in training. */
 typedef struct adi_op_grad {
     const float *x[ADI_OP_MAX_INPUTS], *y; /* NULL unless `keeps` asks for them */
     const float *dy;
