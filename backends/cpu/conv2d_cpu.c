@@ -1,5 +1,5 @@
 /* Choosing the algorithm of a convolution, and running it. */
-#include "isa_cpu.h"
+#include "winograd_cpu.h"
 
 static adi_conv2d_layout dense_layout(const adi_conv2d_dims *d)
 {

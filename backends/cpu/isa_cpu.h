@@ -4,7 +4,7 @@
 
 #include "depthwise_cpu.h"
 #include "panel_gemm_cpu.h"
-#include "winograd_cpu.h"
+#include "winograd_tiles_cpu.h"
 
 /* Space for d values and a vector of any instruction set; the stride of rows of doubles, in whole
  * vectors. */
@@ -31,10 +31,8 @@ struct adi_isa {
     void (*window_maximum)(float *y, const float *x, int64_t channels, int64_t rows,
                            int64_t columns, int64_t x_row, int64_t x_column);
     /* resample_vector_cpu.h: as in adi_kernels */
-    void (*resample_row)(uint8_t *out, const uint8_t *in, const adi_resample *a, int64_t n,
-                         int64_t channels);
-    void (*resample_rows)(uint8_t *out, const adi_resample_ring *ring, int64_t start, int64_t count,
-                          const int32_t *weight, int64_t n);
+    adi_resample_row_fn *resample_row;
+    adi_resample_rows_fn *resample_rows;
     /* blur_vector_cpu.h, position_vector_cpu.h */
     void (*blur_row)(float *y, const float *const *rows, const double *weights, int64_t radius,
                      int64_t n);

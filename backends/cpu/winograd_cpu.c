@@ -3,7 +3,7 @@
  * for the size of the filters, all threads share a block and its points instead, so that the
  * filters are read less often. Both the choice and the blocks follow from the shape alone; the bits
  * do not depend on them. */
-#include "isa_cpu.h"
+#include "winograd_cpu.h"
 
 enum {
     SMALL_BLOCK = 24, /* tiles: what is transformed stays in a common L2 */

@@ -3,7 +3,7 @@
  * not depend on the number of threads. */
 #include <string.h>
 
-#include "isa_cpu.h"
+#include "winograd_cpu.h"
 
 enum {
     CHUNK = 96, /* tiles: as many as leave the panels that are multiplied in the nearest cache */

@@ -10,10 +10,6 @@
 #include "cpu/isa_cpu.h"
 #include "harness/op_case.h"
 
-typedef void (*row_kernel)(uint8_t *out, const uint8_t *in, const adi_resample *a, int64_t n, int64_t channels);
-typedef void (*rows_kernel)(uint8_t *out, const adi_resample_ring *ring, int64_t start, int64_t count,
-                            const int32_t *weight, int64_t n);
-
 static uint8_t *random_bytes(int64_t n)
 {
     uint8_t *p = guarded_alloc((size_t)n);
@@ -59,7 +55,7 @@ static void check_row(int64_t n, int64_t samples, int64_t most, int64_t channels
     const adi_resample a = {start, count, weight, taps, first, first + samples};
     const adi_isa *isa = NULL;
     for (int32_t i = -2; i < 0 || (isa = adi_isa_cpu(i)); i++) {
-        const row_kernel run = i == -2   ? adi_backend_ref.kernels->resample_row
+        adi_resample_row_fn *const run = i == -2   ? adi_backend_ref.kernels->resample_row
                                : i == -1 ? adi_backend_cpu.kernels->resample_row
                                          : isa->resample_row;
         uint8_t *out = guarded_alloc((size_t)(n * channels));
@@ -100,7 +96,7 @@ static void check_rows(int64_t n, int64_t rows, int64_t count)
     const adi_resample_ring ring = {ring_bytes, rows, stride};
     const adi_isa *isa = NULL;
     for (int32_t i = -2; i < 0 || (isa = adi_isa_cpu(i)); i++) {
-        const rows_kernel run = i == -2   ? adi_backend_ref.kernels->resample_rows
+        adi_resample_rows_fn *const run = i == -2   ? adi_backend_ref.kernels->resample_rows
                                 : i == -1 ? adi_backend_cpu.kernels->resample_rows
                                           : isa->resample_rows;
         uint8_t *out = guarded_alloc((size_t)stride);

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "cpu/isa_cpu.h"
+#include "cpu/winograd_cpu.h"
 #include "harness/op_case.h"
 #include "ref/ref.h"
 
