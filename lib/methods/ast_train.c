@@ -36,7 +36,7 @@ static ad_status take_batch(adi_ast_training *t, const int32_t *images, int32_t 
     const int64_t positions = adi_ast_positions(t->config), floats = positions * t->config->channels;
     for (int i = 0; i < ADI_AST_NETWORKS; i++) {
         t->run[i].n = count;
-        t->run[i].cancelled = cancel ? cancel->asked : NULL;
+        t->run[i].cancelled = cancel ? cancel->is_cancelled : NULL;
         t->run[i].user = cancel ? cancel->user : NULL;
     }
     for (int32_t i = 0; i < count; i++)
@@ -234,4 +234,4 @@ static const char *describe(void *self, int32_t index, char *value, size_t size,
 
 const adi_trainee adi_ast_trainee = {.begin_phase = begin_phase, .gradients = gradients, .update = update,
                                      .validate = validate, .epoch_done = epoch_done, .describe = describe,
-                                     .measured = 1, .drops_rest = 1};
+                                     .measured = 1, .drop_last = 1};

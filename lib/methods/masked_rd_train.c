@@ -26,7 +26,7 @@ static ad_status take_batch(adi_rd_training *t, const int32_t *images, int32_t c
 {
     t->run.n = count;
     t->run.draw = adi_mix64(adi_mix64(t->config->o.seed) + (uint64_t)t->optimiser.steps);
-    t->run.cancelled = cancel ? cancel->asked : NULL;
+    t->run.cancelled = cancel ? cancel->is_cancelled : NULL;
     t->run.user = cancel ? cancel->user : NULL;
     for (int32_t i = 0; i < count; i++) {
         const float *layers[ADI_RD_LEVELS] = {NULL};

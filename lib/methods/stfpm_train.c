@@ -35,7 +35,7 @@ static ad_status backend_failed(ad_status status, const char *what)
 static void take_batch(adi_stfpm_training *t, int32_t count, const adi_cancel *cancel)
 {
     t->run.n = count;
-    t->run.cancelled = cancel ? cancel->asked : NULL;
+    t->run.cancelled = cancel ? cancel->is_cancelled : NULL;
     t->run.user = cancel ? cancel->user : NULL;
     for (int32_t i = 0; i < t->config->tap_count; i++) {
         t->unet_runs[i].n = count;

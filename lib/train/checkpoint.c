@@ -1,4 +1,4 @@
-/* A training in a file. */
+/* Writing and reading checkpoints. */
 #include "train/checkpoint.h"
 
 #include <errno.h>
@@ -25,15 +25,15 @@ static ad_status check_folder(const char *dir)
         return adi_fail(AD_ERR_IO, "checkpoint_dir '%s': %s", dir,
                         strerror_r(errno, text, sizeof text));
     if (!S_ISDIR(there.st_mode))
-        return adi_fail(AD_ERR_IO, "checkpoint_dir '%s' is no folder", dir);
+        return adi_fail(AD_ERR_IO, "checkpoint_dir '%s' is not a folder", dir);
     if (access(dir, W_OK | X_OK) != 0)
         return adi_fail(AD_ERR_IO, "checkpoint_dir '%s' cannot be written: %s", dir,
                         strerror_r(errno, text, sizeof text));
     return AD_OK;
 }
 
-/* Where the file system knows no locks, or the folder may not be read, it goes without. The lock is
- * the open folder's own, so nothing stays behind when a process dies. */
+/* The lock belongs to the open folder, so that nothing is left of it when a process dies. Without
+ * locks in the file system, or the right to read the folder, there is none. */
 ad_status adi_checkpoint_enter(const char *dir, int *out_lock)
 {
     *out_lock = -1;
@@ -65,8 +65,7 @@ static ad_status path_of(const adi_allocator *a, const char *dir, char **out_pat
     return AD_OK;
 }
 
-/* NaN has no place in a file that is checked for it: infinity neither. A validation error is never
- * negative. */
+/* A file with NaN would be refused, so that -1 stands for it: no validation error is negative. */
 static void position_to_file(const adi_train_position *p, double *out)
 {
     memcpy(out, p, sizeof *p);
@@ -100,7 +99,7 @@ static ad_status put_arrays(adi_st_writer *w, const adi_trainee *t, int32_t phas
     return AD_OK;
 }
 
-/* For people who look into the file; position and counters are what is read. */
+/* A line for people; the library reads position and counters. */
 static ad_status put_progress(adi_st_writer *w, const adi_trainee *t, const adi_train_position *p)
 {
     char value[128];
@@ -159,7 +158,7 @@ static ad_status find(const adi_safetensors *file, const char *name, adi_dtype d
     if (!t || t->dtype != dtype || t->ndim != 1 || (size_t)t->count != count)
         return adi_fail(
             AD_ERR_MISMATCH,
-            "the checkpoint has no tensor '%s' of %zu values: it is of another training", name,
+            "the checkpoint has no tensor '%s' of %zu values: it belongs to another training", name,
             count);
     *out = t;
     return AD_OK;
@@ -172,8 +171,8 @@ static ad_status check_description(const adi_safetensors *file, const adi_traine
     const char *kind = adi_st_meta(file, "adfeat.kind"),
                *format = adi_st_meta(file, "adfeat.format");
     if (!kind || strcmp(kind, "checkpoint") != 0)
-        return adi_fail(AD_ERR_FORMAT, "this is no checkpoint but %s",
-                        kind ? kind : "some other file");
+        return adi_fail(AD_ERR_FORMAT, "this is not a checkpoint but %s",
+                        kind ? kind : "another file");
     if (!format || strcmp(format, FORMAT) != 0)
         return adi_fail(AD_ERR_UNSUPPORTED,
                         "the checkpoint's format is %.20s, this version reads %s",
@@ -202,8 +201,8 @@ static ad_status check_finite(const adi_st_tensor *x)
     return AD_OK;
 }
 
-/* All arrays, best values behind current ones: checked first and then taken, so that nothing is
- * needed to hold them in between. */
+/* Check all arrays (`taking` 0) or read them (1), each with its best values. Checking comes first,
+ * so that a refused file changes nothing and no second copy is needed. */
 static ad_status each_array(const adi_safetensors *file, const adi_trainee *t, int32_t phase,
                             int32_t taking)
 {
@@ -228,7 +227,7 @@ static int is_count(double v, double most)
     return v >= 0.0 && v <= most && v == floor(v);
 }
 
-/* The file may say anything: what counts must count, up to what this training has. */
+/* The file is not trusted: counts must be whole numbers within this training. */
 static ad_status check_position(const adi_train_position *p, const adi_trainee *t)
 {
     if (!is_count(p->phase, t->phase_count - 1))
@@ -267,7 +266,7 @@ ad_status adi_checkpoint_read(const adi_safetensors *file, const adi_trainee *t,
             return adi_fail(AD_ERR_FORMAT, "the checkpoint's counter '%s' is %g",
                             t->counters[i].name, counters[i]);
     ADI_TRY(each_array(file, t, (int32_t)there.phase, 0));
-    t->begin_phase(t->self, (int32_t)there.phase); /* whatever else depends on the phase */
+    t->begin_phase(t->self, (int32_t)there.phase); /* sets up the phase's other state */
     ADI_TRY(each_array(file, t, (int32_t)there.phase, 1));
     for (int32_t i = 0; i < t->counter_count; i++)
         *t->counters[i].value = (int64_t)counters[i];

@@ -9,19 +9,19 @@
 #include "train/split.h"
 
 /* One call of adi_fit_loop_run(). */
-typedef struct running {
+typedef struct fit_run {
     adi_fit_loop *loop;
     const adi_fit_control *control;
-    double began;   /* seconds */
-    double done;    /* cost of the batches that this call has run */
+    double began; /* seconds */
+    double done;  /* cost of the batches that this call has run */
     int32_t resumed, measured;
-    int32_t trial;  /* nothing has been trained yet: progress stays where it began */
+    int32_t is_trial; /* batches are timed, not trained: progress does not move */
     adi_batch_loss latest;
-} running;
+} fit_run;
 
 static int32_t batches_of(const adi_fit_loop *loop)
 {
-    if (loop->trainee->drops_rest && loop->train_count >= loop->batch)
+    if (loop->trainee->drop_last && loop->train_count >= loop->batch)
         return loop->train_count / loop->batch;
     return (loop->train_count + loop->batch - 1) / loop->batch;
 }
@@ -33,14 +33,14 @@ static const adi_phase *phase_of(const adi_fit_loop *loop)
 
 /* ---- Best values ---- */
 
-static void keep_best(const adi_trainee *t, int32_t phase)
+static void save_best(const adi_trainee *t, int32_t phase)
 {
     for (int32_t i = 0; i < t->array_count; i++)
         if (adi_train_has(&t->arrays[i], phase, 1))
             memcpy(t->arrays[i].best, t->arrays[i].values, t->arrays[i].count * sizeof(float));
 }
 
-static void take_best(const adi_trainee *t, int32_t phase)
+static void restore_best(const adi_trainee *t, int32_t phase)
 {
     for (int32_t i = 0; i < t->array_count; i++)
         if (adi_train_has(&t->arrays[i], phase, 1))
@@ -51,7 +51,7 @@ static void begin_phase(adi_fit_loop *loop, int32_t phase)
 {
     loop->position =
         (adi_train_position){.phase = phase, .validation = NAN, .best_validation = NAN};
-    keep_best(loop->trainee, phase);
+    save_best(loop->trainee, phase);
     loop->trainee->begin_phase(loop->trainee->self, phase);
 }
 
@@ -87,7 +87,7 @@ void adi_fit_loop_free(adi_fit_loop *loop)
 
 /* ---- Progress ---- */
 
-static double cost_left(const adi_fit_loop *loop)
+static double remaining_cost(const adi_fit_loop *loop)
 {
     const adi_trainee *t = loop->trainee;
     const adi_train_position *p = &loop->position;
@@ -99,34 +99,34 @@ static double cost_left(const adi_fit_loop *loop)
     return left > 0.0 ? left : 0.0;
 }
 
-static double fraction(const running *r)
+static double fraction(const fit_run *r)
 {
     double total = 0.0;
-    if (r->trial)
+    if (r->is_trial)
         return r->control->from;
     for (int32_t i = 0; i < r->loop->trainee->phase_count; i++)
         total += r->loop->trainee->phases[i].cost * r->loop->trainee->phases[i].epochs *
                  batches_of(r->loop);
     const double from = r->control->from;
-    return total > 0.0 ? from + (1.0 - from) * (1.0 - cost_left(r->loop) / total) : from;
+    return total > 0.0 ? from + (1.0 - from) * (1.0 - remaining_cost(r->loop) / total) : from;
 }
 
-static int asked(void *user)
+static int is_cancelled(void *user)
 {
-    const running *r = user;
+    const fit_run *r = user;
     const ad_fit_options *o = r->control->options;
     return o->progress && o->progress(o->user, fraction(r));
 }
 
-static int tell(const running *r, int32_t epoch_done)
+static int report_progress(const fit_run *r, int32_t epoch_done)
 {
     const adi_fit_loop *loop = r->loop;
     const adi_train_position *p = &loop->position;
     const ad_fit_options *o = r->control->options;
     if (!o->train)
         return 0;
-    const double seconds = 1e-3 * adi_now_ms() - r->began,
-                 images = p->images > 0.0 ? p->images : 1.0;
+    const double seconds = 1e-3 * adi_now_ms() - r->began;
+    const double images = p->images > 0.0 ? p->images : 1.0;
     const ad_train_progress progress = {
         .struct_size = sizeof progress,
         .epoch_done = epoch_done,
@@ -135,9 +135,9 @@ static int tell(const running *r, int32_t epoch_done)
         .phases = loop->trainee->phase_count,
         .epoch = (int32_t)fmin(p->epoch + !epoch_done, phase_of(loop)->epochs),
         .epochs = phase_of(loop)->epochs,
-        .batch = epoch_done ? batches_of(loop)
-                 : r->trial ? 0
-                            : (int32_t)p->batch,
+        .batch = epoch_done    ? batches_of(loop)
+                 : r->is_trial ? 0
+                               : (int32_t)p->batch,
         .batches = batches_of(loop),
         .loss = epoch_done ? p->loss / images : r->latest.loss,
         .similarity = epoch_done ? p->similarity / images : r->latest.similarity,
@@ -147,8 +147,8 @@ static int tell(const running *r, int32_t epoch_done)
         .best_epoch = (int32_t)p->best_epoch,
         .resumed = r->resumed,
         .seconds = seconds,
-        .seconds_left = r->done > 0.0 ? seconds / r->done * cost_left(loop)
-                        : r->measured ? cost_left(loop)
+        .seconds_left = r->done > 0.0 ? seconds / r->done * remaining_cost(loop)
+                        : r->measured ? remaining_cost(loop)
                                       : 0.0,
     };
     return o->train(o->user, &progress);
@@ -156,9 +156,9 @@ static int tell(const running *r, int32_t epoch_done)
 
 /* ---- An epoch ---- */
 
-/* The permutation of an epoch, counted over all phases, depends on the seed and its number alone.
- */
-static void find_order(adi_fit_loop *loop)
+/* The order depends on the seed and the epoch's number, counted over all phases, and on nothing
+ * else. */
+static void draw_order(adi_fit_loop *loop)
 {
     int32_t number = (int32_t)loop->position.epoch;
     for (int32_t i = 0; i < (int32_t)loop->position.phase; i++)
@@ -168,22 +168,22 @@ static void find_order(adi_fit_loop *loop)
         loop->drawn = 0;
     }
     if (loop->drawn > number)
-        return; /* it is there */
+        return; /* order holds this epoch already */
     for (; loop->drawn <= number; loop->drawn++)
         adi_mt19937_permutation(&loop->mt, loop->train_count, loop->order);
     for (int32_t i = 0; i < loop->train_count; i++)
         loop->order[i] = loop->train[loop->order[i]];
 }
 
-/* `what` went wrong: the best values again, and a next run begins with them. */
+/* Restore the best values, from which the next run starts. `what` is the sentence's beginning. */
 static ad_status not_finite(adi_fit_loop *loop, const char *what)
 {
     const adi_train_position *p = &loop->position;
     const ad_status status = adi_fail(
         AD_ERR_NUMERIC,
-        "%s: a lower learning rate may help; the student has the parameters of %s %d again", what,
+        "%s: a lower learning rate may help; the student is back at its parameters of %s %d", what,
         p->best_epoch > 0.0 ? "epoch" : "its start, epoch", (int)p->best_epoch);
-    take_best(loop->trainee, (int32_t)p->phase);
+    restore_best(loop->trainee, (int32_t)p->phase);
     begin_phase(loop, 0);
     return status;
 }
@@ -204,7 +204,8 @@ static ad_status bad_validation(adi_fit_loop *loop, double error)
     return not_finite(loop, what);
 }
 
-/* Exponents of all ones, a block at a time without a branch: this reads all parameters. */
+/* A value is not finite if its exponent is all ones. Tested by blocks without a branch, since this
+ * reads every parameter. */
 static int all_finite(const float *values, size_t count)
 {
     enum { BLOCK = 1024 };
@@ -220,8 +221,7 @@ static int all_finite(const float *values, size_t count)
     return 1;
 }
 
-/* No loss tells what the latest step has done, and not every one what a step did: a ReLU makes 0 of
- * much. */
+/* The loss says nothing about the latest step, and a ReLU may hide a NaN of an earlier one. */
 static ad_status check_values(adi_fit_loop *loop)
 {
     const adi_trainee *t = loop->trainee;
@@ -236,12 +236,12 @@ static ad_status check_values(adi_fit_loop *loop)
     return AD_OK;
 }
 
-static ad_status run_batch(running *r)
+static ad_status run_batch(fit_run *r)
 {
     adi_fit_loop *loop = r->loop;
     adi_trainee *t = loop->trainee;
     adi_train_position *p = &loop->position;
-    const adi_cancel cancel = {asked, r};
+    const adi_cancel cancel = {is_cancelled, r};
     const int32_t phase = (int32_t)p->phase, first = (int32_t)p->batch * loop->batch;
     const int32_t count =
         loop->train_count - first < loop->batch ? loop->train_count - first : loop->batch;
@@ -257,18 +257,18 @@ static ad_status run_batch(running *r)
     p->reconstruction += count * loss.reconstruction;
     r->latest = loss;
     r->done += t->phases[phase].cost;
-    return tell(r, 0) ? adi_fail(AD_ERR_CANCELLED,
+    return report_progress(r, 0) ? adi_fail(AD_ERR_CANCELLED,
                                  "the training was cancelled in epoch %d after batch %d of %d",
                                  (int)p->epoch + 1, (int)p->batch, batches_of(loop))
                       : AD_OK;
 }
 
-static ad_status end_epoch(running *r)
+static ad_status end_epoch(fit_run *r)
 {
     adi_fit_loop *loop = r->loop;
     adi_trainee *t = loop->trainee;
     adi_train_position *p = &loop->position;
-    const adi_cancel cancel = {asked, r};
+    const adi_cancel cancel = {is_cancelled, r};
     double error = NAN;
     if (loop->held_out_count) {
         ADI_TRY(t->validate(t->self, (int32_t)p->phase, loop->held_out, loop->held_out_count,
@@ -281,7 +281,7 @@ static ad_status end_epoch(running *r)
     p->validation = error;
     t->epoch_done(t->self, (int32_t)p->phase);
     if (!loop->held_out_count || !(p->best_validation <= error)) {
-        keep_best(t, (int32_t)p->phase);
+        save_best(t, (int32_t)p->phase);
         p->best_validation = error;
         p->best_epoch = p->epoch;
         p->stale = 0.0;
@@ -291,16 +291,17 @@ static ad_status end_epoch(running *r)
     return AD_OK;
 }
 
-/* Costs of the phases that are left become seconds: of a batch that changes nothing, the second
- * where two take less than WARM_UP seconds, since the first touches memory that was never used. */
-static ad_status measure(running *r)
+/* Time a batch of each remaining phase without an update, so that costs are in seconds. The second
+ * batch counts, since the first touches fresh memory; a slow one (WARM_UP / 2 seconds) is not
+ * repeated. */
+static ad_status measure(fit_run *r)
 {
     enum { WARM_UP = 5 };
     adi_fit_loop *loop = r->loop;
     adi_trainee *t = loop->trainee;
-    const adi_cancel cancel = {asked, r};
+    const adi_cancel cancel = {is_cancelled, r};
     const int32_t count = loop->train_count < loop->batch ? loop->train_count : loop->batch;
-    r->trial = 1;
+    r->is_trial = 1;
     for (int32_t phase = (int32_t)loop->position.phase; phase < t->phase_count; phase++)
         for (int round = 0; round < 2; round++) {
             adi_batch_loss loss = {0};
@@ -312,28 +313,28 @@ static ad_status measure(running *r)
         }
     r->measured = 1;
     r->began = 1e-3 * adi_now_ms();
-    const int stop = tell(r, 0);
-    r->trial = 0;
+    const int stop = report_progress(r, 0);
+    r->is_trial = 0;
     return stop ? adi_fail(AD_ERR_CANCELLED, "the training was cancelled before its first batch")
                 : AD_OK;
 }
 
-static ad_status save(const adi_fit_loop *loop, const running *r)
+static ad_status save(const adi_fit_loop *loop, const fit_run *r)
 {
     const char *dir = r->control->options->checkpoint_dir;
     return dir ? adi_checkpoint_save(loop->allocator, dir, loop->trainee, &loop->position) : AD_OK;
 }
 
-static ad_status run_epoch(running *r)
+static ad_status run_epoch(fit_run *r)
 {
     adi_fit_loop *loop = r->loop;
     adi_train_position *p = &loop->position;
-    find_order(loop);
+    draw_order(loop);
     while ((int32_t)p->batch < batches_of(loop))
         ADI_TRY(run_batch(r));
     ADI_TRY(end_epoch(r));
     p->batch = 0.0;
-    const int stop = tell(r, 1);
+    const int stop = report_progress(r, 1);
     p->images = p->loss = p->similarity = p->reconstruction = 0.0;
     ADI_TRY(save(loop, r));
     return stop ? adi_fail(AD_ERR_CANCELLED, "the training was cancelled after epoch %d of %d",
@@ -349,7 +350,7 @@ static int phase_is_over(const adi_fit_loop *loop)
     return p->epoch >= phase_of(loop)->epochs || (loop->patience > 0 && p->stale >= loop->patience);
 }
 
-static ad_status run_phases(running *r)
+static ad_status run_phases(fit_run *r)
 {
     adi_fit_loop *loop = r->loop;
     const int32_t last = loop->trainee->phase_count - 1;
@@ -358,7 +359,7 @@ static ad_status run_phases(running *r)
             ADI_TRY(run_epoch(r));
             continue;
         }
-        take_best(loop->trainee, (int32_t)loop->position.phase);
+        restore_best(loop->trainee, (int32_t)loop->position.phase);
         begin_phase(loop, (int32_t)loop->position.phase + 1);
     }
     return AD_OK;
@@ -368,26 +369,24 @@ ad_status adi_fit_loop_run(adi_fit_loop *loop, const adi_fit_control *control)
 {
     if (loop->finished)
         return AD_OK;
-    running r = {.loop = loop, .control = control, .began = 1e-3 * adi_now_ms()};
+    fit_run r = {.loop = loop, .control = control, .began = 1e-3 * adi_now_ms()};
     const ad_fit_options *o = control->options;
     if (o->checkpoint_dir && o->resume)
         ADI_TRY(adi_checkpoint_load(loop->allocator, o->checkpoint_dir, loop->trainee,
                                     &loop->position, &r.resumed));
     ad_status status =
-        loop->trainee->measured && o->train && cost_left(loop) > 0.0 ? measure(&r) : AD_OK;
+        loop->trainee->measured && o->train && remaining_cost(loop) > 0.0 ? measure(&r) : AD_OK;
     if (status == AD_OK)
         status = run_phases(&r);
     if (status == AD_ERR_CANCELLED && o->checkpoint_dir) {
-        char sentence[512]; /* what was cancelled is more worth saying than that a checkpoint was
-                               written */
+        char sentence[512]; /* saving must not replace the message of the cancelled call */
         snprintf(sentence, sizeof sentence, "%s", ad_last_error_message());
-        ADI_TRY(
-            check_values(loop)); /* rather the checkpoint before than one that cannot be loaded */
+        ADI_TRY(check_values(loop)); /* keep the last checkpoint if these could not be loaded */
         ADI_TRY(save(loop, &r));
         return adi_fail(AD_ERR_CANCELLED, "%s", sentence);
     }
     if (status == AD_OK) {
-        take_best(loop->trainee, (int32_t)loop->position.phase);
+        restore_best(loop->trainee, (int32_t)loop->position.phase);
         loop->finished = 1;
     }
     return status;

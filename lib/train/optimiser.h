@@ -9,8 +9,8 @@
 typedef struct adi_optimiser_options {
     int32_t kind; /* ad_optimizer */
     int32_t unused;
-    double lr, momentum, weight_decay; /* momentum: SGD's */
-    double beta1, beta2;               /* Adam's, whose eps is 1e-8 */
+    double lr, momentum, weight_decay; /* momentum: SGD only */
+    double beta1, beta2;               /* Adam only; its eps is 1e-8 */
 } adi_optimiser_options;
 
 typedef struct adi_optimiser {
@@ -21,18 +21,18 @@ typedef struct adi_optimiser {
     int64_t steps;
 } adi_optimiser;
 
-/* Arrays of state that such an optimiser keeps beside the parameters. */
+/* The number of state arrays, each as long as the parameters: 0 to 2. */
 int32_t adi_optimiser_states(const adi_optimiser_options *options);
 ad_status adi_optimiser_init(adi_optimiser *o, const adi_allocator *a,
                              const adi_optimiser_options *options, size_t count);
 void adi_optimiser_free(adi_optimiser *o);
-/* As it was after init. */
+/* Back to the state after init. */
 void adi_optimiser_reset(adi_optimiser *o);
-/* gradients are multiplied by grad_scale first. */
+/* One step with gradients * grad_scale. */
 ad_status adi_optimiser_step(adi_optimiser *o, const adi_kernels *kernels, int32_t num_threads,
                              float *values, const float *gradients, double grad_scale);
-/* The factor that brings gradients whose squares have this sum to an L2 norm of at most `limit`, as
- * PyTorch's clip_grad_norm_() has it. */
+/* The factor that clips gradients to an L2 norm of `limit`, as PyTorch's clip_grad_norm_() computes
+ * it. `squares` is the sum of their squares. */
 double adi_clip_scale(double squares, double limit);
 
 #endif

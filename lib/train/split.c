@@ -1,5 +1,5 @@
-/* The split of STFPM's authors is scikit-learn's, whose ShuffleSplit takes the test set from the
- * beginning of a NumPy permutation and the training set from what follows. */
+/* scikit-learn's split, which STFPM's authors use: ShuffleSplit takes the test set from the start
+ * of a NumPy permutation and the training set from the rest. */
 #include "train/split.h"
 
 #include <math.h>

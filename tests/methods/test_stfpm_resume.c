@@ -138,7 +138,7 @@ static void folders(void **state)
     refused(ad_fit(fit, f->good, &o, &scorer), AD_ERR_IO,
             "checkpoint_dir 'no/such/folder': No such file or directory");
     o.checkpoint_dir = f->weights;
-    refused(ad_fit(fit, f->good, &o, &scorer), AD_ERR_IO, "is no folder");
+    refused(ad_fit(fit, f->good, &o, &scorer), AD_ERR_IO, "is not a folder");
     assert_int_equal(ad_fitter_count(fit), 0); /* said before anything is read */
     assert_true(same_student(s, untouched));
     ad_fitter_destroy(fit);

@@ -50,7 +50,7 @@ static inline double wanted(int32_t image, int32_t k)
 
 static inline ad_status asks(const adi_cancel *cancel)
 {
-    return cancel->asked(cancel->user) ? adi_fail(AD_ERR_CANCELLED, "cancelled within a batch") : AD_OK;
+    return cancel->is_cancelled(cancel->user) ? adi_fail(AD_ERR_CANCELLED, "cancelled within a batch") : AD_OK;
 }
 
 static inline void fake_begin_phase(void *self, int32_t phase)

@@ -192,7 +192,7 @@ static void of_another_training(void **state)
     refused_by(f, AD_ERR_MISMATCH, "checkpoint.safetensors': option is one in the checkpoint and two now");
     f = fake_new(3, 2);
     f->trainee.arrays[0].count--;
-    refused_by(f, AD_ERR_MISMATCH, "has no tensor 'w' of 4 values: it is of another training");
+    refused_by(f, AD_ERR_MISMATCH, "has no tensor 'w' of 4 values: it belongs to another training");
     f = fake_new(3, 2);
     snprintf(f->trainee.arrays[1].name, sizeof f->trainee.arrays[1].name, "moment");
     refused_by(f, AD_ERR_MISMATCH, "has no tensor 'moment' of 5 values");
@@ -233,8 +233,8 @@ static void damaged(void **state)
     static const float nothing[1] = {1.0f};
     static const int64_t one = 1;
     static const char *const kinds[] = {NULL, "student", "checkpoint"};
-    static const char *const says[] = {"this is no checkpoint but some other file",
-                                       "this is no checkpoint but student",
+    static const char *const says[] = {"this is not a checkpoint but another file",
+                                       "this is not a checkpoint but student",
                                        "format is missing, this version reads 1"};
     for (int i = 0; i < 3; i++) {
         assert_int_equal(adi_st_writer_create(&adi_default_allocator, &w), AD_OK);

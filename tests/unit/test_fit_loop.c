@@ -112,7 +112,7 @@ static void not_finite(void **state)
     (void)state;
     bad_loss(0, -NAN, 0.2, 0, "the loss is nan at epoch 1, batch 1");
     bad_loss(2, INFINITY, 0.2, 0, "the loss is inf at epoch 1, batch 3");
-    bad_loss(7, -INFINITY, 0.2, 2, "has the parameters of epoch 2 again");
+    bad_loss(7, -INFINITY, 0.2, 2, "is back at its parameters of epoch 2");
     bad_loss(7, NAN, 0.0, 2, "at epoch 3, batch 2: a lower learning rate may help");
     watched *w = watch(fake_new(4, 0), 0.2, NULL);
     static const double errors[MOST_EPOCHS] = {4, 5, NAN};
