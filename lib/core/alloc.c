@@ -7,16 +7,14 @@
 
 static const size_t huge_page = 2 << 20; /* x86-64's, and most others' */
 
-/* Large blocks lie on huge pages where the kernel gives them to those who ask: filters and
- * activations of a network are more than the page table's cache reaches. Only whole ones, so that
- * no block takes more memory than it has. */
+/* Put large blocks on huge pages if the kernel has them: the filters and activations of a network
+ * are too large for the TLB. Only whole pages, so that no block takes more memory than it has. */
 static void *large_alloc(size_t bytes)
 {
     void *p = aligned_alloc(huge_page, (bytes + huge_page - 1) / huge_page * huge_page);
 #ifdef MADV_HUGEPAGE
     if (p)
-        (void)madvise(p, bytes / huge_page * huge_page,
-                      MADV_HUGEPAGE); /* a wish: it also works without */
+        (void)madvise(p, bytes / huge_page * huge_page, MADV_HUGEPAGE); /* a hint: may fail */
 #endif
     return p;
 }

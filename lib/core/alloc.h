@@ -1,4 +1,4 @@
-/* The one way to memory in lib/ and backends/: the context's allocator, 64-byte aligned. */
+/* Memory: lib/ and backends/ allocate through the context's allocator only, 64-byte aligned. */
 #ifndef ADI_CORE_ALLOC_H
 #define ADI_CORE_ALLOC_H
 
@@ -12,16 +12,15 @@ typedef struct adi_allocator {
     void             *user;
 } adi_allocator;
 
-/* The C library's, for calls that have no context (metrics). */
+/* malloc() and free(), for calls without a context (metrics). */
 extern const adi_allocator adi_default_allocator;
 
-/* NULL on failure, without a sentence: the caller says adi_fail_memory(). Zero bytes give one byte.
- */
+/* NULL on failure, without a message: the caller returns adi_fail_memory(). Zero bytes give one. */
 void *adi_alloc(const adi_allocator *a, size_t bytes);
-/* count * size bytes, zeroed; NULL also where the product overflows. */
+/* count * size bytes, zeroed; NULL also if the product overflows. */
 void *adi_calloc(const adi_allocator *a, size_t count, size_t size);
-/* Room for `count` elements in a growing array, old elements copied; *capacity is updated. On
- * failure returns NULL and the old array stands. */
+/* Grow an array to at least `count` elements and update *capacity. On failure returns NULL; the old
+ * array is unchanged. */
 void *adi_grow(const adi_allocator *a, void *array, size_t *capacity, size_t count, size_t size);
 void adi_free(const adi_allocator *a, void *pointer);
 /* A copy of text; NULL on failure. */

@@ -1,4 +1,4 @@
-/* A sum over all blocks, kept without a lock. */
+/* The sum of all blocks, counted without a lock. */
 #include "core/budget.h"
 
 #include "core/error.h"
@@ -9,10 +9,10 @@ struct adi_budget {
     adi_allocator inner;
     size_t limit;
     atomic_size_t held;
-    atomic_size_t owners; /* live blocks, and until it is dropped the budget's own */
+    atomic_size_t owners; /* references: one for each live block, and the owner's */
 };
 
-_Static_assert(sizeof(size_t) <= ADI_ALIGNMENT, "a block's size stands in front of it");
+_Static_assert(sizeof(size_t) <= ADI_ALIGNMENT, "the block's size is stored in front of it");
 
 static void disown(adi_budget *b)
 {
@@ -22,7 +22,7 @@ static void disown(adi_budget *b)
     adi_free(&inner, b);
 }
 
-/* 0 where the limit stands against it. */
+/* Count `bytes` as held; 0 if they exceed the limit. */
 static int take(adi_budget *b, size_t bytes)
 {
     size_t held = atomic_load(&b->held);

@@ -1,4 +1,4 @@
-/* An allocator that holds so many bytes at most, over another one. */
+/* An allocator that limits the bytes held, on top of another one. */
 #ifndef ADI_CORE_BUDGET_H
 #define ADI_CORE_BUDGET_H
 
@@ -6,16 +6,15 @@
 
 typedef struct adi_budget adi_budget;
 
-/* Blocks of `inner`, each ADI_ALIGNMENT bytes longer to remember its size. A block that would pass
- * the limit is NULL, and adi_fail_memory() then says so with the numbers. NULL on failure, without
- * a sentence. */
+/* Each block takes ADI_ALIGNMENT more bytes of `inner`, to store its size. A block beyond the limit
+ * is NULL, and adi_fail_memory() then names the numbers. Returns NULL on failure, without a
+ * message. */
 adi_budget *adi_budget_create(const adi_allocator *inner, size_t limit);
 adi_allocator adi_budget_allocator(adi_budget *budget);
-/* Whether so many bytes would be given now: AD_ERR_OUT_OF_MEMORY with the numbers where not. NULL:
- * whatever is asked. */
+/* AD_ERR_OUT_OF_MEMORY, with the numbers, if `bytes` are more than is left. NULL has no limit. */
 ad_status adi_budget_check(const adi_budget *budget, size_t bytes);
-/* The budget lives on until its last block is freed: images may outlive their context. NULL is a
- * no-op. */
+/* Drop the owner's reference. The budget lives until its last block is freed, since images may
+ * outlive their context. NULL is a no-op. */
 void adi_budget_drop(adi_budget *budget);
 
 #endif

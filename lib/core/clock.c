@@ -1,4 +1,4 @@
-/* The monotonic clock, and what is made of its times. */
+/* The monotonic clock, and the median of times. */
 #include "core/clock.h"
 
 #include <stdlib.h>

@@ -4,9 +4,9 @@
 
 #include <stddef.h>
 
-/* Of a clock that never jumps. */
+/* The time of a monotonic clock, in milliseconds. */
 double adi_now_ms(void);
-/* Of n >= 1 values, which it sorts; between the two in the middle where n is even. */
+/* The median of n >= 1 values, which are sorted in place. */
 double adi_median(double *values, size_t n);
 
 #endif

@@ -1,4 +1,4 @@
-/* Fields are unquoted in place: what is read is never shorter than what is written. */
+/* Reading CSV. Fields are unquoted in place, which never makes them longer. */
 #include "core/csv.h"
 
 #include <string.h>
@@ -6,7 +6,7 @@
 void adi_csv_begin(adi_csv *csv, char *bytes, size_t size)
 {
     *csv = (adi_csv){.at = bytes, .end = bytes + size, .separator = ',', .line = 1};
-    bytes[size] = '\n'; /* every row ends in one */
+    bytes[size] = '\n'; /* so that the last row ends in one */
     if (size >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0)
         csv->at += 3;
     const char *first = csv->at;
@@ -23,8 +23,8 @@ static int ends_field(const adi_csv *csv, char c)
     return c == csv->separator || c == '\n' || c == '\r';
 }
 
-/* After the opening quote; leaves `at` behind the closing one, and *to at the end of what was kept.
- */
+/* Read a quoted field from behind its opening quote; *to is left at the end of the unquoted
+ * text. */
 static ad_status quoted(adi_csv *csv, char **to)
 {
     const int64_t line = csv->line;
@@ -44,7 +44,7 @@ static ad_status quoted(adi_csv *csv, char **to)
     return adi_fail(AD_ERR_FORMAT, "line %lld: a quote does not end", (long long)line);
 }
 
-/* *out_last: the row ends behind it. */
+/* Read a field. *out_last is 1 if the row ends with it. */
 static ad_status field(adi_csv *csv, char **out, int *out_last)
 {
     char *to = csv->at;
@@ -59,7 +59,7 @@ static ad_status field(adi_csv *csv, char **out, int *out_last)
     }
     const char ended_by = *csv->at;
     if (memchr(*out, 0, (size_t)(to - *out)))
-        return adi_fail(AD_ERR_FORMAT, "line %lld: a zero byte: this is no table of text",
+        return adi_fail(AD_ERR_FORMAT, "line %lld: a zero byte: this is not a text file",
                         (long long)csv->line);
     *to = '\0';
     csv->at++;

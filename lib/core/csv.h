@@ -1,5 +1,5 @@
-/* Tables of text, RFC 4180: rows of fields, quoted where a field holds a separator, a quote or a
- * line's end. */
+/* Reading CSV (RFC 4180): rows of fields; a field with a separator, a quote or a newline is
+ * quoted. */
 #ifndef ADI_CORE_CSV_H
 #define ADI_CORE_CSV_H
 
@@ -8,16 +8,15 @@
 typedef struct adi_csv {
     char *at, *end;
     char separator;
-    int64_t line; /* of the row that comes next, from 1 */
+    int64_t line; /* number of the next row's first line, from 1 */
 } adi_csv;
 
-/* A table of `size` bytes, which are written to; bytes[size] must be writable too. The separator is
- * the first line's:
- * ',' or, where it has none, ';' or a tab. A byte order mark is passed over. */
+/* Begin a table of `size` bytes, which is modified in place; bytes[size] must be writable too. The
+ * separator is ',' or, if the first line has none, ';' or a tab. A byte order mark is skipped. */
 void adi_csv_begin(adi_csv *csv, char *bytes, size_t size);
-/* The next row that is not empty: its fields end in 0 and live in the bytes given. *out_count 0:
- * there is no more. AD_ERR_FORMAT with the line: more fields than `room`, a quote that does not end
- * or is followed by text, a zero byte. */
+/* Read the next row that is not empty: fields are strings inside the table's bytes. *out_count is 0
+ * after the last row. AD_ERR_FORMAT, with the line, for more fields than `room`, a quote that does
+ * not end or is followed by text, or a zero byte. */
 ad_status adi_csv_next(adi_csv *csv, char **fields, int32_t room, int32_t *out_count);
 
 #endif

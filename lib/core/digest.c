@@ -1,4 +1,4 @@
-/* A 64-bit identity of bytes. */
+/* A 64-bit checksum of bytes. */
 #include "core/digest.h"
 
 #include <zlib.h>

@@ -1,4 +1,4 @@
-/* The thread-local error sentence: fixed size, never NULL, written without allocating. */
+/* The thread-local error message: fixed size, never NULL, written without allocating. */
 #include "core/error.h"
 
 #include <stdarg.h>
@@ -7,7 +7,7 @@
 
 static _Thread_local char message[ADI_MESSAGE_BYTES];
 
-/* Paths and names in a sentence come from outside: keep it one line. */
+/* Paths and names come from outside: keep the message on one line. */
 static void keep_one_line(char *text)
 {
     for (; *text; text++)
@@ -63,7 +63,7 @@ ad_status adi_fail_prefix(ad_status status, const char *format, ...)
     return status;
 }
 
-/* Whether the sentence begins with "KIND 'PATH'". */
+/* Whether the message begins with "KIND 'PATH'". */
 static int names_file(const char *kind, const char *path)
 {
     const size_t k = strlen(kind), p = strlen(path);

@@ -1,4 +1,4 @@
-/* Whole files in, whole files out. Writing goes to a temporary file in the same folder, which takes
+/* Reading and writing whole files. Writing goes to a temporary file in the same folder, which gets
  * the final name only when everything is on the disk. */
 #include "core/file.h"
 
@@ -59,7 +59,7 @@ static ad_status check_opened(int fd, const char *path, size_t limit, size_t *ou
 ad_status adi_file_open(const char *path, size_t limit, int *out_fd, size_t *out_size)
 {
     int fd;
-    do { /* O_NONBLOCK: a FIFO would make open() wait; regular files do not notice */
+    do { /* O_NONBLOCK: opening a FIFO would wait; regular files ignore it */
         fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     } while (fd < 0 && errno == EINTR);
     if (fd < 0)
@@ -90,15 +90,15 @@ ad_status adi_file_read(const adi_allocator *a, const char *path, size_t limit, 
     return AD_OK;
 }
 
-/* Bytes of the folder part of a path, with its slash; 0 where there is none. */
+/* Length of the folder part of a path, with its slash; 0 if there is none. */
 static size_t folder_length(const char *path)
 {
     const char *slash = strrchr(path, '/');
     return slash ? (size_t)(slash - path) + 1 : 0;
 }
 
-/* The file that will be replaced: where a symbolic link leads, so that the link stays a link.
- * *out_mode is 0 where nothing is there yet. */
+/* Find the file to replace: a symbolic link is followed, so that it stays a link. *out_mode is 0 if
+ * there is no such file yet. */
 static ad_status find_target(adi_file_writer *w, mode_t *out_mode)
 {
     char resolved[PATH_MAX];
@@ -113,7 +113,7 @@ static ad_status find_target(adi_file_writer *w, mode_t *out_mode)
     if (stat(target, &info) == 0) {
         if (S_ISDIR(info.st_mode))
             return fail_errno("write", w->path, EISDIR);
-        if (!S_ISREG(info.st_mode)) /* renaming over /dev/null would be a bad surprise */
+        if (!S_ISREG(info.st_mode)) /* never rename over /dev/null */
             return adi_fail(AD_ERR_IO, "cannot write '%s': not a regular file", w->path);
         *out_mode = S_IFREG | (info.st_mode & 0777);
     }
@@ -121,7 +121,7 @@ static ad_status find_target(adi_file_writer *w, mode_t *out_mode)
     return w->target ? AD_OK : adi_fail_memory();
 }
 
-/* Not secret, only unlikely to be taken: O_EXCL decides. */
+/* A number for a new name: it need not be secret, since O_EXCL refuses a name that is taken. */
 static uint64_t unlikely_number(const void *salt)
 {
     struct timespec now = {0, 0};
@@ -133,7 +133,7 @@ static uint64_t unlikely_number(const void *salt)
     return z ^ (z >> 31);
 }
 
-/* The folder of the target, into `folder`, which holds PATH_MAX bytes; 0 where it is too long. */
+/* Copy the folder of `target` to folder[PATH_MAX]; 0 if it is too long. */
 static int folder_of(const char *target, char *folder)
 {
     const size_t length = folder_length(target);
@@ -144,8 +144,8 @@ static int folder_of(const char *target, char *folder)
     return 1;
 }
 
-/* A new file, locked, or -1 with the cause in *out_error. What replaces a private file must not be
- * readable for a moment either. */
+/* Create and lock a file; -1 with the cause in *out_error. A file that replaces another is private
+ * from the start, since the other may be. */
 static int create_locked(const char *name, mode_t replaced_mode, int *out_error)
 {
     const int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
@@ -153,12 +153,12 @@ static int create_locked(const char *name, mode_t replaced_mode, int *out_error)
     *out_error = errno;
     if (fd < 0 || adi_temporary_hold(fd, name))
         return fd;
-    close(fd); /* another process took it for a leftover */
+    close(fd); /* another process is removing it as a leftover */
     *out_error = EEXIST;
     return -1;
 }
 
-/* The name does not contain the final one, which may already be as long as a name may be. */
+/* The name does not contain the final one, which may have the longest length possible. */
 static ad_status create_temporary(adi_file_writer *w, mode_t replaced_mode)
 {
     const size_t folder = folder_length(w->target);
@@ -193,8 +193,7 @@ ad_status adi_file_begin(adi_file_writer *w, const adi_allocator *a, const char 
     char folder[PATH_MAX];
     ad_status status = find_target(w, &replaced_mode);
     if (status == AD_OK && folder_of(w->target, folder))
-        adi_leftovers_remove(
-            folder, clean_up); /* before anything is written: the disk may be full of them */
+        adi_leftovers_remove(folder, clean_up); /* first: the disk may be full of them */
     if (status == AD_OK)
         status = create_temporary(w, replaced_mode);
     if (status != AD_OK)
@@ -231,8 +230,8 @@ static int sync_fully(int fd)
     return result;
 }
 
-/* Makes the new name last through a power cut. Some file systems cannot do it, and a folder may be
- * writable but not readable: then the file is still whole, so that is no failure. */
+/* Make the new name survive a power cut. Some file systems cannot, and a folder may be writable but
+ * not readable: the file is whole then too, so this is not a failure. */
 static int sync_folder(const char *target)
 {
     char folder[PATH_MAX];
@@ -248,7 +247,7 @@ static int sync_folder(const char *target)
     return error;
 }
 
-/* The new file has its name already, which is another thing than a file that was not written. */
+/* The new file has its name already: the message must not read like a failed write. */
 static ad_status check_folder_sync(const adi_file_writer *w)
 {
     char text[128];
@@ -267,15 +266,15 @@ ad_status adi_file_commit(adi_file_writer *w)
     if (w->fd < 0)
         return adi_fail(AD_ERR_STATE, "cannot write '%s': the file is already closed", w->path);
     int error = sync_fully(w->fd) == 0 ? 0 : errno;
-    /* The lock stays until the file has its name. Network file systems tell of a full disk as late
-     * as here. After EINTR the descriptor is gone all the same, and fsync has spoken. */
+    /* The lock is held until the file has its name. Network file systems may report a full disk as
+     * late as close(). After EINTR the descriptor is closed, and fsync() has succeeded. */
     if (close(w->fd) != 0 && error == 0 && errno != EINTR)
         error = errno;
     w->fd = -1;
     if (error == 0 && rename(w->temporary, w->target) != 0)
         error = errno;
     if (error == 0) {
-        adi_free(w->allocator, w->temporary); /* it is the final file now: nothing to remove */
+        adi_free(w->allocator, w->temporary); /* it was renamed: nothing to remove */
         w->temporary = NULL;
         status = check_folder_sync(w);
     } else {

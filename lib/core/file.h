@@ -1,4 +1,4 @@
-/* Whole files in, whole files out: reading with a size limit, and atomic replacement. */
+/* Reading whole files with a size limit, and writing them atomically. */
 #ifndef ADI_CORE_FILE_H
 #define ADI_CORE_FILE_H
 
@@ -10,27 +10,27 @@
 ad_status adi_file_read(const adi_allocator *a, const char *path, size_t limit, uint8_t **out_bytes,
                         size_t *out_size);
 
-/* The same file, open for adi_file_read_at(); the caller closes it. */
+/* Open a regular file for adi_file_read_at(); the caller closes it. */
 ad_status adi_file_open(const char *path, size_t limit, int *out_fd, size_t *out_size);
-/* Exactly `size` bytes from `offset` on; `path` is for sentences. */
+/* Read exactly `size` bytes from `offset`; `path` is for messages. */
 ad_status adi_file_read_at(int fd, const char *path, uint64_t offset, uint8_t *bytes, size_t size);
 
-/* A file being written beside its final name; nothing is seen under that name until commit. */
+/* A file that is written under a temporary name beside its final one, which it gets on commit. */
 typedef struct adi_file_writer {
     const adi_allocator *allocator;
-    const char *path; /* the caller's, must outlive the writer */
+    const char *path; /* borrowed: must outlive the writer */
     char *target;     /* the path with symbolic links followed */
     char *temporary;
-    int fd, lock; /* lock: a copy of fd, closed when the file has its name */
+    int fd, lock; /* lock: a copy of fd that is closed after the rename */
 } adi_file_writer;
 
-/* Writers that were killed may have left files: clean_up, of core/leftover.h, says how far they are
- * looked for. */
+/* Also removes temporary files that killed writers left: clean_up is the number of folder entries
+ * to look at, see core/leftover.h. */
 ad_status adi_file_begin(adi_file_writer *w, const adi_allocator *a, const char *path,
                          int64_t clean_up);
 ad_status adi_file_append(adi_file_writer *w, const void *bytes, size_t size);
-/* fsync, rename over the final name, fsync of the folder. On failure the temporary file is removed;
- * where only the last step failed the new file stays in place, and the sentence says so. */
+/* fsync, rename to the final name, fsync the folder. On failure the temporary file is removed; if
+ * only the last step failed the new file stays in place, and the message says so. */
 ad_status adi_file_commit(adi_file_writer *w);
 /* Remove the temporary file; harmless after commit and on a zeroed writer with fd and lock < 0. */
 void adi_file_abort(adi_file_writer *w);

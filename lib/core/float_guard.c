@@ -1,4 +1,4 @@
-/* Saving, setting and putting back. */
+/* Saving, setting and restoring the floating-point environment. */
 #include "core/float_guard.h"
 
 void adi_float_enter(adi_float_guard *guard)

@@ -1,6 +1,6 @@
-/* The floating-point environment of a public call. A host may round upwards, flush denormals (a
- * program linked with -ffast-math does, in every thread) or trap divisions: the same input gives
- * the same bits all the same. */
+/* The floating-point environment of a public call. The host program may round upwards, flush
+ * denormals (if linked with -ffast-math, in every thread) or trap divisions; results must not
+ * depend on it. */
 #ifndef ADI_CORE_FLOAT_GUARD_H
 #define ADI_CORE_FLOAT_GUARD_H
 
@@ -10,9 +10,8 @@ typedef struct adi_float_guard {
     fenv_t before;
 } adi_float_guard;
 
-/* From here to the end of the enclosing block this thread computes in the default environment; then
- * what was there is there again, flags included. The library's own threads have the default one
- * from their beginning. */
+/* Use the default environment until the end of the enclosing block, then restore the caller's with
+ * its flags. The library's own threads start with the default one. */
 #define ADI_DEFAULT_FLOATS                                                                         \
     __attribute__((cleanup(adi_float_leave))) adi_float_guard adi_float_guard_;                    \
     adi_float_enter(&adi_float_guard_)

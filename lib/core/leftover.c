@@ -1,6 +1,6 @@
-/* Temporary files beside the files that they become. Each is locked (flock) while it is written, so
- * that a lock that can be had tells of a process that is gone; no process id or age has to be
- * believed where locks work. */
+/* Temporary files of atomic writes. Each is locked (flock) while it is written: if the lock is
+ * free, the process that wrote the file is gone. Where locks work, no process id or age has to be
+ * trusted. */
 #include "core/leftover.h"
 
 #include <dirent.h>
@@ -35,13 +35,13 @@ bool adi_temporary_hold(int fd, const char *path)
 {
     struct stat mine, there;
     if (flock(fd, LOCK_EX | LOCK_NB) != 0)
-        return errno != EWOULDBLOCK; /* no locks here: then nobody else takes any either */
+        return errno != EWOULDBLOCK; /* without locks nobody else takes one either */
     return fstat(fd, &mine) == 0 && lstat(path, &there) == 0 && mine.st_ino == there.st_ino &&
            mine.st_dev == there.st_dev;
 }
 
-/* Whether a lock is seen by all who write to the file: on another machine's disk it may be kept
- * from the others. */
+/* Whether every process that may write the file sees the lock: on a network file system processes
+ * of other machines may not. */
 static bool is_local(int fd)
 {
     static const long local[] = {EXT4_SUPER_MAGIC,  XFS_SUPER_MAGIC,       BTRFS_SUPER_MAGIC,
@@ -77,7 +77,7 @@ static void remove_if_left(int folder, const char *name)
         fstatat(folder, name, &there, AT_SYMLINK_NOFOLLOW) == 0 && mine.st_ino == there.st_ino &&
         mine.st_dev == there.st_dev)
         unlinkat(folder, name, 0);
-    close(fd); /* only now: who waits for the lock must find the file gone */
+    close(fd); /* last: a process that waits for the lock must find the file removed */
 }
 
 void adi_leftovers_remove(const char *folder, int64_t most)

@@ -1,5 +1,5 @@
-/* Numbers as text in the C locale. The switch is per thread, and the "C" locale object is static in
- * the C library, so that neither is a global change nor an allocation. */
+/* Numbers as text in the C locale. uselocale() switches this thread only, and the C library's "C"
+ * locale is static, so that nothing is allocated. */
 #include "core/number.h"
 
 #include <locale.h>

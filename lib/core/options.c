@@ -1,4 +1,4 @@
-/* Structs that begin with struct_size. */
+/* Public structs that begin with struct_size. */
 #include "core/options.h"
 
 #include "core/float_guard.h"
@@ -6,10 +6,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum {
-    MIN_STRUCT = 8,
-    MAX_STRUCT = 4096
-}; /* no struct of any version is larger: beyond it lies what is not one */
+enum { MIN_STRUCT = 8, MAX_STRUCT = 4096 }; /* of any version; other sizes are garbage */
 
 void adi_options_init(void *out, size_t struct_size, const void *defaults, size_t size)
 {
@@ -48,9 +45,8 @@ ad_status adi_struct_check(const void *caller, size_t size, const char *what)
     const uint32_t stated = stated_size(caller);
     ADI_TRY(check_size(stated, what));
     ADI_CHECK_ARG(stated <= size || all_zero((const unsigned char *)caller + size, stated - size),
-                  "%s: struct_size is %u, and what lies beyond the %zu bytes that this library "
-                  "(%s) knows is not zero: "
-                  "it is older than the header that the program was compiled with",
+                  "%s: struct_size is %u, and bytes beyond the %zu that this library (%s) knows "
+                  "are not zero: the library is older than the program's header",
                   what, stated, size, ad_version_string());
     return AD_OK;
 }
@@ -94,10 +90,8 @@ ad_status adi_options_set(void *caller, void *full, size_t size, const char *wha
     ADI_DEFAULT_FLOATS;
     assert(size <= sizeof before);
     const size_t room = stated_size(caller);
-    ADI_TRY(
-        check_size((uint32_t)room,
-                   what)); /* what is not known here stays as it is, for a library that knows it */
-    memcpy(full, caller, room < size ? room : size);
+    ADI_TRY(check_size((uint32_t)room, what));
+    memcpy(full, caller, room < size ? room : size); /* fields of a newer header stay as they are */
     memcpy(before, full, size);
     ADI_TRY(set(full, key, value));
     ADI_CHECK_ARG(room >= size ||

@@ -1,5 +1,5 @@
-/* Parsing the safetensors container. Nothing in the file is believed before it is checked, and no
- * tensor can be reached whose bytes are not inside the file. */
+/* Parsing the safetensors container. Nothing in the file is trusted before it is checked, and every
+ * tensor's bytes lie inside the file. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,11 +9,10 @@
 #include "core/json.h"
 #include "core/safetensors_file.h"
 
-static const size_t max_file = (size_t)4
-                               << 30; /* far above any scorer, below any machine's memory */
+static const size_t max_file = (size_t)4 << 30; /* far larger than any scorer */
 
 enum {
-    START_BYTES = LENGTH_BYTES + 1, /* which tell a header from anything else */
+    START_BYTES = LENGTH_BYTES + 1, /* enough to recognise a header */
     MAX_DEPTH = 3,                  /* {"name": {"shape": [ */
     /* Three members per tensor and as many metadata entries. */
     MAX_INNER_MEMBERS = 6 * ADI_ST_MAX_TENSORS
@@ -21,8 +20,8 @@ enum {
 
 /* ---- Header --------------------------------------------------------------------------------- */
 
-/* Look at the brackets only, before memory is taken for what they hold. Everything that passes
- * is no deeper than {"name": {"shape": [1, 2]}} and has a bounded number of values. */
+/* Check the brackets before memory is allocated for their contents. Text that passes is nested no
+ * deeper than {"name": {"shape": [1, 2]}} and has a bounded number of values. */
 static ad_status check_nesting(const adi_safetensors *file)
 {
     static const char opening[MAX_DEPTH + 1] = "{{[";
@@ -65,8 +64,7 @@ static ad_status check_nesting(const adi_safetensors *file)
     return AD_OK;
 }
 
-/* What the first bytes are of, where a safetensors file was expected; NULL for what is not known.
- */
+/* Name the kind of another file by its first bytes; NULL if it is not known. */
 static const char *other_kind(const uint8_t *bytes)
 {
     static const struct {
@@ -85,7 +83,7 @@ static const char *other_kind(const uint8_t *bytes)
     return NULL;
 }
 
-/* The header's length, from the file's first bytes: all of them, or START_BYTES. */
+/* Read the header's length from the file's first bytes: all of them, or START_BYTES. */
 static ad_status header_length(const adi_safetensors *file, const uint8_t *bytes, size_t size,
                                size_t *out_length)
 {
@@ -94,7 +92,7 @@ static ad_status header_length(const adi_safetensors *file, const uint8_t *bytes
     uint64_t length = 0;
     for (int i = LENGTH_BYTES - 1; i >= 0; i--)
         length = length << 8 | bytes[i];
-    /* a header's length may have the first bytes of anything: what follows it decides */
+    /* a length may look like the start of another kind of file: the byte after it decides */
     const int has_header =
         length > 0 && length <= size - LENGTH_BYTES && bytes[LENGTH_BYTES] == '{';
     const char *kind = has_header ? NULL : other_kind(bytes);
@@ -115,8 +113,8 @@ static ad_status header_length(const adi_safetensors *file, const uint8_t *bytes
 
 /* ---- Entries -------------------------------------------------------------------------------- */
 
-/* The string at `token`, not kept yet. Each string stood in the header between two quotes, so that
- * all of them and their NULs always fit. */
+/* Read the string at `token` without keeping it. In the header each string has two quotes, so that
+ * all strings with their NULs fit in its size. */
 static const char *peek_string(const adi_safetensors *file, const adi_json *json, int32_t token)
 {
     char *text = file->strings + file->strings_used;
@@ -154,8 +152,7 @@ static ad_status parse_meta(adi_safetensors *file, const adi_json *json, int32_t
     return AD_OK;
 }
 
-/* In the parse functions of a tensor's members, a token of 0 (the root) is one that is not there.
- */
+/* In the functions that parse a tensor's members, token 0 (the root) means a missing member. */
 static ad_status parse_dtype(const adi_safetensors *file, const adi_json *json, int32_t value,
                              adi_st_tensor *t)
 {
@@ -248,7 +245,7 @@ static ad_status parse_tensor(adi_safetensors *file, const adi_json *json, const
 
 /* ---- Order ---------------------------------------------------------------------------------- */
 
-/* Where two begin at one place, the empty one is first. */
+/* Sort by offset; an empty tensor comes before another at the same offset. */
 static int by_place(const void *left, const void *right)
 {
     const adi_st_tensor *a = left;
@@ -268,7 +265,7 @@ static int by_key(const void *left, const void *right)
     return strcmp(((const meta_entry *)left)->key, ((const meta_entry *)right)->key);
 }
 
-/* Sorts by name what is to be found by it; no name stands twice. */
+/* Sort tensors and metadata by name, for searching; a duplicate name is refused. */
 static ad_status sort_by_name(adi_safetensors *file)
 {
     qsort(file->tensors, (size_t)file->count, sizeof *file->tensors, by_name);
@@ -283,7 +280,7 @@ static ad_status sort_by_name(adi_safetensors *file)
     return AD_OK;
 }
 
-/* No gap, no overlap, nothing left over. Leaves the tensors sorted by place. */
+/* Check that the tensors cover the data without gap or overlap. Leaves them sorted by offset. */
 static ad_status check_coverage(adi_safetensors *file)
 {
     uint64_t place = 0;
@@ -318,14 +315,14 @@ static ad_status parse_root(adi_safetensors *file, const adi_json *json)
             ADI_TRY(parse_tensor(file, json, name, at));
         at = adi_json_after(json, at);
     }
-    ADI_TRY(sort_by_name(file)); /* first, for its sentence: what stands twice also overlaps */
+    ADI_TRY(sort_by_name(file)); /* first, for its message: duplicates overlap too */
     ADI_TRY(check_coverage(file));
     return sort_by_name(file);
 }
 
 /* ---- Opening -------------------------------------------------------------------------------- */
 
-/* With header, header_size, data and data_size in place. */
+/* header, header_size, data and data_size are set. */
 static ad_status parse_header(adi_safetensors *file)
 {
     adi_json json;
@@ -433,7 +430,7 @@ void adi_st_close(adi_safetensors *file)
     adi_free(a, file);
 }
 
-/* ---- Asking --------------------------------------------------------------------------------- */
+/* ---- Looking up ----------------------------------------------------------------------------- */
 
 const char *adi_st_what(const adi_safetensors *file)
 {

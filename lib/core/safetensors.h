@@ -20,8 +20,8 @@ typedef struct adi_st_tensor {
     int32_t ndim;
     int64_t shape[ADI_ST_MAX_DIMS];
     int64_t count;       /* elements: the product of shape, 1 for a scalar */
-    uint64_t offset;     /* of its first byte, from the end of the header */
-    const uint8_t *data; /* not aligned; NULL where the file is on the disk */
+    uint64_t offset;     /* of the first byte, from the end of the header */
+    const uint8_t *data; /* not aligned; NULL if the data stays on the disk */
 } adi_st_tensor;
 
 static inline size_t adi_st_bytes(const adi_st_tensor *tensor)
@@ -31,28 +31,28 @@ static inline size_t adi_st_bytes(const adi_st_tensor *tensor)
 
 typedef struct adi_safetensors adi_safetensors;
 
-/* Parse `size` bytes, which must outlive the object. `what` names the source in sentences. */
+/* Parse `size` bytes, which must outlive the object. `what` names the source in messages. */
 ad_status adi_st_parse(const adi_allocator *a, const uint8_t *bytes, size_t size, const char *what,
                        adi_safetensors **out_file);
 /* Read and parse a file; the object owns the bytes. */
 ad_status adi_st_open(const adi_allocator *a, const char *path, adi_safetensors **out_file);
-/* The same, but tensors stay on the disk until they are read: for large files that are read once.
- */
+/* The same, but tensors stay on the disk until they are read: for large files that are read
+ * once. */
 ad_status adi_st_open_on_disk(const adi_allocator *a, const char *path, adi_safetensors **out_file);
 void adi_st_close(adi_safetensors *file);
 
-/* The source's name, for sentences. */
+/* The source's name, for messages. */
 const char *adi_st_what(const adi_safetensors *file);
 int32_t adi_st_count(const adi_safetensors *file);
 const adi_st_tensor *adi_st_at(const adi_safetensors *file, int32_t index); /* sorted by name */
-/* NULL where absent; binary search. */
+/* NULL if there is none. */
 const adi_st_tensor *adi_st_find(const adi_safetensors *file, const char *name);
 /* A __metadata__ value, or NULL. */
 const char *adi_st_meta(const adi_safetensors *file, const char *key);
-/* Entry `index` in the order of keys; 0 past the last. */
+/* Entry `index` in the order of keys. Returns 0 past the last. */
 int32_t adi_st_meta_at(const adi_safetensors *file, size_t index, const char **out_key,
                        const char **out_value);
-/* AD_ERR_MISMATCH "tensor ... is [...], WHO expects [...]" where the shape is another. */
+/* AD_ERR_MISMATCH "tensor ... is [...], WHO expects [...]" if the shape differs. */
 ad_status adi_st_check_shape(const adi_st_tensor *tensor, const int64_t *want, int32_t ndim,
                              const char *who);
 /* Copy as float32, converting F32, F16, BF16 or F64. NaN or infinity is AD_ERR_NUMERIC, another
@@ -89,8 +89,8 @@ typedef struct adi_st_reader {
 } adi_st_reader;
 
 void adi_st_read_begin(adi_st_reader *r, const adi_safetensors *file, const adi_st_tensor *tensor);
-/* The next block's elements, at r->bytes; 0 after the last, where the checksum agrees if it is to.
- */
+/* The next block's elements, at r->bytes; 0 after the last, where the checksum agrees if it is
+ * to. */
 ad_status adi_st_read_next(adi_st_reader *r, int64_t *out_elements);
 
 typedef struct adi_st_writer adi_st_writer;

@@ -12,7 +12,7 @@ static const char prefix[] = CRC_KEY ".";
 
 /* ---- Checksums ------------------------------------------------------------------------------ */
 
-/* Compared as text: "0000ABCD" is not what the writer wrote, so it is damage too. */
+/* Compared as text: the writer never writes "0000ABCD", so that it is damage too. */
 static bool same_crc(const char *text, uint32_t crc)
 {
     char expected[9];
@@ -20,9 +20,9 @@ static bool same_crc(const char *text, uint32_t crc)
     return strncmp(text, expected, sizeof expected) == 0;
 }
 
-/* The header's own CRC is over the header with its eight digits as zeros. The writer leaves no
- * space around the colon; a quote after '{' or ',' opens a string, so the match cannot be inside
- * one. */
+/* Find the digits of the header's own CRC, which is taken with these eight digits as zeros. The
+ * writer leaves no space around the colon. A quote after '{' or ',' opens a string, so that the
+ * match cannot be inside one. */
 static const uint8_t *find_header_digits(const adi_safetensors *file)
 {
     static const char marker[] = "\"" CRC_KEY "\":\"";
@@ -65,7 +65,7 @@ bool adi_st_crc_of_read(const adi_safetensors *file, const adi_st_tensor *t, uin
 {
     const char *text = file->checks_reads ? crc_of(file, t) : NULL;
     if (text)
-        *out_crc = (uint32_t)strtoul(text, NULL, 16); /* as it was compared: eight digits */
+        *out_crc = (uint32_t)strtoul(text, NULL, 16); /* eight digits: it was compared as text */
     return text != NULL;
 }
 
@@ -80,7 +80,7 @@ static ad_status check_tensor(const adi_safetensors *file, const adi_st_tensor *
     return AD_OK;
 }
 
-/* The header's checksum, and that every other one is some tensor's. */
+/* Check the header's checksum, and that every other checksum has its tensor. */
 static ad_status verify_names(const adi_safetensors *file)
 {
     ADI_TRY(verify_header(file));
@@ -99,7 +99,8 @@ bool adi_st_is_ours(const adi_safetensors *file)
     static const char ours[] = "adfeat.", of_converter[] = "adfeat.student.";
     for (size_t i = 0; i < file->meta_count; i++) {
         const char *key = file->meta[i].key;
-        /* Those alone are of a converted student from before the converter wrote checksums. */
+        /* files with these keys alone: converted students of before the converter wrote
+         * checksums */
         if (strncmp(key, ours, sizeof ours - 1) == 0 &&
             strncmp(key, of_converter, sizeof of_converter - 1) != 0)
             return true;
@@ -140,7 +141,7 @@ void adi_st_read_begin(adi_st_reader *r, const adi_safetensors *file, const adi_
 {
     r->file = file;
     r->tensor = tensor;
-    r->bytes = r->block; /* where there are none, too */
+    r->bytes = r->block; /* also for an empty tensor */
     r->at = 0;
     r->crc = (uint32_t)crc32_z(0, NULL, 0);
 }

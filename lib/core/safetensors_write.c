@@ -1,5 +1,5 @@
-/* Writing the safetensors container, so that the same content gives the same bytes: metadata sorted
- * by key, tensors by falling element size and then name, which also aligns every one of them. */
+/* Writing the safetensors container. The same content gives the same bytes: metadata is sorted by
+ * key, tensors by descending element size (which aligns them) and then by name. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,9 +38,9 @@ struct adi_st_writer {
     size_t meta_capacity;
 };
 
-/* ---- Text that grows ------------------------------------------------------------------------ */
+/* ---- Text buffer ----------------------------------------------------------------------------- */
 
-/* An allocation that failed is remembered and asked for once, at the end. */
+/* A failed allocation sets `failed`, which is checked once, at the end. */
 typedef struct text_buffer {
     const adi_allocator *allocator;
     char *data;
@@ -93,7 +93,8 @@ static void put_escaped(text_buffer *b, const char *text)
     }
 }
 
-/* Well-formed UTF-8 as readers demand it: no overlong form, no surrogate, nothing past U+10FFFF. */
+/* Well-formed UTF-8, as readers require it: no overlong form, no surrogate, nothing above
+ * U+10FFFF. */
 static bool is_utf8(const char *text)
 {
     const uint8_t *p = (const uint8_t *)text;
@@ -134,7 +135,7 @@ ad_status adi_st_writer_meta(adi_st_writer *w, const char *key, const char *valu
 {
     ADI_CHECK_ARG(is_utf8(key) && is_utf8(value), "metadata '%.80s' is not UTF-8", key);
     ADI_CHECK_ARG(strncmp(key, CRC_KEY, sizeof CRC_KEY - 1) != 0,
-                  "metadata '%.80s': these names are the writer's own", key);
+                  "metadata '%.80s': this key is the writer's own", key);
     written_meta *grown =
         adi_grow(w->allocator, w->meta, &w->meta_capacity, w->meta_count + 1, sizeof *w->meta);
     if (!grown)
@@ -218,18 +219,18 @@ static int by_key(const void *left, const void *right)
     return strcmp(((const written_meta *)left)->key, ((const written_meta *)right)->key);
 }
 
-/* Leaves the tensors sorted by name and the metadata by key. */
+/* Refuse duplicates. Leaves the tensors sorted by name and the metadata by key. */
 static ad_status check_names(adi_st_writer *w)
 {
     if (w->count > 0)
         qsort(w->tensors, w->count, sizeof *w->tensors, by_name);
     for (size_t i = 1; i < w->count; i++)
         ADI_CHECK_ARG(by_name(&w->tensors[i - 1], &w->tensors[i]) != 0,
-                      "tensor '%s' is there twice", w->tensors[i].name);
+                      "duplicate tensor '%s'", w->tensors[i].name);
     if (w->meta_count > 0)
         qsort(w->meta, w->meta_count, sizeof *w->meta, by_key);
     for (size_t i = 1; i < w->meta_count; i++)
-        ADI_CHECK_ARG(by_key(&w->meta[i - 1], &w->meta[i]) != 0, "metadata '%.80s' is there twice",
+        ADI_CHECK_ARG(by_key(&w->meta[i - 1], &w->meta[i]) != 0, "duplicate metadata '%.80s'",
                       w->meta[i].key);
     return AD_OK;
 }
@@ -253,8 +254,8 @@ static void crc_text(char text[9], uint32_t crc)
     snprintf(text, 9, "%08x", (unsigned)crc);
 }
 
-/* Returns where the header's own eight digits are, zeros until everything else is known. Our keys
- * all sort together, because no other key may begin as they do. */
+/* Returns the offset of the eight digits of the header's own CRC, which are zeros until the header
+ * is complete. The keys of checksums sort together, since no other key may begin like them. */
 static size_t put_metadata(text_buffer *b, const adi_st_writer *w)
 {
     size_t i = 0;
@@ -293,7 +294,7 @@ static void put_tensor(text_buffer *b, const written_tensor *t, size_t begin)
     put(b, "]}");
 }
 
-/* Leaves the tensors in the order of their data. */
+/* Leaves the tensors sorted as their data is written. */
 static ad_status make_header(adi_st_writer *w, text_buffer *b)
 {
     ADI_TRY(check_names(w));
@@ -323,7 +324,7 @@ static ad_status make_header(adi_st_writer *w, text_buffer *b)
 
 /* ---- File ----------------------------------------------------------------------------------- */
 
-/* The header and its length in front of it. */
+/* Make the header, and the length that stands in front of it. */
 static ad_status begin(adi_st_writer *w, text_buffer *header, uint8_t length[8])
 {
     ADI_TRY(make_header(w, header));

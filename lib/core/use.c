@@ -1,7 +1,7 @@
-/* Readers and one who changes, told from each other without waiting. */
+/* A readers-writer lock that fails instead of waiting. */
 #include "core/use.h"
 
-/* An address that no other thread has while this one lives. */
+/* An address that identifies this thread while it lives. */
 static uintptr_t this_thread(void)
 {
     static _Thread_local char mark;
@@ -12,8 +12,8 @@ static ad_status in_use(const char *call, const char *object)
 {
     return adi_fail(
         AD_ERR_STATE,
-        "%s: %s is in use by another call, on another thread or by the one whose callback called "
-        "this: wait until that has returned",
+        "%s: %s is in use by another call, on another thread or the one whose callback this is: "
+        "wait until that call has returned",
         call, object);
 }
 

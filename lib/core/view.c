@@ -1,4 +1,4 @@
-/* Checks of callers' views. */
+/* Checks of callers' maps and arrays of structs. */
 #include "core/view.h"
 
 ad_status adi_map_check(const ad_map *map, int64_t max_side)

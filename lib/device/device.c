@@ -1,4 +1,4 @@
-/* Counting a context's owners, finding its backend, writing its log. */
+/* The context's reference count, the choice of a backend, and the log. */
 #include "device/device.h"
 
 #include <stdarg.h>
@@ -26,7 +26,7 @@ void adi_context_release(ad_context *context)
 {
     if (!context || atomic_fetch_sub_explicit(&context->refs, 1, memory_order_acq_rel) != 1)
         return;
-    const adi_allocator a = context->allocator; /* the context is the last thing it holds */
+    const adi_allocator a = context->allocator; /* the context's own memory is freed with it */
     adi_budget *budget = context->budget;
     context->backend->threads_end();
     adi_free(&a, context);

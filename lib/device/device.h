@@ -1,4 +1,4 @@
-/* The context: what everything made from it shares. */
+/* The context: backend, threads, allocator and log of everything that is made from it. */
 #ifndef ADI_DEVICE_DEVICE_H
 #define ADI_DEVICE_DEVICE_H
 
@@ -19,16 +19,16 @@ struct ad_context {
     adi_file_limits limits;
     ad_log_callback log;
     void *log_user;
-    atomic_uint facts_said; /* of files that were read one by one; api/read_facts.c */
+    atomic_uint facts_said; /* kinds of warnings that were logged once; api/read_facts.c */
 };
 
-/* By name: "auto", "cpu" or "ref". AD_ERR_BACKEND lists what there is. */
+/* Find a backend by name: "auto", "cpu" or "ref". The message of AD_ERR_BACKEND lists them. */
 ad_status adi_backend_find(const char *device, const adi_backend **out_backend);
 
 ad_context *adi_context_retain(ad_context *context);
 void adi_context_release(ad_context *context);
 
-/* One line to the log callback; nothing where there is none. */
+/* Write a line to the log callback, if there is one. */
 void adi_log(const ad_context *context, ad_log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -182,13 +182,13 @@ static void the_writer_refuses_what_the_reader_would(void **state)
     assert_int_equal(adi_st_writer_meta(w, "key", "x"), AD_OK);
     assert_int_equal(adi_st_writer_meta(w, "key", "y"), AD_OK);
     assert_int_equal(adi_st_writer_save(w, path), bad);
-    expect_message("'key' is there twice");
+    expect_message("duplicate metadata 'key'");
     adi_st_writer_destroy(w);
     assert_int_equal(adi_st_writer_create(heap, &w), AD_OK);
     assert_int_equal(adi_st_writer_tensor(w, "a", ADI_F32, 1, shape, &value), AD_OK);
     assert_int_equal(adi_st_writer_tensor(w, "a", ADI_F32, 1, shape, &value), AD_OK);
     assert_int_equal(adi_st_writer_save(w, path), bad);
-    expect_message("'a' is there twice");
+    expect_message("duplicate tensor 'a'");
     adi_st_writer_destroy(w);
 }
 
