@@ -1,4 +1,4 @@
-/* ad_context: options in, a context out. */
+/* ad_context: options and creation. */
 #include "core/options.h"
 #include "device/device.h"
 
@@ -8,7 +8,7 @@ void ad_context_options_init(ad_context_options *options, size_t struct_size)
     adi_options_init(options, struct_size, &defaults, sizeof defaults);
 }
 
-/* What the caller leaves at 0 is the library's own limit, which is also the most. */
+/* 0 is the library's limit, which is also the largest possible. */
 static ad_status take_limit(const char *name, int64_t wanted, int64_t most, int64_t *out)
 {
     ADI_CHECK_ARG(wanted >= 0 && wanted <= most, "%s is %lld, 0 to %lld is possible", name,

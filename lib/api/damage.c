@@ -21,7 +21,7 @@ void adi_damage_add(adi_damage *d, const ad_dataset *dataset, int64_t index, ad_
     const size_t room = sizeof d->sentences - d->used;
     const int n = snprintf(d->sentences + d->used, room, "%s%s", d->used ? "; " : "", sentence);
     if (d->named == d->count - 1 && n > 0 &&
-        (size_t)n < room) { /* whole sentences, the first ones */
+        (size_t)n < room) { /* the first messages, none cut */
         d->used += (size_t)n;
         d->named++;
     } else {

@@ -1,5 +1,5 @@
-/* Images of a dataset that cannot be used, counted and named: whoever meets one reads on, so that
- * all are known at once. */
+/* Damaged images of a dataset, counted and named: reading goes on after one, so that all are
+ * reported at once. */
 #ifndef ADI_API_DAMAGE_H
 #define ADI_API_DAMAGE_H
 
@@ -16,13 +16,12 @@ typedef struct adi_damage {
     char sentences[ADI_MESSAGE_BYTES - 160];
 } adi_damage;
 
-/* Whether a failure is one file's, so that others may be well. Of a callback's images it is the
- * caller's. */
+/* Whether a failure concerns one file only. A failure of a callback concerns the caller. */
 bool adi_is_damage(const ad_dataset *dataset, ad_status status);
-/* The failure of image `index` that has just been met; it is logged. */
+/* Count and log the current failure, of image `index`. */
 void adi_damage_add(adi_damage *damage, const ad_dataset *dataset, int64_t index, ad_status status);
-/* How many of how many, and the first of them. skipped: they were to be skipped, and there is
- * nothing else. */
+/* Fail with the number of damaged images and the first of them. skipped: damaged images were to be
+ * skipped, and no other is left. */
 ad_status adi_damage_fail(const adi_damage *damage, int64_t total, bool skipped);
 
 #endif

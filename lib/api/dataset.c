@@ -1,5 +1,4 @@
-/* ad_dataset: a list of samples, read when asked for. Where a folder's samples come from is in
- * dataset_folder.c. */
+/* ad_dataset: a list of samples that are read on demand. dataset_folder.c opens folders. */
 #include "api/dataset.h"
 
 #include <string.h>
@@ -194,8 +193,7 @@ ad_status adi_dataset_read_image(const ad_dataset *dataset, int64_t index,
     if (answer != 0)
         return adi_fail(AD_ERR_IO, "the callback gave no image %lld: it returned %d",
                         (long long)index, answer);
-    image.owner = image.depth_owner =
-        NULL; /* a view: the callback's memory is not ours to release */
+    image.owner = image.depth_owner = NULL; /* a view: the callback's memory stays its own */
     const adi_image_needs needs = !image.pixels && image.depth ? ADI_DEPTH_ALONE : ADI_PIXELS_ALONE;
     ad_image taken;
     const ad_status status = adi_image_take(&image, needs, &taken);
@@ -211,7 +209,7 @@ void adi_dataset_log(const ad_dataset *dataset, int64_t index, const adi_notes *
         adi_notes_log(dataset->context, "image", dataset->items[index].path, notes);
 }
 
-/* What the dataset leaves open is the caller's. */
+/* The caller's options fill in what the dataset leaves open. */
 static ad_status take_options(const ad_dataset *d, const ad_read_options *options,
                               ad_read_options *out)
 {

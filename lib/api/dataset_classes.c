@@ -1,11 +1,11 @@
-/* Folders of class folders as datasets for one-class evaluation, as CIFAR-10 is used for it: one
- * class is good, all others are what was never seen. */
+/* Class folders for one-class evaluation, as with CIFAR-10: one class is normal, all others are
+ * anomalous. */
 #include <string.h>
 
 #include "api/dataset.h"
 #include "api/folder_scan.h"
 
-/* The class must be there: a slip of the pen would make everything anomalous. */
+/* The class must exist: with a typing error in its name everything would be anomalous. */
 static ad_status check_class(const char *folder, const adi_folder_scan *classes, const char *good)
 {
     char names[256];

@@ -1,5 +1,5 @@
-/* A dataset of the rows of a table, as VisA's split_csv/1cls.csv: object, split, label, image,
- * mask, in any order, of which image and label must be there. */
+/* A dataset from a CSV file like VisA's split_csv/1cls.csv: columns object, split, label, image and
+ * mask in any order; image and label are required. */
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -21,9 +21,9 @@ typedef struct table {
     const char *root;
     const ad_dataset_options *options;
     adi_csv csv;
-    int32_t column[COLUMNS]; /* -1: there is none */
+    int32_t column[COLUMNS]; /* -1: missing */
     int64_t good, rows;
-    char objects[256]; /* those that were seen and not asked for */
+    char objects[256]; /* categories of other rows */
 } table;
 
 static ad_status read_header(table *t)
@@ -54,7 +54,7 @@ static const char *value(const table *t, char *const *fields, int32_t count, int
     return t->column[column] >= 0 && t->column[column] < count ? fields[t->column[column]] : "";
 }
 
-/* A path of the table stays inside the root, whoever wrote it. */
+/* A path in the table must stay inside the root. */
 static ad_status join_inside(const table *t, const char *path, int64_t line, char **out)
 {
     const adi_allocator *a = &t->dataset->context->allocator;
@@ -105,7 +105,7 @@ static void note_object(table *t, const char *object)
     strcat(t->objects, object);
 }
 
-/* 1: of the split that is asked for. Where nothing says which it is, good ones are a pool. */
+/* Whether a row belongs to the split. Without a split column, good images are a pool. */
 static ad_status in_split(table *t, const char *split, int32_t label, int64_t line, int *out_in)
 {
     const int train = adi_name_listed(split, "train,training"),

@@ -1,5 +1,4 @@
-/* ad_dataset_open(): which way a folder is opened. What lies where is in dataset_layouts.c.
- */
+/* ad_dataset_open(): chooses by the options how a folder is opened. */
 #include "api/dataset.h"
 #include "core/options.h"
 

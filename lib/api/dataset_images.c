@@ -1,12 +1,12 @@
-/* The images of one folder, with their masks and depth. What would be left out silently, and so
- * change what is learnt, is refused. */
+/* The images of one folder with their masks and depth. A file that could be a part but cannot be
+ * used is refused, since leaving it out silently would change what is learned. */
 #include <string.h>
 #include <sys/stat.h>
 
 #include "api/dataset.h"
 #include "api/dataset_names.h"
 
-/* mask, depth: taken over, may be NULL. */
+/* Takes ownership of mask and depth, which may be NULL. */
 static ad_status add_image(ad_dataset *d, const char *folder, const char *name,
                            const adi_group *group, char *mask, char *depth)
 {
@@ -31,7 +31,7 @@ static ad_status add_image(ad_dataset *d, const char *folder, const char *name,
 /* ---- MVTec 3D-AD: rgb/STEM.png with gt/STEM.png, and xyz/STEM.tiff or depth/STEM.png ---- */
 
 typedef struct parts_3d {
-    const char *folder, *depth, *ending; /* depth: the folder's name, or NULL */
+    const char *folder, *depth, *ending; /* depth: name of its folder, or NULL */
     char *rgb;
     adi_truth truth;
 } parts_3d;
@@ -86,7 +86,7 @@ static ad_status add_folder_3d(ad_dataset *d, const char *folder, const adi_fold
 
 /* ---- A folder of images ---- */
 
-/* The mask of image i: beside it, or else in the group's folder of masks. Good images need none. */
+/* Find the mask of image i: beside it, or in the group's folder of masks. Good images need none. */
 static ad_status find_mask(const ad_dataset *d, const char *folder, const adi_folder_scan *s,
                            const adi_beside *b, size_t i, const adi_group *group, char **out_mask)
 {
@@ -101,7 +101,7 @@ static ad_status find_mask(const ad_dataset *d, const char *folder, const adi_fo
     return *out_mask ? AD_OK : adi_fail_memory();
 }
 
-/* By their names all are masks, and none of an image here. */
+/* All files are named like masks, and none belongs to an image here. */
 static int only_masks(const adi_folder_scan *s)
 {
     size_t masks = 0;

@@ -1,8 +1,8 @@
-/* The layouts of data sets, one row each: which folders hold good and anomalous images and masks. A
- * new layout is a row. Two forms: train and test folders with a folder for good images and one for
- * each type of defect; or a pool, one folder of good images and one of anomalous ones, of which
- * some good images are held out for the test split (dataset_pool.c). In a row GOOD stands for
- * any name of good, BAD for any of bad, MASK for any of masks (dataset_names.c). */
+/* The layouts of datasets, a row each: the folders of good images, anomalous images and masks.
+ * There are two forms. A split has folders train and test, with a folder of good images and one for
+ * each type of defect. A pool has one folder of good images and one of anomalous ones; some of the
+ * good images are held out for the test split (dataset_pool.c). GOOD, BAD and MASK in a row stand
+ * for any name with that meaning (dataset_names.c). */
 #include <stdio.h>
 #include <string.h>
 
@@ -12,11 +12,11 @@
 typedef struct layout {
     const char *name;
     const char *train, *test;      /* NULL: a pool */
-    const char *good, *bad, *mask; /* of a pool; mask: NULL: beside the images, or none */
-    const char *looks;             /* for sentences */
+    const char *good, *bad, *mask; /* of a pool; mask NULL: beside the images, or none */
+    const char *looks;             /* for messages */
 } layout;
 
-/* In the order of the search: the first whose folders are there. */
+/* Searched in this order; the first whose folders exist is used. */
 static const layout layouts[] = {
     {"mvtec_ad", "train", "test", NULL, NULL, NULL,
      "train/good, test/good, test/TYPE, ground_truth/TYPE/N_mask.png"},
@@ -98,7 +98,7 @@ static ad_status no_good(const opening *o, const char *folder, const char *name,
                     folder, name, names);
 }
 
-/* The masks of a type: in ground_truth beside the folders of types, or beside the test folder. */
+/* Open the masks of a type: ground_truth is in the test folder, or beside it. */
 static ad_status find_truth(const opening *o, const char *test, const adi_folder_scan *types,
                             const char *type, adi_truth *out)
 {
@@ -144,7 +144,7 @@ static ad_status add_type(const opening *o, const char *test, const adi_folder_s
     return status;
 }
 
-/* Types of the test folder, or the good ones of the train folder. */
+/* Add the types of the test folder, or the good images of the train folder. */
 static ad_status add_types(const opening *o, const char *name, const adi_folder_scan *types,
                            int only_good)
 {
@@ -191,8 +191,8 @@ static ad_status add_split(const opening *o, const layout *l)
 
 /* ---- Pools ---- */
 
-/* A row's folder as it is called here: "GOOD", "BAD" and "MASK" are looked up among those of the
- * root. NULL: not there. */
+/* The name of a row's folder in this root, where GOOD, BAD and MASK are looked up. NULL:
+ * missing. */
 static const char *resolve(const opening *o, const char *wanted)
 {
     const int good = strcmp(wanted, "GOOD") == 0, bad = strcmp(wanted, "BAD") == 0,
@@ -206,7 +206,7 @@ static const char *resolve(const opening *o, const char *wanted)
     return good || bad || mask ? NULL : wanted;
 }
 
-/* Masks of a type: MASK/TYPE where that is there, else MASK. */
+/* Open the masks of a type: MASK/TYPE if it exists, else MASK. */
 static ad_status open_pool_truth(const opening *o, const char *mask, const char *type,
                                  adi_truth *out)
 {
@@ -247,14 +247,14 @@ static ad_status add_pool_group(const opening *o, const char *folder, const char
     return status;
 }
 
-/* The last part of a path: what its images are grouped under. */
+/* The last part of a path, which names the group of its images. */
 static const char *last_part(const char *path)
 {
     const char *slash = strrchr(path, '/');
     return slash && slash[1] ? slash + 1 : path;
 }
 
-/* Once for all folders in it. */
+/* Log the number of masks once for all folders. */
 static void say_beside(const opening *o, const char *folder, int64_t masks)
 {
     if (masks)
@@ -264,7 +264,7 @@ static void say_beside(const opening *o, const char *folder, int64_t masks)
                 o->root, folder, (long long)masks);
 }
 
-/* Each folder in it is a type; where it holds images itself it is one. */
+/* Add anomalous images: each folder is a type; a folder that holds images itself is one type. */
 static ad_status add_bad(const opening *o, const char *bad, const char *mask)
 {
     adi_folder_scan types;
@@ -323,7 +323,7 @@ static ad_status add_named(const opening *o)
 
 /* ---- Which layout ---- */
 
-/* Also where it cannot be read: it is no folder of a layout then. path: may be NULL. */
+/* Whether a folder exists; a folder that cannot be read does not. path may be NULL. */
 static ad_status is_there(const opening *o, const char *path, int *out)
 {
     adi_folder_scan s;
@@ -361,7 +361,7 @@ static ad_status add_row(const opening *o, const layout *l)
     return add_pool(o, &p);
 }
 
-/* A folder in the root that is a data set itself. */
+/* Whether a folder in the root is a dataset itself. */
 static ad_status is_category(const opening *o, const char *name, int *out)
 {
     opening inner = *o;
@@ -377,7 +377,7 @@ static ad_status is_category(const opening *o, const char *name, int *out)
     return status;
 }
 
-/* The row of which the root has the most folders. */
+/* Find the row that has the most of its folders in the root. */
 static ad_status find_nearest(const opening *o, const layout **out)
 {
     int most = -1;
@@ -423,7 +423,7 @@ static ad_status no_layout(const opening *o)
                     o->root, names, nearest->name, nearest->looks);
 }
 
-/* A folder of good images, or of images with masks beside them. */
+/* Add a folder of good images, or of images with masks beside them. */
 static ad_status add_flat(const opening *o, int may_be_pairs)
 {
     const adi_group group = {.name = "", .label = 0, .any_name = !may_be_pairs};
@@ -450,7 +450,7 @@ static ad_status add_flat(const opening *o, int may_be_pairs)
     return adi_dataset_add_folder(o->dataset, o->root, &group);
 }
 
-/* Without images in the root: by its folders. */
+/* The root has no images: find the layout by its folders. */
 static ad_status add_found(const opening *o)
 {
     int pairs = 0;

@@ -1,8 +1,8 @@
-/* What a mask may be and what its values mean, decided here alone; the header says it at
- * ad_image_read_mask(). A mask is an image of any kind that is read. A pixel is good where all of
- * its channels have the value mask_good (0 unless the caller says otherwise), and marked where one
- * has not: values of more than one kind of defect are all defects. JPEG and lossy WebP change
- * values, so that in those only the halves below and above 128 are told apart. */
+/* Reading masks; this file alone defines their values (see ad_image_read_mask() in the header). A
+ * mask is an image of any supported kind. A pixel is good if all of its channels have the value
+ * mask_good (0 by default), and a defect otherwise, so that several values may stand for several
+ * kinds of defect. JPEG and lossy WebP change values: there only values below and above 128 are
+ * distinguished. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,10 +14,10 @@
 enum {
     HALF = 128,
     NOISE = 16
-}; /* of a lossy mask: what is marked, and what a black one may hold */
+}; /* for lossy masks: the smallest defect value, and the largest value of an empty mask */
 
-/* By its first bytes: a JPEG, or a WebP that keeps no value. A file that cannot be read is said
- * where it is decoded. */
+/* Whether a file is a JPEG or lossy WebP, by its first bytes. A file that cannot be read is
+ * reported when it is decoded. */
 static int is_lossy(const char *path)
 {
     unsigned char head[16] = {0};
@@ -33,10 +33,10 @@ static int is_lossy(const char *path)
 
 typedef struct meaning {
     int32_t channels, lossy, good; /* good: value of the background */
-    int32_t largest;               /* that was seen in a lossy mask, on the side of the good */
+    int32_t largest;               /* found in a lossy mask on the good side */
 } meaning;
 
-/* 255 or 0 of one pixel. */
+/* The value of one pixel: 255 is a defect, 0 good. */
 static uint8_t mark(meaning *m, const uint8_t *pixel)
 {
     int marked = 0;
@@ -52,8 +52,8 @@ static uint8_t mark(meaning *m, const uint8_t *pixel)
     return marked ? 255 : 0;
 }
 
-/* A caller's 0 .. 255 against values of 8 or 16 bits: 65535 is 255, anything else of 16 bits but 0
- * is not good. */
+/* Compare mask_good, 0 .. 255, with a value of 8 or 16 bits. Of 16 bits, 65535 counts as 255 and 0
+ * as 0; others are never good. */
 static void mark_row(meaning *m, const ad_image *image, int64_t y, uint8_t *out)
 {
     const uint8_t *row = (const uint8_t *)image->pixels + y * image->row_bytes;
@@ -68,7 +68,7 @@ static void mark_row(meaning *m, const ad_image *image, int64_t y, uint8_t *out)
     }
 }
 
-/* What a caller says of a mask. */
+/* The caller's options for masks. */
 typedef struct mask_word {
     int32_t good, orientation;
 } mask_word;

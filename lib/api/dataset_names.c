@@ -21,7 +21,7 @@ size_t adi_stem_length(const char *name)
     return dot && dot != name ? (size_t)(dot - name) : strlen(name);
 }
 
-/* "Not OK", "not-ok" and "not_ok" are one word. */
+/* "Not OK", "not-ok" and "not_ok" are the same word. */
 static int letter(char c)
 {
     return c == ' ' || c == '-' ? '_' : tolower((unsigned char)c);

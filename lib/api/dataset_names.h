@@ -1,23 +1,23 @@
-/* What names of folders and files say of the images in them: good, anomalous, a mask. */
+/* Names of folders and files that mean good, anomalous or mask. */
 #ifndef ADI_API_DATASET_NAMES_H
 #define ADI_API_DATASET_NAMES_H
 
 #include <stddef.h>
 
-/* Length of a file name without its ending. */
+/* The length of a file name without its ending. */
 size_t adi_stem_length(const char *name);
-/* `name` is one of a list of words that commas part. Case is no difference, nor is one of
- * space, '-' and '_' for another. */
+/* Whether `name` is in a comma-separated list. Case is ignored, and space, '-' and '_' are
+ * equal. */
 int adi_name_listed(const char *name, const char *list);
-/* Good parts lie in a folder of this name. good: the caller's list of names, or NULL: the usual
+/* Whether a folder of this name holds good parts. good: the caller's list of names; NULL: the usual
  * ones. */
 int adi_name_is_good(const char *name, const char *good);
-/* Anomalous parts, of whatever type, usually lie in a folder of this name. */
+/* Whether a folder of this name usually holds anomalous parts, of any type. */
 int adi_name_is_bad(const char *name);
-/* Masks, not parts, lie in a folder of this name. */
+/* Whether a folder of this name holds masks. */
 int adi_name_is_masks(const char *name);
-/* Where what makes the name of a mask of its image's begins, "_mask" in 007_mask.png: an index into
- * name, or 0 where the name is none of a mask. */
+/* The index at which a mask's suffix begins, that of "_mask" in 007_mask.png; 0 if the name is not
+ * a mask's. */
 size_t adi_mask_suffix(const char *name);
 
 #endif

@@ -1,5 +1,5 @@
 /* Masks beside the images (KolektorSDD's Part0.jpg and Part0_label.bmp, KolektorSDD2's 10000.png
- * and 10000_GT.png, magnetic tiles' a.jpg and a.png): an image is good where its mask marks
+ * and 10000_GT.png, magnetic tiles' a.jpg and a.png): an image is good if its mask marks
  * nothing. */
 #include <string.h>
 
@@ -69,7 +69,7 @@ static ad_status add_tree(const pairs *p, const adi_folder_scan *top)
     return status;
 }
 
-/* KolektorSDD2: folders train and test. Defective images of train are not for learning. */
+/* KolektorSDD2: folders train and test. Defective images of train are not learned. */
 static ad_status add_split(ad_dataset *d, const char *root, const char *name, int32_t split)
 {
     const adi_allocator *a = &d->context->allocator;
@@ -84,7 +84,7 @@ static ad_status add_split(ad_dataset *d, const char *root, const char *name, in
     return status;
 }
 
-/* Where every mask marks something, nothing says what good looks like. */
+/* Refuse a split in which every mask marks something: it has no good image. */
 static ad_status check_good(const ad_dataset *d, const char *root)
 {
     for (int64_t i = 0; i < d->count; i++)
@@ -126,7 +126,7 @@ static ad_status has_masks(const ad_dataset *d, const char *folder, const adi_fo
     return AD_OK;
 }
 
-/* The first folder with images in it stands for all. */
+/* The first folder with images decides for all. */
 ad_status adi_dataset_are_pairs(const ad_dataset *d, const char *root, const adi_folder_scan *top,
                                 int *out_pairs)
 {

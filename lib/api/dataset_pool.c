@@ -1,7 +1,7 @@
-/* Which good images of a pool are held out for the test split. Neighbours by name are often of one
- * part, and every fifth of them of one camera: where the images lie in several folders, whole
- * folders are held out, else one of every five images, at a place that looks random and is always
- * the same. */
+/* Holding out good images of a pool for the test split. Images with neighbouring names often show
+ * one part, and every fifth may come from one camera. So whole folders are held out if there are
+ * several, and otherwise one of every five images, at a pseudo-random place that is always the
+ * same. */
 #include <string.h>
 
 #include "api/dataset.h"
@@ -18,7 +18,7 @@ static int same_folder(const char *a, const char *b)
     return n == folder_length(b) && memcmp(a, b, n) == 0;
 }
 
-/* SplitMix64's: bits of a number that look random. */
+/* SplitMix64's mixing function. */
 static uint64_t mix(uint64_t x)
 {
     x += UINT64_C(0x9e3779b97f4a7c15);
@@ -27,7 +27,7 @@ static uint64_t mix(uint64_t x)
     return x ^ (x >> 31);
 }
 
-/* Of `count` images of one folder, fewer than five too; a single one is learned. */
+/* Hold out images of one folder, also of fewer than five; a single one is learned. */
 static int image_held_out(int64_t index, int64_t count)
 {
     const int64_t block = index / ADI_HELD_OUT;
@@ -35,13 +35,13 @@ static int image_held_out(int64_t index, int64_t count)
     return count > 1 && (int64_t)(mix((uint64_t)block) % (uint64_t)of) == index % ADI_HELD_OUT;
 }
 
-/* Of `count` folders; of fewer than five the last. */
+/* Hold out one folder of every five; of fewer than five, the last. */
 static int folder_held_out(int64_t index, int64_t count)
 {
     return count < ADI_HELD_OUT ? index == count - 1 : index % ADI_HELD_OUT == ADI_HELD_OUT - 1;
 }
 
-/* Folders come one after the other. */
+/* Items of one folder are neighbours. */
 static void count_pool(const ad_dataset *d, int64_t first, adi_pool *pool)
 {
     const char *last = NULL;

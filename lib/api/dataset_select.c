@@ -1,7 +1,7 @@
-/* ad_dataset_select(): some images of a dataset, as one of their own. */
+/* ad_dataset_select(): a new dataset of some images of another. */
 #include "api/dataset.h"
 
-/* append() takes over what it is given. */
+/* A copy, since append() takes ownership. */
 static ad_status append_copy(ad_dataset *d, const adi_dataset_item *item)
 {
     const adi_allocator *a = &d->context->allocator;
@@ -40,7 +40,7 @@ ad_status ad_dataset_select(const ad_dataset *dataset, const int64_t *indices, i
                         "are wanted by ad_dataset_from_callback()");
     ad_dataset *d = NULL;
     ADI_TRY(adi_dataset_new(dataset->context, &d));
-    *d = *dataset; /* how images are read; what the other one owns stays its own */
+    *d = *dataset; /* the options for reading; the items stay the other dataset's */
     atomic_init(&d->refs, 1);
     d->items = NULL;
     d->capacity = 0;

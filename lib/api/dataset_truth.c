@@ -1,4 +1,4 @@
-/* Which file is the mask of which image: in a folder of masks, or beside the image. */
+/* Finding the mask of an image: in a folder of masks, or beside the image. */
 #include <string.h>
 #include <strings.h>
 
@@ -25,7 +25,7 @@ void adi_truth_close(adi_truth *truth)
     truth->folder = NULL;
 }
 
-/* Images are sorted by name: the first that is not before `stem`. */
+/* The first image that does not sort before `stem`. */
 static size_t first_with(const adi_names *images, const char *stem, size_t length)
 {
     size_t low = 0, high = images->count;
@@ -39,7 +39,7 @@ static size_t first_with(const adi_names *images, const char *stem, size_t lengt
     return low;
 }
 
-/* `name` is that of a mask of images with this stem: the stem itself, or with a suffix. */
+/* Whether `name` is a mask of images with this stem: the stem itself, or with a suffix. */
 static int masks_stem(const char *name, size_t length)
 {
     return adi_stem_length(name) == length || adi_mask_suffix(name) == length;
@@ -97,7 +97,7 @@ static int is_jpeg(const char *name)
     return dot && (strcasecmp(dot, ".jpg") == 0 || strcasecmp(dot, ".jpeg") == 0);
 }
 
-/* An image that has two values at most, one of them 0: no photograph has. */
+/* Whether an image has at most two values, one of them 0, as masks have and photographs do not. */
 static ad_status looks_like_mask(const ad_dataset *d, const char *folder, const char *name,
                                  int *out_mask)
 {
@@ -108,7 +108,7 @@ static ad_status looks_like_mask(const ad_dataset *d, const char *folder, const 
         return adi_fail_memory();
     const ad_status status = ad_image_read(d->context, path, NULL, &image);
     adi_free(&d->context->allocator, path);
-    if (status != AD_OK) /* a damaged file is said where it is read as an image */
+    if (status != AD_OK) /* a damaged file is reported when it is read as an image */
         return status == AD_ERR_OUT_OF_MEMORY ? status : AD_OK;
     const int64_t bytes = image.format == AD_PIXEL_MONO8    ? 1
                           : image.format == AD_PIXEL_MONO16 ? 2
@@ -133,7 +133,7 @@ static void pair(adi_beside *b, size_t image, size_t mask)
     b->masks++;
 }
 
-/* 007_mask.png of 007.jpg; where there are 007.jpg and 007.png, the latter if it looks like one. */
+/* 007_mask.png is the mask of 007.jpg; so is 007.png, if it looks like a mask. */
 static ad_status find_partner(const ad_dataset *d, const char *folder, const adi_names *n, size_t i,
                               adi_beside *b)
 {

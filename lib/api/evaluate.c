@@ -1,4 +1,4 @@
-/* ad_evaluate: every image of a labelled set through a scorer, and what that says of it. */
+/* ad_evaluate: score every image of a labelled dataset and compute metrics. */
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -25,16 +25,16 @@ typedef struct evaluation {
     const adi_allocator *allocator;
     ad_scorer *scorer;
     const ad_dataset *dataset;
-    ad_read_options read; /* the dataset's, and what that leaves open the scorer's */
+    ad_read_options read; /* the dataset's, with the scorer's for what it leaves open */
     int32_t eval_size, with_maps;
-    int64_t count, kept; /* images, those of them that were scored so far */
+    int64_t count, kept; /* number of images, and of those scored so far */
     float *scores;
-    float *known; /* of images whose label is known, and these: figures are of them alone */
+    float *known; /* of images with a known label, and their number: metrics use only these */
     uint8_t *labels;
     double *good; /* scores of good images */
     double *times;
     adi_census census;
-    float *map; /* of the largest image so far */
+    float *map; /* for the largest image so far */
     size_t map_floats;
     uint8_t *mask; /* a resized mask */
     size_t mask_bytes;
@@ -55,7 +55,7 @@ static ad_status room_for_map(evaluation *e, int64_t width, int64_t height)
     return AD_OK;
 }
 
-/* Nearest, so that a mask stays a mask. */
+/* Nearest neighbour, so that a mask stays binary. */
 static ad_status resize_mask(evaluation *e, ad_image *mask, int64_t width, int64_t height)
 {
     const size_t bytes = (size_t)width * (size_t)height;
@@ -94,7 +94,7 @@ static ad_status add_pixels(evaluation *e, int64_t index, const ad_sample *sampl
     return status;
 }
 
-/* Without a map where nothing says which of its pixels are anomalous. */
+/* The map is skipped if no mask tells which of its pixels are anomalous. */
 static ad_status score_one(evaluation *e, int64_t index, const ad_sample *sample,
                            const ad_image *image)
 {
@@ -110,7 +110,7 @@ static ad_status score_one(evaluation *e, int64_t index, const ad_sample *sample
     return with_map ? add_pixels(e, index, sample, image, &map) : AD_OK;
 }
 
-/* An image of an unknown label has a score and is in no figure. */
+/* An image with an unknown label is scored but not used for metrics. */
 static void keep_score(evaluation *e, float score, int32_t label)
 {
     adi_census *c = &e->census;
@@ -122,7 +122,7 @@ static void keep_score(evaluation *e, float score, int32_t label)
     e->labels[c->scored++] = label == 1;
 }
 
-/* scoring: or only whether the files can be read. */
+/* scoring 0: only check that the files can be read. */
 static ad_status take_one(evaluation *e, adi_read_ahead *ahead, int64_t index,
                           const ad_sample *sample, bool scoring)
 {
@@ -141,7 +141,7 @@ static ad_status take_one(evaluation *e, adi_read_ahead *ahead, int64_t index,
     return adi_fail_in_file(status, "image", sample->name);
 }
 
-/* Reads on behind a damaged image, so that all of them are named. */
+/* Continue after a damaged image, so that all of them are named. */
 static ad_status score_each(evaluation *e, adi_read_ahead *ahead, const ad_evaluate_options *o)
 {
     adi_damage damage = {.context = e->scorer->backbone->context};
@@ -180,7 +180,7 @@ static ad_status score_all(evaluation *e, const ad_evaluate_options *o)
     return status;
 }
 
-/* The dataset's word holds; that it is not the scorer's may be a slip. */
+/* The dataset's options hold. If the scorer's differ it may be a mistake, so it is logged. */
 static ad_read_options reading(const ad_scorer *scorer, const ad_dataset *dataset)
 {
     ad_read_options read = dataset->read;
@@ -217,7 +217,7 @@ static ad_status measure_pixels(evaluation *e, int32_t has_map, ad_evaluation *o
     if (status == AD_OK)
         status = adi_pixel_metrics_aupro(e->pixels, 0.3, &au_pro);
     if (status ==
-        AD_ERR_INVALID_ARGUMENT) { /* what masks mark is lost where they are made smaller */
+        AD_ERR_INVALID_ARGUMENT) { /* marked pixels may be lost when masks are scaled down */
         snprintf(out->pixel_note, sizeof out->pixel_note, "%s", ad_last_error_message());
         return AD_OK;
     }

@@ -1,6 +1,6 @@
-/* The rules: image figures need good and anomalous images; pixel figures need a mask that marks
- * something and a good pixel, are of the anomalous images that have masks and of all good ones, and
- * are not given where masks look inverted. */
+/* The rules: metrics of images need good and anomalous images. Metrics of pixels need a marked and
+ * a good pixel, use the anomalous images with masks and all good images, and are not computed if
+ * masks look inverted. */
 #include "api/evaluation_notes.h"
 
 #include <math.h>
@@ -18,7 +18,7 @@ static void note_group(adi_census *c, const char *group)
     const char *last = strrchr(c->unmasked, ' ');
     if (strcmp(last ? last + 1 : c->unmasked, group) == 0 || !n ||
         used + n + 3 > sizeof c->unmasked)
-        return; /* images come group by group */
+        return; /* images of one group are neighbours */
     snprintf(c->unmasked + used, sizeof c->unmasked - used, "%s%s", used ? ", " : "", group);
 }
 
@@ -48,7 +48,7 @@ void adi_census_skip(adi_census *c, const ad_sample *s)
     c->good_masked -= s->label == 0 && s->has_mask;
 }
 
-/* Width to height as the image's, but for the rounding of whoever scaled it. */
+/* The same aspect ratio as the image, except for rounding. */
 static int same_shape(const ad_image *mask, const ad_image *image)
 {
     const int64_t difference = mask->width * image->height - mask->height * image->width;

@@ -1,4 +1,4 @@
-/* A folder's entries, sorted by what they are and by name. */
+/* A folder's entries, sorted by kind and name. */
 #include "api/folder_scan.h"
 
 #include <dirent.h>
@@ -52,8 +52,7 @@ char *adi_folder_join(const adi_allocator *a, const char *folder, const char *na
     return path;
 }
 
-/* What systems and tools leave behind: Synology and QNAP, macOS, Windows, file systems, notebooks.
- */
+/* Files of systems and tools: Synology and QNAP, macOS, Windows, file systems, notebooks. */
 static int is_litter(const char *name)
 {
     static const char *const names[] = {"@eaDir",       "@Recycle",    "@Recently-Snapshot",
@@ -82,7 +81,7 @@ static ad_status sort_entry(adi_folder_scan *s, const char *folder, const char *
     if (known && S_ISDIR(info.st_mode))
         return keep(s->allocator, &s->folders, name);
     const adi_image_kind *kind = adi_image_kind_named(name);
-    if (kind && kind->read) /* also a dangling link: reading it gives the sentence */
+    if (kind && kind->read) /* also a dangling link: reading it will fail with a message */
         return keep(s->allocator, &s->images, name);
     if (kind && (!s->refused[0] || strcmp(name, s->refused) < 0))
         snprintf(s->refused, sizeof s->refused, "%s", name);

@@ -1,4 +1,4 @@
-/* Public metrics: check what the caller gave, then down to lib/stats. */
+/* Public metrics: check arguments, then call lib/stats. */
 #include "stats/pixel_metrics.h"
 #include "stats/roc.h"
 #include "core/float_guard.h"

@@ -1,11 +1,9 @@
-/* The rule, with figures of three sets of images (screws, tiles, cookies; ResNet-18): good images
- * of another product score 8 to 15 times the fit's own score with a Gaussian, of the own
- * product 1.1 to 2; more the fewer images it was fitted on, 4.5 times with 16. So the limit is 5 (1
- * + 16/n) times normal_score, and with less than 8 images there is none. PaDiM keeps no score. The
- * maximum of its map is 2.6 times the fit's root mean square for the own product, and 4.6 to 7
- * times for others, where there are enough images for its dimensions: by normal theory a distance
- * of an image that was not fitted on is larger by sqrt((n + 1)/(n - d - 2)). So the limit is 4
- * times both, where n is 2 d and more. */
+/* The rule, from three sets of images (screws, tiles, cookies; ResNet-18). gaussian: good images of
+ * the same product score 1.1 to 2 times normal_score (4.5 times after a fit to 16 images), those of
+ * another product 8 to 15 times. The limit is 5 (1 + 16/n) normal_score; below 8 images there is
+ * none. padim has no normal_score. The maximum of its map is 2.6 times the fit's root mean square
+ * for the same product and 4.6 to 7 times for others. By normal theory distances of new images are
+ * larger by sqrt((n + 1)/(n - d - 2)). The limit is 4 times both, if n >= 2 d. */
 #include "api/product_watch.h"
 
 #include <math.h>
@@ -60,7 +58,7 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* On the thread whose score was the last of those that count. */
+/* Runs on the thread of the last score that counts. */
 static void look(ad_scorer *s)
 {
     float scores[ADI_WATCHED];

@@ -19,7 +19,7 @@ static const char *kernel_word(const adi_step *s)
         return "winograd";
     case ADI_CONV2D_WINOGRAD2:
         return "winograd2";
-    case ADI_CONV2D_AUTO: /* a backend with one way */
+    case ADI_CONV2D_AUTO: /* a backend with one algorithm */
     case ADI_CONV2D_DIRECT:
         break;
     }
@@ -49,7 +49,7 @@ static int64_t multiply_adds(const adi_step *s)
     return sum;
 }
 
-/* Of the filters as the kernel reads them. */
+/* The bytes of the weights as the kernel reads them. */
 static int64_t weight_bytes(const adi_plan *plan, const adi_step *s)
 {
     const int64_t one = (int64_t)sizeof(float);
@@ -82,13 +82,13 @@ static ad_status tell(const adi_plan *plan, const double *ms, ad_step_callback c
                                    .weight_bytes = weight_bytes(plan, s),
                                    .ms = ms[i]};
         if (callback(user, &info))
-            return adi_fail(AD_ERR_CANCELLED, "the callback ended the walk at step %d of %d", i + 1,
+            return adi_fail(AD_ERR_CANCELLED, "the callback cancelled at step %d of %d", i + 1,
                             plan->step_count);
     }
     return AD_OK;
 }
 
-/* Between -2 and 2, as normalised pixels are. */
+/* Values between -2 and 2, like normalised pixels. */
 static void fill_noise(float *x, size_t n)
 {
     uint32_t state = 1;

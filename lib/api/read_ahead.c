@@ -1,4 +1,4 @@
-/* Reading a few images at once. */
+/* Reading several images in parallel. */
 #include "api/read_ahead.h"
 
 #include <stdio.h>
@@ -13,7 +13,7 @@ void adi_read_ahead_begin(adi_read_ahead *r, const ad_dataset *dataset,
     r->first = r->held = r->next = 0;
 }
 
-/* On any thread: its sentence is kept for the caller's. */
+/* Runs on any thread; keeps the message for the caller's thread. */
 static void read_one(void *user, int64_t i)
 {
     adi_read_ahead *r = user;
@@ -38,7 +38,7 @@ static void read_some(adi_read_ahead *r)
         read_one(r, 0);
 }
 
-/* On the caller's thread, whose log it is. */
+/* Runs on the caller's thread, since it logs. */
 static void say(adi_read_ahead *r, int64_t i)
 {
     const adi_read_facts *facts = &r->notes[i].facts;

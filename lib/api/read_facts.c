@@ -1,4 +1,4 @@
-/* What is worth saying of how a file was read, said once: a folder of thousands is all alike. */
+/* Warnings on how files were read, each logged once: thousands of files of a folder are alike. */
 #include "api/read_options.h"
 
 enum { NOTE_RAW = 1, NOTE_DARK = 2, NOTE_UNDECIDED = 4, NOTE_FAR = 8 };

@@ -1,4 +1,4 @@
-/* Names of the statuses. The sentence itself is in core/error.c. */
+/* Names of the statuses. The message is in core/error.c. */
 #include "adfeat.h"
 
 const char *ad_status_name(ad_status status)

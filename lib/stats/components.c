@@ -1,8 +1,7 @@
 /* Connected components of a mask: two passes and a union-find over provisional labels. */
 #include "stats/components.h"
 
-/* parent[label] is a smaller label of the same region, or the label itself; label 0 is background.
- */
+/* parent[label] is a smaller label of the same region, or the label itself; 0 is background. */
 typedef struct label_sets {
     const adi_allocator *allocator;
     int32_t *parent;
@@ -102,7 +101,7 @@ ad_status adi_connected_components(const adi_allocator *a, const uint8_t *mask, 
     ADI_CHECK_ARG(connectivity == 4 || connectivity == 8, "connectivity is %d, expected 4 or 8",
                   (int)connectivity);
     ADI_CHECK_ARG(h > 0 && w > 0 && h <= INT32_MAX / w && (row_bytes >= w || row_bytes <= -w),
-                  "a mask of %jd x %jd pixels with rows of %jd bytes is impossible", (intmax_t)w,
+                  "a mask of %jdx%jd pixels with rows of %jd bytes is impossible", (intmax_t)w,
                   (intmax_t)h, (intmax_t)row_bytes);
     label_sets sets = {.allocator = a};
     ad_status status = label_provisionally(&sets, mask, row_bytes, h, w, connectivity, labels);

@@ -1,9 +1,11 @@
-/* Streaming moments. With d' = d + t, t = shift - shift' and e = |t|^2 the sums about another point
- * are sum'   = sum + n t outer' = outer + sum t^T + t sum^T + n t t^T q1'    = q1 + 2 t.sum + n e
+/* Streaming moments. With d' = d + t, t = shift - shift' and e = |t|^2 the sums about shift' are
+ *   sum'   = sum + n t
+ *   outer' = outer + sum t^T + t sum^T + n t t^T
+ *   q1'    = q1 + 2 t.sum + n e
  *   qsum'  = qsum + q1 t + 2 outer t + 2 (t.sum) t + e sum + n e t
  *   q2'    = q2 + 4 t^T outer t + 4 t.qsum + 4 e t.sum + 2 e q1 + n e^2
- * so merging, and moving to the mean at the end, need no second pass over the data. q2 is what the
- * Ledoit-Wolf shrinkage asks for beyond mean and covariance. */
+ * so that merging and centring need no second pass over the data. Ledoit-Wolf shrinkage
+ * needs q2 beside mean and covariance. */
 #include "stats/moments.h"
 
 #include <string.h>
@@ -35,7 +37,7 @@ size_t adi_moments_bytes(int64_t c)
     return (size_t)(c * (3 + c + ADI_MOMENTS_TILE)) * sizeof(double);
 }
 
-/* `rows` vectors are in the tile, as they came. */
+/* Add the `rows` vectors in the tile, which are not centred. */
 static void add_tile(adi_moments *m, const adi_kernels *k, int64_t rows)
 {
     const int64_t c = m->c;

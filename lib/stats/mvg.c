@@ -2,7 +2,7 @@
  *   none:      covariance S' = (1 - s) S + s (tr S / p) I = L L^T,  whitening = L^-1
  *   pca, npca: the kept components v_k are uncorrelated, so S' is diagonal in them and
  *              whitening row k = v_k / sqrt((1 - s) lambda_k + s mean(lambda))
- * All in double: what is kept by NPCA are the directions that float32 would lose. */
+ * All in double: NPCA keeps the directions of least variance, which float32 would lose. */
 #include "stats/mvg.h"
 
 #include <float.h>
@@ -37,7 +37,7 @@ double adi_ledoit_wolf(double trace, double frobenius2, double mean_fourth, int6
     return beta / delta;
 }
 
-/* No reduction: the shrunk covariance is factorised whole. */
+/* Without reduction: factorise the whole shrunk covariance. */
 static ad_status fit_full(const adi_kernels *k, const adi_moments *m, const adi_mvg_options *o,
                           adi_mvg *g)
 {
@@ -63,8 +63,8 @@ static ad_status fit_full(const adi_kernels *k, const adi_moments *m, const adi_
     for (int64_t i = 0; i < c; i++)
         largest = fmax(largest, g->whitening[i * c + i]);
     ADI_TRY(k->cholesky_f64(g->whitening, c));
-    /* Without shrinkage, too few images give a matrix that is singular but for rounding noise. With
-     * it every pivot has the shrinkage's share, however small that is beside the largest. */
+    /* Without shrinkage, the matrix of too few images is singular except for rounding noise. With
+     * it every pivot has at least the shrinkage's share. */
     const double noise = 4.0 * fmax(n, (double)c) * DBL_EPSILON * largest;
     for (int64_t i = 0; i < c && g->stats[ADI_MVG_SHRINKAGE] < 1e-10; i++)
         if (g->whitening[i * c + i] * g->whitening[i * c + i] <= noise)
@@ -90,7 +90,7 @@ static double mean_fourth(const adi_sample *s, const double *mean, const double 
     return s->count ? sum / (double)s->count : 0.0;
 }
 
-/* The largest entry positive: equal fits give equal files. */
+/* Make the largest entry positive, so that equal fits give equal files. */
 static void fix_sign(double *v, int64_t c)
 {
     int64_t largest = 0;
@@ -136,7 +136,7 @@ static ad_status fit_components(const adi_allocator *a, const adi_kernels *k, co
     double *vectors = block, *values = block + c * c, *work = values + 2 * c;
     int64_t first = 0, count = 0;
     for (int64_t i = 0; i < c * c;
-         i++) /* negated, so that ascending order is descending variance */
+         i++) /* negated: ascending eigenvalues are descending variances */
         vectors[i] = -m->outer[i] / (double)m->n;
     ad_status status = k->eigen_f64(vectors, values, c, work);
     for (int64_t i = 0; i < c; i++)

@@ -1,4 +1,4 @@
-/* Which principal components to keep (Wang, Xu, Chen 2022; Rippel et al. 2020). */
+/* The choice of principal components (Wang, Xu, Chen 2022; Rippel et al. 2020). */
 #include "stats/mvg.h"
 
 #include <float.h>

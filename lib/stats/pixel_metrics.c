@@ -1,5 +1,5 @@
-/* Pixel AUROC and AU-PRO over many maps, exact: every distinct score is a threshold. A good pixel
- * is kept as its score's key, an anomalous one with the number of its region in the low half. */
+/* Exact pixel AUROC and AU-PRO over many maps: every distinct score is a threshold. A good pixel is
+ * stored as the key of its score, an anomalous one with its region's number in the low half. */
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
@@ -14,7 +14,7 @@ enum { MAX_SIDE = 1 << 20 };
 struct adi_pixel_metrics {
     const adi_allocator *allocator;
     int32_t connectivity;
-    bool sorted; /* good and bad are ascending; set when a figure is asked for */
+    bool sorted; /* good and bad are in ascending order */
     uint32_t *good;
     size_t good_count;
     size_t good_capacity;
@@ -68,7 +68,7 @@ static ad_status check_mask(const ad_image *mask, const ad_map *map)
     ADI_CHECK_ARG(mask->format == AD_PIXEL_MONO8,
                   "the mask's pixel format is 0x%08x, expected MONO8", (unsigned)mask->format);
     if (mask->width != map->width || mask->height != map->height)
-        return adi_fail(AD_ERR_SHAPE, "the mask has %jd x %jd pixels, its map %jd x %jd",
+        return adi_fail(AD_ERR_SHAPE, "the mask has %jdx%jd pixels, its map %jdx%jd",
                         (intmax_t)mask->width, (intmax_t)mask->height, (intmax_t)map->width,
                         (intmax_t)map->height);
     ADI_CHECK_ARG(mask->pixels, "the mask's pixels are NULL");
@@ -97,7 +97,7 @@ static ad_status look_at(const ad_map *map, const ad_image *mask, size_t *out_ba
     return AD_OK;
 }
 
-/* Room for what one image adds; the counts stay, so a failure leaves everything as it was. */
+/* Reserve memory for one image. Counts do not change, so that a failure changes nothing. */
 static ad_status reserve(adi_pixel_metrics *m, size_t good, size_t bad, size_t regions)
 {
     uint32_t *const good_keys =
@@ -120,7 +120,7 @@ static ad_status reserve(adi_pixel_metrics *m, size_t good, size_t bad, size_t r
     return AD_OK;
 }
 
-/* labels: 0 for good pixels; NULL where all are. There is room for everything. */
+/* Store the pixels of an image in reserved memory. labels: 0 for good pixels; NULL: all are. */
 static void keep_pixels(adi_pixel_metrics *m, const ad_map *map, const int32_t *labels,
                         int32_t regions)
 {
@@ -170,7 +170,7 @@ cleanup:
     return status;
 }
 
-/* ---- Figures -------------------------------------------------------------------------------- */
+/* ---- Metrics -------------------------------------------------------------------------------- */
 
 static ad_status sort_once(adi_pixel_metrics *m)
 {
@@ -190,8 +190,7 @@ static ad_status sort_once(adi_pixel_metrics *m)
     return AD_OK;
 }
 
-/* The highest score among the first `good` good and `bad` anomalous pixels; one of them is there.
- */
+/* The highest score among the first `good` good and `bad` anomalous pixels, not both 0. */
 static uint32_t highest_key(const adi_pixel_metrics *m, size_t good, size_t bad)
 {
     const uint32_t good_key = good > 0 ? m->good[good - 1] : 0;
@@ -211,7 +210,7 @@ ad_status adi_pixel_metrics_auroc(adi_pixel_metrics *m, double *out_auroc)
     uint64_t twice_area = 0; /* in pixel pairs, so without rounding */
     size_t good = m->good_count;
     size_t bad = m->bad_count;
-    while (good > 0) { /* what comes after the last good pixel adds no width */
+    while (good > 0) { /* pixels below the last good one add no width */
         const uint32_t key = highest_key(m, good, bad);
         const size_t good_before = good;
         const size_t bad_before = bad;
@@ -225,7 +224,7 @@ ad_status adi_pixel_metrics_auroc(adi_pixel_metrics *m, double *out_auroc)
     return AD_OK;
 }
 
-/* A sum that keeps the digits which single additions lose (Neumaier): millions of 1 / |C_k|. */
+/* A compensated sum (Neumaier), for millions of terms 1 / |C_k|. */
 typedef struct exact_sum {
     double sum;
     double lost;
@@ -238,8 +237,8 @@ static void add_exactly(exact_sum *s, double term)
     s->sum = sum;
 }
 
-/* MVTec AD evaluation: the trapezoid rule over the points of all distinct thresholds, from (0, 0)
- * on, cut at the limit by linear interpolation. */
+/* The MVTec AD evaluation: trapezoids between the points of all distinct thresholds, from (0, 0),
+ * cut at the limit by linear interpolation. */
 ad_status adi_pixel_metrics_aupro(adi_pixel_metrics *m, double fpr_limit, double *out_aupro)
 {
     ADI_CHECK_ARG(fpr_limit > 0.0 && fpr_limit <= 1.0, "the FPR limit is %g, expected (0, 1]",

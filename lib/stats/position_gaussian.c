@@ -14,7 +14,7 @@ size_t adi_position_gaussian_bytes(const adi_position_dims *d, int32_t num_threa
            (size_t)num_threads * (sizeof(adi_moments) + adi_moments_bytes(d->d));
 }
 
-/* The largest variance of a position, by which the rounding noise of its pivots is judged. */
+/* The largest variance of a position, which sets the scale of rounding noise in its pivots. */
 static double largest_variance(const adi_position_moments *m, int64_t p,
                                const adi_position_scale *s)
 {
@@ -45,8 +45,8 @@ static adi_position_scale shrunk(const adi_position_moments *m, int64_t p, adi_m
     return (adi_position_scale){(1.0 - shrinkage) / n, shrinkage * trace / (double)d, 0.0};
 }
 
-/* Every pivot is at least the diagonal's share. Where that is less than rounding noise, too few
- * images give a matrix that is singular but for the noise: then a pivot must rise above it. */
+/* Every pivot is at least the diagonal's share. If that is below rounding noise, the matrix of too
+ * few images may be singular except for the noise: then a pivot must exceed the noise. */
 static adi_position_scale scale_of(const adi_position_moments *m, int64_t p,
                                    const adi_position_fit *fit, adi_moments *scratch)
 {
@@ -69,8 +69,8 @@ static double mean_square(const adi_position_scale *s, double trace, int64_t d, 
     return fmax(((double)d - s->diagonal * trace) / kept, 0.0);
 }
 
-/* A NaN is a matrix that could not be factorised; no entry of a factor is larger than the trace's
- * root, which floats must hold. */
+/* Find a matrix that could not be factorised (NaN) or whose factor may not fit in floats: no entry
+ * is larger than the root of the trace. */
 static ad_status check_traces(const double *trace, int64_t count, int64_t *out_position)
 {
     for (int64_t p = 0; p < count; p++)
@@ -81,7 +81,7 @@ static ad_status check_traces(const double *trace, int64_t count, int64_t *out_p
     return AD_OK;
 }
 
-/* The scales of all positions: a share of them per task, and moments of its own for each share. */
+/* Tasks that compute the scales of all positions: each has a share of them and its own moments. */
 typedef struct scales {
     const adi_position_moments *m;
     const adi_position_fit *fit;

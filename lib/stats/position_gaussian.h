@@ -1,6 +1,5 @@
-/* A Gaussian at every position from streamed moments: how much of the scatter and how much of the
- * unit matrix goes into each covariance, the factors of their inverses, and what the fitted images
- * score. */
+/* A Gaussian at every position, from streamed moments: shrunk covariances, the factors of their
+ * inverses, and the root mean square distance of the training images. */
 #ifndef ADI_STATS_POSITION_GAUSSIAN_H
 #define ADI_STATS_POSITION_GAUSSIAN_H
 
@@ -12,10 +11,10 @@ typedef struct adi_position_fit {
     double ridge;
 } adi_position_fit;
 
-/* Fit to flushed moments. mean [p, d] and factor [p, d (d + 1) / 2] are the caller's, laid out as
- * the kernel position_gaussian_fwd takes them. *out_rms is the root mean square distance over
- * positions and the vectors there. AD_ERR_NUMERIC gives in *out_position the first position whose
- * covariance is singular, without a sentence: only the caller knows where that is. */
+/* Fit to flushed moments. mean [p, d] and factor [p, d (d + 1) / 2] are laid out as the kernel
+ * position_gaussian_fwd takes them. *out_rms is the root mean square distance over all positions
+ * and vectors. On AD_ERR_NUMERIC *out_position is the first position whose covariance is singular;
+ * the caller, which knows where that is, writes the message. */
 ad_status adi_position_gaussian_fit(const adi_allocator *a, const adi_kernels *k,
                                     int32_t num_threads, const adi_position_moments *m,
                                     const adi_position_fit *fit, float *mean, float *factor,

@@ -1,5 +1,5 @@
-/* Streaming moments per position: kernels add, and what is rare (merging, centring) goes a position
- * at a time through the moments of ordinary vectors. */
+/* Streaming moments per position. Kernels add vectors; merging and centring, which are rare, work
+ * on one position at a time with the moments of vectors. */
 #include "stats/position_moments.h"
 
 #include <string.h>
@@ -119,7 +119,7 @@ void adi_position_moments_merge(adi_position_moments *m, const adi_position_mome
         memcpy(m->sums, other->sums, (size_t)(m->d.p * sums) * sizeof *m->sums);
         memcpy(m->shift, other->shift, (size_t)(m->d.p * d) * sizeof *m->shift);
     }
-    double *shift = scratch->tile + 3 * d; /* the rows before are recentre's and centre's */
+    double *shift = scratch->tile + 3 * d; /* recentre and centre use the rows before */
     for (int64_t p = 0; p < m->d.p && m->n; p++) {
         adi_position_moments_at(other, p, scratch);
         for (int64_t i = 0; i < d; i++)

@@ -1,12 +1,12 @@
-/* Streaming moments of one vector at each of many positions: what a Gaussian per position needs, in
- * memory that does not depend on how many images there are. */
+/* Streaming moments of the vectors at each position, for a Gaussian per position, in memory that
+ * does not depend on the number of images. */
 #ifndef ADI_STATS_POSITION_MOMENTS_H
 #define ADI_STATS_POSITION_MOMENTS_H
 
 #include "stats/moments.h"
 
-/* Images whose vectors wait to be added together: the sums, which are far larger than a cache, are
- * then read and written once for all of them. No result depends on the number. */
+/* The number of images that are added together: the sums, far larger than a cache, are then read
+ * and written once for all of them. No result depends on it. */
 enum { ADI_POSITION_BATCH = 32 };
 
 /* Sums about a point at every position, the first image's vector there. It lies among the vectors,
@@ -18,7 +18,7 @@ enum { ADI_POSITION_BATCH = 32 };
 typedef struct adi_position_moments {
     const adi_allocator *allocator;
     adi_position_dims d;
-    int64_t n; /* vectors at each position, waiting ones included */
+    int64_t n; /* vectors at each position, those in the batch included */
     int64_t waiting;
     double *sums;  /* [p, adi_position_sums(&d)] */
     float *shift;  /* [p, d] */
@@ -30,23 +30,22 @@ ad_status adi_position_moments_create(const adi_allocator *a, const adi_kernels 
                                       int32_t num_threads, const adi_position_dims *d,
                                       adi_position_moments **out_moments);
 void adi_position_moments_destroy(adi_position_moments *m);
-/* What create() allocates. */
+/* The bytes that create() allocates. */
 size_t adi_position_moments_bytes(const adi_kernels *k, int32_t num_threads,
                                   const adi_position_dims *d);
 
-/* Where the next image's vectors [p, d] are to be written; then they are added. Neither can fail.
- */
+/* The place for the next image's vectors [p, d], and the call that adds them. Neither can fail. */
 float *adi_position_moments_slot(const adi_position_moments *m);
 void adi_position_moments_push(adi_position_moments *m, const adi_kernels *k, int32_t num_threads);
-/* Add those that wait to the sums. */
+/* Add the vectors of the batch to the sums. */
 void adi_position_moments_flush(adi_position_moments *m, const adi_kernels *k, int32_t num_threads);
 
-/* m becomes the moments of both; other stays what it is. Both are flushed before. scratch: moments
- * of vectors of d, overwritten. */
+/* Add the vectors of `other`, which is unchanged. Both must be flushed. scratch: moments of vectors
+ * of length d, overwritten. */
 void adi_position_moments_merge(adi_position_moments *m, const adi_position_moments *other,
                                 adi_moments *scratch);
-/* The moments of one position as those of vectors; `out` is of c == d. Fourth moments are 0 where
- * they were not asked for. */
+/* Copy the moments of one position to `out`, whose c is d. Fourth moments are 0 unless the sums
+ * have them. */
 void adi_position_moments_at(const adi_position_moments *m, int64_t position, adi_moments *out);
 
 #endif

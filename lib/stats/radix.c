@@ -1,13 +1,13 @@
-/* Sorting scores: floats as unsigned integers of the same order, and an LSD radix sort over bytes.
- */
+/* Sorting scores: floats as unsigned integers of the same order, and an LSD radix sort over
+ * bytes. */
 #include <string.h>
 
 #include "stats/radix.h"
 
 enum { DIGIT_BITS = 8, DIGITS = 4, BUCKETS = 1 << DIGIT_BITS };
 
-/* Negative floats grow with falling bits: all their bits are turned; of the others only the sign.
- */
+/* Negative floats grow with falling bits: all their bits are turned; of the others only the
+ * sign. */
 uint32_t adi_key_of_float(float value)
 {
     uint32_t bits;

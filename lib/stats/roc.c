@@ -1,5 +1,4 @@
-/* Figures from scores and labels, over all distinct thresholds: AUROC, average precision, F1-max.
- */
+/* Metrics of scores and labels over all distinct thresholds: AUROC, average precision, F1-max. */
 #include <math.h>
 
 #include "stats/radix.h"
@@ -13,7 +12,7 @@ typedef struct class_keys {
     size_t bad_count;
 } class_keys;
 
-/* A point of the curve: all scores >= the threshold are called anomalous. */
+/* A point of the curve: scores >= the threshold are predicted anomalous. */
 typedef struct curve_point {
     size_t false_positives;
     size_t true_positives;
@@ -69,8 +68,7 @@ static int next_point(const class_keys *c, curve_point *p)
     return 1;
 }
 
-/* Twice the area in units of one pixel pair is an integer, so there is no rounding before the end.
- */
+/* Twice the area, counted in pairs of scores, is an integer: nothing is rounded before the end. */
 static ad_status auroc_of(const class_keys *c, double *out_auroc)
 {
     ADI_CHECK_ARG(c->good_count > 0 && c->bad_count > 0,
@@ -98,7 +96,7 @@ ad_status adi_auroc(const adi_allocator *a, const float *scores, const uint8_t *
     return status;
 }
 
-/* What precision, recall and F1 need: something to find. */
+/* Precision, recall and F1 need at least one anomalous score. */
 static ad_status sort_with_anomalies(const adi_allocator *a, const float *scores,
                                      const uint8_t *labels, size_t count, const char *figure,
                                      class_keys *out)

@@ -19,7 +19,7 @@ void adi_sample_free(adi_sample *s)
 
 size_t adi_sample_bytes(int64_t c, int64_t limit)
 {
-    /* while it grows to its limit, the half before that is still held */
+    /* while growing to the limit, the old half is held too */
     return (size_t)(limit + (limit + 1) / 2) *
            ((size_t)c * sizeof(float) + sizeof(adi_sample_entry));
 }
@@ -30,7 +30,7 @@ ad_status adi_sample_reserve(adi_sample *s, int64_t more)
     if ((size_t)wanted <= s->heap_capacity && (size_t)wanted <= s->vector_capacity)
         return AD_OK;
     int64_t room =
-        s->limit; /* halved for as long as it suffices: it doubles, and ends at the limit */
+        s->limit; /* a size that doubles up to the limit */
     while (room > 1 && (room + 1) / 2 >= wanted)
         room = (room + 1) / 2;
     float *vectors = adi_alloc(s->allocator, (size_t)(room * s->c) * sizeof *vectors);

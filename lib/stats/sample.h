@@ -1,7 +1,6 @@
-/* A bounded uniform sample of a stream of vectors. Each vector has a pseudo-random key that depends
- * on its image and position only; the sample is the vectors with the smallest keys. So it does not
- * depend on the order of the stream, and the sample of two streams joined is the sample of their
- * samples. */
+/* A bounded uniform sample of a stream of vectors. A vector's key is a hash of its image and
+ * position, and the sample keeps the vectors with the smallest keys. It does not depend on the
+ * order of the stream, and merging two samples gives the sample of both streams. */
 #ifndef ADI_STATS_SAMPLE_H
 #define ADI_STATS_SAMPLE_H
 
@@ -23,12 +22,12 @@ typedef struct adi_sample {
 
 void adi_sample_init(adi_sample *s, const adi_allocator *a, int64_t c, int64_t limit);
 void adi_sample_free(adi_sample *s);
-size_t adi_sample_bytes(int64_t c, int64_t limit); /* at most */
+size_t adi_sample_bytes(int64_t c, int64_t limit); /* the most that it allocates */
 /* Make room for `more` vectors, so that adding them cannot fail. */
 ad_status adi_sample_reserve(adi_sample *s, int64_t more);
-/* x: [count, c] of one image; `image` identifies it. */
+/* Add the vectors x [count, c] of an image; `image` identifies it. */
 void adi_sample_add(adi_sample *s, uint64_t image, const float *x, int64_t count);
-/* After reserving other->count. */
+/* Add the vectors of `other`, after reserving other->count. */
 void adi_sample_merge(adi_sample *s, const adi_sample *other);
 
 #endif

@@ -1,6 +1,6 @@
-/* random.sample() of CPython 3: of few items a pool is kept from which the drawn ones go, of many a
- * set of those that were drawn. The two give different subsets, so the rule that chooses between
- * them is part of it. */
+/* random.sample() of CPython 3: of few items it draws from a pool of the remaining ones, of many it
+ * keeps a set of the drawn ones. The two give different samples, so that the rule that chooses
+ * between them is reproduced too. */
 #include "stats/subset.h"
 
 #include "core/mt19937.h"

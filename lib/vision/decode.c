@@ -1,4 +1,5 @@
-/* Which reader a file needs, told by its first bytes; other known kinds are refused by name. */
+/* Decoding an image file with the reader for its first bytes; other known kinds are refused by
+ * name. */
 #include "vision/vision.h"
 
 #include <stdio.h>
@@ -14,7 +15,7 @@ static ad_status refuse(const adi_image_kind *kind, const uint8_t *bytes, size_t
     if (kind)
         return adi_fail(AD_ERR_UNSUPPORTED, "this is %s image; %s can be read", kind->name,
                         adi_images_read);
-    /* In hexadecimal, since a text file or zeros are soon recognised. */
+    /* The first bytes in hexadecimal: text and zeros are easy to recognise. */
     char head[3 * 8 + 1];
     const size_t shown = size < 8 ? size : 8;
     for (size_t i = 0; i < shown; i++)

@@ -1,6 +1,6 @@
-/* BMP as cameras and Windows write it: 1, 2, 4 and 8 bits with a palette, 16 and 32 bits with
- * masks, 24 bits; rows from the bottom up or from the top down. A palette of greys gives MONO8,
- * everything else RGB8; alpha is dropped. */
+/* BMP: 1, 2, 4 and 8 bits with a palette, 16 and 32 bits with masks, 24 bits; rows from bottom to
+ * top or top to bottom. A palette of greys becomes MONO8, everything else RGB8; alpha is
+ * dropped. */
 #include "vision/image_kinds.h"
 #include "vision/vision.h"
 
@@ -19,12 +19,12 @@ typedef struct channel {
 typedef struct bmp {
     const uint8_t *bytes;
     size_t size, offset; /* of the first row in the file */
-    uint32_t header;     /* its size, which tells its kind */
+    uint32_t header;     /* its size, which identifies its version */
     int64_t width, height, stride;
     bool top_down;
     uint32_t bits, compression, colours;
     uint8_t palette[256][3];
-    bool grey; /* so is every colour of the palette */
+    bool grey; /* every colour of the palette is grey */
     channel channels[3];
 } bmp;
 
@@ -102,7 +102,7 @@ static ad_status check_compression(const bmp *b)
 static ad_status check_header(bmp *b, const adi_file_limits *limits)
 {
     if (b->width < 1 || b->height < 1)
-        return adi_fail(AD_ERR_FORMAT, "BMP: image is %lld x %lld", (long long)b->width,
+        return adi_fail(AD_ERR_FORMAT, "BMP: image is %lldx%lld", (long long)b->width,
                         (long long)b->height);
     ADI_TRY(adi_image_check_size("BMP", b->width, b->height, limits));
     ADI_TRY(check_compression(b));
@@ -124,8 +124,7 @@ static ad_status check_header(bmp *b, const adi_file_limits *limits)
     return AD_OK;
 }
 
-/* As many colours as there are between header and pixels: what a file claims beyond that would be
- * its pixels. */
+/* Read as many colours as fit between header and pixels; more would be the pixels themselves. */
 static void read_palette(bmp *b)
 {
     const size_t entry = b->header == CORE ? 3 : 4, at = FILE_HEADER + b->header;
@@ -147,7 +146,7 @@ static void read_palette(bmp *b)
 static ad_status read_masks(bmp *b)
 {
     static const uint32_t of_16[3] = {0x7c00, 0x03e0, 0x001f}, of_32[3] = {0xff0000, 0xff00, 0xff};
-    const size_t at = FILE_HEADER + INFO; /* in the larger headers, or behind the smaller one */
+    const size_t at = FILE_HEADER + INFO; /* inside the larger headers, behind the smaller one */
     if (b->compression != RGB && b->offset < at + 12)
         return adi_fail(AD_ERR_FORMAT,
                         "BMP: pixels would begin at byte %zu, inside the colour masks", b->offset);
@@ -192,7 +191,7 @@ static void bgr_row(const bmp *b, const uint8_t *in, uint8_t *out)
     }
 }
 
-/* Fewer than 8 bits are widened as Pillow does it: v * 255 / most, rounded down. */
+/* Scale fewer than 8 bits to 8 as Pillow does: v * 255 / most, rounded down. */
 static void masked_row(const bmp *b, const uint8_t *in, uint8_t *out)
 {
     const size_t bytes = b->bits / 8;

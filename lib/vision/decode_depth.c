@@ -1,4 +1,4 @@
-/* A depth file, told by its first bytes. */
+/* Decoding a depth file by its first bytes. */
 #include "vision/decode_depth.h"
 
 #include <math.h>
@@ -20,7 +20,7 @@ static ad_status decode_png(const adi_image_source *source, adi_depth_plane *out
     if (image.format != AD_PIXEL_MONO16)
         status = adi_fail(
             AD_ERR_UNSUPPORTED,
-            "this image is not 16-bit grey: depth is that in PNG, or 32-bit floats in TIFF");
+            "this image is not 16-bit grey: depth is a 16-bit grey PNG or a 32-bit float TIFF");
     else if (!(z = adi_alloc(a, (size_t)(image.width * image.height) * sizeof *z)))
         status = adi_fail_memory();
     for (int64_t y = 0; z && y < image.height; y++) {
@@ -35,7 +35,7 @@ static ad_status decode_png(const adi_image_source *source, adi_depth_plane *out
     return status;
 }
 
-enum { FAR = 50 }; /* metres: depths of parts in millimetres read as such are some hundreds */
+enum { FAR = 50 }; /* metres: millimetres read as metres are some hundreds */
 
 static void note_unit(const adi_image_source *source, const adi_depth_plane *plane)
 {
@@ -59,7 +59,7 @@ ad_status adi_decode_depth(const adi_image_source *source, double scale, adi_dep
     if (!tiff && (source->size < sizeof png || memcmp(bytes, png, sizeof png) != 0))
         return adi_fail(
             AD_ERR_FORMAT,
-            "neither PNG nor TIFF: depth is 16-bit grey in the one, 32-bit floats in the other");
+            "neither PNG nor TIFF: depth is a 16-bit grey PNG or a 32-bit float TIFF");
     ADI_TRY(tiff ? adi_decode_tiff_depth(source, out) : decode_png(source, out));
     const double metres = scale > 0.0 ? scale : tiff ? 1.0 : 0.001;
     for (int64_t i = 0; metres != 1.0 && i < out->width * out->height; i++)

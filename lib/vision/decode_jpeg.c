@@ -1,4 +1,4 @@
-/* JPEG with libjpeg's defaults, which are Pillow's: accurate integer DCT, fancy upsampling. */
+/* JPEG with libjpeg's defaults, as Pillow: accurate integer DCT, fancy upsampling. */
 #include "vision/image_kinds.h"
 #include "vision/vision.h"
 
@@ -12,38 +12,38 @@
 #include <string.h>
 
 enum {
-    /* Every scan of a progressive file costs a pass over the image, however few bytes it has. What
-     * encoders make has about ten; this is beyond any of them. */
+    /* Each scan of a progressive file takes a pass over the image, even if it has few bytes.
+     * Encoders write about ten. */
     MAX_SCANS = 100,
-    /* Between scans and at the end; each costs another try. */
+    /* Zeros between scans and at the end: each run of them costs another try. */
     MAX_FILLERS = 12,
     /* An 8x8 block takes at least one bit, so a byte holds at most 8 blocks; doubled for slack. */
     MAX_PIXELS_PER_BYTE = 2 * 8 * 64,
-    /* Arithmetic coding has no such limit; no photograph comes near this one. */
+    /* Arithmetic coding has no such limit; no photograph comes close to this one. */
     MAX_PIXELS_PER_BYTE_ARITHMETIC = 1 << 16,
-    /* What libjpeg may hold for the coefficients of a progressive file, which it keeps whole. */
+    /* The memory that libjpeg may use for the coefficients of a progressive file. */
     MAX_WORK_BYTES = 512 << 20
 };
 
-/* Everything that changes after setjmp() lives here, in the frame of a function that does not call
- * setjmp() itself, so that its values are defined after a longjmp(). */
+/* Everything that changes after setjmp(). It belongs to a function that does not call setjmp()
+ * itself, so that its values are defined after longjmp(). */
 typedef struct jpeg_job {
     struct jpeg_decompress_struct decoder;
     struct jpeg_error_mgr errors;
     struct jpeg_progress_mgr progress;
     jmp_buf jump;
     const adi_image_source *source;
-    const uint8_t *bytes; /* the file's, or a copy without its fillers */
+    const uint8_t *bytes; /* of the file, or of a copy without its filler zeros */
     size_t size;
     uint8_t *copy;
-    int fillers;              /* that were taken out */
+    int fillers;              /* removed filler zeros */
     size_t filler, filler_at; /* the last of them */
-    bool kept;                /* one zero of it: pixels may end so */
-    bool again;               /* another try is to be made */
+    bool kept;                /* the run may keep one zero: pixels may end in one */
+    bool again;               /* decode once more */
     adi_notes notes;          /* of this try */
     bool in_header;           /* up to the first scan */
     bool ended_early;         /* the file has no end marker */
-    uint32_t components;      /* a bit for each that a scan was read of */
+    uint32_t components;      /* a bit for each component that had a scan */
     ad_status status;
     ad_image image;
 } jpeg_job;
@@ -83,9 +83,8 @@ static void on_error(j_common_ptr decoder)
     }
 }
 
-/* Whether bytes between two markers may be what a segment became whose own marker is damaged: then
- * its tables or its colour transform are missing. Such a segment ends where the next marker begins.
- */
+/* Whether bytes between two markers may be a segment whose own marker is damaged, so that its
+ * tables or its colour transform would be missing. Such a segment ends at the next marker. */
 static bool may_be_segment(const uint8_t *bytes, size_t n)
 {
     for (size_t i = 0; i + 4 <= n; i++) {
@@ -99,10 +98,10 @@ static bool may_be_segment(const uint8_t *bytes, size_t n)
     return false;
 }
 
-/* `n` bytes were thrown away before a marker. Between the segments of the header that is harmless,
- * unless they may be a segment. After a scan they are what cameras fill up with, zeros, or else
- * what a damaged code left over: only zeros pass, and only where the scan is whole without them,
- * which the next try shows. */
+/* libjpeg skipped `n` bytes before a marker. Between segments of the header this is harmless,
+ * unless they may be a segment. After a scan, zeros are a camera's filler, anything else is the
+ * rest of a damaged code. Only zeros pass, and only if the scan is complete without them, which the
+ * next try shows. */
 static void take_filler(jpeg_job *job, size_t n)
 {
     const uint8_t *begin = job->bytes,
@@ -117,7 +116,7 @@ static void take_filler(jpeg_job *job, size_t n)
     if (job->fillers++ == MAX_FILLERS)
         on_error((j_common_ptr)&job->decoder);
     if (zeros < (size_t)(end - begin) && end[-1 - (ptrdiff_t)zeros] == 0xff)
-        zeros--; /* belongs to a byte of 0xff in the scan */
+        zeros--; /* an escaped 0xff of the scan */
     job->again = true;
     job->kept = false;
     job->filler = zeros;
@@ -125,8 +124,8 @@ static void take_filler(jpeg_job *job, size_t n)
     longjmp(job->jump, 1);
 }
 
-/* The scan is not whole without the zeros behind it. Its last byte may be a zero, as where it needs
- * just eight bits more; in a progressive file so few may be many pixels. */
+/* The scan is incomplete without the zeros behind it. Its last byte may be a zero, if it lacks just
+ * eight bits; in a progressive file these may be many pixels. */
 static void try_with_zero(jpeg_job *job)
 {
     if (!job->filler || job->kept || job->decoder.progressive_mode)
@@ -135,17 +134,16 @@ static void try_with_zero(jpeg_job *job)
     longjmp(job->jump, 1);
 }
 
-/* libjpeg calls damaged pixels a warning and goes on with grey ones. For us an image that is half
- * missing is worse than none, so only warnings that leave the pixels alone pass, with a note. The
- * others are: codes that mean nothing (ARITH_BAD_CODE, HUFF_BAD_CODE), a scan that is cut
- * (HIT_MARKER), that others should precede (BOGUS_PROGRESSION), or whose restart markers are lost
- * (MUST_RESYNC). */
+/* libjpeg treats damaged pixels as a warning and fills them with grey. Half an image is worse than
+ * none, so that only warnings that change no pixel pass, with a note. The others are invalid codes
+ * (ARITH_BAD_CODE, HUFF_BAD_CODE), a cut scan (HIT_MARKER), a missing earlier scan
+ * (BOGUS_PROGRESSION) and lost restart markers (MUST_RESYNC). */
 static void on_message(j_common_ptr decoder, int level)
 {
     jpeg_job *job = decoder->client_data;
     char text[JMSG_LENGTH_MAX];
     if (level >= 0)
-        return; /* a trace */
+        return; /* a trace message */
     switch (decoder->err->msg_code) {
     case JWRN_EXTRANEOUS_DATA:
         take_filler(job, (size_t)decoder->err->msg_parm.i[0]);
@@ -155,12 +153,12 @@ static void on_message(j_common_ptr decoder, int level)
     case JWRN_HIT_MARKER:
         try_with_zero(job);
         return;
-    case JWRN_JPEG_EOF: /* whether anything is missing shows later */
+    case JWRN_JPEG_EOF: /* whether pixels are missing is checked later */
         job->ended_early = true;
         return;
-    case JWRN_ADOBE_XFORM:    /* colours are taken for YCbCr, as everybody takes them */
+    case JWRN_ADOBE_XFORM:    /* colours are taken as YCbCr, as all decoders do */
     case JWRN_JFIF_MAJOR:     /* a version number */
-    case JWRN_NOT_SEQUENTIAL: /* parameters that such a scan does not use */
+    case JWRN_NOT_SEQUENTIAL: /* parameters that this kind of scan does not use */
     case JWRN_BOGUS_ICC:      /* a colour profile, which is not used */
         decoder->err->format_message(decoder, text);
         adi_note(&job->notes, "JPEG: %s", text);
@@ -172,7 +170,7 @@ static void on_message(j_common_ptr decoder, int level)
 
 static void on_output(j_common_ptr decoder)
 {
-    (void)decoder; /* libjpeg's own prints */
+    (void)decoder; /* libjpeg's default prints */
 }
 
 static void on_progress(j_common_ptr common)
@@ -185,7 +183,7 @@ static void on_progress(j_common_ptr common)
         fail_and_jump(job, adi_fail(AD_ERR_FORMAT, "JPEG: more than %d scans", MAX_SCANS));
 }
 
-/* Header to format: what the pixels become, or why they cannot. */
+/* Choose the pixel format by the header, or refuse the image. */
 static ad_status check_header(jpeg_job *job, uint32_t *out_format)
 {
     struct jpeg_decompress_struct *d = &job->decoder;
@@ -207,16 +205,16 @@ static ad_status check_header(jpeg_job *job, uint32_t *out_format)
         return adi_fail(AD_ERR_UNSUPPORTED, "JPEG: image has %d components; 1 and 3 can be read",
                         d->num_components);
     }
-    /* Before memory is taken for them: can these bytes hold so many pixels at all? */
+    /* Before memory is allocated: can the file hold so many pixels? */
     const uint64_t pixels = (uint64_t)d->image_width * d->image_height;
     const uint64_t per_byte = d->arith_code ? MAX_PIXELS_PER_BYTE_ARITHMETIC : MAX_PIXELS_PER_BYTE;
     if (pixels / per_byte > job->size)
-        return adi_fail(AD_ERR_FORMAT, "JPEG: %zu bytes are too few for an image of %u x %u",
+        return adi_fail(AD_ERR_FORMAT, "JPEG: %zu bytes are too few for an image of %ux%u",
                         job->size, d->image_width, d->image_height);
     return AD_OK;
 }
 
-/* The DCT can give every block of 8 x 8 as one of 4 x 4, 2 x 2 or a single pixel. */
+/* The DCT can decode each 8x8 block to 4x4, 2x2 or a single pixel. */
 static void reduce(jpeg_job *job)
 {
     struct jpeg_decompress_struct *d = &job->decoder;
@@ -229,7 +227,7 @@ static void reduce(jpeg_job *job)
     jpeg_calc_output_dimensions(d);
 }
 
-/* EXIF data is in an APP1 segment, which other data (XMP) may be in too. */
+/* EXIF data is in an APP1 segment; so may be other data (XMP). */
 enum { EXIF_MARKER = JPEG_APP0 + 1, MAX_SEGMENT = 65533 };
 
 static void note_orientation(const jpeg_job *job)
@@ -242,9 +240,8 @@ static void note_orientation(const jpeg_job *job)
         }
 }
 
-/* A file without end marker, or with zeros in front of one: whether all of its scans were read.
- * That the last one is whole is known by its codes; an arithmetic decoder goes on with zeros and
- * says nothing. */
+/* Check that all scans were read if the end marker is missing or follows zeros. Huffman codes show
+ * that the last scan is complete; an arithmetic decoder would go on with zeros silently. */
 static bool has_all_scans(const jpeg_job *job)
 {
     const struct jpeg_decompress_struct *d = &job->decoder;
@@ -274,7 +271,7 @@ static void note_end(jpeg_job *job)
         adi_note(&job->notes, "JPEG: %zu bytes after the end marker are not read", left);
 }
 
-/* The part that libjpeg may leave by longjmp(); job->status tells how it went. */
+/* The part that libjpeg may leave by longjmp(); job->status has the result. */
 static void decode(jpeg_job *job)
 {
     if (setjmp(job->jump))
@@ -301,7 +298,7 @@ static void decode(jpeg_job *job)
 
     jpeg_start_decompress(d);
     if (jpeg_has_multiple_scans(d))
-        check_end(job); /* all of them have been read */
+        check_end(job); /* no scan is left */
     while (d->output_scanline < d->output_height) {
         JSAMPROW row =
             (uint8_t *)job->image.pixels + (int64_t)d->output_scanline * job->image.row_bytes;
@@ -327,10 +324,10 @@ static void try_once(jpeg_job *job)
     job->components = 0;
     job->again = false;
     decode(job);
-    jpeg_destroy_decompress(&job->decoder); /* harmless where creating it failed: all is zero */
+    jpeg_destroy_decompress(&job->decoder); /* harmless if creating it failed: all is zero */
 }
 
-/* Zeros after a scan out of a copy of the file, or one of them in again. */
+/* Remove the zeros after a scan from a copy of the file, or put one of them back. */
 static ad_status take_out(jpeg_job *job)
 {
     adi_image_free(&job->image);
@@ -355,7 +352,7 @@ static ad_status take_out(jpeg_job *job)
 
 ad_status adi_decode_jpeg(const adi_image_source *source, ad_image *out_image)
 {
-    if (!source->size) /* libjpeg reads a byte before it looks at the size */
+    if (!source->size) /* libjpeg reads a byte before it checks the size */
         return adi_fail(AD_ERR_FORMAT, "JPEG: there are no bytes");
     jpeg_job job = {.source = source, .bytes = source->bytes, .size = source->size};
     try_once(&job);

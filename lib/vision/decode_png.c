@@ -1,25 +1,23 @@
-/* PNG of every colour type and depth: grey to MONO8 or MONO16, the rest to RGB8. Alpha is dropped,
- * not blended; gamma and colour profiles are ignored. A wrong checksum is an error where pixels are
- * under it, and a note elsewhere. Of what a file says beside its pixels, sBIT and the orientation
- * in eXIf are heard. */
+/* PNG of every colour type and depth: grey becomes MONO8 or MONO16, everything else RGB8. Alpha is
+ * dropped, not blended; gamma and colour profiles are ignored. A wrong checksum of pixels is an
+ * error, any other a note. Of the other chunks only sBIT and the orientation in eXIf are used. */
 #include "vision/image_kinds.h"
 #include "vision/png_session.h"
 #include "vision/vision.h"
 
 #include <string.h>
 
-/* zlib packs 1032 bytes into one at the very best. */
+/* zlib compresses 1032 bytes into one at best. */
 enum { MAX_INFLATION = 1040 };
 
 typedef struct png_job {
     adi_png_session session;
     const adi_image_source *source;
     size_t used;
-    uint16_t *wide;    /* samples of 16-bit colour, until it is known how many of their bits mean
-                          something */
-    size_t pixels_end; /* where the last chunk of pixels ends in the file */
+    uint16_t *wide;    /* samples of 16-bit colour, until their significant bits are known */
+    size_t pixels_end; /* end of the last chunk of pixels in the file */
     bool rows_read;    /* all of them */
-    bool cut;          /* libpng asked for more than there is, behind the pixels */
+    bool cut;          /* libpng reads past the file's end, behind the pixels */
     int depth;         /* bits of a sample */
     ad_image image;
 } png_job;
@@ -43,7 +41,7 @@ static void native_order(png_structp png)
 #endif
 }
 
-/* SIZE_MAX where a chunk of pixels is cut: then nothing is behind them. */
+/* SIZE_MAX if a chunk of pixels is cut: then nothing follows them. */
 static size_t find_pixels_end(const uint8_t *bytes, size_t size)
 {
     size_t end = SIZE_MAX;
@@ -60,19 +58,18 @@ static size_t find_pixels_end(const uint8_t *bytes, size_t size)
     return end;
 }
 
-/* Every row is there and its checksums were right: whatever is wrong behind them changes no pixel.
- */
+/* Every row was read and its checksums are right: an error behind them changes no pixel. */
 static bool is_harmless_end(const png_job *job)
 {
     return job->rows_read && !job->session.out_of_memory &&
            (job->cut || job->used > job->pixels_end);
 }
 
-/* Ask libpng for one of our formats; 16-bit colour stays that for now. */
+/* Have libpng convert to one of our formats; 16-bit colour is converted later. */
 static uint32_t choose_format(png_structp png, int color, int depth)
 {
     if (color & PNG_COLOR_MASK_ALPHA || color == PNG_COLOR_TYPE_PALETTE)
-        png_set_strip_alpha(png); /* also what a palette's tRNS becomes */
+        png_set_strip_alpha(png); /* a palette's tRNS becomes alpha too */
     if (color == PNG_COLOR_TYPE_PALETTE)
         png_set_palette_to_rgb(png);
     if (color & PNG_COLOR_MASK_COLOR) {
@@ -89,8 +86,7 @@ static uint32_t choose_format(png_structp png, int color, int depth)
     return AD_PIXEL_MONO8;
 }
 
-/* Nothing but pixels is wanted, so a damaged profile or text cannot stand in the way, and these
- * two. */
+/* Skip all chunks but the pixels and these two, so that a damaged profile or text does no harm. */
 static void choose_chunks(png_structp png)
 {
     static const uint8_t wanted[] = "eXIf\0sBIT";
@@ -98,7 +94,7 @@ static void choose_chunks(png_structp png)
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_AS_DEFAULT, wanted, 2);
 }
 
-/* Of the widest channel; 0: not said. */
+/* The significant bits of the widest channel; 0: not stated. */
 static int32_t stated_bits(png_structp png, png_infop info)
 {
     png_color_8p s = NULL;
@@ -117,7 +113,7 @@ static void read_rows(png_structp png, int passes, int64_t height, void *first, 
             png_read_row(png, (uint8_t *)first + y * row_bytes, NULL);
 }
 
-/* What is left to do when the last chunk has been read. */
+/* Finish after the last chunk. */
 static ad_status settle(const png_job *job, int depth)
 {
     png_structp png = job->session.png;
@@ -140,7 +136,7 @@ static ad_status settle(const png_job *job, int depth)
     return AD_OK;
 }
 
-/* The part that libpng may leave by longjmp(); the session's status tells how it went. */
+/* The part that libpng may leave by longjmp(); the session's status has the result. */
 static void decode(png_job *job)
 {
     adi_png_session *session = &job->session;
@@ -158,7 +154,7 @@ static void decode(png_job *job)
     png_set_read_fn(png, job, on_read);
     png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_WARN_DISCARD);
     choose_chunks(png);
-    /* The sides are checked below, for AD_ERR_SHAPE; chunks are limited as libpng's default is. */
+    /* Sides are checked below, for AD_ERR_SHAPE; chunks have libpng's default limit. */
     png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
     png_set_chunk_cache_max(png, 1000);
     png_set_chunk_malloc_max(png, 8000000);
@@ -172,7 +168,7 @@ static void decode(png_job *job)
     const uint64_t raw = (uint64_t)height * png_get_rowbytes(png, session->info);
     if (raw / MAX_INFLATION > job->source->size) {
         session->status =
-            adi_fail(AD_ERR_FORMAT, "PNG: %zu bytes are too few for an image of %u x %u",
+            adi_fail(AD_ERR_FORMAT, "PNG: %zu bytes are too few for an image of %ux%u",
                      job->source->size, (unsigned)width, (unsigned)height);
         return;
     }
@@ -195,7 +191,7 @@ static void decode(png_job *job)
     read_rows(png, passes, height, wide ? (void *)job->wide : (void *)(uintptr_t)job->image.pixels,
               row_bytes);
     job->rows_read = true;
-    png_read_end(png, session->info); /* to the last chunk, over the checksums of the pixels */
+    png_read_end(png, session->info); /* up to the last chunk, with the checksums of the pixels */
     if (job->used < job->source->size)
         adi_note(session->notes, "PNG: %zu bytes after the last chunk are not read",
                  job->source->size - job->used);

@@ -1,6 +1,6 @@
-/* PBM, PGM and PPM, as text (P1 to P3) or bytes (P4 to P6). Values up to a maxval are scaled to the
- * whole range as Pillow scales them: grey with a maxval above 255 to MONO16, other grey to MONO8,
- * colour to RGB8. */
+/* PBM, PGM and PPM, as text (P1 to P3) or bytes (P4 to P6). Values are scaled by maxval to the full
+ * range as Pillow does: grey with a maxval above 255 to MONO16, other grey to MONO8, colour to
+ * RGB8. */
 #include "vision/image_kinds.h"
 #include "vision/vision.h"
 
@@ -27,7 +27,7 @@ static ad_status cut(void)
     return adi_fail(AD_ERR_FORMAT, "PNM: the file ends early");
 }
 
-/* White space, and comments from # to the end of the line. */
+/* Skip white space, and comments from # to the end of the line. */
 static void skip_space(pnm *p)
 {
     bool comment = false;
@@ -48,7 +48,7 @@ static ad_status read_number(pnm *p, int64_t *out)
             return adi_fail(AD_ERR_FORMAT, "PNM: a number has more than %d digits",
                             MOST_SIDE_DIGITS);
         value = 10 * value + (*p->at - '0');
-        digits -= value == 0; /* zeros in front are none */
+        digits -= value == 0; /* leading zeros do not count */
     }
     *out = value;
     return AD_OK;
@@ -68,7 +68,7 @@ static ad_status read_header(pnm *p, const adi_file_limits *limits)
     if (p->kind != 1 && p->kind != 4)
         ADI_TRY(read_number(p, &maxval));
     if (p->width < 1 || p->height < 1)
-        return adi_fail(AD_ERR_FORMAT, "PNM: image is %lld x %lld", (long long)p->width,
+        return adi_fail(AD_ERR_FORMAT, "PNM: image is %lldx%lld", (long long)p->width,
                         (long long)p->height);
     if (maxval < 1 || maxval > 65535)
         return adi_fail(AD_ERR_FORMAT, "PNM: maxval is %lld, 1 to 65535 are possible",
@@ -88,8 +88,8 @@ static int64_t raw_row_bytes(const pnm *p)
     return p->kind == 4 ? (p->width + 7) / 8 : p->width * p->channels * (p->maxval > 255 ? 2 : 1);
 }
 
-/* Before memory is taken for them: can there be so many pixels? As text, a bit takes a digit, other
- * values a digit and a space, the last one none. */
+/* Before memory is allocated: can the file hold so many pixels? As text, a bit takes a digit, other
+ * values a digit and a space, except the last. */
 static ad_status check_room(const pnm *p)
 {
     const int64_t left = p->end - p->at, samples = p->width * p->height * p->channels;
@@ -97,7 +97,7 @@ static ad_status check_room(const pnm *p)
                            : p->kind == 1 ? samples
                                           : 2 * samples - 1;
     if (needed > left)
-        return adi_fail(AD_ERR_FORMAT, "PNM: %lld bytes are too few for an image of %lld x %lld",
+        return adi_fail(AD_ERR_FORMAT, "PNM: %lld bytes are too few for an image of %lldx%lld",
                         (long long)left, (long long)p->width, (long long)p->height);
     return AD_OK;
 }
@@ -167,7 +167,7 @@ static ad_status read_rows(pnm *p, const ad_image *image)
     return AD_OK;
 }
 
-/* A line's end is usual, a second image possible. */
+/* Note bytes behind the pixels: a newline is usual, a second image possible. */
 static void note_rest(pnm *p, adi_notes *notes)
 {
     if (p->kind <= 3)
@@ -177,7 +177,7 @@ static void note_rest(pnm *p, adi_notes *notes)
                  (long long)(p->end - p->at));
 }
 
-/* A maxval says how many bits mean something; one of 65535 says nothing. */
+/* A maxval states the significant bits; 65535 states nothing. */
 static ad_status settle(const pnm *p, const adi_image_source *source, const ad_image *image)
 {
     adi_notes unread = {0}, *notes = source->notes ? source->notes : &unread;

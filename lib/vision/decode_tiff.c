@@ -1,7 +1,7 @@
 /* Images in TIFF: grey of 1, 2, 4, 8 and 16 bits, palettes, RGB of 8 and 16 bits, in strips or
  * tiles. 16-bit grey becomes MONO16, other grey and palettes of greys MONO8, everything else RGB8,
- * scaled as PNG's is; further samples are dropped, colours that were multiplied by alpha divided by
- * it first. */
+ * scaled as PNG's is; extra samples are dropped. Colours that were multiplied by alpha
+ * are divided by it first. */
 #include "vision/vision.h"
 
 #if ADFEAT_WITH_TIFF
@@ -11,9 +11,9 @@
 typedef struct painter {
     const adi_tiff_session *session;
     ad_image image;
-    bool apart;    /* planes lie apart */
+    bool apart;    /* samples are in separate planes */
     bool invert;   /* 0 is white */
-    int32_t alpha; /* the sample that colours were multiplied by, or 0 */
+    int32_t alpha; /* index of premultiplied alpha, or 0 */
     bool palette;
     uint32_t colours;
     uint8_t colour[256][3];
@@ -28,7 +28,7 @@ static uint32_t sample(const void *samples, int64_t i, uint32_t bits)
     return bytes[bit / 8] >> (8 - bits - bit % 8) & ((1u << bits) - 1);
 }
 
-/* As Pillow does it. */
+/* As Pillow does. */
 static uint32_t undo_alpha(uint32_t v, uint32_t alpha, uint32_t most)
 {
     if (alpha == most || alpha == 0)
@@ -147,7 +147,7 @@ static ad_status check_samples(const adi_tiff_session *s)
     return AD_OK;
 }
 
-/* Whether a further sample is what colours were multiplied by. */
+/* Find an extra sample that is premultiplied alpha. */
 static ad_status find_alpha(painter *p, int32_t colours)
 {
     uint16_t n = 0, *kinds = NULL;
@@ -163,7 +163,7 @@ static ad_status find_alpha(painter *p, int32_t colours)
     return AD_OK;
 }
 
-/* Entries have 16 bits; some programs write 8 (libtiff's own tools tell them so too). */
+/* Entries have 16 bits; some programs write 8. libtiff's own tools tell them apart like this. */
 static ad_status read_palette(painter *p)
 {
     uint16_t *map[3];
@@ -195,7 +195,7 @@ static ad_status prepare(painter *p)
     return p->palette ? read_palette(p) : AD_OK;
 }
 
-/* What the file says of its pixels, and how many bits of grey mean something. */
+/* Take the orientation from the file, and find the significant bits of grey. */
 static ad_status settle(const painter *p)
 {
     const adi_image_source *source = p->session->source;

@@ -1,5 +1,5 @@
-/* WebP, lossy and lossless, through libwebp where it is there. RGB8; alpha is dropped. Animations
- * are refused. libwebp's own memory does not come from the context's allocator. */
+/* WebP, lossy and lossless, by libwebp if the build has it. Becomes RGB8; alpha is dropped.
+ * Animations are refused. libwebp's own memory does not come from the context's allocator. */
 #include "vision/image_kinds.h"
 #include "vision/vision.h"
 
@@ -11,8 +11,7 @@
 
 enum {
     MOST_SIDE = 16383,
-    /* A lossless image of one colour takes no bits a pixel at all; no photograph comes near this.
-     */
+    /* A lossless image of one colour takes no bits a pixel; no photograph comes close to this. */
     MAX_PIXELS_PER_BYTE = 1 << 16
 };
 
@@ -35,7 +34,7 @@ static ad_status failed(VP8StatusCode code)
 static ad_status check_header(const adi_image_source *source, WebPBitstreamFeatures *features)
 {
     if (source->size < 12 ||
-        memcmp(source->bytes, "RIFF", 4) != 0) /* libwebp reads parts of a file too */
+        memcmp(source->bytes, "RIFF", 4) != 0) /* libwebp decodes incomplete files too */
         return adi_fail(AD_ERR_FORMAT, "WebP: the file does not begin with RIFF");
     const VP8StatusCode code = WebPGetFeatures(source->bytes, source->size, features);
     if (code != VP8_STATUS_OK)
@@ -45,15 +44,15 @@ static ad_status check_header(const adi_image_source *source, WebPBitstreamFeatu
                         "WebP: this is an animation; single images can be read");
     const int64_t w = features->width, h = features->height;
     if (w < 1 || h < 1 || w > MOST_SIDE || h > MOST_SIDE)
-        return adi_fail(AD_ERR_FORMAT, "WebP: image is %lld x %lld", (long long)w, (long long)h);
+        return adi_fail(AD_ERR_FORMAT, "WebP: image is %lldx%lld", (long long)w, (long long)h);
     ADI_TRY(adi_image_check_size("WebP", w, h, source->limits));
     if ((uint64_t)(w * h) / MAX_PIXELS_PER_BYTE > source->size)
-        return adi_fail(AD_ERR_FORMAT, "WebP: %zu bytes are too few for an image of %lld x %lld",
+        return adi_fail(AD_ERR_FORMAT, "WebP: %zu bytes are too few for an image of %lldx%lld",
                         source->size, (long long)w, (long long)h);
     return AD_OK;
 }
 
-/* What the container says of its own length, header included. */
+/* The length that the container states, with its header. */
 static void note_rest(const adi_image_source *source)
 {
     const uint8_t *p = source->bytes + 4;
@@ -64,7 +63,7 @@ static void note_rest(const adi_image_source *source)
                  (unsigned long long)(source->size - size));
 }
 
-/* A chunk of the container: four letters, a size, so many bytes and one more where that is odd. */
+/* A chunk of the container: four letters, a size, and that many bytes, padded to an even number. */
 static void note_orientation(const adi_image_source *source)
 {
     const uint8_t *bytes = source->bytes;

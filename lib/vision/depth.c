@@ -1,5 +1,5 @@
-/* Depth preprocessing, in the order of the authors' code and in double, since the foreground is a
- * threshold. */
+/* Depth preprocessing in the order of the authors' code, and in double, since a threshold decides
+ * what is foreground. */
 #include "vision/depth.h"
 
 #include <math.h>
@@ -20,7 +20,7 @@ ad_status adi_depth_check(const ad_image *image)
     const int64_t most = INT64_MAX / ADI_IMAGE_MAX_SIDE, size = (int64_t)sizeof(float);
     ADI_CHECK_ARG(image->depth, "the image has no depth plane, which this scorer or fitter needs");
     if (image->depth_width != image->width || image->depth_height != image->height)
-        return adi_fail(AD_ERR_SHAPE, "the image is %lld x %lld, its depth plane %lld x %lld",
+        return adi_fail(AD_ERR_SHAPE, "the image is %lldx%lld, its depth plane %lldx%lld",
                         (long long)image->width, (long long)image->height,
                         (long long)image->depth_width, (long long)image->depth_height);
     ADI_CHECK_ARG((uintptr_t)image->depth % sizeof(float) == 0,
@@ -46,7 +46,7 @@ void adi_depth_read(const ad_image *image, double *z)
     }
 }
 
-/* The mean of what is known around a hole, 0 where nothing is. */
+/* The mean of the known values around a hole; 0 if there is none. */
 static double around(const double *z, int64_t h, int64_t w, int64_t y, int64_t x)
 {
     double sum = 0.0;
@@ -60,7 +60,7 @@ static double around(const double *z, int64_t h, int64_t w, int64_t y, int64_t x
     return count ? sum / count : 0.0;
 }
 
-/* A round sees what the round before left. */
+/* Each round reads the result of the round before. */
 void adi_depth_fill(const adi_depth_options *o, double *z, double *tmp, int64_t h, int64_t w)
 {
     const int64_t first = o->fill_border ? 0 : 1;
@@ -74,7 +74,7 @@ void adi_depth_fill(const adi_depth_options *o, double *z, double *tmp, int64_t 
     }
 }
 
-/* Of all that is known the nearest to (y, x), the first of equals; 0 where nothing is known. */
+/* The known value nearest to (y, x), the first of equals; 0 if there is none. */
 static double nearest(const double *z, int64_t h, int64_t w, int64_t y, int64_t x)
 {
     int64_t best = INT64_MAX;
@@ -90,7 +90,7 @@ static double nearest(const double *z, int64_t h, int64_t w, int64_t y, int64_t 
     return value;
 }
 
-/* The mean of what is known in the 2 x 2 pixels of a corner. */
+/* The mean of the known values in the 2x2 pixels of a corner. */
 static ad_status corner(const adi_depth_options *o, const double *z, int64_t h, int64_t w,
                         int bottom, int right, double *out)
 {
@@ -109,11 +109,11 @@ static ad_status corner(const adi_depth_options *o, const double *z, int64_t h, 
     }
     *out = nearest(z, h, w, bottom ? h - 1 : 0, right ? w - 1 : 0);
     if (*out == 0.0)
-        return adi_fail(AD_ERR_NUMERIC, "the depth plane of %lld x %lld has no value at all",
+        return adi_fail(AD_ERR_NUMERIC, "the depth plane of %lldx%lld has no value at all",
                         (long long)w, (long long)h);
     if (o->corners == AD_DEPTH_CORNERS_REJECT)
         return adi_fail(AD_ERR_NUMERIC,
-                        "the %s %s corner of the depth plane of %lld x %lld has no value, so that "
+                        "the %s %s corner of the depth plane of %lldx%lld has no value, so that "
                         "there is no background "
                         "surface; depth_corners=nearest takes the nearest value",
                         bottom ? "lower" : "upper", right ? "right" : "left", (long long)w,
@@ -126,7 +126,7 @@ ad_status adi_depth_centre(const adi_depth_options *o, double *z, double *mask, 
 {
     double c[4] = {0.0}, sum = 0.0, count = 0.0;
     if (h < 2 || w < 2)
-        return adi_fail(AD_ERR_SHAPE, "a depth plane of %lld x %lld: at least 2 x 2 is needed",
+        return adi_fail(AD_ERR_SHAPE, "a depth plane of %lldx%lld: at least 2x2 is needed",
                         (long long)w, (long long)h);
     for (int i = 0; i < 4; i++)
         ADI_TRY(corner(o, z, h, w, i & 1, i >> 1, &c[i]));
@@ -144,7 +144,7 @@ ad_status adi_depth_centre(const adi_depth_options *o, double *z, double *mask, 
     }
     if (count == 0.0)
         return adi_fail(AD_ERR_NUMERIC,
-                        "the depth plane of %lld x %lld has no foreground: nothing is %g m off the "
+                        "the depth plane of %lldx%lld has no foreground: nothing is %g m off the "
                         "surface through its "
                         "corners",
                         (long long)w, (long long)h, o->threshold);
@@ -154,7 +154,7 @@ ad_status adi_depth_centre(const adi_depth_options *o, double *z, double *mask, 
     return AD_OK;
 }
 
-/* Where output i lies between two inputs: the first, and how far towards the next. */
+/* The position of output i between two inputs: the first, and the fraction towards the next. */
 static int64_t between(int64_t i, int64_t out, int64_t in, double *out_share)
 {
     const int64_t at = (2 * i + 1) * in - out; /* in units of 1 / (2 out) */
@@ -180,8 +180,8 @@ void adi_depth_resize(double *out, int64_t oh, int64_t ow, const double *in, int
     }
 }
 
-/* A set pixel sets those from `square / 2` before it on, as scipy.ndimage.binary_dilation() does:
- * rows, then columns. */
+/* A set pixel sets the pixels from `square / 2` before it on, as scipy.ndimage.binary_dilation()
+ * does: rows, then columns. */
 static void dilate_line(double *out, const double *in, int64_t n, int64_t step, int64_t square)
 {
     for (int64_t i = 0; i < n; i++)
@@ -248,8 +248,8 @@ ad_status adi_depth_run(const adi_depth_options *o, const ad_image *image,
     if (!any)
         return adi_fail(
             AD_ERR_NUMERIC,
-            "the foreground of the depth plane of %lld x %lld is too small: nothing is left of it "
-            "at %lld x %lld",
+            "the foreground of the depth plane of %lldx%lld is too small: nothing is left of it "
+            "at %lldx%lld",
             (long long)w, (long long)h, (long long)side, (long long)side);
     return AD_OK;
 }

@@ -1,4 +1,4 @@
-/* Any view as a PNG file, which replaces an older one only when it is complete. */
+/* Writing any view as a PNG file, atomically. */
 #include "core/file.h"
 #include "core/leftover.h"
 #include "vision/pixel_formats.h"
@@ -10,7 +10,7 @@ typedef struct png_job {
     const ad_image *image;
     const adi_pixel_format *format;
     adi_file_writer *file;
-    uint16_t *row; /* of grey that is no 16 bits yet */
+    uint16_t *row; /* a row of grey that is not 16-bit yet */
 } png_job;
 
 static void on_write(png_structp png, png_bytep bytes, size_t count)
@@ -39,7 +39,7 @@ static void write_rows(const png_job *job)
     }
 }
 
-/* Samples are shifted up, as the standard has it, and sBIT says how many bits mean something. */
+/* Samples are shifted up, as the standard requires, and sBIT states the significant bits. */
 static void say_bits(const png_job *job)
 {
     const png_color_8 bits = {.gray = (png_byte)job->format->grey};
@@ -47,7 +47,7 @@ static void say_bits(const png_job *job)
         png_set_sBIT(job->session.png, job->session.info, &bits);
 }
 
-/* The part that libpng may leave by longjmp(); the session's status tells how it went. */
+/* The part that libpng may leave by longjmp(); the session's status has the result. */
 static void encode(png_job *job)
 {
     adi_png_session *session = &job->session;

@@ -1,6 +1,5 @@
-/* The orientation in EXIF data (CIPA DC-008, which is TIFF 6.0 inside): one entry of the first
- * directory. The data may be anything: every offset is checked against the size before it is
- * followed. */
+/* The orientation in EXIF data (CIPA DC-008, TIFF 6.0 inside): an entry of the first directory. The
+ * data is not trusted: every offset is checked against the size. */
 #include <string.h>
 
 #include "vision/reading.h"
@@ -8,7 +7,7 @@
 enum {
     TAG_ORIENTATION = 0x0112,
     TYPE_BYTE = 1,
-    TYPE_SHORT = 3, /* what the standard wants */
+    TYPE_SHORT = 3, /* the type that the standard requires */
     TYPE_LONG = 4,
     ENTRY = 12 /* bytes: tag, type, count, value or its offset */
 };

@@ -14,7 +14,7 @@ int32_t adi_pixel_bytes(uint32_t format)
     return f ? f->bytes : 0;
 }
 
-/* An ad_image as it was before it could have depth. */
+/* The size of ad_image before it had depth. */
 #define SHORT_IMAGE offsetof(ad_image, depth)
 
 static ad_status check_struct(const ad_image *image)
@@ -29,7 +29,7 @@ static ad_status check_sides(const ad_image *image)
 {
     if (image->width < 1 || image->width > ADI_IMAGE_MAX_SIDE || image->height < 1
         || image->height > ADI_IMAGE_MAX_SIDE)
-        return adi_fail(AD_ERR_SHAPE, "image is %lld x %lld, possible are 1 to %d a side",
+        return adi_fail(AD_ERR_SHAPE, "image is %lldx%lld, possible are 1 to %d a side",
                         (long long)image->width, (long long)image->height, ADI_IMAGE_MAX_SIDE);
     return AD_OK;
 }
@@ -73,8 +73,8 @@ ad_status adi_image_check(const ad_image *image)
         return refuse_format(image->format);
     ADI_CHECK_ARG(image->pixels, "image: pixels is NULL");
     ADI_TRY(check_sides(image));
-    /* The upper limit keeps row * row_bytes inside int64_t for every row; -INT64_MAX is the lowest
-     * value that can be negated. */
+    /* The limit keeps row * row_bytes inside int64_t; -INT64_MAX is the lowest value that can be
+     * negated. */
     const int64_t most = INT64_MAX / ADI_IMAGE_MAX_SIDE;
     const int64_t stride = image->row_bytes;
     ADI_CHECK_ARG(stride <= most && stride >= -most, "image: row_bytes %lld is out of range",
@@ -95,17 +95,17 @@ ad_status adi_image_check_size(const char *kind, int64_t width, int64_t height,
     const int64_t side = limits ? limits->side : ADI_IMAGE_MAX_SIDE;
     const int64_t pixels = limits ? limits->pixels : ADI_IMAGE_MAX_PIXELS;
     if (width > side || height > side)
-        return adi_fail(AD_ERR_SHAPE, "%s: image is %lld x %lld, possible are 1 to %lld a side",
+        return adi_fail(AD_ERR_SHAPE, "%s: image is %lldx%lld, possible are 1 to %lld a side",
                         kind, (long long)width, (long long)height, (long long)side);
     if (width * height > pixels)
         return adi_fail(AD_ERR_SHAPE,
-                        "%s: image is %lld x %lld, files may have %lld pixels at most", kind,
+                        "%s: image is %lldx%lld, files may have %lld pixels at most", kind,
                         (long long)width, (long long)height, (long long)pixels);
     return AD_OK;
 }
 
-/* In front of the pixels of an owned image. A copy of the allocator, so that an image may be
- * released after the object that made it is gone. */
+/* The header in front of an owned image's pixels. It has a copy of the allocator, so that the image
+ * may outlive the object that made it. */
 typedef struct image_owner {
     adi_allocator allocator;
 } image_owner;
@@ -126,7 +126,7 @@ ad_status adi_image_alloc(const adi_allocator *a, uint32_t format, int64_t width
     return AD_OK;
 }
 
-/* A copy, in a block that remembers its allocator. */
+/* Copy the plane into a block that stores its allocator. */
 ad_status adi_image_give_depth(const adi_allocator *a, const adi_depth_plane *plane,
                                ad_image *image)
 {
@@ -134,7 +134,7 @@ ad_status adi_image_give_depth(const adi_allocator *a, const adi_depth_plane *pl
     const size_t bytes = (size_t)(plane->width * plane->height) * sizeof *plane->z;
     ADI_CHECK_ARG(!image->depth, "the image has a depth plane already");
     if (!bare && (image->width != plane->width || image->height != plane->height))
-        return adi_fail(AD_ERR_SHAPE, "the image is %lld x %lld, the depth file %lld x %lld",
+        return adi_fail(AD_ERR_SHAPE, "the image is %lldx%lld, the depth file %lldx%lld",
                         (long long)image->width, (long long)image->height, (long long)plane->width,
                         (long long)plane->height);
     image_owner *owner = adi_alloc(a, ADI_ALIGNMENT + bytes);
@@ -159,7 +159,7 @@ static void free_owned(void *owned)
     adi_free(&allocator, owner);
 }
 
-/* The struct may be shorter than it is here: what the library fills is not. */
+/* A shorter struct, of an older caller, has no depth_owner. */
 void adi_image_free(ad_image *image)
 {
     if (image && image->struct_size >= sizeof *image && image->depth_owner) {
@@ -234,7 +234,7 @@ void adi_row_to_rgb8(uint8_t *rgb, const ad_image *image, int64_t row, int64_t x
             rgb[3 * i + 2] = line[4 * i];
         }
         break;
-    default: /* adi_image_check() lets nothing else but grey through */
+    default: /* grey: adi_image_check() refuses everything else */
         adi_row_to_grey8(rgb, image, row, x0, x1, 0);
         for (int64_t i = n - 1; i >= 0; i--)
             rgb[3 * i] = rgb[3 * i + 1] = rgb[3 * i + 2] = rgb[i];

@@ -1,4 +1,4 @@
-/* The table of image kinds; a new one is a line here and a reader. */
+/* The table of image kinds: a new kind is a line here and a reader. */
 #include "vision/image_kinds.h"
 
 #include <string.h>
@@ -14,10 +14,10 @@ static bool begins(const uint8_t *bytes, size_t size, size_t offset, const char 
     return size >= offset + length && !memcmp(bytes + offset, with, length);
 }
 
-/* Of a literal, zeros in it included. */
+/* For a literal, which may contain zeros. */
 #define BEGINS(offset, literal) begins(bytes, size, offset, literal, sizeof(literal) - 1)
 
-/* Four bytes of PNG's eight: libpng says so where a text-mode transfer damaged the others. */
+/* Four of PNG's eight bytes: libpng reports a text-mode transfer that damaged the others. */
 static bool is_png(const uint8_t *bytes, size_t size)
 {
     return BEGINS(0, "\x89PNG");
@@ -28,8 +28,8 @@ static bool is_jpeg(const uint8_t *bytes, size_t size)
     return BEGINS(0, "\xff\xd8");
 }
 
-/* "BM" alone is too little to tell: the reserved bytes of the header are zero as well, or a header
- * of a small size follows. */
+/* "BM" alone is not enough: reserved bytes must be zero too, or a header of a small size
+ * follows. */
 static bool is_bmp(const uint8_t *bytes, size_t size)
 {
     return BEGINS(0, "BM") &&

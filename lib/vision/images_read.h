@@ -1,5 +1,5 @@
-/* The names of what this build reads, as one text; image_kinds.c has the table that a test holds
- * against it. */
+/* The names of the image kinds that this build reads; a test compares them with the table in
+ * image_kinds.c. */
 #ifndef ADI_VISION_IMAGES_READ_H
 #define ADI_VISION_IMAGES_READ_H
 

@@ -1,6 +1,7 @@
-/* Turning an image upright, by the eight values of EXIF's and TIFF's orientation: what is shown at
- * (x, y) lies at 1: (x, y)    2: (W-1-x, y)    3: (W-1-x, H-1-y)    4: (x, H-1-y) 5: (y, x)    6:
- * (y, H-1-x)    7: (W-1-y, H-1-x)    8: (W-1-y, x) of the W x H pixels that are stored. */
+/* Turning an image upright by the eight values of EXIF's and TIFF's orientation. Of the W x H
+ * stored pixels, the one shown at (x, y) lies at
+ *   1: (x, y)    2: (W-1-x, y)    3: (W-1-x, H-1-y)    4: (x, H-1-y)
+ *   5: (y, x)    6: (y, H-1-x)    7: (W-1-y, H-1-x)    8: (W-1-y, x) */
 #include <string.h>
 
 #include "vision/reading.h"
@@ -8,8 +9,8 @@
 
 enum { TILE = 32 }; /* pixels a side: source and destination of a turned tile stay in the cache */
 
-/* Bytes from one pixel shown to the next, along a row and along a column, from where the first one
- * lies. */
+/* Byte steps through the stored pixels for one shown pixel to the right and one down, and the
+ * offset of the first. */
 typedef struct walk {
     const uint8_t *first;
     int64_t along, down;
@@ -19,7 +20,7 @@ static walk walk_of(int32_t orientation, const ad_image *image)
 {
     const int64_t pixel = adi_pixel_bytes(image->format), row = image->row_bytes;
     const int turned = orientation >= 5;
-    /* Which of the stored axes run backwards. */
+    /* The stored axes that run backwards. */
     const int64_t x_back =
         orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
     const int64_t y_back =
@@ -30,7 +31,7 @@ static walk walk_of(int32_t orientation, const ad_image *image)
                   turned ? y_step : x_step, turned ? x_step : y_step};
 }
 
-/* With the pixel's size known to the compiler. */
+/* With a pixel size that the compiler knows. */
 static inline void copy_run(uint8_t *to, const uint8_t *from, int64_t step, int64_t n, size_t pixel)
 {
     for (int64_t i = 0; i < n; i++, to += pixel, from += step)

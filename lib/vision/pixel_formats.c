@@ -1,4 +1,4 @@
-/* The table of pixel formats; a new one is a line here and its name in the header's enum. */
+/* The table of pixel formats: a new one is a line here and a name in the header's enum. */
 #include "vision/pixel_formats.h"
 
 #include <stddef.h>
@@ -23,7 +23,7 @@ static const char taken[] = "Mono8, Mono10, Mono12, Mono14, Mono16, Mono10p, Mon
                             "Mono10Packed, Mono12Packed, RGB8, BGR8, "
                             "RGBa8 and BGRa8";
 
-/* What else cameras of machine vision deliver. */
+/* Other formats that machine vision cameras deliver. */
 static const struct {
     uint32_t code;
     const char *name;
@@ -135,7 +135,7 @@ static void wide_row(uint16_t *out, const uint8_t *row, int64_t x0, int64_t n, i
 }
 
 /* PFNC's "p": pixel i has bits i * n .. i * n + n - 1 of the row, counted from the lowest bit of
- * its first byte. A pixel of 9 to 16 bits lies in two bytes where it begins at an even bit. */
+ * its first byte. A pixel of 9 to 16 bits that begins at an even bit lies in two bytes. */
 static void packed_row(uint16_t *out, const uint8_t *row, int64_t x0, int64_t n, int32_t bits)
 {
     for (int64_t i = 0; i < n; i++) {

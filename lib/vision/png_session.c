@@ -8,7 +8,7 @@ static png_voidp on_alloc(png_structp png, png_alloc_size_t bytes)
     adi_png_session *session = png_get_mem_ptr(png);
     void *p = adi_alloc(session->allocator, bytes);
     if (!p)
-        session->out_of_memory = true; /* libpng may go on to another error because of it */
+        session->out_of_memory = true; /* libpng may report another error because of it */
     return p;
 }
 
@@ -27,10 +27,9 @@ static void on_error(png_structp png, png_const_charp text)
     longjmp(session->jump, 1);
 }
 
-/* A sentence about a chunk begins with its name, and chunks that no pixel needs have names that
- * begin with a small letter. Of these, two say what pixels mean. Behind the last row there may be
- * more than an image needs. Everything else that libpng calls a warning is a pixel or a checksum.
- */
+/* Whether a warning is harmless. Its text begins with the name of a chunk, and names of chunks that
+ * pixels do not need begin with a small letter; two of these tell how to read pixels. Extra data
+ * behind the last row is harmless too. Every other warning concerns a pixel or a checksum. */
 static bool is_harmless(const char *text)
 {
     static const char *const behind[] = {"IDAT: Extra compressed data",
@@ -42,7 +41,7 @@ static bool is_harmless(const char *text)
     return of_chunk && strcmp(text, "sBIT: CRC error") != 0 && strcmp(text, "eXIf: CRC error") != 0;
 }
 
-/* libpng's own prints. */
+/* libpng's default prints. */
 static void on_read_warning(png_structp png, png_const_charp text)
 {
     const adi_png_session *session = png_get_error_ptr(png);

@@ -9,8 +9,8 @@ void adi_preprocess_resized(const adi_preprocess *p, int64_t width, int64_t heig
     *out_w = *out_h = p->size;
     if (p->aspect != AD_ASPECT_SHORTER_SIDE)
         return;
-    /* torchvision: int(size * long / short), in doubles; equal to the integer quotient here, as
-     * size and sides are far too small for the double quotient to round up to a whole number. */
+    /* torchvision computes int(size * long / short) in doubles. The integer quotient is the same:
+     * sizes are too small for the double quotient to round up to a whole number. */
     if (width < height)
         *out_h = p->size * height / width;
     else

@@ -1,8 +1,9 @@
 /* Resizing of 8-bit images: Pillow's fixed-point filters bit for bit, and two-tap bilinear.
  *
  * Pillow (Resample.c) works along the rows first, rounds to 8 bits, then down the columns; weights
- * have 22 fractional bits. Here both passes run together: filtered rows wait in a ring that is as
- * long as the column filter, so an image of any height needs little memory and stays cached. */
+ * have 22 fractional bits. Here both passes run together: filtered rows are kept in a ring as long
+ * as the column filter, so that an image of any height needs little memory and stays in the
+ * cache. */
 #include "vision/pixel_formats.h"
 #include "vision/vision.h"
 
@@ -10,11 +11,11 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* One direction: which source samples make an output sample, and with what weight. */
+/* One direction: the source samples of each output sample, and their weights. */
 typedef struct axis {
-    int64_t first; /* source samples in use: first .. last - 1 */
+    int64_t first; /* source samples used: first .. last - 1 */
     int64_t last;
-    int64_t taps; /* weights held per output, in whole ADI_RESAMPLE_TAPS; those not in use are 0 */
+    int64_t taps; /* weights per output, a multiple of ADI_RESAMPLE_TAPS; unused ones are 0 */
     int32_t *start;  /* per output: first source sample */
     int32_t *count;  /* per output: number of source samples */
     int32_t *weight; /* Pillow: taps weights per output */
@@ -22,14 +23,14 @@ typedef struct axis {
     bool copy;       /* the size does not change */
 } axis;
 
-/* At the beginning of a scratch's block; the tables and rows follow. */
+/* Stands at the start of a scratch's block; the tables and rows follow. */
 typedef struct plan {
     axis x, y;
     int64_t ring_rows;
     int64_t stride;      /* samples from one row of the ring to the next */
-    int64_t made;        /* source rows before this one are in the ring, or were */
-    uint8_t *source;     /* a source row in 8 bits, where the image's own cannot be used */
-    uint8_t *ring;       /* Pillow: rows that wait for the column pass */
+    int64_t made;        /* source rows before this one were put into the ring */
+    uint8_t *source;     /* a source row converted to 8 bits, if needed */
+    uint8_t *ring;       /* Pillow: rows for the column pass */
     double *linear_ring; /* two taps: the same, not rounded */
     uint8_t *row;        /* a finished row */
     uint8_t *rgb;        /* the same with grey replicated */
@@ -147,7 +148,7 @@ static void fill_axis(axis *a, int32_t filter, int64_t in, int64_t out, int64_t 
 
 /* ---- The block -------------------------------------------------------------------------- */
 
-/* Hands out aligned pieces of a block; with a NULL block it only measures. */
+/* Hands out aligned parts of a block; with a NULL block it only measures. */
 typedef struct layout {
     uint8_t *block;
     size_t used;
@@ -199,7 +200,7 @@ ad_status adi_resize_begin(adi_resize_scratch *scratch, const ad_image *image, i
                   "resize: filter %d is not an ad_resize", (int)filter);
     ADI_CHECK_ARG(x >= 0 && y >= 0 && w >= 1 && h >= 1 && x <= out_w - w && y <= out_h - h &&
                       w <= ADI_IMAGE_MAX_SIDE && h <= ADI_IMAGE_MAX_SIDE,
-                  "resize: a window of %lld x %lld at %lld, %lld is not inside %lld x %lld",
+                  "resize: a window of %lldx%lld at %lld, %lld is not inside %lldx%lld",
                   (long long)w, (long long)h, (long long)x, (long long)y, (long long)out_w,
                   (long long)out_h);
     const struct adi_resize_key key = {
@@ -223,7 +224,7 @@ ad_status adi_resize_begin(adi_resize_scratch *scratch, const ad_image *image, i
     plan *home = lay_out(&real, &key, &p);
     fill_axis(&p.x, filter, image->width, out_w, x, w);
     fill_axis(&p.y, filter, image->height, out_h, y, h);
-    if (p.ring) /* the padding of its rows is summed, though nobody looks at the result */
+    if (p.ring) /* the padding of rows is summed too, though the result is not used */
         memset(p.ring, 0, (size_t)(p.ring_rows * p.stride));
     *home = p;
     scratch->key = key;
@@ -245,8 +246,8 @@ static bool is_grey(const ad_image *image)
     return format && format->grey;
 }
 
-/* Samples p->x.first .. p->x.last of source row s, grey or interleaved RGB; the image's own memory
- * where it is that already. */
+/* Samples p->x.first .. p->x.last of source row s as grey or interleaved RGB, in the image's own
+ * memory if no conversion is needed. */
 static const uint8_t *source_row(const plan *p, const ad_image *image, int64_t s,
                                  int32_t rounded_16)
 {
@@ -280,7 +281,7 @@ static void across_linear(double *restrict out, const uint8_t *restrict in, cons
     }
 }
 
-/* Source row s through the row pass into the ring. */
+/* Filter source row s and put it into the ring. */
 static void make_row(const adi_resize_scratch *scratch, const plan *p, const ad_image *image,
                      int64_t s, int64_t channels)
 {

@@ -1,16 +1,16 @@
 /* Cameras of 10, 12 and 14 bits save 16-bit files: some with the values as they are, in the lowest
- * bits, some shifted up. PNG's sBIT should tell how many bits mean something, of samples that were
- * scaled up (PNG 1.2, 4.2.6), but cameras write it beside values that were not. So the samples are
- * looked at, and what cannot be told is noted. */
+ * bits, some shifted up. PNG's sBIT should state the significant bits of samples that were scaled
+ * up (PNG 1.2, 4.2.6), but cameras also write it for values that were not. So the samples decide,
+ * and a case that they do not decide is noted. */
 #include "vision/reading.h"
 
 enum {
-    FEWEST_BITS = 8, /* sBIT of less is taken for a mistake: no camera has so few */
-    DARK = 1 << 12   /* nothing above: the upper four bits are not used */
+    FEWEST_BITS = 8, /* a smaller sBIT is ignored: no camera has so few bits */
+    DARK = 1 << 12   /* no sample above: the upper four bits are unused */
 };
 
 typedef struct survey {
-    uint16_t largest, any; /* the greatest sample, and all of them or-ed */
+    uint16_t largest, any; /* the largest sample, and the bitwise or of all */
 } survey;
 
 static survey look(const uint16_t *samples, size_t n)
@@ -51,7 +51,7 @@ ad_status adi_bits_settle(uint16_t *samples, size_t n, int32_t said, int32_t sta
     }
     facts->stated_bits = stated;
     const unsigned below =
-        (1u << (16 - stated)) - 1; /* bits that samples which were scaled up fill with zeros */
+        (1u << (16 - stated)) - 1; /* the low bits, which are 0 in samples that were shifted up */
     if (s.largest >> stated)
         return AD_OK;
     if (s.any & below)

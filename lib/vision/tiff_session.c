@@ -8,10 +8,10 @@
 #include "vision/vision.h"
 
 enum {
-    /* What libtiff may take beside the bytes of the file themselves: tables of strips, codecs, a
-       row. */
+    /* The memory that libtiff may use beside the file's bytes: tables of strips, codecs, a row. */
     MAX_WORK_BYTES = 64 << 20,
-    /* No compression that is read packs zeros closer: what claims more pixels is no image. */
+    /* No supported compression packs zeros closer; a file that claims more pixels is not an
+     * image. */
     MAX_INFLATION = 8192
 };
 
@@ -59,16 +59,16 @@ static toff_t on_size(thandle_t handle)
     return (toff_t)((adi_tiff_session *)handle)->source->size;
 }
 
-/* libtiff tells only by its sentence that malloc() failed; a limit of ours, or a table of
- * nothing, is the file's fault. */
+/* libtiff reports a failed malloc() only in its message. Our own limit, or an empty table, is an
+ * error of the file. */
 static bool of_memory(const char *text)
 {
     return (strcasestr(text, "memory") || strcasestr(text, "no space")) &&
            !strstr(text, "beyond the") && !strstr(text, "(0 elements");
 }
 
-/* An orientation that there is not means 1, in every kind of file. libtiff calls it an error, and
- * goes on without the tag. */
+/* An invalid orientation means 1 in every kind of file. libtiff reports an error and goes on
+ * without the tag. */
 static bool of_orientation(const char *text)
 {
     return strstr(text, "Bad value") && strstr(text, "\"Orientation\"");
@@ -91,8 +91,7 @@ static int on_error(TIFF *tiff, void *user, const char *module, const char *form
     return 1;
 }
 
-/* A tag that libtiff could not read, and goes on without: whether pixels mean something else then.
- */
+/* Whether pixels depend on a tag that libtiff could not read and has skipped. */
 static bool loses_pixels(const char *text)
 {
     static const char *const tags[] = {"ColorMap",    "ExtraSamples",  "SampleFormat",
@@ -105,13 +104,13 @@ static bool loses_pixels(const char *text)
     return false;
 }
 
-/* Of a header: tags of cameras and programs that libtiff does not know, and what it mends without
- * touching a pixel. Of pixels: bytes that are thrown away or missing. */
+/* Warnings on the header concern unknown tags and repairs that change no pixel. Warnings on pixels
+ * concern bytes that are skipped or missing. */
 static int on_warning(TIFF *tiff, void *user, const char *module, const char *format, va_list args)
 {
     adi_tiff_session *s = user;
     const bool old_lzw =
-        strstr(format, "Old-style LZW") != NULL; /* another order of bits, which it can read */
+        strstr(format, "Old-style LZW") != NULL; /* another bit order, which it can read */
     if (s->strict && !old_lzw)
         return on_error(tiff, user, module, format, args);
     char text[sizeof s->sentence];
@@ -153,7 +152,7 @@ static ad_status check_compression(const adi_tiff_session *s)
 {
     static const struct {
         uint16_t code;
-        bool lossless; /* and told when it is damaged */
+        bool lossless; /* which reports damage */
         const char *name;
     } known[] = {{COMPRESSION_NONE, true, "none"},
                  {COMPRESSION_LZW, true, "LZW"},
@@ -186,11 +185,11 @@ static ad_status check_compression(const adi_tiff_session *s)
 static ad_status check_size(const adi_tiff_session *s)
 {
     if (!s->width || !s->height)
-        return adi_fail(AD_ERR_FORMAT, "TIFF: image is %u x %u", s->width, s->height);
+        return adi_fail(AD_ERR_FORMAT, "TIFF: image is %ux%u", s->width, s->height);
     ADI_TRY(adi_image_check_size("TIFF", s->width, s->height, s->source->limits));
     const uint64_t bits = (uint64_t)s->width * s->height * s->samples * s->bits;
     if (bits / 8 / MAX_INFLATION > s->source->size)
-        return adi_fail(AD_ERR_FORMAT, "TIFF: %zu bytes are too few for an image of %u x %u",
+        return adi_fail(AD_ERR_FORMAT, "TIFF: %zu bytes are too few for an image of %ux%u",
                         s->source->size, s->width, s->height);
     return AD_OK;
 }
@@ -207,7 +206,7 @@ static ad_status read_header(adi_tiff_session *s)
     TIFFGetFieldDefaulted(t, TIFFTAG_PLANARCONFIG, &s->planar);
     TIFFGetFieldDefaulted(t, TIFFTAG_COMPRESSION, &s->compression);
     if (!TIFFGetField(t, TIFFTAG_PHOTOMETRIC,
-                      &s->photometric)) /* baseline wants it; some programs forget it */
+                      &s->photometric)) /* required, but some programs omit it */
         s->photometric = s->samples >= 3 ? PHOTOMETRIC_RGB : PHOTOMETRIC_MINISBLACK;
     ADI_TRY(check_size(s));
     ADI_TRY(check_compression(s));
@@ -231,7 +230,7 @@ void adi_tiff_close(adi_tiff_session *s)
     s->tiff = NULL;
 }
 
-/* A row at a time: a strip may be the whole image. */
+/* Row by row: a strip may be the whole image. */
 static ad_status read_strips(adi_tiff_session *s, uint16_t plane, void *row, adi_tiff_place place,
                              void *user)
 {
@@ -270,7 +269,7 @@ ad_status adi_tiff_read(adi_tiff_session *s, uint16_t first, uint16_t last, adi_
     const bool apart = s->planar == PLANARCONFIG_SEPARATE && s->samples > 1;
     const uint64_t samples = apart ? 1 : s->samples;
     const tmsize_t size = tiled ? TIFFTileSize(s->tiff) : TIFFScanlineSize(s->tiff);
-    /* A tile may reach over the image's edge, but not be many images. */
+    /* A tile may extend beyond the image, but not by far. */
     if (size < 1 || (!tiled && (uint64_t)size != (s->width * samples * s->bits + 7) / 8) ||
         (tiled && (uint64_t)size / MAX_INFLATION > s->source->size))
         return adi_tiff_failed(s);

@@ -1,6 +1,5 @@
-/* What reading a TIFF's pixels and its depth share: libtiff on bytes in memory, which complains to
- * a handler of the file alone, and the samples of its first image in strips or tiles, one line of a
- * block at a time. */
+/* libtiff on a file in memory, for pixels and depth: errors go to a handler of this file alone, and
+ * the samples of the first image are read from strips or tiles, one line of a block at a time. */
 #ifndef ADI_VISION_TIFF_SESSION_H
 #define ADI_VISION_TIFF_SESSION_H
 
@@ -12,25 +11,24 @@ typedef struct adi_tiff_session {
     TIFF *tiff;
     const adi_image_source *source;
     tmsize_t at;
-    char sentence[256]; /* the first complaint */
+    char sentence[256]; /* the first error */
     bool out_of_memory;
-    bool strict; /* warnings are complaints */
+    bool strict; /* warnings are errors */
     uint32_t width, height;
     uint16_t bits, samples, sample_format, planar, photometric, compression;
 } adi_tiff_session;
 
-/* Open and read the header; then its sides and compression have been checked. Close it in either
- * case. */
+/* Open the file, read its header and check sides and compression. Close it in either case. */
 ad_status adi_tiff_open(adi_tiff_session *session, const adi_image_source *source);
 void adi_tiff_close(adi_tiff_session *session);
-/* The status and sentence of what libtiff complained of last. */
+/* The status and message of libtiff's error. */
 ad_status adi_tiff_failed(const adi_tiff_session *session);
 
-/* n pixels from column x of row y: interleaved samples, or where planes lie apart those of one
- * plane. 16- and 32-bit samples are in this machine's order, smaller ones packed. */
+/* Receives n pixels from column x of row y: interleaved samples, or those of one plane if planes
+ * are separate. 16- and 32-bit samples are in native byte order, smaller ones packed. */
 typedef void (*adi_tiff_place)(void *user, const void *samples, int64_t x, int64_t y, int64_t n,
                                uint16_t plane);
-/* Every pixel of planes first .. last - 1 (of one where samples are interleaved). */
+/* Read every pixel of planes first .. last - 1 (one plane if samples are interleaved). */
 ad_status adi_tiff_read(adi_tiff_session *session, uint16_t first, uint16_t last,
                         adi_tiff_place place, void *user);
 

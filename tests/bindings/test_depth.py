@@ -113,7 +113,7 @@ class DepthArrayTest(Depth):
             view = image_view(adfeat.DepthImage(None, array))
             np.testing.assert_array_equal(view.depth, array if array.ndim == 2 else array[:, :, 2])
             self.assertTrue(np.shares_memory(view.depth, array))
-            self.refused(adfeat.ShapeError, "2 x 2", self.score, "depth", None, array)
+            self.refused(adfeat.ShapeError, "2x2", self.score, "depth", None, array)
 
     def test_random_slices(self):
         rng, copied = np.random.default_rng(20), 0
@@ -292,7 +292,7 @@ class DepthFileTest(Depth):
                      lambda name: self.scorers["rgb"].score(adfeat.DepthImage(colour, name))):
             self.refused(adfeat.FileError, "absent.png", call, self.folder / "absent.png")
             self.refused(ValueError, "NUL", call, "a\0b.png")
-        self.refused(adfeat.ShapeError, "31 x 24, the depth file 32 x 24", self.score, "combi", colour[:, 1:], path)
+        self.refused(adfeat.ShapeError, "31x24, the depth file 32x24", self.score, "combi", colour[:, 1:], path)
         self.refused(adfeat.ShapeError, "grey.png", self.score, "rgb", colour[1:], path)
         self.refused(ValueError, "depth_scale", adfeat.read_depth, path, -1)
         self.refused(TypeError, "", adfeat.read_depth, self.depth)

@@ -49,9 +49,9 @@ static void bad_frames(void **state)
         REFUSED(v.depth = NULL, AD_ERR_INVALID_ARGUMENT, "the image has no depth plane, which this scorer or fitter needs");
         REFUSED(v.struct_size = offsetof(ad_image, depth), AD_ERR_INVALID_ARGUMENT, "the image has no depth plane");
         REFUSED(v.struct_size = 8, AD_ERR_INVALID_ARGUMENT, "struct_size is 8");
-        REFUSED(v.depth_width = 39, AD_ERR_SHAPE, "the image is 40 x 40, its depth plane 39 x 40");
-        REFUSED(v.depth_height = 41, AD_ERR_SHAPE, "the image is 40 x 40, its depth plane 40 x 41");
-        REFUSED(v.width = v.depth_width = 0, AD_ERR_SHAPE, "image is 0 x 40");
+        REFUSED(v.depth_width = 39, AD_ERR_SHAPE, "the image is 40x40, its depth plane 39x40");
+        REFUSED(v.depth_height = 41, AD_ERR_SHAPE, "the image is 40x40, its depth plane 40x41");
+        REFUSED(v.width = v.depth_width = 0, AD_ERR_SHAPE, "image is 0x40");
         REFUSED(v.depth_pixel_bytes = 0, AD_ERR_INVALID_ARGUMENT, "depth_pixel_bytes is 0");
         REFUSED(v.depth_pixel_bytes = 6, AD_ERR_INVALID_ARGUMENT, "depth_pixel_bytes is 6, a multiple of 4");
         REFUSED(v.depth_pixel_bytes = -4, AD_ERR_INVALID_ARGUMENT, "depth_pixel_bytes is -4");
@@ -60,7 +60,7 @@ static void bad_frames(void **state)
         REFUSED(v.depth_row_bytes = 162, AD_ERR_INVALID_ARGUMENT, "depth_row_bytes is 162");
         REFUSED(v.depth_row_bytes = INT64_MIN, AD_ERR_INVALID_ARGUMENT, "depth_row_bytes is ");
         REFUSED(v.depth_row_bytes = INT64_MAX - 3, AD_ERR_INVALID_ARGUMENT, "depth_row_bytes is ");
-        REFUSED(v.width = v.depth_width = 1, AD_ERR_SHAPE, "a depth plane of 1 x 40: at least 2 x 2 is needed");
+        REFUSED(v.width = v.depth_width = 1, AD_ERR_SHAPE, "a depth plane of 1x40: at least 2x2 is needed");
         REFUSED(v.depth = (const float *)(const void *)((const char *)frame.depth + 2), AD_ERR_INVALID_ARGUMENT,
                 "the depth plane must be 4-byte aligned");
         if (mode == MODE_COMBI) {
@@ -102,8 +102,8 @@ static void depth_without_meaning(void **state)
         ad_image v = tiny_rgbd(&frame, 1, 0);
         float score;
         fill(frame.depth, missing[m]);
-        frame_refused(fit, strict, &v, AD_ERR_NUMERIC, "the depth plane of 40 x 40 has no value at all");
-        frame_refused(other, kind, &v, AD_ERR_NUMERIC, "the depth plane of 40 x 40 has no value at all");
+        frame_refused(fit, strict, &v, AD_ERR_NUMERIC, "the depth plane of 40x40 has no value at all");
+        frame_refused(other, kind, &v, AD_ERR_NUMERIC, "the depth plane of 40x40 has no value at all");
         static const char *const corners[] = {"the upper left corner", "the upper right corner", "the lower left corner",
                                               "the lower right corner"};
         for (int c = 0; c < 4; c++) {
@@ -150,7 +150,7 @@ static void foreground_that_is_lost(void **state)
     for (int i = 0; i < LARGE * LARGE; i++)
         z[i] = 0.5f;
     z[200 * LARGE + 200] = 0.4f; /* 64 a side are made of every sixth and the one behind it */
-    says(ad_score_image(scorer, &v, &score), AD_ERR_NUMERIC, "the foreground of the depth plane of 400 x 400 is too small");
+    says(ad_score_image(scorer, &v, &score), AD_ERR_NUMERIC, "the foreground of the depth plane of 400x400 is too small");
     for (int i = 200; i < 210; i++)
         z[200 * LARGE + i] = z[201 * LARGE + i] = z[203 * LARGE + i] = z[205 * LARGE + i] = 0.4f;
     assert_int_equal(ad_score_image(scorer, &v, &score), AD_OK);

@@ -173,15 +173,15 @@ static void files_that_are_no_depth(void **state)
     const ad_image grey = AD_IMAGE_INIT(AD_PIXEL_MONO8, pixels, W, H, W), colour = AD_IMAGE_INIT(AD_PIXEL_RGB8, pixels, W, H, 3 * W);
     ad_image view = colour, none = bare();
     put_png(W, H + 1);
-    refused(0.0, &view, AD_ERR_SHAPE, "the image is 7 x 5, the depth file 7 x 6");
+    refused(0.0, &view, AD_ERR_SHAPE, "the image is 7x5, the depth file 7x6");
     assert_non_null(strstr(ad_last_error_message(), path)); /* and which file it was */
     put_png(W + 1, H);
-    refused(0.0, &view, AD_ERR_SHAPE, "the image is 7 x 5, the depth file 8 x 5");
+    refused(0.0, &view, AD_ERR_SHAPE, "the image is 7x5, the depth file 8x5");
     none.width = W; /* without pixels, but not without a size */
     none.height = H;
-    refused(0.0, &none, AD_ERR_SHAPE, "the image is 7 x 5, the depth file 8 x 5");
+    refused(0.0, &none, AD_ERR_SHAPE, "the image is 7x5, the depth file 8x5");
     assert_int_equal(ad_image_write_png(context, &grey, path), AD_OK);
-    refused(0.0, &view, AD_ERR_UNSUPPORTED, "this image is not 16-bit grey: depth is that in PNG, or 32-bit floats in TIFF");
+    refused(0.0, &view, AD_ERR_UNSUPPORTED, "this image is not 16-bit grey: depth is a 16-bit grey PNG or a 32-bit float TIFF");
     assert_int_equal(ad_image_write_png(context, &colour, path), AD_OK);
     refused(0.0, &view, AD_ERR_UNSUPPORTED, "this image is not 16-bit grey");
     static const struct {
@@ -191,7 +191,7 @@ static void files_that_are_no_depth(void **state)
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         put_bytes(others[i].bytes, others[i].size);
         refused(0.0, &view, AD_ERR_FORMAT, path);
-        refused(0.0, &view, AD_ERR_FORMAT, "neither PNG nor TIFF: depth is 16-bit grey in the one, 32-bit floats in the other");
+        refused(0.0, &view, AD_ERR_FORMAT, "neither PNG nor TIFF: depth is a 16-bit grey PNG or a 32-bit float TIFF");
     }
     unlink(path);
     refused(0.0, &view, AD_ERR_IO, path);
@@ -305,7 +305,7 @@ static void tiffs_that_are_refused(void **state)
     put_tiff((tiff_kind){.width = W + 1, .height = H});
     image.width = W;
     image.height = H;
-    refused(0.0, &image, AD_ERR_SHAPE, "the image is 7 x 5, the depth file 8 x 5");
+    refused(0.0, &image, AD_ERR_SHAPE, "the image is 7x5, the depth file 8x5");
 }
 
 static void damaged_tiffs(void **state)
@@ -343,8 +343,8 @@ static void damaged_tiffs(void **state)
     } cases[] = {
         {256, 0, AD_ERR_FORMAT, "TIFF"},
         {257, 0, AD_ERR_FORMAT, "TIFF"},
-        {256, 1048577, AD_ERR_SHAPE, "TIFF: image is 1048577 x 5, possible are 1 to 1048576 a side"},
-        {257, 1048577, AD_ERR_SHAPE, "TIFF: image is 7 x 1048577"},
+        {256, 1048577, AD_ERR_SHAPE, "TIFF: image is 1048577x5, possible are 1 to 1048576 a side"},
+        {257, 1048577, AD_ERR_SHAPE, "TIFF: image is 7x1048577"},
         {257, 32000, AD_ERR_FORMAT, "TIFF"},
         {259, 999, AD_ERR_UNSUPPORTED, "TIFF: compression 999 is not read"},
     };

@@ -47,7 +47,7 @@ static void public_arguments(void **state)
     masks[1].width = 4;
     assert_int_equal(ad_aupro(pair, masks, 2, NULL, &value), AD_ERR_SHAPE);
     assert_string_equal(ad_last_error_message(),
-                        "image 1 of 2: the mask has 4 x 4 pixels, its map 5 x 4");
+                        "image 1 of 2: the mask has 4x4 pixels, its map 5x4");
     assert_true(value == 7.0);
 }
 

@@ -346,7 +346,7 @@ static void a_refused_image_leaves_nothing(void **state)
     assert_string_equal(ad_last_error_message(), "the map is NaN at column 1, row 1");
     assert_int_equal(adi_pixel_metrics_add(m, &bad_map, NULL), AD_ERR_NUMERIC);
     assert_int_equal(adi_pixel_metrics_add(m, &map, &wide), AD_ERR_SHAPE);
-    assert_string_equal(ad_last_error_message(), "the mask has 3 x 2 pixels, its map 2 x 2");
+    assert_string_equal(ad_last_error_message(), "the mask has 3x2 pixels, its map 2x2");
     assert_int_equal(adi_pixel_metrics_add(m, &map, &colour), AD_ERR_INVALID_ARGUMENT);
     assert_int_equal(adi_pixel_metrics_add(m, &map, &narrow), AD_ERR_INVALID_ARGUMENT);
     assert_int_equal(adi_pixel_metrics_add(m, &map, &no_pixels), AD_ERR_INVALID_ARGUMENT);
