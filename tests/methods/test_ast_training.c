@@ -133,6 +133,33 @@ static void cancelled_at_the_first_call(void **state)
     }
 }
 
+/* An image that is refused in between leaves the training as it was. */
+static void refused_while_cancelled(void **state)
+{
+    const fixture *f = *state;
+    ad_student *want = ast_student(f->net, MODE_COMBI, 3), *s = ast_student(f->net, MODE_COMBI, 3);
+    ad_fitter *fit = ast_fitter(s, "");
+    ad_scorer *scorer = NULL;
+    listener l;
+    ad_fit_options o = listen(&l, s, NULL);
+    tiny_frame frame;
+    ad_image image = tiny_rgbd(&frame, 500, 1);
+    ad_scorer_destroy(ast_few(want, "", FEW));
+    l.cancel_at = 100;
+    add_range(fit, 0, FEW);
+    refused(ad_fit(fit, NULL, &o, &scorer), AD_ERR_CANCELLED, "cancelled");
+    free(l.values);
+    image.depth = NULL;
+    refused(ad_fitter_add(fit, &image), AD_ERR_INVALID_ARGUMENT, "no depth plane");
+    assert_int_equal(ad_fitter_count(fit), FEW);
+    assert_int_equal(ad_fitter_finish(fit, &scorer), AD_OK);
+    assert_true(same_student(s, want));
+    ad_scorer_destroy(scorer);
+    ad_fitter_destroy(fit);
+    ad_student_destroy(s);
+    ad_student_destroy(want);
+}
+
 static void goes_on_with_more_images(void **state)
 {
     const fixture *f = *state;
@@ -469,6 +496,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(batches),              cmocka_unit_test(phases),
         cmocka_unit_test(cancelled_at_the_first_call),
+        cmocka_unit_test(refused_while_cancelled),
         cmocka_unit_test(goes_on_with_more_images),
         cmocka_unit_test(too_few_images),       cmocka_unit_test(diverges),
         cmocka_unit_test(bits_of_the_cache),    cmocka_unit_test(a_full_disk),

@@ -79,6 +79,54 @@ static void lifetimes(void **state)
 
 /* ---- Refused ---- */
 
+/* An image that is refused in between leaves the training as it was, though the teacher has looked at it: also
+ * where the batch is of one image, whose features may still be there when it begins anew. */
+static void refused_while_cancelled(void **state)
+{
+    const fixture *f = *state;
+    static const char settings[] =
+        "epochs=1, feature_cache=0, validation_share=0.3"; /* 2, 2 and 1 to learn from */
+    ad_student *want = mini_student(f->net, 0, 3);
+    ad_scorer_destroy(train_few(want, settings, FEW));
+    for (int32_t step = 1;; step++) {
+        ad_student *s = mini_student(f->net, 0, 3);
+        ad_fitter *fit = NULL;
+        ad_scorer *scorer = NULL;
+        uint64_t needed = 0;
+        listener l;
+        const option_text all = mini_training(s, settings);
+        refused(ad_fitter_create_with(s, options("%s, memory_limit=1", all.text).text, &fit),
+                AD_ERR_OUT_OF_MEMORY, "memory_limit is 1");
+        assert_int_equal(sscanf(strstr(ad_last_error_message(), "takes "), "takes %" SCNu64, &needed), 1);
+        const option_text enough =
+            options("%s, memory_limit=%" PRIu64, all.text, needed + 26000); /* eight images */
+        assert_int_equal(ad_fitter_create_with(s, enough.text, &fit), AD_OK);
+        add_range(fit, 0, FEW);
+        ad_fit_options fo = listen(&l, s, NULL);
+        l.cancel_batch = 2;
+        l.cancel_step = step;
+        const ad_status status = ad_fit(fit, NULL, &fo, &scorer);
+        const int batches = l.batches;
+        free(l.values);
+        if (status == AD_ERR_CANCELLED && batches == 2) {
+            uint8_t pixels[TINY_PIXELS];
+            tiny_image(pixels, 500, 1);
+            const ad_image image = AD_IMAGE_INIT(AD_PIXEL_RGB8, pixels, TINY_SIDE, TINY_SIDE, TINY_SIDE * 3);
+            refused(ad_fitter_add(fit, &image), AD_ERR_OUT_OF_MEMORY, "image 9 brings the fit to");
+            assert_int_equal(ad_fitter_finish(fit, &scorer), AD_OK);
+            assert_true(same_student(s, want));
+        }
+        ad_scorer_destroy(scorer);
+        ad_fitter_destroy(fit);
+        ad_student_destroy(s);
+        if (status == AD_OK) { /* the batch does not ask so often */
+            assert_true(step > 20);
+            break;
+        }
+    }
+    ad_student_destroy(want);
+}
+
 static void too_few_images(void **state)
 {
     const fixture *f = *state;
@@ -310,6 +358,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(goes_on_with_more_images),
         cmocka_unit_test(lifetimes),
+        cmocka_unit_test(refused_while_cancelled),
         cmocka_unit_test(too_few_images),
         cmocka_unit_test(one_value_left_over),
         cmocka_unit_test(bad_options),
