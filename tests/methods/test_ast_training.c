@@ -1,5 +1,5 @@
 /* Training AST through the public calls: batches and phases as told, the same bits whatever the threads and wherever the
- * features are kept, memory as told, options that are refused. */
+ * features are kept, options that are refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -365,79 +365,6 @@ static void backends_agree(void **state)
 
 /* ---- Memory ---- */
 
-static void memory_is_known(void **state)
-{
-    (void)state;
-    static const char *const settings[] = {"", "batch=4, mask_norm=all"};
-    forget();
-    for (int32_t mode = 0; mode < MODES; mode++)
-        for (int i = 0; i < 2; i++) {
-            fault_alloc counter = {0};
-            ad_context_options co;
-            ad_context_options_init(&co, sizeof co);
-            co.alloc = fault_alloc_get;
-            co.free = fault_alloc_put;
-            co.alloc_user = &counter;
-            ad_context *context = NULL;
-            ad_scorer *scorer = NULL;
-            ad_fitter *fit = NULL;
-            assert_int_equal(ad_context_create(&co, &context), AD_OK);
-            ad_backbone *net = mini_teacher(context);
-            ad_student *s = ast_student(net, mode, 3);
-            const long before = atomic_load(&counter.bytes);
-            const option_text all = options_over(ast_training, settings[i]);
-            refused(ad_fitter_create_with(s, options("%s, memory_limit=1000", all.text).text, &fit),
-                    AD_ERR_OUT_OF_MEMORY, "bytes, memory_limit is 1000: raise it or lower batch");
-            uint64_t needed = 0;
-            int32_t batch = 0;
-            assert_int_equal(sscanf(ad_last_error_message(), "training batches of %d images of 8x8 positions takes %" SCNu64,
-                                    &batch, &needed), 2);
-            assert_int_equal(batch, i ? 4 : 2);
-            const option_text less = options("%s, memory_limit=%" PRIu64, all.text, needed - 1);
-            refused(ad_fitter_create_with(s, less.text, &fit), AD_ERR_OUT_OF_MEMORY,
-                    "memory_limit");
-            assert_null(fit);
-            assert_int_equal(atomic_load(&counter.bytes), before);
-            const size_t record = 4 * POSITIONS * (size_t)(mode == 0 ? 7 : mode == 1 ? 65 : 71);
-            const option_text enough = options(
-                "%s, memory_limit=%" PRIu64, all.text,
-                needed + 3 * record + 1000); /* two images, and the one that is being added */
-            assert_int_equal(ad_fitter_create_with(s, enough.text, &fit), AD_OK);
-            add_range(fit, 0, 2);
-            tiny_frame frame;
-            const ad_image image = tiny_rgbd(&frame, 2, 0);
-            refused(ad_fitter_add(fit, &image), AD_ERR_OUT_OF_MEMORY, "image 3: the features of 3 images take ");
-            assert_int_equal(ad_fitter_count(fit), 2);
-            assert_int_equal(ad_fitter_finish(fit, &scorer), AD_ERR_STATE); /* one is held out */
-            ad_fitter_destroy(fit);
-            for (int resume = 0; resume < 2; resume++) {
-                fit = ast_fitter(s, settings[i]);
-                atomic_store(&counter.peak, before);
-                add_range(fit, 0, FEW);
-                const size_t told = ad_fitter_memory(fit);
-                ad_fit_options fo;
-                ad_fit_options_init(&fo, sizeof fo);
-                fo.checkpoint_dir = folder;
-                fo.resume = (uint32_t)resume;
-                assert_int_equal(ad_fit(fit, NULL, &fo, &scorer), AD_OK);
-                const size_t held = (size_t)(atomic_load(&counter.peak) - before);
-                print_message("%s '%s': says %zu, holds %zu\n", mode_names[mode], settings[i], told, held);
-                if (held > told)
-                    fail_msg("%s '%s': the fit says %zu bytes and holds %zu", mode_names[mode], settings[i], told, held);
-                assert_true(told < held + held / 4);
-                ad_scorer_destroy(scorer);
-                scorer = NULL;
-                ad_fitter_destroy(fit);
-                assert_int_equal(atomic_load(&counter.bytes), before);
-            }
-            forget();
-            ad_student_destroy(s);
-            ad_backbone_destroy(net);
-            ad_context_destroy(context);
-            assert_int_equal(atomic_load(&counter.live), 0);
-        }
-}
-
 /* What neither memory nor the file takes. */
 static void caches_that_are_full(void **state)
 {
@@ -462,35 +389,6 @@ static void caches_that_are_full(void **state)
     ad_student_destroy(s);
 }
 
-/* Parents may go first. */
-static void lifetimes(void **state)
-{
-    (void)state;
-    fault_alloc counter = {0};
-    ad_context_options co;
-    ad_context_options_init(&co, sizeof co);
-    co.alloc = fault_alloc_get;
-    co.free = fault_alloc_put;
-    co.alloc_user = &counter;
-    ad_context *context = NULL;
-    ad_scorer *scorer = NULL;
-    char text[700];
-    assert_int_equal(ad_context_create(&co, &context), AD_OK);
-    ad_backbone *net = mini_teacher(context);
-    ad_student *s = ast_student(net, MODE_COMBI, 3);
-    snprintf(text, sizeof text, "feature_cache=40000, cache_file=1000000, cache_dir=%s", folder);
-    ad_fitter *fit = ast_fitter(s, text);
-    ad_student_destroy(s);
-    ad_backbone_destroy(net);
-    ad_context_destroy(context);
-    add_range(fit, 0, FEW);
-    assert_int_equal(ad_fitter_finish(fit, &scorer), AD_OK);
-    ad_fitter_destroy(fit);
-    assert_true(isfinite(score_of(scorer, 3, 0, NULL)));
-    ad_scorer_destroy(scorer);
-    assert_int_equal(atomic_load(&counter.live), 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -501,8 +399,7 @@ int main(void)
         cmocka_unit_test(too_few_images),       cmocka_unit_test(diverges),
         cmocka_unit_test(bits_of_the_cache),    cmocka_unit_test(a_full_disk),
         cmocka_unit_test(bits_of_threads),      cmocka_unit_test(backends_agree),
-        cmocka_unit_test(memory_is_known),      cmocka_unit_test(caches_that_are_full),
-        cmocka_unit_test(lifetimes),
+        cmocka_unit_test(caches_that_are_full),
     };
     return cmocka_run_group_tests_name("ast_training", tests, set_up_folder, tear_down_folder);
 }

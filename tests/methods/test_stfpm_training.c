@@ -1,5 +1,5 @@
 /* Training STFPM through the public calls: on with more images; what is refused, what diverges, and what is
- * left of the student then; memory as told. */
+ * left of the student then. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -48,33 +48,6 @@ static void goes_on_with_more_images(void **state)
         free(values);
         free(same);
     }
-}
-
-/* Parents may go first. */
-static void lifetimes(void **state)
-{
-    (void)state;
-    fault_alloc counter = {0};
-    ad_context_options co;
-    ad_context_options_init(&co, sizeof co);
-    co.alloc = fault_alloc_get;
-    co.free = fault_alloc_put;
-    co.alloc_user = &counter;
-    ad_context *context = NULL;
-    ad_scorer *scorer = NULL;
-    assert_int_equal(ad_context_create(&co, &context), AD_OK);
-    ad_backbone *net = mini_teacher(context);
-    ad_student *s = mini_student(net, 1, 3);
-    ad_fitter *fit = mini_fitter(s, "");
-    ad_student_destroy(s);
-    ad_backbone_destroy(net);
-    ad_context_destroy(context);
-    add_range(fit, 0, FEW);
-    assert_int_equal(ad_fitter_finish(fit, &scorer), AD_OK);
-    ad_fitter_destroy(fit);
-    assert_true(isfinite(score_of(scorer, 3, 0, NULL)));
-    ad_scorer_destroy(scorer);
-    assert_int_equal(atomic_load(&counter.live), 0);
 }
 
 /* ---- Refused ---- */
@@ -276,94 +249,15 @@ static void diverges(void **state)
         }
 }
 
-/* ---- Memory ---- */
-
-static void memory_is_known(void **state)
-{
-    (void)state;
-    static const char *const settings[] = {"", "batch=4, feature_cache=0",
-                                           "optimizer=adam, lr=0.01, feature_cache=13000"};
-    forget();
-    for (int32_t kind = 0; kind < 2; kind++)
-        for (int i = 0; i < 3; i++) {
-            fault_alloc counter = {0};
-            ad_context_options co;
-            ad_context_options_init(&co, sizeof co);
-            co.alloc = fault_alloc_get;
-            co.free = fault_alloc_put;
-            co.alloc_user = &counter;
-            ad_context *context = NULL;
-            ad_scorer *scorer = NULL;
-            ad_fitter *fit = NULL;
-            assert_int_equal(ad_context_create(&co, &context), AD_OK);
-            ad_backbone *net = mini_teacher(context);
-            ad_student *s = mini_student(net, kind, 3);
-            const long before = atomic_load(&counter.bytes);
-            const option_text all = mini_training(s, settings[i]);
-            refused(ad_fitter_create_with(s, options("%s, memory_limit=1000", all.text).text, &fit),
-                    AD_ERR_OUT_OF_MEMORY, "bytes, memory_limit is 1000: raise it or lower");
-            uint64_t needed = 0;
-            int32_t batch = 0;
-            assert_int_equal(sscanf(ad_last_error_message(),
-                                    "training batches of %d images of 32x32 takes %" SCNu64, &batch, &needed),
-                             2);
-            assert_int_equal(batch, i == 1 ? 4 : 2);
-            const option_text less = options("%s, memory_limit=%" PRIu64, all.text, needed - 1);
-            refused(ad_fitter_create_with(s, less.text, &fit), AD_ERR_OUT_OF_MEMORY,
-                    "memory_limit");
-            assert_null(fit);
-            assert_int_equal(atomic_load(&counter.bytes), before);
-            /* Room for two images of 3072 bytes, but not for one with its features. */
-            const option_text enough =
-                options("%s, memory_limit=%" PRIu64, all.text, needed + 7400);
-            assert_int_equal(ad_fitter_create_with(s, enough.text, &fit), AD_OK);
-            add_range(fit, 0, 2);
-            uint8_t pixels[TINY_PIXELS];
-            ad_image image;
-            tiny_callback(pixels, 1, &image);
-            refused(ad_fitter_add(fit, &image), AD_ERR_OUT_OF_MEMORY, "image 3 brings the fit to ");
-            assert_int_equal(ad_fitter_count(fit), 2);
-            ad_fitter_destroy(fit);
-            forget();
-            for (int resume = 0; resume < 2; resume++) {
-                fit = mini_fitter(s, settings[i]);
-                atomic_store(&counter.peak, before);
-                add_range(fit, 0, FEW);
-                const size_t told = ad_fitter_memory(fit);
-                ad_fit_options fo;
-                ad_fit_options_init(&fo, sizeof fo);
-                fo.checkpoint_dir = folder;
-                fo.resume = (uint32_t)resume;
-                assert_int_equal(ad_fit(fit, NULL, &fo, &scorer), AD_OK);
-                const size_t held = (size_t)(atomic_load(&counter.peak) - before);
-                if (held > told)
-                    fail_msg("kind %d '%s': the fit says %zu bytes and holds %zu", kind, settings[i], told,
-                             held);
-                assert_true(told < held + held / 4);
-                ad_scorer_destroy(scorer);
-                scorer = NULL;
-                ad_fitter_destroy(fit);
-                assert_int_equal(atomic_load(&counter.bytes), before);
-            }
-            ad_student_destroy(s);
-            ad_backbone_destroy(net);
-            ad_context_destroy(context);
-            assert_int_equal(atomic_load(&counter.live), 0);
-        }
-    forget();
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(goes_on_with_more_images),
-        cmocka_unit_test(lifetimes),
         cmocka_unit_test(refused_while_cancelled),
         cmocka_unit_test(too_few_images),
         cmocka_unit_test(one_value_left_over),
         cmocka_unit_test(bad_options),
         cmocka_unit_test(diverges),
-        cmocka_unit_test(memory_is_known),
     };
     return cmocka_run_group_tests_name("stfpm_training", tests, set_up_folder, tear_down_folder);
 }
