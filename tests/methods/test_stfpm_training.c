@@ -231,7 +231,7 @@ static void diverges(void **state)
                 if (!isfinite(values[k]))
                     fail_msg("'%s' leaves a student that is not finite", all.text);
             refused(status, AD_ERR_NUMERIC,
-                    i < 4 ? "a lower learning rate may help; the student has the parameters of"
+                    i < 4 ? "a lower learning rate may help; the student is back at its parameters of"
                           : "the student's distances are not finite");
             assert_null(scorer);
             if (!l.epochs)
