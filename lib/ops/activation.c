@@ -1,5 +1,5 @@
-/* relu: max(x, 0);  relu6: min(max(x, 0), 6);  sigmoid: 1 / (1 + exp(-x));  silu (swish): x
- * sigmoid(x). NaN stays NaN. */
+/* relu: max(x, 0); relu6: min(max(x, 0), 6); sigmoid: 1 / (1 + exp(-x));
+ * silu (swish): x sigmoid(x). NaN stays NaN. */
 #include "ops/op.h"
 
 static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
@@ -10,7 +10,7 @@ static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_
     return k->activation_fwd(ex, y, x, call->act, d);
 }
 
-/* From the result alone, which is why silu has none: two of its values share a result. */
+/* Compute dx from the result y. silu has no backward: two of its values share a result. */
 static ad_status backward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
                           const adi_op_grad *g)
 {

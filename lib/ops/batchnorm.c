@@ -1,8 +1,8 @@
-/* batchnorm: y = (x - mean) / sqrt(var + eps) * weight + bias, per channel. In evaluation mean and
- * var are the running statistics; where a convolution comes before it, it is folded into that
- * (nn/fold.c), and what is left runs as scale and shift. In training they are the batch's own, var
- * the biased one, and an activation may be part of it: backward finds its mask from x, so that
- * neither the normalised values nor the result are kept. */
+/* batchnorm: y = (x - mean) / sqrt(var + eps) * weight + bias, for each channel. In evaluation mean
+ * and var are the running statistics; the op is folded into the convolution before it (nn/fold.c),
+ * or else runs as scale and shift. In training they are the batch's own, with the biased variance,
+ * and a ReLU may be fused: backward finds its mask from x, so that neither the normalised values
+ * nor the result are kept. */
 #include <math.h>
 
 #include "ops/op.h"
@@ -24,7 +24,7 @@ static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_
     return k->batchnorm_fwd(ex, y, x, call->weight, call->bias, call->act, d);
 }
 
-/* Scale and shift, when the kernel that took the statistics is done with its own. */
+/* The statistics kernel's scratch is used again for scale and shift. */
 static size_t train_scratch(const adi_kernels *k, const adi_op_call *call, int32_t num_threads)
 {
     const adi_pc d = adi_positions(&call->in);

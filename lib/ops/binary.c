@@ -1,5 +1,6 @@
-/* add: y = a + b, two tensors of one shape.  mul: y = a * b, where b is one position, the gate of
- * squeeze-excitation (Hu et al. 2018, arXiv:1709.01507). */
+/* add: y = a + b, two tensors of one shape.
+ * mul: y = a * b, where b is one position, the gate of squeeze-excitation (Hu et al. 2018,
+ * arXiv:1709.01507). */
 #include "ops/op.h"
 
 static ad_status add_shape(const char *node, const adi_attrs *attrs, const adi_shape *in,
@@ -22,7 +23,7 @@ static ad_status add_forward(const adi_kernels *k, const adi_exec *ex, const adi
     return k->add_fwd(ex, y, x, x2, call->act, d);
 }
 
-/* A plan can hand dy on as both gradients and need not call this. */
+/* Plans pass dy on as both gradients instead of calling this. */
 static ad_status add_backward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
                               const adi_op_grad *g)
 {

@@ -1,4 +1,4 @@
-/* concat: at every position the channels of the second input follow those of the first. */
+/* concat: at every position, the channels of the first input, then those of the second. */
 #include "ops/op.h"
 
 static ad_status shape(const char *node, const adi_attrs *attrs, const adi_shape *in,
@@ -14,7 +14,7 @@ static ad_status shape(const char *node, const adi_attrs *attrs, const adi_shape
     return AD_OK;
 }
 
-/* call->in is the first input's shape; the second has the channels that are left. */
+/* call->in is the first input's shape; the second has the remaining channels. */
 static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
                          float *y, const float *x, const float *x2)
 {

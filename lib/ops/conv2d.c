@@ -1,4 +1,4 @@
-/* conv2d: dense 2-D convolution; meaning in backends/ref/conv2d_ref.c and conv2d_bwd_ref.c. */
+/* conv2d: dense 2-D convolution; defined in backends/ref/conv2d_ref.c and conv2d_bwd_ref.c. */
 #include "ops/op.h"
 
 static ad_status shape(const char *node, const adi_attrs *attrs, const adi_shape *in,

@@ -1,7 +1,7 @@
-/* coupling: y = exp(e(s)) x + t, where the second input holds a scale s for each channel of the
- * first and behind them all a shift t, or with inverse=1 the x of such a y.  logdet: the sum over
- * channels of e(s), which is what a coupling adds to the logarithm of the determinant, at every
- * position. Meaning of e in backends/ref/coupling_ref.c. */
+/* coupling: y = exp(e(s)) x + t. The second input holds a scale s for each channel of the first,
+ * then the shifts t. inverse=1 computes x from y.
+ * logdet: the sum over channels of e(s) at every position, which is what a coupling adds to the
+ * log-determinant. e is defined in backends/ref/coupling_ref.c. */
 #include "ops/op.h"
 
 static int64_t coupling_channels(const adi_attrs *attrs, int64_t first, int64_t second)
@@ -34,7 +34,7 @@ static ad_status coupling_forward(const adi_kernels *k, const adi_exec *ex, cons
     return k->coupling_fwd(ex, y, x, x2, call->attrs.inverse, &d);
 }
 
-/* An inverse is for looking at a flow, not for training it. */
+/* The inverse is not trained. */
 static ad_status coupling_backward(const adi_kernels *k, const adi_exec *ex,
                                    const adi_op_call *call, const adi_op_grad *g)
 {

@@ -21,7 +21,7 @@ static int32_t param_shape(const adi_attrs *attrs, int64_t in_channels, int32_t 
     return adi_conv_param_shape(attrs, in_channels, attrs->out, attrs->out, index, out_shape);
 }
 
-/* Of the convolution from our output to our input. */
+/* Return the dims of the convolution from our output to our input. */
 static adi_conv2d_dims transposed_dims(const adi_op_call *call)
 {
     return (adi_conv2d_dims){.n = call->in.n, .h = call->out.h, .w = call->out.w, .c = call->out.c,
@@ -38,7 +38,8 @@ static int is_pointwise(const adi_attrs *a)
     return a->kernel == a->stride && a->pad == 0 && a->pad_after == 0;
 }
 
-/* To kernel * kernel * out channels, in the order of a window's values. */
+/* Return the dims of the convolution to kernel * kernel * out channels, in the order of a window's
+ * values. */
 static adi_conv2d_dims pointwise_dims(const adi_op_call *call)
 {
     const int64_t area = (int64_t)call->attrs.kernel * call->attrs.kernel;
@@ -54,7 +55,8 @@ static adi_conv2d_dims pointwise_dims(const adi_op_call *call)
                              .stride = 1};
 }
 
-/* Bytes of the packed filters, behind which the bias stands once for each value of a window. */
+/* Return the bytes of the packed filters; after them comes the bias, once for each value of a
+ * window. */
 static size_t filter_bytes(const adi_kernels *k, const adi_op_call *call, const adi_conv2d_dims *d)
 {
     const size_t bytes = k->conv2d_packed_bytes(d, call->algorithm);
@@ -76,8 +78,8 @@ static size_t pack_scratch(const adi_op_call *call)
     return (size_t)(d.c * d.k) * sizeof(float);
 }
 
-/* The weight as the loader has it is [window, out, in]; a pointwise convolution's is [in, window,
- * out]. */
+/* Transpose and pack the weight: the loader's is [window, out, in], a pointwise convolution's [in,
+ * window, out]. */
 static void pack(const adi_kernels *k, adi_op_call *call, void *packed, void *scratch)
 {
     enum { TILE = 16 };
@@ -107,8 +109,8 @@ static size_t scratch(const adi_kernels *k, const adi_op_call *call, int32_t num
     return k->conv2d_bwd_data_scratch(&d, num_threads);
 }
 
-/* All values of every window, then each row of windows to the rows of the result that it covers;
- * what is added comes last. */
+/* Compute all values of every window, copy each row of windows to the rows of the result that it
+ * covers, then add the residual. */
 static ad_status packed_forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
                                 float *y, const float *x, const float *x2)
 {
@@ -149,7 +151,8 @@ static size_t train_scratch(const adi_kernels *k, const adi_op_call *call, int32
     return data > weight ? data : weight;
 }
 
-/* The convolution's input is dy and its output, as far as the weight is concerned, x. */
+/* For the convolution, whose gradient this op is, dy is the input and x the gradient of its
+ * output. */
 static ad_status backward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
                           const adi_op_grad *g)
 {

@@ -1,4 +1,4 @@
-/* dwconv2d: depthwise 2-D convolution; meaning in backends/ref/dwconv2d_ref.c. */
+/* dwconv2d: depthwise 2-D convolution; defined in backends/ref/dwconv2d_ref.c. */
 #include "ops/op.h"
 
 static ad_status shape(const char *node, const adi_attrs *attrs, const adi_shape *in,
@@ -13,7 +13,7 @@ static int32_t param_shape(const adi_attrs *attrs, int64_t in_channels, int32_t 
     return adi_conv_param_shape(attrs, in_channels, 1, in_channels, index, out_shape);
 }
 
-/* Only with an expansion. */
+/* Scratch is only needed with a fused pointwise convolution. */
 static size_t scratch(const adi_kernels *k, const adi_op_call *call, int32_t num_threads)
 {
     const adi_conv2d_dims d = adi_conv2d_dims_of(call);

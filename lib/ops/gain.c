@@ -1,5 +1,5 @@
-/* gain: all values times one learned number, which is 0 at first, so that what it stands behind
- * begins by doing nothing. */
+/* gain: all values times one learned number. It is 0 at first, so that the branch before it begins
+ * by contributing nothing. */
 #include "ops/op.h"
 
 static int32_t param_shape(const adi_attrs *attrs, int64_t in_channels, int32_t index,

@@ -1,7 +1,7 @@
-/* gconv2d: grouped 2-D convolution (Krizhevsky et al. 2012): the channels of input and output are
- * `groups` runs, and each run of the output is the convolution of the same run of the input. A file
- * holds the weight as PyTorch does, [out, C / groups, k, k]. Every group is gathered, convolved by
- * the dense kernels and put in its place: next to a convolution a copy costs little. */
+/* gconv2d: grouped 2-D convolution (Krizhevsky et al. 2012). Input and output channels are divided
+ * into `groups`, and each group of outputs is the convolution of the same group of inputs. A file
+ * holds the weight as PyTorch does, [out, C / groups, k, k]. Every group is copied out, convolved
+ * by the dense kernels and copied back: next to a convolution a copy costs little. */
 #include "ops/op.h"
 
 static int64_t channels(const adi_attrs *attrs, int64_t first, int64_t second)
@@ -23,7 +23,7 @@ static int32_t param_shape(const adi_attrs *attrs, int64_t in_channels, int32_t 
                                 out_shape);
 }
 
-/* Of one group. */
+/* Return the dims of one group's convolution. */
 static adi_conv2d_dims dims_of(const adi_op_call *call)
 {
     adi_op_call one = *call;
@@ -32,7 +32,7 @@ static adi_conv2d_dims dims_of(const adi_op_call *call)
     return adi_conv2d_dims_of(&one);
 }
 
-/* One group's input, output and weight, then the kernels' own scratch. */
+/* The scratch: one group's input, output and weight, then the scratch of the kernels. */
 typedef struct scratch_layout {
     float *x, *y, *w;
     adi_exec rest;
@@ -54,7 +54,7 @@ static scratch_layout lay_out_scratch(const adi_exec *ex, const adi_conv2d_dims 
     return (scratch_layout){at, at + part[0], at + part[0] + part[1], {ex->num_threads, at + all}};
 }
 
-/* Of one group's packed filters. */
+/* Return the bytes of one group's packed filters. */
 static size_t filter_bytes(const adi_kernels *k, const adi_op_call *call)
 {
     const adi_conv2d_dims d = dims_of(call);
@@ -112,7 +112,7 @@ static size_t train_scratch(const adi_kernels *k, const adi_op_call *call, int32
     return group_floats(&d, part) * sizeof(float) + (data > weight ? data : weight);
 }
 
-/* Group g's part of rows of `groups` parts of `width` floats, out of them and back. */
+/* Copy group g's `width` floats out of rows of `groups` groups, and back. */
 static ad_status gather(const adi_kernels *k, const adi_exec *ex, float *part, const float *all,
                         int32_t g, int32_t groups, int64_t rows, int64_t width)
 {

@@ -1,5 +1,5 @@
-/* input: where the preprocessed image, or features, enter the graph. Of several inputs all but the
- * first say with `scale` how many times the first one's side theirs is. */
+/* input: where the preprocessed image, or features, enter the graph. If there are several inputs,
+ * all but the first have a `scale`: their side is that many times the first one's. */
 #include "ops/op.h"
 
 static ad_status shape(const char *node, const adi_attrs *attrs, const adi_shape *in,

@@ -1,4 +1,4 @@
-/* l2norm: feature vectors of unit length; meaning in backends/ref/l2norm_ref.c. */
+/* l2norm: feature vectors of unit length; defined in backends/ref/l2norm_ref.c. */
 #include "ops/op.h"
 
 static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,

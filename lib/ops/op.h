@@ -287,6 +287,12 @@ static inline adi_pc adi_positions(const adi_shape *s)
     return (adi_pc){s->n * s->h * s->w, s->c};
 }
 
+/* Each image's positions, and the channels. */
+static inline adi_npc adi_image_positions(const adi_shape *s)
+{
+    return (adi_npc){s->n, s->h * s->w, s->c};
+}
+
 /* Round up to whole cache lines, for parts of scratch. */
 static inline size_t adi_whole_floats(int64_t floats)
 {

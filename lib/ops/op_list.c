@@ -1,4 +1,4 @@
-/* Every op a graph may use, a line each. */
+/* All ops that a graph may use. */
 #include <string.h>
 
 #include "ops/op.h"

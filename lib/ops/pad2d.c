@@ -1,5 +1,5 @@
-/* pad2d: `pad` positions more on every side, each a copy of the nearest position inside: PyTorch's
- * padding_mode 'replicate', for a convolution without padding that follows. */
+/* pad2d: a border of `pad` positions on every side, with copies of the nearest position inside:
+ * PyTorch's padding_mode 'replicate', for a convolution without padding that follows. */
 #include "ops/op.h"
 
 static ad_status shape(const char *node, const adi_attrs *attrs, const adi_shape *in,

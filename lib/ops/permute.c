@@ -1,6 +1,6 @@
-/* permute: the channels of every position in a fixed order, y[c] = x[index[c]], or with inverse=1
- * back. The order is a parameter that is not trained, so that a file keeps it; at first it is the
- * permutation that NumPy draws after numpy.random.seed(seed). */
+/* permute: the channels of every position in a fixed order, y[c] = x[index[c]]; inverse=1 restores
+ * them. The order is an untrained parameter, so that a file keeps it; a new one is the permutation
+ * that NumPy draws after numpy.random.seed(seed). */
 #include "core/mt19937.h"
 #include "ops/op.h"
 

@@ -1,5 +1,5 @@
-/* maxpool2d: meaning in backends/ref/pool2d_ref.c.  globalavgpool2d: the mean over all positions,
- * which are summed row by row (backends/ref/reduce_ref.c). */
+/* maxpool2d: defined in backends/ref/pool2d_ref.c.
+ * globalavgpool2d: the mean over all positions, summed row by row (backends/ref/reduce_ref.c). */
 #include "ops/op.h"
 
 static ad_status max_shape(const char *node, const adi_attrs *attrs, const adi_shape *in,
@@ -67,7 +67,7 @@ static int64_t average_side(const adi_attrs *attrs, int64_t in)
     return 1;
 }
 
-/* The means in double, before they are rounded, and the sums of rows unless they are there. */
+/* The scratch: the means in double and, unless the input has them, the sums of rows. */
 static size_t average_scratch(const adi_kernels *k, const adi_op_call *call, int32_t num_threads)
 {
     (void)k;
@@ -76,7 +76,7 @@ static size_t average_scratch(const adi_kernels *k, const adi_op_call *call, int
     return (size_t)call->in.c * sizeof(double) + sums * sizeof(float);
 }
 
-/* From the sums of rows in any case: then the bits do not depend on where those were made. */
+/* Average the sums of rows, whoever computed them, so that the bits do not depend on fusion. */
 static ad_status average_forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
                                  float *y, const float *x, const float *x2)
 {

@@ -1,4 +1,4 @@
-/* posenc2d: `out` channels that tell where a position lies, whatever the input holds; meaning in
+/* posenc2d: `out` channels that encode the position, whatever the input holds; defined in
  * backends/ref/posenc2d_ref.c. */
 #include <string.h>
 

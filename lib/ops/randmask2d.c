@@ -1,20 +1,15 @@
-/* randmask2d: while it is trained, positions are set to 0 at random, another choice for every image
- * of a batch; meaning in backends/ref/mask2d_ref.c. The masks follow from the number of the draw,
- * which comes from outside, and from `seed`, which tells the masks of one network apart. Otherwise
- * nothing is masked, or with eval=1 what a draw of 0 masks. */
+/* randmask2d: sets random positions to 0 in training, others for every image of a batch; defined in
+ * backends/ref/mask2d_ref.c. The masks follow from the number of the draw, which the training
+ * counts, and from `seed`, which differs between the masks of a network. In inference nothing is
+ * masked or, with eval=1, what draw 0 masks. */
 #include "mix64.h"
 #include "ops/op.h"
-
-static adi_pc dims(const adi_op_call *call)
-{
-    return (adi_pc){call->in.n * call->in.h * call->in.w, call->in.c};
-}
 
 static ad_status mask(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
                       uint64_t draw, float *y, const float *x)
 {
     return k->mask2d(ex, y, x, adi_mix64(draw + (uint64_t)call->attrs.seed), call->attrs.rate,
-                     dims(call));
+                     adi_positions(&call->in));
 }
 
 /* Inference masks nothing without eval=1. */
@@ -26,7 +21,7 @@ static int32_t is_identity(const adi_attrs *attrs)
 static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
                          float *y, const float *x, const float *x2)
 {
-    const adi_pc d = dims(call);
+    const adi_pc d = adi_positions(&call->in);
     (void)x2;
     if (call->attrs.eval)
         return mask(k, ex, call, 0, y, x);

@@ -1,4 +1,4 @@
-/* resize2d: maps `scale` times as high and wide, bilinear with half-pixel centres; meaning in
+/* resize2d: maps `scale` times as high and wide, bilinear with half-pixel centres; defined in
  * backends/ref/resize_ref.c. */
 #include "ops/op.h"
 

@@ -1,16 +1,11 @@
-/* simam: attention of every value by its energy in its channel, without parameters; meaning in
- * backends/ref/simam_ref.c. */
+/* simam: attention without parameters: every value is weighted by its energy in its channel;
+ * defined in backends/ref/simam_ref.c. */
 #include "ops/op.h"
-
-static adi_npc dims(const adi_op_call *call)
-{
-    return (adi_npc){call->in.n, call->in.h * call->in.w, call->in.c};
-}
 
 static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
                          float *y, const float *x, const float *x2)
 {
-    const adi_npc d = dims(call);
+    const adi_npc d = adi_image_positions(&call->in);
     (void)x2;
     return k->simam_fwd(ex, y, x, call->attrs.lambda, &d);
 }
@@ -18,7 +13,7 @@ static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_
 static ad_status backward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
                           const adi_op_grad *g)
 {
-    const adi_npc d = dims(call);
+    const adi_npc d = adi_image_positions(&call->in);
     return g->dx[0] ? k->simam_bwd(ex, g->dx[0], g->dy, g->x[0], call->attrs.lambda, &d) : AD_OK;
 }
 

@@ -1,5 +1,5 @@
-/* softfuse: two maps of one shape, weighed by a softmax of their channels' means; meaning in
- * backends/ref/softfuse_ref.c. */
+/* softfuse: the sum of two maps of one shape, weighted by a softmax of their channels' means;
+ * defined in backends/ref/softfuse_ref.c. */
 #include "ops/op.h"
 
 static ad_status shape(const char *node, const adi_attrs *attrs, const adi_shape *in,
@@ -14,14 +14,9 @@ static ad_status shape(const char *node, const adi_attrs *attrs, const adi_shape
     return AD_OK;
 }
 
-static adi_npc dims(const adi_op_call *call)
-{
-    return (adi_npc){call->in.n, call->in.h * call->in.w, call->in.c};
-}
-
 static size_t scratch(const adi_kernels *k, const adi_op_call *call, int32_t num_threads)
 {
-    const adi_npc d = dims(call);
+    const adi_npc d = adi_image_positions(&call->in);
     (void)num_threads;
     return k->softfuse_scratch(&d);
 }
@@ -29,14 +24,14 @@ static size_t scratch(const adi_kernels *k, const adi_op_call *call, int32_t num
 static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
                          float *y, const float *x, const float *x2)
 {
-    const adi_npc d = dims(call);
+    const adi_npc d = adi_image_positions(&call->in);
     return k->softfuse_fwd(ex, y, x, x2, call->attrs.joint, &d);
 }
 
 static ad_status backward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
                           const adi_op_grad *g)
 {
-    const adi_npc d = dims(call);
+    const adi_npc d = adi_image_positions(&call->in);
     return k->softfuse_bwd(ex, g->dx[0], g->dx[1], g->dy, g->x[0], g->x[1], call->attrs.joint, &d);
 }
 

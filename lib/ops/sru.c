@@ -19,13 +19,8 @@ static int32_t param_shape(const adi_attrs *attrs, int64_t in_channels, int32_t 
     return 1;
 }
 
-static adi_npc dims(const adi_op_call *call)
-{
-    return (adi_npc){call->in.n, call->in.h * call->in.w, call->in.c};
-}
-
 /* The scratch: h, dt and, if dx is not wanted, dx [n,p,c]; w and its product with the weight [c];
- * what the kernels take. */
+ * then the scratch of the kernels. */
 typedef struct scratch_layout {
     float *h, *dt, *dx, *w, *by;
     adi_exec rest;
@@ -33,7 +28,7 @@ typedef struct scratch_layout {
 
 static size_t scratch_bytes(const adi_kernels *k, const adi_op_call *call, int32_t num_threads)
 {
-    const adi_npc d = dims(call);
+    const adi_npc d = adi_image_positions(&call->in);
     (void)num_threads;
     const size_t values = adi_whole_floats(adi_values(&call->in)), c = adi_whole_floats(d.c);
     return (3 * values + 2 * c) * sizeof(float) + k->groupnorm_scratch(&d);
@@ -60,7 +55,7 @@ static adi_groupnorm norm_of(const adi_op_call *call)
 static ad_status normalise(const adi_kernels *k, const adi_op_call *call, scratch_layout *r,
                            const float *x, double *out_sum)
 {
-    const adi_npc d = dims(call);
+    const adi_npc d = adi_image_positions(&call->in);
     const adi_groupnorm g = norm_of(call);
     *out_sum = 0.0;
     for (int64_t c = 0; c < d.c; c++)
@@ -73,7 +68,7 @@ static ad_status normalise(const adi_kernels *k, const adi_op_call *call, scratc
 static ad_status run(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call, float *y,
                      const float *x, int32_t soft)
 {
-    const adi_npc d = dims(call);
+    const adi_npc d = adi_image_positions(&call->in);
     scratch_layout r = lay_out_scratch(ex, call);
     double sum;
     ADI_TRY(normalise(k, call, &r, x, &sum));
@@ -97,7 +92,7 @@ static ad_status soft_forward(const adi_kernels *k, const adi_exec *ex, const ad
 static ad_status hard_backward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
                                const adi_op_grad *g)
 {
-    const adi_npc d = dims(call);
+    const adi_npc d = adi_image_positions(&call->in);
     scratch_layout r = lay_out_scratch(ex, call);
     double sum;
     if (!g->dx[0])
@@ -113,7 +108,7 @@ static ad_status hard_backward(const adi_kernels *k, const adi_exec *ex, const a
 static ad_status soft_backward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
                                const adi_op_grad *g)
 {
-    const adi_npc d = dims(call);
+    const adi_npc d = adi_image_positions(&call->in);
     scratch_layout r = lay_out_scratch(ex, call);
     adi_groupnorm norm = norm_of(call);
     double sum, along = 0.0;

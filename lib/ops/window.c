@@ -1,5 +1,4 @@
-/* Shape rules that ops share: where a sliding window starts and how often it fits, what a window
- * makes larger, what stays as large as it was. */
+/* Shape rules that ops share: sliding windows, enlarging ops, ops that keep the shape. */
 #include "ops/op.h"
 
 int64_t adi_window(const adi_attrs *attrs, int64_t in, int32_t *out_pad_before)

@@ -247,10 +247,30 @@ static void every_op_has_a_graph(void **state)
     }
 }
 
+/* A row for every attribute, a key that no other has, and an op that takes it. */
+static void every_attribute_is_used(void **state)
+{
+    (void)state;
+    const adi_op *op;
+    for (int32_t i = ADI_ATTR_NONE + 1; i < ADI_ATTR_COUNT; i++) {
+        int found = 0;
+        assert_non_null(adi_attr_rows[i].key);
+        assert_int_equal(adi_attr_find(adi_attr_rows[i].key), i);
+        assert_true(adi_attr_rows[i].low < adi_attr_rows[i].high);
+        for (int32_t j = 0; (op = adi_op_at(j)); j++)
+            for (int32_t k = 0; k < ADI_OP_MAX_ATTRS; k++)
+                found |= op->required[k] == i || op->optional[k] == i;
+        if (!found)
+            fail_msg("no op takes '%s'", adi_attr_rows[i].key);
+    }
+    assert_int_equal(adi_attr_find("nothing"), ADI_ATTR_NONE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_op_has_a_graph),
+        cmocka_unit_test(every_attribute_is_used),
         cmocka_unit_test(inference),
         cmocka_unit_test(training),
     };
