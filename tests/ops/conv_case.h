@@ -136,7 +136,8 @@ static inline void conv_case_check_all_epilogues(conv_case *c, double ref_limit,
     }
 }
 
-/* The sums over rows of a depthwise convolution against those of its own result, in units of their sizes. */
+/* The sums over rows of a depthwise convolution against those of its own result, in units of their
+ * sizes. */
 static inline void conv_case_check_row_sums(const char *what, const float *sums, const float *y,
                                             const adi_conv2d_dims *d)
 {
@@ -149,8 +150,8 @@ static inline void conv_case_check_row_sums(const char *what, const float *sums,
             }
             const double error = fabs(sums[row * d->c + c] - sum);
             if (!(error <= 6e-8 * (double)d->ow * size))
-                fail_msg("%s: sum of row %lld, channel %lld is %.9g, not %.9g", what, (long long)row, (long long)c,
-                         sums[row * d->c + c], sum);
+                fail_msg("%s: sum of row %lld, channel %lld is %.9g, not %.9g", what,
+                         (long long)row, (long long)c, sums[row * d->c + c], sum);
         }
 }
 

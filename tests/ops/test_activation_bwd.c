@@ -1,5 +1,5 @@
-/* Activations, backward from their result: ref against central differences of the formula in double away
- * from its kinks, cpu against ref; apart and in place. */
+/* Activations, backward from their result: ref against central differences of the formula in double
+ * away from its kinks, cpu against ref; apart and in place. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,8 +9,8 @@
 
 #include "harness/gradient.h"
 
-/* In units of dy, by which the slope of sigmoid, at most 1/4, is multiplied. Its 1 - y keeps the rounding
- * of y, 6e-8 at most. The others copy. */
+/* In units of dy, by which the slope of sigmoid, at most 1/4, is multiplied. Its 1 - y keeps the
+ * rounding of y, 6e-8 at most. The others copy. */
 static const double differences_limit = 1.3e-7, sigmoid_limit = 1e-7;
 
 typedef struct act_case {
@@ -48,7 +48,8 @@ static const adi_act acts[] = {ADI_ACT_RELU, ADI_ACT_RELU6, ADI_ACT_SIGMOID};
 static act_case act_case_new(adi_pc d, adi_act act, double scale)
 {
     act_case a = {.d = d, .act = act, .n = d.p * d.c};
-    snprintf(a.name, sizeof a.name, "%lldx%lld, %s", (long long)d.p, (long long)d.c, op_act_name(act));
+    snprintf(a.name, sizeof a.name, "%lldx%lld, %s", (long long)d.p, (long long)d.c,
+             op_act_name(act));
     a.x = op_floats(a.n, scale);
     for (int64_t i = 0; i < a.n; i++)
         if (fabsf(a.x[i]) < 0.01f || fabsf(a.x[i] - 6.0f) < 0.01f)
@@ -89,7 +90,8 @@ static void check(adi_pc d, adi_act act)
 static void gradients(void **state)
 {
     (void)state;
-    static const adi_pc sizes[] = {{1, 1}, {2, 2}, {3, 5}, {49, 64}, {64, 8}, {65, 31}, {129, 67}, {1, 1000}};
+    static const adi_pc sizes[] = {{1, 1},  {2, 2},   {3, 5},    {49, 64},
+                                   {64, 8}, {65, 31}, {129, 67}, {1, 1000}};
     for (size_t act = 0; act < 3; act++) {
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
             check(sizes[i], acts[act]);
@@ -99,8 +101,8 @@ static void gradients(void **state)
     gradient_report("activation_bwd", differences_limit, sigmoid_limit);
 }
 
-/* At a kink the gradient is 0, as PyTorch's; what is flat stops even a NaN; a NaN in y is never turned
- * into 0. */
+/* At a kink the gradient is 0, as PyTorch's; what is flat stops even a NaN; a NaN in y is never
+ * turned into 0. */
 static void kinks_and_nan(void **state)
 {
     (void)state;

@@ -8,8 +8,8 @@
 
 #include "harness/gradient.h"
 
-/* w in units of the largest parameter met and of all the steps together, m and v in units of the largest
- * gradient and its square: ten steps that round a few times each. */
+/* w in units of the largest parameter met and of all the steps together, m and v in units of the
+ * largest gradient and its square: ten steps that round a few times each. */
 static const double ref_limit = 6e-7, cpu_limit = 1.5e-6;
 enum { STEPS = 10 };
 
@@ -34,17 +34,22 @@ static float *run(const void *of, const adi_backend *be, int32_t threads)
         assert_int_equal(be->kernels->adam_step(&ex, w, m, v, c->g + t * c->n, &o, c->n), AD_OK);
     }
     float *all = guarded_floats(3 * c->n);
-    gradient_pack(gradient_pack(gradient_pack(all, w, c->n, c->name), m, c->n, c->name), v, c->n, c->name);
+    gradient_pack(gradient_pack(gradient_pack(all, w, c->n, c->name), m, c->n, c->name), v, c->n,
+                  c->name);
     return all;
 }
 
 static adam_case adam_case_new(int64_t n, double decay, double scale, double eps, double size)
 {
-    adam_case c = {.o = {.lr = 1e-2, .beta1 = 0.9, .beta2 = 0.999, .eps = eps, .weight_decay = decay,
+    adam_case c = {.o = {.lr = 1e-2,
+                         .beta1 = 0.9,
+                         .beta2 = 0.999,
+                         .eps = eps,
+                         .weight_decay = decay,
                          .grad_scale = scale},
                    .n = n};
-    snprintf(c.name, sizeof c.name, "%lld values of %g, decay %g, scale %g, eps %g", (long long)n, size, decay,
-             scale, eps);
+    snprintf(c.name, sizeof c.name, "%lld values of %g, decay %g, scale %g, eps %g", (long long)n,
+             size, decay, scale, eps);
     c.w = op_floats(n, 1.0);
     c.g = op_floats(STEPS * n, size);
     for (int64_t i = 0; i < STEPS * n; i++) /* not so near 0 that the direction is in doubt */
@@ -110,8 +115,8 @@ static void ten_steps(void **state)
                 for (int z = 0; z < 3; z++)
                     for (int64_t n = 1; n <= 67; n += 22) {
                         /* decay does not let large weights cross small gradients */
-                        adam_case c = adam_case_new(n, sizes[z] < 1.0 ? 0.0 : decays[d], scales[s], eps[e],
-                                                    sizes[z]);
+                        adam_case c = adam_case_new(n, sizes[z] < 1.0 ? 0.0 : decays[d], scales[s],
+                                                    eps[e], sizes[z]);
                         check(&c);
                         adam_case_free(&c);
                     }
@@ -145,7 +150,8 @@ static void closed_forms(void **state)
     }
 }
 
-/* After many steps the correction is 1, and neither its powers nor their difference from 1 go wrong. */
+/* After many steps the correction is 1, and neither its powers nor their difference from 1 go
+ * wrong. */
 static void late_steps(void **state)
 {
     (void)state;

@@ -9,8 +9,8 @@
 
 #include "harness/gradient.h"
 
-/* In units of the sum of the terms' sizes. ref rounds once; cpu may work in float between its sums, with a
- * few roundings of each term. */
+/* In units of the sum of the terms' sizes. ref rounds once; cpu may work in float between its sums,
+ * with a few roundings of each term. */
 static const double ref_limit = 2e-7, cpu_limit = 1e-6;
 
 typedef struct bn_case {
@@ -59,8 +59,8 @@ static double loss(const void *of)
 static bn_case bn_case_new(adi_pc d, adi_act act, double eps, double offset)
 {
     bn_case b = {.d = d, .act = act, .eps = eps, .n = d.p * d.c};
-    snprintf(b.name, sizeof b.name, "%lldx%lld, %s, eps %g, offset %g", (long long)d.p, (long long)d.c,
-             op_act_name(act), eps, offset);
+    snprintf(b.name, sizeof b.name, "%lldx%lld, %s, eps %g, offset %g", (long long)d.p,
+             (long long)d.c, op_act_name(act), eps, offset);
     b.x = op_floats(b.n, 1.5);
     for (int64_t i = 0; i < b.n; i++)
         b.x[i] += (float)offset;
@@ -122,9 +122,11 @@ static float *units(const bn_case *b)
             sum_h += fabs(b->dy[i] * (b->xd[i] - b->mean[c]) * r);
         }
         for (int64_t i = c; i < b->n; i += b->d.c)
-            unit[i] = (float)(fabs(b->wd[c]) * r
-                              * (fabsf(b->dy[i]) + (sum + fabs(b->xd[i] - b->mean[c]) * r * sum_h) / p));
-        unit[b->n + c] = (float)(sum_h + fabs(b->mean[c]) * r * 0.1 * sum); /* x - mean is rounded as x */
+            unit[i] =
+                (float)(fabs(b->wd[c]) * r *
+                        (fabsf(b->dy[i]) + (sum + fabs(b->xd[i] - b->mean[c]) * r * sum_h) / p));
+        /* x - mean is rounded as x */
+        unit[b->n + c] = (float)(sum_h + fabs(b->mean[c]) * r * 0.1 * sum);
         unit[b->n + b->d.c + c] = (float)sum;
     }
     return unit;
@@ -141,7 +143,8 @@ static void check(adi_pc d, adi_act act, double eps, double offset)
     gradient_check(b.name, loss, &b, b.bd, ref + b.n + d.c, unit + b.n + d.c, d.c, h, ref_limit);
     float *cpu = run(&b, &adi_backend_cpu, 2);
     b.in_place = 1;
-    float *ref_in_place = run(&b, &adi_backend_ref, 1), *cpu_in_place = run(&b, &adi_backend_cpu, 2);
+    float *ref_in_place = run(&b, &adi_backend_ref, 1),
+          *cpu_in_place = run(&b, &adi_backend_cpu, 2);
     op_same_bits("ref in place", ref_in_place, ref, (size_t)all * sizeof *ref);
     op_same_bits("cpu in place", cpu_in_place, cpu, (size_t)all * sizeof *cpu);
     float *const buffers[] = {unit, ref, cpu, ref_in_place, cpu_in_place};
@@ -208,8 +211,8 @@ static void stats_of(const adi_backend *be, const float *x, adi_pc d, double *ou
     }
 }
 
-/* Sums in double: near their last digits; a variance does not lose those that a mean of a thousand times
- * the deviation takes from the squares. */
+/* Sums in double: near their last digits; a variance does not lose those that a mean of a thousand
+ * times the deviation takes from the squares. */
 static void statistics(void **state)
 {
     (void)state;
@@ -259,7 +262,8 @@ static void constant_channel(void **state)
     guarded_free(x, "constant");
 }
 
-/* In x or dy: all of its channel, and nothing of the others. The gradient of the bias does not read x. */
+/* In x or dy: all of its channel, and nothing of the others. The gradient of the bias does not read
+ * x. */
 static void nan_survives(void **state)
 {
     (void)state;

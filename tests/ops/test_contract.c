@@ -1,6 +1,6 @@
-/* The contract of backend.h, for every kernel of the table: outputs are overwritten, whatever they and
- * the scratch hold, and a kernel whose comment says "in place" gives the same bits in place. A kernel
- * that is in the table and not in the list below fails the test. */
+/* The contract of backend.h, for every kernel of the table: outputs are overwritten, whatever they
+ * and the scratch hold, and a kernel whose comment says "in place" gives the same bits in place. A
+ * kernel that is in the table and not in the list below fails the test. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -91,8 +91,8 @@ static ad_status conv2d_packed_fwd(const arrays *a)
     for (int i = 0; i < 2; i++) {
         const adi_conv2d_algorithm algorithm = a->k->conv2d_choose(both[i], ADI_CONV2D_AUTO);
         void *packed = packed_filters(a, both[i], algorithm);
-        const ad_status status = a->k->conv2d_packed_fwd(&a->ex, a->out[0] + i * STRIDED_Y, a->in[0],
-                                                         packed, &plain, both[i], algorithm);
+        const ad_status status = a->k->conv2d_packed_fwd(
+            &a->ex, a->out[0] + i * STRIDED_Y, a->in[0], packed, &plain, both[i], algorithm);
         guarded_free(packed, "conv2d_packed_fwd");
         if (status != AD_OK)
             return status;
@@ -524,7 +524,8 @@ static ad_status position_gaussian_factor(const arrays *a)
         scale[p] = (adi_position_scale){1.0, 1.0, 0.0};
     memset(sums, 0, sizeof sums);
     a->k->position_gaussian_add(&a->ex, sums, a->in[0], a->in[1], 30, &positions);
-    return a->k->position_gaussian_factor(&a->ex, a->out[0], a->sum[0], sums, 30, scale, &positions);
+    return a->k->position_gaussian_factor(&a->ex, a->out[0], a->sum[0], sums, 30, scale,
+                                          &positions);
 }
 
 static ad_status position_gaussian_fwd(const arrays *a)

@@ -1,5 +1,6 @@
-/* conv2d, backward: data and weight gradients against central differences of a convolution in double, and
- * everywhere against the terms of a transposed convolution, laid out one after another; cpu against ref. */
+/* conv2d, backward: data and weight gradients against central differences of a convolution in
+ * double, and everywhere against the terms of a transposed convolution, laid out one after another;
+ * cpu against ref. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,9 +10,9 @@
 
 #include "harness/gradient.h"
 
-/* In units of the sum of the terms' sizes. ref sums in double and rounds once (2^-24 = 6e-8). cpu sums in
- * float, 3e-7 off here; Winograd's transforms, which large batches meet, leave up to 2e-6 at an image's
- * corners, where terms are few and the errors those of a whole tile. */
+/* In units of the sum of the terms' sizes. ref sums in double and rounds once (2^-24 = 6e-8). cpu
+ * sums in float, 3e-7 off here; Winograd's transforms, which large batches meet, leave up to 2e-6
+ * at an image's corners, where terms are few and the errors those of a whole tile. */
 static const double ref_limit = 1.2e-7, cpu_limit = 4e-6;
 
 typedef struct bwd_case {
@@ -28,11 +29,12 @@ static void bwd_case_set(bwd_case *c, int bias, int residual, adi_act act)
     const adi_conv2d_dims *d = &c->d;
     c->e = (adi_epilogue){bias ? c->bias : NULL, residual ? c->residual : NULL, act, NULL};
     snprintf(c->name, sizeof c->name,
-             "n%lld %lldx%lldx%lld -> %lldx%lldx%lld kernel %dx%d stride %d pad %d,%d bias %d residual %d "
+             "n%lld %lldx%lldx%lld -> %lldx%lldx%lld kernel %dx%d stride %d pad %d,%d bias %d "
+             "residual %d "
              "act %s",
              (long long)d->n, (long long)d->h, (long long)d->w, (long long)d->c, (long long)d->oh,
-             (long long)d->ow, (long long)d->k, d->kh, d->kw, d->stride, d->pad_top, d->pad_left, bias,
-             residual, op_act_name(act));
+             (long long)d->ow, (long long)d->k, d->kh, d->kw, d->stride, d->pad_top, d->pad_left,
+             bias, residual, op_act_name(act));
 }
 
 static bwd_case bwd_case_new(const adi_conv2d_dims *d)
@@ -83,8 +85,8 @@ static float *run_weight(const void *of, const adi_backend *be, int32_t threads)
 }
 
 /* Calls `term` with the indices of y, x and w of every product of the convolution. */
-static inline void each_product(const bwd_case *c, void (*term)(void *, int64_t y, int64_t x, int64_t w),
-                         void *user)
+static inline void each_product(const bwd_case *c,
+                                void (*term)(void *, int64_t y, int64_t x, int64_t w), void *user)
 {
     const adi_conv2d_dims *d = &c->d;
     for (int64_t y = 0; y < c->outputs; y++) {
@@ -96,7 +98,8 @@ static inline void each_product(const bwd_case *c, void (*term)(void *, int64_t 
             if (iy < 0 || iy >= d->h || ix < 0 || ix >= d->w)
                 continue;
             for (int64_t ch = 0; ch < d->c; ch++)
-                term(user, y, ((n * d->h + iy) * d->w + ix) * d->c + ch, (tap * d->c + ch) * d->k + k);
+                term(user, y, ((n * d->h + iy) * d->w + ix) * d->c + ch,
+                     (tap * d->c + ch) * d->k + k);
         }
     }
 }
@@ -160,7 +163,8 @@ static void check_data(const bwd_case *c, const sums *s, int exactly)
         const double bias = c->e.bias ? c->e.bias[i % c->d.c] : 0.0;
         const double residual = c->e.residual ? c->e.residual[i] : 0.0;
         want[i] = (float)op_act_formula(s->dx[i] + bias + residual, c->e.act);
-        unit[i] = (float)(s->dx_size[i] + fabs(bias) + fabs(residual)) + (c->e.act == ADI_ACT_SIGMOID);
+        unit[i] =
+            (float)(s->dx_size[i] + fabs(bias) + fabs(residual)) + (c->e.act == ADI_ACT_SIGMOID);
     }
     const double limit = steep ? 1.1 * cpu_limit + op_act_limit(c->e.act) : cpu_limit;
     float *ref = gradient_backends(c->name, run_data, c, unit, c->inputs, exactly ? 0.0 : limit);
@@ -177,14 +181,16 @@ static void check_weight(const bwd_case *c, const sums *s, int exactly)
         want[i] = (float)s->dw[i];
         unit[i] = (float)s->dw_size[i];
     }
-    float *ref = gradient_backends(c->name, run_weight, c, unit, c->weights, exactly ? 0.0 : cpu_limit);
+    float *ref =
+        gradient_backends(c->name, run_weight, c, unit, c->weights, exactly ? 0.0 : cpu_limit);
     op_close_ref(c->name, ref, want, unit, c->weights, exactly ? 0.0 : ref_limit);
     guarded_free(ref, c->name);
     guarded_free(want, c->name);
     guarded_free(unit, c->name);
 }
 
-/* A random shape with at most `work` multiplications; inputs that no window reads are among them. */
+/* A random shape with at most `work` multiplications; inputs that no window reads are among
+ * them. */
 static adi_conv2d_dims random_dims(int64_t work)
 {
     static const int32_t kernels[] = {1, 2, 3, 5, 7};
@@ -220,7 +226,8 @@ static const adi_conv2d_dims shapes[] = {
     {3, 7, 5, 64, 7, 5, 67, 1, 1, 1, 0, 0},
     {4, 20, 17, 17, 20, 17, 31, 1, 1, 1, 0, 0}, /* sums over more positions than one chunk has */
     {2, 7, 5, 17, 4, 3, 31, 1, 1, 2, 0, 0},     /* 1x1 with a stride: three of four inputs unseen */
-    {1, 8, 9, 5, 3, 3, 7, 2, 2, 3, 0, 0},   /* rows and columns between windows and after the last */
+    /* rows and columns between windows and after the last */
+    {1, 8, 9, 5, 3, 3, 7, 2, 2, 3, 0, 0},
     {1, 7, 5, 17, 8, 6, 31, 1, 1, 1, 1, 1}, /* 1x1 with padding before */
     {2, 8, 8, 16, 4, 4, 24, 2, 2, 2, 0, 0}, /* a U-Net's way up */
     {5, 6, 7, 33, 3, 4, 40, 3, 3, 2, 1, 1},
@@ -314,7 +321,8 @@ static void whole_numbers(void **state)
     }
 }
 
-/* Of windows that do not touch an input nothing arrives: bias, residual and activation alone remain. */
+/* Of windows that do not touch an input nothing arrives: bias, residual and activation alone
+ * remain. */
 static void unseen_inputs(void **state)
 {
     (void)state;
@@ -328,7 +336,8 @@ static void unseen_inputs(void **state)
         for (int64_t i = 0; i < c.inputs; i++) {
             const int64_t ix = i / d.c % d.w, iy = i / d.c / d.w % d.h;
             const int seen = iy % 3 < 2 && iy < 6 && ix % 3 < 2;
-            const float alone = (float)op_act_formula((double)c.bias[i % d.c] + c.residual[i], ADI_ACT_RELU);
+            const float alone =
+                (float)op_act_formula((double)c.bias[i % d.c] + c.residual[i], ADI_ACT_RELU);
             assert_true(seen ? isnan(dx[i]) : fabsf(dx[i] - alone) <= 1e-6f);
         }
         guarded_free(dx, c.name);
@@ -336,20 +345,22 @@ static void unseen_inputs(void **state)
     bwd_case_free(&c);
 }
 
-/* A NaN reaches what the definition says it reaches. A faster algorithm may let it reach more, of its own
- * image and, for weights, its own channel. */
+/* A NaN reaches what the definition says it reaches. A faster algorithm may let it reach more, of
+ * its own image and, for weights, its own channel. */
 static void nan_survives(void **state)
 {
     (void)state;
     for (size_t i = 0; i < SHAPES; i++) {
         bwd_case c = bwd_case_new(&shapes[i]);
         for (int act = 0; act < OP_ACTS; act++) {
-            const int64_t at = op_int(0, c.outputs - 1), k = at % c.d.k, per_image = c.inputs / c.d.n;
+            const int64_t at = op_int(0, c.outputs - 1), k = at % c.d.k;
+            const int64_t per_image = c.inputs / c.d.n;
             const int64_t n = at / (c.outputs / c.d.n), from = op_int(0, c.inputs - 1);
             const float dy = c.dy[at], x = c.x[from];
             bwd_case_set(&c, 1, 1, (adi_act)act);
             c.dy[at] = NAN;
-            float *ref = run_data(&c, &adi_backend_ref, 1), *cpu = run_data(&c, &adi_backend_cpu, 2);
+            float *ref = run_data(&c, &adi_backend_ref, 1),
+                  *cpu = run_data(&c, &adi_backend_cpu, 2);
             for (int64_t j = 0; j < c.inputs; j++)
                 assert_true(isnan(ref[j]) ? isnan(cpu[j]) : !isnan(cpu[j]) || j / per_image == n);
             guarded_free(ref, c.name);

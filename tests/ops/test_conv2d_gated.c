@@ -1,5 +1,5 @@
-/* conv2d_gated: a pointwise convolution of gated channels against the definition; the same bits for any number of
- * threads; what it is not for. */
+/* conv2d_gated: a pointwise convolution of gated channels against the definition; the same bits for
+ * any number of threads; what it is not for. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

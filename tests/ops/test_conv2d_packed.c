@@ -1,6 +1,6 @@
-/* conv2d with packed filters: every algorithm, and the panels on every instruction set that this machine has,
- * against the definition; the same bits for any number of threads, and, but for a BLAS's own choices, for an image in
- * a batch or alone. */
+/* conv2d with packed filters: every algorithm, and the panels on every instruction set that this
+ * machine has, against the definition; the same bits for any number of threads, and, but for a
+ * BLAS's own choices, for an image in a batch or alone. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,12 +11,13 @@
 #include "conv_case.h"
 #include "cpu/isa_cpu.h"
 
-/* In units of the sum of the terms' sizes: one float sum of up to 7 * 7 * 257 terms in order. Winograd's is another
- * measure (test_winograd.c): errors reach a whole tile. Measured with 67 channels: 1e-6 of the largest. */
+/* In units of the sum of the terms' sizes: one float sum of up to 7 * 7 * 257 terms in order.
+ * Winograd's is another measure (test_winograd.c): errors reach a whole tile. Measured with 67
+ * channels: 1e-6 of the largest. */
 static const double limit = 2e-6, winograd_limit = 4e-6;
 
-static const adi_conv2d_algorithm algorithms[] = {ADI_CONV2D_BLAS, ADI_CONV2D_PANELS, ADI_CONV2D_WINOGRAD2,
-                                                  ADI_CONV2D_WINOGRAD};
+static const adi_conv2d_algorithm algorithms[] = {ADI_CONV2D_BLAS, ADI_CONV2D_PANELS,
+                                                  ADI_CONV2D_WINOGRAD2, ADI_CONV2D_WINOGRAD};
 enum { ALGORITHMS = sizeof algorithms / sizeof *algorithms };
 
 /* The table's kernels for one algorithm; NULL where the shape is not for it. */
@@ -26,11 +27,13 @@ static float *run(const conv_case *c, adi_conv2d_algorithm algorithm, int32_t th
     if (k->conv2d_choose(&c->d, algorithm) != algorithm)
         return NULL;
     const size_t bytes = k->conv2d_packed_bytes(&c->d, algorithm);
-    void *packed = guarded_alloc(bytes), *scratch = guarded_alloc(k->conv2d_packed_scratch(&c->d, algorithm, threads));
+    void *packed = guarded_alloc(bytes),
+         *scratch = guarded_alloc(k->conv2d_packed_scratch(&c->d, algorithm, threads));
     float *y = guarded_floats(c->outputs);
     const adi_exec ex = {threads, scratch};
     k->conv2d_pack(packed, c->w, &c->d, algorithm);
-    assert_int_equal(k->conv2d_packed_fwd(&ex, y, c->x, bytes ? packed : c->w, &c->e, &c->d, algorithm), AD_OK);
+    assert_int_equal(
+        k->conv2d_packed_fwd(&ex, y, c->x, bytes ? packed : c->w, &c->e, &c->d, algorithm), AD_OK);
     guarded_free(packed, c->name);
     guarded_free(scratch, c->name);
     return y;
@@ -79,10 +82,13 @@ static void check(const conv_case *c)
             continue;
         if (algorithms[a] >= ADI_CONV2D_WINOGRAD) {
             for (int64_t j = 0; j < c->outputs; j++)
-                if (!(fabs((double)first[j] - want[j]) <= 1.1 * winograd_limit * most + loose * unit[j]))
-                    fail_msg("winograd, %s: element %lld is %g, not %g", c->name, (long long)j, first[j], want[j]);
+                if (!(fabs((double)first[j] - want[j]) <=
+                      1.1 * winograd_limit * most + loose * unit[j]))
+                    fail_msg("winograd, %s: element %lld is %g, not %g", c->name, (long long)j,
+                             first[j], want[j]);
         } else {
-            op_close(c->name, first, want, unit, c->outputs, (loose > 0.0 ? 1.1 : 1.0) * limit + loose);
+            op_close(c->name, first, want, unit, c->outputs,
+                     (loose > 0.0 ? 1.1 : 1.0) * limit + loose);
         }
         for (int t = 1; t < OP_THREADS; t++) {
             float *y = run(c, algorithms[a], op_threads[t]);
@@ -98,7 +104,8 @@ static void check(const conv_case *c)
             alone.e.residual += (c->d.n - 1) * per_image;
         float *y = algorithms[a] == ADI_CONV2D_BLAS ? NULL : run(&alone, algorithms[a], 2);
         if (y) {
-            op_same_bits(c->name, y, first + (c->d.n - 1) * per_image, (size_t)per_image * sizeof *y);
+            op_same_bits(c->name, y, first + (c->d.n - 1) * per_image,
+                         (size_t)per_image * sizeof *y);
             guarded_free(y, c->name);
         }
         guarded_free(first, c->name);
@@ -113,7 +120,8 @@ static void fixed_shapes(void **state)
     /* n h w c, oh ow k, kh kw, stride, pad top left */
     static const adi_conv2d_dims shapes[] = {
         {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0},         /* the smallest */
-        {2, 1, 1, 67, 1, 1, 33, 1, 1, 1, 0, 0},       /* one position an image, as in squeeze-excitation */
+        /* one position an image, as in squeeze-excitation */
+        {2, 1, 1, 67, 1, 1, 33, 1, 1, 1, 0, 0},
         {2, 21, 19, 3, 11, 10, 64, 7, 7, 2, 3, 3},    /* a ResNet's stem */
         {1, 9, 9, 129, 9, 9, 35, 1, 1, 1, 0, 0},      /* depth in parts, no row a whole one */
         {1, 6, 5, 300, 6, 5, 17, 3, 3, 1, 1, 1},      /* parts of each kernel row */
@@ -176,7 +184,8 @@ static void whole_numbers(void **state)
     }
 }
 
-/* A NaN reaches the outputs that read it, and with the panels no others; an infinity times zero is NaN. */
+/* A NaN reaches the outputs that read it, and with the panels no others; an infinity times zero is
+ * NaN. */
 static void nan_survives(void **state)
 {
     (void)state;
@@ -227,7 +236,8 @@ static void choices(void **state)
     assert_int_equal(k->conv2d_choose(&winograd, ADI_CONV2D_AUTO), ADI_CONV2D_WINOGRAD);
     const adi_conv2d_dims few = {1, 8, 8, 64, 8, 8, 64, 3, 3, 1, 1, 1};
     assert_int_equal(k->conv2d_choose(&few, ADI_CONV2D_AUTO), ADI_CONV2D_WINOGRAD2);
-    assert_true(k->conv2d_packed_bytes(&few, ADI_CONV2D_WINOGRAD2) < k->conv2d_packed_bytes(&few, ADI_CONV2D_WINOGRAD));
+    assert_true(k->conv2d_packed_bytes(&few, ADI_CONV2D_WINOGRAD2) <
+                k->conv2d_packed_bytes(&few, ADI_CONV2D_WINOGRAD));
     const adi_conv2d_dims fewest = {1, 4, 4, 64, 4, 4, 64, 3, 3, 1, 1, 1};
     assert_true(k->conv2d_choose(&fewest, ADI_CONV2D_AUTO) < ADI_CONV2D_WINOGRAD);
     const adi_conv2d_dims strided = {1, 64, 64, 64, 32, 32, 64, 3, 3, 2, 1, 1};
@@ -238,8 +248,9 @@ int main(void)
 {
     op_seed();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(fixed_shapes), cmocka_unit_test(random_shapes), cmocka_unit_test(whole_numbers),
-        cmocka_unit_test(nan_survives), cmocka_unit_test(choices),
+        cmocka_unit_test(fixed_shapes),  cmocka_unit_test(random_shapes),
+        cmocka_unit_test(whole_numbers), cmocka_unit_test(nan_survives),
+        cmocka_unit_test(choices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* copy_channels: the same bits, nothing else written; and a concatenation of parts taken apart again. */
+/* copy_channels: the same bits, nothing else written; and a concatenation of parts taken apart
+ * again. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +9,8 @@
 
 #include "harness/gradient.h"
 
-/* Rows of `stride` floats; the last one ends with its last channel, so that the guard is right behind. */
+/* Rows of `stride` floats; the last one ends with its last channel, so that the guard is right
+ * behind. */
 static int64_t floats_of(adi_pc d, int64_t stride)
 {
     return d.p ? (d.p - 1) * stride + d.c : 0;
@@ -58,15 +60,17 @@ static void concatenation(void **state)
         float *joined = guarded_floats(p * all), *x[3];
         for (int64_t i = 0, from = 0; i < 3; from += parts[i++]) {
             x[i] = op_floats(p * parts[i], 1.0);
-            assert_int_equal(k->copy_channels(&ex, joined + from, all, x[i], parts[i], (adi_pc){p, parts[i]}),
-                             AD_OK);
+            assert_int_equal(
+                k->copy_channels(&ex, joined + from, all, x[i], parts[i], (adi_pc){p, parts[i]}),
+                AD_OK);
         }
         for (int64_t i = 0; i < p * all; i++)
             assert_false(isnan(joined[i])); /* no gap between the parts */
         for (int64_t i = 0, from = 0; i < 3; from += parts[i++]) {
             float *back = guarded_floats(p * parts[i]);
-            assert_int_equal(k->copy_channels(&ex, back, parts[i], joined + from, all, (adi_pc){p, parts[i]}),
-                             AD_OK);
+            assert_int_equal(
+                k->copy_channels(&ex, back, parts[i], joined + from, all, (adi_pc){p, parts[i]}),
+                AD_OK);
             op_same_bits("a part", back, x[i], (size_t)(p * parts[i]) * sizeof *back);
             guarded_free(back, "a part");
             guarded_free(x[i], "a part");

@@ -1,5 +1,6 @@
-/* cosdist: the distance of directions against the definition in double, its gradient against central
- * differences; zero vectors, equal and opposite directions, nearly equal ones; cpu against ref. */
+/* cosdist: the distance of directions against the definition in double, its gradient against
+ * central differences; zero vectors, equal and opposite directions, nearly equal ones; cpu against
+ * ref. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,9 +10,9 @@
 
 #include "harness/gradient.h"
 
-/* dist = |g|^2 / 2. In float each of a and b has an error of some 1e-7, so that dist has |g| times as much:
- * units are |g|. 1 - <a, b> would be 1e-7 off however small dist is, and the product of three such maps is to
- * rank positions by 1e-9. ds: in units of scale / max(|s|, 1e-12). */
+/* dist = |g|^2 / 2. In float each of a and b has an error of some 1e-7, so that dist has |g| times
+ * as much: units are |g|. 1 - <a, b> would be 1e-7 off however small dist is, and the product of
+ * three such maps is to rank positions by 1e-9. ds: in units of scale / max(|s|, 1e-12). */
 static const double ref_limit = 1.3e-7, cpu_limit = 6e-7;
 static const double floor_of_g = 1e-6; /* squares of the error itself */
 
@@ -116,7 +117,8 @@ static void check(adi_pc d, double length_of_s, double apart)
 static void gradients(void **state)
 {
     (void)state;
-    static const adi_pc sizes[] = {{1, 1}, {1, 1000}, {2, 2}, {3, 5}, {49, 64}, {5, 257}, {129, 67}, {0, 5}};
+    static const adi_pc sizes[] = {{1, 1},   {1, 1000}, {2, 2},    {3, 5},
+                                   {49, 64}, {5, 257},  {129, 67}, {0, 5}};
     static const double lengths[] = {1.0, 1e-5, 1e5, 1e-14};
     for (int i = 0; i < 8; i++)
         for (int l = 0; l < 4; l++)
@@ -129,14 +131,16 @@ static void gradients(void **state)
     gradient_report("cosdist", ref_limit, cpu_limit);
 }
 
-static void run_small(const adi_backend *be, float *dist, float *ds, const float *s, const float *t, adi_pc d)
+static void run_small(const adi_backend *be, float *dist, float *ds, const float *s, const float *t,
+                      adi_pc d)
 {
     const adi_exec ex = {2, NULL};
     assert_int_equal(be->kernels->cosdist_fwd(&ex, dist, s, t, d), AD_OK);
     assert_int_equal(be->kernels->cosdist_bwd(&ex, ds, s, t, 1.0f, d), AD_OK);
 }
 
-/* 1 - cos of 45 degrees; equal directions of different length; opposite ones; and the gradient of each. */
+/* 1 - cos of 45 degrees; equal directions of different length; opposite ones; and the gradient of
+ * each. */
 static void known_angles(void **state)
 {
     (void)state;
@@ -161,7 +165,8 @@ static void zero_vectors(void **state)
     (void)state;
     for (int64_t c = 1; c < 40; c += 3)
         for (int b = 0; b < 2; b++) {
-            float *s = op_floats(3 * c, 1.0), *t = op_floats(3 * c, 1.0), *ds = guarded_floats(3 * c);
+            float *s = op_floats(3 * c, 1.0), *t = op_floats(3 * c, 1.0),
+                  *ds = guarded_floats(3 * c);
             float dist[3], half[] = {0.5f, 0.5f, 0.0f};
             double squares = 0.0;
             memset(s, 0, (size_t)c * sizeof *s);

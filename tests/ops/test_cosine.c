@@ -1,6 +1,6 @@
-/* cosine: ref against the angle between unit vectors in long double, its gradient against a projection and central
- * differences; zero vectors, tiny and huge ones, clamping; a row as long as a layer; cpu against ref; PyTorch's
- * numbers. */
+/* cosine: ref against the angle between unit vectors in long double, its gradient against a
+ * projection and central differences; zero vectors, tiny and huge ones, clamping; a row as long as
+ * a layer; cpu against ref; PyTorch's numbers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,8 +10,8 @@
 
 #include "harness/gradient.h"
 
-/* dist in units of itself and 5e-8: next to 1 a double's sums are a few 1e-15 off. da in units of scale |b| / m. ref
- * and cpu round once, and so does what they are compared with. */
+/* dist in units of itself and 5e-8: next to 1 a double's sums are a few 1e-15 off. da in units of
+ * scale |b| / m. ref and cpu round once, and so does what they are compared with. */
 static const double ref_limit = 1.25e-7, cpu_limit = 1.25e-7;
 static const long double floor_of_dist = 5e-8L, clamp = 1e-8L;
 
@@ -74,12 +74,13 @@ static float *run(const void *of, const adi_backend *be, int32_t threads)
     return y;
 }
 
-/* Values of a and b are up to these; b is near a multiple of a where `apart` is small, and any vector where it is 1. */
+/* Values of a and b are up to these; b is near a multiple of a where `apart` is small, and any
+ * vector where it is 1. */
 static cos_case cos_case_new(adi_pc d, double of_a, double of_b, double apart)
 {
     cos_case c = {.d = d, .n = d.p * d.c, .scale = (float)(0.5 + 0.4 * op_signed())};
-    snprintf(c.name, sizeof c.name, "%lldx%lld of %g and %g, %g apart", (long long)d.p, (long long)d.c, of_a, of_b,
-             apart);
+    snprintf(c.name, sizeof c.name, "%lldx%lld of %g and %g, %g apart", (long long)d.p,
+             (long long)d.c, of_a, of_b, apart);
     c.a = op_floats(c.n, of_a);
     c.b = guarded_floats(c.n);
     for (int64_t i = 0; i < d.p; i++)
@@ -112,7 +113,8 @@ static void formula(const cos_case *c, float *want, float *unit)
         for (int64_t i = p * c->d.c; c->backward && i < (p + 1) * c->d.c; i++) {
             const long double along = l.a > 0.0L ? cosine * (c->a[i] / l.a) * l.b : 0.0L;
             want[i] = (float)(c->scale * (along - c->b[i]) / l.m);
-            unit[i] = (float)(c->scale * l.b / l.m + 2e-38L); /* of which a float has no digits any more */
+            /* of which a float has no digits any more */
+            unit[i] = (float)(c->scale * l.b / l.m + 2e-38L);
         }
     }
 }
@@ -126,8 +128,10 @@ static void check(adi_pc d, double of_a, double of_b, double apart)
         formula(&c, want, unit);
         float *ref = gradient_backends(c.name, run, &c, unit, all, cpu_limit);
         gradient_close(c.name, ref, want, unit, all, ref_limit);
-        const int known = of_a > 1e-35 && of_a * of_b > 2e-8; /* 1 / |a| is a float; no kink is near */
-        if (c.backward && known && d.c < 10000)               /* a long row's differences would take long */
+        /* 1 / |a| is a float; no kink is near */
+        const int known = of_a > 1e-35 && of_a * of_b > 2e-8;
+        /* a long row's differences would take long */
+        if (c.backward && known && d.c < 10000)
             gradient_check(c.name, loss, &c, c.ad, ref, unit, c.n, 2e-3 * of_a, ref_limit);
         float *const buffers[] = {want, unit, ref};
         for (int i = 0; i < 3; i++)
@@ -139,10 +143,13 @@ static void check(adi_pc d, double of_a, double of_b, double apart)
 static void formulas(void **state)
 {
     (void)state;
-    static const adi_pc sizes[] = {{1, 1}, {1, 1000}, {2, 2}, {3, 5}, {49, 64}, {5, 257}, {129, 67}, {0, 5}};
-    /* the second half: below the clamp and, with a as small, above it, where the gradient is no float any more */
-    static const double values[][2] = {{1, 1},    {1e-20, 1e20}, {3e18, 1e-5},    {1e30, 1e-30},   {1e-3, 2e-5},
-                                       {1e37, 1e37}, {1e-9, 1},  {1e-30, 1e-30}, {1e-40, 1e20}, {1e-44, 1e38}};
+    static const adi_pc sizes[] = {{1, 1},   {1, 1000}, {2, 2},    {3, 5},
+                                   {49, 64}, {5, 257},  {129, 67}, {0, 5}};
+    /* the second half: below the clamp and, with a as small, above it, where the gradient is no
+     * float any more */
+    static const double values[][2] = {{1, 1},        {1e-20, 1e20}, {3e18, 1e-5}, {1e30, 1e-30},
+                                       {1e-3, 2e-5},  {1e37, 1e37},  {1e-9, 1},    {1e-30, 1e-30},
+                                       {1e-40, 1e20}, {1e-44, 1e38}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (size_t v = 0; v < sizeof values / sizeof *values; v++)
             check(sizes[i], values[v][0], values[v][1], 1.0);
@@ -151,7 +158,8 @@ static void formulas(void **state)
             check(sizes[i], 1.0, 2.0, apart);
     for (int64_t c = 1; c <= 67; c++)
         check((adi_pc){4, c}, 1.0, 3.0, 1.0);
-    check((adi_pc){2, 256 * 64 * 64 + 1}, 1.0, 2.0, 1.0); /* an image's whole layer, as one loss has it */
+    /* an image's whole layer, as one loss has it */
+    check((adi_pc){2, 256 * 64 * 64 + 1}, 1.0, 2.0, 1.0);
     gradient_report("cosine", ref_limit, cpu_limit);
 }
 
@@ -162,7 +170,8 @@ static void around_the_clamp(void **state)
     for (int i = 0; i < 2 * 2 * 4; i++) {
         const adi_kernels *k = (i % 2 ? &adi_backend_cpu : &adi_backend_ref)->kernels;
         const double product = i / 2 % 2 ? 1.001e-8 : 0.999e-8, x = pow(10.0, -6.0 + i / 4 * 2.0);
-        const float a[] = {(float)x, 0.0f}, b[] = {(float)(0.6 * product / x), (float)(0.8 * product / x)};
+        const float a[] = {(float)x, 0.0f},
+                    b[] = {(float)(0.6 * product / x), (float)(0.8 * product / x)};
         const adi_exec ex = {1, NULL};
         const double m = i / 2 % 2 ? (double)a[0] * hypot(b[0], b[1]) : 1e-8;
         float dist, da[2];
@@ -175,7 +184,8 @@ static void around_the_clamp(void **state)
     }
 }
 
-/* A zero a, a zero b, both: the distance is 1 exactly, and the gradient that of the clamped product. */
+/* A zero a, a zero b, both: the distance is 1 exactly, and the gradient that of the clamped
+ * product. */
 static void zero_vectors(void **state)
 {
     (void)state;
@@ -190,22 +200,25 @@ static void zero_vectors(void **state)
             for (size_t i = 0; i < 3 && !z.backward; i++)
                 assert_true(got[i] == 1.0f);
             for (size_t i = 0; i < 3 * row && z.backward; i++)
-                assert_true(fabs(got[i] + (i < row ? z.scale * 1e8 * z.b[i] : 0.0)) <= ref_limit * fabsf(got[i]));
+                assert_true(fabs(got[i] + (i < row ? z.scale * 1e8 * z.b[i] : 0.0)) <=
+                            ref_limit * fabsf(got[i]));
             guarded_free(got, z.name);
         }
         cos_case_free(&z);
     }
 }
 
-/* 1 - torch.nn.functional.cosine_similarity(a, b, 1) of PyTorch 1.13 in float64, and the gradient of a quarter of its
- * sum: a[p, c] = (5 p + 3 c) % 7 - 3, b[p, c] = (2 p + 5 c) % 9 / 2 - 1. (Which clamps each length by itself.) */
+/* 1 - torch.nn.functional.cosine_similarity(a, b, 1) of PyTorch 1.13 in float64, and the gradient
+ * of a quarter of its sum: a[p, c] = (5 p + 3 c) % 7 - 3, b[p, c] = (2 p + 5 c) % 9 / 2 - 1. (Which
+ * clamps each length by itself.) */
 static void numbers_of_pytorch(void **state)
 {
     (void)state;
     static const float want[] = {1.03806935f, 1.78334945f, 1.76802948f};
-    static const float want_da[] = {0.0202760665f,    -0.028552012f, 0.00827594552f, -0.0376555521f, -0.000827594552f,
-                                    -0.021759707f,    -0.0145064713f, -0.0181330892f, -0.0108798535f, -0.0145064713f,
-                                    -0.0202113021f,   -0.0117899262f, -0.019649877f, -0.0112285012f, -0.019088452f};
+    static const float want_da[] = {
+        0.0202760665f,  -0.028552012f,  0.00827594552f, -0.0376555521f, -0.000827594552f,
+        -0.021759707f,  -0.0145064713f, -0.0181330892f, -0.0108798535f, -0.0145064713f,
+        -0.0202113021f, -0.0117899262f, -0.019649877f,  -0.0112285012f, -0.019088452f};
     float a[15], b[15], dist[3], da[15];
     const adi_exec ex = {2, NULL};
     for (int i = 0; i < 15; i++) {
@@ -221,7 +234,8 @@ static void numbers_of_pytorch(void **state)
     }
 }
 
-/* In either vector: the distance and the whole gradient of that position alone; beside a zero vector, too. */
+/* In either vector: the distance and the whole gradient of that position alone; beside a zero
+ * vector, too. */
 static void what_is_not_finite(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
-/* coupling, its inverse and gradient, logdet and its gradient: ref against the formula in long double and against
- * central differences, cpu against ref; scales of every size, infinite ones and NaN; there and back; vectors of the
- * authors' code. */
+/* coupling, its inverse and gradient, logdet and its gradient: ref against the formula in long
+ * double and against central differences, cpu against ref; scales of every size, infinite ones and
+ * NaN; there and back; vectors of the authors' code. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,9 +20,9 @@ enum { ALPHAS = sizeof alphas / sizeof *alphas };
 enum kind { FORWARD, INVERSE, BACKWARD, LOGDET, LOGDET_BWD, KINDS };
 static const char *const names[] = {"coupling", "inverse", "coupling_bwd", "logdet", "logdet_bwd"};
 
-/* Units are the size of the terms, times 1 + |e| where exp(e) is one: cpu has e within 4e-7 of itself, and from that
- * exp(e) is 4e-7 |e| off, to which its own 2e-7 come; a slope has the error of s / alpha twice. ref rounds once, and so
- * does what it is compared with. */
+/* Units are the size of the terms, times 1 + |e| where exp(e) is one: cpu has e within 4e-7 of
+ * itself, and from that exp(e) is 4e-7 |e| off, to which its own 2e-7 come; a slope has the error
+ * of s / alpha twice. ref rounds once, and so does what it is compared with. */
 static const double ref_limit = 1.3e-7, cpu_limits[] = {4e-7, 4e-7, 6e-7, 4e-7, 5e-7};
 
 typedef struct coupling_case {
@@ -52,28 +52,34 @@ static double loss(const void *of)
     for (int64_t i = 0; i < c->n; i++) {
         const double *st = c->std + i / c->d.c * 2 * c->d.c + i % c->d.c;
         const long double e = soft(st[0], c->d.alpha);
-        sum += c->kind == LOGDET_BWD ? c->dsum[i / c->d.c] * e : c->dy[i] * (expl(e) * c->xd[i] + st[c->d.c]);
+        sum += c->kind == LOGDET_BWD ? c->dsum[i / c->d.c] * e
+                                     : c->dy[i] * (expl(e) * c->xd[i] + st[c->d.c]);
     }
     return (double)sum;
 }
 
-/* Tiny, ordinary and huge; every third special: among them where an arctangent's polynomial changes. */
+/* Tiny, ordinary and huge; every third special: among them where an arctangent's polynomial
+ * changes. */
 static float some_scale(double alpha, int special)
 {
     const float a = (float)alpha;
-    const float list[] = {0.0f,   -0.0f,  50.0f,    -50.0f,    1e30f, -1e30f,            3e38f,           1e-30f,
-                          1e-39f, 1e-45f, INFINITY, -INFINITY, a,     -0.414213562f * a, 2.41421356f * a};
+    const float list[] = {
+        0.0f,           -0.0f,  50.0f,  -50.0f,   1e30f,     -1e30f, 3e38f,
+        1e-30f,         1e-39f, 1e-45f, INFINITY, -INFINITY, a,      -0.414213562f * a,
+        2.41421356f * a};
     if (special && op_int(0, 2) == 0)
         return list[op_int(0, sizeof list / sizeof *list - 1)];
     static const double ranges[] = {0.5, 5.0, 50.0};
     const int64_t range = op_int(0, special ? 3 : 1);
-    return (float)(op_signed() * (range < 3 ? alpha * ranges[range] : pow(10.0, (double)op_int(-40, 35))));
+    return (float)(op_signed() *
+                   (range < 3 ? alpha * ranges[range] : pow(10.0, (double)op_int(-40, 35))));
 }
 
 static coupling_case coupling_case_new(int64_t p, int64_t channels, double alpha, int special)
 {
     coupling_case c = {.d = {p, channels, alpha}, .n = p * channels};
-    snprintf(c.name, sizeof c.name, "%lldx%lld, alpha %g", (long long)p, (long long)channels, alpha);
+    snprintf(c.name, sizeof c.name, "%lldx%lld, alpha %g", (long long)p, (long long)channels,
+             alpha);
     c.x = op_floats(c.n, 2.0);
     c.st = op_floats(2 * c.n, 2.0);
     c.dy = op_floats(c.n, 1.0);
@@ -83,7 +89,8 @@ static coupling_case coupling_case_new(int64_t p, int64_t channels, double alpha
     for (int64_t i = 0; special && i < p; i++) { /* a NaN in a position, or none */
         const int64_t at = op_int(0, channels - 1);
         float *const st = c.st + 2 * i * channels + at, *const x = c.x + i * channels + at;
-        float none, *const in[] = {x, c.dy + (x - c.x), st, st + channels, &c.dsum[i], &none, &none, &none};
+        float none, *const in[] = {
+                        x, c.dy + (x - c.x), st, st + channels, &c.dsum[i], &none, &none, &none};
         *in[op_int(0, 7)] = NAN;
     }
     c.xd = gradient_doubles(c.x, c.n);
@@ -132,8 +139,10 @@ static float *run(const void *of, const adi_backend *be, int32_t threads)
 /* What run() gives at i, and its unit. */
 static float formula(const coupling_case *c, int64_t i, float *out_unit)
 {
-    const int64_t channels = c->d.c, first = c->kind == BACKWARD && i >= c->n ? c->n : 0; /* of dst */
-    const int is_dst = c->kind == LOGDET_BWD || first > 0, is_t = is_dst && (i - first) / channels % 2;
+    /* of dst */
+    const int64_t channels = c->d.c, first = c->kind == BACKWARD && i >= c->n ? c->n : 0;
+    const int is_dst = c->kind == LOGDET_BWD || first > 0;
+    const int is_t = is_dst && (i - first) / channels % 2;
     const int64_t p = c->kind == LOGDET ? i : (i - first) / channels / (1 + is_dst);
     const int64_t at = c->kind == LOGDET ? 0 : p * channels + (i - first) % channels;
     const float *st = c->st + 2 * p * channels + at % channels;
@@ -146,14 +155,16 @@ static float formula(const coupling_case *c, int64_t i, float *out_unit)
             size += fabsl(soft(st[j], c->d.alpha));
         }
     } else if (is_t) {
-        want = c->kind == BACKWARD ? dy : 0.0L; /* exactly: of such a unit nothing is small enough */
+        /* exactly: of such a unit nothing is small enough */
+        want = c->kind == BACKWARD ? dy : 0.0L;
         size = 1e-30L;
     } else if (is_dst) {
         const long double from = c->kind == BACKWARD ? dy * x * expl(e) : c->dsum[p];
         want = from * slope;
         size += fabsl(from) * times * (slope + no_slope);
     } else {
-        const long double scaled = c->kind == INVERSE ? (x - t) / expl(e) : (c->kind == FORWARD ? x : dy) * expl(e);
+        const long double scaled =
+            c->kind == INVERSE ? (x - t) / expl(e) : (c->kind == FORWARD ? x : dy) * expl(e);
         want = c->kind == FORWARD ? scaled + t : scaled;
         size = fabsl(scaled) * times + (c->kind == FORWARD ? fabsl(t) : 0.0L);
     }
@@ -171,9 +182,11 @@ static void check(enum kind kind, int64_t p, int64_t channels, double alpha, int
         want[i] = formula(&c, i, &unit[i]);
     float *ref = gradient_backends(c.name, run, &c, unit, count, cpu_limits[kind]);
     gradient_close(c.name, ref, want, unit, count, ref_limit);
-    const int smooth = !special && alpha > 0.1 && alpha < 10.0 && c.n <= 200; /* the differences are good enough */
+    /* the differences are good enough */
+    const int smooth = !special && alpha > 0.1 && alpha < 10.0 && c.n <= 200;
     if (smooth && (kind == BACKWARD || kind == LOGDET_BWD))
-        gradient_check(c.name, loss, &c, c.std, ref + dst, unit + dst, 2 * c.n, 1e-3 * alpha, ref_limit);
+        gradient_check(c.name, loss, &c, c.std, ref + dst, unit + dst, 2 * c.n, 1e-3 * alpha,
+                       ref_limit);
     if (smooth && kind == BACKWARD)
         gradient_check(c.name, loss, &c, c.xd, ref, unit, c.n, 1e-3, ref_limit);
     float *const all[] = {want, unit, ref};
@@ -220,8 +233,8 @@ static void one_gradient(void **state)
         }
 }
 
-/* In units of the terms as the inverse sees them, |x| + |t| exp(-e): y was rounded, and exp(e) exp(-e) is not quite 1,
- * though what e itself is off is in both. */
+/* In units of the terms as the inverse sees them, |x| + |t| exp(-e): y was rounded, and exp(e)
+ * exp(-e) is not quite 1, though what e itself is off is in both. */
 static void there_and_back(void **state)
 {
     (void)state;
@@ -241,7 +254,8 @@ static void there_and_back(void **state)
         float *y = c.x = run(&c, be, 2);
         c.kind = INVERSE;
         float *back = run(&c, be, 2);
-        (i % 2 ? op_close : gradient_close)(c.name, back, want, unit, c.n, i % 2 ? near_cpu : near_ref);
+        (i % 2 ? op_close : gradient_close)(c.name, back, want, unit, c.n,
+                                            i % 2 ? near_cpu : near_ref);
         float *const all[] = {y, want, unit, back};
         for (size_t j = 0; j < sizeof all / sizeof *all; j++)
             guarded_free(all[j], c.name);
@@ -255,16 +269,20 @@ static void there_and_back(void **state)
 static void known_scales(void **state)
 {
     (void)state;
-    static const double cases[][3] = {{1.9, 1.0, 0.5854431}, {3.0, 1.0, 0.6139001}, {1.9, -50.0, -1.8522532}};
+    static const double cases[][3] = {
+        {1.9, 1.0, 0.5854431}, {3.0, 1.0, 0.6139001}, {1.9, -50.0, -1.8522532}};
     for (int i = 0; i < 3; i++)
         for (int b = 0; b < 2; b++) {
             const float st[] = {(float)cases[i][1], 7.0f};
             const adi_exec ex = {1, NULL};
             const adi_coupling_dims d = {1, 1, cases[i][0]};
             float e;
-            assert_int_equal((b ? &adi_backend_cpu : &adi_backend_ref)->kernels->logdet_fwd(&ex, &e, st, &d), AD_OK);
+            assert_int_equal(
+                (b ? &adi_backend_cpu : &adi_backend_ref)->kernels->logdet_fwd(&ex, &e, st, &d),
+                AD_OK);
             const double rounded = 1.2e-7; /* to 7 digits, and to a float */
-            assert_true(fabs(e - cases[i][2]) <= rounded + (b ? cpu_limits[LOGDET] * fabs(e) : 0.0));
+            assert_true(fabs(e - cases[i][2]) <=
+                        rounded + (b ? cpu_limits[LOGDET] * fabs(e) : 0.0));
         }
 }
 

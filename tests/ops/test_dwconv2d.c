@@ -1,4 +1,5 @@
-/* dwconv2d: ref against the definition, cpu against ref, on every instruction set that this machine has. */
+/* dwconv2d: ref against the definition, cpu against ref, on every instruction set that this machine
+ * has. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,8 +31,11 @@ static void check(conv_case *c)
         snprintf(what, sizeof what, "%s, %s", isa->name, c->name);
         op_close(what, y, want, unit, c->outputs, (loose > 0.0 ? 1.1 : 1.0) * cpu_limit + loose);
         conv_case_check_row_sums(what, sums, y, &c->d);
-        float *apart = guarded_floats(c->d.n * c->d.oh * c->d.c); /* the same bits as from the result */
-        assert_int_equal(adi_backend_cpu.kernels->row_sums(&ex, apart, y, c->d.n * c->d.oh, c->d.ow, c->d.c), AD_OK);
+        /* the same bits as from the result */
+        float *apart = guarded_floats(c->d.n * c->d.oh * c->d.c);
+        assert_int_equal(
+            adi_backend_cpu.kernels->row_sums(&ex, apart, y, c->d.n * c->d.oh, c->d.ow, c->d.c),
+            AD_OK);
         op_same_bits(what, sums, apart, (size_t)(c->d.n * c->d.oh * c->d.c) * sizeof *sums);
         guarded_free(apart, c->name);
         guarded_free(y, c->name);
@@ -40,7 +44,8 @@ static void check(conv_case *c)
     float *y = guarded_floats(c->outputs), *sums = guarded_floats(c->d.n * c->d.oh * c->d.c);
     const adi_exec one = {1, NULL};
     c->e.row_sums = sums;
-    assert_int_equal(adi_backend_ref.kernels->dwconv2d_fwd(&one, y, c->x, c->w, &c->e, &c->d), AD_OK);
+    assert_int_equal(adi_backend_ref.kernels->dwconv2d_fwd(&one, y, c->x, c->w, &c->e, &c->d),
+                     AD_OK);
     c->e.row_sums = NULL;
     conv_case_check_row_sums(c->name, sums, y, &c->d);
     guarded_free(y, c->name);

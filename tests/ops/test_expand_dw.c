@@ -1,5 +1,6 @@
-/* expand_dw: a pointwise and a depthwise convolution in one, on every instruction set that this machine has, against
- * the two by their definitions; the same bits for any number of threads, and for an image in a batch or alone. */
+/* expand_dw: a pointwise and a depthwise convolution in one, on every instruction set that this
+ * machine has, against the two by their definitions; the same bits for any number of threads, and
+ * for an image in a batch or alone. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +11,8 @@
 #include "conv_case.h"
 #include "cpu/isa_cpu.h"
 
-/* In units of the sum of the terms' sizes, those of the first convolution in place of its results. */
+/* In units of the sum of the terms' sizes, those of the first convolution in place of its
+ * results. */
 static const double limit = 1e-6;
 
 typedef struct expand_case {
@@ -20,7 +22,8 @@ typedef struct expand_case {
 } expand_case;
 
 /* Depthwise dims with `c` channels to expand from. */
-static expand_case expand_case_new(const adi_conv2d_dims *d, int64_t c, int bias, adi_act first, adi_act second)
+static expand_case expand_case_new(const adi_conv2d_dims *d, int64_t c, int bias, adi_act first,
+                                   adi_act second)
 {
     const adi_conv2d_dims p = {d->n, d->h, d->w, c, d->h, d->w, d->c, 1, 1, 1, 0, 0};
     expand_case e = {conv_case_new(&p, 0), conv_case_new(d, 1), NULL, NULL, 0};
@@ -47,7 +50,8 @@ static void expand_case_free(expand_case *e)
     conv_case_free(&e->narrow);
 }
 
-static float *run(const expand_case *e, const adi_isa *isa, const float *x, int64_t images, int32_t threads)
+static float *run(const expand_case *e, const adi_isa *isa, const float *x, int64_t images,
+                  int32_t threads)
 {
     const conv_case *p = &e->wide;
     adi_conv2d_dims first = p->d, d = e->narrow.d;
@@ -62,7 +66,8 @@ static float *run(const expand_case *e, const adi_isa *isa, const float *x, int6
         epilogue.residual += (e->narrow.d.n - images) * d.oh * d.ow * d.c;
     epilogue.row_sums = guarded_floats(d.n * d.oh * d.c);
     adi_panel_pack_cpu(packed, p->w, first.c, first.k);
-    assert_int_equal(adi_expand_dw_with_cpu(isa, &ex, y, x, &expansion, e->narrow.w, &epilogue, &d), AD_OK);
+    assert_int_equal(adi_expand_dw_with_cpu(isa, &ex, y, x, &expansion, e->narrow.w, &epilogue, &d),
+                     AD_OK);
     if (!e->has_nan)
         conv_case_check_row_sums(p->name, epilogue.row_sums, y, &d);
     guarded_free(epilogue.row_sums, p->name);
@@ -88,7 +93,8 @@ static void check(const expand_case *e)
         }
         const int64_t per_image = e->narrow.outputs / d->n;
         float *alone = run(e, isa, e->wide.x + (d->n - 1) * (e->wide.inputs / d->n), 1, 2);
-        op_same_bits(what, alone, first + (d->n - 1) * per_image, (size_t)per_image * sizeof *alone);
+        op_same_bits(what, alone, first + (d->n - 1) * per_image,
+                     (size_t)per_image * sizeof *alone);
         guarded_free(alone, what);
         guarded_free(first, what);
     }
@@ -125,8 +131,9 @@ static void random_shapes(void **state)
         const adi_conv2d_dims d = conv_case_random(1, 200000);
         if (d.stride > d.kh)
             continue;
-        expand_case e = expand_case_new(&d, op_int(1, 67), i % 3 > 0, (adi_act)op_int(0, OP_ACTS - 1),
-                                        (adi_act)op_int(0, OP_ACTS - 1));
+        expand_case e =
+            expand_case_new(&d, op_int(1, 67), i % 3 > 0, (adi_act)op_int(0, OP_ACTS - 1),
+                            (adi_act)op_int(0, OP_ACTS - 1));
         check(&e);
         expand_case_free(&e);
     }

@@ -1,5 +1,6 @@
-/* Group normalisation: the result against one pass of sums in long double, gradients against those of a result whose
- * derivative is summed value by value, and against central differences; cpu against ref; PyTorch's numbers. */
+/* Group normalisation: the result against one pass of sums in long double, gradients against those
+ * of a result whose derivative is summed value by value, and against central differences; cpu
+ * against ref; PyTorch's numbers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,8 +10,8 @@
 
 #include "harness/gradient.h"
 
-/* In units of the terms' sizes. All is in double, whatever the mean: ref and cpu round once, and so does what they are
- * compared with, so that they differ by a last digit at most. */
+/* In units of the terms' sizes. All is in double, whatever the mean: ref and cpu round once, and so
+ * does what they are compared with, so that they differ by a last digit at most. */
 static const double ref_limit = 1.25e-7, cpu_limit = 1.25e-7;
 
 typedef struct gn_case {
@@ -26,8 +27,8 @@ typedef struct gn_case {
 static gn_case gn_case_new(adi_npc d, int64_t groups, double eps, double offset, double scale)
 {
     gn_case c = {.d = d, .width = d.c / groups, .n = d.n * d.p * d.c};
-    snprintf(c.name, sizeof c.name, "%lldx%lldx%lld, %lld groups, eps %g, offset %g, scale %g", (long long)d.n,
-             (long long)d.p, (long long)d.c, (long long)groups, eps, offset, scale);
+    snprintf(c.name, sizeof c.name, "%lldx%lldx%lld, %lld groups, eps %g, offset %g, scale %g",
+             (long long)d.n, (long long)d.p, (long long)d.c, (long long)groups, eps, offset, scale);
     c.x = op_floats(c.n, scale);
     for (int64_t i = 0; i < c.n; i++)
         c.x[i] += (float)offset;
@@ -62,7 +63,8 @@ static int64_t run_of(const gn_case *c, int64_t value)
     return value / (c->d.p * c->d.c) * c->g.groups + value % c->d.c / c->width;
 }
 
-/* Of run i: in one pass, each value correcting the mean (Welford). Returns 1 / sqrt(variance + eps). */
+/* Of run i: in one pass, each value correcting the mean (Welford). Returns 1 / sqrt(variance +
+ * eps). */
 static long double moments(const gn_case *c, int64_t i, long double *mean)
 {
     const int64_t count = c->d.p * c->width;
@@ -105,8 +107,10 @@ static float *run(const void *of, const adi_backend *be, int32_t threads)
     const adi_exec ex = {threads, scratch};
     float *all = guarded_floats(count_of(c));
     if (c->backward) {
-        float *dx = op_copy(c->old, c->n), *dweight = guarded_floats(c->d.c), *dbias = guarded_floats(c->d.c);
-        assert_int_equal(k->groupnorm_bwd_add(&ex, dx, dweight, dbias, c->dy, c->x, &c->g, &c->d), AD_OK);
+        float *dx = op_copy(c->old, c->n), *dweight = guarded_floats(c->d.c),
+              *dbias = guarded_floats(c->d.c);
+        assert_int_equal(k->groupnorm_bwd_add(&ex, dx, dweight, dbias, c->dy, c->x, &c->g, &c->d),
+                         AD_OK);
         float *next = gradient_pack(all, dx, c->n, c->name);
         next = gradient_pack(next, dweight, c->d.c, c->name);
         gradient_pack(next, dbias, c->d.c, c->name);
@@ -117,8 +121,8 @@ static float *run(const void *of, const adi_backend *be, int32_t threads)
     return all;
 }
 
-/* What run() gives for the values of run i, and units. dx of one value is the sum over all values of their gradients
- * times their derivatives by it: -r / M - r h h' / M, and r more for its own. */
+/* What run() gives for the values of run i, and units. dx of one value is the sum over all values
+ * of their gradients times their derivatives by it: -r / M - r h h' / M, and r more for its own. */
 static void formula_of_values(const gn_case *c, int64_t i, float *want, float *unit)
 {
     const int64_t count = c->d.p * c->width;
@@ -135,7 +139,8 @@ static void formula_of_values(const gn_case *c, int64_t i, float *want, float *u
         long double sum = c->old[v], size = fabsl(sum);
         for (int64_t l = 0; l < count; l++) {
             const int64_t u = at(c, i, l);
-            const long double g = (long double)c->weight[u % c->d.c] * c->dy[u], other = (c->x[u] - mean) * r;
+            const long double g = (long double)c->weight[u % c->d.c] * c->dy[u],
+                              other = (c->x[u] - mean) * r;
             sum += g * r * ((long double)(l == j) - (1.0L + h * other) / m);
             size += fabsl(g) * r * ((long double)(l == j) + (1.0L + fabsl(h * other)) / m);
         }
@@ -150,7 +155,8 @@ static void formula_of_weights(const gn_case *c, float *want, float *unit)
         long double sums[4] = {0.0L};
         for (int64_t v = ch; v < c->n; v += c->d.c) {
             long double mean;
-            const long double r = moments(c, run_of(c, v), &mean), by = c->dy[v] * (c->x[v] - mean) * r;
+            const long double r = moments(c, run_of(c, v), &mean),
+                              by = c->dy[v] * (c->x[v] - mean) * r;
             sums[0] += by;
             sums[1] += fabsl(by);
             sums[2] += c->dy[v];
@@ -186,7 +192,8 @@ static void check(adi_npc d, int64_t groups, double eps, double offset, double s
             formula_of_weights(&c, want + c.n, unit + c.n);
         float *ref = gradient_backends(c.name, run, &c, unit, all, cpu_limit);
         gradient_close(c.name, ref, want, unit, all, ref_limit);
-        if (c.backward && scale >= 1.0) { /* of so small values y has nothing that a double sees beside the bias */
+        /* of so small values y has nothing that a double sees beside the bias */
+        if (c.backward && scale >= 1.0) {
             float *const dx = ref, *const dweight = dx + c.n, *const dbias = dweight + d.c;
             for (int64_t i = 0; i < c.n; i++)
                 dx[i] -= c.old[i];
@@ -207,9 +214,10 @@ static void formulas(void **state)
     static const struct {
         adi_npc d;
         int64_t groups;
-    } sizes[] = {{{1, 1, 1}, 1},   {{1, 1, 6}, 3},    {{2, 1, 6}, 6},  {{3, 2, 2}, 2},  {{2, 7, 30}, 5},
-                 {{1, 5, 17}, 1},  {{2, 49, 17}, 17}, {{2, 3, 48}, 3}, {{3, 5, 66}, 2}, {{1, 9, 128}, 4},
-                 {{5, 2, 20}, 4},  {{1, 200, 3}, 1},  {{1, 6, 67}, 1}, {{2, 4, 32}, 2}};
+    } sizes[] = {{{1, 1, 1}, 1},  {{1, 1, 6}, 3},   {{2, 1, 6}, 6},    {{3, 2, 2}, 2},
+                 {{2, 7, 30}, 5}, {{1, 5, 17}, 1},  {{2, 49, 17}, 17}, {{2, 3, 48}, 3},
+                 {{3, 5, 66}, 2}, {{1, 9, 128}, 4}, {{5, 2, 20}, 4},   {{1, 200, 3}, 1},
+                 {{1, 6, 67}, 1}, {{2, 4, 32}, 2}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         check(sizes[i].d, sizes[i].groups, 1e-5, 0.0, 1.5);
         check(sizes[i].d, sizes[i].groups, 1.0, 3.0, 1.5);
@@ -219,12 +227,14 @@ static void formulas(void **state)
     }
     for (int i = 0; i < 60; i++) {
         const int64_t groups = op_int(1, 9), width = op_int(1, 20);
-        check((adi_npc){op_int(1, 3), op_int(1, 12), groups * width}, groups, 1e-5, op_signed(), 1.0);
+        check((adi_npc){op_int(1, 3), op_int(1, 12), groups * width}, groups, 1e-5, op_signed(),
+              1.0);
     }
     gradient_report("groupnorm", ref_limit, cpu_limit);
 }
 
-/* Of values that are all one, and of values next to which the first is huge, as padding may leave them. */
+/* Of values that are all one, and of values next to which the first is huge, as padding may leave
+ * them. */
 static void hardly_any_variance(void **state)
 {
     (void)state;
@@ -235,7 +245,8 @@ static void hardly_any_variance(void **state)
                 c.xd[i] = c.x[i] = i % 10 < 5 ? 0.1f : 1e6f;
             if (outlier)
                 c.xd[0] = c.x[0] = c.xd[5] = c.x[5] = 1e10f;
-            float *y = run(&c, b ? &adi_backend_cpu : &adi_backend_ref, 2), *want = guarded_floats(c.n);
+            float *y = run(&c, b ? &adi_backend_cpu : &adi_backend_ref, 2),
+                  *want = guarded_floats(c.n);
             float *unit = guarded_floats(c.n);
             for (int64_t i = 0; i < 2; i++)
                 formula_of_values(&c, i, want, unit);
@@ -249,17 +260,20 @@ static void hardly_any_variance(void **state)
         }
 }
 
-/* torch.nn.functional.group_norm of 2 x 4 x 1 x 2, 2 groups, eps 0.1, PyTorch 1.13 in float64, and its gradients for
- * dy = x: x[n, c, p] = (7 n + 3 c + 5 p) % 11 / 4 - 1, weight 1, -2, 0.5, 3, bias 0, 1, 2, -1. */
+/* torch.nn.functional.group_norm of 2 x 4 x 1 x 2, 2 groups, eps 0.1, PyTorch 1.13 in float64, and
+ * its gradients for dy = x: x[n, c, p] = (7 n + 3 c + 5 p) % 11 / 4 - 1, weight 1, -2, 0.5, 3, bias
+ * 0, 1, 2, -1. */
 static void numbers_of_pytorch(void **state)
 {
     (void)state;
-    static const float want_y[] = {-1.2586336f, 1.6293168f, 2.2092231f, 2.7660164f, 0.31465839f, -1.5172671f,
-        1.3723306f, -2.2553388f, 0.41844626f, -1.5106776f, 1.3706832f, -1.9439752f, -1.2553388f, 1.8368925f,
-        2.1573292f, 2.7759007f};
-    static const float want_dx[] = {-1.0802752f, 1.2048924f, -1.159818f, 1.4024191f, 1.1550455f, -1.2796627f,
-        0.68981219f, -0.93241334f, 1.9668603f, -1.631452f, 0.31504782f, -0.16706491f, -0.87922561f, 0.54381732f,
-        -1.79955f, 1.6515671f};
+    static const float want_y[] = {-1.2586336f, 1.6293168f,  2.2092231f, 2.7660164f,
+                                   0.31465839f, -1.5172671f, 1.3723306f, -2.2553388f,
+                                   0.41844626f, -1.5106776f, 1.3706832f, -1.9439752f,
+                                   -1.2553388f, 1.8368925f,  2.1573292f, 2.7759007f};
+    static const float want_dx[] = {-1.0802752f,  1.2048924f,  -1.159818f,  1.4024191f,
+                                    1.1550455f,   -1.2796627f, 0.68981219f, -0.93241334f,
+                                    1.9668603f,   -1.631452f,  0.31504782f, -0.16706491f,
+                                    -0.87922561f, 0.54381732f, -1.79955f,   1.6515671f};
     static const float want_dweight[] = {2.5926369f, 3.2203063f, 2.3298725f, 3.4830708f};
     static const float want_dbias[] = {-0.75f, 2.25f, -0.25f, 2.75f};
     float x[16], dx[16] = {0}, y[16], dweight[4], dbias[4];
@@ -284,8 +298,9 @@ static void numbers_of_pytorch(void **state)
     op_worst = 0.0;
 }
 
-/* In x: all of its image's group, its channels' dweight, and no dbias; in dy: its channel's sums as well, but of the
- * others' none. An infinity in x leaves no mean; in dy it is in what NaN would be in. */
+/* In x: all of its image's group, its channels' dweight, and no dbias; in dy: its channel's sums as
+ * well, but of the others' none. An infinity in x leaves no mean; in dy it is in what NaN would be
+ * in. */
 static void what_is_not_finite(void **state)
 {
     (void)state;
@@ -294,7 +309,8 @@ static void what_is_not_finite(void **state)
         gn_case c = gn_case_new((adi_npc){3, 7, 20}, 4, 1e-5, 0.0, 1.0);
         const int in_dy = round % 2;
         const adi_backend *be = round / 2 % 2 ? &adi_backend_cpu : &adi_backend_ref;
-        const int64_t spot = round < 12 ? c.d.p * c.d.c + 5 : op_int(0, c.n - 1); /* a group's very first, or any */
+        /* a group's very first, or any */
+        const int64_t spot = round < 12 ? c.d.p * c.d.c + 5 : op_int(0, c.n - 1);
         for (int64_t ch = 0; ch < c.d.c; ch++)
             c.weight[ch] = 1.0f + (float)ch;
         (in_dy ? c.dy : c.x)[spot] = values[round / 4 % 3];

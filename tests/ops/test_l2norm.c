@@ -1,5 +1,5 @@
-/* l2norm: forward against the definition in long double, backward against central differences of it; vectors
- * that are 0, shorter than the clamp, and of every length; cpu against ref. */
+/* l2norm: forward against the definition in long double, backward against central differences of
+ * it; vectors that are 0, shorter than the clamp, and of every length; cpu against ref. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -93,12 +93,14 @@ static void check(adi_pc d, double scale)
     norm_case_free(&c);
 }
 
-/* Scales on either side of the clamp, 1e-12, though not at it; ten powers of ten are features' own. */
+/* Scales on either side of the clamp, 1e-12, though not at it; ten powers of ten are features'
+ * own. */
 static void lengths(void **state)
 {
     (void)state;
     static const double scales[] = {1.0, 1e-5, 1e5, 1e-10, 1e-14, 1e-20, 1e10};
-    static const adi_pc sizes[] = {{1, 1}, {1, 1000}, {2, 2}, {3, 5}, {49, 64}, {5, 257}, {129, 67}, {0, 5}};
+    static const adi_pc sizes[] = {{1, 1},   {1, 1000}, {2, 2},    {3, 5},
+                                   {49, 64}, {5, 257},  {129, 67}, {0, 5}};
     for (size_t s = 0; s < sizeof scales / sizeof *scales; s++) {
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
             check(sizes[i], scales[s]);
@@ -129,7 +131,8 @@ static void zero_vectors(void **state)
     for (int64_t c = 1; c < 40; c += 3)
         for (int b = 0; b < 2; b++) {
             const adi_pc d = {3, c};
-            float *x = op_floats(3 * c, 1.0), *dy = op_floats(3 * c, 1.0), *y = guarded_floats(3 * c);
+            float *x = op_floats(3 * c, 1.0), *dy = op_floats(3 * c, 1.0),
+                  *y = guarded_floats(3 * c);
             memset(x + c, 0, (size_t)c * sizeof *x); /* between two others */
             const adi_exec ex = {2, NULL};
             const adi_kernels *k = (b ? &adi_backend_cpu : &adi_backend_ref)->kernels;

@@ -1,5 +1,6 @@
-/* leaky_relu, clamp and gain: ref against one-line formulas, backward also against central differences away from the
- * kinks, cpu against ref; apart and in place; kinks, infinities and NaN. */
+/* leaky_relu, clamp and gain: ref against one-line formulas, backward also against central
+ * differences away from the kinks, cpu against ref; apart and in place; kinks, infinities and
+ * NaN. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +10,8 @@
 
 #include "harness/gradient.h"
 
-/* Relative to the result: ref rounds once, cpu the number and the product. What is not multiplied is exact. */
+/* Relative to the result: ref rounds once, cpu the number and the product. What is not multiplied
+ * is exact. */
 static const double ref_limit = 6.1e-8, cpu_limit = 1.9e-7, differences_limit = 1.3e-7;
 
 enum kind { LEAKY, LEAKY_BWD, CLAMP, CLAMP_BWD, GAIN, KINDS };
@@ -34,7 +36,8 @@ static double forward(enum kind kind, double x, double by)
     return x > (float)by ? (float)by : x < -(float)by ? -(float)by : x;
 }
 
-/* As PyTorch: at 0 the slope. At a limit 0, since what was beyond is there, too; NaN lets dy through. */
+/* As PyTorch: at 0 the slope. At a limit 0, since what was beyond is there, too; NaN lets dy
+ * through. */
 static double want_of(const map_case *c, int64_t i)
 {
     const double x = c->x[i];
@@ -51,8 +54,9 @@ static float *run(const void *of, const adi_backend *be, int32_t threads)
     const adi_kernels *k = be->kernels;
     const adi_exec ex = {threads, NULL};
     float *x = op_copy(c->x, c->n), *y = c->in_place ? x : guarded_floats(c->n);
-    const ad_status status = c->kind == LEAKY       ? k->leaky_relu_fwd(&ex, y, x, c->by, c->n)
-                             : c->kind == LEAKY_BWD ? k->leaky_relu_bwd(&ex, y, x, c->y, c->by, c->n)
+    const ad_status status = c->kind == LEAKY ? k->leaky_relu_fwd(&ex, y, x, c->by, c->n)
+                             : c->kind == LEAKY_BWD
+                                 ? k->leaky_relu_bwd(&ex, y, x, c->y, c->by, c->n)
                              : c->kind == CLAMP     ? k->clamp_fwd(&ex, y, x, c->by, c->n)
                              : c->kind == CLAMP_BWD ? k->clamp_bwd(&ex, y, x, c->y, c->by, c->n)
                                                     : k->gain_fwd(&ex, y, x, c->by, c->n);
@@ -121,7 +125,8 @@ static void check(enum kind kind, double by, int64_t n, int special)
     map_case_free(&c);
 }
 
-/* Slopes and limits as the graph's format allows them; the last sizes are on either side of a task's block. */
+/* Slopes and limits as the graph's format allows them; the last sizes are on either side of a
+ * task's block. */
 static void formulas(void **state)
 {
     (void)state;

@@ -115,8 +115,10 @@ static void shapes(void **state)
         {65, 300, 300}, /* more than one part of the depth */
     };
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        for (int kind = 0; kind < 4; kind++) { /* an offset is taken off before anything is rounded */
-            md_case m = md_case_new(sizes[i][0], sizes[i][1], sizes[i][2], kind & 1 ? 1e4 : 0.0, kind & 2);
+        /* an offset is taken off before anything is rounded */
+        for (int kind = 0; kind < 4; kind++) {
+            md_case m =
+                md_case_new(sizes[i][0], sizes[i][1], sizes[i][2], kind & 1 ? 1e4 : 0.0, kind & 2);
             md_case_check(&m);
             md_case_free(&m);
         }
@@ -160,7 +162,8 @@ static void nan_survives(void **state)
     md_case_free(&m);
 }
 
-/* A triangle takes half of the memory, and every channel still has its say: also one that no row weighs. */
+/* A triangle takes half of the memory, and every channel still has its say: also one that no row
+ * weighs. */
 static void triangles(void **state)
 {
     (void)state;
@@ -176,7 +179,8 @@ static void triangles(void **state)
     }
     for (int64_t p = 0; p < 7; p++)
         half.x[p * 300 + channels[p]] = NAN;
-    float *y = md_case_run(&half, &adi_backend_cpu, 2), *ref = md_case_run(&half, &adi_backend_ref, 1);
+    float *y = md_case_run(&half, &adi_backend_cpu, 2),
+          *ref = md_case_run(&half, &adi_backend_ref, 1);
     for (int64_t p = 0; p < 70; p++) {
         assert_int_equal(!!isnan(y[p]), p < 7);
         assert_int_equal(!!isnan(ref[p]), p < 7);

@@ -1,5 +1,5 @@
-/* maxpool2d, backward: ref against central differences of a pool in double whose inputs keep apart; where
- * they are equal, against the rule that the first takes all; cpu against ref. */
+/* maxpool2d, backward: ref against central differences of a pool in double whose inputs keep apart;
+ * where they are equal, against the rule that the first takes all; cpu against ref. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -65,7 +65,8 @@ static int64_t tap_of(const pool_case *c, int64_t at, int64_t k)
 {
     const adi_pool2d_dims *d = &c->d;
     const int64_t ch = at % d->c, ox = at / d->c % d->ow, oy = at / d->c / d->ow % d->oh;
-    const int64_t iy = oy * d->stride - d->pad_top + k / d->k, ix = ox * d->stride - d->pad_left + k % d->k;
+    const int64_t iy = oy * d->stride - d->pad_top + k / d->k;
+    const int64_t ix = ox * d->stride - d->pad_left + k % d->k;
     if (iy < 0 || iy >= d->h || ix < 0 || ix >= d->w)
         return -1;
     return ((at / d->c / d->ow / d->oh * d->h + iy) * d->w + ix) * d->c + ch;
@@ -87,8 +88,8 @@ static double loss(const void *of)
     return sum;
 }
 
-/* From the last tap to the first, so that of equals the first remains. A NaN is more than anything, and of
- * several the last one, as in PyTorch. */
+/* From the last tap to the first, so that of equals the first remains. A NaN is more than anything,
+ * and of several the last one, as in PyTorch. */
 static float *formula(const pool_case *c, float *size)
 {
     float *dx = guarded_floats(c->inputs);
@@ -152,7 +153,8 @@ static void differences(void **state)
     gradient_report("maxpool2d_bwd", ref_limit, cpu_limit);
 }
 
-/* Few different values, and whole gradients: what equals what matters everywhere, and nothing rounds. */
+/* Few different values, and whole gradients: what equals what matters everywhere, and nothing
+ * rounds. */
 static void first_of_equals(void **state)
 {
     (void)state;

@@ -1,5 +1,6 @@
-/* pad2d: every position of the result has the bits of the nearest one inside, which is looked for; the gradient of each
- * position is the sum over its copies, and the adjoint of forward; cpu against ref. */
+/* pad2d: every position of the result has the bits of the nearest one inside, which is looked for;
+ * the gradient of each position is the sum over its copies, and the adjoint of forward; cpu against
+ * ref. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,8 +25,8 @@ static pad_case pad_case_new(adi_pad2d_dims d, double scale)
 {
     const int64_t oh = d.h + 2 * d.pad, ow = d.w + 2 * d.pad;
     pad_case c = {.d = d, .ow = ow, .in = d.n * d.h * d.w * d.c, .out = d.n * oh * ow * d.c};
-    snprintf(c.name, sizeof c.name, "%lldx%lldx%lldx%lld, pad %lld", (long long)d.n, (long long)d.h, (long long)d.w,
-             (long long)d.c, (long long)d.pad);
+    snprintf(c.name, sizeof c.name, "%lldx%lldx%lldx%lld, pad %lld", (long long)d.n, (long long)d.h,
+             (long long)d.w, (long long)d.c, (long long)d.pad);
     c.x = op_floats(c.in, scale);
     c.dy = op_floats(c.out, scale);
     return c;
@@ -37,7 +38,8 @@ static void pad_case_free(pad_case *c)
     guarded_free(c->dy, c->name);
 }
 
-/* Where in x the value at `i` of the result comes from: of all positions of its image the nearest. */
+/* Where in x the value at `i` of the result comes from: of all positions of its image the
+ * nearest. */
 static int64_t source(const pad_case *c, int64_t i)
 {
     const adi_pad2d_dims *d = &c->d;
@@ -69,7 +71,8 @@ static float *run(const void *of, const adi_backend *be, int32_t threads)
 static void check(adi_pad2d_dims d)
 {
     pad_case c = pad_case_new(d, 1.0);
-    float *want = guarded_floats(c.in), *unit = guarded_floats(c.in), *copies = guarded_floats(c.out);
+    float *want = guarded_floats(c.in), *unit = guarded_floats(c.in),
+          *copies = guarded_floats(c.out);
     double *sum = guarded_doubles(c.in), *size = guarded_doubles(c.in);
     double inner = 0.0, outer = 0.0, terms = 0.0;
     memset(sum, 0, (size_t)c.in * sizeof *sum);
@@ -106,7 +109,8 @@ static void check(adi_pad2d_dims d)
 static void sizes(void **state)
 {
     (void)state;
-    static const int64_t maps[][2] = {{1, 1}, {1, 2}, {1, 7}, {2, 1}, {6, 1}, {2, 2}, {3, 5}, {7, 4}, {8, 8}};
+    static const int64_t maps[][2] = {{1, 1}, {1, 2}, {1, 7}, {2, 1}, {6, 1},
+                                      {2, 2}, {3, 5}, {7, 4}, {8, 8}};
     static const int64_t channels[] = {1, 2, 3, 7, 16, 63, 64, 65, 130};
     for (int m = 0; m < 9; m++)
         for (int64_t pad = 0; pad <= 4; pad++) {

@@ -1,4 +1,5 @@
-/* permute: every channel's bits where the index says, there and back; nothing else read or written. */
+/* permute: every channel's bits where the index says, there and back; nothing else read or
+ * written. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +21,8 @@ static float *random_order(int64_t c)
     return index;
 }
 
-static float *run(const adi_backend *be, int32_t threads, const float *x, const float *index, int32_t inverse, adi_pc d)
+static float *run(const adi_backend *be, int32_t threads, const float *x, const float *index,
+                  int32_t inverse, adi_pc d)
 {
     const adi_exec ex = {threads, NULL};
     float *y = guarded_floats(d.p * d.c);
@@ -33,7 +35,8 @@ static void check(adi_pc d, float *index)
     char name[80];
     snprintf(name, sizeof name, "%lldx%lld", (long long)d.p, (long long)d.c);
     const size_t bytes = (size_t)(d.p * d.c) * sizeof(float);
-    float *x = op_floats(d.p * d.c, 1e30), *want[2] = {guarded_floats(d.p * d.c), guarded_floats(d.p * d.c)};
+    float *x = op_floats(d.p * d.c, 1e30),
+          *want[2] = {guarded_floats(d.p * d.c), guarded_floats(d.p * d.c)};
     for (int64_t i = 0; i < d.p * d.c; i += op_int(1, 20))
         x[i] = op_int(0, 1) ? NAN : -0.0f;
     for (int64_t i = 0; i < d.p * d.c; i++) {
@@ -41,12 +44,14 @@ static void check(adi_pc d, float *index)
         memcpy(&want[0][i], &x[other], sizeof *x);
         memcpy(&want[1][other], &x[i], sizeof *x);
     }
-    for (size_t t = 0; t <= sizeof gradient_threads / sizeof *gradient_threads; t++) /* ref after the last */
+    /* ref after the last */
+    for (size_t t = 0; t <= sizeof gradient_threads / sizeof *gradient_threads; t++)
         for (int32_t inverse = 0; inverse < 2; inverse++) {
             const int is_ref = t == sizeof gradient_threads / sizeof *gradient_threads;
             const adi_backend *be = is_ref ? &adi_backend_ref : &adi_backend_cpu;
             const int32_t threads = is_ref ? 1 : gradient_threads[t];
-            float *y = run(be, threads, x, index, inverse, d), *back = run(be, threads, y, index, !inverse, d);
+            float *y = run(be, threads, x, index, inverse, d),
+                  *back = run(be, threads, y, index, !inverse, d);
             op_same_bits(name, y, want[inverse], bytes);
             op_same_bits(name, back, x, bytes);
             guarded_free(y, name);
@@ -84,7 +89,8 @@ static void rotations(void **state)
         const float x[] = {10, 11, 12, 20, 21, 22}, index[] = {1, 2, 0};
         const float there[] = {11, 12, 10, 21, 22, 20}, back[] = {12, 10, 11, 22, 20, 21};
         for (int32_t inverse = 0; inverse < 2; inverse++) {
-            float *y = run(b ? &adi_backend_cpu : &adi_backend_ref, 2, x, index, inverse, (adi_pc){2, 3});
+            float *y =
+                run(b ? &adi_backend_cpu : &adi_backend_ref, 2, x, index, inverse, (adi_pc){2, 3});
             op_same_bits("by one", y, inverse ? back : there, sizeof x);
             guarded_free(y, "by one");
         }

@@ -62,7 +62,8 @@ static void check(enum kind kind, adi_pc d, adi_act act, int special)
                               : kind == ADD     ? x[i] + b[i]
                               : kind == MUL     ? x[i] * scale
                                                 : x[i];
-        want[i] = (float)op_act_formula(kind == BATCHNORM && act > ADI_ACT_RELU6 ? (float)before : before, act);
+        want[i] = (float)op_act_formula(
+            kind == BATCHNORM && act > ADI_ACT_RELU6 ? (float)before : before, act);
         unit[i] = kind == BATCHNORM ? fabsf(x[i] * scale) + fabsf(shift) : fabsf((float)before);
         if (!(unit[i] >= 1.0f && act != ADI_ACT_SIGMOID && unit[i] < INFINITY))
             unit[i] = 1.0f;
@@ -135,7 +136,10 @@ static void exponentials(void **state)
     for (int act = ADI_ACT_SILU; act <= ADI_ACT_SIGMOID; act++)
         for (int range = 0; range < 3; range++) {
             for (int64_t i = 0; i < N; i++)
-                x[i] = (float)((range == 0 ? 1.0 : range == 1 ? 20.0 : 100.0) * (2.0 * i / (N - 1) - 1.0));
+                x[i] = (float)((range == 0   ? 1.0
+                                : range == 1 ? 20.0
+                                             : 100.0) *
+                               (2.0 * i / (N - 1) - 1.0));
             call(ACTIVATION, &adi_backend_cpu, 2, y, x, NULL, NULL, (adi_act)act, d);
             for (int64_t i = 0; i < N; i++) {
                 const double want = op_act_formula(x[i], (adi_act)act);

@@ -1,5 +1,5 @@
-/* posenc2d: ref against the definition in long double, cpu against ref, the same for every image; vectors of the
- * authors' code. */
+/* posenc2d: ref against the definition in long double, cpu against ref, the same for every image;
+ * vectors of the authors' code. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,8 @@
 
 #include "harness/gradient.h"
 
-/* Absolute; no value is above 1. ref rounds once, half of 2^-24, and so does cpu, perhaps the other way. */
+/* Absolute; no value is above 1. ref rounds once, half of 2^-24, and so does cpu, perhaps the other
+ * way. */
 static const double ref_limit = 3e-8, cpu_limit = 6e-8;
 
 static float *run(const void *of, const adi_backend *be, int32_t threads)
@@ -21,12 +22,14 @@ static float *run(const void *of, const adi_backend *be, int32_t threads)
     return y;
 }
 
-/* Sine and cosine in turn, of columns in the first half of the channels and of rows in the second. */
+/* Sine and cosine in turn, of columns in the first half of the channels and of rows in the
+ * second. */
 static long double wave(const adi_pad2d_dims *d, int64_t i)
 {
     const int64_t half = d->c / 2, channel = i % d->c, p = i / d->c;
     const int64_t at = channel < half ? p % d->w : p / d->w % d->h, pair = channel % half / 2;
-    const long double angle = (long double)at / powl(10000.0L, 2.0L * (long double)pair / (long double)half);
+    const long double angle =
+        (long double)at / powl(10000.0L, 2.0L * (long double)pair / (long double)half);
     return channel % 2 ? cosl(angle) : sinl(angle);
 }
 
@@ -34,7 +37,8 @@ static void check(int64_t n, int64_t h, int64_t w, int64_t c)
 {
     adi_pad2d_dims d = {n, h, w, c, 0};
     char name[80];
-    snprintf(name, sizeof name, "%lldx%lldx%lldx%lld", (long long)n, (long long)h, (long long)w, (long long)c);
+    snprintf(name, sizeof name, "%lldx%lldx%lldx%lld", (long long)n, (long long)h, (long long)w,
+             (long long)c);
     const int64_t count = n * h * w * c;
     float *want = guarded_floats(count);
     for (int64_t i = 0; i < count; i++)
@@ -56,8 +60,8 @@ static void check(int64_t n, int64_t h, int64_t w, int64_t c)
 static void formula(void **state)
 {
     (void)state;
-    static const int64_t maps[][3] = {{1, 1, 1}, {1, 1, 9}, {1, 9, 1}, {2, 3, 5}, {3, 7, 2}, {5, 1, 1}, {1, 24, 24},
-                                      {0, 3, 5}, {2, 0, 5}};
+    static const int64_t maps[][3] = {{1, 1, 1}, {1, 1, 9},   {1, 9, 1}, {2, 3, 5}, {3, 7, 2},
+                                      {5, 1, 1}, {1, 24, 24}, {0, 3, 5}, {2, 0, 5}};
     for (int m = 0; m < 9; m++)
         for (int64_t c = 4; c <= 64; c += 4)
             check(maps[m][0], maps[m][1], maps[m][2], c);
@@ -67,7 +71,8 @@ static void formula(void **state)
     gradient_report("posenc2d", ref_limit, cpu_limit);
 }
 
-/* Row 5, column 3 of a map of 24 x 24. The authors' angles are floats, so that the last digit is off by one. */
+/* Row 5, column 3 of a map of 24 x 24. The authors' angles are floats, so that the last digit is
+ * off by one. */
 static void known_values(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* mean over positions, and the gradient of a bias, their sum: ref and cpu against long double sums. */
+/* mean over positions, and the gradient of a bias, their sum: ref and cpu against long double
+ * sums. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -92,8 +93,8 @@ static float *run_bias(const void *of, const adi_backend *be, int32_t threads)
     return db;
 }
 
-/* One NaN stays in its channel. A sum in double rounds once, to 2^-24 of the sum; cpu's may be in blocks of
- * float, relative to the size of the terms. */
+/* One NaN stays in its channel. A sum in double rounds once, to 2^-24 of the sum; cpu's may be in
+ * blocks of float, relative to the size of the terms. */
 static void bias(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* resample: Pillow's sums of bytes in whole numbers, on every instruction set and to the byte, at sizes that no vector
- * divides; nothing outside the samples that are there is read. */
+/* resample: Pillow's sums of bytes in whole numbers, on every instruction set and to the byte, at
+ * sizes that no vector divides; nothing outside the samples that are there is read. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +18,8 @@ static uint8_t *random_bytes(int64_t n)
     return p;
 }
 
-/* Weights whose sums stay in 32 bits, some of them negative as Lanczos's, and 0 behind the count. */
+/* Weights whose sums stay in 32 bits, some of them negative as Lanczos's, and 0 behind the
+ * count. */
 static void fill_weights(int32_t *w, int64_t count, int64_t taps)
 {
     for (int64_t k = 0; k < taps; k++)
@@ -34,9 +35,10 @@ static uint8_t clipped(int64_t sum)
 static void check_row(int64_t n, int64_t samples, int64_t most, int64_t channels)
 {
     char name[80];
-    snprintf(name, sizeof name, "%lld outputs of %lld samples, up to %lld taps, %lld channels", (long long)n,
-             (long long)samples, (long long)most, (long long)channels);
-    const int64_t taps = (most + ADI_RESAMPLE_TAPS - 1) / ADI_RESAMPLE_TAPS * ADI_RESAMPLE_TAPS, first = op_int(0, 5);
+    snprintf(name, sizeof name, "%lld outputs of %lld samples, up to %lld taps, %lld channels",
+             (long long)n, (long long)samples, (long long)most, (long long)channels);
+    const int64_t taps = (most + ADI_RESAMPLE_TAPS - 1) / ADI_RESAMPLE_TAPS * ADI_RESAMPLE_TAPS;
+    const int64_t first = op_int(0, 5);
     int32_t *start = guarded_alloc((size_t)n * 4), *count = guarded_alloc((size_t)n * 4);
     int32_t *weight = guarded_alloc((size_t)(n * taps + ADI_RESAMPLE_TAPS) * 4);
     uint8_t *in = random_bytes(samples * channels), *want = guarded_alloc((size_t)(n * channels));
@@ -88,8 +90,10 @@ static void along_rows(void **state)
 static void check_rows(int64_t n, int64_t rows, int64_t count)
 {
     char name[80];
-    snprintf(name, sizeof name, "%lld bytes, %lld of %lld rows", (long long)n, (long long)count, (long long)rows);
-    const int64_t stride = (n + ADI_RESAMPLE_BLOCK - 1) / ADI_RESAMPLE_BLOCK * ADI_RESAMPLE_BLOCK, start = op_int(0, 99);
+    snprintf(name, sizeof name, "%lld bytes, %lld of %lld rows", (long long)n, (long long)count,
+             (long long)rows);
+    const int64_t stride = (n + ADI_RESAMPLE_BLOCK - 1) / ADI_RESAMPLE_BLOCK * ADI_RESAMPLE_BLOCK;
+    const int64_t start = op_int(0, 99);
     uint8_t *ring_bytes = random_bytes(rows * stride);
     int32_t *weight = guarded_alloc((size_t)count * 4);
     fill_weights(weight, count, count);
@@ -127,6 +131,7 @@ static void down_columns(void **state)
 int main(void)
 {
     op_seed();
-    const struct CMUnitTest tests[] = {cmocka_unit_test(along_rows), cmocka_unit_test(down_columns)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(along_rows),
+                                       cmocka_unit_test(down_columns)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,8 +25,9 @@ static float *run(const adi_backend *be, const float *x, const adi_resize_dims *
     return y;
 }
 
-/* Weight of input i in output o, as the tent of one sample's width around the clamped source; of a part of a whole none
- * where the source is more than half a sample outside. In whole numbers: 2 * out * s. */
+/* Weight of input i in output o, as the tent of one sample's width around the clamped source; of a
+ * part of a whole none where the source is more than half a sample outside. In whole numbers: 2 *
+ * out * s. */
 static double weight(int64_t o, int64_t i, int64_t in, int64_t out, int64_t whole, int64_t before)
 {
     const int64_t doubled = (2 * o + 1) * (whole ? whole : in) - out - 2 * out * before;
@@ -102,7 +103,10 @@ static void parts(void **state)
 {
     (void)state;
     for (int i = 0; i < 300; i++) {
-        adi_resize_dims d = {.h = op_int(1, 9), .w = op_int(1, 9), .c = i % 4 ? 1 : 3, .oh = op_int(1, 70),
+        adi_resize_dims d = {.h = op_int(1, 9),
+                             .w = op_int(1, 9),
+                             .c = i % 4 ? 1 : 3,
+                             .oh = op_int(1, 70),
                              .ow = i % 20 ? op_int(1, 70) : op_int(250, 520)};
         d.whole_h = op_int(d.h, 14);
         d.whole_w = op_int(1, 14);
@@ -113,7 +117,8 @@ static void parts(void **state)
         check(x, &d);
         guarded_free(x, "input");
     }
-    const adi_resize_dims wide = {.h = 2, .w = 1500, .c = 1, .oh = 3, .ow = 270, .y_stride = 270}; /* too far for one line */
+    /* too far for one line */
+    const adi_resize_dims wide = {.h = 2, .w = 1500, .c = 1, .oh = 3, .ow = 270, .y_stride = 270};
     float *x = op_floats(3000, 1.0);
     check(x, &wide);
     guarded_free(x, "input");
@@ -134,7 +139,8 @@ static void exact_cases(void **state)
             guarded_free(y, "equal sizes");
         }
         guarded_free(x, "input");
-        const adi_resize_dims grow = {.h = 1, .w = 1, .c = 1, .oh = side, .ow = side, .y_stride = side};
+        const adi_resize_dims grow = {
+            .h = 1, .w = 1, .c = 1, .oh = side, .ow = side, .y_stride = side};
         float one = 0.7f;
         for (int b = 0; b < 2; b++) {
             float *y = run(b ? &adi_backend_cpu : &adi_backend_ref, &one, &grow, 2);

@@ -1,5 +1,5 @@
-/* resize of a map, backward: ref against central differences of an interpolation in double and against its
- * transpose everywhere, cpu against ref; nothing is read between the rows of dy. */
+/* resize of a map, backward: ref against central differences of an interpolation in double and
+ * against its transpose everywhere, cpu against ref; nothing is read between the rows of dy. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,9 +9,9 @@
 
 #include "harness/gradient.h"
 
-/* In units of the sum of the terms' sizes. ref sums in double and rounds once, and what lies half-way between
- * two floats, as sums with weights of 1/2 and 1/4 do, may go to either; cpu may take its fractions and sums in
- * float. */
+/* In units of the sum of the terms' sizes. ref sums in double and rounds once, and what lies
+ * half-way between two floats, as sums with weights of 1/2 and 1/4 do, may go to either; cpu may
+ * take its fractions and sums in float. */
 static const double ref_limit = 1.2e-7, cpu_limit = 6e-7, differences_limit = 1.3e-7;
 
 typedef struct resize_case {
@@ -27,7 +27,8 @@ static resize_case resize_case_new(const adi_resize_dims *d)
     resize_case c = {.d = *d, .inputs = d->h * d->w * d->c};
     c.rows = (d->oh - 1) * d->y_stride + d->ow * d->c;
     snprintf(c.name, sizeof c.name, "%lldx%lldx%lld -> %lldx%lld, rows of %lld", (long long)d->h,
-             (long long)d->w, (long long)d->c, (long long)d->oh, (long long)d->ow, (long long)d->y_stride);
+             (long long)d->w, (long long)d->c, (long long)d->oh, (long long)d->ow,
+             (long long)d->y_stride);
     c.dy = op_floats(c.rows, 1.0);
     for (int64_t i = 0; i < c.rows; i++)
         if (i % d->y_stride >= d->ow * d->c)
@@ -76,7 +77,8 @@ static double loss(const void *of)
         const double *x = c->xd + (y0 * d->w + x0) * d->c + ch;
         const double top = x[0] + (sx - (double)x0) * (x[right] - x[0]);
         const double bottom = x[down] + (sx - (double)x0) * (x[down + right] - x[down]);
-        sum += c->dy[oy * d->y_stride + ox * d->c + ch] * (top + (sy - (double)y0) * (bottom - top));
+        sum +=
+            c->dy[oy * d->y_stride + ox * d->c + ch] * (top + (sy - (double)y0) * (bottom - top));
     }
     return sum;
 }
@@ -91,7 +93,8 @@ static void formula(const resize_case *c, float *dx, float *unit)
         for (int64_t oy = 0; oy < d->oh; oy++) {
             const double wy = weight(oy, iy, d->h, d->oh);
             for (int64_t ox = 0; ox < d->ow && wy > 0.0; ox++) {
-                const double term = wy * weight(ox, ix, d->w, d->ow) * c->dy[oy * d->y_stride + ox * d->c + ch];
+                const double term =
+                    wy * weight(ox, ix, d->w, d->ow) * c->dy[oy * d->y_stride + ox * d->c + ch];
                 sum += term;
                 size += fabs(term);
             }
@@ -107,7 +110,8 @@ static void check(const adi_resize_dims *d)
     float *want = guarded_floats(c.inputs), *unit = guarded_floats(c.inputs);
     formula(&c, want, unit);
     for (int64_t i = 0; i < c.inputs; i++)
-        unit[i] += 0.1f; /* fractions in float give small weights an error of the large ones' size */
+        /* fractions in float give small weights an error of the large ones' size */
+        unit[i] += 0.1f;
     float *ref = gradient_backends(c.name, run, &c, unit, c.inputs, cpu_limit);
     op_close_ref(c.name, ref, want, unit, c.inputs, ref_limit);
     gradient_check(c.name, loss, &c, c.xd, ref, unit, c.inputs, 1e-3, differences_limit);
@@ -132,8 +136,10 @@ static void shapes(void **state)
         d.y_stride = d.ow * d.c + op_int(0, 1) * op_int(1, 9);
         check(&d);
     }
-    check(&(adi_resize_dims){.h = 2, .w = 2, .c = 3, .oh = 128, .ow = 128, .y_stride = 384}); /* thousands of terms */
-    check(&(adi_resize_dims){.h = 8, .w = 8, .c = 16, .oh = 16, .ow = 16, .y_stride = 256});  /* a U-Net's way up */
+    /* thousands of terms */
+    check(&(adi_resize_dims){.h = 2, .w = 2, .c = 3, .oh = 128, .ow = 128, .y_stride = 384});
+    /* a U-Net's way up */
+    check(&(adi_resize_dims){.h = 8, .w = 8, .c = 16, .oh = 16, .ow = 16, .y_stride = 256});
     gradient_report("resize_bwd", differences_limit, cpu_limit);
 }
 
@@ -151,7 +157,8 @@ static void exact_cases(void **state)
             guarded_free(dx, c.name);
         }
         resize_case_free(&c);
-        const adi_resize_dims other = {.h = side, .w = 7, .c = 1, .oh = op_int(1, 50), .ow = op_int(1, 50), .y_stride = 51};
+        const adi_resize_dims other = {
+            .h = side, .w = 7, .c = 1, .oh = op_int(1, 50), .ow = op_int(1, 50), .y_stride = 51};
         resize_case o = resize_case_new(&other);
         for (int b = 0; b < 2; b++) {
             float *dx = run(&o, b ? &adi_backend_cpu : &adi_backend_ref, 2);
@@ -174,7 +181,12 @@ static void nan_survives(void **state)
 {
     (void)state;
     for (int i = 0; i < 100; i++) {
-        const adi_resize_dims d = {.h = op_int(1, 9), .w = op_int(1, 9), .c = 1, .oh = op_int(1, 20), .ow = op_int(1, 20), .y_stride = 20};
+        const adi_resize_dims d = {.h = op_int(1, 9),
+                                   .w = op_int(1, 9),
+                                   .c = 1,
+                                   .oh = op_int(1, 20),
+                                   .ow = op_int(1, 20),
+                                   .y_stride = 20};
         resize_case c = resize_case_new(&d);
         const int64_t oy = op_int(0, d.oh - 1), ox = op_int(0, d.ow - 1);
         c.dy[oy * d.y_stride + ox] = NAN;

@@ -39,13 +39,15 @@ static float *run(const void *of, const adi_backend *be, int32_t threads)
     return all;
 }
 
-static sgd_case sgd_case_new(int64_t n, double momentum, double decay, double scale, int with_velocity)
+static sgd_case sgd_case_new(int64_t n, double momentum, double decay, double scale,
+                             int with_velocity)
 {
-    sgd_case c = {.o = {.lr = 0.4, .momentum = momentum, .weight_decay = decay, .grad_scale = scale},
-                  .with_velocity = with_velocity,
-                  .n = n};
-    snprintf(c.name, sizeof c.name, "%lld values, momentum %g, decay %g, scale %g, velocity %d", (long long)n,
-             momentum, decay, scale, with_velocity);
+    sgd_case c = {
+        .o = {.lr = 0.4, .momentum = momentum, .weight_decay = decay, .grad_scale = scale},
+        .with_velocity = with_velocity,
+        .n = n};
+    snprintf(c.name, sizeof c.name, "%lld values, momentum %g, decay %g, scale %g, velocity %d",
+             (long long)n, momentum, decay, scale, with_velocity);
     c.w = op_floats(n, 1.0);
     c.g = op_floats(STEPS * n, 1.0);
     return c;
@@ -92,7 +94,8 @@ static void check(const sgd_case *c)
 static void ten_steps(void **state)
 {
     (void)state;
-    static const double momenta[] = {0.0, 0.9, 0.5}, decays[] = {0.0, 1e-4, 0.1}, scales[] = {1.0, 0.37};
+    static const double momenta[] = {0.0, 0.9, 0.5}, decays[] = {0.0, 1e-4, 0.1},
+                        scales[] = {1.0, 0.37};
     for (int m = 0; m < 3; m++)
         for (int d = 0; d < 3; d++)
             for (int s = 0; s < 2; s++)

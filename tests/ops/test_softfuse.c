@@ -1,5 +1,6 @@
-/* softfuse, two-way and joint: ref against exponentials as they stand, in long double, which has room for them, and a
- * softmax's derivatives one by one; gradients against central differences; cpu against ref; means of every size. */
+/* softfuse, two-way and joint: ref against exponentials as they stand, in long double, which has
+ * room for them, and a softmax's derivatives one by one; gradients against central differences; cpu
+ * against ref; means of every size. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,8 +10,8 @@
 
 #include "harness/gradient.h"
 
-/* In units of the terms' sizes. ref and cpu are in double, where a mean of 2000 takes 2e-13 of its exponential; they
- * round once, and so does what they are compared with. */
+/* In units of the terms' sizes. ref and cpu are in double, where a mean of 2000 takes 2e-13 of its
+ * exponential; they round once, and so does what they are compared with. */
 static const double ref_limit = 1.25e-7, cpu_limit = 1.25e-7;
 
 typedef struct fuse_case {
@@ -26,8 +27,9 @@ typedef struct fuse_case {
 static fuse_case fuse_case_new(adi_npc d, int joint, double mean, double other)
 {
     fuse_case c = {.d = d, .joint = joint, .n = d.n * d.p * d.c};
-    snprintf(c.name, sizeof c.name, "%s, %lldx%lldx%lld, means %g and %g", joint ? "joint" : "two-way", (long long)d.n,
-             (long long)d.p, (long long)d.c, mean, other);
+    snprintf(c.name, sizeof c.name, "%s, %lldx%lldx%lld, means %g and %g",
+             joint ? "joint" : "two-way", (long long)d.n, (long long)d.p, (long long)d.c, mean,
+             other);
     c.a = op_floats(c.n, 2.0);
     c.b = op_floats(c.n, 2.0);
     for (int64_t i = 0; i < c.n; i++) {
@@ -47,8 +49,8 @@ static void fuse_case_free(fuse_case *c)
         guarded_free(all[i], c->name);
 }
 
-/* beta of image n for map `which` and channel ch: its exponential's share in the sum of those that it is weighed with.
- * */
+/* beta of image n for map `which` and channel ch: its exponential's share in the sum of those that
+ * it is weighed with. */
 static void shares(const fuse_case *c, int64_t n, long double *beta)
 {
     const int64_t channels = c->d.c;
@@ -76,7 +78,8 @@ static double loss(const void *of)
     for (int64_t i = 0; i < c->n; i++) {
         if (i % image == 0)
             shares(c, i / image, beta);
-        sum += c->dy[i] * (beta[i % channels] * c->ad[i] + beta[channels + i % channels] * c->bd[i]);
+        sum +=
+            c->dy[i] * (beta[i % channels] * c->ad[i] + beta[channels + i % channels] * c->bd[i]);
     }
     guarded_free(beta, c->name);
     return (double)sum;
@@ -91,7 +94,8 @@ static float *run(const void *of, const adi_backend *be, int32_t threads)
     const adi_exec ex = {threads, scratch};
     float *all = guarded_floats((1 + c->backward) * c->n);
     if (c->backward) {
-        float *da = c->without & 1 ? NULL : guarded_floats(c->n), *db = c->without & 2 ? NULL : guarded_floats(c->n);
+        float *da = c->without & 1 ? NULL : guarded_floats(c->n),
+              *db = c->without & 2 ? NULL : guarded_floats(c->n);
         assert_int_equal(k->softfuse_bwd(&ex, da, db, c->dy, c->a, c->b, c->joint, &c->d), AD_OK);
         if (da)
             gradient_pack(all, da, c->n, c->name);
@@ -104,11 +108,13 @@ static float *run(const void *of, const adi_backend *be, int32_t threads)
     return all;
 }
 
-/* What mean j does to the betas of those that it is weighed with, each times its gradient: beta (1 - beta) to its own,
- * -beta beta' to others'. others: -1, or for the size of the terms 1. */
-static long double slope(const fuse_case *c, const long double *beta, const long double *e, int64_t j, int others)
+/* What mean j does to the betas of those that it is weighed with, each times its gradient: beta
+ * (1 - beta) to its own, -beta beta' to others'. others: -1, or for the size of the terms 1. */
+static long double slope(const fuse_case *c, const long double *beta, const long double *e,
+                         int64_t j, int others)
 {
-    const int64_t channels = c->d.c, first = c->joint ? 0 : j % channels, step = c->joint ? 1 : channels;
+    const int64_t channels = c->d.c, first = c->joint ? 0 : j % channels;
+    const int64_t step = c->joint ? 1 : channels;
     long double sum = 0.0L;
     for (int64_t i = first; i < 2 * channels; i += step)
         sum += e[i] * (i == j ? beta[i] * (1.0L - beta[i]) : others * beta[i] * beta[j]);
@@ -127,7 +133,8 @@ static void formula(const fuse_case *c, float *want, float *unit)
             const float *x = (j < channels ? c->a : c->b) + n * image + j % channels;
             e[j] = size[j] = 0.0L;
             for (int64_t p = 0; p < c->d.p; p++) {
-                const long double term = (long double)c->dy[n * image + p * channels + j % channels] * x[p * channels];
+                const long double term =
+                    (long double)c->dy[n * image + p * channels + j % channels] * x[p * channels];
                 e[j] += term;
                 size[j] += fabsl(term);
             }
@@ -137,10 +144,13 @@ static void formula(const fuse_case *c, float *want, float *unit)
             by_size[j] = slope(c, beta, size, j, 1);
         }
         for (int64_t i = 0; i < (1 + c->backward) * image; i++) {
-            const int64_t ch = i % channels, j = i / image * channels + ch, v = n * image + i % image;
-            const long double a = beta[ch] * c->a[v], b = beta[channels + ch] * c->b[v], own = beta[j] * c->dy[v];
+            const int64_t ch = i % channels, j = i / image * channels + ch;
+            const int64_t v = n * image + i % image;
+            const long double a = beta[ch] * c->a[v], b = beta[channels + ch] * c->b[v],
+                              own = beta[j] * c->dy[v];
             want[i / image * c->n + v] = (float)(c->backward ? own + by[j] : a + b);
-            unit[i / image * c->n + v] = (float)(c->backward ? fabsl(own) + by_size[j] : fabsl(a) + fabsl(b));
+            unit[i / image * c->n + v] =
+                (float)(c->backward ? fabsl(own) + by_size[j] : fabsl(a) + fabsl(b));
         }
     }
     guarded_free(beta, c->name);
@@ -155,7 +165,8 @@ static void check(adi_npc d, int joint, double mean, double other)
         formula(&c, want, unit);
         float *ref = gradient_backends(c.name, run, &c, unit, all, cpu_limit);
         gradient_close(c.name, ref, want, unit, all, ref_limit);
-        if (c.backward && fabs(mean) + fabs(other) < 10.0) { /* a double sees what each of the maps does */
+        /* a double sees what each of the maps does */
+        if (c.backward && fabs(mean) + fabs(other) < 10.0) {
             const double h = fmin(2e-3 * (double)d.p, 0.1);    /* moves a mean by so much less */
             gradient_check(c.name, loss, &c, c.ad, ref, unit, c.n, h, ref_limit);
             gradient_check(c.name, loss, &c, c.bd, ref + c.n, unit + c.n, c.n, h, ref_limit);
@@ -173,7 +184,8 @@ static void formulas(void **state)
     (void)state;
     static const adi_npc sizes[] = {{1, 1, 1},  {2, 1, 5},   {1, 7, 1},  {3, 2, 3},  {2, 49, 17},
                                     {2, 3, 63}, {1, 10, 64}, {3, 5, 65}, {1, 2, 130}, {1, 200, 2}};
-    static const double means[][2] = {{0, 0}, {3, -2}, {-20, 20}, {100, 99}, {1000, 1000}, {-1000, -999}, {2000, 1900}};
+    static const double means[][2] = {{0, 0},       {3, -2},       {-20, 20},   {100, 99},
+                                      {1000, 1000}, {-1000, -999}, {2000, 1900}};
     for (int joint = 0; joint < 2; joint++) {
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
             for (size_t m = 0; m < sizeof means / sizeof *means; m++)
@@ -203,8 +215,8 @@ static void one_gradient(void **state)
     }
 }
 
-/* Of one position and one channel, and of two: beta is 1 / (1 + 1/3) = 3/4; jointly, of exp(0), 3, 1 and 4, 3/9 and so
- * on. And with a = b nothing is weighed, two-way. */
+/* Of one position and one channel, and of two: beta is 1 / (1 + 1/3) = 3/4; jointly, of exp(0), 3,
+ * 1 and 4, 3/9 and so on. And with a = b nothing is weighed, two-way. */
 static void known_weights(void **state)
 {
     (void)state;
@@ -226,8 +238,8 @@ static void known_weights(void **state)
     }
 }
 
-/* In a or b: of that image its channel, or all of them where they are joint; so in dy, of the gradients. An infinity
- * has no share either. */
+/* In a or b: of that image its channel, or all of them where they are joint; so in dy, of the
+ * gradients. An infinity has no share either. */
 static void what_is_not_finite(void **state)
 {
     (void)state;
@@ -246,8 +258,8 @@ static void what_is_not_finite(void **state)
                 if (!c.backward && value == -INFINITY) /* a share of 0, next to others */
                     lost = v == spot;
                 if (isfinite(all[j]) ? lost : !lost)
-                    fail_msg("%s, %s: %g at %lld, for %g at %lld of %d", c.name, be->name, all[j], (long long)j, value,
-                             (long long)spot, i % 3);
+                    fail_msg("%s, %s: %g at %lld, for %g at %lld of %d", c.name, be->name, all[j],
+                             (long long)j, value, (long long)spot, i % 3);
             }
             guarded_free(all, c.name);
         }

@@ -1,5 +1,6 @@
-/* sqdist and weighted_difference: ref against their formulas, cpu against ref; one vector or two, with weights or
- * without, apart and in place; one as the other's gradient, by central differences. */
+/* sqdist and weighted_difference: ref against their formulas, cpu against ref; one vector or two,
+ * with weights or without, apart and in place; one as the other's gradient, by central
+ * differences. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,8 +10,8 @@
 
 #include "harness/gradient.h"
 
-/* Relative to the result: sums are in double on both, and rounded once. cpu's differences are float: the factor, a - b
- * and their product are rounded. */
+/* Relative to the result: sums are in double on both, and rounded once. cpu's differences are
+ * float: the factor, a - b and their product are rounded. */
 static const double ref_limit = 6.1e-8, cpu_limit = 1.3e-7, difference_limit = 2.5e-7;
 
 typedef struct dist_case {
@@ -26,8 +27,8 @@ typedef struct dist_case {
 static dist_case dist_case_new(adi_pc d, int with_b, int with_weight, double scale, double apart)
 {
     dist_case c = {.d = d, .n = d.p * d.c, .alpha = 3.0 * op_signed()};
-    snprintf(c.name, sizeof c.name, "%lldx%lld of %g, %g apart%s%s", (long long)d.p, (long long)d.c, scale, apart,
-             with_b ? ", two" : "", with_weight ? ", weights" : "");
+    snprintf(c.name, sizeof c.name, "%lldx%lld of %g, %g apart%s%s", (long long)d.p, (long long)d.c,
+             scale, apart, with_b ? ", two" : "", with_weight ? ", weights" : "");
     c.a = op_floats(c.n, scale);
     c.b = with_b ? op_floats(c.n, scale) : NULL;
     c.weight = with_weight ? op_floats(d.p, 2.0) : NULL;
@@ -55,8 +56,10 @@ static float *run(const void *of, const adi_backend *be, int32_t threads)
     }
     if (c->in)
         memcpy(y, c->in == 1 ? c->a : c->b, (size_t)c->n * sizeof *y);
-    assert_int_equal(be->kernels->weighted_difference(&ex, y, c->in == 1 ? y : c->a, c->in == 2 ? y : c->b, c->weight,
-                                                      c->alpha, c->d), AD_OK);
+    assert_int_equal(be->kernels->weighted_difference(&ex, y, c->in == 1 ? y : c->a,
+                                                      c->in == 2 ? y : c->b, c->weight, c->alpha,
+                                                      c->d),
+                     AD_OK);
     return y;
 }
 
@@ -84,7 +87,8 @@ static void check_difference(dist_case *c)
 {
     float *want = guarded_floats(c->n), *unit = guarded_floats(c->n);
     for (int64_t i = 0; i < c->n; i++) {
-        const long double factor = c->alpha * (c->weight ? (long double)c->weight[i / c->d.c] : 1.0L);
+        const long double factor =
+            c->alpha * (c->weight ? (long double)c->weight[i / c->d.c] : 1.0L);
         const long double y = factor * ((long double)c->a[i] - (c->b ? c->b[i] : 0.0f));
         want[i] = (float)y;
         unit[i] = (float)(fabsl(y) + 1e-36L);
@@ -133,7 +137,8 @@ static void check(adi_pc d)
 static void formulas(void **state)
 {
     (void)state;
-    static const adi_pc sizes[] = {{1, 1}, {1, 1000}, {2, 2}, {3, 5}, {49, 64}, {5, 257}, {129, 67}, {577, 8}, {0, 5}};
+    static const adi_pc sizes[] = {{1, 1},   {1, 1000}, {2, 2},   {3, 5}, {49, 64},
+                                   {5, 257}, {129, 67}, {577, 8}, {0, 5}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         check(sizes[i]);
     for (int64_t c = 1; c <= 40; c++)

@@ -1,5 +1,6 @@
-/* srugate, hard and soft: ref against the gate's two halves put together as the text does it, in long double, and
- * gradients against central differences; cpu against ref; t of exactly 0, far from it, infinite and NaN. */
+/* srugate, hard and soft: ref against the gate's two halves put together as the text does it, in
+ * long double, and gradients against central differences; cpu against ref; t of exactly 0, far from
+ * it, infinite and NaN. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,12 +10,14 @@
 
 #include "harness/gradient.h"
 
-/* Units are the size of the terms, of a gate's sigmoid 1 + |t| times as much: cpu rounds t, of which exp() makes 6e-8
- * |t|, and has exp() within 1.5e-7 of itself, to which up to five roundings come. ref rounds once, and so does what it
- * is compared with. The hard gate picks one of two numbers, or their sum, which both round alike. */
+/* Units are the size of the terms, of a gate's sigmoid 1 + |t| times as much: cpu rounds t, of
+ * which exp() makes 6e-8 |t|, and has exp() within 1.5e-7 of itself, to which up to five roundings
+ * come. ref rounds once, and so does what it is compared with. The hard gate picks one of two
+ * numbers, or their sum, which both round alike. */
 static const double ref_limits[] = {0.0, 1.25e-7}, cpu_limits[] = {0.0, 3e-7};
 static const double difference = 1e-10;  /* what central differences of a hard gate have */
-static const long double least = 1e-30L; /* in cpu a sigmoid that is no normal float, 1e-38 and less, is 0 */
+/* in cpu a sigmoid that is no normal float, 1e-38 and less, is 0 */
+static const long double least = 1e-30L;
 
 typedef struct gate_case {
     adi_pc d;
@@ -58,25 +61,28 @@ static double loss(const void *of)
     return (double)sum;
 }
 
-enum range { SMOOTH, SPECIAL, UNBOUNDED }; /* of t: none near 0; zeros and all sizes; infinities and NaN, too */
+/* of t: none near 0; zeros and all sizes; infinities and NaN, too */
+enum range { SMOOTH, SPECIAL, UNBOUNDED };
 
 static float some_h(enum range range)
 {
-    static const float list[] = {0.0f, -0.0f, 1e-30f, -1e-30f, 100.0f, -100.0f, -87.0f, -1e10f, 1e30f, -1e30f};
+    static const float list[] = {0.0f,    -0.0f,  1e-30f, -1e-30f, 100.0f,
+                                 -100.0f, -87.0f, -1e10f, 1e30f,   -1e30f};
     static const float more[] = {INFINITY, -INFINITY, NAN};
     if (range == UNBOUNDED && op_int(0, 9) == 0)
         return more[op_int(0, 2)];
     if (range >= SPECIAL && op_int(0, 2) == 0)
         return list[op_int(0, sizeof list / sizeof *list - 1)];
-    const double size = range == SMOOTH ? 0.2 + 2.0 * fabs(op_signed()) : pow(10.0, 3.0 * op_signed());
+    const double size =
+        range == SMOOTH ? 0.2 + 2.0 * fabs(op_signed()) : pow(10.0, 3.0 * op_signed());
     return (float)(op_int(0, 1) ? size : -size);
 }
 
 static gate_case gate_case_new(adi_pc d, int soft, enum range range)
 {
     gate_case c = {.d = d, .soft = soft, .n = d.p * d.c};
-    snprintf(c.name, sizeof c.name, "%s, %lldx%lld, range %d", soft ? "soft" : "hard", (long long)d.p, (long long)d.c,
-             range);
+    snprintf(c.name, sizeof c.name, "%s, %lldx%lld, range %d", soft ? "soft" : "hard",
+             (long long)d.p, (long long)d.c, range);
     c.x = op_floats(c.n, 2.0);
     c.dy = op_floats(c.n, 1.0);
     c.h = guarded_floats(c.n);
@@ -131,14 +137,17 @@ static float formula(const gate_case *c, int64_t i, float *out_unit)
     const int64_t v = i % c->n, across = v % c->d.c < c->d.c / 2 ? v + c->d.c / 2 : v - c->d.c / 2;
     const long double t = t_of(c, v), s = c->backward ? t : t_of(c, across);
     const gates mine = gates_of(c, t), crossing = gates_of(c, s);
-    const long double times = c->soft ? 1.0L + fabsl(t) : 1.0L, other_times = c->soft ? 1.0L + fabsl(s) : 1.0L;
+    const long double times = c->soft ? 1.0L + fabsl(t) : 1.0L,
+                      other_times = c->soft ? 1.0L + fabsl(s) : 1.0L;
     const float *z = c->backward ? c->dy : c->x;
     if (i < c->n) {
-        *out_unit = (float)(fabsl(mine.told * z[v]) * times + fabsl(crossing.untold * z[across]) * other_times + least);
+        *out_unit = (float)(fabsl(mine.told * z[v]) * times +
+                            fabsl(crossing.untold * z[across]) * other_times + least);
         return (float)(mine.told * z[v] + crossing.untold * z[across]);
     }
     const long double slope = mine.told * (1.0L - mine.told);
-    *out_unit = (float)(fabsl(slope * c->x[v]) * times * (fabsf(c->dy[v]) + fabsf(c->dy[across])) + least);
+    *out_unit =
+        (float)(fabsl(slope * c->x[v]) * times * (fabsf(c->dy[v]) + fabsf(c->dy[across])) + least);
     return t > 0.0L ? 0.0f : (float)(slope * c->x[v] * ((long double)c->dy[v] + c->dy[across]));
 }
 
@@ -152,10 +161,13 @@ static void check(adi_pc d, int soft, enum range range)
             want[i] = formula(&c, i, &unit[i]);
         float *ref = gradient_backends(c.name, run, &c, unit, all, cpu_limits[soft]);
         gradient_close(c.name, ref, want, unit, all, ref_limits[soft]);
-        if (c.backward && range == SMOOTH) /* also of the hard gate, whose differences have an error */
-            gradient_check(c.name, loss, &c, c.xd, ref, unit, c.n, 1e-2, fmax(ref_limits[soft], difference));
+        /* also of the hard gate, whose differences have an error */
+        if (c.backward && range == SMOOTH)
+            gradient_check(c.name, loss, &c, c.xd, ref, unit, c.n, 1e-2,
+                           fmax(ref_limits[soft], difference));
         if (c.backward && range == SMOOTH && soft)
-            gradient_check(c.name, loss, &c, c.td, ref + c.n, unit + c.n, c.n, 1e-3, ref_limits[soft]);
+            gradient_check(c.name, loss, &c, c.td, ref + c.n, unit + c.n, c.n, 1e-3,
+                           ref_limits[soft]);
         float *const buffers[] = {want, unit, ref};
         for (int i = 0; i < 3; i++)
             guarded_free(buffers[i], c.name);
@@ -175,12 +187,13 @@ static void formulas(void **state)
             for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
                 check(sizes[i], soft, (enum range)range);
         }
-        gradient_report(soft ? "srugate, soft" : "srugate, hard", fmax(ref_limits[soft], difference), cpu_limits[soft]);
+        gradient_report(soft ? "srugate, soft" : "srugate, hard",
+                        fmax(ref_limits[soft], difference), cpu_limits[soft]);
     }
 }
 
-/* t of 0, -0, above and below, for each channel of a pair: what is not above 0 goes across, and of a soft gate one half
- * of it. Exactly. */
+/* t of 0, -0, above and below, for each channel of a pair: what is not above 0 goes across, and of
+ * a soft gate one half of it. Exactly. */
 static void halves(void **state)
 {
     (void)state;
@@ -206,8 +219,8 @@ static void halves(void **state)
     }
 }
 
-/* In h: of its channel and the one across. In x: of a told value's place, and of those that have 0 times it; and so in
- * dy. Where t is above 0 there is no slope, whatever x and dy are. */
+/* In h: of its channel and the one across. In x: of a told value's place, and of those that have 0
+ * times it; and so in dy. Where t is above 0 there is no slope, whatever x and dy are. */
 static void what_is_not_finite(void **state)
 {
     (void)state;
@@ -226,7 +239,8 @@ static void what_is_not_finite(void **state)
             }
             float *ref = gradient_backends(c.name, run, &c, unit, count_of(&c), cpu_limits[soft]);
             op_close(c.name, ref, want, unit, count_of(&c), ref_limits[soft]);
-            const int seen = c.backward ? i % 3 == 2 : i % 3 == 1; /* h infinite only settles a gate */
+            /* h infinite only settles a gate */
+            const int seen = c.backward ? i % 3 == 2 : i % 3 == 1;
             assert_true(!seen || lost > 0);
             guarded_free(want, c.name);
             guarded_free(ref, c.name);

@@ -1,4 +1,5 @@
-/* Sums, of squares, of squared errors and of products, against long double; scaled_difference against its formula. */
+/* Sums, of squares, of squared errors and of products, against long double; scaled_difference
+ * against its formula. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,14 +9,14 @@
 
 #include "harness/gradient.h"
 
-/* Relative to the sum of the terms' sizes: of n terms one after another, at most n 2^-53, 3e-11 for the
- * longest here; rounding that goes both ways leaves a hundredth of that. */
+/* Relative to the sum of the terms' sizes: of n terms one after another, at most n 2^-53, 3e-11 for
+ * the longest here; rounding that goes both ways leaves a hundredth of that. */
 static const double limit = 1e-12;
 
 enum kind { SUM, SQUARES, ERRORS, PRODUCTS };
 
-static double call(enum kind kind, const adi_backend *be, int32_t threads, const float *a, const float *b,
-                   int64_t n)
+static double call(enum kind kind, const adi_backend *be, int32_t threads, const float *a,
+                   const float *b, int64_t n)
 {
     void *scratch = guarded_alloc(be->kernels->sum_scratch(n, threads));
     const adi_exec ex = {threads, scratch};
@@ -27,7 +28,8 @@ static double call(enum kind kind, const adi_backend *be, int32_t threads, const
     return sum;
 }
 
-static const int64_t sizes[] = {0, 1, 2, 3, 7, 15, 16, 17, 63, 64, 65, 255, 1000, 4095, 4097, 65537, 300007};
+static const int64_t sizes[] = {0,  1,  2,   3,    7,    15,   16,    17,    63,
+                                64, 65, 255, 1000, 4095, 4097, 65537, 300007};
 enum { SIZES = sizeof sizes / sizeof *sizes };
 
 static void check(int64_t n, double scale, double offset)
@@ -53,7 +55,8 @@ static void check(int64_t n, double scale, double offset)
         assert_true(fabsl(ref - want) <= limit * size);
         assert_true(fabsl(first - want) <= limit * size);
         for (int t = 1; t < 4; t++) {
-            const double again = call((enum kind)kind, &adi_backend_cpu, gradient_threads[t], a, b, n);
+            const double again =
+                call((enum kind)kind, &adi_backend_cpu, gradient_threads[t], a, b, n);
             op_same_bits("sum", &again, &first, sizeof first);
         }
     }
@@ -86,7 +89,8 @@ static void whole_numbers(void **state)
         assert_true(call(SUM, be, 3, x, NULL, 100003) == 100.0 * 499500.0 + 3.0);
         assert_true(call(SQUARES, be, 3, x, NULL, 100003) == 100.0 * 332833500.0 + 5.0);
         assert_true(call(ERRORS, be, 3, x, x, 100003) == 0.0);
-        assert_true(call(PRODUCTS, be, 3, x, minus, 100003) == 100.0 * (999000.0 - 332833500.0) + 1.0);
+        assert_true(call(PRODUCTS, be, 3, x, minus, 100003) ==
+                    100.0 * (999000.0 - 332833500.0) + 1.0);
     }
     guarded_free(x, "x");
     guarded_free(minus, "minus");
@@ -122,7 +126,8 @@ static float *run_difference(const void *of, const adi_backend *be, int32_t thre
     const difference_case *c = of;
     const adi_exec ex = {threads, NULL};
     float *y = op_copy(c->y, c->n);
-    assert_int_equal(be->kernels->scaled_difference(&ex, y, c->a, c->b, c->alpha, c->accumulate, c->n), AD_OK);
+    assert_int_equal(
+        be->kernels->scaled_difference(&ex, y, c->a, c->b, c->alpha, c->accumulate, c->n), AD_OK);
     return y;
 }
 
@@ -130,9 +135,11 @@ static float *run_difference(const void *of, const adi_backend *be, int32_t thre
 static void difference(void **state)
 {
     (void)state;
-    const double near_ref = 6.1e-8, near_cpu = 2.5e-7; /* of the terms' sizes: one rounding, and it and three */
+    /* of the terms' sizes: one rounding, and it and three */
+    const double near_ref = 6.1e-8, near_cpu = 2.5e-7;
     for (int i = 0; i < 2 * SIZES; i++) {
-        difference_case c = {.n = sizes[i / 2], .accumulate = i % 2, .alpha = (float)(3.0 * op_signed())};
+        difference_case c = {
+            .n = sizes[i / 2], .accumulate = i % 2, .alpha = (float)(3.0 * op_signed())};
         c.a = op_floats(c.n, 2.0);
         c.b = op_floats(c.n, 2.0);
         c.y = c.accumulate ? op_floats(c.n, 2.0) : guarded_floats(c.n);
@@ -144,7 +151,8 @@ static void difference(void **state)
             want[j] = (float)(y + c.alpha * e);
             unit[j] = (float)(fabs(y) + fabs(c.alpha * e));
         }
-        float *ref = gradient_backends("scaled_difference", run_difference, &c, unit, c.n, near_cpu);
+        float *ref =
+            gradient_backends("scaled_difference", run_difference, &c, unit, c.n, near_cpu);
         op_close("scaled_difference, ref", ref, want, unit, c.n, near_ref);
         float *const all[] = {c.a, c.b, c.y, want, unit, ref};
         for (size_t j = 0; j < sizeof all / sizeof *all; j++)
@@ -192,8 +200,11 @@ int main(void)
 {
     op_seed();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sums),       cmocka_unit_test(whole_numbers),     cmocka_unit_test(nan_survives),
-        cmocka_unit_test(difference), cmocka_unit_test(gradient_of_error),
+        cmocka_unit_test(sums),
+        cmocka_unit_test(whole_numbers),
+        cmocka_unit_test(nan_survives),
+        cmocka_unit_test(difference),
+        cmocka_unit_test(gradient_of_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -44,8 +44,8 @@ static winograd_case case_new(const adi_conv2d_dims *d)
     c.bias = op_floats(larger(d->c, d->k), 2.0);
     c.residual = op_floats(larger(c.inputs, c.outputs), 6.0);
     snprintf(c.name, sizeof c.name, "%dx%d, n%lld %lldx%lldx%lld -> %lldx%lldx%lld pad %d,%d",
-             d->kh, d->kw, (long long)d->n, (long long)d->h, (long long)d->w, (long long)d->c, (long long)d->oh,
-             (long long)d->ow, (long long)d->k, d->pad_top, d->pad_left);
+             d->kh, d->kw, (long long)d->n, (long long)d->h, (long long)d->w, (long long)d->c,
+             (long long)d->oh, (long long)d->ow, (long long)d->k, d->pad_top, d->pad_left);
     return c;
 }
 
@@ -224,10 +224,10 @@ static void random_shapes(void **state)
     for (int i = 0; i < 60; i++) {
         const int32_t pad = (int32_t)op_int(0, 1);
         const adi_conv2d_dims d =
-            i % 4 < 2 ? dims(op_int(2, 3), op_int(pad ? 1 : 3, 13), op_int(pad ? 1 : 3, 13), op_int(i % 2 ? 32 : 1, 67),
-                             op_int(i % 2 ? 32 : 1, 67), pad)
-                      : five(op_int(2, 3), op_int(5 - 2 * pad, 13), op_int(5 - 2 * pad, 13), op_int(i % 2 ? 32 : 1, 67),
-                             op_int(i % 2 ? 32 : 1, 67), pad);
+            i % 4 < 2 ? dims(op_int(2, 3), op_int(pad ? 1 : 3, 13), op_int(pad ? 1 : 3, 13),
+                             op_int(i % 2 ? 32 : 1, 67), op_int(i % 2 ? 32 : 1, 67), pad)
+                      : five(op_int(2, 3), op_int(5 - 2 * pad, 13), op_int(5 - 2 * pad, 13),
+                             op_int(i % 2 ? 32 : 1, 67), op_int(i % 2 ? 32 : 1, 67), pad);
         winograd_case c = case_new(&d);
         check_case(&c, 1 + (int)op_int(1, 7));
         case_free(&c);
