@@ -27,7 +27,7 @@ static const method_row method_rows[] = {
     {"padim", tiny_graph, NULL, "layers=shallow,deep, dimensions=5, size=32, blur_sigma=1"},
     {"padim", tiny_graph, NULL,
      "layers=shallow,deep, dimensions=4, size=24, covariance=ledoit_wolf, blur_sigma=0"},
-    {"stfpm", mini_resnet, "", SHORT ", epochs=2"},
+    {"stfpm", mini_resnet, "", SHORT ", epochs=2, lr=0.05"},
     {"stfpm", mini_resnet, "layers=layer1,layer3",
      "batch=2, size=32, epochs=2, optimizer=adam, lr=0.01, feature_cache=0, patience=1, "
      "validation_share=0.3, combine=sum"},

@@ -1,5 +1,5 @@
-/* Training AST through the public calls: batches and phases as told, the same bits whatever the threads and wherever the
- * features are kept, options that are refused. */
+/* Training AST through the public calls: batches and phases as told, a disk that is full, caches that
+ * are too small. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -160,30 +160,6 @@ static void refused_while_cancelled(void **state)
     ad_student_destroy(want);
 }
 
-static void goes_on_with_more_images(void **state)
-{
-    const fixture *f = *state;
-    ad_student *s = ast_student(f->net, MODE_COMBI, 3);
-    ad_fitter *fit = ast_fitter(s, "");
-    ad_scorer *first = NULL, *again = NULL, *more = NULL;
-    add_range(fit, 0, FEW);
-    assert_int_equal(ad_fitter_finish(fit, &first), AD_OK);
-    assert_int_equal(ad_fitter_finish(fit, &again), AD_OK); /* nothing new, nothing to train */
-    check_same(first, again, 0.0);
-    assert_int_equal(s->epochs_trained, 2);
-    add_range(fit, 20, 25);
-    assert_int_equal(ad_fitter_finish(fit, &more), AD_OK);
-    assert_int_equal(s->epochs_trained, 4);
-    ad_scorer *as_first = ast_scorer(f->net, MODE_COMBI, ""); /* which stands as it was */
-    check_same(first, as_first, 0.0);
-    ad_scorer_destroy(as_first);
-    ad_scorer_destroy(first);
-    ad_scorer_destroy(again);
-    ad_scorer_destroy(more);
-    ad_fitter_destroy(fit);
-    ad_student_destroy(s);
-}
-
 static void too_few_images(void **state)
 {
     const fixture *f = *state;
@@ -230,31 +206,7 @@ static void diverges(void **state)
     }
 }
 
-/* ---- The same bits ---- */
-
-static void bits_of_the_cache(void **state)
-{
-    const fixture *f = *state;
-    for (int32_t mode = 0; mode < MODES; mode++) {
-        static const char *const caches[] = {"feature_cache=0", "feature_cache=100000", "feature_cache=6000",
-                                             "feature_cache=1792, validation_share=0.3"};
-        static const char *const others[] = {"", "", "", "validation_share=0.3"};
-        for (int i = 0; i < 4; i++) {
-            char text[700];
-            ad_student *a = ast_student(f->net, mode, 3), *b = ast_student(f->net, mode, 3);
-            snprintf(text, sizeof text, "%s, cache_file=1000000, cache_dir=%s", caches[i], folder);
-            ad_scorer *with_file = ast_few(a, text, FEW), *in_memory = ast_few(b, others[i], FEW);
-            assert_true(same_student(a, b));
-            check_same(with_file, in_memory, 0.0);
-            assert_int_equal(rmdir(folder), 0); /* nothing is left there */
-            assert_int_equal(mkdir(folder, 0700), 0);
-            ad_scorer_destroy(with_file);
-            ad_scorer_destroy(in_memory);
-            ad_student_destroy(a);
-            ad_student_destroy(b);
-        }
-    }
-}
+/* ---- A full disk, and backends ---- */
 
 /* A disk that is full while features are written, and has room again. */
 static void a_full_disk(void **state)
@@ -308,39 +260,6 @@ static ad_context *context_of(const char *device, int32_t threads)
     return context;
 }
 
-static void bits_of_threads(void **state)
-{
-    (void)state;
-    static const int32_t threads[] = {1, 2, 5};
-    for (int32_t mode = 0; mode < MODES; mode++) {
-        float *first = NULL, scores[3][6];
-        static float maps[3][6][MAP];
-        for (int t = 0; t < 3; t++) {
-            ad_context *context = context_of("cpu", threads[t]);
-            ad_backbone *net = mini_teacher(context);
-            ad_student *s = ast_student(net, mode, 3);
-            ad_scorer *scorer = ast_few(s, "batch=3, clip_norm=0.1", 11);
-            size_t count;
-            float *values = student_values(s, &count);
-            for (int64_t i = 0; i < 6; i++)
-                scores[t][i] = score_of(scorer, 300 + i, (int)(i & 3), maps[t][i]);
-            if (t) {
-                assert_memory_equal(first, values, count * sizeof *values);
-                assert_memory_equal(scores[0], scores[t], sizeof scores[0]);
-                assert_memory_equal(maps[0], maps[t], sizeof maps[0]);
-                free(values);
-            } else {
-                first = values;
-            }
-            ad_scorer_destroy(scorer);
-            ad_student_destroy(s);
-            ad_backbone_destroy(net);
-            ad_context_destroy(context);
-        }
-        free(first);
-    }
-}
-
 /* cpu goes where ref goes, as far as rounding lets it: Adam's first steps make much of gradients that are all but 0. */
 static void backends_agree(void **state)
 {
@@ -392,13 +311,14 @@ static void caches_that_are_full(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(batches),              cmocka_unit_test(phases),
+        cmocka_unit_test(batches),
+        cmocka_unit_test(phases),
         cmocka_unit_test(cancelled_at_the_first_call),
         cmocka_unit_test(refused_while_cancelled),
-        cmocka_unit_test(goes_on_with_more_images),
-        cmocka_unit_test(too_few_images),       cmocka_unit_test(diverges),
-        cmocka_unit_test(bits_of_the_cache),    cmocka_unit_test(a_full_disk),
-        cmocka_unit_test(bits_of_threads),      cmocka_unit_test(backends_agree),
+        cmocka_unit_test(too_few_images),
+        cmocka_unit_test(diverges),
+        cmocka_unit_test(a_full_disk),
+        cmocka_unit_test(backends_agree),
         cmocka_unit_test(caches_that_are_full),
     };
     return cmocka_run_group_tests_name("ast_training", tests, set_up_folder, tear_down_folder);

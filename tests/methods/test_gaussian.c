@@ -1,5 +1,5 @@
-/* The Gaussian method from pixels to scores on a tiny network: it separates, it survives a file, streamed,
- * merged and whole fits agree, and every wrong use gets its status. */
+/* The Gaussian method from pixels to scores on a tiny network: it separates, streamed, merged and whole
+ * fits agree, and every wrong use gets its status. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -58,17 +58,6 @@ static void normal_score_is_the_rms(void **state)
         ad_scorer_destroy(scorer);
         ad_fitter_destroy(fit);
     }
-}
-
-static void file_keeps_the_bits(void **state)
-{
-    const fixture *f = *state;
-    for (int embed = 0; embed < 2; embed++)
-        for (int npca = 0; npca < 2; npca++) {
-            ad_scorer *scorer = fit(f, npca ? "npca:0.8" : "none", npca ? "gap" : "dense");
-            ad_scorer_destroy(check_file(f, scorer, embed));
-            ad_scorer_destroy(scorer);
-        }
 }
 
 /* Three fits merged, in an order that is not the sequential one, agree with one over all. */
@@ -296,12 +285,15 @@ static void a_loaded_scorer_keeps_what_it_needs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(separates_and_localises), cmocka_unit_test(normal_score_is_the_rms),
-        cmocka_unit_test(file_keeps_the_bits),     cmocka_unit_test(merged_equals_sequential),
-        cmocka_unit_test(too_little_to_fit),       cmocka_unit_test(layers_of_the_same_name),
+        cmocka_unit_test(separates_and_localises),
+        cmocka_unit_test(normal_score_is_the_rms),
+        cmocka_unit_test(merged_equals_sequential),
+        cmocka_unit_test(too_little_to_fit),
+        cmocka_unit_test(layers_of_the_same_name),
         cmocka_unit_test(belongs_together),
         cmocka_unit_test(a_loaded_scorer_keeps_what_it_needs),
-        cmocka_unit_test(every_flipped_bit_is_found), cmocka_unit_test(presets),
+        cmocka_unit_test(every_flipped_bit_is_found),
+        cmocka_unit_test(presets),
         cmocka_unit_test(wrong_options),
     };
     return cmocka_run_group_tests_name("gaussian", tests, set_up, tear_down);

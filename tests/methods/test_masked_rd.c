@@ -1,5 +1,5 @@
-/* Masked reverse distillation from pixels to scores on a tiny ResNet: it learns and localises, what the switches and options
- * mean, what is refused; the same bits whatever the threads and the cache. */
+/* Masked reverse distillation from pixels to scores on a tiny ResNet: it learns and localises, what the
+ * switches and options mean, what is refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -177,37 +177,6 @@ static void masks_when_it_scores(void **state)
     assert_true(score[0] != score[1]);
 }
 
-/* ---- The same bits ---- */
-
-static void same_bits(void **state)
-{
-    const fixture *f = *state;
-    ad_student *want = rd_student(f->net, 0, 3);
-    ad_scorer *scorer = rd_few(want, "", FEW);
-    static const char *const settings[] = {"feature_cache=0", "feature_cache=20000", ""};
-    for (int i = 0; i < 3; i++) {
-        ad_context_options o;
-        ad_context *context = NULL;
-        ad_backbone *net = NULL;
-        ad_context_options_init(&o, sizeof o);
-        o.num_threads = i + 1;
-        st_memory m = mini_weights(rd_resnet);
-        assert_int_equal(ad_context_create(&o, &context), AD_OK);
-        assert_int_equal(mini_open(context, rd_resnet, &m, &net), AD_OK);
-        ad_student *s = rd_student(net, 0, 3);
-        ad_scorer *same = rd_few(s, settings[i], FEW);
-        assert_true(same_student(s, want));
-        check_same(scorer, same, 0.0);
-        ad_scorer_destroy(same);
-        ad_student_destroy(s);
-        ad_backbone_destroy(net);
-        ad_context_destroy(context);
-        st_memory_free(&m);
-    }
-    ad_scorer_destroy(scorer);
-    ad_student_destroy(want);
-}
-
 /* ---- What is refused ---- */
 
 static void students_refused(void **state)
@@ -296,11 +265,15 @@ static void a_loss_that_is_not_finite(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(learns_and_localises), cmocka_unit_test(switches),
-        cmocka_unit_test(what_losses_mean),     cmocka_unit_test(options_matter),
-        cmocka_unit_test(ways_to_score),        cmocka_unit_test(masks_when_it_scores),
-        cmocka_unit_test(same_bits),            cmocka_unit_test(students_refused),
-        cmocka_unit_test(fitters_refused),      cmocka_unit_test(a_loss_that_is_not_finite),
+        cmocka_unit_test(learns_and_localises),
+        cmocka_unit_test(switches),
+        cmocka_unit_test(what_losses_mean),
+        cmocka_unit_test(options_matter),
+        cmocka_unit_test(ways_to_score),
+        cmocka_unit_test(masks_when_it_scores),
+        cmocka_unit_test(students_refused),
+        cmocka_unit_test(fitters_refused),
+        cmocka_unit_test(a_loss_that_is_not_finite),
     };
     return cmocka_run_group_tests_name("masked_rd", tests, set_up_rd, tear_down);
 }

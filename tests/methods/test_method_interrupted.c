@@ -216,7 +216,7 @@ typedef struct other {
 } other;
 
 static const other others[] = {
-    {"stfpm", "lr=0.3", "lr is 0.4 in the checkpoint and 0.3 now"},
+    {"stfpm", "lr=0.3", "lr is 0.05 in the checkpoint and 0.3 now"},
     {"stfpm", "seed=1", "seed is 0 in the checkpoint and 1 now"},
     {"stfpm", "layer_weights=1,1,0.5", "layer_weights is 1,1,1 in the checkpoint and 1,1,0.5 now"},
     {"stfpm", "size=40", "images is "},

@@ -1,5 +1,5 @@
-/* STFPM from pixels to scores on a tiny ResNet, with U-Nets and without: its map is the definition's, it learns
- * and separates, what options mean, a file keeps its bits; the same bits whatever the threads and the cache. */
+/* STFPM from pixels to scores on a tiny ResNet, with U-Nets and without: its map is the definition's,
+ * it learns and separates, and what its options mean. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -150,108 +150,7 @@ static void a_file_keeps_its_bits(void **state)
         }
 }
 
-/* A student that was saved and loaded goes where the other goes that was not. */
-static void a_student_goes_on(void **state)
-{
-    const fixture *f = *state;
-    for (int32_t kind = 0; kind < 2; kind++) {
-        ad_student *s = mini_student(f->net, kind, 3), *later = NULL;
-        ad_scorer *scorer = train_few(s, "", FEW);
-        ad_student_info info = {.struct_size = sizeof info};
-        assert_int_equal(ad_student_get_info(s, &info), AD_OK);
-        assert_int_equal(info.epochs_trained, 2);
-        assert_int_equal(ad_student_save(s, f->file), AD_OK);
-        assert_int_equal(ad_student_load(f->net, f->file, NULL, NULL, &later), AD_OK);
-        ad_scorer_destroy(scorer);
-        scorer = train_few(s, "seed=6", FEW);
-        ad_scorer *same = train_few(later, "seed=6", FEW);
-        assert_true(same_student(s, later));
-        check_same(scorer, same, 0.0);
-        assert_int_equal(ad_student_get_info(later, &info), AD_OK);
-        assert_int_equal(info.epochs_trained, 4);
-        ad_scorer_destroy(same);
-        same = train_few(later, "epochs=0", FEW); /* made of what is there, without a step */
-        assert_true(same_student(s, later));
-        check_same(scorer, same, 0.0);
-        assert_int_equal(later->epochs_trained, 4);
-        ad_scorer_destroy(same);
-        ad_scorer_destroy(scorer);
-        ad_student_destroy(later);
-        ad_student_destroy(s);
-    }
-}
-
-/* ---- The same bits ---- */
-
-static void bits_of_the_cache(void **state)
-{
-    const fixture *f = *state;
-    /* Features of an image: 1024 + 384 + 128 floats, or 6144 bytes. */
-    static const char *const caches[] = {"feature_cache=1000000", "feature_cache=0", "feature_cache=6143",
-                                         "feature_cache=20000", "feature_cache=6144"};
-    static const char *const others[] = {"", "rec_target=teacher", "resize=cv_linear, val=product",
-                                         "mean=50,-3,0.5, std=1e-3,20,7"};
-    for (int32_t kind = 0; kind < 2; kind++)
-        for (int k = 0; k < 4; k++) {
-            if (!kind && k == 1)
-                continue;
-            ad_student *first = NULL;
-            ad_scorer *scorer = NULL;
-            for (int i = 0; i < 5; i++) {
-                ad_student *s = mini_student(f->net, kind, 3);
-                ad_scorer *mine = train_few(s, options_over(caches[i], others[k]).text, FEW);
-                if (i) {
-                    if (!same_student(s, first))
-                        fail_msg("%s %s", caches[i], others[k]);
-                    check_same(mine, scorer, 0.0);
-                    ad_scorer_destroy(mine);
-                    ad_student_destroy(s);
-                } else {
-                    first = s;
-                    scorer = mine;
-                }
-            }
-            ad_scorer_destroy(scorer);
-            ad_student_destroy(first);
-        }
-}
-
-static void bits_of_threads(void **state)
-{
-    (void)state;
-    static const int32_t threads[] = {1, 2, 3, 5};
-    for (int32_t kind = 0; kind < 2; kind++) {
-        float *first = NULL, scores[4][6];
-        static float maps[4][6][MAP];
-        for (int t = 0; t < 4; t++) {
-            ad_context_options o;
-            ad_context *context = NULL;
-            ad_context_options_init(&o, sizeof o);
-            o.num_threads = threads[t];
-            assert_int_equal(ad_context_create(&o, &context), AD_OK);
-            ad_backbone *net = mini_teacher(context);
-            ad_student *s = mini_student(net, kind, 3);
-            ad_scorer *scorer = train_few(s, "batch=3, val=product", 11);
-            size_t count;
-            float *values = student_values(s, &count);
-            for (int64_t i = 0; i < 6; i++)
-                scores[t][i] = score_of(scorer, 300 + i, i & 1, maps[t][i]);
-            if (first) {
-                assert_memory_equal(first, values, count * sizeof *values);
-                assert_memory_equal(scores[0], scores[t], sizeof scores[0]);
-                assert_memory_equal(maps[0], maps[t], sizeof maps[0]);
-                free(values);
-            } else {
-                first = values;
-            }
-            ad_scorer_destroy(scorer);
-            ad_student_destroy(s);
-            ad_backbone_destroy(net);
-            ad_context_destroy(context);
-        }
-        free(first);
-    }
-}
+/* ---- Backends ---- */
 
 /* cpu goes where ref goes, as far as rounding lets it: Adam's first steps make much of gradients that are all
  * but 0, and with the rate of 0.4 two steps of SGD do: batch norm over the two values of a 1x1 map is a sign. (There,
@@ -290,11 +189,13 @@ static void backends_agree(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(map_is_the_definition), cmocka_unit_test(validation_is_the_definition),
-        cmocka_unit_test(learns_and_separates),  cmocka_unit_test(what_losses_mean),
-        cmocka_unit_test(options_matter),        cmocka_unit_test(a_file_keeps_its_bits),
-        cmocka_unit_test(a_student_goes_on),     cmocka_unit_test(bits_of_the_cache),
-        cmocka_unit_test(bits_of_threads),       cmocka_unit_test(backends_agree),
+        cmocka_unit_test(map_is_the_definition),
+        cmocka_unit_test(validation_is_the_definition),
+        cmocka_unit_test(learns_and_separates),
+        cmocka_unit_test(what_losses_mean),
+        cmocka_unit_test(options_matter),
+        cmocka_unit_test(a_file_keeps_its_bits),
+        cmocka_unit_test(backends_agree),
     };
     return cmocka_run_group_tests_name("stfpm", tests, set_up_resnet, tear_down);
 }

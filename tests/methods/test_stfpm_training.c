@@ -1,5 +1,5 @@
-/* Training STFPM through the public calls: on with more images; what is refused, what diverges, and what is
- * left of the student then. */
+/* Training STFPM through the public calls: what is refused, what diverges, and what is left of the
+ * student then. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,46 +9,6 @@
 #include <inttypes.h>
 
 #include "stfpm_case.h"
-
-/* ---- Finished, and more ---- */
-
-static void goes_on_with_more_images(void **state)
-{
-    const fixture *f = *state;
-    for (int32_t kind = 0; kind < 2; kind++) {
-        ad_student *s = mini_student(f->net, kind, 3);
-        ad_fitter *fit = mini_fitter(s, "");
-        ad_scorer *first = NULL, *again = NULL, *more = NULL;
-        add_range(fit, 0, FEW);
-        assert_int_equal(ad_fitter_finish(fit, &first), AD_OK);
-        size_t count;
-        float *values = student_values(s, &count);
-        assert_int_equal(ad_fitter_finish(fit, &again), AD_OK); /* nothing new, nothing to train */
-        float *same = student_values(s, &count);
-        assert_memory_equal(values, same, count * sizeof *same);
-        check_same(first, again, 0.0);
-        assert_int_equal(s->epochs_trained, 2);
-        add_range(fit, 20, 25);
-        assert_int_equal(ad_fitter_finish(fit, &more), AD_OK);
-        assert_int_equal(s->epochs_trained, 4);
-        ad_scorer_info info = {.struct_size = sizeof info};
-        assert_int_equal(ad_scorer_get_info(more, &info), AD_OK);
-        assert_int_equal(info.image_count, FEW + 5);
-        /* The first scorer stands as it was: training goes on in the student, not in what was made of it. */
-        ad_student *twin = mini_student(f->net, kind, 3);
-        ad_scorer *as_first = train_few(twin, "", FEW);
-        check_same(first, as_first, 0.0);
-        ad_student_destroy(twin);
-        ad_scorer_destroy(as_first);
-        ad_scorer_destroy(first);
-        ad_scorer_destroy(again);
-        ad_scorer_destroy(more);
-        ad_fitter_destroy(fit);
-        ad_student_destroy(s);
-        free(values);
-        free(same);
-    }
-}
 
 /* ---- Refused ---- */
 
@@ -252,7 +212,6 @@ static void diverges(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(goes_on_with_more_images),
         cmocka_unit_test(refused_while_cancelled),
         cmocka_unit_test(too_few_images),
         cmocka_unit_test(one_value_left_over),
