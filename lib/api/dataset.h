@@ -1,6 +1,7 @@
-/* Datasets. Opening a folder has three levels: dataset_folder.c chooses; dataset_layouts.c,
- * dataset_classes.c, dataset_pairs.c and dataset_csv.c know which folders hold which images;
- * dataset_images.c and dataset_truth.c add the images of one folder with their masks. */
+/* Datasets. Opening a folder has three levels: dataset_folder.c chooses; dataset_layouts.c (with
+ * dataset_split.c and dataset_pool.c), dataset_classes.c, dataset_pairs.c and dataset_csv.c know
+ * which folders hold which images; dataset_images.c and dataset_truth.c add the images of one folder
+ * with their masks. */
 #ifndef ADI_API_DATASET_H
 #define ADI_API_DATASET_H
 
