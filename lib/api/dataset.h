@@ -1,7 +1,7 @@
 /* Datasets. Opening a folder has three levels: dataset_folder.c chooses; dataset_layouts.c (with
  * dataset_split.c and dataset_pool.c), dataset_classes.c, dataset_pairs.c and dataset_csv.c know
- * which folders hold which images; dataset_images.c and dataset_truth.c add the images of one folder
- * with their masks. */
+ * which folders hold which images; dataset_images.c and dataset_truth.c add the images of one
+ * folder with their masks. */
 #ifndef ADI_API_DATASET_H
 #define ADI_API_DATASET_H
 
@@ -74,9 +74,10 @@ typedef struct adi_truth {
 /* Ownership of folder is taken, also on failure; NULL: no masks. */
 ad_status adi_truth_open(const adi_allocator *a, char *folder, adi_truth *out);
 /* Find the mask of an image: STEM with any ending and any suffix of masks, or the folder STEM.
- * *out_mask is the caller's to free. AD_ERR_FORMAT if there is none, or more than one. */
+ * *out_mask is the caller's to free. AD_ERR_FORMAT if there is more than one, or none: unless
+ * `required` *out_mask is NULL then. */
 ad_status adi_truth_find(const adi_truth *truth, const char *image_folder, const char *image,
-                         char **out_mask);
+                         int required, char **out_mask);
 void adi_truth_close(adi_truth *truth);
 
 /* The images of a folder that are masks of other images in it. */

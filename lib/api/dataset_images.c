@@ -42,7 +42,7 @@ static ad_status add_image_3d(ad_dataset *d, const parts_3d *p, const char *name
     const adi_allocator *a = &d->context->allocator;
     char *mask = NULL, *depth = NULL;
     if (p->truth.folder)
-        ADI_TRY(adi_truth_find(&p->truth, p->rgb, name, &mask));
+        ADI_TRY(adi_truth_find(&p->truth, p->rgb, name, 1, &mask));
     if (p->depth)
         depth = adi_folder_sibling(a, p->folder, p->depth, name, p->ending);
     if (p->depth && !depth) {
@@ -86,16 +86,16 @@ static ad_status add_folder_3d(ad_dataset *d, const char *folder, const adi_fold
 
 /* ---- A folder of images ---- */
 
-/* Find the mask of image i: beside it, or in the group's folder of masks. Good images need none. */
+/* Find the mask of image i: beside it, or in the group's folder of masks. Good images need none;
+ * one in the folder is for the evaluation to check. */
 static ad_status find_mask(const ad_dataset *d, const char *folder, const adi_folder_scan *s,
                            const adi_beside *b, size_t i, const adi_group *group, char **out_mask)
 {
     *out_mask = NULL;
-    if (group->label != 1)
-        return AD_OK;
-    if (b->mask[i] < 0)
+    const int is_bad = group->label == 1;
+    if (!is_bad || b->mask[i] < 0)
         return group->truth && group->truth->folder
-                   ? adi_truth_find(group->truth, folder, s->images.list[i], out_mask)
+                   ? adi_truth_find(group->truth, folder, s->images.list[i], is_bad, out_mask)
                    : AD_OK;
     *out_mask = adi_folder_join(&d->context->allocator, folder, s->images.list[b->mask[i]]);
     return *out_mask ? AD_OK : adi_fail_memory();

@@ -66,8 +66,9 @@ static ad_status add_type(const adi_opening *o, const char *test, const adi_fold
     adi_truth truth;
     adi_group group = {.name = type, .label = !adi_opening_is_good(o, type), .truth = &truth};
     ADI_TRY(adi_opening_join(o, test, type, &folder));
-    ad_status status = group.label ? find_truth(o, test, types, type, &truth)
-                                   : adi_truth_open(adi_opening_allocator(o), NULL, &truth);
+    ad_status status = o->options->split == AD_SPLIT_TEST
+                           ? find_truth(o, test, types, type, &truth)
+                           : adi_truth_open(adi_opening_allocator(o), NULL, &truth);
     if (status == AD_OK) {
         status = adi_dataset_add_folder(o->dataset, folder, &group);
         adi_truth_close(&truth);

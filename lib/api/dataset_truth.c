@@ -58,7 +58,7 @@ static ad_status no_mask(const adi_truth *t, const char *image_folder, const cha
 }
 
 ad_status adi_truth_find(const adi_truth *t, const char *image_folder, const char *image,
-                         char **out_mask)
+                         int required, char **out_mask)
 {
     const size_t length = adi_stem_length(image);
     const adi_names *images = &t->scan.images;
@@ -76,8 +76,9 @@ ad_status adi_truth_find(const adi_truth *t, const char *image_folder, const cha
         if (strlen(t->scan.folders.list[i]) == length &&
             strncmp(t->scan.folders.list[i], image, length) == 0)
             found = t->scan.folders.list[i];
+    *out_mask = NULL;
     if (!found)
-        return no_mask(t, image_folder, image);
+        return required ? no_mask(t, image_folder, image) : AD_OK;
     *out_mask = adi_folder_join(t->scan.allocator, t->folder, found);
     return *out_mask ? AD_OK : adi_fail_memory();
 }
