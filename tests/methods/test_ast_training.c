@@ -160,27 +160,6 @@ static void refused_while_cancelled(void **state)
     ad_student_destroy(want);
 }
 
-static void too_few_images(void **state)
-{
-    const fixture *f = *state;
-    ad_student *s = ast_student(f->net, MODE_RGB, 3), *untouched = ast_student(f->net, MODE_RGB, 3);
-    ad_fitter *fit = ast_fitter(s, "validation_share=0.2"), *other = ast_fitter(s, "");
-    ad_scorer *scorer = NULL;
-    refused(ad_fitter_finish(fit, &scorer), AD_ERR_STATE, "0 images leave 0 to train on beside 0 held out");
-    add_range(fit, 0, 2);
-    refused(ad_fitter_finish(fit, &scorer), AD_ERR_STATE, "2 images leave 1 to train on beside 1 held out, at least 2 are");
-    assert_null(scorer);
-    assert_true(same_student(s, untouched));
-    refused(ad_fitter_merge(fit, other), AD_ERR_UNSUPPORTED, "cannot be merged: add all images to one");
-    add_range(fit, 2, 3);
-    assert_int_equal(ad_fitter_finish(fit, &scorer), AD_OK);
-    ad_scorer_destroy(scorer);
-    ad_fitter_destroy(other);
-    ad_fitter_destroy(fit);
-    ad_student_destroy(untouched);
-    ad_student_destroy(s);
-}
-
 /* A learning rate that diverges leaves a student that is finite. */
 static void diverges(void **state)
 {
@@ -315,7 +294,6 @@ int main(void)
         cmocka_unit_test(phases),
         cmocka_unit_test(cancelled_at_the_first_call),
         cmocka_unit_test(refused_while_cancelled),
-        cmocka_unit_test(too_few_images),
         cmocka_unit_test(diverges),
         cmocka_unit_test(a_full_disk),
         cmocka_unit_test(backends_agree),

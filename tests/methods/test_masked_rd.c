@@ -232,15 +232,6 @@ static void fitters_refused(void **state)
         assert_null(fit);
     }
     refused(ad_fitter_create_with(NULL, "epochs=1", &fit), AD_ERR_INVALID_ARGUMENT, "NULL");
-    fit = rd_fitter(s, "");
-    ad_scorer *scorer = NULL;
-    refused(ad_fitter_finish(fit, &scorer), AD_ERR_STATE, "0 images leave 0 to train on");
-    add_range(fit, 0, 2);
-    refused(ad_fitter_finish(fit, &scorer), AD_ERR_STATE, "2 images leave 1 to train on beside 1 held out");
-    ad_fitter *second = rd_fitter(s, "");
-    refused(ad_fitter_merge(fit, second), AD_ERR_UNSUPPORTED, "cannot be merged");
-    ad_fitter_destroy(second);
-    ad_fitter_destroy(fit);
     ad_student_destroy(s);
 }
 

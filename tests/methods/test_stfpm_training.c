@@ -60,32 +60,6 @@ static void refused_while_cancelled(void **state)
     ad_student_destroy(want);
 }
 
-static void too_few_images(void **state)
-{
-    const fixture *f = *state;
-    ad_student *s = mini_student(f->net, 0, 3);
-    ad_fitter *fit = mini_fitter(s, "validation_share=0.2");
-    ad_scorer *scorer = NULL;
-    refused(ad_fitter_finish(fit, &scorer), AD_ERR_STATE, "0 images leave 0 to train on beside 0 held out");
-    add_range(fit, 0, 1);
-    refused(ad_fitter_finish(fit, &scorer), AD_ERR_STATE, "1 images leave 0 to train on beside 1 held out");
-    add_range(fit, 1, 2);
-    refused(ad_fitter_finish(fit, &scorer), AD_ERR_STATE,
-            "2 images leave 1 to train on beside 1 held out, at least 2 are needed");
-    assert_null(scorer);
-    ad_student *untouched = mini_student(f->net, 0, 3);
-    assert_true(same_student(s, untouched));
-    add_range(fit, 2, 3);
-    assert_int_equal(ad_fitter_finish(fit, &scorer), AD_OK); /* two to train on, one held out */
-    ad_scorer_destroy(scorer);
-    ad_fitter *other = mini_fitter(s, "");
-    refused(ad_fitter_merge(fit, other), AD_ERR_UNSUPPORTED, "cannot be merged: add all images to one");
-    ad_fitter_destroy(other);
-    ad_fitter_destroy(fit);
-    ad_student_destroy(untouched);
-    ad_student_destroy(s);
-}
-
 /* The last batch of an epoch has a single image, whose lowest map has one position: it cannot be trained on. */
 static void one_value_left_over(void **state)
 {
@@ -213,7 +187,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refused_while_cancelled),
-        cmocka_unit_test(too_few_images),
         cmocka_unit_test(one_value_left_over),
         cmocka_unit_test(bad_options),
         cmocka_unit_test(diverges),
