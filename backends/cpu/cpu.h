@@ -34,11 +34,11 @@ typedef struct adi_share {
     int32_t thread; /* 0 .. num_threads - 1: which part of the scratch is this thread's */
 } adi_share;
 
-typedef void adi_shared_loop(void *call, adi_share s);
+typedef void adi_loop_body(void *call, adi_share s);
 /* Run iterations 0 .. count - 1 on up to num_threads threads and wait for them. With grain 0 every
  * thread gets one fixed range; else threads take ranges of `grain` iterations as they come. On one
  * thread, or inside of such a loop, it is a plain call. */
-void adi_parallel_cpu(int32_t num_threads, int64_t count, int64_t grain, adi_shared_loop *turns,
+void adi_parallel_cpu(int32_t num_threads, int64_t count, int64_t grain, adi_loop_body *body,
                       void *call);
 /* A context is created that wants num_threads: returns how many it gets. */
 int32_t adi_threads_begin_cpu(int32_t num_threads);

@@ -25,7 +25,7 @@ enum {
 
 /* A loop, in parts: one for each thread, all of the same size, or many of `grain` iterations. */
 typedef struct loop {
-    adi_shared_loop *turns;
+    adi_loop_body *body;
     void *call;
     int64_t count, grain, parts;
     atomic_llong next;                  /* the next part, where they are many */
@@ -39,13 +39,13 @@ enum { ASLEEP = 1 << 20 }; /* the caller waits for `done` */
 static void run_part(const loop *l, int32_t thread, int64_t part)
 {
     if (l->grain) {
-        l->turns(l->call,
-                 (adi_share){part * l->grain, adi_min((part + 1) * l->grain, l->count), thread});
+        l->body(l->call,
+                (adi_share){part * l->grain, adi_min((part + 1) * l->grain, l->count), thread});
         return;
     }
     const int64_t each = l->count / l->parts, more = l->count % l->parts;
     const int64_t begin = part * each + adi_min(part, more);
-    l->turns(l->call, (adi_share){begin, begin + each + (part < more), thread});
+    l->body(l->call, (adi_share){begin, begin + each + (part < more), thread});
 }
 
 /* Run a thread's own part, whose data lay in its cache before, then parts that nobody began. */
@@ -341,13 +341,13 @@ static void finish(loop *l, const member *team, int32_t n)
     sem_destroy(&l->done);
 }
 
-void adi_parallel_cpu(int32_t num_threads, int64_t count, int64_t grain, adi_shared_loop *turns,
+void adi_parallel_cpu(int32_t num_threads, int64_t count, int64_t grain, adi_loop_body *body,
                       void *call)
 {
     const int64_t parts = grain ? adi_ceil_div(count, grain) : adi_min(count, num_threads);
     if (parts <= 1 || num_threads <= 1 || inside) {
         if (count > 0)
-            turns(call, (adi_share){0, count, 0});
+            body(call, (adi_share){0, count, 0});
         return;
     }
     member team[MAX_WORKERS];
@@ -357,7 +357,7 @@ void adi_parallel_cpu(int32_t num_threads, int64_t count, int64_t grain, adi_sha
         make_more(wanted, wanted - n);
         n = claim(team, n, wanted);
     }
-    loop l = {.turns = turns, .call = call, .count = count, .grain = grain};
+    loop l = {.body = body, .call = call, .count = count, .grain = grain};
     l.parts = grain ? parts : n + 1;
     if (n > 0)
         hand_out(&l, team, n);

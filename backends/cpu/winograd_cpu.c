@@ -68,7 +68,7 @@ static size_t scratch(const blocking *b, int32_t num_threads)
 }
 
 /* Return the convolution of dy, with rotated filters, whose result is dx. */
-static adi_conv2d_dims turn(const adi_conv2d_dims *d)
+static adi_conv2d_dims data_gradient_dims(const adi_conv2d_dims *d)
 {
     return (adi_conv2d_dims){.n = d->n,
                              .h = d->oh,
@@ -101,7 +101,7 @@ static adi_winograd_form possible(const adi_conv2d_dims *d)
 
 size_t adi_winograd_scratch_cpu(const adi_conv2d_dims *d, int32_t num_threads)
 {
-    const adi_conv2d_dims turned = turn(d);
+    const adi_conv2d_dims turned = data_gradient_dims(d);
     const blocking b = block(d, large_of(d)), back = block(&turned, large_of(d));
     const size_t fwd = scratch(&b, num_threads), bwd = scratch(&back, num_threads);
     return fwd > bwd ? fwd : bwd;
@@ -304,7 +304,7 @@ ad_status adi_winograd_bwd_data_with_cpu(const adi_isa *isa, const adi_exec *ex,
                                          const float *dy, const float *w, const adi_epilogue *e,
                                          const adi_conv2d_dims *d)
 {
-    const adi_conv2d_dims turned = turn(d);
+    const adi_conv2d_dims turned = data_gradient_dims(d);
     convolve(isa, ex, dx, dy, w, 1, e, &turned);
     return AD_OK;
 }

@@ -78,7 +78,7 @@ static int fuse_residual(planner *pl, int32_t i)
 
 /* Fuse a pointwise convolution into the depthwise convolution at node i, if nothing else reads
  * it. */
-static void absorb_expansion(planner *pl, int32_t i)
+static void fuse_expansion(planner *pl, int32_t i)
 {
     adi_plan *plan = pl->plan;
     const adi_node *node = &pl->graph->nodes[i];
@@ -103,7 +103,7 @@ static void absorb_expansion(planner *pl, int32_t i)
 
 /* Let a depthwise convolution also compute the row sums that the average pooling of its result
  * needs. */
-static void take_row_sums(planner *pl, int32_t i)
+static void fuse_row_sums(planner *pl, int32_t i)
 {
     const adi_node *node = &pl->graph->nodes[i];
     const int32_t from = pl->owner[node->input[0]];
@@ -117,7 +117,7 @@ static void take_row_sums(planner *pl, int32_t i)
 /* Fold the squeeze-excitation gate into the convolution. Done even if the product has other
  * readers, so that results do not depend on which layers were requested. If it has none, the
  * product's step is dropped. */
-static void absorb_gate(planner *pl, int32_t i)
+static void fuse_gate(planner *pl, int32_t i)
 {
     adi_plan *plan = pl->plan;
     const adi_node *node = &pl->graph->nodes[i];
@@ -159,9 +159,9 @@ static ad_status add_step(planner *pl, int32_t i)
         .x2 = node->op->inputs == 2 ? pl->owner[node->input[1]] : ADI_STEP_NONE,
         .gate = ADI_STEP_NONE,
     };
-    absorb_expansion(pl, i);
-    absorb_gate(pl, i);
-    take_row_sums(pl, i);
+    fuse_expansion(pl, i);
+    fuse_gate(pl, i);
+    fuse_row_sums(pl, i);
     return AD_OK;
 }
 
