@@ -175,7 +175,7 @@ static void draw_order(adi_fit_loop *loop)
         loop->order[i] = loop->train[loop->order[i]];
 }
 
-/* Restore the best values, from which the next run starts. `what` is the sentence's beginning. */
+/* Restore the best values, from which the next run starts. `what` begins the message. */
 static ad_status not_finite(adi_fit_loop *loop, const char *what)
 {
     const adi_train_position *p = &loop->position;

@@ -7,7 +7,7 @@
 /* Defects of a file that leave every pixel as it is, and facts that the file states of its pixels.
  * A reader writes them; the caller, which knows the file's name, logs them. Begin with zeros. */
 typedef struct adi_notes {
-    char first[256]; /* a sentence without the file's name, or "" */
+    char first[256]; /* a message without the file's name, or "" */
     int32_t more;    /* how many others there were */
     adi_read_facts facts;
 } adi_notes;

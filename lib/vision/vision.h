@@ -65,7 +65,7 @@ typedef struct adi_resize_scratch {
     const adi_kernels *kernels;
     uint8_t *block; /* a plan, its tables and its rows; private to resize.c */
     size_t bytes;
-    int32_t rounded_16, unused; /* as in adi_preprocess */
+    int32_t rounded_16; /* as in adi_preprocess */
     struct adi_resize_key { /* the resize that the tables in block belong to */
         int64_t in_w, in_h, out_w, out_h;
         int64_t x, y, w, h; /* the window of the resized image */
