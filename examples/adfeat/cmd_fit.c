@@ -318,7 +318,7 @@ static int run(fit_state *s, const char *name)
     s->context = cli_context(s->r.threads, s->r.device, s->r.memory_limit);
     if (!s->context)
         return CLI_FAILED;
-    code = s->method->make(s);
+    code = fit_method_make(s);
     if (code != CLI_OK)
         return code;
     code = dataset_args_open(s->context, &s->r.data, AD_SPLIT_TRAIN, &s->data);
@@ -390,7 +390,7 @@ int cmd_fit(int argc, char **argv)
         fclose(s.train.csv.file);
     ad_scorer_destroy(s.scorer);
     ad_fitter_destroy(s.fitter);
-    ad_student_destroy(s.student);
+    ad_student_destroy(s.loaded);
     ad_dataset_destroy(s.data);
     ad_backbone_destroy(s.backbone);
     ad_context_destroy(s.context);

@@ -172,7 +172,8 @@ static int print_student(info_state *s, const char *teacher)
         const int code = cli_open_backbone(s->context, &s->network, s->weights, &s->backbone);
         if (code != CLI_OK)
             return code;
-        if (ad_student_load_old(s->backbone, s->file, NULL, &s->student) || ad_student_get_info(s->student, &info))
+        if (ad_student_load(s->backbone, s->file, NULL, NULL, &s->student) ||
+            ad_student_get_info(s->student, &info))
             return cli_fail_library();
         if (*teacher && strcmp(teacher, info.teacher_digest) != 0)
             return cli_fail("'%s' learned from other weights than '%s': digest %s, not %s", s->file, s->weights,

@@ -16,12 +16,10 @@ typedef struct request {
     settings set;
 } request;
 
-struct fit_state;
-
 typedef struct fit_method {
     const char *name;
-    int (*make)(struct fit_state *s); /* opens the backbone and creates the fitter */
-    int trains;                       /* a student, for many epochs */
+    int trains; /* a student, for many epochs */
+    const char *student_keys;
 } fit_method;
 
 typedef struct fit_state {
@@ -29,7 +27,8 @@ typedef struct fit_state {
     const fit_method *method;
     ad_context *context;
     ad_backbone *backbone;
-    ad_student *student;
+    ad_student *loaded;  /* of --student */
+    ad_student *student; /* that the fitter trains: its own, or the one that was loaded */
     ad_dataset *data;
     ad_fitter *fitter;
     ad_scorer *scorer;
@@ -40,5 +39,7 @@ typedef struct fit_state {
 /* NULL where there is none of that name, and for the sentence that says so the names of all. */
 const fit_method *fit_method_find(const char *name);
 const char *fit_method_names(void);
+/* Open the backbone and make the fitter of s->method. */
+int fit_method_make(fit_state *s);
 
 #endif /* ADFEAT_FIT_METHOD_H */

@@ -64,7 +64,7 @@ works info more.safetensors
 has 'epochs +2'
 rm as_it_is.safetensors more.safetensors
 fails 1 't.safetensors' "${fit[@]}" --student t.safetensors --set sru=0 --set msff_out=concat -o x
-fails 1 "'t.safetensors' is a student of masked_rd, not of stfpm" fit stfpm --weights w.safetensors --data set \
+fails 1 "masked_rd, not of stfpm" fit stfpm --weights w.safetensors --data set \
     --student t.safetensors -o x
 fails 1 's.safetensors' "${fit[@]}" --student s.safetensors -o x
 
@@ -112,7 +112,10 @@ for name in fit eval; do
     fails 1 "one_class is 'a/b', the name of a folder is possible" "${call[@]}" --data classes --one-class a/b
 done
 for setting in unet_head=none flow_blocks=2 teacher_epochs=1 momentum=0.9 speed=11; do
-    fails 2 "no option '${setting%%=*}': there are preset, epochs" "${fit[@]}" -o x --set $setting
+    fails 2 "no option '${setting%%=*}'" "${fit[@]}" -o x --set $setting
+    for key in preset epochs beta2 size; do
+        grep -qw $key stderr || wrong "$setting: not all options are said: $key"
+    done
 done
 fails 2 'no option' fit stfpm --weights w.safetensors --data set -o x --set mask_rate=0.5
 fails 2 "'4' is none of all, 1, 2, 12, 3, 13, 23, 123" "${fit[@]}" -o x --set levels=4

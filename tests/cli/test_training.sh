@@ -86,7 +86,7 @@ says '^seed +5$'
 works "${fit[@]}" --epochs 2 --student t.safetensors --save-student t.safetensors -o more.safetensors --quiet
 works info t.safetensors
 says '^epochs +5$'
-fails 1 "'t.safetensors' is a student of stfpm, not of stfpm_unet" "${unet[@]}" --student t.safetensors -o x
+fails 1 "stfpm, not of stfpm_unet" "${unet[@]}" --student t.safetensors -o x
 run "${fit[@]}" --epochs 1 --layers layer1 --student t.safetensors -o part.safetensors
 [ $code -eq 0 ] || wrong "fewer layers: exit code $code"
 grep -q "learned from" stderr && wrong "fewer layers of the same teacher are taken for another teacher"
@@ -177,11 +177,11 @@ fails 2 'option --loss-csv: gaussian' fit gaussian --weights w --data set -o x -
 fails 2 'option --checkpoint-dir: gaussian' fit gaussian --weights w --data set -o x --checkpoint-dir t
 fails 2 "no option 'epochs'" fit gaussian --weights w.safetensors --data set -o x --epochs 3
 fails 2 '--resume needs --checkpoint-dir' "${fit[@]}" -o x --resume
-fails 2 'option unet_head: stfpm has no U-Nets' "${fit[@]}" -o x --set unet_head=none
+fails 2 'unet_head' "${fit[@]}" -o x --set unet_head=none
 fails 2 'unet_head' "${unet[@]}" -o x --set unet_head=round
-fails 2 'option rec_weight: stfpm has no U-Nets' "${fit[@]}" -o x --set rec_weight=1
-fails 2 'option preset: stfpm has no U-Nets' "${fit[@]}" -o x --preset stfpm_unet
-fails 2 "std, layers; of U-Nets unet_head" "${fit[@]}" -o x --set speed=11
+fails 2 'rec_weight' "${fit[@]}" -o x --set rec_weight=1
+fails 2 'option preset' "${fit[@]}" -o x --preset stfpm_unet
+fails 2 "no option 'speed'" "${fit[@]}" -o x --set speed=11
 fails 2 'no --student' "${fit[@]}" -o x --epochs 0
 fails 2 '-o and --save-student are one file' "${fit[@]}" -o x --save-student ./x
 fails 2 '-o and --weights are one file' "${fit[@]}" -o ./w.safetensors
