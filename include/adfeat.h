@@ -11,7 +11,7 @@
  *     if (ad_context_create(NULL, &ctx)
  *         || ad_backbone_open(ctx, "resnet18.safetensors", NULL, &net)
  *         || ad_dataset_open(ctx, "screws/good", NULL, &good)
- *         || ad_gaussian_fitter_create(net, NULL, &fitter)
+ *         || ad_fitter_create(net, "padim", NULL, &fitter)
  *         || ad_fit(fitter, good, NULL, &scorer)
  *         || ad_scorer_save(scorer, "screws.safetensors", NULL)) {
  *         fprintf(stderr, "%s\n", ad_last_error_message());
@@ -532,31 +532,6 @@ AD_NODISCARD AD_API ad_status ad_backbone_layer_info(const ad_backbone *backbone
                                                      int64_t input_height, int64_t input_width,
                                                      ad_layer_info *out_info);
 
-/** Resize filters. The two Pillow filters are bit-exact with Pillow 8-bit RGB. */
-typedef enum ad_resize {
-    AD_RESIZE_CV_LINEAR    = 0, /**< 2 taps, no antialias: OpenCV INTER_LINEAR without its fixed point */
-    AD_RESIZE_PIL_BILINEAR = 1, /**< triangle with antialias */
-    AD_RESIZE_PIL_LANCZOS  = 2  /**< Lanczos-3 with antialias */
-} ad_resize;
-
-typedef enum ad_aspect {
-    AD_ASPECT_SQUARE       = 0, /**< resize to size x size, aspect ignored */
-    AD_ASPECT_SHORTER_SIDE = 1  /**< shorter side to size, then the centre is cropped */
-} ad_aspect;
-
-/** From an image to the network's input: resize, centre crop, (rgb/255 - mean) / std. */
-typedef struct ad_preprocess {
-    uint32_t struct_size;
-    int32_t  size;    /**< resize target in pixels; default 0: the backbone's input_size; 1 .. 4096 */
-    int32_t  crop;    /**< centre crop side, <= size; default 0: no crop (SHORTER_SIDE: size) */
-    int32_t  resize;  /**< an ad_resize; default AD_RESIZE_PIL_BILINEAR */
-    int32_t  aspect;  /**< an ad_aspect; default AD_ASPECT_SQUARE */
-    float    mean[3]; /**< R, G, B; used when std[0] > 0; default: what the backbone was trained with */
-    float    std[3];  /**< default 0: the backbone's */
-    int32_t  reserved[5]; /**< 0; room to grow, since other structs contain this one */
-} ad_preprocess;
-AD_API void ad_preprocess_init(ad_preprocess *preprocess, size_t struct_size);
-
 /** Memory for one layer's features, h x w x c floats, channels contiguous (NHWC, n = 1). */
 typedef struct ad_features {
     uint32_t    struct_size;
@@ -570,15 +545,17 @@ typedef struct ad_features {
 } ad_features;
 
 /** Features of one image at one or more layers; nothing after the deepest one is computed.
- *  @param preprocess NULL: defaults
+ *  @param preprocess options as text, "size=256, crop=224, resize=pil_lanczos, aspect=shorter,
+ *         mean=0.5,0.5,0.5, std=0.5,0.5,0.5"; NULL: the backbone's input size, square, Pillow's bilinear
+ *         filter, mean and std that it was trained with
  *  @param features   `count` requests; data is written on AD_OK only
  *  @return AD_OK, AD_ERR_INVALID_ARGUMENT (unknown layer), AD_ERR_SHAPE (capacity or image too
  *          small), AD_ERR_OUT_OF_MEMORY
  *  @note Threads: any number at once. The plan of the last set of layers and size is kept, so
  *        repeated calls of one kind allocate nothing. */
 AD_NODISCARD AD_API ad_status ad_extract_features(ad_backbone *backbone, const ad_image *image,
-                                                  const ad_preprocess *preprocess,
-                                                  ad_features *features, int32_t count);
+                                                  const char *preprocess, ad_features *features,
+                                                  int32_t count);
 
 /** One step of the plan by which features are computed. Strings live as long as the backbone. */
 typedef struct ad_step_info {
@@ -601,15 +578,15 @@ typedef int (*ad_step_callback)(void *user, const ad_step_info *step);
 
 /** The plan of an image's features: how each step is computed, and how long it takes on this machine. The input is
  *  noise.
- *  @param preprocess of which the size counts; NULL: defaults
+ *  @param preprocess as in ad_extract_features(), of which the size counts
  *  @param layers     comma-separated; NULL: the deepest that the weights file has
  *  @param runs       1 .. 1000, each of the whole network, after one to warm up
  *  @return AD_OK, AD_ERR_INVALID_ARGUMENT, AD_ERR_SHAPE, AD_ERR_OUT_OF_MEMORY, AD_ERR_CANCELLED (the callback
  *          returned non-zero)
  *  @note Threads: any; other work on the machine shows in the times. */
-AD_NODISCARD AD_API ad_status ad_backbone_profile(ad_backbone *backbone, const ad_preprocess *preprocess,
-                                                  const char *layers, int32_t runs, ad_step_callback callback,
-                                                  void *user);
+AD_NODISCARD AD_API ad_status ad_backbone_profile(ad_backbone *backbone, const char *preprocess,
+                                                  const char *layers, int32_t runs,
+                                                  ad_step_callback callback, void *user);
 
 /* ---- Fitting --------------------------------------------------------------------------- */
 
@@ -833,240 +810,36 @@ AD_NODISCARD AD_API ad_status ad_file_metadata(ad_context *context, const char *
 AD_API ad_scorer *ad_scorer_retain(ad_scorer *scorer);
 AD_API void ad_scorer_destroy(ad_scorer *scorer);
 
-/* ---- Method: Gaussian ------------------------------------------------------------------ */
-
-typedef enum ad_reduce {
-    AD_REDUCE_NONE = 0,
-    AD_REDUCE_PCA  = 1, /**< keep the leading components: cumulative variance > reduce_threshold */
-    AD_REDUCE_NPCA = 2, /**< keep the others, of low variance (OPCA-v is NPCA with threshold 1 - v) */
-    AD_REDUCE_AUTO = 3  /**< NONE for ResNets, NPCA for EfficientNets */
-} ad_reduce;
-
-typedef enum ad_pixel_fit {
-    AD_PIXEL_FIT_NONE  = 0, /**< image scores only */
-    AD_PIXEL_FIT_DENSE = 1, /**< statistics of their own over all positions of all images */
-    AD_PIXEL_FIT_GAP   = 2  /**< the image-level statistics, applied at every position */
-} ad_pixel_fit;
-
-/** Gaussian / Mahalanobis on deep features with PCA or NPCA (Wang, Xu, Chen 2022; Rippel et al.
- *  2020, arXiv:2005.14140; shrinkage: Ledoit and Wolf 2004). Image score: pooled features of
- *  each layer, Mahalanobis distance, summed over layers. Map: the distance at every position,
- *  mean over layers. Fill with ad_gaussian_options_init(). Fields are only ever appended. */
-typedef struct ad_gaussian_options {
-    uint32_t      struct_size;
-    int32_t       reduce;           /**< an ad_reduce; default AD_REDUCE_AUTO */
-    double        reduce_threshold; /**< default 0.95, in (0, 1) */
-    const char   *layers;           /**< comma-separated; default NULL: the backbone's own choice */
-    ad_preprocess preprocess;       /**< default: as ad_preprocess_init() */
-    int32_t       pixel;            /**< an ad_pixel_fit; default AD_PIXEL_FIT_DENSE */
-    int32_t       ddof;             /**< covariance divisor m - ddof: 0 (default) or 1 */
-    int32_t       squared;          /**< 1: squared distances; default 0 */
-    int32_t       samples;          /**< vectors kept per layer for the shrinkage of reduced statistics;
-                                         exact up to that many; default 16384, 256 .. 1048576 */
-    double        blur_sigma;       /**< Gaussian blur of the map at input size; default 0: none; <= 64 */
-} ad_gaussian_options;
-AD_API void ad_gaussian_options_init(ad_gaussian_options *options, size_t struct_size);
-/** Set one option by name from text, as the command line's --set does: "preset" (see below),
- *  "layers", "reduce" ("npca:0.95"), "pixel", "size", "crop", "resize", "aspect", "mean"
- *  ("r,g,b"), "std", "ddof", "squared", "samples", "blur_sigma". Strings are not copied: `value`
- *  must outlive the options for "layers". Presets set what a publication did, and may be changed
- *  afterwards: "wang2022" (EfficientNet-B4 at 380, levels 3 to 7, NPCA 0.95, dense maps),
- *  "rippel2020" (EfficientNet-B4 at 380, levels 0 to 8, no reduction, image scores only),
- *  "resnet18" (ResNet-18 at 224, maxpool to layer3, no reduction).
- *  @return AD_OK, AD_ERR_INVALID_ARGUMENT (the sentence lists what is possible) */
-AD_NODISCARD AD_API ad_status ad_gaussian_options_set(ad_gaussian_options *options, const char *key,
-                                                      const char *value);
-/** @return AD_OK, AD_ERR_INVALID_ARGUMENT (an option out of range, an unknown layer),
- *         AD_ERR_SHAPE */
-AD_NODISCARD AD_API ad_status ad_gaussian_fitter_create(ad_backbone *backbone,
-                                                        const ad_gaussian_options *options,
-                                                        ad_fitter **out_fitter);
-
-/* ---- Method: PaDiM --------------------------------------------------------------------- */
-
-typedef enum ad_padim_covariance {
-    AD_PADIM_RIDGE       = 0, /**< scatter / (n - 1) + ridge * I, as published */
-    AD_PADIM_LEDOIT_WOLF = 1  /**< Ledoit and Wolf's shrinkage at every position; no ridge */
-} ad_padim_covariance;
-
-/** PaDiM: one multivariate Gaussian per position over the concatenated features of several
- *  layers, of which a fixed random subset of channels is kept (Defard et al. 2020,
- *  arXiv:2011.08785). Map: the Mahalanobis distance at every position, upsampled and smoothed;
- *  image score: the map's maximum. Memory grows with positions times dimensions squared and not
- *  with the number of images; it is known before the first image. Fill with
- *  ad_padim_options_init(). Fields are only ever appended. */
-typedef struct ad_padim_options {
-    uint32_t      struct_size;
-    int32_t       dimensions;    /**< channels kept of all layers together; default 0: 100 of up to
-                                      512, 550 of more; -1: all; at most 2048 */
-    const char   *layers;        /**< comma-separated, the first gives the grid; default NULL: the
-                                      backbone's own choice, "layer1,layer2,layer3" for ResNets */
-    ad_preprocess preprocess;    /**< default: as ad_preprocess_init() */
-    uint64_t      seed;          /**< of the subset, drawn as Python's random.sample() does;
-                                      default 1024, as the public code; < 2^32 */
-    int32_t       covariance;    /**< an ad_padim_covariance; default AD_PADIM_RIDGE */
-    int32_t       reserved;
-    double        ridge;         /**< default 0.01, > 0 */
-    double        blur_sigma;    /**< Gaussian blur of the map at input size; default 4; 0: none; <= 64 */
-    uint64_t      memory_limit;  /**< bytes that the statistics of a fit may hold; default 8 GiB;
-                                      more is refused, with both numbers. ad_fitter_memory() counts
-                                      what the network needs too */
-} ad_padim_options;
-AD_API void ad_padim_options_init(ad_padim_options *options, size_t struct_size);
-/** Set one option by name from text: "dimensions" (a number or "all"), "layers", "seed",
- *  "covariance" ("ridge", "ledoit_wolf"), "ridge", "blur_sigma", "memory_limit" (bytes), those
- *  of ad_preprocess ("size", "crop", "resize", "aspect", "mean", "std"), and "preset":
- *  "defard2020" does what the paper's public code did (shorter side to 256 by Lanczos, centre
- *  crop 224: what lies outside the crop is never found). Strings are not copied: `value` must
- *  outlive the options for "layers".
- *  @return AD_OK, AD_ERR_INVALID_ARGUMENT (the sentence lists what is possible) */
-AD_NODISCARD AD_API ad_status ad_padim_options_set(ad_padim_options *options, const char *key,
-                                                   const char *value);
-/** @return AD_OK, AD_ERR_INVALID_ARGUMENT (an option out of range, an unknown layer), AD_ERR_SHAPE,
- *          AD_ERR_OUT_OF_MEMORY (also where more than memory_limit would be needed) */
-AD_NODISCARD AD_API ad_status ad_padim_fitter_create(ad_backbone *backbone, const ad_padim_options *options,
-                                                     ad_fitter **out_fitter);
-
 /* ---- Students -------------------------------------------------------------------------- */
 
-typedef enum ad_student_kind {
-    AD_STUDENT_STFPM      = 0, /**< a network like the teacher, randomly initialised */
-    AD_STUDENT_STFPM_UNET = 1, /**< the same and a small U-Net auto-encoder for every layer */
-    AD_STUDENT_AST        = 2, /**< a normalising flow over the teacher's features, depth or both, which becomes
-                                    the teacher, and a convolutional student */
-    AD_STUDENT_MASKED_RD  = 3  /**< reverse distillation, of a ResNet: a bottleneck over the teacher's features, a decoder
-                                    that re-creates them, and generators behind random masks */
-} ad_student_kind;
-
-typedef enum ad_ast_mode {
-    AD_AST_RGB   = 0, /**< features of the pixels */
-    AD_AST_DEPTH = 1, /**< the depth plane alone: the pixels are not looked at */
-    AD_AST_COMBI = 2  /**< features, and depth behind them */
-} ad_ast_mode;
-
-typedef enum ad_msff_out {
-    AD_MSFF_CONV   = 0, /**< the fused maps are narrowed by a 1x1 convolution (text) */
-    AD_MSFF_CONCAT = 1  /**< they stand one behind the other (RD4AD's code) */
-} ad_msff_out;
-typedef enum ad_gate {
-    AD_GATE_HARD = 0, /**< values count by the sign of their normalised selves (text) */
-    AD_GATE_SOFT = 1  /**< or by a sigmoid below it (SCConv's code) */
-} ad_gate;
-typedef enum ad_cru_softmax {
-    AD_CRU_SOFTMAX_TWO_WAY = 0, /**< between both maps, for each channel (SCConv's paper) */
-    AD_CRU_SOFTMAX_JOINT   = 1  /**< over all channels of both (SCConv's code) */
-} ad_cru_softmax;
-typedef enum ad_eval_mask {
-    AD_EVAL_MASK_NONE   = 0, /**< masks while it is trained only */
-    AD_EVAL_MASK_SEEDED = 1  /**< the same masks for every image that is scored */
-} ad_eval_mask;
-/** Which of the teacher's three maps are compared: a bit each, 1 is layer1's. */
-typedef enum ad_levels {
-    AD_LEVELS_ALL = 0,
-    AD_LEVELS_1   = 1,
-    AD_LEVELS_2   = 2,
-    AD_LEVELS_12  = 3,
-    AD_LEVELS_3   = 4,
-    AD_LEVELS_13  = 5,
-    AD_LEVELS_23  = 6,
-    AD_LEVELS_123 = 7
-} ad_levels;
-
-typedef enum ad_unet_head {
-    AD_UNET_HEAD_NONE    = 0, /**< the last step is a concatenation, no convolution follows */
-    AD_UNET_HEAD_CONV1X1 = 1  /**< a 1x1 convolution follows the last concatenation */
-} ad_unet_head;
-
-/** What a student consists of. Fill with ad_student_options_init(). Fields are only ever appended. */
-typedef struct ad_student_options {
-    uint32_t    struct_size;
-    int32_t     kind;        /**< an ad_student_kind; default AD_STUDENT_STFPM */
-    const char *layers;      /**< comma-separated, shallow to deep; default NULL: the teacher's own choice,
-                                  "layer1,layer2,layer3" for ResNets; at most 8 */
-    uint64_t    seed;        /**< of the initial parameters; default 0; < 2^32 */
-    int32_t     unet_head;   /**< an ad_unet_head; default AD_UNET_HEAD_NONE */
-    int32_t     unet_depth;  /**< poolings of a U-Net, 1 or 2; default 2 */
-    int32_t     unet_convs;  /**< convolutions of each of its blocks, 1 or 2; default 0: 2, with a head 1 */
-    int32_t     reserved;
-    /* Of AD_STUDENT_AST, which takes one layer; default "level6" for EfficientNets, as published, "layer3" for ResNets. */
-    int32_t     mode;           /**< an ad_ast_mode; default AD_AST_RGB */
-    int32_t     flow_blocks;    /**< couplings; default 4, 1 .. 16 */
-    int32_t     flow_hidden;    /**< channels within their networks; default 0: 1024, with depth 64; <= 8192 */
-    int32_t     student_blocks; /**< residual blocks; default 4, 1 .. 16 */
-    int32_t     student_hidden; /**< channels of the student; default 1024, <= 8192 */
-    int32_t     positions;      /**< channels of the positional encoding; default 32, a multiple of 4, <= 256 */
-    double      alpha;          /**< the largest scale of a coupling; default 0: 3, with depth 1.9; <= 64 */
-    double      leaky;          /**< slope of the student's leaky ReLU; default 0.2, the paper's text; the authors'
-                                     code has 0.01; in (0, 1] */
-    /* Of AD_STUDENT_MASKED_RD, whose layers are layer1, layer2 and layer3. The switches are the published ablations. */
-    int32_t     msff_out;       /**< an ad_msff_out; default AD_MSFF_CONV */
-    int32_t     sru;            /**< 1 (default): there is a spatial reconstruction unit, whose normalisation is trained
-                                     with the soft gate only; 0: none */
-    int32_t     cru;            /**< likewise a channel reconstruction unit */
-    int32_t     simam;          /**< likewise SimAM's attention */
-    int32_t     gate;           /**< of the SRU: an ad_gate; default AD_GATE_HARD */
-    int32_t     gn_groups;      /**< of its normalisation; default 4; must divide the channels */
-    int32_t     cru_softmax;    /**< an ad_cru_softmax; default AD_CRU_SOFTMAX_TWO_WAY */
-    int32_t     fmm;            /**< 1 (default): generators behind masks; 0: the decoder's maps are compared */
-    int32_t     fmm_align;      /**< 1 (default): a 1x1 convolution before each mask; 0: none */
-    int32_t     levels;         /**< an ad_levels; default AD_LEVELS_ALL */
-    double      mask_rate;      /**< share of positions that a mask hides; default 0.2; 0: none; < 1 */
-    int32_t     eval_mask;      /**< an ad_eval_mask; default AD_EVAL_MASK_NONE */
-    int32_t     reserved2;
-} ad_student_options;
-AD_API void ad_student_options_init(ad_student_options *options, size_t struct_size);
-/** Set one option by name from text: "kind" ("stfpm", "stfpm_unet", "ast", "masked_rd"), "layers", "seed", "unet_head"
- *  ("none", "conv1x1"), "unet_depth", "unet_convs", "mode" ("rgb", "depth", "combi"), "flow_blocks",
- *  "flow_hidden", "student_blocks", "student_hidden", "positions", "alpha", "leaky", "msff_out" ("conv", "concat"),
- *  "sru", "cru", "simam", "scsatt" (all three), "gate" ("hard", "soft"), "gn_groups", "cru_softmax" ("two_way",
- *  "joint"), "fmm", "fmm_align", "levels" ("all", "1", "2", "12", "3", "13", "23", "123"), "mask_rate", "eval_mask"
- *  ("none", "seeded"), and "preset", one of ad_ast_options_set()'s or ad_masked_rd_options_set()'s. Strings are not
- *  copied: `value` must outlive the options for "layers". @return AD_OK, AD_ERR_INVALID_ARGUMENT (the sentence lists what is
- *  possible) */
-AD_NODISCARD AD_API ad_status ad_student_options_set(ad_student_options *options, const char *key,
-                                                     const char *value);
-
 /** Make a student of a method that trains one, with seeded random parameters.
- *  @param options those of the student, as in ad_fitter_create(); NULL: the defaults */
+ *  @param options those of the student, as in ad_fitter_create(); NULL: the defaults
+ *  @return AD_OK, AD_ERR_INVALID_ARGUMENT, AD_ERR_MISMATCH (a layer that the weights file does not have),
+ *          AD_ERR_UNSUPPORTED (a layer of the teacher follows an op that cannot be trained: the sentence
+ *          names it; reverse distillation of another network than a ResNet), AD_ERR_OUT_OF_MEMORY */
 AD_NODISCARD AD_API ad_status ad_student_create(ad_backbone *teacher, const char *method,
                                                 const char *options, ad_student **out_student);
-/** Load a student that ad_student_save() wrote, or the authors' own checkpoint.
+/** Load a student that ad_student_save() wrote, or the authors' own checkpoint as `adfeat convert` writes
+ *  it. A student that learned from a teacher with other weights is loaded, and that is logged.
  *  @param method  NULL: as the file says, or "stfpm"
  *  @param options what the student is; what they leave open is as the file says, or the default
- *  @return as ad_student_create(), AD_ERR_IO, AD_ERR_FORMAT, AD_ERR_NUMERIC, AD_ERR_MISMATCH (another
- *          method or architecture) */
+ *  @return as ad_student_create(), AD_ERR_IO, AD_ERR_FORMAT, AD_ERR_NUMERIC (NaN or infinity),
+ *          AD_ERR_MISMATCH (of another method or architecture: the sentence names the first tensor that
+ *          does not fit) */
 AD_NODISCARD AD_API ad_status ad_student_load(ad_backbone *teacher, const char *path,
                                               const char *method, const char *options,
                                               ad_student **out_student);
-/** Make a student with seeded random parameters: convolutions N(0, 2 / (k^2 C_out)) as torchvision's
- *  ResNets, batch norm 1 and 0, convolutions with a bias and transposed ones as PyTorch's default. Of a flow the
- *  gains are 0 and the permutations those of NumPy's seeds 0, 1, ..., whatever the seed. Of reverse distillation's
- *  generators the weights are drawn as those of convolutions without a bias, of the CRU as PyTorch's default.
- *  @return AD_OK, AD_ERR_INVALID_ARGUMENT, AD_ERR_UNSUPPORTED (a layer of the teacher follows an op that
- *         cannot be trained: the sentence names it; reverse distillation of another network than a ResNet),
- *         AD_ERR_OUT_OF_MEMORY */
-AD_NODISCARD AD_API ad_status ad_student_create_old(ad_backbone *teacher, const ad_student_options *options,
-                                                ad_student **out_student);
-/** Load a student that ad_student_save() wrote, or the authors' own checkpoint as `adfeat convert` writes it: of STFPM
- *  (tensors "model.0.weight" to "model.6.*", torchvision's, or "student.*"), of AST both ("module_list.3.s1.conv1.weight"
- *  and so on, and "res.0.l1.weight"; the permutations, which it does not have, are those of the seeds 0, 1, ...), of
- *  RD4AD ("bn.conv1.weight", "bn.bn_layer.0.conv1.weight", "decoder.layer1.0.conv1.weight" and so on; what its code
- *  never calls is ignored), with options of the preset "rd4ad".
- *  @param options what the student is; NULL: as the file says, or the defaults
- *  A student that learned from a teacher with other weights is loaded, and that is logged.
- *  @return AD_OK, AD_ERR_IO, AD_ERR_FORMAT, AD_ERR_MISMATCH (of another architecture: the sentence names
- *         the first tensor that does not fit), AD_ERR_NUMERIC (NaN or infinity), AD_ERR_OUT_OF_MEMORY */
-AD_NODISCARD AD_API ad_status ad_student_load_old(ad_backbone *teacher, const char *path,
-                                              const ad_student_options *options, ad_student **out_student);
 /** Save all parameters and running statistics as one safetensors file, atomically: "student." and
- *  torchvision's names, U-Nets under "ae.1." and so on. @return AD_OK, AD_ERR_IO, AD_ERR_OUT_OF_MEMORY */
+ *  torchvision's names, U-Nets under "ae.1." and so on, a flow under "flow.".
+ *  @return AD_OK, AD_ERR_IO, AD_ERR_OUT_OF_MEMORY */
 AD_NODISCARD AD_API ad_status ad_student_save(const ad_student *student, const char *path);
 
 /** What a student is. Strings live as long as the student. */
 typedef struct ad_student_info {
     uint32_t    struct_size;
-    int32_t     kind;            /**< an ad_student_kind */
-    const char *architecture;    /**< of teacher and student */
+    int32_t     reserved;
+    const char *method;          /**< that trains it: "stfpm", "stfpm_unet", "ast", "masked_rd" */
+    const char *architecture;    /**< of the teacher */
     const char *teacher_digest;  /**< of the part of the backbone that its layers need */
     const char *layers;          /**< comma-separated */
     int64_t     parameter_count; /**< trainable ones */
@@ -1074,223 +847,70 @@ typedef struct ad_student_info {
                                       parameters are those of the best epoch of the last training */
     uint64_t    seed;
 } ad_student_info;
-AD_NODISCARD AD_API ad_status ad_student_get_info(const ad_student *student, ad_student_info *out_info);
+AD_NODISCARD AD_API ad_status ad_student_get_info(const ad_student *student,
+                                                  ad_student_info *out_info);
 /** One more owner; each owner calls ad_student_destroy(). Returns its argument. */
 AD_API ad_student *ad_student_retain(ad_student *student);
 AD_API void ad_student_destroy(ad_student *student);
 
-/* ---- Method: STFPM --------------------------------------------------------------------- */
+/* ---- Methods and their options --------------------------------------------------------- */
 
-typedef enum ad_optimizer { AD_OPTIMIZER_SGD = 0, AD_OPTIMIZER_ADAM = 1 } ad_optimizer;
-typedef enum ad_loss_batch {
-    AD_LOSS_BATCH_MEAN = 0, /**< mean over the batch's images */
-    AD_LOSS_BATCH_SUM  = 1  /**< sum over them, as other implementations have it */
-} ad_loss_batch;
-typedef enum ad_validation {
-    AD_VALIDATION_DISTANCE = 0, /**< mean over images and positions of the layers' summed distances */
-    AD_VALIDATION_PRODUCT  = 1  /**< mean of the combined map, as the official code has it */
-} ad_validation;
-typedef enum ad_combine { AD_COMBINE_PRODUCT = 0, AD_COMBINE_SUM = 1 } ad_combine;
-typedef enum ad_rec_target { AD_REC_TARGET_STUDENT = 0, AD_REC_TARGET_TEACHER = 1 } ad_rec_target;
+/** What a method is. Strings live as long as the library. */
+typedef struct ad_method_info {
+    uint32_t    struct_size;
+    int32_t     has_maps;     /**< 1: its scorers say where, unless options say otherwise */
+    int32_t     takes_depth;  /**< 1: it may use the images' depth */
+    int32_t     merges;       /**< 1: fits can be merged, saved and loaded */
+    int32_t     trains;       /**< 1: it trains a student */
+    int32_t     option_count; /**< for ad_method_get_option() */
+    int32_t     preset_count; /**< for ad_method_get_preset() */
+    int32_t     reserved;
+    const char *name;         /**< "padim" */
+    const char *source;       /**< the paper */
+    const char *needs;        /**< backbone and images that it is for */
+} ad_method_info;
+AD_API int32_t ad_method_count(void);
+AD_NODISCARD AD_API ad_status ad_method_get_info(int32_t index, ad_method_info *out_info);
 
-/** Student-teacher feature pyramid matching (Wang et al., BMVC 2021, arXiv:2103.04257), and its
- *  extension with U-Net auto-encoders (a project without a paper), which the student's kind chooses. The
- *  student learns to give the direction of the teacher's features on good images; half the squared
- *  distance of the directions at every position is a layer's map, and the layers' maps, resized to the
- *  input, are multiplied. Image score: the map's maximum. Fill with ad_stfpm_options_init(). Fields are only ever appended. */
-typedef struct ad_stfpm_options {
-    uint32_t      struct_size;
-    int32_t       epochs;           /**< default 100; 0: the student is used as it is, pretrain_epochs count for nothing */
-    int32_t       batch;            /**< images of a step; default 32, 2 .. 1024 */
-    int32_t       optimizer;        /**< of the student: an ad_optimizer; default AD_OPTIMIZER_SGD */
-    double        lr;               /**< default 0.4, > 0 */
-    double        momentum;         /**< of SGD; default 0.9, in [0, 1) */
-    double        weight_decay;     /**< default 1e-4, >= 0 */
-    uint64_t      seed;             /**< of the order of images; default 0; < 2^32 */
-    int32_t       loss_half;        /**< 1 (default): half the squared distance; 0: all of it */
-    int32_t       loss_batch;       /**< an ad_loss_batch; default AD_LOSS_BATCH_MEAN */
-    int32_t       validation;       /**< an ad_validation; default AD_VALIDATION_DISTANCE */
-    int32_t       patience;         /**< stop after so many epochs without a lower validation error; default 0: never */
-    double        validation_share; /**< of the images, held out, rounded up: the epoch with their lowest error
-                                         is kept; default 0.2; 0: none, the last epoch is kept; < 1 */
-    uint64_t      split_seed;       /**< of scikit-learn's train_test_split; default 0; < 2^32 */
-    double        clip_norm;        /**< largest L2 norm of all gradients; 0: any; default -1: any, with U-Nets 1 */
-    const char   *layer_weights;    /**< comma-separated, one a layer; default NULL: all 1 */
-    int32_t       combine;          /**< an ad_combine; default AD_COMBINE_PRODUCT */
-    int32_t       combine_at;       /**< side at which maps are combined; default 0: the input's */
-    uint64_t      feature_cache;    /**< bytes of teacher features kept; default 2 GiB. What does not fit is
-                                         computed again in every epoch, with the same result */
-    uint64_t      memory_limit;     /**< bytes that the fit may hold; default 16 GiB; more is refused, with
-                                         both numbers */
-    ad_preprocess preprocess;       /**< default: as ad_preprocess_init(), at size 256 */
-    /* With U-Nets: first they alone learn the teacher's features, then all learn together. Without, these
-     * count for nothing. */
-    int32_t       pretrain_epochs;  /**< default 50; 0: none, as for a student that had them already */
-    int32_t       rec_target;       /**< of the reconstruction loss: an ad_rec_target; default AD_REC_TARGET_STUDENT */
-    int32_t       rec_stopgrad;     /**< 1: no gradient into the student as target; default 0 */
-    int32_t       reserved2;
-    double        pretrain_lr;      /**< Adam; default 1e-3 */
-    double        unet_lr;          /**< Adam, in the second phase; default 1e-4 */
-    double        unet_weight_decay;/**< default 0 */
-    double        rec_weight;       /**< of the reconstruction loss; default 1, >= 0 */
-    double        sim_weight;       /**< of the similarity loss; default 1, >= 0 */
-} ad_stfpm_options;
-AD_API void ad_stfpm_options_init(ad_stfpm_options *options, size_t struct_size);
-/** Set one option by name from text: "epochs", "batch", "optimizer" ("sgd", "adam"), "lr", "momentum",
- *  "weight_decay", "seed", "loss_half", "loss_batch" ("mean", "sum"), "val" ("distance", "product"),
- *  "patience", "validation_share", "split_seed", "clip_norm", "layer_weights", "combine" ("product",
- *  "sum"), "combine_at", "feature_cache", "memory_limit" (bytes), "pretrain_epochs", "pretrain_lr",
- *  "unet_lr", "unet_weight_decay", "rec_weight", "sim_weight", "rec_target" ("student", "teacher"),
- *  "rec_stopgrad", those of ad_preprocess, and "preset": "stfpm" (the paper's text: the defaults),
- *  "stfpm_official" (the authors' code: no half, product of 64x64 maps, validation by the product),
- *  "stfpm_accurate" (the whole squared distance and 200 epochs: the most accurate here), "stfpm_unet". Strings are not
- *  copied: `value` must outlive the options for "layer_weights".
- *  @return AD_OK, AD_ERR_INVALID_ARGUMENT (the sentence lists what is possible) */
-AD_NODISCARD AD_API ad_status ad_stfpm_options_set(ad_stfpm_options *options, const char *key,
-                                                   const char *value);
-/** The fitter trains `student`, which it keeps; save the student after the fit to continue another day,
- *  or from the train callback, as it is then. Nothing of `options` needs to live on.
- *  @return AD_OK, AD_ERR_INVALID_ARGUMENT (an option out of range), AD_ERR_SHAPE (an input that a U-Net
- *         cannot halve so often), AD_ERR_OUT_OF_MEMORY (also where memory_limit is too little) */
-AD_NODISCARD AD_API ad_status ad_stfpm_fitter_create(ad_student *student, const ad_stfpm_options *options,
-                                                     ad_fitter **out_fitter);
+typedef enum ad_option_kind {
+    AD_OPTION_INTEGER = 0, /**< or one of the words */
+    AD_OPTION_REAL    = 1,
+    AD_OPTION_CHOICE  = 2, /**< one of the words */
+    AD_OPTION_BYTES   = 3,
+    AD_OPTION_SEED    = 4, /**< below 2^32 */
+    AD_OPTION_TEXT    = 5,
+    AD_OPTION_LAYERS  = 6, /**< names of layers, comma-separated */
+    AD_OPTION_TRIPLE  = 7  /**< R,G,B */
+} ad_option_kind;
 
-/* ---- Method: AST ----------------------------------------------------------------------- */
+/** What an option is of: bits. */
+typedef enum ad_option_part {
+    AD_OPTION_PREPROCESS = 1, /**< from the image to the network's input */
+    AD_OPTION_STUDENT    = 2, /**< what a student is: also of ad_student_create() */
+    AD_OPTION_TRAINING   = 4,
+    AD_OPTION_SCORING    = 8
+} ad_option_part;
 
-typedef enum ad_ast_mask {
-    AD_AST_MASK_AUTO   = 0, /**< BINARY where there is depth, else NONE */
-    AD_AST_MASK_NONE   = 1, /**< every position counts */
-    AD_AST_MASK_BINARY = 2, /**< positions of the depth's foreground count, as in the paper's text */
-    AD_AST_MASK_SOFT   = 3  /**< by their share of the foreground, as in the authors' code */
-} ad_ast_mask;
-typedef enum ad_ast_mask_norm {
-    AD_AST_MASK_NORM_FOREGROUND = 0, /**< losses are means over what counts (text) */
-    AD_AST_MASK_NORM_ALL        = 1  /**< over all positions (code) */
-} ad_ast_mask_norm;
-typedef enum ad_ast_score {
-    AD_AST_SCORE_STUDENT = 0, /**< the distance of student and teacher */
-    AD_AST_SCORE_TEACHER = 1  /**< the negative log-likelihood by the teacher alone, without its constant: a baseline, of any
-                                   sign */
-} ad_ast_score;
-typedef enum ad_ast_aggregate {
-    AD_AST_AGGREGATE_AUTO = 0, /**< MAX with a mask, else MEAN */
-    AD_AST_AGGREGATE_MEAN = 1,
-    AD_AST_AGGREGATE_MAX  = 2
-} ad_ast_aggregate;
-typedef enum ad_depth_corners {
-    AD_DEPTH_CORNERS_REJECT  = 0, /**< a corner without depth is AD_ERR_NUMERIC */
-    AD_DEPTH_CORNERS_NEAREST = 1  /**< it takes the nearest depth there is */
-} ad_depth_corners;
-
-/** Asymmetric student-teacher networks (Rudolph, Wehrbein, Rosenhahn, Wandt, WACV 2023, arXiv:2210.07829). A
- *  normalising flow learns the density of features, depth or both of good images; then a plain convolutional
- *  student learns to give the flow's result. Where an image is unlike the good ones the flow's result changes
- *  in ways that the student does not follow: their squared distance, mean over channels, is the map. Image
- *  score: the map's mean, or with a mask its maximum in the foreground. Fill with ad_ast_options_init().
- *  Fields are only ever appended. */
-typedef struct ad_ast_options {
-    uint32_t      struct_size;
-    int32_t       teacher_epochs;   /**< default -1: 240, with depth 72; 0: the flow is used as it is */
-    int32_t       student_epochs;   /**< likewise of the student */
-    int32_t       batch;            /**< images of a step; default 8; what is left of an epoch is dropped; 1 .. 1024 */
-    double        lr;               /**< Adam; default 2e-4, > 0 */
-    double        weight_decay;     /**< default 1e-5, of all parameters */
-    double        clip_norm;        /**< largest L2 norm of all gradients; default 0: any */
-    uint64_t      seed;             /**< of the order of images; default 0; < 2^32 */
-    int32_t       mask;             /**< an ad_ast_mask; default AD_AST_MASK_AUTO */
-    int32_t       mask_norm;        /**< an ad_ast_mask_norm; default AD_AST_MASK_NORM_FOREGROUND */
-    int32_t       score;            /**< an ad_ast_score; default AD_AST_SCORE_STUDENT */
-    int32_t       aggregate;        /**< an ad_ast_aggregate; default AD_AST_AGGREGATE_AUTO */
-    int32_t       max_after_upsample; /**< 1: the maximum of the enlarged map; default 0 */
-    int32_t       mask_twice;       /**< 1: the image score is of the mask times the map, which has it already;
-                                         default 0 */
-    double        validation_share; /**< of the images, held out, rounded up: the epoch with their lowest loss is
-                                         kept; default 0: none, the last epoch is kept; < 1 */
-    uint64_t      split_seed;       /**< of scikit-learn's train_test_split; default 0; < 2^32 */
-    uint64_t      feature_cache;    /**< bytes of features kept in memory; default 2 GiB */
-    uint64_t      cache_file;       /**< bytes of features kept in a file beyond that; default 0: none. The file
-                                         has no name and is gone when the fitter is, however that ends */
-    const char   *cache_dir;        /**< the folder of that file; default NULL; must be given with cache_file */
-    uint64_t      memory_limit;     /**< bytes that the fit may hold; default 16 GiB; more is refused, with both
-                                         numbers */
-    /* What becomes of depth: holes are filled, what differs from a surface through the four corners is foreground,
-     * and it is centred on that. */
-    double        depth_threshold;  /**< metres; default 0.007, > 0 */
-    int32_t       depth_fill;       /**< rounds in which holes take the mean of their neighbours; default 3, <= 64 */
-    int32_t       depth_fill_border;/**< 1: also in the first row and column; default 0, as in the authors' code */
-    int32_t       depth_corners;    /**< an ad_depth_corners; default AD_DEPTH_CORNERS_REJECT */
-    int32_t       depth_dilation;   /**< side of the square that widens the foreground, at 8 depth pixels a position;
-                                         default 8, 1 .. 64 */
-    ad_preprocess preprocess;       /**< default: as ad_preprocess_init(), at a size that gives 24 x 24 positions,
-                                         768 for EfficientNets' level6, 384 for ResNets' layer3 */
-} ad_ast_options;
-AD_API void ad_ast_options_init(ad_ast_options *options, size_t struct_size);
-/** Set one option by name from text: "teacher_epochs", "student_epochs", "epochs" (both), "batch", "lr",
- *  "weight_decay", "clip_norm", "seed", "mask" ("auto", "none", "binary", "soft"), "mask_norm" ("foreground",
- *  "all"), "score" ("student", "teacher"), "aggregate" ("auto", "mean", "max"), "max_after_upsample",
- *  "mask_twice", "validation_share", "split_seed", "feature_cache", "cache_file" (bytes), "cache_dir",
- *  "memory_limit", "depth_threshold", "depth_fill", "depth_fill_border", "depth_corners" ("reject", "nearest"),
- *  "depth_dilation", those of ad_preprocess, and "preset": "ast" (the paper's text: the defaults), "ast_official"
- *  (the authors' code: soft mask, mean over all positions, mask twice; of the student the slope 0.01). Strings are
- *  not copied: `value` must outlive the options for "cache_dir".
- *  @return AD_OK, AD_ERR_INVALID_ARGUMENT (the sentence lists what is possible) */
-AD_NODISCARD AD_API ad_status ad_ast_options_set(ad_ast_options *options, const char *key, const char *value);
-/** The fitter trains `student`, of AD_STUDENT_AST, which it keeps: first its flow, then its student. Nothing of
- *  `options` needs to live on. Images must have depth where the student's mode needs it.
- *  @return AD_OK, AD_ERR_INVALID_ARGUMENT (an option out of range, a student of another kind), AD_ERR_IO (no file
- *         can be made in cache_dir), AD_ERR_SHAPE, AD_ERR_OUT_OF_MEMORY (also where memory_limit is too little) */
-AD_NODISCARD AD_API ad_status ad_ast_fitter_create(ad_student *student, const ad_ast_options *options,
-                                                   ad_fitter **out_fitter);
-
-/* ---- Method: masked reverse distillation ----------------------------------------------- */
-
-typedef enum ad_rd_loss {
-    AD_RD_LOSS_POSITION = 0, /**< mean over positions of the cosine distance of the vectors there (text) */
-    AD_RD_LOSS_FLAT     = 1  /**< one cosine distance of an image's whole map (RD4AD's code) */
-} ad_rd_loss;
-
-/** Masked reverse distillation, and with its switches reverse distillation itself (Deng and Li, CVPR 2022,
- *  arXiv:2201.10703). The student sees only what a bottleneck lets through of the teacher's features and re-creates them;
- *  while it is trained random positions are hidden, which makes it look around (Yang et al. 2022, arXiv:2205.01529). The
- *  cosine distance of each vector to the teacher's is a layer's map; the maps, resized to the input with aligned corners,
- *  are added and blurred. Image score: the map's maximum. Fill with ad_masked_rd_options_init(). Fields are only ever
- *  appended. */
-typedef struct ad_masked_rd_options {
-    uint32_t      struct_size;
-    int32_t       epochs;           /**< default 200; 0: the student is used as it is */
-    int32_t       batch;            /**< images of a step; default 16, 2 .. 1024 */
-    int32_t       loss;             /**< an ad_rd_loss; default AD_RD_LOSS_POSITION */
-    double        lr;               /**< Adam; default 1e-3, > 0 */
-    double        beta1;            /**< default 0.5, in [0, 1) */
-    double        beta2;            /**< default 0.999, in [0, 1) */
-    double        weight_decay;     /**< default 1e-5, of all parameters */
-    uint64_t      seed;             /**< of the order of images and of the masks; default 0; < 2^32 */
-    double        validation_share; /**< of the images, held out, rounded up: the epoch with their lowest loss is
-                                         kept; default 0.1; 0: none, the last epoch is kept; < 1 */
-    uint64_t      split_seed;       /**< of scikit-learn's train_test_split; default 0; < 2^32 */
-    int32_t       patience;         /**< stop after so many epochs without a lower loss on them; default 20; 0: never */
-    int32_t       combine;          /**< an ad_combine; default AD_COMBINE_SUM */
-    double        blur_sigma;       /**< Gaussian blur of the map at input size; default 4; 0: none; <= 64 */
-    uint64_t      feature_cache;    /**< bytes of teacher features kept; default 2 GiB. What does not fit is
-                                         computed again in every epoch, with the same result */
-    uint64_t      memory_limit;     /**< bytes that the fit may hold; default 16 GiB; more is refused, with both
-                                         numbers */
-    ad_preprocess preprocess;       /**< default: as ad_preprocess_init(), at size 256; the crop must be a multiple of 32 */
-} ad_masked_rd_options;
-AD_API void ad_masked_rd_options_init(ad_masked_rd_options *options, size_t struct_size);
-/** Set one option by name from text: "epochs", "batch", "loss" ("position", "flat"), "lr", "beta1", "beta2",
- *  "weight_decay", "seed", "validation_share", "split_seed", "patience", "combine" ("product", "sum"), "blur_sigma",
- *  "feature_cache", "memory_limit" (bytes), those of ad_preprocess, and "preset", which is one of the student too:
- *  "masked_rd" (the text: the defaults), "rd4ad" (the code of reverse distillation: nothing between fusion and embedding,
- *  no generators, loss flat, lr 5e-3, no decay, nothing held out), "mrkd_flm" (the same with generators behind masks
- *  and no 1x1 convolution before them). @return AD_OK, AD_ERR_INVALID_ARGUMENT (the sentence lists what is possible) */
-AD_NODISCARD AD_API ad_status ad_masked_rd_options_set(ad_masked_rd_options *options, const char *key,
-                                                       const char *value);
-/** The fitter trains `student`, of AD_STUDENT_MASKED_RD, which it keeps. Nothing of `options` needs to live on.
- *  @return AD_OK, AD_ERR_INVALID_ARGUMENT (an option out of range, a student of another kind), AD_ERR_SHAPE (a crop that is
- *         no multiple of 32), AD_ERR_OUT_OF_MEMORY (also where memory_limit is too little) */
-AD_NODISCARD AD_API ad_status ad_masked_rd_fitter_create(ad_student *student, const ad_masked_rd_options *options,
-                                                         ad_fitter **out_fitter);
+/** One option of a method, as ad_fitter_create() takes it. Strings live as long as the library. */
+typedef struct ad_option_info {
+    uint32_t    struct_size;
+    int32_t     kind;     /**< an ad_option_kind */
+    int32_t     part;     /**< bits of ad_option_part */
+    int32_t     reserved;
+    const char *key;
+    const char *fallback; /**< the default, as text; "": as `says` tells */
+    const char *words;    /**< "none|pca|npca"; "" where there are none */
+    double      low;      /**< of numbers, both included */
+    double      high;
+    const char *says;     /**< one line for people */
+} ad_option_info;
+/** Option `index` of a method, or behind them a key that sets several options at once.
+ *  @return AD_OK, AD_ERR_INVALID_ARGUMENT (no such method or option) */
+AD_NODISCARD AD_API ad_status ad_method_get_option(const char *method, int32_t index,
+                                                   ad_option_info *out_info);
+/** A preset, for the option "preset": several settings under one name, as a publication has them. */
+AD_NODISCARD AD_API ad_status ad_method_get_preset(const char *method, int32_t index,
+                                                   const char **out_name, const char **out_says);
 
 /* ---- Metrics --------------------------------------------------------------------------- */
 

@@ -54,7 +54,7 @@ typedef struct bench_state {
     ad_scorer *scorer;
     ad_image image;
     uint8_t *pixels;
-    ad_preprocess preprocess;
+    char preprocess[32]; /* as the library takes it */
     ad_features *features;
     int32_t feature_count;
     ad_image *images; /* of a batch */
@@ -133,7 +133,7 @@ static int print_memory(void)
 
 static int extract(const bench_state *s)
 {
-    return ad_extract_features(s->backbone, &s->image, &s->preprocess, s->features, s->feature_count)
+    return ad_extract_features(s->backbone, &s->image, s->preprocess, s->features, s->feature_count)
                ? cli_fail_library()
                : CLI_OK;
 }
@@ -163,7 +163,7 @@ static int print_plan(const bench_state *s)
     plan_sums sums = {0.0, 0.0, 0.0};
     printf("%-28s %-14s %-9s %-8s %14s %9s %8s %9s\n", "step", "op", "kernel", "act", "result", "ms", "GFLOP/s",
            "weights/M");
-    if (ad_backbone_profile(s->backbone, &s->preprocess, s->layer, s->runs ? s->runs : 20, print_step, &sums))
+    if (ad_backbone_profile(s->backbone, s->preprocess, s->layer, s->runs ? s->runs : 20, print_step, &sums))
         return cli_fail_library();
     printf("%-28s %-14s %-9s %-8s %14s %9.3f %8.0f %9.2f\n", "sum", "", "", "", "", sums.ms,
            2e-6 * sums.multiply_adds / sums.ms, sums.bytes / 1048576.0);
@@ -306,14 +306,14 @@ static int run(bench_state *s)
         return cli_usage("option %s is of scorers, '%s' holds weights", s->weights ? "--weights" : "--batch", s->file);
     if (kind.scorer && (s->plan || s->layer || s->size || s->network.convolution))
         return cli_usage("options --plan, --layer, --size and --convolution are of weights, '%s' is a scorer", s->file);
-    s->preprocess.size = s->size;
+    if (s->size)
+        snprintf(s->preprocess, sizeof s->preprocess, "size=%d", s->size);
     return kind.scorer ? bench_scorer(s, kind.embedded) : bench_network(s);
 }
 
 int cmd_bench(int argc, char **argv)
 {
     bench_state s = {.batch = 1};
-    ad_preprocess_init(&s.preprocess, sizeof s.preprocess);
     const arg_spec specs[] = {
         {"--weights", NULL, ARG_TEXT, &s.weights, 0, 0},
         {"--image", NULL, ARG_TEXT, &s.image_path, 0, 0},

@@ -273,7 +273,7 @@ static int finish(fit_state *s, double start)
     if (!s->r.quiet || ad_fitter_skipped(s->fitter))
         cli_say_notes();
     int code = save_scorer(s, start);
-    if (s->method->trains && save_student(s) != CLI_OK)
+    if (s->method.trains && save_student(s) != CLI_OK)
         code = CLI_FAILED;
     return loss_csv_end(&s->train.csv) == CLI_OK ? code : CLI_FAILED;
 }
@@ -290,7 +290,7 @@ static int fit(fit_state *s)
     options.skip_damaged = s->r.skip_damaged;
     const double start = cli_seconds();
     progress_start(&s->bar, "fitting", s->r.quiet);
-    s->bar.uneven = s->method->trains; /* until the first batch, when there is more to show */
+    s->bar.uneven = s->method.trains; /* until the first batch, when there is more to show */
     const ad_status status = ad_fit(s->fitter, s->data, &options, &s->scorer);
     progress_end(&s->bar);
     ignore_signals();
@@ -303,11 +303,10 @@ static int fit(fit_state *s)
 
 static int run(fit_state *s, const char *name)
 {
-    s->method = fit_method_find(name);
-    if (!s->method)
+    if (!fit_method_find(name, &s->method))
         return cli_usage("unknown method '%s': there are %s", name, fit_method_names());
     s->train.quiet = s->r.quiet;
-    int code = training_check(&s->train, name, s->method->trains);
+    int code = training_check(&s->train, name, s->method.trains);
     if (code == CLI_OK)
         code = cli_check_file(s->r.output);
     if (code == CLI_OK)

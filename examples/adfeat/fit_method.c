@@ -5,43 +5,48 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Keys of options that say what a student is, and not how it is trained. */
-static const fit_method methods[] = {
-    {"gaussian", 0, ""},
-    {"padim", 0, ""},
-    {"stfpm", 1, " layers "},
-    {"stfpm_unet", 1, " layers unet_head unet_depth unet_convs "},
-    {"ast", 1,
-     " layers mode flow_blocks flow_hidden student_blocks student_hidden positions alpha leaky "},
-    {"masked_rd", 1,
-     " layers levels msff_out scsatt sru cru simam gate gn_groups cru_softmax fmm fmm_align "
-     "mask_rate eval_mask "}};
-
-const fit_method *fit_method_find(const char *name)
+int fit_method_find(const char *name, ad_method_info *out)
 {
-    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
-        if (strcmp(methods[i].name, name) == 0)
-            return &methods[i];
-    return NULL;
+    for (int32_t i = 0; i < ad_method_count(); i++) {
+        *out = (ad_method_info){.struct_size = sizeof *out};
+        if (ad_method_get_info(i, out) == AD_OK && strcmp(out->name, name) == 0)
+            return 1;
+    }
+    return 0;
 }
 
 const char *fit_method_names(void)
 {
-    return "gaussian, padim, stfpm, stfpm_unet, ast, masked_rd";
+    static char names[256];
+    names[0] = '\0';
+    for (int32_t i = 0; i < ad_method_count(); i++) {
+        ad_method_info m = {.struct_size = sizeof m};
+        if (ad_method_get_info(i, &m) != AD_OK)
+            continue;
+        strncat(names, i ? ", " : "", sizeof names - strlen(names) - 1);
+        strncat(names, m.name, sizeof names - strlen(names) - 1);
+    }
+    return names;
 }
 
 /* ---- Settings as the library's text ---- */
 
 enum { OF_FITTER = 1, OF_STUDENT = 2 };
 
-/* Which of the two calls takes the option where the student is there already. */
+/* Which of the two calls takes the option where the student is there already. A student that is
+ * loaded is made of no seed. */
 static int belongs(const fit_state *s, const char *key)
 {
-    char word[64];
+    ad_option_info option = {.struct_size = sizeof option};
     if (strcmp(key, "preset") == 0)
         return OF_STUDENT | OF_FITTER;
-    snprintf(word, sizeof word, " %s ", key);
-    return strstr(s->method->student_keys, word) ? OF_STUDENT : OF_FITTER;
+    for (int32_t i = 0; i < s->method.option_count; i++)
+        if (ad_method_get_option(s->method.name, i, &option) == AD_OK &&
+            strcmp(option.key, key) == 0)
+            return option.part & AD_OPTION_STUDENT && !(option.part & AD_OPTION_TRAINING)
+                       ? OF_STUDENT
+                       : OF_FITTER;
+    return OF_FITTER;
 }
 
 /* The last setting of a key holds. */
@@ -112,7 +117,7 @@ static int make_fitter(fit_state *s)
     char *text = text_of(s, OF_FITTER | OF_STUDENT);
     if (!text)
         return cli_fail("out of memory");
-    const ad_status status = ad_fitter_create(s->backbone, s->method->name, text, &s->fitter);
+    const ad_status status = ad_fitter_create(s->backbone, s->method.name, text, &s->fitter);
     free(text);
     return made(s, status);
 }
@@ -122,7 +127,7 @@ static int make_fitter_of_student(fit_state *s)
     char *student = text_of(s, OF_STUDENT), *rest = text_of(s, OF_FITTER);
     ad_status status = AD_ERR_OUT_OF_MEMORY;
     if (student && rest)
-        status = ad_student_load(s->backbone, s->train.student, s->method->name, student,
+        status = ad_student_load(s->backbone, s->train.student, s->method.name, student,
                                  &s->loaded);
     if (status == AD_OK)
         status = ad_fitter_create_with(s->loaded, rest, &s->fitter);
@@ -134,10 +139,10 @@ static int make_fitter_of_student(fit_state *s)
 int fit_method_make(fit_state *s)
 {
     const settings *set = &s->r.set;
-    if (strcmp(s->method->name, "stfpm") == 0 && s->r.preset &&
+    if (strcmp(s->method.name, "stfpm") == 0 && s->r.preset &&
         strcmp(s->r.preset, "stfpm_unet") == 0)
         return cli_usage("option preset: stfpm has no U-Nets; stfpm_unet has");
-    if (s->method->trains && !s->train.student && is_zero(set, "teacher_epochs") &&
+    if (s->method.trains && !s->train.student && is_zero(set, "teacher_epochs") &&
         is_zero(set, "student_epochs"))
         return cli_usage("option --epochs: 0 takes a student as it is, and there is no --student");
     int code = cli_open_backbone(s->context, &s->r.network, s->r.weights, &s->backbone);

@@ -16,15 +16,9 @@ typedef struct request {
     settings set;
 } request;
 
-typedef struct fit_method {
-    const char *name;
-    int trains; /* a student, for many epochs */
-    const char *student_keys;
-} fit_method;
-
 typedef struct fit_state {
     request r;
-    const fit_method *method;
+    ad_method_info method;
     ad_context *context;
     ad_backbone *backbone;
     ad_student *loaded;  /* of --student */
@@ -36,8 +30,8 @@ typedef struct fit_state {
     training train;
 } fit_state;
 
-/* NULL where there is none of that name, and for the sentence that says so the names of all. */
-const fit_method *fit_method_find(const char *name);
+/* 0 where there is none of that name; and for the sentence that says so the names of all. */
+int fit_method_find(const char *name, ad_method_info *out);
 const char *fit_method_names(void);
 /* Open the backbone and make the fitter of s->method. */
 int fit_method_make(fit_state *s);

@@ -6,8 +6,8 @@
 
 #include "core/number.h"
 #include "core/options.h"
-#include "methods/method.h"
-#include "methods/option_text.h"
+#include "api/objects.h"
+#include "model/option_text.h"
 
 #define MIN_EPS 1e-12
 #define MAX_EPS 0.999
@@ -77,7 +77,7 @@ ad_status ad_backbone_options_set(ad_backbone_options *options, const char *key,
 {
     ad_backbone_options full;
     ad_backbone_options_init(&full, sizeof full);
-    return adi_options_set(options, &full, sizeof full, "ad_backbone_options", set_option, key, value);
+    return adi_struct_set(options, &full, sizeof full, "ad_backbone_options", set_option, key, value);
 }
 
 int32_t ad_architecture_count(void)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/objects.h"
 #include "api/damage.h"
 #include "api/dataset.h"
 #include "api/evaluation_notes.h"
@@ -11,7 +12,6 @@
 #include "api/read_ahead.h"
 #include "core/clock.h"
 #include "core/options.h"
-#include "methods/method.h"
 #include "stats/pixel_metrics.h"
 #include "stats/roc.h"
 

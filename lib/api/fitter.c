@@ -3,10 +3,9 @@
 
 #include "api/damage.h"
 #include "api/dataset.h"
+#include "api/objects.h"
 #include "api/read_ahead.h"
 #include "core/options.h"
-#include "methods/method.h"
-#include "methods/student.h"
 #include "train/fit_loop.h"
 
 void ad_fit_options_init(ad_fit_options *options, size_t struct_size)
@@ -15,39 +14,12 @@ void ad_fit_options_init(ad_fit_options *options, size_t struct_size)
     adi_options_init(options, struct_size, &defaults, sizeof defaults);
 }
 
-ad_status adi_fitter_wrap(ad_backbone *backbone, const adi_method *method, void *state,
-                          const adi_preprocess *preprocess, const int32_t *taps, int32_t tap_count,
-                          ad_fitter **out_fitter)
-{
-    const adi_allocator *a = &backbone->context->allocator;
-    ad_fitter *f =
-        backbone->context->backend->algebra_ready() == AD_OK ? adi_calloc(a, 1, sizeof *f) : NULL;
-    ad_status status = f ? adi_extractor_create(backbone->context, backbone->network, preprocess, taps,
-                                                tap_count, &f->extractor)
-                         : adi_fail_memory();
-    if (status == AD_OK)
-        status = adi_extractor_check_room(f->extractor);
-    if (status != AD_OK) {
-        adi_extractor_destroy(f ? f->extractor : NULL);
-        adi_free(a, f);
-        method->destroy_state(state);
-        return status;
-    }
-    ad_read_options_init(&f->read, sizeof f->read);
-    atomic_init(&f->refs, 1);
-    f->backbone = adi_backbone_retain(backbone);
-    f->method = method;
-    f->state = state;
-    *out_fitter = f;
-    return AD_OK;
-}
-
 void ad_fitter_destroy(ad_fitter *fitter)
 {
     if (!fitter || atomic_fetch_sub_explicit(&fitter->refs, 1, memory_order_acq_rel) != 1)
         return;
     ad_backbone *backbone = fitter->backbone;
-    fitter->method->destroy_state(fitter->state);
+    fitter->fit->method->destroy_fit(fitter->fit);
     adi_extractor_destroy(fitter->extractor);
     adi_free(&backbone->context->allocator, fitter);
     ad_backbone_destroy(backbone);
@@ -67,16 +39,11 @@ static void leave(ad_fitter *fitter)
     ad_fitter_destroy(fitter);
 }
 
-static ad_student *student_of(const ad_fitter *fitter)
-{
-    return fitter->method->student ? fitter->method->student(fitter->state) : NULL;
-}
-
 /* The same of a call that trains: the student is its own too, from before the first image until the
  * scorer is made. */
 static ad_status enter_training(ad_fitter *fitter, const char *call)
 {
-    ad_student *student = student_of(fitter);
+    ad_student *student = fitter->fit->student;
     ADI_TRY(enter(fitter, call));
     const ad_status status = student ? adi_use_change(&student->use, call, "the student") : AD_OK;
     if (status != AD_OK)
@@ -86,8 +53,8 @@ static ad_status enter_training(ad_fitter *fitter, const char *call)
 
 static void leave_training(ad_fitter *fitter)
 {
-    if (student_of(fitter))
-        adi_use_change_end(&student_of(fitter)->use);
+    if (fitter->fit->student)
+        adi_use_change_end(&fitter->fit->student->use);
     leave(fitter);
 }
 
@@ -97,7 +64,7 @@ static ad_status add_image(ad_fitter *fitter, const ad_image *image)
     ADI_TRY(adi_extractor_borrow(fitter->extractor, &w));
     ad_status status = adi_extractor_run(fitter->extractor, w, image);
     if (status == AD_OK)
-        status = fitter->method->add(fitter->state, fitter->extractor, w);
+        status = fitter->fit->method->add(fitter->fit, fitter->extractor, w);
     adi_extractor_give_back(fitter->extractor, w);
     return status;
 }
@@ -147,9 +114,13 @@ static ad_status agree(ad_read_options *mine, const ad_read_options *theirs, con
 static ad_status merge(ad_fitter *fitter, const ad_fitter *other)
 {
     const adi_extractor *x = fitter->extractor, *y = other->extractor;
-    if (fitter->method != other->method)
+    const adi_method *method = fitter->fit->method;
+    if (method != other->fit->method)
         return adi_fail(AD_ERR_MISMATCH, "the fits to merge are of methods %s and %s",
-                        fitter->method->name, other->method->name);
+                        method->name, other->fit->method->name);
+    if (!method->merge)
+        return adi_fail(AD_ERR_UNSUPPORTED,
+                        "fits that train a student cannot be merged: add all images to one");
     char mine[17], theirs[17];
     adi_network_digest(fitter->backbone->network, x->taps, x->tap_count, mine);
     adi_network_digest(other->backbone->network, y->taps, y->tap_count, theirs);
@@ -159,7 +130,9 @@ static ad_status merge(ad_fitter *fitter, const ad_fitter *other)
     ADI_TRY(check_layers(x, y));
     ad_read_options read = fitter->read;
     ADI_TRY(agree(&read, &other->read, "other fit"));
-    ADI_TRY(fitter->method->merge(fitter->state, other->state));
+    ADI_TRY(adi_options_match(method->options, adi_settings_options(fitter->fit->settings),
+                              adi_settings_options(other->fit->settings)));
+    ADI_TRY(method->merge(fitter->fit, other->fit));
     fitter->read = read;
     return AD_OK;
 }
@@ -200,17 +173,16 @@ static ad_status finish(ad_fitter *fitter, const ad_fit_options *options, ad_sco
 {
     const adi_extractor *x = fitter->extractor;
     const adi_fit_control control = {options, ADDING_SHARE};
-    void *model = NULL;
-    if (fitter->method->train)
-        ADI_TRY(fitter->method->train(fitter->state, fitter->extractor, &control));
-    ADI_TRY(fitter->method->finish(fitter->state, &model));
+    adi_model *model = NULL;
+    adi_facts facts = {0};
+    ADI_TRY(fitter->fit->method->finish(fitter->fit, fitter->extractor, &control, &model, &facts));
     char digest[17];
     adi_network_digest(fitter->backbone->network, x->taps, x->tap_count, digest);
     adi_scorer_reading reading = {.files = fitter->read};
     reading.files.min_side = 0;
     if (reading.files.orientation == AD_ORIENTATION_AUTO)
         reading.files.orientation = AD_ORIENTATION_UPRIGHT;
-    return adi_scorer_wrap(fitter->backbone, fitter->method, model, digest, &reading, out_scorer);
+    return adi_scorer_wrap(fitter->backbone, model, &facts, digest, &reading, out_scorer);
 }
 
 ad_status ad_fitter_finish(ad_fitter *fitter, ad_scorer **out_scorer)
@@ -228,7 +200,7 @@ ad_status ad_fitter_finish(ad_fitter *fitter, ad_scorer **out_scorer)
 
 int64_t ad_fitter_count(const ad_fitter *fitter)
 {
-    return fitter ? fitter->method->count(fitter->state) : 0;
+    return fitter ? fitter->fit->count : 0;
 }
 
 int64_t ad_fitter_skipped(const ad_fitter *fitter)
@@ -240,7 +212,7 @@ size_t ad_fitter_memory(const ad_fitter *fitter)
 {
     if (!fitter)
         return 0;
-    return sizeof *fitter + fitter->method->memory(fitter->state) + adi_extractor_bytes(fitter->extractor);
+    return sizeof *fitter + fitter->fit->method->memory(fitter->fit) + adi_extractor_bytes(fitter->extractor);
 }
 
 /* adding: or only whether it can be read. */
@@ -280,7 +252,7 @@ static ad_status check_labels(const ad_dataset *good, int64_t count)
 static ad_status add_each(ad_fitter *fitter, const ad_dataset *good, adi_read_ahead *ahead, const ad_fit_options *o)
 {
     const int64_t count = ad_dataset_count(good);
-    const double share = fitter->method->train ? ADDING_SHARE : 1.0;
+    const double share = fitter->fit->student ? ADDING_SHARE : 1.0;
     adi_damage damage = {.context = fitter->backbone->context};
     for (int64_t i = 0; i < count; i++) {
         if (o->progress && o->progress(o->user, share * (double)i / (double)count))
@@ -354,8 +326,8 @@ ad_status ad_fit(ad_fitter *fitter, const ad_dataset *good, const ad_fit_options
     ADI_CHECK_ARG(!o.resume || o.checkpoint_dir, "ad_fit: to resume, checkpoint_dir says from where");
     ADI_CHECK_ARG(o.skip_damaged == 0 || o.skip_damaged == 1,
                   "ad_fit: skip_damaged is %d, 0 and 1 are possible", o.skip_damaged);
-    ADI_CHECK_ARG(fitter->method->train || !o.checkpoint_dir, "ad_fit: %s trains nothing, so it has no checkpoints",
-                  fitter->method->name);
+    ADI_CHECK_ARG(fitter->fit->student || !o.checkpoint_dir, "ad_fit: %s trains nothing, so it has no checkpoints",
+                  fitter->fit->method->name);
     ADI_TRY(enter_training(fitter, "ad_fit"));
     ad_dataset *images = good ? adi_dataset_retain(good) : NULL; /* callbacks may destroy it */
     const ad_status status = fit(fitter, images, &o, out_scorer);

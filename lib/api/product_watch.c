@@ -21,9 +21,8 @@ static double option_of(const ad_scorer *s, const char *key)
 
 void adi_product_watch_begin(ad_scorer *s)
 {
-    adi_model_info info;
-    s->method->info(s->model, &info);
-    const double n = (double)info.image_count, d = option_of(s, "dimensions");
+    const adi_facts info = s->facts;
+    const double n = (double)info.images, d = option_of(s, "dimensions");
     if (info.normal_score > 0.0 && n >= 8.0) {
         const double times = 5.0 * (1.0 + 16.0 / n);
         s->watch.limit =

@@ -2,7 +2,7 @@
 #ifndef ADI_API_PRODUCT_WATCH_H
 #define ADI_API_PRODUCT_WATCH_H
 
-#include "methods/method.h"
+#include "api/objects.h"
 
 /* Compute the limit when the scorer is made. */
 void adi_product_watch_begin(ad_scorer *scorer);

@@ -1,5 +1,5 @@
 /* ad_backbone_profile(): the plan of a network's features, and the time of each step. */
-#include "methods/method.h"
+#include "api/objects.h"
 #include "nn/arena.h"
 
 enum { MAX_RUNS = 1000 };
@@ -122,7 +122,7 @@ static ad_status deepest(const adi_network *network, int32_t *out_tap)
     return adi_fail(AD_ERR_MISMATCH, "the weights file has no layer of %s", network->graph->name);
 }
 
-ad_status ad_backbone_profile(ad_backbone *backbone, const ad_preprocess *preprocess,
+ad_status ad_backbone_profile(ad_backbone *backbone, const char *preprocess,
                               const char *layers, int32_t runs, ad_step_callback callback,
                               void *user)
 {
@@ -134,7 +134,7 @@ ad_status ad_backbone_profile(ad_backbone *backbone, const ad_preprocess *prepro
     int32_t taps[ADI_MAX_LAYERS], count = 1;
     ADI_TRY(layers ? adi_layers_parse(g, layers, taps, &count) : deepest(backbone->network, taps));
     adi_preprocess resolved;
-    ADI_TRY(adi_preprocess_take(preprocess, g, &resolved));
+    ADI_TRY(adi_preprocess_read(&backbone->context->allocator, preprocess, g, &resolved));
     adi_extractor *x = NULL;
     adi_workspace *w = NULL;
     ADI_TRY(adi_extractor_create(backbone->context, backbone->network, &resolved, taps, count, &x));

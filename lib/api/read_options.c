@@ -4,10 +4,11 @@
 #include <string.h>
 
 #include "core/options.h"
-#include "methods/option_text.h"
+#include "model/option_text.h"
 
 enum { MAX_MIN_SIDE = 1 << 20, FEWEST_BITS = 8, MOST_BITS = 16 };
 
+#define ORIENTATION_WORDS "auto|upright|raw"
 static const char *const orientation_words[] = {"auto", "upright", "raw"};
 
 void ad_read_options_init(ad_read_options *options, size_t struct_size)
@@ -20,13 +21,13 @@ static ad_status set_option(void *full, const char *key, const char *value)
 {
     ad_read_options *options = full;
     if (strcmp(key, "min_side") == 0)
-        return adi_text_int(key, value, 0, MAX_MIN_SIDE, &options->min_side);
+        return adi_text_integer(key, value, 0, MAX_MIN_SIDE, NULL, &options->min_side);
     if (strcmp(key, "orientation") == 0)
-        return adi_text_choice(key, value, orientation_words, 3, &options->orientation);
+        return adi_text_choice(key, value, ORIENTATION_WORDS, &options->orientation);
     if (strcmp(key, "significant_bits") == 0)
         return strcmp(value, "0") == 0
                    ? (options->significant_bits = 0, AD_OK)
-                   : adi_text_int(key, value, FEWEST_BITS, MOST_BITS, &options->significant_bits);
+                   : adi_text_integer(key, value, FEWEST_BITS, MOST_BITS, NULL, &options->significant_bits);
     return adi_fail(AD_ERR_INVALID_ARGUMENT,
                     "reading has no option '%s': there are min_side, orientation, significant_bits",
                     key);
@@ -36,7 +37,7 @@ ad_status ad_read_options_set(ad_read_options *options, const char *key, const c
 {
     ad_read_options full;
     ad_read_options_init(&full, sizeof full);
-    return adi_options_set(options, &full, sizeof full, "ad_read_options", set_option, key, value);
+    return adi_struct_set(options, &full, sizeof full, "ad_read_options", set_option, key, value);
 }
 
 ad_status adi_read_options_check(const ad_read_options *o)

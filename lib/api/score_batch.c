@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "core/view.h"
-#include "methods/method.h"
+#include "api/objects.h"
 
 typedef struct batch {
     ad_scorer *scorer;

@@ -3,12 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/objects.h"
 #include "api/product_watch.h"
 #include "api/read_options.h"
 #include "core/number.h"
 #include "core/view.h"
-#include "methods/method.h"
-#include "methods/score_map.h"
+#include "model/score_map.h"
 
 static void free_scorer(ad_scorer *s)
 {
@@ -17,7 +17,7 @@ static void free_scorer(ad_scorer *s)
     for (int32_t i = 0; i < s->option_count; i++)
         adi_free(a, s->options[i].value);
     if (s->model)
-        s->method->destroy_model(s->model);
+        s->model->method->destroy_model(s->model);
     adi_extractor_destroy(s->extractor);
     adi_free(a, s);
     ad_backbone_destroy(backbone);
@@ -44,7 +44,7 @@ static ad_status take_options(ad_scorer *s)
     ADI_TRY(take_option(s, "significant_bits", value));
     ADI_TRY(take_option(s, "grey16", s->reading.rounded_16 ? "rounded" : "camera"));
     for (int32_t i = 0; i < ADI_MAX_OPTIONS - 5; i++) {
-        const char *key = s->method->option(s->model, i, value);
+        const char *key = adi_settings_option(s->model->settings, i, value);
         if (!key)
             break;
         ADI_TRY(take_option(s, key, value));
@@ -56,25 +56,25 @@ static ad_status take_options(ad_scorer *s)
     return take_option(s, "batchnorm_eps", adi_real_text(g->eps, value));
 }
 
-ad_status adi_scorer_wrap(ad_backbone *backbone, const adi_method *method, void *model,
+ad_status adi_scorer_wrap(ad_backbone *backbone, adi_model *model, const adi_facts *facts,
                           const char *digest, const adi_scorer_reading *reading,
                           ad_scorer **out_scorer)
 {
+    const adi_settings *settings = model->settings;
     ad_scorer *s = adi_calloc(&backbone->context->allocator, 1, sizeof *s);
     if (!s) {
-        method->destroy_model(model);
+        model->method->destroy_model(model);
         return adi_fail_memory();
     }
     atomic_init(&s->refs, 1);
     s->backbone = adi_backbone_retain(backbone);
-    s->method = method;
     s->model = model;
+    s->facts = *facts;
     memcpy(s->digest, digest, sizeof s->digest);
     s->reading = *reading;
-    int32_t count = 0;
-    const int32_t *taps = method->taps(model, &count);
-    ad_status status = adi_extractor_create(backbone->context, backbone->network,
-                                            method->preprocess(model), taps, count, &s->extractor);
+    ad_status status =
+        adi_extractor_create(backbone->context, backbone->network, &settings->preprocess,
+                             settings->taps, settings->tap_count, &s->extractor);
     if (status == AD_OK) {
         s->extractor->preprocess.rounded_16 = reading->rounded_16;
         status = take_options(s);
@@ -83,7 +83,7 @@ ad_status adi_scorer_wrap(ad_backbone *backbone, const adi_method *method, void 
         free_scorer(s);
         return status;
     }
-    method->reserve(model, s->extractor);
+    adi_model_reserve(model, s->extractor);
     adi_product_watch_begin(s);
     *out_scorer = s;
     return AD_OK;
@@ -111,7 +111,7 @@ ad_status adi_scorer_run(ad_scorer *scorer, const ad_image *image, const ad_map 
     double value = 0.0;
     ad_status status = adi_extractor_run(x, w, image);
     if (status == AD_OK)
-        status = scorer->method->infer(scorer->model, x, w, &value, map ? w->map : NULL);
+        status = adi_model_score(scorer->model, x, w, map != NULL, &value);
     if (status == AD_OK && !isfinite((float)value))
         status = adi_fail(AD_ERR_NUMERIC, "the image's score %g is beyond what a float holds", value);
     if (status == AD_OK && map)
@@ -157,28 +157,24 @@ ad_status ad_anomaly_map(ad_scorer *scorer, const ad_image *image, const ad_map 
     ADI_TRY(adi_map_check(map, ADI_IMAGE_MAX_SIDE));
     ADI_CHECK_ARG(map->row_bytes > 0, "map: row_bytes is %lld: a map is written downwards",
                   (long long)map->row_bytes);
-    adi_model_info info;
-    scorer->method->info(scorer->model, &info);
-    if (!info.has_map)
+    if (!scorer->model->has_map)
         return adi_fail(AD_ERR_UNSUPPORTED, "this %s scorer was fitted without maps",
-                        scorer->method->name);
+                        scorer->model->method->name);
     return score(scorer, image, map, out_score);
 }
 
 ad_status ad_scorer_get_info(const ad_scorer *scorer, ad_scorer_info *out_info)
 {
     ADI_CHECK_ARG(scorer, "ad_scorer_get_info: scorer is NULL");
-    adi_model_info model;
-    scorer->method->info(scorer->model, &model);
-    const ad_scorer_info info = {.has_map = model.has_map,
-                                 .method = scorer->method->name,
+    const ad_scorer_info info = {.has_map = scorer->model->has_map,
+                                 .method = scorer->model->method->name,
                                  .architecture = scorer->backbone->network->graph->name,
                                  .backbone_digest = scorer->digest,
                                  .input_size = scorer->extractor->preprocess.crop,
                                  .option_count = scorer->option_count,
-                                 .image_count = model.image_count,
-                                 .normal_score = model.normal_score,
-                                 .normal_map = model.normal_map,
+                                 .image_count = scorer->facts.images,
+                                 .normal_score = scorer->facts.normal_score,
+                                 .normal_map = scorer->facts.normal_map,
                                  .score_limit = scorer->watch.limit};
     return adi_struct_give(out_info, &info, sizeof info, "ad_scorer_info");
 }

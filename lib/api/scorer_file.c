@@ -5,7 +5,8 @@
 #include <string.h>
 
 #include "core/options.h"
-#include "methods/method.h"
+#include "api/objects.h"
+#include "model/model_file.h"
 
 #define FORMAT "1"
 #define EMBEDDED_PREFIX "backbone."
@@ -21,7 +22,7 @@ static ad_status write_metadata(const ad_scorer *s, int32_t embed, adi_st_writer
     ADI_TRY(adi_st_writer_meta(w, "adfeat.format", FORMAT));
     ADI_TRY(adi_st_writer_meta(w, "adfeat.kind", "scorer"));
     ADI_TRY(adi_st_writer_meta(w, "adfeat.version", ad_version_string()));
-    ADI_TRY(adi_st_writer_meta(w, "adfeat.method", s->method->name));
+    ADI_TRY(adi_st_writer_meta(w, "adfeat.method", s->model->method->name));
     ADI_TRY(adi_st_writer_meta(w, "adfeat.architecture", s->backbone->network->graph->name));
     ADI_TRY(adi_st_writer_meta(w, "adfeat.graph", s->backbone->network->graph->text));
     ADI_TRY(adi_st_writer_meta(w, "adfeat.backbone", s->digest));
@@ -49,7 +50,9 @@ ad_status ad_scorer_save(const ad_scorer *scorer, const char *path, const ad_sco
     ADI_TRY(adi_st_writer_create(a, &w));
     ad_status status = write_metadata(scorer, o.embed_backbone, w);
     if (status == AD_OK)
-        status = scorer->method->save(scorer->model, w, &keep);
+        status = scorer->model->method->save(scorer->model, w, &keep);
+    if (status == AD_OK)
+        status = adi_model_save_facts(&scorer->facts, w);
     if (status == AD_OK && o.embed_backbone)
         status = adi_network_write(scorer->backbone->network, scorer->extractor->taps,
                                    scorer->extractor->tap_count, EMBEDDED_PREFIX, w, &keep);
@@ -149,25 +152,52 @@ static ad_status load_reading(const adi_safetensors *file, adi_scorer_reading *o
 }
 
 /* Build the scorer that `file` describes on `backbone`. */
-static ad_status load_onto(ad_backbone *backbone, const adi_safetensors *file, const adi_method *method,
-                           int32_t embedded, ad_scorer **out_scorer)
+/* The options in the metadata, through the same door as a user's. */
+static ad_status load_settings(const adi_safetensors *file, const adi_method *method,
+                               const ad_backbone *backbone, adi_settings *settings)
+{
+    adi_settings_begin(settings, method);
+    ADI_TRY(adi_options_load(method->options, file, "scorer", ADI_OPTION_PARTS,
+                             adi_settings_options(settings)));
+    const ad_status status =
+        method->settle(settings, &backbone->context->allocator, backbone->network->graph);
+    if (status == AD_OK || status == AD_ERR_OUT_OF_MEMORY)
+        return status;
+    return adi_fail_prefix(AD_ERR_FORMAT, "the scorer's metadata: ");
+}
+
+static ad_status load_model(const adi_safetensors *file, const adi_method *method,
+                            const ad_backbone *backbone, adi_facts *out_facts,
+                            adi_model **out_model)
+{
+    adi_any_config config;
+    ADI_TRY(load_settings(file, method, backbone, &config.settings));
+    ADI_TRY(adi_model_load_facts(file, out_facts));
+    return method->load(backbone->context, backbone->network->graph, &config.settings, file,
+                        out_model);
+}
+
+static ad_status load_onto(ad_backbone *backbone, const adi_safetensors *file,
+                           const adi_method *method, int32_t embedded, ad_scorer **out_scorer)
 {
     const char *wanted = adi_st_meta(file, "adfeat.backbone");
     if (!wanted || strlen(wanted) != 16)
         return adi_fail(AD_ERR_FORMAT, "the scorer's metadata has no proper 'adfeat.backbone'");
     adi_scorer_reading reading;
     ADI_TRY(load_reading(file, &reading));
-    void *model = NULL;
-    ADI_TRY(method->load(backbone->context, backbone->network->graph, file, &model));
-    int32_t count = 0;
-    const int32_t *taps = method->taps(model, &count);
-    const ad_status status = embedded ? AD_OK : check_backbone(backbone, file, wanted, taps, count);
+    adi_facts facts;
+    adi_model *model = NULL;
+    ADI_TRY(load_model(file, method, backbone, &facts, &model));
+    const adi_settings *settings = model->settings;
+    const ad_status status =
+        embedded ? AD_OK
+                 : check_backbone(backbone, file, wanted, settings->taps, settings->tap_count);
     if (status != AD_OK) {
         method->destroy_model(model);
         return status;
     }
     ad_scorer *scorer = NULL;
-    ADI_TRY(adi_scorer_wrap(backbone, method, model, wanted, &reading, &scorer));
+    ADI_TRY(adi_scorer_wrap(backbone, model, &facts, wanted, &reading, &scorer));
     const ad_status room = adi_extractor_check_room(scorer->extractor);
     if (room == AD_OK)
         *out_scorer = scorer;

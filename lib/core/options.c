@@ -82,7 +82,7 @@ ad_status adi_struct_give(void *caller, const void *full, size_t size, const cha
     return AD_OK;
 }
 
-ad_status adi_options_set(void *caller, void *full, size_t size, const char *what,
+ad_status adi_struct_set(void *caller, void *full, size_t size, const char *what,
                           adi_option_setter set, const char *key, const char *value)
 {
     unsigned char before[512];

@@ -28,7 +28,7 @@ typedef ad_status (*adi_option_setter)(void *full, const char *key, const char *
 
 /* Set one option of a caller's struct of any size by `set`; `full` holds the defaults. An option
  * that the caller's struct is too short for is refused. On failure the struct is unchanged. */
-ad_status adi_options_set(void *caller, void *full, size_t size, const char *what,
+ad_status adi_struct_set(void *caller, void *full, size_t size, const char *what,
                           adi_option_setter set, const char *key, const char *value);
 
 #endif

@@ -1,108 +1,25 @@
 /* ast: asymmetric student-teacher networks (Rudolph et al., WACV 2023, arXiv:2210.07829).
- *   d(p) = mean over channels of (z(p) - s(p))^2,   or of the teacher alone   |z(p)|^2 / 2 - log det(p)
- * at every position p, with z and log det the flow's of (features, depth) and s the student's. Map: the foreground's d,
- * enlarged bicubically; score: the mean of d, or with a mask the maximum in the foreground. */
+ *   d(p) = mean over channels of (z(p) - s(p))^2, or of the teacher alone |z(p)|^2 / 2 - log det(p)
+ * at every position p, with z and log det the flow's of (features, depth) and s the student's. Map:
+ * the foreground's d, enlarged bicubically; score: the mean of d, or with a mask the maximum in the
+ * foreground. */
 #include "methods/ast.h"
 
-#include <math.h>
 #include <string.h>
 
-#include "methods/bicubic.h"
+#include "methods/method_list.h"
 
-/* ---- Input ---- */
-
-static float weight_of(const adi_ast_config *c, float share)
-{
-    if (c->o.mask == AD_AST_MASK_NONE)
-        return 1.0f;
-    return c->o.mask == AD_AST_MASK_SOFT ? share : share > 0.0f ? 1.0f : 0.0f;
-}
-
-ad_status adi_ast_gather(const adi_ast_config *config, const adi_extractor *e, const adi_workspace *w, float *x,
-                         float *weights)
-{
-    const int64_t n = adi_ast_positions(config), features = config->features, depth = config->channels - features;
-    const float *from = features ? adi_extractor_data(e, w, 0) : NULL, *shares = depth ? w->depth + n * depth : NULL;
-    if (features)
-        ADI_TRY(adi_extractor_check_finite(e, w, 0));
-    for (int64_t p = 0; p < n; p++, x += config->channels) {
-        if (features)
-            memcpy(x, from + p * features, (size_t)features * sizeof *x);
-        if (depth)
-            memcpy(x + features, w->depth + p * depth, (size_t)depth * sizeof *x);
-        weights[p] = depth ? weight_of(config, shares[p]) : 1.0f;
-    }
-    return AD_OK;
-}
-
-/* ---- Scores ---- */
-
-ad_status adi_ast_distances(const adi_ast_config *config, const ad_context *context, const float *z, const float *logdet,
-                            const float *student, float *distances)
-{
-    const adi_exec ex = {context->num_threads, NULL};
-    const adi_pc d = {adi_ast_positions(config), config->channels};
-    const int teacher = config->o.score == AD_AST_SCORE_TEACHER;
-    const ad_status status = context->backend->kernels->sqdist_fwd(&ex, distances, z, teacher ? NULL : student, d);
-    if (status != AD_OK)
-        return adi_fail(status, "the distances failed in the backend");
-    for (int64_t p = 0; p < d.p; p++) {
-        distances[p] = teacher ? 0.5f * distances[p] - logdet[p] : distances[p] / (float)d.c;
-        if (!isfinite(distances[p]))
-            return adi_fail(AD_ERR_NUMERIC, "the distance at position (%lld, %lld) is not finite",
-                            (long long)(p % config->w), (long long)(p / config->w));
-    }
-    return AD_OK;
-}
-
-static double maximum(const float *v, int64_t n)
-{
-    float most = v[0];
-    for (int64_t i = 1; i < n; i++)
-        most = v[i] > most ? v[i] : most;
-    return most;
-}
-
-/* Likelihoods may be negative, above which a background of 0 would stand out: it takes the least of the foreground. */
-static void lower_background(float *values, const float *weights, int64_t n)
-{
-    float least = INFINITY;
-    for (int64_t p = 0; p < n; p++)
-        least = weights[p] > 0.0f && values[p] < least ? values[p] : least;
-    for (int64_t p = 0; p < n && isfinite(least); p++)
-        if (!(weights[p] > 0.0f))
-            values[p] = least;
-}
-
-void adi_ast_score(const adi_ast_config *config, float *distances, const float *weights, float *map, double *out_score)
-{
-    const int64_t n = adi_ast_positions(config);
-    double sum = 0.0, weight = 0.0, most = -INFINITY;
-    for (int64_t p = 0; p < n; p++) {
-        distances[p] *= weights[p];
-        sum += distances[p];
-        weight += weights[p];
-        const double v = (double)distances[p] * (config->o.mask_twice ? weights[p] : 1.0f);
-        if (weights[p] > 0.0f && v > most)
-            most = v;
-    }
-    if (config->o.score == AD_AST_SCORE_TEACHER)
-        lower_background(distances, weights, n);
-    if (map)
-        adi_bicubic_enlarge(map, distances, config->h, config->w, ADI_AST_ENLARGE);
-    if (config->o.aggregate == AD_AST_AGGREGATE_MEAN)
-        *out_score = weight > 0.0 ? sum / weight : 0.0;
-    else if (config->o.max_after_upsample)
-        *out_score = maximum(map, n * ADI_AST_ENLARGE * ADI_AST_ENLARGE);
-    else
-        *out_score = weight > 0.0 ? most : 0.0;
-}
+typedef struct ast_model {
+    adi_model head;
+    adi_ast_config config;
+    adi_networks networks;
+} ast_model;
 
 /* ---- The model ---- */
 
-static ad_status check_networks(const adi_ast_model *m)
+static ad_status check_networks(const ast_model *m)
 {
-    const adi_plan *flow = m->plan[ADI_AST_FLOW], *student = m->plan[ADI_AST_STUDENT];
+    const adi_plan *flow = m->networks.items[ADI_AST_FLOW].plan, *student = m->networks.items[ADI_AST_STUDENT].plan;
     const int64_t n = m->config.channels;
     const adi_shape *shapes[] = {&flow->taps[0].shape, &student->taps[0].shape, &flow->taps[1].shape};
     if (flow->input[0].c != n || student->input[0].c != n)
@@ -116,103 +33,139 @@ static ad_status check_networks(const adi_ast_model *m)
     return AD_OK;
 }
 
-static ad_status make_plans(adi_ast_model *m)
+static ad_status make_plans(ast_model *m)
 {
-    const ad_context *c = m->context;
+    const ad_context *c = m->head.context;
     static const int32_t taps[2] = {0, 1};
-    for (int i = 0; i < ADI_AST_NETWORKS; i++)
-        ADI_TRY(adi_plan_create(m->net[i], c->backend->kernels, c->num_threads, taps, i == ADI_AST_FLOW ? 2 : 1,
-                                m->config.h, m->config.w, &m->plan[i]));
+    for (int i = 0; i < ADI_AST_NETWORKS; i++) {
+        const int32_t made = m->networks.items[i].net->graph->tap_count;
+        const int32_t wanted = i == ADI_AST_FLOW ? 2 : 1;
+        if (made != wanted)
+            return adi_fail(AD_ERR_FORMAT, "'adfeat.graph.%s' has %d results, not %d",
+                            m->networks.items[i].name, made, wanted);
+        ADI_TRY(adi_plan_create(m->networks.items[i].net, c->backend->kernels, c->num_threads, taps, wanted,
+                                m->config.h, m->config.w, &m->networks.items[i].plan));
+    }
     return check_networks(m);
 }
 
-ad_status adi_ast_model_create(ad_context *context, const adi_graph *graph, const adi_ast_config *config,
-                               adi_network *const *nets, adi_ast_model **out_model)
+static void destroy_model(adi_model *model)
 {
-    adi_ast_model *m = adi_calloc(&context->allocator, 1, sizeof *m);
+    ast_model *m = (ast_model *)model;
+    if (!m)
+        return;
+    adi_networks_destroy(&m->networks);
+    adi_free(&m->head.context->allocator, m);
+}
+
+static ad_status create_model(ad_context *context, const adi_graph *graph,
+                              const adi_settings *settings, adi_networks *networks,
+                              adi_model **out_model)
+{
+    ast_model *m = adi_calloc(&context->allocator, 1, sizeof *m);
     if (!m) {
-        for (int i = 0; i < ADI_AST_NETWORKS; i++)
-            adi_network_destroy(nets[i]);
+        adi_networks_destroy(networks);
         return adi_fail_memory();
     }
-    *m = (adi_ast_model){.context = context, .graph = graph, .config = *config};
-    memcpy(m->net, nets, sizeof m->net);
+    m->config = *(const adi_ast_config *)settings;
+    m->head = (adi_model){.method = settings->method, .context = context, .graph = graph,
+                          .settings = &m->config.settings, .has_map = 1,
+                          .recipe = adi_ast_recipe(&m->config),
+                          .networks = &m->networks};
+    m->networks = *networks;
     const ad_status status = make_plans(m);
     if (status == AD_OK)
-        *out_model = m;
+        *out_model = &m->head;
     else
-        adi_ast_model_destroy(m);
+        destroy_model(&m->head);
     return status;
 }
 
-void adi_ast_model_destroy(void *model)
+static ad_status save(const adi_model *model, adi_st_writer *writer, adi_kept *keep)
 {
-    adi_ast_model *m = model;
-    if (!m)
-        return;
-    for (int i = 0; i < ADI_AST_NETWORKS; i++) {
-        adi_plan_destroy(m->plan[i]);
-        adi_network_destroy(m->net[i]);
-    }
-    adi_free(&m->context->allocator, m);
+    const ast_model *m = (const ast_model *)model;
+    return adi_networks_save(&m->networks, model->graph, model->settings, writer, keep);
 }
 
 /* ---- Scoring ---- */
 
 /* A workspace's own floats: the blocks of both networks, the weights of positions, the distances. */
-void adi_ast_reserve(const void *model, adi_extractor *x)
+static void reserve(const adi_model *model, adi_extractor *x)
 {
-    const adi_ast_model *m = model;
-    const size_t n = (size_t)adi_ast_positions(&m->config), enlarged = n * ADI_AST_ENLARGE * ADI_AST_ENLARGE;
-    size_t scratch = 0, floats = 2 * n;
+    const ast_model *m = (const ast_model *)model;
+    size_t scratch = 0, floats = 2 * (size_t)adi_ast_positions(&m->config);
     for (int i = 0; i < ADI_AST_NETWORKS; i++) {
-        scratch = m->plan[i]->scratch_bytes > scratch ? m->plan[i]->scratch_bytes : scratch;
-        floats += m->plan[i]->block_floats;
+        scratch = m->networks.items[i].plan->scratch_bytes > scratch ? m->networks.items[i].plan->scratch_bytes : scratch;
+        floats += m->networks.items[i].plan->block_floats;
     }
-    adi_ast_prepare(&m->config, x);
-    adi_extractor_reserve(x, scratch, floats, enlarged);
+    adi_ast_need(&m->config.settings, x);
+    adi_extractor_reserve(x, scratch, floats);
 }
 
-/* Without a caller's map the workspace's own is used, where the score is of it. */
-ad_status adi_ast_infer(const void *model, const adi_extractor *x, adi_workspace *w, double *out_score, float *map)
+static ad_status infer(const adi_model *model, const adi_extractor *x, adi_workspace *w,
+                       int32_t wants_map, adi_layer_maps *out)
 {
-    const adi_ast_model *m = model;
-    const adi_plan *flow = m->plan[ADI_AST_FLOW], *student = m->plan[ADI_AST_STUDENT];
-    const int64_t n = adi_ast_positions(&m->config);
+    const ast_model *m = (const ast_model *)model;
+    const adi_ast_config *c = &m->config;
+    const adi_plan *flow = m->networks.items[ADI_AST_FLOW].plan, *student = m->networks.items[ADI_AST_STUDENT].plan;
+    const int64_t n = adi_ast_positions(c);
     float *flow_block = w->extra, *student_block = flow_block + flow->block_floats;
-    float *weights = student_block + student->block_floats, *distances = weights + n;
+    float *weights = student_block + student->block_floats;
     float *const input = flow_block + flow->input_offset[0];
-    ADI_TRY(adi_ast_gather(&m->config, x, w, input, weights));
-    memcpy(student_block + student->input_offset[0], input, (size_t)(n * m->config.channels) * sizeof *input);
+    (void)wants_map;
+    out->distance = weights + n;
+    out->weight = weights;
+    ADI_TRY(adi_ast_gather(c, x, w, input, weights));
+    memcpy(student_block + student->input_offset[0], input,
+           (size_t)(n * c->channels) * sizeof *input);
     ADI_TRY(adi_plan_run(flow, flow_block, w->scratch));
-    if (m->config.o.score == AD_AST_SCORE_STUDENT)
+    if (c->o.score == ADI_AST_SCORE_STUDENT)
         ADI_TRY(adi_plan_run(student, student_block, w->scratch));
-    ADI_TRY(adi_ast_distances(&m->config, x->context, adi_plan_tap_data(flow, flow_block, 0),
-                              adi_plan_tap_data(flow, flow_block, 1), adi_plan_tap_data(student, student_block, 0),
-                              distances));
-    adi_ast_score(&m->config, distances, weights, map || !m->config.o.max_after_upsample ? map : w->map, out_score);
-    return AD_OK;
+    return adi_ast_distances(c, x->context, adi_plan_tap_data(flow, flow_block, 0),
+                             adi_plan_tap_data(flow, flow_block, 1),
+                             adi_plan_tap_data(student, student_block, 0),
+                             adi_layer_maps_add(out, c->h, c->w, NULL));
 }
 
-void adi_ast_info(const void *model, adi_model_info *out_info)
-{
-    const adi_ast_model *m = model;
-    *out_info = (adi_model_info){1, m->images, m->normal_score, m->normal_map};
-}
+/* ---- The method ---- */
 
-const adi_preprocess *adi_ast_preprocess(const void *model)
-{
-    return &((const adi_ast_model *)model)->config.preprocess;
-}
+const adi_student_kind adi_ast_kind = {
+    .names = adi_ast_network_names,
+    .name_count = ADI_AST_NETWORKS,
+    .own_graph = 1,
+    .training_size = sizeof(adi_ast_training),
+    .settle = adi_ast_student_settle,
+    .network = adi_ast_network,
+    .dialects = adi_ast_dialects,
+    .dialect_count = 3,
+    .store = adi_ast_store,
+    .add = adi_ast_add,
+    .prepare = adi_ast_prepare,
+    .gradients = adi_ast_gradients,
+    .clip_norm = adi_ast_clip_norm,
+    .validate = adi_ast_validate,
+    .scores = adi_ast_scores,
+    .model = create_model,
+};
 
-const int32_t *adi_ast_taps(const void *model, int32_t *out_count)
-{
-    *out_count = 1;
-    return &((const adi_ast_model *)model)->config.tap;
-}
-
-const char *adi_ast_model_option(const void *model, int32_t index, char *value)
-{
-    const adi_ast_model *m = model;
-    return adi_ast_option(&m->config, m->graph, index, value);
-}
+const adi_method adi_method_ast = {
+    .name = "ast",
+    .source = "Rudolph et al. 2023, arXiv:2210.07829",
+    .needs = "any backbone; with mode=depth or mode=combi images with depth",
+    .caps = ADI_MAPS | ADI_DEPTH | ADI_TRAINS,
+    .config_size = sizeof(adi_ast_config),
+    .options = &adi_ast_table,
+    .student = &adi_ast_kind,
+    .settle = adi_ast_settle,
+    .create = adi_student_fit_create,
+    .prepare = adi_ast_need,
+    .add = adi_student_fit_add,
+    .finish = adi_student_fit_finish,
+    .memory = adi_student_fit_memory,
+    .destroy_fit = adi_student_fit_destroy,
+    .reserve = reserve,
+    .infer = infer,
+    .save = save,
+    .load = adi_student_model_load,
+    .destroy_model = destroy_model,
+};

@@ -3,7 +3,6 @@
 #include <stdio.h>
 
 #include "methods/gaussian.h"
-#include "methods/model_file.h"
 
 ad_status adi_gaussian_model_create(ad_context *context, const adi_graph *graph,
                                     const adi_gaussian_config *config, adi_gaussian_model **out_model)
@@ -11,38 +10,44 @@ ad_status adi_gaussian_model_create(ad_context *context, const adi_graph *graph,
     adi_gaussian_model *m = adi_calloc(&context->allocator, 1, sizeof *m);
     if (!m)
         return adi_fail_memory();
-    m->context = context;
-    m->graph = graph;
     m->config = *config;
+    m->head = (adi_model){.method = config->settings.method, .context = context, .graph = graph,
+                          .settings = &m->config.settings,
+                          .has_map = config->o.pixel != ADI_PIXEL_FIT_NONE,
+                          .recipe = {.join = ADI_JOIN_MEAN,
+                                     .at = config->settings.preprocess.crop,
+                                     .side = config->settings.preprocess.crop,
+                                     .blur_sigma = config->o.blur_sigma,
+                                     .score = ADI_SCORE_GIVEN}};
     *out_model = m;
     return AD_OK;
 }
 
-void adi_gaussian_model_destroy(void *model)
+void adi_gaussian_model_destroy(adi_model *model)
 {
-    adi_gaussian_model *m = model;
+    adi_gaussian_model *m = (adi_gaussian_model *)model;
     if (!m)
         return;
-    for (int32_t i = 0; i < m->config.tap_count; i++) {
+    for (int32_t i = 0; i < m->config.settings.tap_count; i++) {
         adi_mvg_free(&m->layers[i].image);
         adi_mvg_free(&m->layers[i].pixel);
-        adi_free(&m->context->allocator, m->layers[i].pixel_mean);
-        adi_free(&m->context->allocator, m->layers[i].pixel_whitening);
+        adi_free(&m->head.context->allocator, m->layers[i].pixel_mean);
+        adi_free(&m->head.context->allocator, m->layers[i].pixel_whitening);
     }
-    adi_free(&m->context->allocator, m);
+    adi_free(&m->head.context->allocator, m);
 }
 
 const adi_mvg *adi_gaussian_pixel_mvg(const adi_gaussian_model *model, int32_t layer)
 {
     const adi_gaussian_layer *l = &model->layers[layer];
-    return model->config.pixel == AD_PIXEL_FIT_DENSE ? &l->pixel : &l->image;
+    return model->config.o.pixel == ADI_PIXEL_FIT_DENSE ? &l->pixel : &l->image;
 }
 
 ad_status adi_gaussian_model_prepare(adi_gaussian_model *model)
 {
-    const adi_allocator *a = &model->context->allocator;
-    const adi_kernels *k = model->context->backend->kernels;
-    for (int32_t i = 0; i < model->config.tap_count && model->config.pixel != AD_PIXEL_FIT_NONE; i++) {
+    const adi_allocator *a = &model->head.context->allocator;
+    const adi_kernels *k = model->head.context->backend->kernels;
+    for (int32_t i = 0; i < model->config.settings.tap_count && model->config.o.pixel != ADI_PIXEL_FIT_NONE; i++) {
         adi_gaussian_layer *l = &model->layers[i];
         const adi_mvg *g = adi_gaussian_pixel_mvg(model, i);
         l->pixel_mean = adi_alloc(a, (size_t)g->c * sizeof *l->pixel_mean);
@@ -70,17 +75,17 @@ static ad_status save_mvg(adi_st_writer *writer, const char *kind, const char *l
     return adi_st_writer_tensor(writer, name, ADI_F64, 1, stats_shape, g->stats);
 }
 
-ad_status adi_gaussian_save(const void *model, adi_st_writer *writer, adi_kept *keep)
+ad_status adi_gaussian_save(const adi_model *model, adi_st_writer *writer, adi_kept *keep)
 {
     (void)keep;
-    const adi_gaussian_model *m = model;
-    for (int32_t i = 0; i < m->config.tap_count; i++) {
-        const char *layer = m->graph->taps[m->config.taps[i]].name;
+    const adi_gaussian_model *m = (const adi_gaussian_model *)model;
+    for (int32_t i = 0; i < m->config.settings.tap_count; i++) {
+        const char *layer = m->head.graph->taps[m->config.settings.taps[i]].name;
         ADI_TRY(save_mvg(writer, "image", layer, &m->layers[i].image));
-        if (m->config.pixel == AD_PIXEL_FIT_DENSE)
+        if (m->config.o.pixel == ADI_PIXEL_FIT_DENSE)
             ADI_TRY(save_mvg(writer, "pixel", layer, &m->layers[i].pixel));
     }
-    return adi_model_save_info(writer, m->images, m->normal_score, m->normal_map);
+    return AD_OK;
 }
 
 static ad_status find(const adi_safetensors *file, const char *kind, const char *layer,
@@ -113,43 +118,27 @@ static ad_status load_mvg(const adi_allocator *a, const adi_safetensors *file, c
     return adi_st_read_f64(file, stats, out->stats);
 }
 
-/* The options in the metadata, through the same door as a user's. */
-static ad_status load_config(const adi_graph *graph, const adi_safetensors *file,
-                             adi_gaussian_config *config)
+ad_status adi_gaussian_load(ad_context *context, const adi_graph *graph,
+                            const adi_settings *settings, const adi_safetensors *file,
+                            adi_model **out_model)
 {
-    static const char *const keys[] = {"size",   "crop",  "resize", "aspect",  "mean",    "std",
-                                       "layers", "reduce", "pixel", "ddof",    "squared", "samples",
-                                       "blur_sigma"};
-    ad_gaussian_options options;
-    ad_gaussian_options_init(&options, sizeof options);
-    ADI_TRY(adi_model_load_options(file, keys, sizeof keys / sizeof *keys, adi_gaussian_set, &options));
-    if (options.reduce == AD_REDUCE_AUTO)
-        return adi_fail(AD_ERR_FORMAT, "the scorer's metadata: option reduce is auto");
-    if (adi_gaussian_resolve(&options, graph, config) != AD_OK)
-        return adi_fail_prefix(AD_ERR_FORMAT, "the scorer's metadata: ");
-    return AD_OK;
-}
-
-ad_status adi_gaussian_load(ad_context *context, const adi_graph *graph, const adi_safetensors *file,
-                            void **out_model)
-{
-    adi_gaussian_config config;
-    ADI_TRY(load_config(graph, file, &config));
+    const adi_gaussian_config *config = (const adi_gaussian_config *)settings;
     adi_gaussian_model *m = NULL;
-    ADI_TRY(adi_gaussian_model_create(context, graph, &config, &m));
-    ad_status status = adi_model_load_info(file, &m->images, &m->normal_score, &m->normal_map);
-    for (int32_t i = 0; i < config.tap_count && status == AD_OK; i++) {
-        const adi_tap *tap = &graph->taps[config.taps[i]];
+    ADI_TRY(adi_gaussian_model_create(context, graph, config, &m));
+    ad_status status = AD_OK;
+    for (int32_t i = 0; i < config->settings.tap_count && status == AD_OK; i++) {
+        const adi_tap *tap = &graph->taps[config->settings.taps[i]];
         const int64_t c = graph->nodes[tap->node].out_channels;
         status = load_mvg(&context->allocator, file, "image", tap->name, c, &m->layers[i].image);
-        if (status == AD_OK && config.pixel == AD_PIXEL_FIT_DENSE)
-            status = load_mvg(&context->allocator, file, "pixel", tap->name, c, &m->layers[i].pixel);
+        if (status == AD_OK && config->o.pixel == ADI_PIXEL_FIT_DENSE)
+            status = load_mvg(&context->allocator, file, "pixel", tap->name, c,
+                              &m->layers[i].pixel);
     }
     if (status == AD_OK)
         status = adi_gaussian_model_prepare(m);
     if (status == AD_OK)
-        *out_model = m;
+        *out_model = &m->head;
     else
-        adi_gaussian_model_destroy(m);
+        adi_gaussian_model_destroy(&m->head);
     return status;
 }

@@ -1,33 +1,82 @@
-/* The own parts of masked reverse distillation: options as text (masked_rd_options.c), what its training computes
- * (masked_rd_train.c) and works in (masked_rd_training.c), the fitter (masked_rd_fit.c), score and map (masked_rd.c), and how
- * a model is kept in a file (masked_rd_file.c). */
+/* The parts of masked reverse distillation: options (masked_rd_options.c), network
+ * (masked_rd_networks.c), what its training computes (masked_rd_loss.c), and score and map
+ * (masked_rd.c). */
 #ifndef ADI_METHODS_MASKED_RD_H
 #define ADI_METHODS_MASKED_RD_H
 
-#include "methods/student.h"
-#include "methods/student_data.h"
-#include "nn/train_plan.h"
-#include "train/fit_loop.h"
-#include "train/optimiser.h"
+#include "model/layer_maps.h"
+#include "nn/arch_rd.h"
+#include "student/student_fit.h"
+#include "vision/blur.h"
 
-/* Options resolved against a student: nothing is left to default. */
+typedef enum adi_rd_loss { ADI_RD_LOSS_POSITION, ADI_RD_LOSS_FLAT } adi_rd_loss;
+
+#define ADI_RD_SCORING (AD_OPTION_SCORING | ADI_OPTION_FREE)
+#define ADI_RD_OPTIONS(X)                                                                          \
+    X(CHOICE, levels, AD_OPTION_STUDENT | AD_OPTION_SCORING, 0, 7, "all|1|2|12|3|13|23|123",       \
+      "all", "which of the teacher's three maps are compared, 1 is layer1's")                      \
+    X(CHOICE, msff_out, AD_OPTION_STUDENT, 0, 1, "conv|concat", "conv",                            \
+      "the fused maps are narrowed by a 1x1 convolution, or stand one behind the other")           \
+    X(INTEGER, sru, AD_OPTION_STUDENT, 0, 1, NULL, "1", "1: a spatial reconstruction unit")        \
+    X(INTEGER, cru, AD_OPTION_STUDENT, 0, 1, NULL, "1", "1: a channel reconstruction unit")        \
+    X(INTEGER, simam, AD_OPTION_STUDENT, 0, 1, NULL, "1", "1: SimAM's attention")                  \
+    X(CHOICE, gate, AD_OPTION_STUDENT, 0, 1, "hard|soft", "hard",                                  \
+      "of the spatial unit: by sign, or by a sigmoid as in SCConv's code")                         \
+    X(INTEGER, gn_groups, AD_OPTION_STUDENT, 1, ADI_MAX_CHANNELS, NULL, "4",                       \
+      "groups of the spatial unit's normalisation")                                                \
+    X(CHOICE, cru_softmax, AD_OPTION_STUDENT, 0, 1, "two_way|joint", "two_way",                    \
+      "of the channel unit: between both maps, or over all channels of both")                      \
+    X(INTEGER, fmm, AD_OPTION_STUDENT, 0, 1, NULL, "1",                                            \
+      "1: generators behind masks; 0: the decoder's maps are compared")                            \
+    X(INTEGER, fmm_align, AD_OPTION_STUDENT, 0, 1, NULL, "1",                                      \
+      "1: a 1x1 convolution before each mask")                                                     \
+    X(REAL, mask_rate, AD_OPTION_STUDENT, 0, 0.999999, NULL, "0.2",                                \
+      "share of positions that a mask hides; 0: none")                                             \
+    X(CHOICE, eval_mask, AD_OPTION_STUDENT, 0, 1, "none|seeded", "none",                           \
+      "no masks when images are scored, or the same for each")                                     \
+    X(INTEGER, epochs, AD_OPTION_TRAINING | ADI_OPTION_FREE, 0, 1000000, NULL, "200",              \
+      "of training; 0: the student is used as it is")                                              \
+    X(INTEGER, batch, AD_OPTION_TRAINING, 2, 1024, NULL, "16", "images of a step")                 \
+    X(CHOICE, loss, AD_OPTION_TRAINING, 0, 1, "position|flat", "position",                         \
+      "cosine distance of each position's vector, or of whole maps as in RD4AD's code")            \
+    X(REAL, lr, AD_OPTION_TRAINING, 1e-12, 1e12, NULL, "0.001", "Adam's learning rate")            \
+    X(REAL, beta1, AD_OPTION_TRAINING, 0, 0.999999, NULL, "0.5", "of Adam")                        \
+    X(REAL, beta2, AD_OPTION_TRAINING, 0, 0.999999, NULL, "0.999", "of Adam")                      \
+    X(REAL, weight_decay, AD_OPTION_TRAINING, 0, 1e12, NULL, "0.00001", "of all parameters")       \
+    X(SEED, seed, AD_OPTION_STUDENT | AD_OPTION_TRAINING, 0, UINT32_MAX, NULL, "0",                \
+      "of the student's random parameters, the order of images and the masks")                     \
+    X(REAL, validation_share, AD_OPTION_TRAINING, 0, 0.99, NULL, "0.1",                            \
+      "of the images, held out; the epoch with their lowest loss is kept; 0: the last epoch is")   \
+    X(SEED, split_seed, AD_OPTION_TRAINING, 0, UINT32_MAX, NULL, "0",                              \
+      "of which images are held out, as scikit-learn's train_test_split has it")                   \
+    X(INTEGER, patience, AD_OPTION_TRAINING | ADI_OPTION_FREE, 0, 1000000, NULL, "20",             \
+      "stop after so many epochs without a lower validation loss; 0: never")                       \
+    X(CHOICE, combine, ADI_RD_SCORING, 0, 1, "product|sum", "sum",                                 \
+      "how the levels' maps are joined")                                                           \
+    X(REAL, blur_sigma, ADI_RD_SCORING, 0, ADI_BLUR_MAX_SIGMA, NULL, "4",                          \
+      "Gaussian blur of the map in pixels at input size; 0: none")                                 \
+    X(BYTES, feature_cache, AD_OPTION_TRAINING | ADI_OPTION_FREE, 0, 1125899906842624.0, NULL,     \
+      "2147483648",                                                                                \
+      "bytes of teacher features kept; those beyond are computed in every epoch, alike")           \
+    X(BYTES, memory_limit, AD_OPTION_TRAINING | ADI_OPTION_FREE, 0, 1125899906842624.0, NULL,      \
+      "17179869184", "bytes that the fit may hold; more is refused")
+
+typedef struct adi_rd_options {
+    adi_common_options common;
+    ADI_RD_OPTIONS(ADI_OPTION_FIELD)
+} adi_rd_options;
+
 typedef struct adi_rd_config {
-    adi_preprocess preprocess;
-    ad_masked_rd_options o;       /* its preprocess is not used */
-    int32_t taps[ADI_RD_LEVELS];  /* of the teacher: layer1, layer2, layer3 */
-    int32_t levels;               /* that are compared, a bit each */
+    adi_settings settings;
+    adi_rd_options o;
     adi_shape shapes[ADI_RD_LEVELS]; /* of one image's features */
 } adi_rd_config;
 
-/* ad_masked_rd_options_set() of a full struct. */
-ad_status adi_rd_set(void *full, const char *key, const char *value);
-ad_status adi_rd_resolve(const ad_masked_rd_options *options, const adi_allocator *a, const adi_graph *graph,
-                         const int32_t *taps, int32_t levels, adi_rd_config *out_config);
-/* Option `index` of a configuration as text, in a form that ad_masked_rd_options_set() reads, behind layers and levels;
- * its key, or NULL past the last. value holds ADI_OPTION_TEXT bytes. */
-const char *adi_rd_option(const void *config, const adi_graph *graph, int32_t index, char *value);
-
-/* ---- Scores: masked_rd.c ---- */
+/* levels as a bit for each: that is what its values are, but for all. */
+static inline int32_t adi_rd_bits(int32_t levels)
+{
+    return levels ? levels : ADI_RD_ALL_LEVELS;
+}
 
 static inline int64_t adi_rd_values(const adi_shape *s)
 {
@@ -42,69 +91,39 @@ static inline int32_t adi_rd_input(int32_t level)
 
 static inline int adi_rd_compares(const adi_rd_config *c, int32_t level)
 {
-    return c->levels >> level & 1;
+    return adi_rd_bits(c->o.levels) >> level & 1;
 }
 
-/* The compared levels' distance maps, one after the other, to one map of the input's side, blurred, and its maximum.
- * scratch: adi_rd_map_scratch() bytes. */
-size_t adi_rd_map_scratch(const adi_rd_config *config, const ad_context *context);
-ad_status adi_rd_map(const adi_rd_config *config, const ad_context *context, const float *distances, void *scratch,
-                     float *map, double *out_score);
+extern const adi_option_table adi_rd_table;
+ad_status adi_rd_settle(adi_settings *settings, const adi_allocator *a, const adi_graph *graph);
+extern const adi_student_kind adi_rd_kind;
+/* How distances become score and map. */
+adi_map_recipe adi_rd_recipe(const adi_rd_config *config);
 
-typedef struct adi_rd_model {
-    ad_context *context; /* the backbone that the owner holds keeps it alive */
-    const adi_graph *graph;
-    adi_rd_config config;
-    adi_network *net;
-    adi_plan *plan;
-    int64_t images;
-    double normal_score, normal_map;
-} adi_rd_model;
+/* ---- The network: masked_rd_networks.c ---- */
 
-/* A model around a network, which it owns from then on, also on failure. `graph`: the teacher's. */
-ad_status adi_rd_model_create(ad_context *context, const adi_graph *graph, const adi_rd_config *config, adi_network *net,
-                              adi_rd_model **out_model);
-void adi_rd_model_destroy(void *model);
-/* Entries of the method's table. */
-void adi_rd_reserve(const void *model, adi_extractor *x);
-ad_status adi_rd_infer(const void *model, const adi_extractor *x, adi_workspace *w, double *out_score, float *map);
-void adi_rd_info(const void *model, adi_model_info *out_info);
-const adi_preprocess *adi_rd_preprocess(const void *model);
-const int32_t *adi_rd_taps(const void *model, int32_t *out_count);
-const char *adi_rd_model_option(const void *model, int32_t index, char *value);
+extern const char *const adi_rd_network_names[1];
+extern const adi_checkpoint_dialect adi_rd_dialects[2];
+ad_status adi_rd_student_settle(adi_settings *settings, const ad_backbone *teacher);
+ad_status adi_rd_network(const adi_settings *settings, const ad_backbone *teacher, int32_t index,
+                         int64_t values, char **out_text);
 
-ad_status adi_rd_save(const void *model, adi_st_writer *writer, adi_kept *keep);
-ad_status adi_rd_load(ad_context *context, const adi_graph *graph, const adi_safetensors *file, void **out_model);
+/* ---- Training: masked_rd_loss.c ---- */
 
-/* ---- Training: masked_rd_training.c, and what is computed in masked_rd_train.c ---- */
-
-/* What one training works in. */
 typedef struct adi_rd_training {
-    ad_student *student;
+    adi_training head;
     const adi_rd_config *config;
-    const adi_student_data *data;
-    const ad_context *context;
-    adi_extractor *extractor; /* the teacher's, for features that are not cached; of the call that runs */
-    adi_workspace *workspace;
-    adi_train_plan *plan;
-    adi_train_run run;
-    adi_optimiser optimiser;
-    float *best;
     float *features[ADI_RD_LEVELS]; /* of a batch */
-    float *distances;               /* of a level of a batch; when images are scored, of all levels of one */
-    float *map;                     /* one image's */
-    adi_trainee trainee;
+    float *distances;               /* of a level of a batch, or of all levels of one image */
+    float *map, *tmp;               /* one image's */
 } adi_rd_training;
 
-/* Bytes that a training of batches of this size takes, without images. */
-ad_status adi_rd_training_bytes(ad_student *student, const adi_rd_config *config, size_t *out_bytes);
-ad_status adi_rd_training_create(ad_student *student, const adi_rd_config *config, const adi_student_data *data,
-                                 int32_t batch, adi_rd_training **out_training);
-void adi_rd_training_destroy(void *training);
-/* masked_rd_train.c: the loop's way in, with neither self nor phases nor arrays. */
-extern const adi_trainee adi_rd_trainee;
-/* Root mean square over images of the image score, and of the map's values, as the student is now. */
-ad_status adi_rd_training_scores(void *training, const int32_t *images, int32_t count, double *out_score,
-                                 double *out_map);
+ad_status adi_rd_prepare(adi_training *training, int32_t batch);
+ad_status adi_rd_gradients(adi_training *training, int32_t phase, const int32_t *images,
+                           int32_t count, const adi_cancel *cancel, adi_batch_loss *out_loss);
+ad_status adi_rd_validate(adi_training *training, int32_t phase, const int32_t *images,
+                          int32_t count, const adi_cancel *cancel, double *out_error);
+ad_status adi_rd_scores(adi_training *training, const int32_t *images, int32_t count,
+                        double *out_score, double *out_map);
 
 #endif

@@ -4,31 +4,44 @@
 #ifndef ADI_METHODS_PADIM_H
 #define ADI_METHODS_PADIM_H
 
-#include "methods/method.h"
+#include "model/method.h"
 #include "stats/position_gaussian.h"
+#include "vision/blur.h"
 
-/* Options resolved against a backbone: nothing is left to default. */
+typedef enum adi_padim_covariance {
+    ADI_PADIM_RIDGE,       /* scatter / (n - 1) + ridge * I, as published */
+    ADI_PADIM_LEDOIT_WOLF  /* Ledoit and Wolf's shrinkage at every position; no ridge */
+} adi_padim_covariance;
+
+enum { ADI_PADIM_MAX_DIMENSIONS = 2048 };
+
+#define ADI_PADIM_OPTIONS(X)                                                                       \
+    X(INTEGER, dimensions, AD_OPTION_SCORING, 1, ADI_PADIM_MAX_DIMENSIONS, "all|auto", "auto",     \
+      "channels kept of all layers together; auto: 100 of up to 512, 550 of more")                 \
+    X(SEED, seed, AD_OPTION_SCORING, 0, UINT32_MAX, NULL, "1024",                                  \
+      "of the channels that are kept, drawn as Python's random.sample() does")                     \
+    X(CHOICE, covariance, AD_OPTION_SCORING, 0, 1, "ridge|ledoit_wolf", "ridge",                   \
+      "what makes the covariances invertible: a constant on the diagonal, or shrinkage")           \
+    X(REAL, ridge, AD_OPTION_SCORING, 1e-12, 1e12, NULL, "0.01",                                   \
+      "added to the diagonal of every covariance")                                                 \
+    X(REAL, blur_sigma, AD_OPTION_SCORING, 0, ADI_BLUR_MAX_SIGMA, NULL, "4",                       \
+      "Gaussian blur of the map in pixels at input size; 0: none")                                 \
+    X(BYTES, memory_limit, AD_OPTION_SCORING | ADI_OPTION_FREE, 1, 0x1p64, NULL, "8589934592",     \
+      "bytes that the statistics of a fit may hold; more is refused")
+
+typedef struct adi_padim_options {
+    adi_common_options common;
+    ADI_PADIM_OPTIONS(ADI_OPTION_FIELD)
+} adi_padim_options;
+
 typedef struct adi_padim_config {
-    adi_preprocess preprocess;
-    int32_t taps[ADI_MAX_LAYERS];
-    int32_t tap_count;
-    int32_t channels;   /* of all layers together */
-    int32_t dimensions; /* of them kept */
-    int32_t covariance; /* ad_padim_covariance */
-    uint64_t seed;
-    double ridge;
-    double blur_sigma;
-    uint64_t memory_limit;
+    adi_settings settings;
+    adi_padim_options o;
+    int32_t channels; /* of all layers together */
 } adi_padim_config;
 
-/* ad_padim_options_set() of a full struct. */
-ad_status adi_padim_set(void *full, const char *key, const char *value);
-ad_status adi_padim_resolve(const ad_padim_options *options, const adi_graph *graph,
-                            adi_padim_config *out_config);
-/* Option `index` of an adi_padim_config as text, in a form that ad_padim_options_set() reads; its
- * key, or NULL past the last. value holds ADI_OPTION_TEXT bytes. */
-const char *adi_padim_option(const void *config, const adi_graph *graph, int32_t index,
-                             char *value);
+extern const adi_option_table adi_padim_options_table;
+ad_status adi_padim_settle(adi_settings *settings, const adi_allocator *a, const adi_graph *graph);
 
 /* One vector per position of the first layer's grid: of the channels of all layers, in the order
  * listed, those of the subset. Layers of another size are read at the nearest position, floor(i *
@@ -47,12 +60,9 @@ ad_status adi_padim_embed(const adi_padim_embedding *e, const adi_padim_config *
                           const adi_extractor *x, const adi_workspace *w, float *out);
 
 typedef struct adi_padim_model {
-    ad_context *context; /* the backbone that the owner holds keeps it alive */
-    const adi_graph *graph;
+    adi_model head;
     adi_padim_config config;
     adi_padim_embedding embedding;
-    int64_t images;
-    double normal_map;
     float *mean;   /* [h * w, dimensions] */
     float *factor; /* [h * w, dimensions (dimensions + 1) / 2], columns of the inverse Cholesky
                       factors */
@@ -63,10 +73,11 @@ ad_status adi_padim_model_create(ad_context *context, const adi_graph *graph,
                                  const adi_padim_config *config, int64_t h, int64_t w,
                                  adi_padim_model **out_model);
 size_t adi_padim_model_bytes(const adi_position_dims *d);
-void adi_padim_model_destroy(void *model);
+void adi_padim_model_destroy(adi_model *model);
 
-ad_status adi_padim_save(const void *model, adi_st_writer *writer, adi_kept *keep);
-ad_status adi_padim_load(ad_context *context, const adi_graph *graph, const adi_safetensors *file,
-                         void **out_model);
+ad_status adi_padim_save(const adi_model *model, adi_st_writer *writer, adi_kept *keep);
+ad_status adi_padim_load(ad_context *context, const adi_graph *graph,
+                         const adi_settings *settings, const adi_safetensors *file,
+                         adi_model **out_model);
 
 #endif

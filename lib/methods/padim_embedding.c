@@ -8,8 +8,8 @@ ad_status adi_padim_grid(const adi_allocator *a, const adi_graph *graph,
                          const adi_padim_config *config, int64_t *out_h, int64_t *out_w)
 {
     adi_shape shape;
-    ADI_TRY(adi_plan_tap_shape(a, graph, config->taps[0], config->preprocess.crop,
-                               config->preprocess.crop, &shape));
+    ADI_TRY(adi_plan_tap_shape(a, graph, config->settings.taps[0], config->settings.preprocess.crop,
+                               config->settings.preprocess.crop, &shape));
     *out_h = shape.h;
     *out_w = shape.w;
     return AD_OK;
@@ -62,7 +62,7 @@ static void embed_row(void *user, int64_t y)
 ad_status adi_padim_embed(const adi_padim_embedding *e, const adi_padim_config *config,
                           const adi_extractor *x, const adi_workspace *w, float *out)
 {
-    embedding g = {e, x, w, out, config->dimensions, INT32_MAX};
+    embedding g = {e, x, w, out, config->o.dimensions, INT32_MAX};
     x->context->backend->kernels->parallel_for(x->context->num_threads, e->h, embed_row, &g);
     const int32_t bad = atomic_load(&g.bad);
     return bad == INT32_MAX ? AD_OK : adi_extractor_not_finite(x, bad);

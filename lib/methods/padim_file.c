@@ -3,13 +3,12 @@
  * one after the other. */
 #include <string.h>
 
-#include "methods/model_file.h"
 #include "methods/padim.h"
 
 adi_position_dims adi_padim_dims(const adi_padim_embedding *e, const adi_padim_config *config)
 {
-    return (adi_position_dims){e->h * e->w, config->dimensions,
-                               config->covariance == AD_PADIM_LEDOIT_WOLF};
+    return (adi_position_dims){e->h * e->w, config->o.dimensions,
+                               config->o.covariance == ADI_PADIM_LEDOIT_WOLF};
 }
 
 size_t adi_padim_model_bytes(const adi_position_dims *d)
@@ -26,59 +25,48 @@ ad_status adi_padim_model_create(ad_context *context, const adi_graph *graph,
     adi_padim_model *m = adi_calloc(a, 1, sizeof *m);
     if (!m)
         return adi_fail_memory();
-    m->context = context;
-    m->graph = graph;
     m->config = *config;
+    m->head = (adi_model){.method = config->settings.method, .context = context, .graph = graph,
+                          .settings = &m->config.settings, .has_map = 1,
+                          .recipe = {.join = ADI_JOIN_MEAN,
+                                     .at = config->settings.preprocess.crop,
+                                     .side = config->settings.preprocess.crop,
+                                     .blur_sigma = config->o.blur_sigma,
+                                     .score = ADI_SCORE_MAX_MAP}};
     m->embedding = (adi_padim_embedding){.h = h, .w = w};
     const adi_position_dims d = adi_padim_dims(&m->embedding, config);
     m->embedding.subset = adi_alloc(a, (size_t)d.d * sizeof *m->embedding.subset);
     m->mean = adi_alloc(a, (size_t)(d.p * d.d) * sizeof *m->mean);
     m->factor = adi_alloc(a, (size_t)(d.p * adi_triangle(d.d)) * sizeof *m->factor);
     if (!m->embedding.subset || !m->mean || !m->factor) {
-        adi_padim_model_destroy(m);
+        adi_padim_model_destroy(&m->head);
         return adi_fail_memory();
     }
     *out_model = m;
     return AD_OK;
 }
 
-void adi_padim_model_destroy(void *model)
+void adi_padim_model_destroy(adi_model *model)
 {
-    adi_padim_model *m = model;
+    adi_padim_model *m = (adi_padim_model *)model;
     if (!m)
         return;
-    const adi_allocator *a = &m->context->allocator;
+    const adi_allocator *a = &m->head.context->allocator;
     adi_free(a, m->embedding.subset);
     adi_free(a, m->mean);
     adi_free(a, m->factor);
     adi_free(a, m);
 }
 
-ad_status adi_padim_save(const void *model, adi_st_writer *writer, adi_kept *keep)
+ad_status adi_padim_save(const adi_model *model, adi_st_writer *writer, adi_kept *keep)
 {
     (void)keep;
-    const adi_padim_model *m = model;
-    const int64_t d = m->config.dimensions, h = m->embedding.h, w = m->embedding.w;
+    const adi_padim_model *m = (const adi_padim_model *)model;
+    const int64_t d = m->config.o.dimensions, h = m->embedding.h, w = m->embedding.w;
     const int64_t subset[1] = {d}, mean[3] = {h, w, d}, factor[2] = {h * w, adi_triangle(d)};
     ADI_TRY(adi_st_writer_tensor(writer, "subset", ADI_I32, 1, subset, m->embedding.subset));
     ADI_TRY(adi_st_writer_tensor(writer, "mean", ADI_F32, 3, mean, m->mean));
-    ADI_TRY(adi_st_writer_tensor(writer, "factor", ADI_F32, 2, factor, m->factor));
-    return adi_model_save_info(writer, m->images, 0.0, m->normal_map);
-}
-
-/* The options in the metadata, through the same door as a user's. */
-static ad_status load_config(const adi_graph *graph, const adi_safetensors *file,
-                             adi_padim_config *config)
-{
-    static const char *const keys[] = {
-        "size", "crop",       "resize", "aspect",     "mean",       "std",         "layers",
-        "seed", "covariance", "ridge",  "blur_sigma", "dimensions", "memory_limit"};
-    ad_padim_options options;
-    ad_padim_options_init(&options, sizeof options);
-    ADI_TRY(adi_model_load_options(file, keys, sizeof keys / sizeof *keys, adi_padim_set, &options));
-    if (adi_padim_resolve(&options, graph, config) != AD_OK)
-        return adi_fail_prefix(AD_ERR_FORMAT, "the scorer's metadata: ");
-    return AD_OK;
+    return adi_st_writer_tensor(writer, "factor", ADI_F32, 2, factor, m->factor);
 }
 
 static ad_status find(const adi_safetensors *file, const char *name, adi_dtype dtype, int32_t ndim,
@@ -99,7 +87,7 @@ static ad_status find(const adi_safetensors *file, const char *name, adi_dtype d
 /* Each in range and none twice; `seen` holds a zero for every channel. */
 static ad_status check_subset(const adi_padim_model *m, uint8_t *seen)
 {
-    for (int32_t k = 0; k < m->config.dimensions; k++) {
+    for (int32_t k = 0; k < m->config.o.dimensions; k++) {
         const int32_t channel = m->embedding.subset[k];
         if (channel < 0 || channel >= m->config.channels)
             return adi_fail(AD_ERR_FORMAT, "tensor 'subset' of the scorer names channel %d of %d",
@@ -113,7 +101,7 @@ static ad_status check_subset(const adi_padim_model *m, uint8_t *seen)
 
 static ad_status load_subset(const adi_safetensors *file, const adi_st_tensor *t, const adi_padim_model *m)
 {
-    const adi_allocator *a = &m->context->allocator;
+    const adi_allocator *a = &m->head.context->allocator;
     ADI_TRY(adi_st_read_i32(file, t, m->embedding.subset));
     uint8_t *seen = adi_calloc(a, (size_t)m->config.channels, 1);
     if (!seen)
@@ -125,7 +113,7 @@ static ad_status load_subset(const adi_safetensors *file, const adi_st_tensor *t
 
 static ad_status check_diagonals(const adi_padim_model *m)
 {
-    const int64_t d = m->config.dimensions;
+    const int64_t d = m->config.o.dimensions;
     const float *w = m->factor;
     for (int64_t p = 0; p < m->embedding.h * m->embedding.w; p++)
         for (int64_t c = 0; c < d; w += d - c++)
@@ -143,31 +131,29 @@ static ad_status load_tensors(const adi_safetensors *file, const adi_st_tensor *
     ADI_TRY(load_subset(file, tensors[0], m));
     ADI_TRY(adi_st_read_f32(file, tensors[1], m->mean));
     ADI_TRY(adi_st_read_f32(file, tensors[2], m->factor));
-    ADI_TRY(check_diagonals(m));
-    double unused;
-    return adi_model_load_info(file, &m->images, &unused, &m->normal_map);
+    return check_diagonals(m);
 }
 
-ad_status adi_padim_load(ad_context *context, const adi_graph *graph, const adi_safetensors *file,
-                         void **out_model)
+ad_status adi_padim_load(ad_context *context, const adi_graph *graph,
+                         const adi_settings *settings, const adi_safetensors *file,
+                         adi_model **out_model)
 {
-    adi_padim_config config;
+    const adi_padim_config *config = (const adi_padim_config *)settings;
     int64_t h, w;
-    ADI_TRY(load_config(graph, file, &config));
-    ADI_TRY(adi_padim_grid(&context->allocator, graph, &config, &h, &w));
+    ADI_TRY(adi_padim_grid(&context->allocator, graph, config, &h, &w));
     /* Every tensor is found, in full, before memory of its size is asked for. */
-    const int64_t d = config.dimensions, subset[1] = {d}, mean[3] = {h, w, d},
+    const int64_t d = config->o.dimensions, subset[1] = {d}, mean[3] = {h, w, d},
                   factor[2] = {h * w, adi_triangle(d)};
     const adi_st_tensor *tensors[3] = {NULL};
     ADI_TRY(find(file, "subset", ADI_I32, 1, subset, &tensors[0]));
     ADI_TRY(find(file, "mean", ADI_F32, 3, mean, &tensors[1]));
     ADI_TRY(find(file, "factor", ADI_F32, 2, factor, &tensors[2]));
     adi_padim_model *m = NULL;
-    ADI_TRY(adi_padim_model_create(context, graph, &config, h, w, &m));
+    ADI_TRY(adi_padim_model_create(context, graph, config, h, w, &m));
     const ad_status status = load_tensors(file, tensors, m);
     if (status == AD_OK)
-        *out_model = m;
+        *out_model = &m->head;
     else
-        adi_padim_model_destroy(m);
+        adi_padim_model_destroy(&m->head);
     return status;
 }

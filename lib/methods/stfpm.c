@@ -1,210 +1,196 @@
 /* stfpm: student-teacher feature pyramid matching (Wang et al., BMVC 2021, arXiv:2103.04257).
  *   d_l(p) = | t/max(|t|, 1e-12) - g/max(|g|, 1e-12) |^2 / 2   at every position p of layer l
  *   map = product over layers of bilinear(d_l),  score = the map's maximum
- * t is the teacher's feature vector, g the student's, or with U-Nets what the layer's U-Net makes of it. */
+ * t is the teacher's feature vector, g the student's, or with U-Nets what the layer's U-Net makes of
+ * it. */
 #include "methods/stfpm.h"
 
-#include <math.h>
 #include <string.h>
 
-#include "methods/score_map.h"
+#include "methods/method_list.h"
 
-/* ---- Maps ---- */
-
-int64_t adi_stfpm_combine_side(const adi_stfpm_config *config)
-{
-    return config->o.combine_at ? config->o.combine_at : config->preprocess.crop;
-}
-
-ad_status adi_stfpm_combine(const adi_stfpm_config *config, const ad_context *context, const adi_shape *shapes,
-                            const float *distances, float *tmp, float *map)
-{
-    const int64_t side = adi_stfpm_combine_side(config), n = side * side;
-    for (int32_t l = 0; l < config->tap_count; l++) {
-        ADI_TRY(adi_score_map_resize(context, l ? tmp : map, side, side, side, distances, shapes[l].h, shapes[l].w));
-        for (int64_t i = 0; l && i < n; i++)
-            map[i] = config->o.combine == AD_COMBINE_SUM ? map[i] + tmp[i] : map[i] * tmp[i];
-        distances += shapes[l].h * shapes[l].w;
-    }
-    return AD_OK;
-}
-
-ad_status adi_stfpm_map(const adi_stfpm_config *config, const ad_context *context, const adi_shape *shapes,
-                        const float *distances, float *tmp, float *map, double *out_score)
-{
-    const int64_t side = config->preprocess.crop, at = adi_stfpm_combine_side(config);
-    if (at == side) {
-        ADI_TRY(adi_stfpm_combine(config, context, shapes, distances, tmp, map));
-    } else {
-        float *combined = tmp + at * at;
-        ADI_TRY(adi_stfpm_combine(config, context, shapes, distances, tmp, combined));
-        ADI_TRY(adi_score_map_resize(context, map, side, side, side, combined, at, at));
-    }
-    float score = map[0];
-    for (int64_t i = 1; i < side * side; i++)
-        score = fmaxf(score, map[i]);
-    *out_score = score;
-    return AD_OK;
-}
+typedef struct stfpm_model {
+    adi_model head;
+    adi_stfpm_config config;
+    adi_shape shapes[ADI_STFPM_MAX_LAYERS];
+    adi_networks networks; /* the student, then the U-Nets */
+} stfpm_model;
 
 /* ---- The model ---- */
 
-static int64_t positions_of(const adi_stfpm_model *m)
+static ad_status check_unet(const stfpm_model *m, int32_t layer)
 {
-    int64_t n = 0;
-    for (int32_t l = 0; l < m->config.tap_count; l++)
-        n += m->shapes[l].h * m->shapes[l].w;
-    return n;
+    const adi_plan *plan = m->networks.items[1 + layer].plan;
+    const adi_shape *in = &plan->input[0], *o = &plan->taps[0].shape, *s = &m->shapes[layer];
+    if (in->c == s->c && o->c == s->c && o->h == s->h && o->w == s->w)
+        return AD_OK;
+    return adi_fail(AD_ERR_FORMAT, "the U-Net of layer %d makes %lldx%lldx%lld of %lldx%lldx%lld",
+                    layer + 1, (long long)o->w, (long long)o->h, (long long)o->c, (long long)s->w,
+                    (long long)s->h, (long long)s->c);
 }
 
-static ad_status make_plans(adi_stfpm_model *m)
+static ad_status make_plans(stfpm_model *m)
 {
-    const adi_stfpm_config *c = &m->config;
-    const ad_context *context = m->context;
-    const adi_kernels *k = context->backend->kernels;
-    const int32_t out = 0;
-    ADI_TRY(adi_plan_create(m->net, k, context->num_threads, c->taps, c->tap_count, c->preprocess.crop,
-                            c->preprocess.crop, &m->plan));
-    for (int32_t l = 0; l < c->tap_count; l++) {
-        m->shapes[l] = m->plan->taps[l].shape;
-        if (!c->unets)
-            continue;
-        ADI_TRY(adi_plan_create(m->unets[l], k, context->num_threads, &out, 1, m->shapes[l].h, m->shapes[l].w,
-                                &m->unet_plans[l]));
-        const adi_shape *in = &m->unet_plans[l]->input[0], *o = &m->unet_plans[l]->taps[0].shape, *s = &m->shapes[l];
-        if (in->c != s->c || o->c != s->c || o->h != s->h || o->w != s->w)
-            return adi_fail(AD_ERR_FORMAT, "the U-Net of layer %d makes %lldx%lldx%lld of %lldx%lldx%lld", l + 1,
-                            (long long)o->h, (long long)o->w, (long long)o->c, (long long)s->h, (long long)s->w,
-                            (long long)s->c);
+    const adi_settings *s = &m->config.settings;
+    const ad_context *c = m->head.context;
+    const adi_kernels *k = c->backend->kernels;
+    const int32_t out = 0, side = s->preprocess.crop;
+    ADI_TRY(adi_plan_create(m->networks.items[0].net, k, c->num_threads, s->taps, s->tap_count,
+                            side, side, &m->networks.items[0].plan));
+    for (int32_t l = 0; l < s->tap_count; l++)
+        m->shapes[l] = m->networks.items[0].plan->taps[l].shape;
+    for (int32_t l = 0; m->config.unets && l < s->tap_count; l++) {
+        adi_network *net = m->networks.items[1 + l].net;
+        if (net->graph->tap_count != 1)
+            return adi_fail(AD_ERR_FORMAT, "the scorer's U-Net %d has %d results, not one", l + 1,
+                            net->graph->tap_count);
+        ADI_TRY(adi_plan_create(net, k, c->num_threads, &out, 1, m->shapes[l].h, m->shapes[l].w,
+                                &m->networks.items[1 + l].plan));
+        ADI_TRY(check_unet(m, l));
     }
     return AD_OK;
 }
 
-ad_status adi_stfpm_model_create(ad_context *context, const adi_graph *graph, const adi_stfpm_config *config,
-                                 adi_network *net, adi_network *const *unets, adi_stfpm_model **out_model)
+static void destroy_model(adi_model *model)
 {
-    adi_stfpm_model *m = adi_calloc(&context->allocator, 1, sizeof *m);
+    stfpm_model *m = (stfpm_model *)model;
+    if (!m)
+        return;
+    adi_networks_destroy(&m->networks);
+    adi_free(&m->head.context->allocator, m);
+}
+
+ad_status adi_stfpm_model_create(ad_context *context, const adi_graph *graph,
+                                 const adi_settings *settings, adi_networks *networks,
+                                 adi_model **out_model)
+{
+    stfpm_model *m = adi_calloc(&context->allocator, 1, sizeof *m);
     if (!m) {
-        adi_network_destroy(net);
-        for (int32_t i = 0; i < ADI_STFPM_MAX_LAYERS; i++)
-            adi_network_destroy(unets[i]);
+        adi_networks_destroy(networks);
         return adi_fail_memory();
     }
-    *m = (adi_stfpm_model){.context = context, .graph = graph, .config = *config, .net = net};
-    memcpy(m->unets, unets, sizeof m->unets);
+    m->config = *(const adi_stfpm_config *)settings;
+    m->head = (adi_model){.method = settings->method, .context = context, .graph = graph,
+                          .settings = &m->config.settings, .has_map = 1,
+                          .recipe = adi_stfpm_recipe(&m->config),
+                          .networks = &m->networks};
+    m->networks = *networks;
     const ad_status status = make_plans(m);
     if (status == AD_OK)
-        *out_model = m;
+        *out_model = &m->head;
     else
-        adi_stfpm_model_destroy(m);
+        destroy_model(&m->head);
     return status;
 }
 
-void adi_stfpm_model_destroy(void *model)
+static ad_status save(const adi_model *model, adi_st_writer *writer, adi_kept *keep)
 {
-    adi_stfpm_model *m = model;
-    if (!m)
-        return;
-    adi_plan_destroy(m->plan);
-    adi_network_destroy(m->net);
-    for (int32_t i = 0; i < ADI_STFPM_MAX_LAYERS; i++) {
-        adi_plan_destroy(m->unet_plans[i]);
-        adi_network_destroy(m->unets[i]);
-    }
-    adi_free(&m->context->allocator, m);
+    const stfpm_model *m = (const stfpm_model *)model;
+    return adi_networks_save(&m->networks, model->graph, model->settings, writer, keep);
 }
 
 /* ---- Scoring ---- */
 
-/* A workspace's own floats: the student's block, a U-Net's block, the distances, three maps of which
- * two hold the larger of both sides. */
+/* A workspace's own floats: the student's block, a U-Net's block, the distances. */
 typedef struct layout {
-    size_t block, unet_block, distances, maps;
+    size_t block, unet_block, distances;
 } layout;
 
-static layout layout_of(const adi_stfpm_model *m)
+static layout layout_of(const stfpm_model *m)
 {
-    const size_t crop = (size_t)m->config.preprocess.crop, at = (size_t)adi_stfpm_combine_side(&m->config);
-    layout l = {.block = m->plan->block_floats, .distances = (size_t)positions_of(m),
-                .maps = 2 * (at > crop ? at * at : crop * crop)};
-    for (int32_t i = 0; m->config.unets && i < m->config.tap_count; i++)
-        if (m->unet_plans[i]->block_floats > l.unet_block)
-            l.unet_block = m->unet_plans[i]->block_floats;
+    layout l = {.block = m->networks.items[0].plan->block_floats};
+    for (int32_t i = 0; i < m->config.settings.tap_count; i++) {
+        const adi_plan *unet = m->networks.items[1 + i].plan;
+        l.distances += (size_t)(m->shapes[i].h * m->shapes[i].w);
+        if (unet && unet->block_floats > l.unet_block)
+            l.unet_block = unet->block_floats;
+    }
     return l;
 }
 
-void adi_stfpm_reserve(const void *model, adi_extractor *x)
+static void reserve(const adi_model *model, adi_extractor *x)
 {
-    const adi_stfpm_model *m = model;
-    const size_t crop = (size_t)m->config.preprocess.crop;
+    const stfpm_model *m = (const stfpm_model *)model;
     const layout l = layout_of(m);
-    size_t scratch = m->plan->scratch_bytes;
-    for (int32_t i = 0; m->config.unets && i < m->config.tap_count; i++)
-        if (m->unet_plans[i]->scratch_bytes > scratch)
-            scratch = m->unet_plans[i]->scratch_bytes;
+    size_t scratch = 0;
+    for (int32_t i = 0; i < ADI_MODEL_NETWORKS; i++)
+        if (m->networks.items[i].plan && m->networks.items[i].plan->scratch_bytes > scratch)
+            scratch = m->networks.items[i].plan->scratch_bytes;
     adi_extractor_keep_rgb(x);
-    adi_extractor_reserve(x, scratch, l.block + l.unet_block + l.distances + l.maps, crop * crop);
+    adi_extractor_reserve(x, scratch, l.block + l.unet_block + l.distances);
 }
 
-static ad_status find_distances(const adi_stfpm_model *m, const adi_extractor *x, adi_workspace *w, const layout *at)
+/* The vectors that are compared with the teacher's. */
+static ad_status compared(const stfpm_model *m, int32_t layer, float *block, float *unet_block,
+                          void *scratch, const float **out)
 {
+    const adi_plan *unet = m->networks.items[1 + layer].plan;
+    const adi_shape *s = &m->shapes[layer];
+    *out = adi_plan_tap_data(m->networks.items[0].plan, block, layer);
+    if (!m->config.unets)
+        return AD_OK;
+    memcpy(unet_block + unet->input_offset[0], *out, (size_t)(s->h * s->w * s->c) * sizeof **out);
+    ADI_TRY(adi_plan_run(unet, unet_block, scratch));
+    *out = adi_plan_tap_data(unet, unet_block, 0);
+    return AD_OK;
+}
+
+static ad_status infer(const adi_model *model, const adi_extractor *x, adi_workspace *w,
+                       int32_t wants_map, adi_layer_maps *out)
+{
+    const stfpm_model *m = (const stfpm_model *)model;
     const adi_exec ex = {x->context->num_threads, w->scratch};
-    float *block = w->extra, *unet_block = block + at->block, *out = unet_block + at->unet_block;
-    adi_preprocess_from_bytes(&x->preprocess, block + m->plan->input_offset[0], w->rgb, (int64_t)x->rgb_bytes / 3);
-    ADI_TRY(adi_plan_run(m->plan, block, w->scratch));
-    for (int32_t l = 0; l < m->config.tap_count; l++) {
+    const layout at = layout_of(m);
+    float *block = w->extra, *unet_block = block + at.block;
+    (void)wants_map;
+    out->distance = unet_block + at.unet_block;
+    adi_preprocess_from_bytes(&x->preprocess, block + m->networks.items[0].plan->input_offset[0], w->rgb,
+                              (int64_t)x->rgb_bytes / 3);
+    ADI_TRY(adi_plan_run(m->networks.items[0].plan, block, w->scratch));
+    for (int32_t l = 0; l < m->config.settings.tap_count; l++) {
         const adi_shape *s = &m->shapes[l];
-        const adi_pc d = {s->h * s->w, s->c};
-        const float *g = adi_plan_tap_data(m->plan, block, l);
-        if (m->config.unets) {
-            memcpy(unet_block + m->unet_plans[l]->input_offset[0], g, (size_t)(d.p * d.c) * sizeof *g);
-            ADI_TRY(adi_plan_run(m->unet_plans[l], unet_block, w->scratch));
-            g = adi_plan_tap_data(m->unet_plans[l], unet_block, 0);
-        }
-        const ad_status status = x->context->backend->kernels->cosdist_fwd(&ex, out, g, adi_extractor_data(x, w, l), d);
+        const float *g = NULL;
+        ADI_TRY(compared(m, l, block, unet_block, w->scratch, &g));
+        float *d = adi_layer_maps_add(out, s->h, s->w, adi_extractor_layer(x, l));
+        const ad_status status = x->context->backend->kernels->cosdist_fwd(
+            &ex, d, g, adi_extractor_data(x, w, l), (adi_pc){s->h * s->w, s->c});
         if (status != AD_OK)
-            return adi_fail(status, "distances at layer '%s' failed in the backend", adi_extractor_layer(x, l));
-        for (int64_t p = 0; p < d.p; p++)
-            if (!isfinite(out[p]))
-                return adi_fail(AD_ERR_NUMERIC, "layer '%s': the distance at position (%lld, %lld) is not finite",
-                                adi_extractor_layer(x, l), (long long)(p % s->w), (long long)(p / s->w));
-        out += d.p;
+            return adi_fail(status, "distances at layer '%s' failed in the backend",
+                            adi_extractor_layer(x, l));
     }
     return AD_OK;
 }
 
-/* Without a caller's map the workspace's own is used: the score is the finished map's maximum. */
-ad_status adi_stfpm_infer(const void *model, const adi_extractor *x, adi_workspace *w, double *out_score,
-                          float *map)
-{
-    const adi_stfpm_model *m = model;
-    const layout at = layout_of(m);
-    const float *distances = w->extra + at.block + at.unet_block;
-    ADI_TRY(find_distances(m, x, w, &at));
-    return adi_stfpm_map(&m->config, x->context, m->shapes, distances,
-                         w->extra + at.block + at.unet_block + at.distances, map ? map : w->map, out_score);
-}
+/* ---- The method ---- */
 
-void adi_stfpm_info(const void *model, adi_model_info *out_info)
-{
-    const adi_stfpm_model *m = model;
-    *out_info = (adi_model_info){1, m->images, m->normal_score, m->normal_map};
-}
+#define KIND(unet_count, layered)                                                                  \
+    {                                                                                              \
+        .names = adi_stfpm_network_names, .name_count = (unet_count), .per_layer = (layered),      \
+        .training_size = sizeof(adi_stfpm_training), .settle = adi_stfpm_student_settle,           \
+        .network = adi_stfpm_network, .dialects = adi_stfpm_dialects, .dialect_count = 2,          \
+        .store = adi_student_store_pixels, .add = adi_student_add_pixels,                          \
+        .prepare = adi_stfpm_prepare, .begin_phase = adi_stfpm_begin_phase,                        \
+        .gradients = adi_stfpm_gradients, .clip_norm = adi_stfpm_clip_norm,                        \
+        .validate = adi_stfpm_validate, .scores = adi_stfpm_scores,                                \
+        .model = adi_stfpm_model_create,                                                           \
+    }
+const adi_student_kind adi_stfpm_kind = KIND(1, 0);
+const adi_student_kind adi_stfpm_unet_kind = KIND(1, 1);
 
-const adi_preprocess *adi_stfpm_preprocess(const void *model)
-{
-    return &((const adi_stfpm_model *)model)->config.preprocess;
-}
-
-const int32_t *adi_stfpm_taps(const void *model, int32_t *out_count)
-{
-    const adi_stfpm_model *m = model;
-    *out_count = m->config.tap_count;
-    return m->config.taps;
-}
-
-const char *adi_stfpm_model_option(const void *model, int32_t index, char *value)
-{
-    const adi_stfpm_model *m = model;
-    return adi_stfpm_option(&m->config, m->graph, index, value);
-}
+#define METHOD(title, paper, images, table, kind)                                                  \
+    {                                                                                              \
+        .name = (title), .source = (paper), .needs = (images),                                     \
+        .caps = ADI_MAPS | ADI_TRAINS, .config_size = sizeof(adi_stfpm_config),                    \
+        .options = (table), .student = (kind), .settle = adi_stfpm_settle,                         \
+        .create = adi_student_fit_create, .prepare = adi_student_keep_rgb,                         \
+        .add = adi_student_fit_add, .finish = adi_student_fit_finish,                              \
+        .memory = adi_student_fit_memory, .destroy_fit = adi_student_fit_destroy,                  \
+        .reserve = reserve, .infer = infer, .save = save, .load = adi_student_model_load,          \
+        .destroy_model = destroy_model,                                                            \
+    }
+const adi_method adi_method_stfpm =
+    METHOD("stfpm", "Wang et al. 2021, arXiv:2103.04257",
+           "a ResNet, about 50 good images or more", &adi_stfpm_table, &adi_stfpm_kind);
+const adi_method adi_method_stfpm_unet =
+    METHOD("stfpm_unet", "a project without a paper, on STFPM",
+           "a ResNet, about 50 good images or more", &adi_stfpm_unet_table, &adi_stfpm_unet_kind);

@@ -1,107 +1,131 @@
-/* STFPM's own parts: options as text (stfpm_options.c), what its training computes (stfpm_train.c), the fitter
- * (stfpm_fit.c), score and map (stfpm.c), and how a model is kept in a file (stfpm_file.c). */
+/* The parts of STFPM, with and without U-Nets: options (stfpm_options.c), networks
+ * (stfpm_networks.c), what its training computes (stfpm_loss.c), and score and map (stfpm.c). */
 #ifndef ADI_METHODS_STFPM_H
 #define ADI_METHODS_STFPM_H
 
-#include "methods/student.h"
-#include "methods/student_data.h"
-#include "nn/train_plan.h"
-#include "train/fit_loop.h"
-#include "train/optimiser.h"
+#include "model/layer_maps.h"
+#include "student/student_fit.h"
 
 enum { ADI_STFPM_MAX_LAYERS = ADI_STUDENT_MAX_LAYERS };
 
-/* Options resolved against a student: nothing is left to default. */
+typedef enum adi_loss_batch { ADI_LOSS_BATCH_MEAN, ADI_LOSS_BATCH_SUM } adi_loss_batch;
+typedef enum adi_validation {
+    ADI_VALIDATION_DISTANCE, /* mean over images and positions of the layers' summed distances */
+    ADI_VALIDATION_PRODUCT   /* mean of the joined map, as the official code has it */
+} adi_validation;
+typedef enum adi_combine { ADI_COMBINE_PRODUCT, ADI_COMBINE_SUM } adi_combine;
+typedef enum adi_rec_target { ADI_REC_TARGET_STUDENT, ADI_REC_TARGET_TEACHER } adi_rec_target;
+
+#define ADI_STFPM_OPTIONS(X, clip)                                                                 \
+    X(TEXT, layer_weights, AD_OPTION_TRAINING, 0, 0, NULL, NULL,                                   \
+      "comma-separated weights of the layers in the loss; default: all 1")                         \
+    X(INTEGER, epochs, AD_OPTION_TRAINING | ADI_OPTION_FREE, 0, 1000000, NULL, "100",              \
+      "of training; 0: the student is used as it is")                                              \
+    X(INTEGER, batch, AD_OPTION_TRAINING, 2, 1024, NULL, "32", "images of a step")                 \
+    X(CHOICE, optimizer, AD_OPTION_TRAINING, 0, 1, "sgd|adam", "sgd", "of the student")            \
+    X(REAL, lr, AD_OPTION_TRAINING, 1e-12, 1e12, NULL, "0.4", "learning rate of the student")      \
+    X(REAL, momentum, AD_OPTION_TRAINING, 0, 0.999999, NULL, "0.9", "of SGD")                      \
+    X(REAL, weight_decay, AD_OPTION_TRAINING, 0, 1e12, NULL, "0.0001", "of all parameters")        \
+    X(SEED, seed, AD_OPTION_STUDENT | AD_OPTION_TRAINING, 0, UINT32_MAX, NULL, "0",                \
+      "of the student's random parameters and of the order of images")                             \
+    X(INTEGER, loss_half, AD_OPTION_TRAINING, 0, 1, NULL, "1",                                     \
+      "1: half the squared distance, as in the paper; 0: all of it")                               \
+    X(CHOICE, loss_batch, AD_OPTION_TRAINING, 0, 1, "mean|sum", "mean",                            \
+      "the loss is the mean or the sum over the batch's images")                                   \
+    X(CHOICE, val, AD_OPTION_TRAINING, 0, 1, "distance|product", "distance",                       \
+      "validation error: mean distance, or mean of the joined map as in the official code")        \
+    X(INTEGER, patience, AD_OPTION_TRAINING | ADI_OPTION_FREE, 0, 1000000, NULL, "0",              \
+      "stop after so many epochs without a lower validation error; 0: never")                      \
+    X(REAL, validation_share, AD_OPTION_TRAINING, 0, 0.99, NULL, "0.2",                            \
+      "of the images, held out; the epoch with their lowest error is kept; 0: the last epoch is")  \
+    X(SEED, split_seed, AD_OPTION_TRAINING, 0, UINT32_MAX, NULL, "0",                              \
+      "of which images are held out, as scikit-learn's train_test_split has it")                   \
+    X(REAL, clip_norm, AD_OPTION_TRAINING, 0, 1e12, NULL, clip,                                    \
+      "largest L2 norm of all gradients; 0: any")                                                  \
+    X(CHOICE, combine, AD_OPTION_TRAINING | AD_OPTION_SCORING, 0, 1, "product|sum", "product",     \
+      "how the layers' maps are joined")                                                           \
+    X(INTEGER, combine_at, AD_OPTION_TRAINING | AD_OPTION_SCORING, 0, 4096, NULL, "0",             \
+      "side at which the maps are joined; 0: the input's")                                         \
+    X(BYTES, feature_cache, AD_OPTION_TRAINING | ADI_OPTION_FREE, 0, 1125899906842624.0, NULL,     \
+      "2147483648",                                                                                \
+      "bytes of teacher features kept; those beyond are computed in every epoch, alike")           \
+    X(BYTES, memory_limit, AD_OPTION_TRAINING | ADI_OPTION_FREE, 0, 1125899906842624.0, NULL,      \
+      "17179869184", "bytes that the fit may hold; more is refused")
+
+#define ADI_STFPM_UNET_OPTIONS(X)                                                                  \
+    X(INTEGER, pretrain_epochs, AD_OPTION_TRAINING, 0, 1000000, NULL, "50",                        \
+      "in which the U-Nets alone learn the teacher's features; 0: none")                           \
+    X(REAL, pretrain_lr, AD_OPTION_TRAINING, 1e-12, 1e12, NULL, "0.001",                           \
+      "Adam's learning rate of the U-Nets alone")                                                  \
+    X(REAL, unet_lr, AD_OPTION_TRAINING, 1e-12, 1e12, NULL, "0.0001",                              \
+      "Adam's learning rate of the U-Nets beside the student")                                     \
+    X(REAL, unet_weight_decay, AD_OPTION_TRAINING, 0, 1e12, NULL, "0", "of the U-Nets")            \
+    X(REAL, rec_weight, AD_OPTION_TRAINING, 0, 1e12, NULL, "1",                                    \
+      "weight of the reconstruction loss")                                                         \
+    X(REAL, sim_weight, AD_OPTION_TRAINING, 0, 1e12, NULL, "1", "weight of the similarity loss")   \
+    X(CHOICE, rec_target, AD_OPTION_TRAINING, 0, 1, "student|teacher", "student",                  \
+      "what the U-Nets re-create in the reconstruction loss")                                      \
+    X(INTEGER, rec_stopgrad, AD_OPTION_TRAINING, 0, 1, NULL, "0",                                  \
+      "1: the student gets no gradient as that target")                                            \
+    X(CHOICE, unet_head, AD_OPTION_STUDENT, 0, 1, "none|conv1x1", "none",                          \
+      "a 1x1 convolution behind a U-Net's last concatenation, or none")                            \
+    X(INTEGER, unet_depth, AD_OPTION_STUDENT, 1, 2, NULL, "2", "poolings of a U-Net")              \
+    X(INTEGER, unet_convs, AD_OPTION_STUDENT, 0, 2, NULL, "0",                                     \
+      "convolutions of each block of a U-Net; 0: 2, with a head 1")
+
+typedef struct adi_stfpm_options {
+    adi_common_options common;
+    ADI_STFPM_OPTIONS(ADI_OPTION_FIELD, "0")
+    ADI_STFPM_UNET_OPTIONS(ADI_OPTION_FIELD)
+} adi_stfpm_options;
+
 typedef struct adi_stfpm_config {
-    adi_preprocess preprocess;
-    ad_stfpm_options o; /* its preprocess and layer_weights are not used */
+    adi_settings settings;
+    adi_stfpm_options o;
     double weights[ADI_STFPM_MAX_LAYERS];
-    int32_t unets;      /* 1: there is a U-Net for every layer */
-    int32_t tap_count;
-    int32_t taps[ADI_STFPM_MAX_LAYERS];
+    int32_t unets; /* 1: there is a U-Net for every layer */
 } adi_stfpm_config;
 
-/* ad_stfpm_options_set() of a full struct. */
-ad_status adi_stfpm_set(void *full, const char *key, const char *value);
-ad_status adi_stfpm_resolve(const ad_stfpm_options *options, const adi_graph *graph, const int32_t *taps,
-                            int32_t tap_count, int32_t unets, adi_stfpm_config *out_config);
-/* Option `index` of a configuration as text, in a form that ad_stfpm_options_set() reads, behind the layers;
- * its key, or NULL past the last. value holds ADI_OPTION_TEXT bytes. */
-const char *adi_stfpm_option(const void *config, const adi_graph *graph, int32_t index, char *value);
+extern const adi_option_table adi_stfpm_table, adi_stfpm_unet_table;
+ad_status adi_stfpm_settle(adi_settings *settings, const adi_allocator *a, const adi_graph *graph);
+extern const adi_student_kind adi_stfpm_kind, adi_stfpm_unet_kind;
 
-/* ---- Maps: stfpm.c ---- */
+/* How distances become a map: of the model, and of the fit that finds what normal images score. */
+adi_map_recipe adi_stfpm_recipe(const adi_stfpm_config *config);
+ad_status adi_stfpm_model_create(ad_context *context, const adi_graph *graph,
+                                 const adi_settings *settings, adi_networks *networks,
+                                 adi_model **out_model);
 
-/* The layers' distance maps, one after the other in `distances`, to one map of side * side, side being what
- * adi_stfpm_combine_side() says. tmp: side * side floats. */
-int64_t adi_stfpm_combine_side(const adi_stfpm_config *config);
-ad_status adi_stfpm_combine(const adi_stfpm_config *config, const ad_context *context, const adi_shape *shapes,
-                            const float *distances, float *tmp, float *map);
-/* The same to the side of the input, and its maximum; tmp: twice side * side of the larger side. */
-ad_status adi_stfpm_map(const adi_stfpm_config *config, const ad_context *context, const adi_shape *shapes,
-                        const float *distances, float *tmp, float *map, double *out_score);
+/* ---- Networks: stfpm_networks.c ---- */
 
-typedef struct adi_stfpm_model {
-    ad_context *context; /* the backbone that the owner holds keeps it alive */
-    const adi_graph *graph;
-    adi_stfpm_config config;
-    adi_shape shapes[ADI_STFPM_MAX_LAYERS];
-    adi_network *net, *unets[ADI_STFPM_MAX_LAYERS];
-    adi_plan *plan, *unet_plans[ADI_STFPM_MAX_LAYERS];
-    int64_t images;
-    double normal_score, normal_map;
-} adi_stfpm_model;
+ad_status adi_stfpm_student_settle(adi_settings *settings, const ad_backbone *teacher);
+ad_status adi_stfpm_network(const adi_settings *settings, const ad_backbone *teacher,
+                            int32_t index, int64_t values, char **out_text);
+/* AD_ERR_SHAPE where a U-Net cannot halve the layer's maps of h x w so often. */
+ad_status adi_stfpm_check_unet(const adi_settings *settings, const adi_graph *teacher,
+                               int32_t layer, int64_t h, int64_t w);
+extern const char *const adi_stfpm_network_names[ADI_STUDENT_MAX_MODULES];
+extern const adi_checkpoint_dialect adi_stfpm_dialects[2];
 
-/* A model around networks, which it owns from then on, also on failure. `graph`: the teacher's. */
-ad_status adi_stfpm_model_create(ad_context *context, const adi_graph *graph, const adi_stfpm_config *config,
-                                 adi_network *net, adi_network *const *unets, adi_stfpm_model **out_model);
-void adi_stfpm_model_destroy(void *model);
-/* Entries of the method's table. */
-void adi_stfpm_reserve(const void *model, adi_extractor *x);
-ad_status adi_stfpm_infer(const void *model, const adi_extractor *x, adi_workspace *w, double *out_score,
-                          float *map);
-void adi_stfpm_info(const void *model, adi_model_info *out_info);
-const adi_preprocess *adi_stfpm_preprocess(const void *model);
-const int32_t *adi_stfpm_taps(const void *model, int32_t *out_count);
-const char *adi_stfpm_model_option(const void *model, int32_t index, char *value);
+/* ---- Training: stfpm_loss.c ---- */
 
-ad_status adi_stfpm_save(const void *model, adi_st_writer *writer, adi_kept *keep);
-ad_status adi_stfpm_load(ad_context *context, const adi_graph *graph, const adi_safetensors *file,
-                         void **out_model);
-
-/* ---- Training: stfpm_training.c, and what is computed in stfpm_train.c ---- */
-
-/* What one training works in. All of it is there as long as the training may go on. */
 typedef struct adi_stfpm_training {
-    ad_student *student;
+    adi_training head;
     const adi_stfpm_config *config;
-    const adi_student_data *data;
-    const ad_context *context;
-    adi_extractor *extractor; /* the teacher's, for features that are not cached; of the call that runs */
-    adi_workspace *workspace;
-    adi_train_plan *plan, *unet_plans[ADI_STFPM_MAX_LAYERS];
-    adi_train_run run, unet_runs[ADI_STFPM_MAX_LAYERS];
-    adi_optimiser optimisers[1 + ADI_STFPM_MAX_LAYERS];
-    float *best[1 + ADI_STFPM_MAX_LAYERS];
-    float *input;          /* a batch of images */
-    float *teacher;        /* a batch's features, one layer after the other; only with U-Nets */
-    float *distances;      /* of a batch, one layer after the other within each image */
-    float *maps;           /* one image's, for combining: three times the larger side squared */
-    adi_trainee trainee;
+    float *input;     /* a batch of images */
+    float *teacher;   /* a batch's features, one layer after the other; only with U-Nets */
+    float *distances; /* of one image, one layer after the other */
+    float *map, *tmp; /* one image's */
 } adi_stfpm_training;
 
-/* Bytes that a training of batches of this size takes, without images. */
-ad_status adi_stfpm_training_bytes(ad_student *student, const adi_stfpm_config *config, size_t *out_bytes);
-ad_status adi_stfpm_training_create(ad_student *student, const adi_stfpm_config *config,
-                                    const adi_student_data *data, int32_t batch,
-                                    adi_stfpm_training **out_training);
-void adi_stfpm_training_destroy(void *training);
-/* Of the student's module `module`, as adi_student_module() counts them. */
-const adi_train_plan *adi_stfpm_training_plan(const adi_stfpm_training *t, int32_t module);
-adi_train_run *adi_stfpm_training_run(adi_stfpm_training *t, int32_t module);
-/* stfpm_train.c: the loop's way in, with neither self nor phases nor arrays. */
-extern const adi_trainee adi_stfpm_trainee;
-/* Root mean square over images of the image score, and of the map's values, as the student is now. */
-ad_status adi_stfpm_training_scores(void *training, const int32_t *images, int32_t count,
-                                    double *out_score, double *out_map);
+ad_status adi_stfpm_prepare(adi_training *training, int32_t batch);
+void adi_stfpm_begin_phase(adi_training *training, int32_t phase);
+double adi_stfpm_clip_norm(const adi_training *training, int32_t phase);
+ad_status adi_stfpm_gradients(adi_training *training, int32_t phase, const int32_t *images,
+                              int32_t count, const adi_cancel *cancel, adi_batch_loss *out_loss);
+ad_status adi_stfpm_validate(adi_training *training, int32_t phase, const int32_t *images,
+                             int32_t count, const adi_cancel *cancel, double *out_error);
+ad_status adi_stfpm_scores(adi_training *training, const int32_t *images, int32_t count,
+                           double *out_score, double *out_map);
 
 #endif

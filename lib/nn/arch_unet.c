@@ -62,19 +62,19 @@ static int32_t convs_of(const adi_unet_options *o)
 {
     if (o->convs)
         return o->convs;
-    return o->head == AD_UNET_HEAD_CONV1X1 ? 1 : 2;
+    return o->head == ADI_UNET_HEAD_CONV1X1 ? 1 : 2;
 }
 
 static ad_status check(const adi_unet_options *o)
 {
-    ADI_CHECK_ARG(o->head == AD_UNET_HEAD_NONE || o->head == AD_UNET_HEAD_CONV1X1,
+    ADI_CHECK_ARG(o->head == ADI_UNET_HEAD_NONE || o->head == ADI_UNET_HEAD_CONV1X1,
                   "a U-Net's head is %d, no such ad_unet_head", o->head);
     ADI_CHECK_ARG(o->depth == 1 || o->depth == 2, "a U-Net's depth is %d, 1 or 2 is possible", o->depth);
     ADI_CHECK_ARG(o->convs >= 0 && o->convs <= 2,
                   "a U-Net's blocks have %d convolutions, 1 or 2 is possible", o->convs);
     ADI_CHECK_ARG(o->channels >= 1 && o->channels <= MAX_UNET_CHANNELS,
                   "a U-Net for maps of %d channels: 1 to %d is possible", o->channels, MAX_UNET_CHANNELS);
-    ADI_CHECK_ARG(o->head == AD_UNET_HEAD_CONV1X1 || o->channels % 2 == 0,
+    ADI_CHECK_ARG(o->head == ADI_UNET_HEAD_CONV1X1 || o->channels % 2 == 0,
                   "a U-Net for maps of %d channels needs a head: without one they are two equal halves",
                   o->channels);
     return AD_OK;
@@ -84,7 +84,7 @@ ad_status adi_unet_graph_text(const adi_allocator *a, const adi_unet_options *o,
 {
     ADI_TRY(check(o));
     const int32_t convs = convs_of(o);
-    const int32_t width = o->head == AD_UNET_HEAD_CONV1X1 ? o->channels : o->channels / 2;
+    const int32_t width = o->head == ADI_UNET_HEAD_CONV1X1 ? o->channels : o->channels / 2;
     writer w = {.used = 0};
     put(&w, "network unet\ninput f : channels=%d\n", o->channels);
     put_block(&w, "e1", "f", width, convs);
@@ -103,9 +103,9 @@ ad_status adi_unet_graph_text(const adi_allocator *a, const adi_unet_options *o,
         put(&w, "deconv2d u%d <- %s : out=%d kernel=2 stride=2 bias=1\n", i, below, width << (i - 1));
         put(&w, "concat d%d <- u%d e%d\n", i, i, i);
     }
-    if (o->head == AD_UNET_HEAD_CONV1X1)
+    if (o->head == ADI_UNET_HEAD_CONV1X1)
         put(&w, "conv2d head <- d1 : out=%d kernel=1 bias=1\n", o->channels);
-    put(&w, "tap out <- %s\n", o->head == AD_UNET_HEAD_CONV1X1 ? "head" : "d1");
+    put(&w, "tap out <- %s\n", o->head == ADI_UNET_HEAD_CONV1X1 ? "head" : "d1");
     char *text = adi_alloc(a, w.used + 1);
     if (!text)
         return adi_fail_memory();

@@ -4,9 +4,14 @@
 
 #include "nn/graph.h"
 
+typedef enum adi_unet_head {
+    ADI_UNET_HEAD_NONE,   /* the last step is a concatenation */
+    ADI_UNET_HEAD_CONV1X1 /* a 1x1 convolution follows it */
+} adi_unet_head;
+
 typedef struct adi_unet_options {
     int32_t channels; /* of the maps that it re-creates */
-    int32_t head;     /* an ad_unet_head */
+    int32_t head;     /* an adi_unet_head */
     int32_t depth;    /* poolings: 1 or 2 */
     int32_t convs;    /* of each block: 1 or 2; 0: 2, with a head 1 */
 } adi_unet_options;

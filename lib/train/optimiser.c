@@ -6,7 +6,7 @@
 
 int32_t adi_optimiser_states(const adi_optimiser_options *options)
 {
-    return options->kind == AD_OPTIMIZER_ADAM ? 2 : options->momentum > 0.0;
+    return options->kind == ADI_OPTIMIZER_ADAM ? 2 : options->momentum > 0.0;
 }
 
 ad_status adi_optimiser_init(adi_optimiser *o, const adi_allocator *a,
@@ -46,7 +46,7 @@ ad_status adi_optimiser_step(adi_optimiser *o, const adi_kernels *kernels, int32
     const adi_optimiser_options *p = &o->options;
     const int64_t n = (int64_t)o->count;
     ad_status status;
-    if (p->kind == AD_OPTIMIZER_ADAM) {
+    if (p->kind == ADI_OPTIMIZER_ADAM) {
         const adi_adam adam = {p->lr,           p->beta1,   p->beta2,    1e-8,
                                p->weight_decay, grad_scale, o->steps + 1};
         status = kernels->adam_step(&ex, values, o->state[0], o->state[1], gradients, &adam, n);

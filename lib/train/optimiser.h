@@ -6,9 +6,10 @@
 #include "core/alloc.h"
 #include "core/error.h"
 
+typedef enum adi_optimizer { ADI_OPTIMIZER_SGD, ADI_OPTIMIZER_ADAM } adi_optimizer;
+
 typedef struct adi_optimiser_options {
-    int32_t kind; /* ad_optimizer */
-    int32_t unused;
+    int32_t kind; /* adi_optimizer */
     double lr, momentum, weight_decay; /* momentum: SGD only */
     double beta1, beta2;               /* Adam only; its eps is 1e-8 */
 } adi_optimiser_options;

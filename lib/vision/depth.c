@@ -111,7 +111,7 @@ static ad_status corner(const adi_depth_options *o, const double *z, int64_t h, 
     if (*out == 0.0)
         return adi_fail(AD_ERR_NUMERIC, "the depth plane of %lldx%lld has no value at all",
                         (long long)w, (long long)h);
-    if (o->corners == AD_DEPTH_CORNERS_REJECT)
+    if (o->corners == ADI_DEPTH_CORNERS_REJECT)
         return adi_fail(AD_ERR_NUMERIC,
                         "the %s %s corner of the depth plane of %lldx%lld has no value, so that "
                         "there is no background "

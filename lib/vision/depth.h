@@ -9,6 +9,11 @@
 
 enum { ADI_DEPTH_UNSHUFFLE = 8 }; /* depth pixels along a side of a position */
 
+typedef enum adi_depth_corners {
+    ADI_DEPTH_CORNERS_REJECT, /* a corner without depth is AD_ERR_NUMERIC */
+    ADI_DEPTH_CORNERS_NEAREST /* it takes the nearest depth there is */
+} adi_depth_corners;
+
 typedef struct adi_depth_options {
     int32_t grid;      /* positions along a side; 0: no depth */
     int32_t fill, fill_border, corners, dilation; /* as in ad_ast_options */

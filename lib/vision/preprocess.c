@@ -7,7 +7,7 @@ void adi_preprocess_resized(const adi_preprocess *p, int64_t width, int64_t heig
                             int64_t *out_h)
 {
     *out_w = *out_h = p->size;
-    if (p->aspect != AD_ASPECT_SHORTER_SIDE)
+    if (p->aspect != ADI_ASPECT_SHORTER_SIDE)
         return;
     /* torchvision computes int(size * long / short) in doubles. The integer quotient is the same:
      * sizes are too small for the double quotient to round up to a whole number. */

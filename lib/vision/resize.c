@@ -57,18 +57,18 @@ static double lanczos3(double t)
 
 static double kernel(int32_t filter, double t)
 {
-    return filter == AD_RESIZE_PIL_LANCZOS ? lanczos3(t) : triangle(t);
+    return filter == ADI_RESIZE_PIL_LANCZOS ? lanczos3(t) : triangle(t);
 }
 
 static double support(int32_t filter, int64_t in, int64_t out)
 {
     const double scale = (double)in / (double)out;
-    return (filter == AD_RESIZE_PIL_LANCZOS ? 3.0 : 1.0) * (scale < 1.0 ? 1.0 : scale);
+    return (filter == ADI_RESIZE_PIL_LANCZOS ? 3.0 : 1.0) * (scale < 1.0 ? 1.0 : scale);
 }
 
 static int64_t axis_taps(int32_t filter, int64_t in, int64_t out)
 {
-    if (filter == AD_RESIZE_CV_LINEAR)
+    if (filter == ADI_RESIZE_CV_LINEAR)
         return in < 2 ? in : 2;
     if (in == out)
         return 1;
@@ -135,10 +135,10 @@ static void fill_copy(axis *a, int64_t from, int64_t n)
 
 static void fill_axis(axis *a, int32_t filter, int64_t in, int64_t out, int64_t from, int64_t n)
 {
-    a->copy = in == out && filter != AD_RESIZE_CV_LINEAR;
+    a->copy = in == out && filter != ADI_RESIZE_CV_LINEAR;
     if (a->copy)
         fill_copy(a, from, n);
-    else if (filter == AD_RESIZE_CV_LINEAR)
+    else if (filter == ADI_RESIZE_CV_LINEAR)
         fill_linear(a, in, out, from, n);
     else
         fill_pillow(a, filter, in, out, from, n);
@@ -173,7 +173,7 @@ static void lay_out_axis(layout *l, axis *a, bool linear, int64_t n)
 
 static plan *lay_out(layout *l, const struct adi_resize_key *k, plan *p)
 {
-    const bool linear = k->filter == AD_RESIZE_CV_LINEAR;
+    const bool linear = k->filter == ADI_RESIZE_CV_LINEAR;
     plan *home = take(l, 1, sizeof *p);
     *p = (plan){.x.taps = whole_taps(axis_taps(k->filter, k->in_w, k->out_w)),
                 .y.taps = whole_taps(axis_taps(k->filter, k->in_h, k->out_h)),
@@ -195,8 +195,8 @@ ad_status adi_resize_begin(adi_resize_scratch *scratch, const ad_image *image, i
                            int64_t out_h, int64_t x, int64_t y, int64_t w, int64_t h,
                            int32_t filter)
 {
-    ADI_CHECK_ARG(filter == AD_RESIZE_CV_LINEAR || filter == AD_RESIZE_PIL_BILINEAR ||
-                      filter == AD_RESIZE_PIL_LANCZOS,
+    ADI_CHECK_ARG(filter == ADI_RESIZE_CV_LINEAR || filter == ADI_RESIZE_PIL_BILINEAR ||
+                      filter == ADI_RESIZE_PIL_LANCZOS,
                   "resize: filter %d is not an ad_resize", (int)filter);
     ADI_CHECK_ARG(x >= 0 && y >= 0 && w >= 1 && h >= 1 && x <= out_w - w && y <= out_h - h &&
                       w <= ADI_IMAGE_MAX_SIDE && h <= ADI_IMAGE_MAX_SIDE,

@@ -58,6 +58,18 @@ void adi_row_to_grey8(uint8_t *grey, const ad_image *image, int64_t row, int64_t
 /* Convert a row of any format to interleaved RGB8: grey is replicated, alpha dropped. */
 void adi_row_to_rgb8(uint8_t *rgb, const ad_image *image, int64_t row, int64_t x0, int64_t x1);
 
+/* Resize filters. The two Pillow filters are bit-exact with Pillow 8-bit RGB. */
+typedef enum adi_resize {
+    ADI_RESIZE_CV_LINEAR,    /* 2 taps, no antialias: OpenCV INTER_LINEAR without its fixed point */
+    ADI_RESIZE_PIL_BILINEAR, /* triangle with antialias */
+    ADI_RESIZE_PIL_LANCZOS   /* Lanczos-3 with antialias */
+} adi_resize;
+
+typedef enum adi_aspect {
+    ADI_ASPECT_SQUARE,      /* resize to size x size, aspect ignored */
+    ADI_ASPECT_SHORTER_SIDE /* shorter side to size, then the centre is cropped */
+} adi_aspect;
+
 /* Memory of a resize, kept between calls and grown for a larger image, so that a stream of equal
  * frames allocates once. Begin with allocator and kernels set and the rest zero. */
 typedef struct adi_resize_scratch {
@@ -75,7 +87,7 @@ typedef struct adi_resize_scratch {
 
 void adi_resize_scratch_free(adi_resize_scratch *scratch);
 
-/* Resize any view to out_w x out_h RGB8 (dst: out_h rows of 3 * out_w bytes) with an ad_resize
+/* Resize any view to out_w x out_h RGB8 (dst: out_h rows of 3 * out_w bytes) with an adi_resize
  * filter. Bit-exact with Pillow for PIL_*; CV_LINEAR is the 2-tap definition, rounded half up to 8
  * bits. Where the size does not change the pixels are copied, as Pillow does. */
 ad_status adi_resize_rgb8(uint8_t *dst, int64_t out_w, int64_t out_h, const ad_image *image,
@@ -88,10 +100,10 @@ ad_status adi_resize_begin(adi_resize_scratch *scratch, const ad_image *image, i
                            int32_t filter);
 const uint8_t *adi_resize_row(adi_resize_scratch *scratch, const ad_image *image, int64_t row);
 
-/* The preprocessing of an image for the network: an ad_preprocess without open defaults. */
+/* The preprocessing of an image for the network: options without open defaults. */
 typedef struct adi_preprocess {
-    int32_t resize; /* ad_resize */
-    int32_t aspect; /* ad_aspect */
+    int32_t resize; /* adi_resize */
+    int32_t aspect; /* adi_aspect */
     int32_t size;   /* resize target */
     int32_t crop;   /* side after the centre crop; == size: nothing is cropped */
     float mean[3], std[3];

@@ -19,21 +19,9 @@ LEVEL = {"core": 0, "device": 1, "ops": 2, "nn": 3, "train": 4, "stats": 4, "vis
 # The exceptions that are left. Both lists only get shorter: an entry that nothing needs is refused.
 
 # A file and the symbols of higher layers that it uses.
-UPWARD = {
-    "methods/ast_fit.c": ["adi_fitter_wrap"],
-    "methods/gaussian.c": ["adi_fitter_wrap"],
-    "methods/masked_rd_fit.c": ["adi_fitter_wrap"],
-    "methods/padim.c": ["adi_fitter_wrap"],
-    "methods/stfpm_fit.c": ["adi_fitter_wrap"],
-    "methods/student_networks.c": ["ad_backbone_destroy", "adi_backbone_retain"],
-}
+UPWARD = {}
 # Files of one folder that call each other.
-CIRCLES = [
-    ["methods/ast_train.c", "methods/ast_training.c"],
-    ["methods/extractor.c", "methods/gaussian_options.c"],
-    ["methods/stfpm_file.c", "methods/stfpm_fit.c"],
-    ["methods/stfpm_train.c", "methods/stfpm_training.c"],
-]
+CIRCLES = []
 
 
 def read_objects(listing):

@@ -32,8 +32,8 @@ REFUSED = {
     "two fields that changed places": (r"(    int32_t +input_size;.*\n)(    int32_t +option_count;.*\n)", r"\2\1"),
     "a field that is gone": (r"^    double +fpr_limit;.*\n", ""),
     "a wider reserved field": (RESERVED, "double gain;\n    float *data"),
-    "a longer array": (r"float    mean\[3\]", "float    mean[4]"),
-    "another value": (r"AD_ASPECT_SHORTER_SIDE = 1", "AD_ASPECT_SHORTER_SIDE = 5"),
+    "a longer array": (r"float       mean\[3\]", "float       mean[4]"),
+    "another value": (r"AD_OPTION_SCORING    = 8", "AD_OPTION_SCORING    = 16"),
     "an enumerator that is gone": (r"    AD_CONVOLUTION_WINOGRAD2 = 4.*\n", ""),
 }
 

@@ -42,18 +42,20 @@ static uint8_t *make_noise(int32_t side)
 }
 
 /* 1 and a sentence on stderr where something failed. */
-static int measure(ad_backbone *net, const ad_preprocess *p, const uint8_t *pixels, const char *layer, int runs,
+static int measure(ad_backbone *net, int side, const uint8_t *pixels, const char *layer, int runs,
                    const char *path)
 {
     static double ms[MOST_RUNS];
-    const ad_image image = AD_IMAGE_INIT(AD_PIXEL_RGB8, pixels, p->size, p->size, 3 * p->size);
+    const ad_image image = AD_IMAGE_INIT(AD_PIXEL_RGB8, pixels, side, side, 3 * side);
+    char text[32];
+    snprintf(text, sizeof text, "size=%d", side);
     ad_features f = {.struct_size = sizeof f, .layer = layer, .capacity = 1 << 26};
     f.data = malloc((size_t)f.capacity * sizeof *f.data); /* untouched pages cost nothing */
     if (!f.data)
         return 1;
     for (int i = -2; i < runs; i++) { /* two to warm up */
         const double before = now_ms();
-        if (ad_extract_features(net, &image, p, &f, 1)) {
+        if (ad_extract_features(net, &image, text, &f, 1)) {
             fprintf(stderr, "%s\n", ad_last_error_message());
             free(f.data);
             return 1;
@@ -90,19 +92,16 @@ int main(int argc, char **argv)
     ad_context *context = NULL;
     ad_backbone *net = NULL;
     ad_backbone_options network;
-    ad_preprocess p;
     ad_context_options_init(&options, sizeof options);
     ad_backbone_options_init(&network, sizeof network);
-    ad_preprocess_init(&p, sizeof p);
     options.num_threads = atoi(argv[5]);
     network.architecture = argv[1];
-    p.size = p.crop = size;
     uint8_t *pixels = make_noise(size);
     int failed = 1;
     if (!pixels || ad_context_create(&options, &context) || ad_backbone_open(context, argv[2], &network, &net))
         fprintf(stderr, "%s\n", ad_last_error_message());
     else
-        failed = measure(net, &p, pixels, argv[3], runs, argc > 7 ? argv[7] : NULL);
+        failed = measure(net, size, pixels, argv[3], runs, argc > 7 ? argv[7] : NULL);
     ad_backbone_destroy(net);
     ad_context_destroy(context);
     free(pixels);

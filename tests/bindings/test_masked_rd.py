@@ -172,7 +172,7 @@ class OptionsTest(MaskedRd):
         refused = lambda kind, words, **options: self.refused(kind, words, adfeat.Fitter, self.net,
                                                               "masked_rd", **tiny(**options))
         invalid = adfeat.InvalidArgumentError
-        refused(invalid, "no option 'speed': there are preset, epochs, batch, loss, lr", speed=11)
+        refused(invalid, "masked_rd has no option 'speed'", speed=11)
         refused(invalid, "no option 'unet_depth'", unet_depth=1)  # another student's
         for rate in (1, -0.1, "much", float("nan")):
             refused(invalid, "mask_rate", mask_rate=rate)

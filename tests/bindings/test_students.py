@@ -57,7 +57,7 @@ class StudentTest(Students):
     def test_refusals(self):
         refused = lambda error, words, kind, **options: self.refused(error, words, adfeat.Student, self.net, kind,
                                                                      **options)
-        refused(adfeat.InvalidArgumentError, "kind", "magic")
+        refused(adfeat.InvalidArgumentError, "method", "magic")
         refused(adfeat.InvalidArgumentError, "layer9", "stfpm", layers="layer9")
         refused(adfeat.InvalidArgumentError, "unet_head", "stfpm_unet", unet_head="round")
         refused(adfeat.InvalidArgumentError, "unet_depth", "stfpm_unet", unet_depth=3)

@@ -15,7 +15,7 @@ static void prepare(const fuzz_input *in, const adi_allocator *a, const ad_image
     const adi_depth_options o = {.grid = GRID,
                                  .fill = 3,
                                  .fill_border = !!(in->flags & BORDER),
-                                 .corners = in->flags & NEAREST ? AD_DEPTH_CORNERS_NEAREST : AD_DEPTH_CORNERS_REJECT,
+                                 .corners = in->flags & NEAREST ? ADI_DEPTH_CORNERS_NEAREST : ADI_DEPTH_CORNERS_REJECT,
                                  .dilation = 8,
                                  .threshold = 0.007};
     float depth[GRID * GRID * ADI_DEPTH_UNSHUFFLE * ADI_DEPTH_UNSHUFFLE], mask[GRID * GRID];

@@ -6,6 +6,7 @@
 #include "device/device.h"
 #include "fuzz.h"
 #include "methods/gaussian.h"
+#include "methods/method_list.h"
 #include "nn/plan.h"
 
 enum {
@@ -79,33 +80,29 @@ static int check_image(const adi_graph *g, uint64_t *seen, const fuzz_heap *heap
 /* The defaults that a graph's hints lead to, and that they survive being written and read. */
 static void check_options(const adi_graph *g, uint64_t *seen, const fuzz_heap *heap)
 {
-    ad_gaussian_options options, again;
-    adi_gaussian_config config, copy;
-    ad_gaussian_options_init(&options, sizeof options);
-    again = options;
+    static adi_any_config first, again; /* large */
+    const adi_option_table *table = adi_method_gaussian.options;
+    adi_settings_begin(&first.settings, &adi_method_gaussian);
+    again = first;
     fuzz_forget_message();
-    ad_status status = adi_gaussian_resolve(&options, g, &config);
+    const ad_status status = adi_gaussian_settle(&first.settings, g->allocator, g);
     fuzz_check_status(status, heap->refused, heap);
     fuzz_digest_status(seen, status);
     if (status != AD_OK)
         return;
-    char layers[ADI_OPTION_TEXT];
     char *value = malloc(ADI_OPTION_TEXT);
     FUZZ_CHECK(value);
     for (int32_t i = 0;; i++) {
-        const char *key = adi_gaussian_option(&config, g, i, value);
+        const char *key = adi_settings_option(&first.settings, i, value);
         if (!key)
             break;
         fuzz_digest(seen, value, strlen(value));
-        if (strcmp(key, "layers") == 0)
-            memcpy(layers, value, strlen(value) + 1);
-        FUZZ_CHECK(ad_gaussian_options_set(&again, key, strcmp(key, "layers") ? value : layers) ==
-                   AD_OK);
+        FUZZ_CHECK(adi_options_set(table, adi_settings_options(&again.settings), ADI_OPTION_PARTS,
+                                   key, value) == AD_OK);
     }
     free(value);
-    FUZZ_CHECK(adi_gaussian_resolve(&again, g, &copy) == AD_OK);
-    FUZZ_CHECK(copy.tap_count == config.tap_count && copy.mvg.reduce == config.mvg.reduce);
-    FUZZ_CHECK(copy.mvg.threshold == config.mvg.threshold);
+    FUZZ_CHECK(adi_gaussian_settle(&again.settings, g->allocator, g) == AD_OK);
+    FUZZ_CHECK(memcmp(&first, &again, sizeof(adi_gaussian_config)) == 0);
 }
 
 /* ---- Plans ---- */

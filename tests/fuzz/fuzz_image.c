@@ -5,7 +5,7 @@
 
 #include "fuzz.h"
 #include "harness/image_source.h"
-#include "methods/extractor.h"
+#include "model/settings.h"
 #include "vision/vision.h"
 
 enum {
@@ -50,17 +50,19 @@ static void take_view(const uint8_t *head, ad_image *image)
                                      height == INT16_MIN ? 32768 : height, row_bytes);
 }
 
-static void take_preprocess(const uint8_t *head, ad_preprocess *p)
+/* As text, whose values may be out of range. */
+static void take_preprocess(const uint8_t *head, char *out, size_t size)
 {
-    *p = (ad_preprocess){.struct_size = sizeof *p,
-                         .size = (int16_t)little_endian(head + 15, 2),
-                         .crop = (int16_t)little_endian(head + 17, 2),
-                         .resize = head[14] % 5 - 1,
-                         .aspect = head[14] / 5 % 4 - 1};
-    for (int c = 0; c < 3 && head[14] >= 128; c++) {
-        p->mean[c] = (float)(head[19 + c] - 128) / 32.0f;
-        p->std[c] = c ? (float)(head[21 + c] - 16) / 64.0f : (float)(head[22] - 8) / 64.0f;
-    }
+    static const char *const resize[] = {"", "cv_linear", "pil_bilinear", "pil_lanczos", "box"};
+    static const char *const aspect[] = {"", "square", "shorter", "free"};
+    const int16_t side = (int16_t)little_endian(head + 15, 2);
+    const int16_t crop = (int16_t)little_endian(head + 17, 2);
+    int n = snprintf(out, size, "size=%d, crop=%d, resize=%s, aspect=%s", side, crop,
+                     resize[head[14] % 5], aspect[head[14] / 5 % 4]);
+    if (head[14] >= 128)
+        n += snprintf(out + n, size - (size_t)n, ", mean=%g,%g,%g, std=%g,%g,%g",
+                      (head[19] - 128) / 32.0, (head[20] - 128) / 32.0, (head[21] - 128) / 32.0,
+                      (head[22] - 8) / 64.0, (head[22] - 16) / 64.0, (head[23] - 16) / 64.0);
 }
 
 /* Bytes that a checked view reaches; 0 where there are too many. */
@@ -99,7 +101,7 @@ static ad_status preprocess(const adi_preprocess *p, const ad_image *image,
 }
 
 /* With a new scratch, with the same again, and with one that has seen another image. */
-static void use(const ad_image *image, const ad_preprocess *asked, fuzz_heap *heap, uint64_t *seen)
+static void use(const ad_image *image, const char *asked, fuzz_heap *heap, uint64_t *seen)
 {
     static const uint8_t other_pixels[5 * 3] = {9, 200, 31};
     const ad_image other = AD_IMAGE_INIT(AD_PIXEL_RGB8, other_pixels, 5, 1, 15);
@@ -109,8 +111,9 @@ static void use(const ad_image *image, const ad_preprocess *asked, fuzz_heap *he
     adi_resize_scratch used = scratch;
     adi_preprocess p;
     fuzz_forget_message();
-    const ad_status resolved = adi_preprocess_resolve(asked, &graph, &p);
-    fuzz_check_status(resolved, heap->refused, heap);
+    const long before = heap->refused;
+    const ad_status resolved = adi_preprocess_read(&a, asked, &graph, &p);
+    fuzz_check_status(resolved, before, heap);
     fuzz_digest_status(seen, resolved);
     if (resolved != AD_OK || p.crop > MAX_CROP)
         return;
@@ -137,8 +140,6 @@ static uint64_t run_decoded(const fuzz_input *in, fuzz_heap *heap)
 {
     uint64_t seen = FUZZ_DIGEST_START;
     const adi_allocator a = fuzz_heap_allocator(heap);
-    ad_preprocess asked = {
-        .struct_size = sizeof asked, .size = 16, .resize = AD_RESIZE_PIL_LANCZOS};
     ad_image image = {0};
     fuzz_forget_message();
     const ad_status status = read_image(adi_image_decode, &a, in->bytes, in->size, &image);
@@ -149,7 +150,7 @@ static uint64_t run_decoded(const fuzz_input *in, fuzz_heap *heap)
     }
     FUZZ_CHECK(adi_image_check(&image) == AD_OK);
     if (image.width * image.height <= MAX_DECODED)
-        use(&image, &asked, heap, &seen);
+        use(&image, "size=16, resize=pil_lanczos", heap, &seen);
     adi_image_free(&image);
     return seen;
 }
@@ -162,9 +163,9 @@ static uint64_t run(const fuzz_input *in, fuzz_heap *heap)
     if (in->size < HEAD)
         return seen;
     ad_image image;
-    ad_preprocess asked;
+    char asked[256];
     take_view(in->bytes, &image);
-    take_preprocess(in->bytes, &asked);
+    take_preprocess(in->bytes, asked, sizeof asked);
     /* 2-byte aligned or not is part of the view, so it is checked with its address. */
     image.pixels = (const uint8_t *)64 + (in->flags & ODD ? 1 : 0);
     fuzz_forget_message();
@@ -184,7 +185,7 @@ static uint64_t run(const fuzz_input *in, fuzz_heap *heap)
     if (image.row_bytes < 0)
         image.pixels = buffer + before - image.row_bytes * (image.height - 1);
     FUZZ_CHECK(adi_image_check(&image) == AD_OK);
-    use(&image, &asked, heap, &seen);
+    use(&image, asked, heap, &seen);
     free(buffer);
     return seen;
 }

@@ -2,6 +2,7 @@
  * What loads must score an image and make maps, or say why not. */
 #include <math.h>
 
+#include "api/objects.h"
 #include "fuzz.h"
 #include "methods/ast.h"
 #include "methods/masked_rd.h"
@@ -55,20 +56,11 @@ static double work_of(const ad_scorer *scorer)
 {
     const adi_extractor *x = scorer->extractor;
     double sum = work_of_plan(x->plan);
-    if (is_stfpm(scorer->method->name)) {
-        const adi_stfpm_model *m = scorer->model;
-        const double at = (double)adi_stfpm_combine_side(&m->config);
-        sum += work_of_plan(m->plan) + 16.0 * at * at * m->config.tap_count;
-        for (int32_t l = 0; l < m->config.tap_count; l++)
-            sum += work_of_plan(m->unet_plans[l]);
-    }
-    if (is_ast(scorer->method->name)) {
-        const adi_ast_model *m = scorer->model;
-        sum += work_of_plan(m->plan[ADI_AST_FLOW]) + work_of_plan(m->plan[ADI_AST_STUDENT]);
-        sum += 64.0 * 16.0 * (double)adi_ast_positions(&m->config); /* the map, or depth */
-    }
-    if (is_rd(scorer->method->name))
-        sum += work_of_plan(((const adi_rd_model *)scorer->model)->plan);
+    const adi_model *m = scorer->model;
+    const double at = (double)m->recipe.at;
+    for (int32_t i = 0; m->networks && i < m->networks->count; i++)
+        sum += work_of_plan(m->networks->items[i].plan);
+    sum += 16.0 * at * at * x->tap_count;
     for (int32_t i = 0; i < x->tap_count; i++) {
         const adi_shape *s = adi_extractor_shape(x, i);
         sum += (double)s->h * (double)s->w * (double)s->c * (double)s->c;
@@ -132,7 +124,7 @@ static void check_map(ad_scorer *s, const ad_image *image, int64_t w, int64_t h,
     fuzz_digest_status(seen, status);
     for (int64_t i = 0; i < w * h; i++)
         if (status == AD_OK)
-            FUZZ_CHECK(isfinite(data[i]) && data[i] >= least_of(s->method->name));
+            FUZZ_CHECK(isfinite(data[i]) && data[i] >= least_of(s->model->method->name));
         else
             FUZZ_CHECK(data[i] == -123.0f);
     FUZZ_CHECK(status == AD_OK ? isfinite(score) : score == -123.0f);

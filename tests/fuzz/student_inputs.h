@@ -5,7 +5,7 @@
 
 #include "core/safetensors.h"
 #include "harness/seeded.h"
-#include "methods/student.h"
+#include "api/objects.h"
 #include "train/fit_loop.h"
 
 static const char teacher_graph[] = "network teacher\ninput_size 8\nmean 0.5 0.5 0.5\nstd 0.2 0.2 0.2\n"
@@ -93,17 +93,17 @@ static inline int teacher_image(void *user, int64_t index, ad_image *out_image)
     return 0;
 }
 
-/* By the student's method, in the order of ad_student_kind. */
 static inline ad_status teacher_fitter(ad_student *student, ad_fitter **out)
 {
-    static const char *const trainings[] = {
-        "size=8, epochs=1, batch=2, validation_share=0",
-        "size=8, epochs=1, pretrain_epochs=1, batch=2, validation_share=0",
-        "size=8, epochs=1, batch=2",
-        "size=32, epochs=1, batch=2, validation_share=0, blur_sigma=1"};
-    ad_student_info info = {.struct_size = sizeof info};
-    const ad_status status = ad_student_get_info(student, &info);
-    return status ? status : ad_fitter_create_with(student, trainings[info.kind], out);
+    static const char *const trainings[][2] = {
+        {"stfpm", "size=8, epochs=1, batch=2, validation_share=0"},
+        {"stfpm_unet", "size=8, epochs=1, pretrain_epochs=1, batch=2, validation_share=0"},
+        {"ast", "size=8, epochs=1, batch=2"},
+        {"masked_rd", "size=32, epochs=1, batch=2, validation_share=0, blur_sigma=1"}};
+    int i = 0;
+    while (strcmp(trainings[i][0], student->method->name) != 0)
+        i++;
+    return ad_fitter_create_with(student, trainings[i][1], out);
 }
 
 /* ---- A training ---- */

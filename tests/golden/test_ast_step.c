@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "golden_rows.h"
+#include "api/objects.h"
 #include "harness/student_case.h"
 #include "methods/ast.h"
 
@@ -21,9 +22,11 @@ typedef struct ast_case {
     ad_context *context;
     ad_backbone *teacher;
     ad_student *student;
-    adi_ast_config config;
-    adi_ast_data data;
+    ad_fitter *fitter;
+    adi_student_fit *fit;
+    adi_ast_config *config; /* the fit's */
     adi_ast_training *training;
+    adi_trainee *trainee;
     int32_t images;
     double worst;
 } ast_case;
@@ -113,36 +116,46 @@ static void open_student(ast_case *c, const char *path)
     ok(ad_student_load(c->teacher, path, "ast", all.text, &c->student));
 }
 
+/* The grid is the golden file's, not that of the teacher at some size. */
 static void configure(ast_case *c, int32_t teacher_epochs)
 {
-    c->config = (adi_ast_config){.h = integer(c, "h"), .w = integer(c, "w"), .features = integer(c, "channels"),
-                                 .channels = integer(c, "channels")};
-    ad_ast_options *o = &c->config.o;
-    ad_ast_options_init(o, sizeof *o);
-    o->teacher_epochs = teacher_epochs;
-    o->student_epochs = 1;
-    o->batch = c->images = integer(c, "images");
-    o->mask = is_set_to(c, "mask", "none") ? AD_AST_MASK_NONE : is_set_to(c, "mask", "soft") ? AD_AST_MASK_SOFT : AD_AST_MASK_BINARY;
-    ok(ad_ast_options_set(o, "mask_norm", adi_st_meta(c->golden, "mask_norm")));
-    o->aggregate = o->mask == AD_AST_MASK_NONE ? AD_AST_AGGREGATE_MEAN : AD_AST_AGGREGATE_MAX;
-    o->mask_twice = o->mask == AD_AST_MASK_SOFT;
+    const char *mask = is_set_to(c, "mask", "none") || is_set_to(c, "mask", "soft")
+                           ? adi_st_meta(c->golden, "mask")
+                           : "binary";
+    c->images = integer(c, "images");
+    const option_text all = options("size=8, teacher_epochs=%d, student_epochs=1, batch=%d, "
+                                    "mask_norm=%s",
+                                    teacher_epochs, c->images, adi_st_meta(c->golden, "mask_norm"));
+    ok(ad_fitter_create_with(c->student, all.text, &c->fitter));
+    c->fit = (adi_student_fit *)c->fitter->fit;
+    c->config = (adi_ast_config *)&c->fit->config;
+    adi_ast_options *o = &c->config->o;
+    c->config->h = integer(c, "h");
+    c->config->w = integer(c, "w");
+    c->config->features = c->config->channels = integer(c, "channels");
+    o->mask = strcmp(mask, "none") == 0   ? ADI_AST_MASK_NONE
+              : strcmp(mask, "soft") == 0 ? ADI_AST_MASK_SOFT
+                                          : ADI_AST_MASK_BINARY;
+    o->aggregate =
+        o->mask == ADI_AST_MASK_NONE ? ADI_AST_AGGREGATE_MEAN : ADI_AST_AGGREGATE_MAX;
+    o->mask_twice = o->mask == ADI_AST_MASK_SOFT;
 }
 
 static void add_images(ast_case *c)
 {
-    const int64_t n = adi_ast_positions(&c->config), values = n * c->config.channels;
+    const int64_t n = adi_ast_positions(c->config), values = n * c->config->channels;
+    const size_t floats[2] = {(size_t)values, (size_t)n};
     float *x = tensor(c, "x", c->images * values), *mask = tensor(c, "mask", c->images * n);
-    float *record = malloc((size_t)(values + n) * sizeof *record);
-    ok(adi_ast_data_init(&c->data, &c->context->allocator, (size_t)(values + n), NULL));
-    c->data.cache_limit = c->data.memory_limit = 1 << 30;
+    adi_feature_store *store = &c->fit->store;
+    adi_feature_store_free(store);
+    ok(adi_feature_store_init(store, &c->context->allocator, (size_t)(values + n), 0, NULL));
+    store->cache_limit = store->memory_limit = 1 << 30;
     for (int32_t i = 0; i < c->images; i++) {
-        memcpy(record, x + i * values, (size_t)values * sizeof *x);
-        memcpy(record + values, mask + i * n, (size_t)n * sizeof *x);
-        ok(adi_ast_data_add(&c->data, record));
+        const float *parts[2] = {x + i * values, mask + i * n};
+        ok(adi_feature_store_add(store, NULL, parts, floats, 2));
     }
     free(x);
     free(mask);
-    free(record);
 }
 
 static void case_open(ast_case *c, const char *name, const char *device, int32_t teacher_epochs)
@@ -160,14 +173,15 @@ static void case_open(ast_case *c, const char *name, const char *device, int32_t
     open_student(c, path);
     configure(c, teacher_epochs);
     add_images(c);
-    ok(adi_ast_training_create(c->student, &c->config, &c->data, c->images, &c->training));
-    c->training->trainee.begin_phase(c->training->trainee.self, 0);
+    ok(adi_training_create(c->fit, c->images));
+    c->training = (adi_ast_training *)c->fit->training;
+    c->trainee = &c->training->head.bench.trainee;
+    c->trainee->begin_phase(c->trainee->self, 0);
 }
 
 static void case_close(ast_case *c)
 {
-    adi_ast_training_destroy(c->training);
-    adi_ast_data_free(&c->data);
+    ad_fitter_destroy(c->fitter);
     ad_student_destroy(c->student);
     ad_backbone_destroy(c->teacher);
     ad_context_destroy(c->context);
@@ -191,9 +205,9 @@ static int is_noise(const char *name)
 static void compare_parameters(ast_case *c, int network, const char *what)
 {
     static const char *const prefixes[] = {"flow.", "student."};
-    const adi_module *m = adi_student_module(c->student, network);
+    const adi_module *m = c->student->modules[network].module;
     const int gradients = strcmp(what, "grad") == 0;
-    const float *values = gradients ? c->training->run[network].gradients : m->values;
+    const float *values = gradients ? c->training->head.bench.modules[network].run.gradients : m->values;
     for (int32_t i = 0; i < m->param_count; i++) {
         const adi_module_param *p = &m->params[i];
         char name[200];
@@ -218,8 +232,8 @@ static void one_step(const char *name, const char *device, int network)
     int32_t images[8] = {0, 1, 2, 3, 4, 5, 6, 7};
     adi_batch_loss loss = {0};
     case_open(&c, name, device, network == ADI_AST_FLOW);
-    adi_trainee *t = &c.training->trainee;
-    const int64_t n = c.images * adi_ast_positions(&c.config), values = n * c.config.channels;
+    adi_trainee *t = c.trainee;
+    const int64_t n = c.images * adi_ast_positions(c.config), values = n * c.config->channels;
     ok(t->gradients(t->self, 0, images, c.images, NULL, &loss));
     compare_scalar(&c, losses[network], loss.loss, loss_limit);
     if (network == ADI_AST_FLOW) {
@@ -238,17 +252,36 @@ static void one_step(const char *name, const char *device, int network)
     case_close(&c);
 }
 
+/* Score, and map unless it is NULL, of distances that are weighted in place. */
+static double score_of(const ast_case *c, float *distances, const float *mask, float *map)
+{
+    const adi_map_recipe recipe = {.up = ADI_UPSAMPLE_BICUBIC,
+                                   .at = 8 * c->config->h,
+                                   .side = 8 * c->config->h,
+                                   .score = adi_ast_recipe(c->config).score,
+                                   .weight_twice = adi_ast_recipe(c->config).weight_twice,
+                                   .low_background = adi_ast_recipe(c->config).low_background};
+    adi_layer_maps maps = {.distance = distances, .weight = mask};
+    double score = 0.0;
+    adi_layer_maps_add(&maps, c->config->h, c->config->w, NULL);
+    ok(adi_layer_maps_finish(c->context, &recipe, &maps, NULL, NULL, map != NULL, map, &score));
+    return score;
+}
+
 /* What is trained is also what scores: the frozen networks, their distances, maps and scores. */
 static void evaluate(const char *name, const char *device)
 {
+    static const int32_t taps[2] = {0, 1};
     ast_case c;
     adi_network *nets[ADI_AST_NETWORKS];
-    adi_ast_model *m = NULL;
+    adi_plan *plans[ADI_AST_NETWORKS];
     case_open(&c, name, device, 1);
-    for (int i = 0; i < ADI_AST_NETWORKS; i++)
-        ok(adi_module_freeze(adi_student_module(c.student, i), &nets[i]));
-    ok(adi_ast_model_create(c.context, c.teacher->network->graph, &c.config, nets, &m));
-    const int64_t n = adi_ast_positions(&c.config), values = n * c.config.channels, all = c.images;
+    for (int i = 0; i < ADI_AST_NETWORKS; i++) {
+        ok(adi_module_freeze(c.student->modules[i].module, &nets[i]));
+        ok(adi_plan_create(nets[i], c.context->backend->kernels, 2, taps,
+                           i == ADI_AST_FLOW ? 2 : 1, c.config->h, c.config->w, &plans[i]));
+    }
+    const int64_t n = adi_ast_positions(c.config), values = n * c.config->channels, all = c.images;
     float *x = tensor(&c, "x", all * values), *mask = tensor(&c, "mask", all * n);
     float *z = malloc((size_t)(all * values) * 4), *s = malloc((size_t)(all * values) * 4), *ld = malloc((size_t)(all * n) * 4),
           *distance = malloc((size_t)(all * n) * 4), *teacher = malloc((size_t)(all * n) * 4),
@@ -256,7 +289,7 @@ static void evaluate(const char *name, const char *device)
     for (int64_t i = 0; i < all; i++) {
         float *out[2] = {z + i * values, s + i * values};
         for (int k = 0; k < ADI_AST_NETWORKS; k++) {
-            const adi_plan *p = m->plan[k];
+            const adi_plan *p = plans[k];
             float *block = adi_alloc(&c.context->allocator, p->block_floats * 4);
             void *scratch = adi_alloc(&c.context->allocator, p->scratch_bytes);
             memcpy(block + p->input_offset[0], x + i * values, (size_t)values * 4);
@@ -267,19 +300,16 @@ static void evaluate(const char *name, const char *device)
             adi_free(&c.context->allocator, block);
             adi_free(&c.context->allocator, scratch);
         }
-        double value = 0.0;
-        ok(adi_ast_distances(&c.config, c.context, out[0], ld + i * n, out[1], distance + i * n));
+        ok(adi_ast_distances(c.config, c.context, out[0], ld + i * n, out[1], distance + i * n));
         memcpy(teacher + i * n, distance + i * n, (size_t)n * 4);
-        adi_ast_score(&c.config, teacher + i * n, mask + i * n, map + 64 * i * n, &value);
-        score[i] = (float)value;
-        c.config.o.score = AD_AST_SCORE_TEACHER;
-        ok(adi_ast_distances(&c.config, c.context, out[0], ld + i * n, NULL, teacher + i * n));
+        score[i] = (float)score_of(&c, teacher + i * n, mask + i * n, map + 64 * i * n);
+        c.config->o.score = ADI_AST_SCORE_TEACHER;
+        ok(adi_ast_distances(c.config, c.context, out[0], ld + i * n, NULL, teacher + i * n));
         float *weighted = malloc((size_t)n * 4);
         memcpy(weighted, teacher + i * n, (size_t)n * 4);
-        adi_ast_score(&c.config, weighted, mask + i * n, NULL, &value);
-        teacher_score[i] = (float)value;
+        teacher_score[i] = (float)score_of(&c, weighted, mask + i * n, NULL);
         free(weighted);
-        c.config.o.score = AD_AST_SCORE_STUDENT;
+        c.config->o.score = ADI_AST_SCORE_STUDENT;
     }
     compare(&c, "z", z, all * values, value_limit, 0.0);
     compare(&c, "logdet", ld, all * n, value_limit, 1e-6);
@@ -293,7 +323,10 @@ static void evaluate(const char *name, const char *device)
     float *const blocks[] = {x, mask, z, s, ld, distance, teacher, map};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
         free(blocks[i]);
-    adi_ast_model_destroy(m);
+    for (int i = 0; i < ADI_AST_NETWORKS; i++) {
+        adi_plan_destroy(plans[i]);
+        adi_network_destroy(nets[i]);
+    }
     case_close(&c);
 }
 
@@ -301,8 +334,8 @@ static void run_plan_of(const ast_case *c, const adi_network *net, const float *
 {
     static const int32_t tap = 0;
     adi_plan *p = NULL;
-    const size_t bytes = (size_t)(adi_ast_positions(&c->config) * c->config.channels) * sizeof *in;
-    ok(adi_plan_create(net, c->context->backend->kernels, 2, &tap, 1, c->config.h, c->config.w, &p));
+    const size_t bytes = (size_t)(adi_ast_positions(c->config) * c->config->channels) * sizeof *in;
+    ok(adi_plan_create(net, c->context->backend->kernels, 2, &tap, 1, c->config->h, c->config->w, &p));
     float *block = adi_alloc(&c->context->allocator, p->block_floats * sizeof *block);
     void *scratch = adi_alloc(&c->context->allocator, p->scratch_bytes);
     memcpy(block + p->input_offset[0], in, bytes);
@@ -319,8 +352,8 @@ static void inverse(const char *name, const char *device)
     ast_case c;
     adi_network *nets[2] = {NULL};
     case_open(&c, name, device, 1);
-    const ad_student_options *o = &c.student->options;
-    const adi_ast_arch arch = {c.config.channels, o->positions, o->flow_blocks, o->flow_hidden, o->student_blocks,
+    const adi_ast_options *o = adi_settings_options(c.student->settings);
+    const adi_ast_arch arch = {c.config->channels, o->positions, o->flow_blocks, o->flow_hidden, o->student_blocks,
                                o->student_hidden, o->alpha, o->leaky};
     for (int i = 0; i < 2; i++) {
         char *text = NULL;
@@ -330,7 +363,7 @@ static void inverse(const char *name, const char *device)
         adi_free(&c.context->allocator, text);
         ok(adi_network_create(graph, c.golden, "flow.", &nets[i]));
     }
-    const int64_t values = adi_ast_positions(&c.config) * c.config.channels;
+    const int64_t values = adi_ast_positions(c.config) * c.config->channels;
     float *x = tensor(&c, "x", c.images * values), *y = malloc((size_t)values * 4), *back = malloc((size_t)values * 4);
     for (int first = 0; first < 2; first++) {
         run_plan_of(&c, nets[first], x, y);
@@ -406,11 +439,11 @@ static void beginning(void **state)
     int32_t images[2] = {0, 1};
     adi_batch_loss loss = {0};
     case_open(&c, "ast_start", "cpu", 1);
-    ok(c.training->trainee.gradients(c.training->trainee.self, 0, images, 2, NULL, &loss));
-    const adi_module *m = c.student->flow;
+    ok(c.trainee->gradients(c.trainee->self, 0, images, 2, NULL, &loss));
+    const adi_module *m = c.student->modules[ADI_AST_FLOW].module;
     for (int32_t i = 0; i < m->param_count; i++)
         for (size_t k = 0; m->params[i].offset < m->trainable && k < m->params[i].count; k++) {
-            const float g = c.training->run[0].gradients[m->params[i].offset + k];
+            const float g = c.training->head.bench.modules[0].run.gradients[m->params[i].offset + k];
             assert_true(m->graph->nodes[m->params[i].node].op == &adi_op_gain ? g != 0.0f : g == 0.0f);
         }
     case_close(&c);

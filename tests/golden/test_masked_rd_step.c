@@ -10,6 +10,7 @@
 #include "golden_rows.h"
 #include "harness/seeded_network.h"
 #include "methods/masked_rd.h"
+#include "methods/method_list.h"
 #include "mix64.h"
 
 /* tolerances.csv, with the reasons; asked is 1e-4. */
@@ -24,7 +25,8 @@ enum { MAX_IMAGES = 4 };
 typedef struct rd_case {
     adi_safetensors *golden;
     ad_context *context;
-    ad_backbone teacher;                        /* as much of one as a training looks at */
+    ad_backbone teacher;  /* as much of one as a training looks at */
+    adi_network network;  /* of which the names of layers are looked at */
     adi_rd_arch arch;
     adi_rd_config config;
     int32_t images;
@@ -139,17 +141,17 @@ static rd_case open_case(const char *name)
     for (const char *level = text_of(&c, "levels"); *level; level++)
         c.arch.levels |= 1 << (*level - '1');
     ok(adi_rd_teacher_of(teacher, &c.arch.teacher));
-    adi_graph_destroy(teacher);
-    ad_masked_rd_options_init(&c.config.o, sizeof c.config.o);
-    c.config.o.loss = is(&c, "loss", "flat") ? AD_RD_LOSS_FLAT : AD_RD_LOSS_POSITION;
+    c.network.graph = teacher;
+    adi_settings_begin(&c.config.settings, &adi_method_masked_rd);
+    c.config.o.loss = is(&c, "loss", "flat") ? ADI_RD_LOSS_FLAT : ADI_RD_LOSS_POSITION;
     c.config.o.lr = strtod(text_of(&c, "lr"), NULL);
     c.config.o.weight_decay = strtod(text_of(&c, "weight_decay"), NULL);
     c.config.o.seed = (uint64_t)integer(&c, "mask_seed");
-    c.config.levels = c.arch.levels;
-    c.config.preprocess.crop = (int32_t)integer(&c, "side");
+    c.config.o.levels = c.arch.levels;
+    c.config.settings.preprocess.crop = (int32_t)integer(&c, "side");
     c.images = (int32_t)integer(&c, "images");
     for (int32_t level = 0; level < ADI_RD_LEVELS; level++) {
-        const int64_t side = c.config.preprocess.crop / (4 << level);
+        const int64_t side = c.config.settings.preprocess.crop / (4 << level);
         c.config.shapes[level] = (adi_shape){1, side, side, c.arch.teacher.channels[level]};
     }
     make_features(&c);
@@ -161,6 +163,7 @@ static void close_case(rd_case *c)
     for (int32_t level = 0; level < ADI_RD_LEVELS; level++)
         for (int32_t i = 0; i < c->images; i++)
             free(c->features[level][i]);
+    adi_graph_destroy(c->network.graph);
     ad_context_destroy(c->context);
     adi_st_close(c->golden);
 }
@@ -241,45 +244,57 @@ static void compare_maps(rd_case *c, const adi_module *m)
         floats += (size_t)adi_rd_values(&c->config.shapes[level]);
     }
     adi_plan teacher = {.steps = steps, .taps = taps, .tap_count = ADI_RD_LEVELS};
-    adi_extractor x = {.context = c->context, .plan = &teacher, .tap_count = ADI_RD_LEVELS};
+    adi_extractor x = {.context = c->context, .plan = &teacher, .tap_count = ADI_RD_LEVELS,
+                       .network = &c->network};
+    for (int32_t level = 0; level < ADI_RD_LEVELS; level++)
+        x.taps[level] = level;
     for (int product = 0; product < 2; product++) {
-        adi_network *net = NULL;
-        adi_rd_model *model = NULL;
-        const int64_t pixels = (int64_t)c->config.preprocess.crop * c->config.preprocess.crop;
-        c->config.o.combine = product ? AD_COMBINE_PRODUCT : AD_COMBINE_SUM;
-        ok(adi_module_freeze(m, &net));
-        ok(adi_rd_model_create(c->context, NULL, &c->config, net, &model));
+        adi_networks networks = {.count = 1, .items = {{.name = "student"}}};
+        adi_model *model = NULL;
+        const int64_t side = c->config.settings.preprocess.crop, pixels = side * side;
+        c->config.o.combine = product ? 0 : 1;
+        ok(adi_module_freeze(m, &networks.items[0].net));
+        ok(adi_rd_kind.model(c->context, NULL, &c->config.settings, &networks, &model));
         x.scratch_bytes = x.extra_floats = 0;
-        adi_rd_reserve(model, &x);
-        adi_workspace w = {.block = malloc(floats * sizeof(float)), .scratch = guarded_alloc(x.scratch_bytes),
-                           .extra = guarded_floats((int64_t)x.extra_floats)};
-        float *map = guarded_floats(pixels);
+        adi_model_reserve(model, &x);
+        adi_workspace w = {.block = malloc(floats * sizeof(float)),
+                           .scratch = guarded_alloc(x.scratch_bytes),
+                           .extra = guarded_floats((int64_t)x.extra_floats),
+                           .tail = guarded_floats((int64_t)x.tail_floats),
+                           .map = guarded_floats(pixels)};
         for (int32_t i = 0; i < c->images; i++) {
             double score = 0.0;
             char name[40];
             for (int32_t level = 0; level < ADI_RD_LEVELS; level++)
                 memcpy(w.block + steps[level].offset, c->features[level][i],
                        (size_t)adi_rd_values(&c->config.shapes[level]) * sizeof(float));
-            ok(adi_rd_infer(model, &x, &w, &score, map));
+            adi_layer_maps maps = {.count = 0};
+            ok(model->method->infer(model, &x, &w, 1, &maps));
+            ok(adi_layer_maps_finish(c->context, &model->recipe, &maps, w.scratch, w.tail, 1,
+                                     w.map, &score));
             snprintf(name, sizeof name, "%s of image %d", product ? "product" : "sum", i);
-            golden_row(c->golden, "map", product * c->images + i, name, map, pixels, map_limit, &c->map);
-            golden_scalar(name, score, golden_real(c->golden, "score", NULL, 2 * i + product), score_limit);
-            const float *distances = w.extra + model->plan->block_floats;
+            golden_row(c->golden, "map", product * c->images + i, name, w.map, pixels, map_limit,
+                       &c->map);
+            golden_scalar(name, score, golden_real(c->golden, "score", NULL, 2 * i + product),
+                          score_limit);
+            const float *distances = maps.distance;
             for (int32_t level = 0; level < ADI_RD_LEVELS && !product; level++) {
                 const int64_t n = c->config.shapes[level].h * c->config.shapes[level].w;
                 snprintf(name, sizeof name, "distance%d", level + 1);
                 for (int64_t p = 0; p < n && adi_rd_compares(&c->config, level); p++)
-                    if (fabs(distances[p] - golden_real(c->golden, name, NULL, i * n + p)) > distance_limit)
-                        fail_msg("%s of image %d at %lld is %g, not %g", name, i, (long long)p, distances[p],
-                                 golden_real(c->golden, name, NULL, i * n + p));
+                    if (fabs(distances[p] - golden_real(c->golden, name, NULL, i * n + p)) >
+                        distance_limit)
+                        fail_msg("%s of image %d at %lld is %g, not %g", name, i, (long long)p,
+                                 distances[p], golden_real(c->golden, name, NULL, i * n + p));
                 distances += adi_rd_compares(&c->config, level) ? n : 0;
             }
         }
         free(w.block);
         guarded_free(w.scratch, "scratch");
         guarded_free(w.extra, "extra");
-        guarded_free(map, "map");
-        adi_rd_model_destroy(model);
+        guarded_free(w.tail, "tail");
+        guarded_free(w.map, "map");
+        model->method->destroy_model(model);
     }
 }
 
@@ -309,7 +324,10 @@ static void compare_parameters(const rd_case *c, const adi_module *m, const char
 
 static void compare_steps(rd_case *c, adi_module *m)
 {
-    ad_student student = {.teacher = &c->teacher, .net = m};
+    ad_student student = {.teacher = &c->teacher,
+                          .method = &adi_method_masked_rd,
+                          .modules = {{"student", m}},
+                          .module_count = 1};
     float *cache[MAX_IMAGES];
     adi_plan_tap taps[ADI_RD_LEVELS];
     size_t floats = 0;
@@ -326,27 +344,33 @@ static void compare_steps(rd_case *c, adi_module *m)
     }
     adi_plan teacher = {.taps = taps};
     adi_extractor x = {.plan = &teacher, .tap_count = ADI_RD_LEVELS};
-    adi_student_data data = {.cache = cache, .count = c->images, .cached_count = c->images};
-    adi_rd_training *t = NULL;
-    ok(adi_rd_training_create(&student, &c->config, &data, c->images, &t));
+    adi_student_fit *fit = calloc(1, sizeof *fit);
+    memcpy(&fit->config, &c->config, sizeof c->config);
+    fit->head = (adi_fit){.method = &adi_method_masked_rd, .backbone = &c->teacher,
+                          .student = &student, .settings = &fit->config.settings};
+    fit->store = (adi_feature_store){.records = cache, .count = c->images, .cached = c->images};
+    ok(adi_training_create(fit, c->images));
+    adi_training *t = fit->training;
+    adi_bench_module *b = &t->bench.modules[0];
     t->extractor = &x;
     const int32_t images[MAX_IMAGES] = {0, 1, 2, 3};
     for (int step = 1; step <= integer(c, "steps"); step++) {
         adi_batch_loss loss = {0};
         char key[40];
-        t->optimiser.steps = integer(c, "mask_step") + step - 1; /* masks of a later step than Adam's */
-        ok(t->trainee.gradients(t, 0, images, c->images, NULL, &loss));
+        b->optimiser->steps = integer(c, "mask_step") + step - 1; /* masks of a later step than Adam's */
+        ok(t->bench.trainee.gradients(t, 0, images, c->images, NULL, &loss));
         c->loss = fmax(c->loss, golden_scalar("loss", loss.loss, golden_real(c->golden, "loss", NULL, step - 1), loss_limit));
         if (step == 1)
-            compare_parameters(c, m, "gradient", "parameters", t->run.gradients, gradient_limit, &c->gradient);
-        t->optimiser.steps = step - 1;
-        ok(t->trainee.update(t, 0));
+            compare_parameters(c, m, "gradient", "parameters", b->run.gradients, gradient_limit, &c->gradient);
+        b->optimiser->steps = step - 1;
+        ok(t->bench.trainee.update(t, 0));
         snprintf(key, sizeof key, "weight%d", step);
         compare_parameters(c, m, key, "parameters", m->values, weight_limits[step - 1], c->weight);
         snprintf(key, sizeof key, "statistic%d", step);
         compare_parameters(c, m, key, "statistics", m->values, statistic_limit, &c->statistic);
     }
-    adi_rd_training_destroy(t);
+    adi_training_destroy(fit);
+    free(fit);
     for (int32_t i = 0; i < c->images; i++)
         free(cache[i]);
 }

@@ -48,11 +48,11 @@ static float *network_input(const char *path, const adi_graph *g, int64_t want_c
     ad_image image = decoded(path);
     adi_resize_scratch scratch = {.allocator = heap, .kernels = adi_backend_ref.kernels};
     uint8_t *rgb = guarded_alloc(224 * 224 * 3);
-    assert_int_equal(adi_resize_rgb8(rgb, 224, 224, &image, AD_RESIZE_PIL_BILINEAR, &scratch),
+    assert_int_equal(adi_resize_rgb8(rgb, 224, 224, &image, ADI_RESIZE_PIL_BILINEAR, &scratch),
                      AD_OK);
     assert_int_equal(crc32(0, rgb, 224 * 224 * 3), want_crc);
     adi_preprocess p = {
-        .resize = AD_RESIZE_PIL_BILINEAR, .aspect = AD_ASPECT_SQUARE, .size = 224, .crop = 224};
+        .resize = ADI_RESIZE_PIL_BILINEAR, .aspect = ADI_ASPECT_SQUARE, .size = 224, .crop = 224};
     memcpy(p.mean, g->mean, sizeof p.mean);
     memcpy(p.std, g->std, sizeof p.std);
     float *x = guarded_floats(224 * 224 * 3);

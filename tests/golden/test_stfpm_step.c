@@ -31,7 +31,7 @@ static void compare_step(training_case *c, int step)
                                     loss_limit));
     if (step == 1)
         training_compare(c, "gradient", "parameters", 1, gradient_limit, &c->gradient);
-    training_ok(c->training->trainee.update(c->training->trainee.self, 0));
+    training_ok(c->trainee->update(c->trainee->self, 0));
     if (step != 1 && step != TRAINING_STEPS)
         return;
     const char *weight = step == 1 ? "weight1" : "weight10",

@@ -35,9 +35,9 @@ static double sum_of(const training_case *c, const char *key, int step)
 static double norm_of(const training_case *c)
 {
     double squares = 0.0;
-    for (int32_t i = 0; adi_student_module(c->student, i); i++) {
-        const float *g = i ? c->training->unet_runs[i - 1].gradients : c->training->run.gradients;
-        for (size_t k = 0; k < adi_student_module(c->student, i)->trainable; k++)
+    for (int32_t i = 0; i < c->student->module_count; i++) {
+        const float *g = c->training->head.bench.modules[i].run.gradients;
+        for (size_t k = 0; k < training_module(c, i)->trainable; k++)
             squares += (double)g[k] * g[k];
     }
     return sqrt(squares);
@@ -65,7 +65,7 @@ static void compare_step(training_case *c, int step, int joint)
     }
     if (step == 1)
         training_compare(c, "gradient", "parameters", 1, gradient_limit, &c->gradient);
-    training_ok(c->training->trainee.update(c->training->trainee.self, 0));
+    training_ok(c->trainee->update(c->trainee->self, 0));
     if (step != 1 && step != TRAINING_STEPS)
         return;
     const char *weight = step == 1 ? "weight1" : "weight10",

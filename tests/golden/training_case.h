@@ -8,6 +8,7 @@
 #include "golden_rows.h"
 #include "harness/option_text.h"
 #include "harness/seeded_training.h"
+#include "api/objects.h"
 #include "methods/stfpm.h"
 
 enum { TRAINING_HELD_OUT = 3, TRAINING_STEPS = 10, TRAINING_MAX_BATCH = 8 };
@@ -18,11 +19,13 @@ typedef struct training_case {
     ad_context *context;
     ad_backbone *teacher;
     ad_student *student;
-    adi_stfpm_config config;
-    adi_student_data data;
-    adi_extractor *extractor;
+    ad_fitter *fitter;
+    adi_student_fit *fit;
+    adi_stfpm_config *config; /* the fit's */
     adi_workspace *workspace;
     adi_stfpm_training *training;
+    adi_trainee *trainee;
+    size_t cache; /* bytes of features */
     int32_t images;                        /* of a batch */
     double gradient, weight[2], statistic; /* the worst errors so far */
     double loss, parts;
@@ -75,9 +78,9 @@ static inline void training_open_student(training_case *c, int32_t unets)
     for (int i = 0; unets && i < 3; i++)
         all = options("%s%s=%s, ", all.text, keys[i], adi_st_meta(c->golden, keys[i]));
     training_ok(ad_student_create(c->teacher, method, all.text, &empty));
-    for (int32_t i = 0; adi_student_module(empty, i); i++) {
-        adi_student_prefix(empty->options.kind, i, prefix, sizeof prefix);
-        seeded_module(&m, adi_student_module(empty, i)->graph, prefix, 2.0);
+    for (int32_t i = 0; i < empty->module_count; i++) {
+        snprintf(prefix, sizeof prefix, "%s.", empty->modules[i].name);
+        seeded_module(&m, empty->modules[i].module->graph, prefix, 2.0);
     }
     training_path(path, sizeof path, "student");
     st_memory_write(&m, path);
@@ -89,21 +92,14 @@ static inline void training_open_student(training_case *c, int32_t unets)
 
 static inline void training_add_images(training_case *c, int32_t count)
 {
-    const int64_t side = c->config.preprocess.crop, first = training_integer(c, "first");
+    const int64_t side = c->config->settings.preprocess.crop;
+    const int64_t first = training_integer(c, "first");
     uint8_t *rgb = malloc((size_t)(3 * side * side));
     assert_non_null(rgb);
     for (int32_t i = 0; i < count; i++) {
-        const float *layers[ADI_STFPM_MAX_LAYERS];
-        adi_shape shapes[ADI_STFPM_MAX_LAYERS];
         seeded_photo(rgb, first + i, side);
         const ad_image image = AD_IMAGE_INIT(AD_PIXEL_RGB8, rgb, side, side, side * 3);
-        training_ok(adi_extractor_run(c->extractor, c->workspace, &image));
-        for (int32_t l = 0; l < c->config.tap_count; l++) {
-            layers[l] = adi_extractor_data(c->extractor, c->workspace, l);
-            shapes[l] = *adi_extractor_shape(c->extractor, l);
-        }
-        training_ok(
-            adi_student_data_add(&c->data, c->workspace->rgb, layers, shapes, c->config.tap_count));
+        training_ok(ad_fitter_add(c->fitter, &image));
     }
     free(rgb);
 }
@@ -111,28 +107,25 @@ static inline void training_add_images(training_case *c, int32_t count)
 /* Options by name from the metadata, as far as the method knows them. */
 static inline void training_configure(training_case *c, int32_t unets, const char *const *keys)
 {
-    ad_stfpm_options o;
-    ad_stfpm_options_init(&o, sizeof o);
-    for (; *keys; keys++) {
-        const char *value = adi_st_meta(c->golden, *keys);
-        if (value)
-            training_ok(ad_stfpm_options_set(&o, *keys, value));
-    }
+    option_text all = {""};
+    for (; *keys; keys++)
+        if (adi_st_meta(c->golden, *keys))
+            all = options("%s%s=%s, ", all.text, *keys, adi_st_meta(c->golden, *keys));
     if (unets && adi_st_meta(c->golden, "clip_norm"))
-        o.pretrain_epochs = 0;
-    o.batch = (int32_t)training_integer(c, "images");
-    o.preprocess.size = (int32_t)training_integer(c, "h");
-    const ad_student *s = c->student;
-    training_ok(adi_stfpm_resolve(&o, s->teacher->network->graph, s->taps, s->tap_count, unets,
-                                  &c->config));
-    c->images = o.batch;
+        all = options("%spretrain_epochs=0, ", all.text);
+    c->images = (int32_t)training_integer(c, "images");
+    all = options("%sbatch=%d, size=%d, feature_cache=%zu", all.text, c->images,
+                  (int)training_integer(c, "h"), c->cache);
+    training_ok(ad_fitter_create_with(c->student, all.text, &c->fitter));
+    c->fit = (adi_student_fit *)c->fitter->fit;
+    c->config = (adi_stfpm_config *)&c->fit->config;
 }
 
 /* cache: bytes of teacher features; the rest is computed again. */
 static inline training_case training_open(const char *file, const char *device, int32_t unets,
                                           const char *const *keys, size_t cache)
 {
-    training_case c = {.label = file};
+    training_case c = {.label = file, .cache = cache};
     char path[512];
     ad_context_options o;
     snprintf(path, sizeof path, "%s/%s.safetensors", ADFEAT_GOLDEN_DIR, file);
@@ -144,43 +137,34 @@ static inline training_case training_open(const char *file, const char *device, 
     training_open_teacher(&c);
     training_open_student(&c, unets);
     training_configure(&c, unets, keys);
-    return c.data.cache_limit = cache, c;
+    return c;
 }
 
-/* What points into the case: once it has its place. */
 static inline void training_begin(training_case *c)
 {
-    const int64_t side = c->config.preprocess.crop;
-    training_ok(adi_extractor_create(c->context, c->teacher->network, &c->config.preprocess,
-                                     c->config.taps, c->config.tap_count, &c->extractor));
-    adi_extractor_keep_rgb(c->extractor);
-    training_ok(adi_extractor_borrow(c->extractor, &c->workspace));
-    c->data.allocator = &c->context->allocator;
-    c->data.preprocess = &c->config.preprocess;
-    c->data.pixels = (size_t)(3 * side * side);
-    c->data.memory_limit = (size_t)1 << 32;
-    for (int32_t l = 0; l < c->config.tap_count; l++) {
-        const adi_shape *s = adi_extractor_shape(c->extractor, l);
-        c->data.features += (size_t)(s->h * s->w * s->c);
-    }
     training_add_images(c, 2 * c->images + TRAINING_HELD_OUT);
-    training_ok(
-        adi_stfpm_training_create(c->student, &c->config, &c->data, c->images, &c->training));
-    c->training->extractor = c->extractor;
-    c->training->workspace = c->workspace;
-    c->training->trainee.begin_phase(c->training->trainee.self, 0);
+    training_ok(adi_extractor_borrow(c->fitter->extractor, &c->workspace));
+    training_ok(adi_training_create(c->fit, c->images));
+    c->training = (adi_stfpm_training *)c->fit->training;
+    c->training->head.extractor = c->fitter->extractor;
+    c->training->head.workspace = c->workspace;
+    c->trainee = &c->training->head.bench.trainee;
+    c->trainee->begin_phase(c->trainee->self, 0);
 }
 
 static inline void training_close(training_case *c)
 {
-    adi_stfpm_training_destroy(c->training);
-    adi_student_data_free(&c->data);
-    adi_extractor_give_back(c->extractor, c->workspace);
-    adi_extractor_destroy(c->extractor);
+    adi_extractor_give_back(c->fitter->extractor, c->workspace);
+    ad_fitter_destroy(c->fitter);
     ad_student_destroy(c->student);
     ad_backbone_destroy(c->teacher);
     ad_context_destroy(c->context);
     adi_st_close(c->golden);
+}
+
+static inline const adi_module *training_module(const training_case *c, int32_t index)
+{
+    return index < c->student->module_count ? c->student->modules[index].module : NULL;
 }
 
 /* ---- Comparing ---- */
@@ -190,9 +174,9 @@ static inline const adi_module_param *training_find(const training_case *c, cons
                                                     int32_t *out_module)
 {
     char prefix[16], other[160];
-    for (int32_t i = 0; adi_student_module(c->student, i); i++) {
-        const adi_module *m = adi_student_module(c->student, i);
-        adi_student_prefix(c->student->options.kind, i, prefix, sizeof prefix);
+    for (int32_t i = 0; training_module(c, i); i++) {
+        const adi_module *m = training_module(c, i);
+        snprintf(prefix, sizeof prefix, "%s.", c->student->modules[i].name);
         for (int32_t p = 0; p < m->param_count; p++) {
             const adi_node *node = &m->graph->nodes[m->params[p].node];
             snprintf(other, sizeof other, "%s%s.%s", prefix, node->name,
@@ -219,10 +203,9 @@ static inline void training_compare(const training_case *c, const char *key, con
         int32_t module = 0;
         assert_true(golden_name(c->golden, list, row, name, sizeof name));
         const adi_module_param *p = training_find(c, name, &module);
-        const adi_module *m = adi_student_module(c->student, module);
-        const float *values = !gradients ? m->values
-                              : module   ? t->unet_runs[module - 1].gradients
-                                         : t->run.gradients;
+        const adi_module *m = training_module(c, module);
+        const float *values =
+            gradients ? t->head.bench.modules[module].run.gradients : m->values;
         float *file = malloc(p->count * sizeof *file);
         assert_non_null(file);
         adi_module_to_file(m, p, values + p->offset, file);
@@ -235,8 +218,8 @@ static inline void training_compare(const training_case *c, const char *key, con
 static inline void training_check_all_listed(const training_case *c, int32_t first_module)
 {
     int64_t count = 0;
-    for (int32_t i = first_module; adi_student_module(c->student, i); i++)
-        count += adi_student_module(c->student, i)->param_count;
+    for (int32_t i = first_module; training_module(c, i); i++)
+        count += training_module(c, i)->param_count;
     assert_int_equal(golden_names(c->golden, "parameters") + golden_names(c->golden, "statistics"),
                      count);
 }
@@ -249,7 +232,7 @@ static inline adi_batch_loss training_gradients(const training_case *c, int step
     assert_true(c->images <= TRAINING_MAX_BATCH);
     for (int32_t i = 0; i < c->images; i++)
         images[i] = (step - 1) % 2 * c->images + i;
-    training_ok(c->training->trainee.gradients(c->training->trainee.self, 0, images, c->images,
+    training_ok(c->trainee->gradients(c->trainee->self, 0, images, c->images,
                                                NULL, &loss));
     return loss;
 }
@@ -259,7 +242,7 @@ static inline double training_validation(const training_case *c)
 {
     double error = -1.0;
     const int32_t first = 2 * c->images, images[TRAINING_HELD_OUT] = {first, first + 1, first + 2};
-    training_ok(c->training->trainee.validate(c->training->trainee.self, 0, images,
+    training_ok(c->trainee->validate(c->trainee->self, 0, images,
                                               TRAINING_HELD_OUT, NULL, &error));
     return error;
 }
@@ -271,8 +254,8 @@ static inline void training_compare_validation(training_case *c, double limit)
                                        "by product at combine_at"};
     double worst = 0.0;
     for (int k = 0; k < 3; k++) {
-        c->config.o.validation = k ? AD_VALIDATION_PRODUCT : AD_VALIDATION_DISTANCE;
-        c->config.o.combine_at = k == 2 ? (int32_t)training_integer(c, "combine_at") : 0;
+        c->config->o.val = k ? ADI_VALIDATION_PRODUCT : ADI_VALIDATION_DISTANCE;
+        c->config->o.combine_at = k == 2 ? (int32_t)training_integer(c, "combine_at") : 0;
         worst = fmax(worst, golden_scalar(what[k], training_validation(c),
                                           golden_real(c->golden, "validation", NULL, k), limit));
     }
@@ -286,10 +269,10 @@ static inline void training_compare_layers(training_case *c, golden_limits limit
     const int32_t image = 2 * c->images;
     const float *map = c->training->distances;
     training_ok(
-        c->training->trainee.validate(c->training->trainee.self, 0, &image, 1, NULL, &error));
-    for (int32_t l = 0; l < c->config.tap_count; l++) {
-        const adi_shape *s = adi_extractor_shape(c->extractor, l);
-        golden_row(c->golden, "layer_map", l, adi_extractor_layer(c->extractor, l), map,
+        c->trainee->validate(c->trainee->self, 0, &image, 1, NULL, &error));
+    for (int32_t l = 0; l < c->config->settings.tap_count; l++) {
+        const adi_shape *s = adi_extractor_shape(c->fitter->extractor, l);
+        golden_row(c->golden, "layer_map", l, adi_extractor_layer(c->fitter->extractor, l), map,
                    s->h * s->w, limits, &worst);
         map += s->h * s->w;
     }
@@ -299,47 +282,47 @@ static inline void training_compare_layers(training_case *c, golden_limits limit
 /* What a scorer made of the student sees in the held-out images. */
 static inline void training_compare_maps(training_case *c, golden_limits limits, double score_limit)
 {
-    const int64_t side = c->config.preprocess.crop;
+    const adi_settings *settings = &c->config->settings;
+    const int64_t side = settings->preprocess.crop;
     double worst = 0.0, score_error = 0.0;
     uint8_t *rgb = malloc((size_t)(3 * side * side));
-    float *map = guarded_floats(side * side);
     for (int kind = 0; kind < 3; kind++) {
         char name[20];
-        adi_network *net = NULL, *unets[ADI_STFPM_MAX_LAYERS] = {NULL};
-        adi_stfpm_model *model = NULL;
+        adi_networks networks = {0};
+        adi_model *model = NULL;
         adi_extractor *x = NULL;
         adi_workspace *w = NULL;
         assert_true(golden_name(c->golden, "maps", kind, name, sizeof name));
-        c->config.o.combine = strcmp(name, "sum") == 0 ? AD_COMBINE_SUM : AD_COMBINE_PRODUCT;
-        c->config.o.combine_at =
+        c->config->o.combine = strcmp(name, "sum") == 0 ? ADI_COMBINE_SUM : ADI_COMBINE_PRODUCT;
+        c->config->o.combine_at =
             strcmp(name, "product_at") == 0 ? (int32_t)training_integer(c, "combine_at") : 0;
-        training_ok(adi_module_freeze(c->student->net, &net));
-        for (int32_t l = 0; c->config.unets && l < c->config.tap_count; l++)
-            training_ok(adi_module_freeze(c->student->unets[l], &unets[l]));
-        training_ok(adi_stfpm_model_create(c->context, c->teacher->network->graph, &c->config, net,
-                                           unets, &model));
-        training_ok(adi_extractor_create(c->context, c->teacher->network, &c->config.preprocess,
-                                         c->config.taps, c->config.tap_count, &x));
-        adi_stfpm_reserve(model, x);
+        for (int32_t i = 0; i < c->student->module_count; i++) {
+            training_ok(adi_module_freeze(training_module(c, i), &networks.items[i].net));
+            networks.items[networks.count++].name = c->student->modules[i].name;
+        }
+        training_ok(adi_stfpm_model_create(c->context, c->teacher->network->graph, settings,
+                                           &networks, &model));
+        training_ok(adi_extractor_create(c->context, c->teacher->network, &settings->preprocess,
+                                         settings->taps, settings->tap_count, &x));
+        adi_model_reserve(model, x);
         training_ok(adi_extractor_borrow(x, &w));
         for (int32_t i = 0; i < TRAINING_HELD_OUT; i++) {
             double score = 0.0;
             seeded_photo(rgb, training_integer(c, "first") + 2 * c->images + i, side);
             const ad_image image = AD_IMAGE_INIT(AD_PIXEL_RGB8, rgb, side, side, side * 3);
             training_ok(adi_extractor_run(x, w, &image));
-            training_ok(adi_stfpm_infer(model, x, w, &score, map));
+            training_ok(adi_model_score(model, x, w, 1, &score));
             score_error =
                 fmax(score_error, golden_scalar("score", score,
                                                 golden_real(c->golden, "score", NULL, 3 * i + kind),
                                                 score_limit));
             if (i == 0)
-                golden_row(c->golden, "map", kind, name, map, side * side, limits, &worst);
+                golden_row(c->golden, "map", kind, name, w->map, side * side, limits, &worst);
         }
         adi_extractor_give_back(x, w);
         adi_extractor_destroy(x);
-        adi_stfpm_model_destroy(model);
+        model->method->destroy_model(model);
     }
-    guarded_free(map, "map");
     free(rgb);
     printf("    maps %.1e, scores %.1e\n", worst, score_error);
 }

@@ -10,7 +10,7 @@
 #include "harness/fault_alloc.h"
 #include "harness/seeded_network.h"
 #include "harness/tiny.h"
-#include "methods/student.h"
+#include "api/objects.h"
 
 /* Sides of 16, 8 and 4 for an input of 32. */
 static const char mini_resnet[] =
@@ -42,6 +42,12 @@ static const char mini_resnet[] =
     "batchnorm layer3.0.bn1 <- layer3.0.conv1\n"
     "relu layer3.0.relu1 <- layer3.0.bn1\n"
     "tap layer3 <- layer3.0.relu1\n";
+
+/* Network `index` of a student; NULL past the last. */
+static inline adi_module *student_module(const ad_student *s, int32_t index)
+{
+    return index < s->module_count ? s->modules[index].module : NULL;
+}
 
 static inline st_memory mini_weights(const char *text)
 {
@@ -102,12 +108,12 @@ static inline ad_student *mini_student(ad_backbone *teacher, int32_t kind, uint6
 static inline float *student_values(const ad_student *s, size_t *out_count)
 {
     size_t count = 0, at = 0;
-    for (int32_t i = 0; adi_student_module(s, i); i++)
-        count += adi_student_module(s, i)->total;
+    for (int32_t i = 0; student_module(s, i); i++)
+        count += student_module(s, i)->total;
     float *all = malloc((count + 1) * sizeof *all);
     assert_non_null(all);
-    for (int32_t i = 0; adi_student_module(s, i); i++) {
-        const adi_module *m = adi_student_module(s, i);
+    for (int32_t i = 0; student_module(s, i); i++) {
+        const adi_module *m = student_module(s, i);
         memcpy(all + at, m->values, m->total * sizeof *all);
         at += m->total;
     }

@@ -9,7 +9,7 @@
  * two. */
 static inline option_text mini_training(const ad_student *s, const char *settings)
 {
-    const int unets = adi_student_module(s, 1) != NULL;
+    const int unets = student_module(s, 1) != NULL;
     return options_over(unets
                             ? "size=32, epochs=2, pretrain_epochs=1, batch=2, validation_share=0.25"
                             : "size=32, epochs=2, batch=2, validation_share=0.25",

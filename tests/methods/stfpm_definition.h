@@ -16,14 +16,12 @@ typedef struct layer {
 static inline void extract(ad_backbone *net, const ad_image *image, layer *out)
 {
     static const char *const names[LAYERS] = {"layer1", "layer2", "layer3"};
-    ad_preprocess p;
+    const option_text size = options("size=%d", INPUT);
     ad_features features[LAYERS];
-    ad_preprocess_init(&p, sizeof p);
-    p.size = INPUT;
     for (int l = 0; l < LAYERS; l++)
         features[l] = (ad_features){.struct_size = sizeof features[l], .layer = names[l], .data = out[l].data,
                                     .capacity = MOST_FEATURES};
-    if (ad_extract_features(net, image, &p, features, LAYERS) != AD_OK)
+    if (ad_extract_features(net, image, size.text, features, LAYERS) != AD_OK)
         fail_msg("%s", ad_last_error_message());
     for (int l = 0; l < LAYERS; l++) {
         out[l].h = features[l].height;
@@ -105,8 +103,8 @@ static inline void define_map(const fixture *f, const ad_student *s, ad_backbone
     *out_distance = 0.0;
     for (int l = 0; l < LAYERS; l++) {
         const layer *t = &teacher[l];
-        if (s->unets[l])
-            through_unet(s->unets[l], &vectors[l]);
+        if (student_module(s, 1 + l))
+            through_unet(student_module(s, 1 + l), &vectors[l]);
         for (int64_t p = 0; p < t->h * t->w; p++) {
             flat[p] = distance(t->data + p * t->c, vectors[l].data + p * t->c, t->c);
             *out_distance += flat[p] / (double)(t->h * t->w);

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "ast_case.h"
-#include "methods/bicubic.h"
+#include "vision/bicubic.h"
 
 /* ---- It learns ---- */
 
@@ -149,15 +149,13 @@ typedef struct definition {
 /* Features as the public call gives them, and depth behind them. */
 static void input_of(const ad_scorer *s, const ad_image *image, float *x, float *shares)
 {
-    const adi_ast_config *c = &((const adi_ast_model *)s->model)->config;
+    const adi_ast_config *c = (const adi_ast_config *)s->model->settings;
     static float layer[POSITIONS * 6], depth[POSITIONS * 64];
     adi_depth_scratch scratch = {.allocator = &adi_default_allocator};
-    ad_preprocess p;
-    ad_preprocess_init(&p, sizeof p);
-    p.size = INPUT;
+    const option_text size = options("size=%d", INPUT);
     ad_features features = {.struct_size = sizeof features, .layer = "layer2", .data = layer, .capacity = POSITIONS * 6};
     const int32_t n = c->features, m = c->channels - n;
-    assert_int_equal(ad_extract_features(s->backbone, image, &p, &features, 1), AD_OK);
+    assert_int_equal(ad_extract_features(s->backbone, image, size.text, &features, 1), AD_OK);
     if (m)
         assert_int_equal(adi_depth_run(&c->depth, image, &scratch, depth, shares), AD_OK);
     adi_depth_scratch_free(&scratch);
@@ -169,17 +167,17 @@ static void input_of(const ad_scorer *s, const ad_image *image, float *x, float 
 
 static void define(ad_scorer *s, const ad_image *image, definition *out)
 {
-    const adi_ast_model *m = s->model;
+    const adi_model *m = s->model;
     const char *mask = option_of(s, "mask"), *aggregate = option_of(s, "aggregate");
     const int by_teacher = strcmp(option_of(s, "score"), "teacher") == 0;
     const int twice = strcmp(option_of(s, "mask_twice"), "1") == 0;
     const int enlarged = strcmp(option_of(s, "max_after_upsample"), "1") == 0;
     static const int32_t taps[2] = {0, 1};
     static float x[POSITIONS * 70], shares[POSITIONS];
-    const int64_t channels = m->config.channels;
+    const int64_t channels = ((const adi_ast_config *)m->settings)->channels;
     input_of(s, image, x, shares);
-    plan_run flow = run_network(m->net[ADI_AST_FLOW], s->backbone->context->backend, 2, taps, 2, x, SIDE, SIDE);
-    plan_run student = run_network(m->net[ADI_AST_STUDENT], s->backbone->context->backend, 2, taps, 1, x, SIDE, SIDE);
+    plan_run flow = run_network(m->networks->items[ADI_AST_FLOW].net, s->backbone->context->backend, 2, taps, 2, x, SIDE, SIDE);
+    plan_run student = run_network(m->networks->items[ADI_AST_STUDENT].net, s->backbone->context->backend, 2, taps, 1, x, SIDE, SIDE);
     const float *z = run_tap(&flow, 0), *logdet = run_tap(&flow, 1), *t = run_tap(&student, 0);
     float weighted[POSITIONS];
     double sum = 0.0, weight = 0.0, most = -INFINITY, least = INFINITY;

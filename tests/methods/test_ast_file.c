@@ -68,7 +68,7 @@ static void broken_files(void **state)
         META(AD_ERR_FORMAT, "has no 'adfeat.graph.student'", "adfeat.graph.student", NULL, NULL),
         META(AD_ERR_FORMAT, "option mode: 'rgbd' is none of rgb, depth, combi", "adfeat.option.mode", NULL, "rgbd"),
         META(AD_ERR_FORMAT, "has no 'adfeat.option.depth_threshold'", "adfeat.option.mode", NULL, "depth"),
-        META(AD_ERR_FORMAT, "the scorer's metadata: 2 layers, not one", "adfeat.option.layers", NULL, "layer1,layer2"),
+        META(AD_ERR_FORMAT, "the scorer's metadata: 2 layers, ast takes one", "adfeat.option.layers", NULL, "layer1,layer2"),
         META(AD_ERR_FORMAT, "the flow takes 6 channels and the student 6 of 4", "adfeat.option.layers", NULL, "layer1"),
         META(AD_ERR_FORMAT, "option batch: '0' is not a whole number from 1 to 1024", "adfeat.option.batch", NULL, "0"),
         META(AD_ERR_FORMAT, "option lr", "adfeat.option.lr", NULL, "-1"),

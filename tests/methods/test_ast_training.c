@@ -99,12 +99,12 @@ static void phases(void **state)
     }
     assert_int_equal(t.count, 1 + 2 * 4);
     assert_int_equal(s->epochs_trained, 2);
-    float *before = malloc(s->net->total * sizeof *before);
-    memcpy(before, s->net->values, s->net->total * sizeof *before);
+    float *before = malloc(s->modules[ADI_AST_STUDENT].module->total * sizeof *before);
+    memcpy(before, s->modules[ADI_AST_STUDENT].module->values, s->modules[ADI_AST_STUDENT].module->total * sizeof *before);
     assert_int_equal(tell(s, "student_epochs=0", FEW, 0, &t), AD_OK);
     for (int i = 0; i < t.count; i++)
         assert_string_equal(t.seen[i].phase, "teacher");
-    assert_memory_equal(before, s->net->values, s->net->total * sizeof *before); /* the student stays */
+    assert_memory_equal(before, s->modules[ADI_AST_STUDENT].module->values, s->modules[ADI_AST_STUDENT].module->total * sizeof *before); /* the student stays */
     assert_int_equal(s->epochs_trained, 2);
     assert_int_equal(tell(s, "epochs=0", FEW, 0, &t), AD_OK);
     assert_int_equal(t.count, 0);

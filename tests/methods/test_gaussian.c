@@ -217,7 +217,7 @@ static void wrong_options(void **state)
         {"aspect=", "none of square, shorter"},
         {"layers=deep,deep", "given twice"},
         {"layers=deeper", "there are shallow, deep"},
-        {"layers=", "has no layer ''"},
+        {"layers=", "empty"},
         {"crop=99", "at most size 32"},
         {"std=1,0,1", "std must be positive"},
         {"size=8, size=8", "size stands twice"},

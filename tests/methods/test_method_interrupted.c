@@ -219,14 +219,14 @@ static const other others[] = {
     {"stfpm", "lr=0.3", "lr is 0.05 in the checkpoint and 0.3 now"},
     {"stfpm", "seed=1", "seed is 0 in the checkpoint and 1 now"},
     {"stfpm", "layer_weights=1,1,0.5", "layer_weights is 1,1,1 in the checkpoint and 1,1,0.5 now"},
-    {"stfpm", "size=40", "images is "},
+    {"stfpm", "size=40", "size is "},
     {"stfpm", "epochs=7, patience=5, feature_cache=0, memory_limit=100000000", NULL},
     {"stfpm_unet", "pretrain_epochs=2", "pretrain_epochs is 1 in the checkpoint and 2 now"},
     {"stfpm_unet", "rec_weight=0.5", "rec_weight is "},
     {"stfpm_unet", "epochs=3, feature_cache=0", NULL},
     {"ast", "teacher_epochs=3", "teacher_epochs is 2 in the checkpoint and 3 now"},
     {"ast", "lr=0.002", "lr is 0.001 in the checkpoint and 0.002 now"},
-    {"ast", "size=40", "features is "},
+    {"ast", "size=40", "size is "},
     {"ast", "mask_norm=all", "mask_norm is foreground in the checkpoint and all now"},
     {"ast",
      "student_epochs=4, score=teacher, aggregate=mean, mask_twice=1, max_after_upsample=1, "
@@ -244,7 +244,7 @@ static const other others[] = {
 /* Rows whose options are those of the first row of a method, their students another: what is said
  * of it. */
 static const other students[] = {
-    {"ast", "mode=combi", "student.mode is combi in the checkpoint and rgb now"},
+    {"ast", "mode=combi", "mode is combi in the checkpoint and rgb now"},
     {"masked_rd", "gate=soft", "gate is soft in the checkpoint and hard now"},
     {"masked_rd", "msff_out=concat, scsatt=0", "msff_out is concat in the checkpoint and conv now"},
 };

@@ -6,8 +6,9 @@
 
 #include <cmocka.h>
 
+#include "api/objects.h"
 #include "harness/fault_alloc.h"
-#include "methods/blur.h"
+#include "vision/blur.h"
 #include "padim_case.h"
 
 static void separates_and_localises(void **state)
@@ -28,25 +29,27 @@ static void vectors_are_the_nearest_features(void **state)
     tiny_image(pixels, 3, 1);
     const ad_image image = AD_IMAGE_INIT(AD_PIXEL_RGB8, pixels, TINY_SIDE, TINY_SIDE, TINY_SIDE * 3);
     for (int order = 0; order < 2; order++) {
-        ad_padim_options o;
-        ad_padim_options_init(&o, sizeof o);
-        o.layers = layers[order];
-        o.dimensions = -1;
-        o.preprocess.size = 29; /* grids of 15 and 8 */
         adi_padim_config c;
         adi_padim_embedding e = {0};
         adi_extractor *x = NULL;
         adi_workspace *w = NULL;
         int32_t subset[20];
         float vectors[15 * 15 * 20];
-        assert_int_equal(adi_padim_resolve(&o, f->net->network->graph, &c), AD_OK);
-        assert_int_equal(c.dimensions, 20);
+        adi_settings_begin(&c.settings, &adi_method_padim);
+        snprintf(c.o.common.layers, sizeof c.o.common.layers, "%s", layers[order]);
+        c.o.dimensions = -1;
+        c.o.common.size = 29; /* grids of 15 and 8 */
+        assert_int_equal(adi_padim_settle(&c.settings, &adi_default_allocator,
+                                          f->net->network->graph),
+                         AD_OK);
+        assert_int_equal(c.o.dimensions, 20);
         assert_int_equal(adi_padim_grid(&adi_default_allocator, f->net->network->graph, &c, &e.h, &e.w), AD_OK);
         assert_int_equal(e.h, order ? 8 : 15);
         for (int32_t k = 0; k < 20; k++)
             subset[k] = (7 * k + 3) % 20; /* drawn in some order */
         e.subset = subset;
-        assert_int_equal(adi_extractor_create(f->context, f->net->network, &c.preprocess, c.taps, c.tap_count, &x),
+        assert_int_equal(adi_extractor_create(f->context, f->net->network, &c.settings.preprocess,
+                                              c.settings.taps, c.settings.tap_count, &x),
                          AD_OK);
         assert_int_equal(adi_extractor_borrow(x, &w), AD_OK);
         assert_int_equal(adi_extractor_run(x, w, &image), AD_OK);

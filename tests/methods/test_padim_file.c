@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "api/objects.h"
 #include "padim_case.h"
 
 static void file_keeps_the_bits(void **state)

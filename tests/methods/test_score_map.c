@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "methods/score_map.h"
+#include "model/score_map.h"
 
 static ad_context *context_on(const char *device)
 {
@@ -60,8 +60,8 @@ static void check_aspect(ad_context *context, int32_t aspect, int32_t size, int3
 static void check(ad_context *context, int32_t size, int32_t crop, int32_t side, int64_t image_w, int64_t image_h, int64_t w,
                   int64_t h)
 {
-    check_aspect(context, AD_ASPECT_SQUARE, size, crop, side, image_w, image_h, w, h);
-    check_aspect(context, AD_ASPECT_SHORTER_SIDE, size, crop, side, image_w, image_h, w, h);
+    check_aspect(context, ADI_ASPECT_SQUARE, size, crop, side, image_w, image_h, w, h);
+    check_aspect(context, ADI_ASPECT_SHORTER_SIDE, size, crop, side, image_w, image_h, w, h);
 }
 
 static void pixels_come_from_their_places(void **state)

@@ -14,7 +14,7 @@
 #include "core/safetensors.h"
 #include "harness/op_case.h"
 #include "harness/seeded.h"
-#include "methods/blur.h"
+#include "vision/blur.h"
 
 #ifndef ADFEAT_GOLDEN_DIR
 #define ADFEAT_GOLDEN_DIR "tests/golden"

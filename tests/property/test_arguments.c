@@ -323,12 +323,11 @@ static void null_and_endless_text(void **state)
 
 /* ---- Option structs ---- */
 
-enum { CONTEXT, BACKBONE, DATASET, PREPROCESS, FIT, SAVE, AUPRO, READ, EVALUATE };
+enum { CONTEXT, BACKBONE, DATASET, FIT, SAVE, AUPRO, READ, EVALUATE };
 
 typedef union any_options {
     uint32_t struct_size;
     unsigned char bytes[1024];
-    ad_preprocess preprocess;
 } any_options;
 
 static void init(int kind, any_options *o, size_t *out_size)
@@ -343,7 +342,6 @@ static void init(int kind, any_options *o, size_t *out_size)
         ((ad_backbone_options *)at)->graph = tiny_graph;
         break;
     case DATASET: INIT(ad_dataset_options); break;
-    case PREPROCESS: INIT(ad_preprocess); break;
     case FIT: INIT(ad_fit_options); break;
     case SAVE: INIT(ad_scorer_save_options); break;
     case AUPRO: INIT(ad_aupro_options); break;
@@ -363,12 +361,12 @@ static ad_status use_fit(const world *w, const void *o)
     return status;
 }
 
-static ad_status use_features(world *w, const void *o)
+static ad_status use_features(world *w, const char *preprocess)
 {
     static float data[8 * 16 * 16];
     const ad_image frame = tiny_rgbd(&w->own, 1, 0);
     ad_features features = {.struct_size = sizeof features, .layer = "shallow", .data = data, .capacity = 8 * 16 * 16};
-    return ad_extract_features(w->net, &frame, o, &features, 1);
+    return ad_extract_features(w->net, &frame, preprocess, &features, 1);
 }
 
 static ad_status use_aupro(world *w, const void *o)
@@ -397,7 +395,6 @@ static ad_status use(world *w, int kind, const void *o)
         status = ad_dataset_open(w->context, "/no/such/folder", o, &d);
         status = status == AD_ERR_IO ? AD_OK : status; /* past the options */
         break;
-    case PREPROCESS: status = use_features(w, o); break;
     case FIT: status = use_fit(w, o); break;
     case SAVE: status = ad_scorer_save(w->scorer, w->file, o); break;
     case AUPRO: status = use_aupro(w, o); break;
@@ -434,7 +431,7 @@ static void newer_structs(void **state)
         wants(use(w, kind, &o), AD_OK, "", kind, "longer by zeros");
         for (size_t at = size; at < size + 16; at += 5) {
             o.bytes[at] = 1;
-            wants(use(w, kind, &o), AD_ERR_INVALID_ARGUMENT, "is not zero", kind, "longer by what is unknown");
+            wants(use(w, kind, &o), AD_ERR_INVALID_ARGUMENT, "not zero", kind, "longer by what is unknown");
             o.bytes[at] = 0;
         }
         o.struct_size = UINT32_MAX; /* what was never initialised must not be read so far */
@@ -454,8 +451,7 @@ typedef struct field {
 static void reserved_fields(void **state)
 {
     static const field fields[] = {
-        FIELD(BACKBONE, ad_backbone_options, reserved),
-        FIELD(PREPROCESS, ad_preprocess, reserved)};
+        FIELD(BACKBONE, ad_backbone_options, reserved)};
     world *w = *state;
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         for (size_t byte = 0; byte < fields[i].size; byte += 3) {
@@ -482,15 +478,21 @@ static void numbers_that_are_none(void **state)
             memcpy(o.bytes + fields[i].offset, &none[k], sizeof none[k]);
             wants(use(w, fields[i].kind, &o), AD_ERR_INVALID_ARGUMENT, fields[i].name, fields[i].kind, fields[i].name);
         }
+    static const char *const words[] = {"nan", "inf", "-inf", "1e300", "-1e300"};
     for (int i = 0; i < 6; i++)
-        for (int k = 0; k < 3; k++) {
-            ad_preprocess p;
-            ad_preprocess_init(&p, sizeof p);
-            for (int c = 0; c < 3; c++)
-                p.std[c] = 1.0f;
-            *(i < 3 ? &p.mean[i] : &p.std[i - 3]) = (float)none[k];
-            refuse(use_features(w, &p), "mean or std");
+        for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
+            char text[128];
+            const char *v[6] = {"1", "1", "1", "1", "1", "1"};
+            v[i] = words[k];
+            snprintf(text, sizeof text, "mean=%s,%s,%s, std=%s,%s,%s", v[0], v[1], v[2], v[3], v[4],
+                     v[5]);
+            refuse(use_features(w, text), "mean or std");
         }
+    static const char *const preprocess[] = {"size=-1",    "size=4097",  "size=1.5",  "crop=-1",
+                                             "size=8, crop=9", "resize=box", "aspect=wide", "layers=deep",
+                                             "size",       "sise=8",     "size=8, size=8"};
+    for (size_t i = 0; i < sizeof preprocess / sizeof *preprocess; i++)
+        refuse(use_features(w, preprocess[i]), preprocess[i]);
 }
 
 static void whole_numbers_out_of_range(void **state)
@@ -501,10 +503,6 @@ static void whole_numbers_out_of_range(void **state)
                                    FIELD(DATASET, ad_dataset_options, split),
                                    FIELD(DATASET, ad_dataset_options, depth),
                                    FIELD(DATASET, ad_dataset_options, mask_good),
-                                   FIELD(PREPROCESS, ad_preprocess, size),
-                                   FIELD(PREPROCESS, ad_preprocess, crop),
-                                   FIELD(PREPROCESS, ad_preprocess, resize),
-                                   FIELD(PREPROCESS, ad_preprocess, aspect),
                                    FIELD(FIT, ad_fit_options, resume),
                                    FIELD(SAVE, ad_scorer_save_options, embed_backbone),
                                    FIELD(AUPRO, ad_aupro_options, connectivity),

@@ -185,12 +185,9 @@ static void *extract(void *user)
         uint8_t pixels[TINY_PIXELS];
         tiny_image(pixels, round, 0);
         const ad_image image = AD_IMAGE_INIT(AD_PIXEL_RGB8, pixels, TINY_SIDE, TINY_SIDE, TINY_SIDE * 3);
-        ad_preprocess p;
-        ad_preprocess_init(&p, sizeof p);
-        p.size = 20;
         ad_features features = {.struct_size = sizeof features, .layer = layers[(round + j->start) % 2],
                                 .data = j->features, .capacity = 12 * 10 * 10};
-        j->failures += ad_extract_features(j->net, &image, &p, &features, 1) != AD_OK;
+        j->failures += ad_extract_features(j->net, &image, "size=20", &features, 1) != AD_OK;
     }
     return NULL;
 }

@@ -39,8 +39,8 @@ static inline int tear_down(void **state)
 static inline void stir(ad_student *s)
 {
     uint64_t at = 0;
-    for (int32_t i = 0; adi_student_module(s, i); i++) {
-        adi_module *m = adi_student_module(s, i);
+    for (int32_t i = 0; student_module(s, i); i++) {
+        adi_module *m = student_module(s, i);
         for (int32_t p = 0; p < m->param_count; p++)
             for (size_t k = 0; k < m->params[p].count && m->graph->nodes[m->params[p].node].op != &adi_op_permute; k++)
                 m->values[m->params[p].offset + k] += (float)(0.1 * seeded_signed("stir", at++));

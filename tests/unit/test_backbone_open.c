@@ -9,7 +9,7 @@
 
 #include "backbone_case.h"
 #include "harness/fault_alloc.h"
-#include "methods/extractor.h"
+#include "model/extractor.h"
 
 static const char timm_sentence[] =
     "efficientnet_b0 with timm's names can be tf_efficientnet_b0 (padding same_dynamic, "
@@ -208,9 +208,6 @@ static void every_layer_at_once(void **state)
     assert_int_equal(open_memory(context, &m, NULL, NULL, &b), AD_OK);
     const int32_t count = ad_backbone_layer_count(b);
     assert_int_equal(count, 9 + 39);
-    ad_preprocess p;
-    ad_preprocess_init(&p, sizeof p);
-    p.size = 32;
     uint8_t pixels[32 * 32] = {0};
     const ad_image image = AD_IMAGE_INIT(AD_PIXEL_MONO8, pixels, 32, 32, 32);
     ad_features *f = calloc((size_t)count, sizeof *f);
@@ -225,7 +222,7 @@ static void every_layer_at_once(void **state)
                              .data = malloc((size_t)floats * sizeof(float))};
         assert_non_null(f[i].data);
     }
-    assert_int_equal(ad_extract_features(b, &image, &p, f, count), AD_OK);
+    assert_int_equal(ad_extract_features(b, &image, "size=32", f, count), AD_OK);
     for (int32_t i = 0; i < count; i++)
         free(f[i].data);
     free(f);

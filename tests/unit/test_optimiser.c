@@ -49,7 +49,7 @@ static void run(adi_optimiser *o, const adi_backend *be, float *w, reference *r,
         assert_int_equal(adi_optimiser_step(o, be->kernels, 2, w, gradients[step - 1], scale), AD_OK);
         assert_int_equal(o->steps, step);
         if (r)
-            (o->options.kind == AD_OPTIMIZER_ADAM ? adam : sgd)(r, gradients[step - 1], &o->options, scale,
+            (o->options.kind == ADI_OPTIMIZER_ADAM ? adam : sgd)(r, gradients[step - 1], &o->options, scale,
                                                                 step);
     }
 }
@@ -57,11 +57,11 @@ static void run(adi_optimiser *o, const adi_backend *be, float *w, reference *r,
 static void as_pytorch(void **state)
 {
     (void)state;
-    static const adi_optimiser_options options[] = {{AD_OPTIMIZER_SGD, 0, 0.4, 0.9, 1e-4, 0.0, 0.0},
-                                                    {AD_OPTIMIZER_SGD, 0, 0.1, 0.0, 0.0, 0.0, 0.0},
-                                                    {AD_OPTIMIZER_SGD, 0, 0.02, 0.5, 0.3, 0.0, 0.0},
-                                                    {AD_OPTIMIZER_ADAM, 0, 1e-3, 0.9, 0.0, 0.9, 0.999},
-                                                    {AD_OPTIMIZER_ADAM, 0, 0.2, 0.0, 0.1, 0.5, 0.99}};
+    static const adi_optimiser_options options[] = {{ADI_OPTIMIZER_SGD, 0.4, 0.9, 1e-4, 0.0, 0.0},
+                                                    {ADI_OPTIMIZER_SGD, 0.1, 0.0, 0.0, 0.0, 0.0},
+                                                    {ADI_OPTIMIZER_SGD, 0.02, 0.5, 0.3, 0.0, 0.0},
+                                                    {ADI_OPTIMIZER_ADAM, 1e-3, 0.9, 0.0, 0.9, 0.999},
+                                                    {ADI_OPTIMIZER_ADAM, 0.2, 0.0, 0.1, 0.5, 0.99}};
     static const int states[] = {1, 0, 1, 2, 2};
     const adi_backend *const backends[] = {&adi_backend_ref, &adi_backend_cpu};
     op_seed();
@@ -97,7 +97,7 @@ static void as_pytorch(void **state)
 static void every_allocation_can_fail(void **state)
 {
     (void)state;
-    const adi_optimiser_options options = {AD_OPTIMIZER_ADAM, 0, 0.1, 0.0, 0.0, 0.9, 0.999};
+    const adi_optimiser_options options = {ADI_OPTIMIZER_ADAM, 0.1, 0.0, 0.0, 0.9, 0.999};
     for (long n = 1; n <= 2; n++) {
         fault_alloc faults = {.fail_at = n};
         const adi_allocator a = {fault_alloc_get, fault_alloc_put, &faults};

@@ -38,12 +38,12 @@ static void follows_torchvision(void **state)
         {3, 2, 1, 1, 1},           {1000, 999, 999, 1000, 999},   {49, 3, 3, 49, 3},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        adi_preprocess p = {AD_RESIZE_PIL_BILINEAR, AD_ASPECT_SHORTER_SIDE, cases[i].size, 1, NONE, 0};
+        adi_preprocess p = {ADI_RESIZE_PIL_BILINEAR, ADI_ASPECT_SHORTER_SIDE, cases[i].size, 1, NONE, 0};
         int64_t w, h;
         adi_preprocess_resized(&p, cases[i].w, cases[i].h, &w, &h);
         assert_int_equal(w, cases[i].out_w);
         assert_int_equal(h, cases[i].out_h);
-        p.aspect = AD_ASPECT_SQUARE;
+        p.aspect = ADI_ASPECT_SQUARE;
         adi_preprocess_resized(&p, cases[i].w, cases[i].h, &w, &h);
         assert_int_equal(w, cases[i].size);
         assert_int_equal(h, cases[i].size);
@@ -104,16 +104,16 @@ static void crops_and_normalises(void **state)
         adi_preprocess p;
         int x0, y0;
     } cases[] = {
-        {64, 64, {AD_RESIZE_PIL_BILINEAR, AD_ASPECT_SQUARE, 32, 28, IMAGENET, 0}, 2, 2},
-        {64, 40, {AD_RESIZE_PIL_LANCZOS, AD_ASPECT_SQUARE, 32, 32, IMAGENET, 0}, 0, 0},
-        {64, 40, {AD_RESIZE_CV_LINEAR, AD_ASPECT_SQUARE, 33, 30, NONE, 0}, 2, 2}, /* 1.5 to even */
-        {64, 40, {AD_RESIZE_CV_LINEAR, AD_ASPECT_SQUARE, 33, 28, NONE, 0}, 2, 2}, /* 2.5 to even */
-        {64, 40, {AD_RESIZE_CV_LINEAR, AD_ASPECT_SQUARE, 33, 32, NONE, 0}, 0, 0}, /* 0.5 to even */
-        {40, 64, {AD_RESIZE_PIL_BILINEAR, AD_ASPECT_SHORTER_SIDE, 20, 16, IMAGENET, 0}, 2, 8},
-        {64, 40, {AD_RESIZE_PIL_LANCZOS, AD_ASPECT_SHORTER_SIDE, 20, 20, IMAGENET, 0}, 6, 0},
-        {64, 40, {AD_RESIZE_PIL_BILINEAR, AD_ASPECT_SHORTER_SIDE, 40, 40, IMAGENET, 0}, 12, 0},
-        {7, 5, {AD_RESIZE_PIL_BILINEAR, AD_ASPECT_SHORTER_SIDE, 24, 1, IMAGENET, 0}, 16, 12},
-        {1, 1, {AD_RESIZE_CV_LINEAR, AD_ASPECT_SHORTER_SIDE, 8, 5, IMAGENET, 0}, 2, 2},
+        {64, 64, {ADI_RESIZE_PIL_BILINEAR, ADI_ASPECT_SQUARE, 32, 28, IMAGENET, 0}, 2, 2},
+        {64, 40, {ADI_RESIZE_PIL_LANCZOS, ADI_ASPECT_SQUARE, 32, 32, IMAGENET, 0}, 0, 0},
+        {64, 40, {ADI_RESIZE_CV_LINEAR, ADI_ASPECT_SQUARE, 33, 30, NONE, 0}, 2, 2}, /* 1.5 to even */
+        {64, 40, {ADI_RESIZE_CV_LINEAR, ADI_ASPECT_SQUARE, 33, 28, NONE, 0}, 2, 2}, /* 2.5 to even */
+        {64, 40, {ADI_RESIZE_CV_LINEAR, ADI_ASPECT_SQUARE, 33, 32, NONE, 0}, 0, 0}, /* 0.5 to even */
+        {40, 64, {ADI_RESIZE_PIL_BILINEAR, ADI_ASPECT_SHORTER_SIDE, 20, 16, IMAGENET, 0}, 2, 8},
+        {64, 40, {ADI_RESIZE_PIL_LANCZOS, ADI_ASPECT_SHORTER_SIDE, 20, 20, IMAGENET, 0}, 6, 0},
+        {64, 40, {ADI_RESIZE_PIL_BILINEAR, ADI_ASPECT_SHORTER_SIDE, 40, 40, IMAGENET, 0}, 12, 0},
+        {7, 5, {ADI_RESIZE_PIL_BILINEAR, ADI_ASPECT_SHORTER_SIDE, 24, 1, IMAGENET, 0}, 16, 12},
+        {1, 1, {ADI_RESIZE_CV_LINEAR, ADI_ASPECT_SHORTER_SIDE, 8, 5, IMAGENET, 0}, 2, 2},
     };
     uint8_t *pixels = seeded_pixels(64 * 64 * 4);
     static const uint32_t formats[] = {AD_PIXEL_MONO8, AD_PIXEL_RGB8, AD_PIXEL_BGRA8};
@@ -132,7 +132,7 @@ static void equals_torch(void **state)
     (void)state;
     static const uint8_t pixel[3] = {255, 128, 7};
     const ad_image image = AD_IMAGE_INIT(AD_PIXEL_RGB8, pixel, 1, 1, 3);
-    const adi_preprocess p = {AD_RESIZE_CV_LINEAR, AD_ASPECT_SQUARE, 1, 1, IMAGENET, 0};
+    const adi_preprocess p = {ADI_RESIZE_CV_LINEAR, ADI_ASPECT_SQUARE, 1, 1, IMAGENET, 0};
     adi_resize_scratch scratch = {.allocator = &adi_default_allocator,
                                   .kernels = adi_backend_ref.kernels};
     float input[3];
@@ -150,7 +150,7 @@ static void stays_small_for_strips(void **state)
     (void)state;
     uint8_t *pixels = seeded_pixels(STRIP);
     float *input = malloc(sizeof(float) * 3 * 224 * 224);
-    static const adi_preprocess p = {AD_RESIZE_PIL_LANCZOS, AD_ASPECT_SHORTER_SIDE, 224, 224,
+    static const adi_preprocess p = {ADI_RESIZE_PIL_LANCZOS, ADI_ASPECT_SHORTER_SIDE, 224, 224,
                                      IMAGENET, 0};
     for (int lying = 0; lying < 2; lying++) {
         fault_alloc counts = {0};
@@ -175,7 +175,7 @@ static void survives_a_failing_allocation(void **state)
     (void)state;
     static const uint8_t pixel[3] = {1, 2, 3};
     const ad_image image = AD_IMAGE_INIT(AD_PIXEL_RGB8, pixel, 1, 1, 3);
-    const adi_preprocess p = {AD_RESIZE_PIL_BILINEAR, AD_ASPECT_SQUARE, 1, 1, IMAGENET, 0};
+    const adi_preprocess p = {ADI_RESIZE_PIL_BILINEAR, ADI_ASPECT_SQUARE, 1, 1, IMAGENET, 0};
     fault_alloc counts = {.fail_at = 1};
     const adi_allocator a = {fault_alloc_get, fault_alloc_put, &counts};
     adi_resize_scratch scratch = {.allocator = &a, .kernels = adi_backend_ref.kernels};

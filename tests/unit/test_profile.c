@@ -73,11 +73,8 @@ static void steps_of_the_tiny_network(void **state)
         k = (seen){0};
         assert_int_equal(ad_backbone_profile(net, NULL, "shallow", 1, keep, &k), AD_OK);
         assert_int_equal(k.steps, 1);
-        ad_preprocess p;
-        ad_preprocess_init(&p, sizeof p);
-        p.size = 48;
         k = (seen){0};
-        assert_int_equal(ad_backbone_profile(net, &p, "deep,shallow", 2, keep, &k), AD_OK);
+        assert_int_equal(ad_backbone_profile(net, "size=48", "deep,shallow", 2, keep, &k), AD_OK);
         assert_true(strstr(k.line[3], "12x12x12"));
         ad_backbone_destroy(net);
         ad_context_destroy(context);

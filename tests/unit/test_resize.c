@@ -21,8 +21,8 @@
 #define ADFEAT_GOLDEN_DIR "tests/golden"
 #endif
 
-static const int32_t filters[] = {AD_RESIZE_CV_LINEAR, AD_RESIZE_PIL_BILINEAR,
-                                  AD_RESIZE_PIL_LANCZOS};
+static const int32_t filters[] = {ADI_RESIZE_CV_LINEAR, ADI_RESIZE_PIL_BILINEAR,
+                                  ADI_RESIZE_PIL_LANCZOS};
 
 /* The pixels that the golden scripts make: seeded bytes under the name "resize.WxH". */
 static uint8_t *seeded_image(int w, int h)
@@ -73,8 +73,8 @@ static void equals_the_card(void **state)
     const ad_image image = AD_IMAGE_INIT(AD_PIXEL_MONO8, ramp, 8, 8, 8);
     static const uint8_t bilinear[9] = {39, 49, 59, 116, 126, 136, 193, 203, 213};
     static const uint8_t lanczos[9] = {29, 40, 51, 115, 126, 137, 201, 212, 223};
-    uint8_t *b = resized(&image, 3, 3, AD_RESIZE_PIL_BILINEAR);
-    uint8_t *l = resized(&image, 3, 3, AD_RESIZE_PIL_LANCZOS);
+    uint8_t *b = resized(&image, 3, 3, ADI_RESIZE_PIL_BILINEAR);
+    uint8_t *l = resized(&image, 3, 3, ADI_RESIZE_PIL_LANCZOS);
     for (int i = 0; i < 27; i++) {
         assert_int_equal(b[i], bilinear[i / 3]);
         assert_int_equal(l[i], lanczos[i / 3]);
@@ -110,9 +110,9 @@ static void equals_pillow(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof pillow_cases / sizeof *pillow_cases; i++) {
         const struct pillow_case *p = &pillow_cases[i];
-        assert_int_equal(resized_crc(p->w, p->h, p->out_w, p->out_h, AD_RESIZE_PIL_BILINEAR),
+        assert_int_equal(resized_crc(p->w, p->h, p->out_w, p->out_h, ADI_RESIZE_PIL_BILINEAR),
                          p->bilinear);
-        assert_int_equal(resized_crc(p->w, p->h, p->out_w, p->out_h, AD_RESIZE_PIL_LANCZOS),
+        assert_int_equal(resized_crc(p->w, p->h, p->out_w, p->out_h, ADI_RESIZE_PIL_LANCZOS),
                          p->lanczos);
     }
 }
@@ -123,9 +123,9 @@ static void equals_the_golden_file(void **state)
     static const struct {
         const char *name;
         int32_t filter;
-    } names[] = {{"pil_bilinear", AD_RESIZE_PIL_BILINEAR},
-                 {"pil_lanczos", AD_RESIZE_PIL_LANCZOS},
-                 {"cv_linear_float", AD_RESIZE_CV_LINEAR}};
+    } names[] = {{"pil_bilinear", ADI_RESIZE_PIL_BILINEAR},
+                 {"pil_lanczos", ADI_RESIZE_PIL_LANCZOS},
+                 {"cv_linear_float", ADI_RESIZE_CV_LINEAR}};
     adi_safetensors *golden = NULL;
     assert_int_equal(
         adi_st_open(&adi_default_allocator, ADFEAT_GOLDEN_DIR "/vision.safetensors", &golden),
@@ -175,7 +175,7 @@ static void equals_the_two_tap_definition(void **state)
         const int w = cases[i][0], h = cases[i][1], ow = cases[i][2], oh = cases[i][3];
         uint8_t *rgb = seeded_image(w, h);
         const ad_image image = AD_IMAGE_INIT(AD_PIXEL_RGB8, rgb, w, h, 3 * w);
-        uint8_t *out = resized(&image, ow, oh, AD_RESIZE_CV_LINEAR);
+        uint8_t *out = resized(&image, ow, oh, ADI_RESIZE_CV_LINEAR);
         for (int y = 0; y < oh; y++)
             for (int x = 0; x < ow; x++)
                 for (int c = 0; c < 3; c++) {
@@ -325,12 +325,12 @@ static void survives_failing_allocations(void **state)
     uint8_t *rgb = seeded_image(61, 47);
     const ad_image image = AD_IMAGE_INIT(AD_PIXEL_RGB8, rgb, 61, 47, 3 * 61);
     static uint8_t before[3 * 9 * 8], out[3 * 320 * 320];
-    assert_int_equal(adi_resize_rgb8(before, 9, 8, &image, AD_RESIZE_PIL_LANCZOS, &scratch), AD_OK);
-    assert_int_equal(adi_resize_rgb8(out, 320, 320, &image, AD_RESIZE_PIL_LANCZOS, &scratch),
+    assert_int_equal(adi_resize_rgb8(before, 9, 8, &image, ADI_RESIZE_PIL_LANCZOS, &scratch), AD_OK);
+    assert_int_equal(adi_resize_rgb8(out, 320, 320, &image, ADI_RESIZE_PIL_LANCZOS, &scratch),
                      AD_ERR_OUT_OF_MEMORY);
     assert_string_equal(ad_last_error_message(), "out of memory");
     /* the tables for the old size are still good */
-    assert_int_equal(adi_resize_rgb8(out, 9, 8, &image, AD_RESIZE_PIL_LANCZOS, &scratch), AD_OK);
+    assert_int_equal(adi_resize_rgb8(out, 9, 8, &image, ADI_RESIZE_PIL_LANCZOS, &scratch), AD_OK);
     assert_memory_equal(before, out, sizeof before);
     assert_int_equal(counts.calls, 2);
     adi_resize_scratch_free(&scratch);

@@ -133,8 +133,8 @@ static void permutations(void **state)
     order[0] = last;
     order[7] = first;
     assert_int_equal(load(f, &m, "ast", narrow, &loaded), AD_OK);
-    const adi_module_param *p = adi_module_find(loaded->flow, adi_graph_find_node(loaded->flow->graph, "permute.1"), 0);
-    assert_memory_equal(loaded->flow->values + p->offset, order, 8 * sizeof *order);
+    const adi_module_param *p = adi_module_find(student_module(loaded, 0), adi_graph_find_node(student_module(loaded, 0)->graph, "permute.1"), 0);
+    assert_memory_equal(student_module(loaded, 0)->values + p->offset, order, 8 * sizeof *order);
     ad_student_destroy(loaded);
     order[0] = first;
     not_taken(f, &m, "ast", narrow, AD_ERR_FORMAT, "permute 'permute.1': channel ");
@@ -219,8 +219,8 @@ static void values_that_are_none(void **state)
     halves[5] = 0x3e00; /* 1.5 */
     assert_int_equal(load(f, &m, NULL, NULL, &loaded), AD_OK);
     const adi_module_param *p =
-        adi_module_find(loaded->net, adi_graph_find_node(loaded->net->graph, "layer3.0.bn1"), 1);
-    assert_true(loaded->net->values[p->offset + 5] == 1.5f && loaded->net->values[p->offset + 4] == 0.0f);
+        adi_module_find(student_module(loaded, 0), adi_graph_find_node(student_module(loaded, 0)->graph, "layer3.0.bn1"), 1);
+    assert_true(student_module(loaded, 0)->values[p->offset + 5] == 1.5f && student_module(loaded, 0)->values[p->offset + 4] == 0.0f);
     ad_student_destroy(loaded);
     st_memory_free(&m);
     ad_student_destroy(s);
@@ -240,7 +240,7 @@ static void what_the_file_says(void **state)
         {"adfeat.format", NULL, AD_ERR_UNSUPPORTED, "the student's format is missing"},
         {"adfeat.architecture", "resnet18", AD_ERR_MISMATCH,
          "the student is a resnet18, its teacher here a mini"},
-        {"adfeat.student.kind", "rd4ad", AD_ERR_FORMAT, "the student's metadata: option kind: 'rd4ad' is none"},
+        {"adfeat.student.kind", "rd4ad", AD_ERR_FORMAT, "the student's metadata: no method 'rd4ad'"},
         {"adfeat.student.layers", "layer1,layer9", AD_ERR_MISMATCH,
          "the student's metadata: mini has no layer 'layer9'"},
         {"adfeat.student.unet_depth", "7", AD_ERR_FORMAT, "the student's metadata: option unet_depth"},
@@ -333,8 +333,8 @@ static void with_options(void **state)
     ad_student_info info = {.struct_size = sizeof info};
     assert_int_equal(ad_student_get_info(loaded, &info), AD_OK);
     assert_string_equal(info.layers, "layer1,layer2");
-    assert_int_equal(info.kind, AD_STUDENT_STFPM_UNET);
-    assert_true(loaded->net->total < s->net->total);
+    assert_string_equal(info.method, "stfpm_unet");
+    assert_true(student_module(loaded, 0)->total < student_module(s, 0)->total);
     says_of_itself(f, loaded, "adfeat.student.unet_depth", "1");
     ad_student_destroy(loaded);
     loaded = NULL;
@@ -354,7 +354,7 @@ static void with_options(void **state)
     ad_student_destroy(loaded);
     assert_int_equal(load(f, &m, NULL, NULL, &loaded), AD_OK);
     assert_int_equal(ad_student_get_info(loaded, &info), AD_OK);
-    assert_int_equal(info.kind, AD_STUDENT_STFPM);
+    assert_string_equal(info.method, "stfpm");
     ad_student_destroy(loaded);
     st_memory_free(&m);
     ad_student *plain = mini_student(f->teacher, MINI_STFPM, 2);

@@ -113,12 +113,12 @@ static void every_option(void **state)
                     assert_true(s.h == 12 && s.w == 20 && s.c == c);
                     adi_graph_destroy(g);
                 }
-    adi_graph *a = unet_of(8, AD_UNET_HEAD_NONE, 2, 0), *b = unet_of(8, AD_UNET_HEAD_NONE, 2, 2);
+    adi_graph *a = unet_of(8, ADI_UNET_HEAD_NONE, 2, 0), *b = unet_of(8, ADI_UNET_HEAD_NONE, 2, 2);
     assert_string_equal(a->text, b->text);
     adi_graph_destroy(a);
     adi_graph_destroy(b);
-    a = unet_of(8, AD_UNET_HEAD_CONV1X1, 2, 0);
-    b = unet_of(8, AD_UNET_HEAD_CONV1X1, 2, 1);
+    a = unet_of(8, ADI_UNET_HEAD_CONV1X1, 2, 0);
+    b = unet_of(8, ADI_UNET_HEAD_CONV1X1, 2, 1);
     assert_string_equal(a->text, b->text);
     adi_graph_destroy(a);
     adi_graph_destroy(b);
@@ -161,7 +161,7 @@ static void decoder_first_skip_second(void **state)
 {
     (void)state;
     enum { C = 6, H = 4, W = 8 };
-    adi_graph *g = unet_of(C, AD_UNET_HEAD_NONE, 2, 1);
+    adi_graph *g = unet_of(C, ADI_UNET_HEAD_NONE, 2, 1);
     char text[2048];
     snprintf(text, sizeof text, "%stap e1 <- e1\ntap u1 <- u1\n", g->text);
     st_memory m = seeded_weights(g, 1.0);
@@ -188,7 +188,7 @@ static void decoder_first_skip_second(void **state)
 static void sizes(void **state)
 {
     (void)state;
-    const adi_unet_options twice = {64, AD_UNET_HEAD_NONE, 2, 0}, once = {64, AD_UNET_HEAD_NONE, 1, 0};
+    const adi_unet_options twice = {64, ADI_UNET_HEAD_NONE, 2, 0}, once = {64, ADI_UNET_HEAD_NONE, 1, 0};
     assert_int_equal(adi_unet_check_size(&twice, "layer1", 64, 8), AD_OK);
     assert_int_equal(adi_unet_check_size(&once, "layer1", 66, 8), AD_OK);
     assert_int_equal(adi_unet_check_size(&twice, "layer1", 64, 66), AD_ERR_SHAPE);
@@ -199,8 +199,8 @@ static void sizes(void **state)
                         "layer 'layer3' has maps of 16x15, a U-Net of depth 1 needs multiples of 2");
     /* The check is what the shapes say. */
     for (int32_t depth = 1; depth <= 2; depth++) {
-        const adi_unet_options o = {6, AD_UNET_HEAD_NONE, depth, 1};
-        adi_graph *g = unet_of(6, AD_UNET_HEAD_NONE, depth, 1);
+        const adi_unet_options o = {6, ADI_UNET_HEAD_NONE, depth, 1};
+        adi_graph *g = unet_of(6, ADI_UNET_HEAD_NONE, depth, 1);
         for (int64_t h = 1; h <= 17; h++)
             for (int64_t w = 1; w <= 17; w++) {
                 adi_shape s;
@@ -231,7 +231,7 @@ static void options(void **state)
     refused((adi_unet_options){16385, 1, 2, 0}, "a U-Net for maps of 16385 channels: 1 to 16384 is possible");
     refused((adi_unet_options){7, 0, 2, 0},
             "a U-Net for maps of 7 channels needs a head: without one they are two equal halves");
-    adi_graph_destroy(unet_of(7, AD_UNET_HEAD_CONV1X1, 2, 2));
+    adi_graph_destroy(unet_of(7, ADI_UNET_HEAD_CONV1X1, 2, 2));
     for (int32_t head = 0; head < 2; head++) { /* the widest of all is still a graph */
         adi_graph *g = unet_of(16384, head, 2, 2);
         adi_graph_destroy(g);
@@ -243,7 +243,7 @@ static void out_of_memory(void **state)
     (void)state;
     fault_alloc fault = {.fail_at = 1};
     const adi_allocator a = {fault_alloc_get, fault_alloc_put, &fault};
-    const adi_unet_options o = {64, AD_UNET_HEAD_NONE, 2, 0};
+    const adi_unet_options o = {64, ADI_UNET_HEAD_NONE, 2, 0};
     char *text = NULL;
     assert_int_equal(adi_unet_graph_text(&a, &o, &text), AD_ERR_OUT_OF_MEMORY);
     assert_null(text);

@@ -79,12 +79,6 @@ class ad_layer_info(Structure):
                 ("height", c_int64), ("width", c_int64), ("channels", c_int64)]
 
 
-class ad_preprocess(Structure):
-    _fields_ = [("struct_size", c_uint32), ("size", c_int32), ("crop", c_int32),
-                ("resize", c_int32), ("aspect", c_int32), ("mean", c_float * 3),
-                ("std", c_float * 3), ("reserved", c_int32 * 5)]
-
-
 class ad_features(Structure):
     _fields_ = [("struct_size", c_uint32), ("reserved", c_uint32), ("layer", c_char_p),
                 ("data", c_void_p), ("capacity", c_int64), ("height", c_int64), ("width", c_int64),
@@ -134,73 +128,23 @@ class ad_scorer_save_options(Structure):
 ad_metadata_callback = CFUNCTYPE(c_int, c_void_p, c_char_p, c_char_p)
 
 
-class ad_gaussian_options(Structure):
-    _fields_ = [("struct_size", c_uint32), ("reduce", c_int32), ("reduce_threshold", c_double),
-                ("layers", c_char_p), ("preprocess", ad_preprocess), ("pixel", c_int32),
-                ("ddof", c_int32), ("squared", c_int32), ("samples", c_int32),
-                ("blur_sigma", c_double)]
-
-
-class ad_padim_options(Structure):
-    _fields_ = [("struct_size", c_uint32), ("dimensions", c_int32), ("layers", c_char_p),
-                ("preprocess", ad_preprocess), ("seed", c_uint64), ("covariance", c_int32),
-                ("reserved", c_int32), ("ridge", c_double), ("blur_sigma", c_double),
-                ("memory_limit", c_uint64)]
-
-
-class ad_student_options(Structure):
-    _fields_ = [("struct_size", c_uint32), ("kind", c_int32), ("layers", c_char_p),
-                ("seed", c_uint64), ("unet_head", c_int32), ("unet_depth", c_int32),
-                ("unet_convs", c_int32), ("reserved", c_int32), ("mode", c_int32),
-                ("flow_blocks", c_int32), ("flow_hidden", c_int32), ("student_blocks", c_int32),
-                ("student_hidden", c_int32), ("positions", c_int32), ("alpha", c_double),
-                ("leaky", c_double), ("msff_out", c_int32), ("sru", c_int32), ("cru", c_int32),
-                ("simam", c_int32), ("gate", c_int32), ("gn_groups", c_int32),
-                ("cru_softmax", c_int32), ("fmm", c_int32), ("fmm_align", c_int32),
-                ("levels", c_int32), ("mask_rate", c_double), ("eval_mask", c_int32),
-                ("reserved2", c_int32)]
-
-
 class ad_student_info(Structure):
-    _fields_ = [("struct_size", c_uint32), ("kind", c_int32), ("architecture", c_char_p),
-                ("teacher_digest", c_char_p), ("layers", c_char_p), ("parameter_count", c_int64),
-                ("epochs_trained", c_int64), ("seed", c_uint64)]
+    _fields_ = [("struct_size", c_uint32), ("reserved", c_int32), ("method", c_char_p),
+                ("architecture", c_char_p), ("teacher_digest", c_char_p), ("layers", c_char_p),
+                ("parameter_count", c_int64), ("epochs_trained", c_int64), ("seed", c_uint64)]
 
 
-class ad_stfpm_options(Structure):
-    _fields_ = [("struct_size", c_uint32), ("epochs", c_int32), ("batch", c_int32),
-                ("optimizer", c_int32), ("lr", c_double), ("momentum", c_double),
-                ("weight_decay", c_double), ("seed", c_uint64), ("loss_half", c_int32),
-                ("loss_batch", c_int32), ("validation", c_int32), ("patience", c_int32),
-                ("validation_share", c_double), ("split_seed", c_uint64), ("clip_norm", c_double),
-                ("layer_weights", c_char_p), ("combine", c_int32), ("combine_at", c_int32),
-                ("feature_cache", c_uint64), ("memory_limit", c_uint64),
-                ("preprocess", ad_preprocess), ("pretrain_epochs", c_int32),
-                ("rec_target", c_int32), ("rec_stopgrad", c_int32), ("reserved2", c_int32),
-                ("pretrain_lr", c_double), ("unet_lr", c_double), ("unet_weight_decay", c_double),
-                ("rec_weight", c_double), ("sim_weight", c_double)]
+class ad_method_info(Structure):
+    _fields_ = [("struct_size", c_uint32), ("has_maps", c_int32), ("takes_depth", c_int32),
+                ("merges", c_int32), ("trains", c_int32), ("option_count", c_int32),
+                ("preset_count", c_int32), ("reserved", c_int32), ("name", c_char_p),
+                ("source", c_char_p), ("needs", c_char_p)]
 
 
-class ad_ast_options(Structure):
-    _fields_ = [("struct_size", c_uint32), ("teacher_epochs", c_int32), ("student_epochs", c_int32),
-                ("batch", c_int32), ("lr", c_double), ("weight_decay", c_double),
-                ("clip_norm", c_double), ("seed", c_uint64), ("mask", c_int32),
-                ("mask_norm", c_int32), ("score", c_int32), ("aggregate", c_int32),
-                ("max_after_upsample", c_int32), ("mask_twice", c_int32),
-                ("validation_share", c_double), ("split_seed", c_uint64),
-                ("feature_cache", c_uint64), ("cache_file", c_uint64), ("cache_dir", c_char_p),
-                ("memory_limit", c_uint64), ("depth_threshold", c_double), ("depth_fill", c_int32),
-                ("depth_fill_border", c_int32), ("depth_corners", c_int32),
-                ("depth_dilation", c_int32), ("preprocess", ad_preprocess)]
-
-
-class ad_masked_rd_options(Structure):
-    _fields_ = [("struct_size", c_uint32), ("epochs", c_int32), ("batch", c_int32),
-                ("loss", c_int32), ("lr", c_double), ("beta1", c_double), ("beta2", c_double),
-                ("weight_decay", c_double), ("seed", c_uint64), ("validation_share", c_double),
-                ("split_seed", c_uint64), ("patience", c_int32), ("combine", c_int32),
-                ("blur_sigma", c_double), ("feature_cache", c_uint64), ("memory_limit", c_uint64),
-                ("preprocess", ad_preprocess)]
+class ad_option_info(Structure):
+    _fields_ = [("struct_size", c_uint32), ("kind", c_int32), ("part", c_int32),
+                ("reserved", c_int32), ("key", c_char_p), ("fallback", c_char_p),
+                ("words", c_char_p), ("low", c_double), ("high", c_double), ("says", c_char_p)]
 
 
 class ad_aupro_options(Structure):
@@ -269,11 +213,10 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ad_backbone_layer_count": (c_int32, [c_void_p]),
     "ad_backbone_layer_info": (c_int, [c_void_p, c_int32, c_int64, c_int64,
                                        POINTER(ad_layer_info)]),
-    "ad_preprocess_init": (None, [POINTER(ad_preprocess), c_size_t]),
-    "ad_extract_features": (c_int, [c_void_p, POINTER(ad_image), POINTER(ad_preprocess),
-                                    POINTER(ad_features), c_int32]),
-    "ad_backbone_profile": (c_int, [c_void_p, POINTER(ad_preprocess), c_char_p, c_int32,
-                                    ad_step_callback, c_void_p]),
+    "ad_extract_features": (c_int, [c_void_p, POINTER(ad_image), c_char_p, POINTER(ad_features),
+                                    c_int32]),
+    "ad_backbone_profile": (c_int, [c_void_p, c_char_p, c_char_p, c_int32, ad_step_callback,
+                                    c_void_p]),
     "ad_fitter_create": (c_int, [c_void_p, c_char_p, c_char_p, POINTER(c_void_p)]),
     "ad_fitter_create_with": (c_int, [c_void_p, c_char_p, POINTER(c_void_p)]),
     "ad_fitter_student": (c_void_p, [c_void_p]),
@@ -300,34 +243,16 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ad_file_metadata": (c_int, [c_void_p, c_char_p, ad_metadata_callback, c_void_p]),
     "ad_scorer_retain": (c_void_p, [c_void_p]),
     "ad_scorer_destroy": (None, [c_void_p]),
-    "ad_gaussian_options_init": (None, [POINTER(ad_gaussian_options), c_size_t]),
-    "ad_gaussian_options_set": (c_int, [POINTER(ad_gaussian_options), c_char_p, c_char_p]),
-    "ad_gaussian_fitter_create": (c_int, [c_void_p, POINTER(ad_gaussian_options),
-                                          POINTER(c_void_p)]),
-    "ad_padim_options_init": (None, [POINTER(ad_padim_options), c_size_t]),
-    "ad_padim_options_set": (c_int, [POINTER(ad_padim_options), c_char_p, c_char_p]),
-    "ad_padim_fitter_create": (c_int, [c_void_p, POINTER(ad_padim_options), POINTER(c_void_p)]),
-    "ad_student_options_init": (None, [POINTER(ad_student_options), c_size_t]),
-    "ad_student_options_set": (c_int, [POINTER(ad_student_options), c_char_p, c_char_p]),
     "ad_student_create": (c_int, [c_void_p, c_char_p, c_char_p, POINTER(c_void_p)]),
     "ad_student_load": (c_int, [c_void_p, c_char_p, c_char_p, c_char_p, POINTER(c_void_p)]),
-    "ad_student_create_old": (c_int, [c_void_p, POINTER(ad_student_options), POINTER(c_void_p)]),
-    "ad_student_load_old": (c_int, [c_void_p, c_char_p, POINTER(ad_student_options),
-                                    POINTER(c_void_p)]),
     "ad_student_save": (c_int, [c_void_p, c_char_p]),
     "ad_student_get_info": (c_int, [c_void_p, POINTER(ad_student_info)]),
     "ad_student_retain": (c_void_p, [c_void_p]),
     "ad_student_destroy": (None, [c_void_p]),
-    "ad_stfpm_options_init": (None, [POINTER(ad_stfpm_options), c_size_t]),
-    "ad_stfpm_options_set": (c_int, [POINTER(ad_stfpm_options), c_char_p, c_char_p]),
-    "ad_stfpm_fitter_create": (c_int, [c_void_p, POINTER(ad_stfpm_options), POINTER(c_void_p)]),
-    "ad_ast_options_init": (None, [POINTER(ad_ast_options), c_size_t]),
-    "ad_ast_options_set": (c_int, [POINTER(ad_ast_options), c_char_p, c_char_p]),
-    "ad_ast_fitter_create": (c_int, [c_void_p, POINTER(ad_ast_options), POINTER(c_void_p)]),
-    "ad_masked_rd_options_init": (None, [POINTER(ad_masked_rd_options), c_size_t]),
-    "ad_masked_rd_options_set": (c_int, [POINTER(ad_masked_rd_options), c_char_p, c_char_p]),
-    "ad_masked_rd_fitter_create": (c_int, [c_void_p, POINTER(ad_masked_rd_options),
-                                           POINTER(c_void_p)]),
+    "ad_method_count": (c_int32, []),
+    "ad_method_get_info": (c_int, [c_int32, POINTER(ad_method_info)]),
+    "ad_method_get_option": (c_int, [c_char_p, c_int32, POINTER(ad_option_info)]),
+    "ad_method_get_preset": (c_int, [c_char_p, c_int32, POINTER(c_char_p), POINTER(c_char_p)]),
     "ad_auroc": (c_int, [c_void_p, c_void_p, c_size_t, c_void_p]),
     "ad_average_precision": (c_int, [c_void_p, c_void_p, c_size_t, c_void_p]),
     "ad_f1_max": (c_int, [c_void_p, c_void_p, c_size_t, c_void_p, c_void_p]),

@@ -8,7 +8,7 @@ import numpy as np
 
 from . import _c
 from ._handle import Handle, Path, check, failure, int32, path_bytes, text, text_bytes
-from ._options import set_all
+from ._options import joined, set_all
 from .context import Context, default_context
 from .errors import InvalidArgumentError
 from .image import ImageLike, image_view
@@ -67,36 +67,13 @@ def architectures() -> List[str]:
     return [text(lib.ad_architecture_name(i)) for i in range(lib.ad_architecture_count())]
 
 
-def _word(key: str, value: Any, words: Dict[str, int]) -> int:
-    if value not in words:
-        raise InvalidArgumentError("option %s: %r is none of %s" % (key, value, ", ".join(words)))
-    return words[value]
-
-
-def _preprocess(given: Dict[str, Any]) -> Any:
-    """An ad_preprocess of what is not None."""
-    options = _c.defaults(_c.ad_preprocess)
-    for key, value in given.items():
+def _preprocess(given: Dict[str, Any]) -> Optional[bytes]:
+    """What is not None as the library takes it: "size=256, resize=pil_lanczos"."""
+    for key in given:
         if key not in _PREPROCESS:
             raise TypeError("extract_features() has no option '%s': there are %s"
                             % (key, ", ".join(_PREPROCESS)))
-        if value is None:
-            continue
-        if key in ("size", "crop"):
-            value, least = int32(value, key), key == "size"
-            if not least <= value <= 4096:
-                raise InvalidArgumentError("option %s: %d is not a whole number from %d to 4096"
-                                           % (key, value, least))
-        elif key == "resize":
-            value = _word(key, value, {"cv_linear": 0, "pil_bilinear": 1, "pil_lanczos": 2})
-        elif key == "aspect":
-            value = _word(key, value, {"square": 0, "shorter": 1})
-        else:
-            value = tuple(float(number) for number in value)
-            if len(value) != 3:
-                raise InvalidArgumentError("option %s: %r is not three numbers r,g,b" % (key, value))
-        setattr(options, key, value)
-    return options
+    return joined(given)
 
 
 class Backbone(Handle):
@@ -224,7 +201,9 @@ class Backbone(Handle):
 
         Threads: any number at once. Repeated calls of one kind reuse their plan."""
         options = _preprocess(preprocess)
-        side = options.crop or options.size or self.info.input_size
+        side = preprocess.get("crop") or preprocess.get("size")
+        if not isinstance(side, int) or not 1 <= side <= 4096:
+            side = self.info.input_size  # the library says what is wrong with another
         known = {layer.name: layer for layer in self.layers_at(side, side)}
         if layers is None:
             names = [layer.name for layer in known.values() if layer.available]
@@ -243,7 +222,7 @@ class Backbone(Handle):
         asked = _c.array_of(_c.ad_features, requests)
         pointer = self._borrow_to_compute()
         try:
-            status = lib.ad_extract_features(pointer, _c.byref(view.struct), _c.byref(options), asked,
+            status = lib.ad_extract_features(pointer, _c.byref(view.struct), options, asked,
                                              len(requests))
             if status:
                 raise failure(status)
@@ -254,8 +233,7 @@ class Backbone(Handle):
     def profile(self, layers: Union[str, Sequence[str], None] = None, *, size: int = 0, runs: int = 20) -> List[Step]:
         """How each step of a plan is computed, and how long it takes here. layers: names, or one text with commas;
         None: the deepest. size: side of the network's input; 0: its own."""
-        options = _c.defaults(_c.ad_preprocess)
-        options.size = int32(size, "size")
+        options = joined({"size": int32(size, "size") or None})
         names = None if layers is None else text_bytes(layers if isinstance(layers, str) else ",".join(layers))
         steps: List[Step] = []
 
@@ -269,7 +247,7 @@ class Backbone(Handle):
         callback = _c.ad_step_callback(take)
         pointer = self._borrow_to_compute()
         try:
-            status = lib.ad_backbone_profile(pointer, _c.byref(options), names, int32(runs, "runs"), callback, None)
+            status = lib.ad_backbone_profile(pointer, options, names, int32(runs, "runs"), callback, None)
             if status:
                 raise failure(status)
         finally:

@@ -116,8 +116,7 @@ class Student(Handle):
         try:
             with self._turn:
                 check(lib.ad_student_get_info(pointer, _c.byref(info)))
-                kind = _c.ad_student_kind(info.kind).name[len("AD_STUDENT_"):].lower()
-                return StudentInfo(kind, text(info.architecture), text(info.teacher_digest),
+                return StudentInfo(text(info.method), text(info.architecture), text(info.teacher_digest),
                                    tuple(text(info.layers).split(",")), info.parameter_count,
                                    info.epochs_trained, info.seed)
         finally:

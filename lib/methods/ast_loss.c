@@ -1,0 +1,335 @@
+/* What training AST computes: losses and their gradients, the step, the validation error. With w the weights of positions
+ * and N their sum over the batch, or the number of all positions:
+ *   teacher: sum over positions of w (|z|^2 / 2 - log det) / N
+ *   student: sum over positions of w (mean over channels of (z - s)^2) / N, z the trained flow's */
+#include <math.h>
+#include <string.h>
+
+#include "methods/ast.h"
+
+/* ---- What the networks read, and the distances of what they give ---- */
+
+static float weight_of(const adi_ast_config *c, float share)
+{
+    if (c->o.mask == ADI_AST_MASK_NONE)
+        return 1.0f;
+    return c->o.mask == ADI_AST_MASK_SOFT ? share : share > 0.0f ? 1.0f : 0.0f;
+}
+
+ad_status adi_ast_gather(const adi_ast_config *config, const adi_extractor *e,
+                         const adi_workspace *w, float *x, float *weights)
+{
+    const int64_t n = adi_ast_positions(config), features = config->features, depth = config->channels - features;
+    const float *from = features ? adi_extractor_data(e, w, 0) : NULL, *shares = depth ? w->depth + n * depth : NULL;
+    if (features)
+        ADI_TRY(adi_extractor_check_finite(e, w, 0));
+    for (int64_t p = 0; p < n; p++, x += config->channels) {
+        if (features)
+            memcpy(x, from + p * features, (size_t)features * sizeof *x);
+        if (depth)
+            memcpy(x + features, w->depth + p * depth, (size_t)depth * sizeof *x);
+        weights[p] = depth ? weight_of(config, shares[p]) : 1.0f;
+    }
+    return AD_OK;
+}
+
+ad_status adi_ast_distances(const adi_ast_config *config, const ad_context *context,
+                            const float *z, const float *logdet, const float *student,
+                            float *distances)
+{
+    const adi_exec ex = {context->num_threads, NULL};
+    const adi_pc d = {adi_ast_positions(config), config->channels};
+    const int teacher = config->o.score == ADI_AST_SCORE_TEACHER;
+    const ad_status status = context->backend->kernels->sqdist_fwd(&ex, distances, z, teacher ? NULL : student, d);
+    if (status != AD_OK)
+        return adi_fail(status, "the distances failed in the backend");
+    for (int64_t p = 0; p < d.p; p++)
+        distances[p] = teacher ? 0.5f * distances[p] - logdet[p] : distances[p] / (float)d.c;
+    return AD_OK;
+}
+
+/* ---- Batches ---- */
+
+static const char *const phase_names[ADI_AST_NETWORKS] = {"teacher", "student"};
+
+static adi_exec exec_of(const adi_ast_training *t)
+{
+    return adi_workbench_exec(&t->head.bench);
+}
+
+static adi_bench_module *module_of(adi_ast_training *t, int i)
+{
+    return &t->head.bench.modules[i];
+}
+
+static adi_pc dims_of(const adi_ast_training *t)
+{
+    return (adi_pc){t->head.bench.modules[0].run.n * adi_ast_positions(t->config), t->config->channels};
+}
+
+/* Which network a phase trains: a phase without epochs is not there. */
+static int network_of(const adi_ast_training *t, int32_t phase)
+{
+    const char *name = t->head.bench.trainee.phases[phase].name;
+    return strcmp(name, phase_names[ADI_AST_FLOW]) == 0 ? ADI_AST_FLOW : ADI_AST_STUDENT;
+}
+
+static ad_status take_batch(adi_ast_training *t, const int32_t *images, int32_t count, const adi_cancel *cancel)
+{
+    const int64_t positions = adi_ast_positions(t->config), floats = positions * t->config->channels;
+    adi_workbench_take_batch(&t->head.bench, count, cancel);
+    for (int i = 0; i < ADI_AST_NETWORKS; i++)
+        module_of(t, i)->run.input[0] = t->x;
+    for (int32_t i = 0; i < count; i++)
+        ADI_TRY(adi_feature_store_read(&t->head.fit->store, images[i], t->x + i * floats,
+                                       (size_t)floats, t->weights + i * positions));
+    return AD_OK;
+}
+
+/* What the losses are divided by. */
+static double norm_of(const adi_ast_training *t)
+{
+    const adi_exec ex = exec_of(t);
+    const int64_t n = dims_of(t).p;
+    if (t->config->o.mask_norm == ADI_AST_NORM_ALL || t->config->o.mask == ADI_AST_MASK_NONE)
+        return (double)n;
+    const double sum = t->head.context->backend->kernels->sum(&ex, t->weights, n);
+    return sum > 0.0 ? sum : (double)n;
+}
+
+/* ---- Teacher ---- */
+
+/* The flow's loss of the batch, and with gradients those of its results. */
+static ad_status flow_loss(adi_ast_training *t, int32_t gradients, double *out_loss)
+{
+    const adi_kernels *k = t->head.context->backend->kernels;
+    const adi_exec ex = exec_of(t);
+    const adi_train_plan *plan = module_of(t, ADI_AST_FLOW)->plan;
+    adi_train_run *run = &module_of(t, ADI_AST_FLOW)->run;
+    const adi_pc d = dims_of(t);
+    const double norm = norm_of(t);
+    ADI_TRY(adi_train_forward(plan, run, gradients));
+    const float *z = adi_train_tap(plan, run, 0), *logdet = adi_train_tap(plan, run, 1);
+    ADI_TRY(adi_training_check(k->sqdist_fwd(&ex, t->distances, z, NULL, d), "the likelihood"));
+    double sum = 0.0;
+    for (int64_t p = 0; p < d.p; p++)
+        sum += t->weights[p] * (0.5 * t->distances[p] - logdet[p]);
+    *out_loss = sum / norm;
+    if (!gradients)
+        return AD_OK;
+    ADI_TRY(adi_training_check(k->weighted_difference(&ex, adi_train_tap_grad(plan, run, 0), z, NULL, t->weights, 1.0 / norm, d),
+                           "the gradient of the likelihood"));
+    float *by_logdet = adi_train_tap_grad(plan, run, 1);
+    for (int64_t p = 0; p < d.p; p++)
+        by_logdet[p] = (float)(-t->weights[p] / norm);
+    return AD_OK;
+}
+
+/* ---- Student ---- */
+
+/* What the flow makes of the batch, out of its block, which the student's run shares. */
+static ad_status find_target(adi_ast_training *t)
+{
+    const adi_train_plan *plan = module_of(t, ADI_AST_FLOW)->plan;
+    const adi_train_run *run = &module_of(t, ADI_AST_FLOW)->run;
+    const adi_pc d = dims_of(t);
+    ADI_TRY(adi_train_forward(plan, run, 0));
+    memcpy(t->target, adi_train_tap(plan, run, 0), (size_t)(d.p * d.c) * sizeof *t->target);
+    memcpy(t->target + d.p * d.c, adi_train_tap(plan, run, 1), (size_t)d.p * sizeof *t->target);
+    return AD_OK;
+}
+
+static ad_status student_loss(adi_ast_training *t, int32_t gradients, double *out_loss)
+{
+    const adi_kernels *k = t->head.context->backend->kernels;
+    const adi_exec ex = exec_of(t);
+    const adi_train_plan *plan = module_of(t, ADI_AST_STUDENT)->plan;
+    adi_train_run *run = &module_of(t, ADI_AST_STUDENT)->run;
+    const adi_pc d = dims_of(t);
+    const double norm = norm_of(t) * (double)d.c;
+    ADI_TRY(find_target(t));
+    ADI_TRY(adi_train_forward(plan, run, gradients));
+    const float *s = adi_train_tap(plan, run, 0);
+    ADI_TRY(adi_training_check(k->sqdist_fwd(&ex, t->distances, s, t->target, d), "the distances"));
+    double sum = 0.0;
+    for (int64_t p = 0; p < d.p; p++)
+        sum += (double)t->weights[p] * t->distances[p];
+    *out_loss = sum / norm;
+    if (!gradients)
+        return AD_OK;
+    return adi_training_check(k->weighted_difference(&ex, adi_train_tap_grad(plan, run, 0), s, t->target, t->weights, 2.0 / norm, d),
+                          "the gradient of the distances");
+}
+
+/* ---- The trainee ---- */
+
+ad_status adi_ast_gradients(adi_training *training, int32_t phase, const int32_t *images,
+                            int32_t count, const adi_cancel *cancel, adi_batch_loss *out_loss)
+{
+    adi_ast_training *t = (adi_ast_training *)training;
+    const int i = network_of(t, phase);
+    ADI_TRY(take_batch(t, images, count, cancel));
+    ADI_TRY(i == ADI_AST_FLOW ? flow_loss(t, 1, &out_loss->loss) : student_loss(t, 1, &out_loss->loss));
+    if (i == ADI_AST_FLOW)
+        out_loss->reconstruction = out_loss->loss;
+    else
+        out_loss->similarity = out_loss->loss;
+    return isfinite(out_loss->loss) ? adi_train_backward(module_of(t, i)->plan, &module_of(t, i)->run) : AD_OK;
+}
+
+double adi_ast_clip_norm(const adi_training *training, int32_t phase)
+{
+    (void)phase;
+    return ((const adi_ast_training *)training)->config->o.clip_norm;
+}
+
+/* The loss itself, mean over images in batches; the student with its running statistics. */
+ad_status adi_ast_validate(adi_training *training, int32_t phase, const int32_t *images,
+                           int32_t count, const adi_cancel *cancel, double *out_error)
+{
+    adi_ast_training *t = (adi_ast_training *)training;
+    const int32_t batch = (int32_t)module_of(t, 0)->plan->input[0].n;
+    double sum = 0.0;
+    for (int32_t first = 0; first < count; first += batch) {
+        const int32_t n = count - first < batch ? count - first : batch;
+        double loss = 0.0;
+        ADI_TRY(take_batch(t, images + first, n, cancel));
+        ADI_TRY(network_of(t, phase) == ADI_AST_FLOW ? flow_loss(t, 0, &loss) : student_loss(t, 0, &loss));
+        sum += n * loss;
+    }
+    *out_error = sum / count;
+    return AD_OK;
+}
+
+/* The scores of the images of a batch, whose results are there, added to both sums. */
+static ad_status add_scores(adi_ast_training *t, int32_t count, double *scores, double *values)
+{
+    const adi_exec ex = exec_of(t);
+    const adi_map_recipe recipe = adi_ast_recipe(t->config);
+    const adi_ast_config *config = t->config;
+    const int64_t n = adi_ast_positions(config), c = config->channels;
+    const int64_t enlarged = (int64_t)recipe.side * recipe.side;
+    const adi_bench_module *m = module_of(t, ADI_AST_STUDENT);
+    const float *student = adi_train_tap(m->plan, &m->run, 0);
+    for (int32_t i = 0; i < count; i++) {
+        adi_layer_maps maps = {.distance = t->distances, .weight = t->weights + i * n};
+        float *distances = adi_layer_maps_add(&maps, config->h, config->w, NULL);
+        double score = 0.0;
+        ADI_TRY(adi_ast_distances(config, t->head.context, t->target + i * n * c,
+                                  t->target + count * n * c + i * n, student + i * n * c,
+                                  distances));
+        ADI_TRY(adi_layer_maps_finish(t->head.context, &recipe, &maps, exec_of(t).scratch, t->tmp,
+                                      1, t->map, &score));
+        *scores += score * score;
+        *values += t->head.context->backend->kernels->sum_squares(&ex, t->map, enlarged) /
+                   (double)enlarged;
+    }
+    return AD_OK;
+}
+
+ad_status adi_ast_scores(adi_training *training, const int32_t *images, int32_t count,
+                         double *out_score, double *out_map)
+{
+    adi_ast_training *t = (adi_ast_training *)training;
+    const adi_bench_module *m = module_of(t, ADI_AST_STUDENT);
+    const int32_t batch = (int32_t)m->plan->input[0].n;
+    double scores = 0.0, values = 0.0;
+    for (int32_t first = 0; first < count; first += batch) {
+        const int32_t n = count - first < batch ? count - first : batch;
+        ADI_TRY(take_batch(t, images + first, n, NULL));
+        ADI_TRY(find_target(t));
+        ADI_TRY(adi_train_forward(m->plan, &m->run, 0));
+        ADI_TRY(add_scores(t, n, &scores, &values));
+    }
+    *out_score = sqrt(scores / count);
+    *out_map = sqrt(values / count);
+    return AD_OK;
+}
+
+/* ---- Records: x and the weights of positions ---- */
+
+static size_t record_floats(const adi_ast_config *c)
+{
+    return (size_t)adi_ast_positions(c) * (size_t)(c->channels + 1);
+}
+
+ad_status adi_ast_store(adi_student_fit *fit)
+{
+    const adi_ast_config *c = (const adi_ast_config *)fit->head.settings;
+    const adi_allocator *a = &fit->head.backbone->context->allocator;
+    const char *dir = c->o.cache_dir[0] ? c->o.cache_dir : NULL;
+    ADI_CHECK_ARG(!c->o.cache_file == !dir,
+                  "cache_file says how large the file in cache_dir may be: give both");
+    ADI_TRY(adi_feature_store_init(&fit->store, a, record_floats(c), 0, dir));
+    fit->record = adi_alloc(a, record_floats(c) * sizeof *fit->record);
+    return fit->record ? AD_OK : adi_fail_memory();
+}
+
+ad_status adi_ast_add(adi_student_fit *fit, const adi_extractor *x, adi_workspace *w)
+{
+    const adi_ast_config *c = (const adi_ast_config *)fit->head.settings;
+    const float *const record = fit->record;
+    const size_t floats = record_floats(c);
+    ADI_TRY(adi_ast_gather(c, x, w, fit->record,
+                           fit->record + adi_ast_positions(c) * c->channels));
+    return adi_feature_store_add(&fit->store, NULL, &record, &floats, 1);
+}
+
+/* ---- What a training works in ---- */
+
+/* Multiply-adds of a batch, roughly: parameters meet every position, three times where they are
+ * trained. A phase without epochs is not there. */
+static void list_phases(adi_ast_training *t)
+{
+    const adi_ast_options *o = &t->config->o;
+    const ad_student *s = t->head.student;
+    const double flow = (double)s->modules[ADI_AST_FLOW].module->trainable;
+    const double student = (double)s->modules[ADI_AST_STUDENT].module->trainable;
+    adi_trainee *e = &t->head.bench.trainee;
+    if (o->teacher_epochs || !o->student_epochs)
+        e->phases[e->phase_count++] = (adi_phase){
+            .name = phase_names[ADI_AST_FLOW], .epochs = o->teacher_epochs, .cost = 3.0 * flow};
+    if (o->student_epochs)
+        e->phases[e->phase_count++] = (adi_phase){.name = phase_names[ADI_AST_STUDENT],
+                                                  .epochs = o->student_epochs,
+                                                  .cost = flow + 3.0 * student};
+}
+
+static uint32_t phases_of(const adi_ast_training *t, int network)
+{
+    uint32_t phases = 0;
+    for (int32_t i = 0; i < t->head.bench.trainee.phase_count; i++)
+        phases |= (uint32_t)(network_of(t, i) == network) << i;
+    return phases;
+}
+
+ad_status adi_ast_prepare(adi_training *training, int32_t batch)
+{
+    adi_ast_training *t = (adi_ast_training *)training;
+    t->config = (const adi_ast_config *)training->fit->head.settings;
+    const adi_ast_config *c = t->config;
+    const adi_shape input = {batch, c->h, c->w, c->channels};
+    const adi_optimiser_options adam = {ADI_OPTIMIZER_ADAM, c->o.lr, 0.0, c->o.weight_decay,
+                                        0.9, 0.999};
+    const adi_map_recipe recipe = adi_ast_recipe(c);
+    const size_t positions = (size_t)batch * (size_t)adi_ast_positions(c);
+    const size_t values = positions * (size_t)c->channels;
+    const size_t map = (size_t)recipe.side * (size_t)recipe.side;
+    adi_workbench *b = &training->bench;
+    b->shares = 1;
+    b->trainee.measured = 1;
+    b->trainee.drop_last = 1;
+    b->sum_floats = map > values ? map : values;
+    list_phases(t);
+    for (int i = 0; i < ADI_AST_NETWORKS; i++)
+        ADI_TRY(adi_workbench_add(b, training->student->modules[i].name,
+                                  training->student->modules[i].module, &input, 0, &adam,
+                                  phases_of(t, i)));
+    adi_workbench_array(b, &t->x, values);
+    adi_workbench_array(b, &t->weights, positions);
+    adi_workbench_array(b, &t->target, values + positions);
+    adi_workbench_array(b, &t->distances, positions);
+    adi_workbench_array(b, &t->map, map);
+    adi_workbench_array(b, &t->tmp, adi_layer_maps_floats(&recipe));
+    return AD_OK;
+}

@@ -1,0 +1,418 @@
+/* What training STFPM computes: losses and their gradients, the step, the validation error.
+ *   similarity:     sum over layers l of weight_l * mean over positions of |t/|t| - g/|g||^2 / 2
+ *   reconstruction: sum over layers of mean over all values of (g - r)^2
+ * t is the teacher's vector, s the student's; g is s, or with U-Nets what the layer's U-Net makes of s, and r
+ * is s or t. In the phase before, U-Nets learn to give t back from t. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "methods/stfpm.h"
+
+enum { PHASE_UNETS_ALONE = 0 }; /* where there are U-Nets and epochs for them; then the student's */
+
+static int is_unet_phase(const adi_stfpm_training *t, int32_t phase)
+{
+    return t->head.bench.trainee.phase_count > 1 && phase == PHASE_UNETS_ALONE;
+}
+
+static int64_t values_of(const adi_shape *s)
+{
+    return s->h * s->w * s->c;
+}
+
+static adi_bench_module *student_of(adi_stfpm_training *t)
+{
+    return &t->head.bench.modules[0];
+}
+
+static adi_bench_module *unet_of(adi_stfpm_training *t, int32_t layer)
+{
+    return &t->head.bench.modules[1 + layer];
+}
+
+static const adi_shape *layer_shape(const adi_stfpm_training *t, int32_t layer)
+{
+    return adi_train_tap_shape(t->head.bench.modules[0].plan, layer);
+}
+
+static int32_t layers_of(const adi_stfpm_training *t)
+{
+    return t->config->settings.tap_count;
+}
+
+/* The student on a batch of images. */
+static ad_status run_student(adi_stfpm_training *t, const int32_t *images, int32_t count,
+                             int32_t training)
+{
+    const adi_feature_store *store = &t->head.fit->store;
+    for (int32_t i = 0; i < count; i++)
+        adi_feature_store_input(store, &t->config->settings.preprocess, images[i],
+                                t->input + i * (int64_t)store->pixel_bytes);
+    student_of(t)->run.input[0] = t->input;
+    return adi_train_forward(student_of(t)->plan, &student_of(t)->run, training);
+}
+
+/* With U-Nets a layer's features are wanted apart from the other layers' and more than once, so all
+ * of a batch's are kept, a layer after the other. */
+static float *kept_teacher(const adi_stfpm_training *t, int32_t layer)
+{
+    float *kept = t->teacher;
+    for (int32_t l = 0; l < layer; l++)
+        kept += adi_arena_floats(layer_shape(t, l));
+    return kept;
+}
+
+static ad_status find_features(const adi_stfpm_training *t, int32_t image, const float **layers)
+{
+    return adi_feature_store_features(&t->head.fit->store, t->head.extractor, t->head.workspace,
+                                      image, layers);
+}
+
+static ad_status keep_teacher(adi_stfpm_training *t, const int32_t *images, int32_t count)
+{
+    const float *layers[ADI_STFPM_MAX_LAYERS] = {NULL};
+    for (int32_t i = 0; i < count; i++) {
+        ADI_TRY(find_features(t, images[i], layers));
+        for (int32_t l = 0; l < layers_of(t); l++) {
+            const int64_t n = values_of(layer_shape(t, l));
+            memcpy(kept_teacher(t, l) + i * n, layers[l], (size_t)n * sizeof(float));
+        }
+    }
+    return AD_OK;
+}
+
+/* The teacher's features of image `i` of the batch, of all layers. */
+static ad_status teacher_of(adi_stfpm_training *t, int32_t i, int32_t image, const float **layers)
+{
+    if (!t->config->unets)
+        return find_features(t, image, layers);
+    for (int32_t l = 0; l < layers_of(t); l++)
+        layers[l] = kept_teacher(t, l) + i * values_of(layer_shape(t, l));
+    return AD_OK;
+}
+
+static adi_exec exec_of(const adi_stfpm_training *t)
+{
+    return adi_workbench_exec(&t->head.bench);
+}
+
+/* ---- Similarity ---- */
+
+/* The factor of 2 d that stands for "no half", and the share of one image of the batch. */
+static double loss_scale(const adi_stfpm_training *t)
+{
+    return t->config->o.loss_half ? 1.0 : 2.0;
+}
+
+static double image_share(const adi_stfpm_training *t, int64_t n)
+{
+    return t->config->o.loss_batch == ADI_LOSS_BATCH_SUM ? 1.0 : 1.0 / (double)n;
+}
+
+/* The vectors that are compared with the teacher's. */
+static const float *compared(adi_stfpm_training *t, int32_t layer)
+{
+    return t->config->unets ? adi_train_tap(unet_of(t, layer)->plan, &unet_of(t, layer)->run, 0)
+                            : adi_train_tap(student_of(t)->plan, &student_of(t)->run, layer);
+}
+
+/* Distances of image `i` of the batch in one layer, whose mean is added to *io_sum: as it is, or with `gradients`,
+ * which are those by the compared vectors, as it counts in the loss. */
+static ad_status compare(adi_stfpm_training *t, int32_t i, int32_t layer, const float *teacher, float *gradients,
+                         double *io_sum)
+{
+    const adi_kernels *k = t->head.context->backend->kernels;
+    const adi_exec ex = exec_of(t);
+    const adi_shape *s = layer_shape(t, layer);
+    const adi_pc d = {s->h * s->w, s->c};
+    const float *vectors = compared(t, layer) + i * values_of(s);
+    float *distances = t->distances;
+    for (int32_t l = 0; l < layer; l++)
+        distances += layer_shape(t, l)->h * layer_shape(t, l)->w;
+    const double weight = gradients ? t->config->weights[layer] * loss_scale(t) : 1.0;
+    ADI_TRY(adi_training_check(k->cosdist_fwd(&ex, distances, vectors, teacher, d), "the distances"));
+    *io_sum += weight * k->sum(&ex, distances, d.p) / (double)d.p;
+    if (!gradients)
+        return AD_OK;
+    const double scale = weight * t->config->o.sim_weight * image_share(t, student_of(t)->run.n) / (double)d.p;
+    return adi_training_check(k->cosdist_bwd(&ex, gradients + i * values_of(s), vectors, teacher, (float)scale, d),
+                          "the gradient of the distances");
+}
+
+/* All layers of image `i` of the batch. */
+static ad_status compare_image(adi_stfpm_training *t, int32_t i, int32_t image, int32_t with_gradients,
+                               double *io_sum)
+{
+    const float *teacher[ADI_STFPM_MAX_LAYERS] = {NULL};
+    ADI_TRY(teacher_of(t, i, image, teacher));
+    for (int32_t l = 0; l < layers_of(t); l++)
+        ADI_TRY(compare(t, i, l, teacher[l], with_gradients ? adi_train_tap_grad(student_of(t)->plan, &student_of(t)->run, l) : NULL, io_sum));
+    return AD_OK;
+}
+
+/* ---- U-Nets ---- */
+
+/* Mean squared error of a U-Net's result and `target`; with gradients, what it adds to the result's, which is
+ * overwritten unless `accumulate`. */
+static ad_status reconstruct(adi_stfpm_training *t, int32_t layer, const float *target, double weight,
+                             int32_t with_gradients, int32_t accumulate, double *io_sum)
+{
+    const adi_kernels *k = t->head.context->backend->kernels;
+    const adi_exec ex = exec_of(t);
+    const int64_t n = student_of(t)->run.n * values_of(layer_shape(t, layer));
+    const float *result = adi_train_tap(unet_of(t, layer)->plan, &unet_of(t, layer)->run, 0);
+    *io_sum += k->sum_squared_error(&ex, result, target, n) / (double)n;
+    if (!with_gradients)
+        return AD_OK;
+    float *g = adi_train_tap_grad(unet_of(t, layer)->plan, &unet_of(t, layer)->run, 0);
+    return adi_training_check(k->scaled_difference(&ex, g, result, target, (float)(2.0 * weight / (double)n),
+                                               accumulate, n),
+                          "the gradient of the reconstruction");
+}
+
+/* The phase in which U-Nets learn the teacher's features; validation error and loss are one. */
+static ad_status unets_alone(adi_stfpm_training *t, const int32_t *images, int32_t count, int32_t training,
+                             double *io_sum)
+{
+    ADI_TRY(keep_teacher(t, images, count));
+    for (int32_t l = 0; l < layers_of(t); l++) {
+        adi_train_run *run = &unet_of(t, l)->run;
+        run->input[0] = kept_teacher(t, l);
+        ADI_TRY(adi_train_forward(unet_of(t, l)->plan, run, training));
+        ADI_TRY(reconstruct(t, l, kept_teacher(t, l), 1.0, training, 0, io_sum));
+        if (training)
+            ADI_TRY(adi_train_backward(unet_of(t, l)->plan, run));
+    }
+    return AD_OK;
+}
+
+/* A layer's U-Net on the student's vectors: forward, both losses, backward, and the gradient of the vectors. */
+static ad_status through_unet(adi_stfpm_training *t, int32_t layer, adi_batch_loss *io_loss)
+{
+    const adi_kernels *k = t->head.context->backend->kernels;
+    const adi_stfpm_options *o = &t->config->o;
+    const adi_exec ex = exec_of(t);
+    adi_train_run *run = &unet_of(t, layer)->run;
+    const float *s = adi_train_tap(student_of(t)->plan, &student_of(t)->run, layer), *teacher = kept_teacher(t, layer);
+    const int64_t count = student_of(t)->run.n, values = values_of(layer_shape(t, layer)), n = count * values;
+    double similar = 0.0;
+    run->input[0] = s;
+    ADI_TRY(adi_train_forward(unet_of(t, layer)->plan, run, 1));
+    float *dg = adi_train_tap_grad(unet_of(t, layer)->plan, run, 0);
+    for (int32_t i = 0; i < count; i++)
+        ADI_TRY(compare(t, i, layer, teacher + i * values, dg, &similar));
+    io_loss->similarity += similar * image_share(t, count);
+    const float *target = o->rec_target == ADI_REC_TARGET_TEACHER ? teacher : s;
+    ADI_TRY(reconstruct(t, layer, target, o->rec_weight, 1, 1, &io_loss->reconstruction));
+    float *ds = adi_train_tap_grad(student_of(t)->plan, &student_of(t)->run, layer);
+    const float *g = adi_train_tap(unet_of(t, layer)->plan, run, 0);
+    /* As a target the student's vectors have a gradient of their own, the opposite of the result's. */
+    const int32_t moves = o->rec_target == ADI_REC_TARGET_STUDENT && !o->rec_stopgrad;
+    const float own = moves ? (float)(-2.0 * o->rec_weight / (double)n) : 0.0f;
+    ADI_TRY(adi_training_check(k->scaled_difference(&ex, ds, g, s, own, 0, n), "the target's gradient"));
+    ADI_TRY(adi_train_backward(unet_of(t, layer)->plan, run));
+    const float *dx = adi_train_input_grad(unet_of(t, layer)->plan, run);
+    return adi_training_check(k->add_fwd(&ex, ds, ds, dx, ADI_ACT_NONE, (adi_pc){1, n}), "the sum of gradients");
+}
+
+/* ---- The trainee ---- */
+
+ad_status adi_stfpm_gradients(adi_training *training, int32_t phase, const int32_t *images,
+                              int32_t count, const adi_cancel *cancel, adi_batch_loss *out_loss)
+{
+    adi_stfpm_training *t = (adi_stfpm_training *)training;
+    const adi_stfpm_options *o = &t->config->o;
+    adi_workbench_take_batch(&t->head.bench, count, cancel);
+    if (is_unet_phase(t, phase)) {
+        ADI_TRY(unets_alone(t, images, count, 1, &out_loss->reconstruction));
+        out_loss->loss = out_loss->reconstruction;
+        return AD_OK;
+    }
+    ADI_TRY(run_student(t, images, count, 1));
+    if (t->config->unets) {
+        ADI_TRY(keep_teacher(t, images, count));
+        for (int32_t l = 0; l < layers_of(t); l++)
+            ADI_TRY(through_unet(t, l, out_loss));
+        out_loss->loss = o->sim_weight * out_loss->similarity + o->rec_weight * out_loss->reconstruction;
+    } else {
+        double sum = 0.0;
+        for (int32_t i = 0; i < count; i++)
+            ADI_TRY(compare_image(t, i, images[i], 1, &sum));
+        out_loss->similarity = sum * image_share(t, count);
+        out_loss->loss = o->sim_weight * out_loss->similarity;
+    }
+    return isfinite(out_loss->loss) ? adi_train_backward(student_of(t)->plan, &student_of(t)->run) : AD_OK;
+}
+
+double adi_stfpm_clip_norm(const adi_training *training, int32_t phase)
+{
+    const adi_stfpm_training *t = (const adi_stfpm_training *)training;
+    return is_unet_phase(t, phase) ? 0.0 : t->config->o.clip_norm;
+}
+
+static ad_status forward_all(adi_stfpm_training *t, const int32_t *images, int32_t count, const adi_cancel *cancel)
+{
+    adi_workbench_take_batch(&t->head.bench, count, cancel);
+    ADI_TRY(run_student(t, images, count, 0));
+    if (t->config->unets)
+        ADI_TRY(keep_teacher(t, images, count));
+    for (int32_t l = 0; t->config->unets && l < layers_of(t); l++) {
+        unet_of(t, l)->run.input[0] = adi_train_tap(student_of(t)->plan, &student_of(t)->run, l);
+        ADI_TRY(adi_train_forward(unet_of(t, l)->plan, &unet_of(t, l)->run, 0));
+    }
+    return AD_OK;
+}
+
+/* The distances of the image that was compared last. */
+static adi_layer_maps maps_of(adi_stfpm_training *t)
+{
+    adi_layer_maps maps = {.distance = t->distances};
+    for (int32_t l = 0; l < layers_of(t); l++)
+        adi_layer_maps_add(&maps, layer_shape(t, l)->h, layer_shape(t, l)->w, NULL);
+    return maps;
+}
+
+static ad_status product_of(adi_stfpm_training *t, double *io_sum)
+{
+    const adi_exec ex = exec_of(t);
+    const adi_map_recipe recipe = adi_stfpm_recipe(t->config);
+    const adi_layer_maps maps = maps_of(t);
+    const int64_t n = (int64_t)recipe.at * recipe.at;
+    float *joined = recipe.at == recipe.side ? t->map : t->tmp + n;
+    ADI_TRY(adi_layer_maps_join(t->head.context, &recipe, &maps, t->tmp, joined));
+    *io_sum += t->head.context->backend->kernels->sum(&ex, joined, n) / (double)n;
+    return AD_OK;
+}
+
+ad_status adi_stfpm_validate(adi_training *training, int32_t phase, const int32_t *images,
+                             int32_t count, const adi_cancel *cancel, double *out_error)
+{
+    adi_stfpm_training *t = (adi_stfpm_training *)training;
+    const int32_t batch = (int32_t)student_of(t)->plan->input[0].n;
+    double sum = 0.0, distance = 0.0;
+    for (int32_t first = 0; first < count; first += batch) {
+        const int32_t left = count - first;
+        const int32_t n = left < batch ? left : batch;
+        if (is_unet_phase(t, phase)) {
+            double error = 0.0;
+            adi_workbench_take_batch(&t->head.bench, n, cancel);
+            ADI_TRY(unets_alone(t, images + first, n, 0, &error));
+            sum += n * error;
+            continue;
+        }
+        ADI_TRY(forward_all(t, images + first, n, cancel));
+        const int product = t->config->o.val == ADI_VALIDATION_PRODUCT;
+        for (int32_t i = 0; i < n; i++) {
+            ADI_TRY(compare_image(t, i, images[first + i], 0, product ? &distance : &sum));
+            if (product)
+                ADI_TRY(product_of(t, &sum));
+        }
+    }
+    *out_error = sum / count;
+    return AD_OK;
+}
+
+ad_status adi_stfpm_scores(adi_training *training, const int32_t *images, int32_t count,
+                           double *out_score, double *out_map)
+{
+    adi_stfpm_training *t = (adi_stfpm_training *)training;
+    const adi_exec ex = exec_of(t);
+    const adi_map_recipe recipe = adi_stfpm_recipe(t->config);
+    const int64_t n = (int64_t)recipe.side * recipe.side;
+    double scores = 0.0, values = 0.0, distances = 0.0;
+    for (int32_t i = 0; i < count; i++) {
+        double score = 0.0;
+        ADI_TRY(forward_all(t, images + i, 1, NULL));
+        ADI_TRY(compare_image(t, 0, images[i], 0, &distances));
+        adi_layer_maps maps = maps_of(t);
+        ADI_TRY(adi_layer_maps_finish(t->head.context, &recipe, &maps, exec_of(t).scratch, t->tmp,
+                                      1, t->map, &score));
+        scores += score * score;
+        values += t->head.context->backend->kernels->sum_squares(&ex, t->map, n) / (double)n;
+    }
+    *out_score = sqrt(scores / count);
+    *out_map = sqrt(values / count);
+    return AD_OK;
+}
+
+/* Also for the phase that a checkpoint is of, so all that depends on the phase belongs here. */
+void adi_stfpm_begin_phase(adi_training *training, int32_t phase)
+{
+    adi_stfpm_training *t = (adi_stfpm_training *)training;
+    const adi_stfpm_options *o = &t->config->o;
+    for (int32_t l = 0; t->config->unets && l < layers_of(t); l++)
+        unet_of(t, l)->optimiser->options.lr =
+            is_unet_phase(t, phase) ? o->pretrain_lr : o->unet_lr;
+}
+
+/* ---- What a training works in ---- */
+
+static ad_status add_unets(adi_stfpm_training *t)
+{
+    const adi_stfpm_options *o = &t->config->o;
+    const ad_student *s = t->head.student;
+    const adi_optimiser_options adam = {ADI_OPTIMIZER_ADAM,   o->unet_lr, 0.0,
+                                        o->unet_weight_decay, 0.9,        0.999};
+    const uint32_t phases = ~UINT32_C(0);
+    for (int32_t l = 0; l < layers_of(t); l++) {
+        const adi_shape *shape = layer_shape(t, l);
+        ADI_TRY(adi_stfpm_check_unet(s->settings, s->teacher->network->graph, l, shape->h,
+                                     shape->w));
+        ADI_TRY(adi_workbench_add(&t->head.bench, s->modules[1 + l].name, s->modules[1 + l].module,
+                                  shape, 1, &adam, phases));
+    }
+    return AD_OK;
+}
+
+static void list_phases(adi_stfpm_training *t)
+{
+    const adi_stfpm_options *o = &t->config->o;
+    adi_trainee *e = &t->head.bench.trainee;
+    if (t->config->unets && o->pretrain_epochs && o->epochs) /* no epochs: the student as it is */
+        e->phases[e->phase_count++] =
+            (adi_phase){.name = "autoencoders", .epochs = o->pretrain_epochs, .cost = 0.3};
+    e->phases[e->phase_count++] =
+        (adi_phase){.name = "student", .epochs = o->epochs, .cost = 1.0};
+}
+
+static void list_arrays(adi_stfpm_training *t)
+{
+    const adi_map_recipe recipe = adi_stfpm_recipe(t->config);
+    const size_t map = (size_t)recipe.side * (size_t)recipe.side;
+    const size_t tmp = adi_layer_maps_floats(&recipe);
+    adi_workbench *b = &t->head.bench;
+    size_t teacher = 0, distances = 0;
+    b->sum_floats = map > tmp ? map : tmp;
+    for (int32_t l = 0; l < layers_of(t); l++) {
+        const size_t floats = adi_arena_floats(layer_shape(t, l));
+        teacher += t->config->unets ? floats : 0;
+        distances += (size_t)(layer_shape(t, l)->h * layer_shape(t, l)->w);
+        b->sum_floats = floats > b->sum_floats ? floats : b->sum_floats;
+    }
+    adi_workbench_array(b, &t->input, adi_arena_floats(&student_of(t)->plan->input[0]));
+    adi_workbench_array(b, &t->teacher, teacher);
+    adi_workbench_array(b, &t->distances, distances);
+    adi_workbench_array(b, &t->map, map);
+    adi_workbench_array(b, &t->tmp, tmp);
+}
+
+ad_status adi_stfpm_prepare(adi_training *training, int32_t batch)
+{
+    adi_stfpm_training *t = (adi_stfpm_training *)training;
+    t->config = (const adi_stfpm_config *)training->fit->head.settings;
+    const adi_stfpm_options *o = &t->config->o;
+    const int64_t side = t->config->settings.preprocess.crop;
+    const adi_shape input = {batch, side, side, 3};
+    const ad_student *s = training->student;
+    const adi_optimiser_options how = {o->optimizer,    o->lr, o->momentum,
+                                       o->weight_decay, 0.9,   0.999};
+    list_phases(t);
+    const uint32_t last = UINT32_C(1) << (training->bench.trainee.phase_count - 1);
+    ADI_TRY(adi_workbench_add(&training->bench, s->modules[0].name, s->modules[0].module, &input,
+                              0, &how, last));
+    if (t->config->unets)
+        ADI_TRY(add_unets(t));
+    list_arrays(t);
+    return AD_OK;
+}

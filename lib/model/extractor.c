@@ -1,0 +1,216 @@
+/* From an image to tapped feature maps. */
+#include "model/extractor.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/options.h"
+
+ad_status adi_extractor_create(ad_context *context, const adi_network *network,
+                               const adi_preprocess *preprocess, const int32_t *taps, int32_t tap_count,
+                               adi_extractor **out_extractor)
+{
+    const adi_allocator *a = &context->allocator;
+    *out_extractor = NULL;
+    adi_extractor *x = adi_calloc(a, 1, sizeof *x);
+    if (!x)
+        return adi_fail_memory();
+    x->context = context;
+    x->network = network;
+    x->preprocess = *preprocess;
+    x->tap_count = tap_count;
+    memcpy(x->taps, taps, (size_t)tap_count * sizeof *taps);
+    ad_status status = adi_plan_create(network, context->backend->kernels, context->num_threads, taps,
+                                       tap_count, preprocess->crop, preprocess->crop, &x->plan);
+    if (status == AD_OK && pthread_mutex_init(&x->lock, NULL) != 0)
+        status = adi_fail_memory();
+    if (status != AD_OK) {
+        adi_plan_destroy(x->plan);
+        adi_free(a, x);
+        return status;
+    }
+    x->scratch_bytes = x->plan->scratch_bytes;
+    x->map_side = preprocess->crop;
+    *out_extractor = x;
+    return AD_OK;
+}
+
+static void free_workspace(const adi_allocator *a, adi_workspace *w)
+{
+    adi_resize_scratch_free(&w->resize);
+    adi_depth_scratch_free(&w->depth_scratch);
+    adi_free(a, w->depth);
+    adi_free(a, w->block);
+    adi_free(a, w->scratch);
+    adi_free(a, w->extra);
+    adi_free(a, w->map);
+    adi_free(a, w->tail);
+    adi_free(a, w->rgb);
+    adi_free(a, w);
+}
+
+void adi_extractor_destroy(adi_extractor *x)
+{
+    if (!x)
+        return;
+    const adi_allocator *a = &x->context->allocator;
+    for (adi_workspace *w = x->idle; w;) {
+        adi_workspace *next = w->next;
+        free_workspace(a, w);
+        w = next;
+    }
+    pthread_mutex_destroy(&x->lock);
+    adi_plan_destroy(x->plan);
+    adi_free(a, x);
+}
+
+void adi_extractor_reserve(adi_extractor *x, size_t kernel_scratch_bytes, size_t extra_floats)
+{
+    if (kernel_scratch_bytes > x->scratch_bytes)
+        x->scratch_bytes = kernel_scratch_bytes;
+    if (extra_floats > x->extra_floats)
+        x->extra_floats = extra_floats;
+}
+
+void adi_extractor_keep_rgb(adi_extractor *x)
+{
+    const size_t crop = (size_t)x->preprocess.crop;
+    x->rgb_bytes = 3 * crop * crop;
+}
+
+static size_t depth_floats(const adi_extractor *x)
+{
+    const size_t positions = (size_t)x->depth.grid * (size_t)x->depth.grid;
+    return positions * (ADI_DEPTH_UNSHUFFLE * ADI_DEPTH_UNSHUFFLE + 1);
+}
+
+void adi_extractor_take_depth(adi_extractor *x, adi_image_needs needs, const adi_depth_options *options)
+{
+    x->needs = needs;
+    x->depth = *options;
+}
+
+void adi_extractor_reserve_map(adi_extractor *x, int32_t side, size_t tail_floats)
+{
+    x->map_side = side;
+    x->map_floats = (size_t)side * (size_t)side;
+    x->tail_floats = tail_floats;
+}
+
+/* Floats of a workspace, all of them known. */
+static size_t workspace_floats(const adi_extractor *x)
+{
+    return x->plan->block_floats + x->extra_floats + x->map_floats + x->tail_floats +
+           depth_floats(x);
+}
+
+size_t adi_extractor_bytes(adi_extractor *x)
+{
+    const size_t steps = (size_t)x->network->graph->node_count * sizeof(adi_step);
+    const size_t padding = 14 * ADI_ALIGNMENT; /* fourteen blocks, each rounded up */
+    size_t bytes = padding + sizeof *x + sizeof *x->plan + steps
+                   + (size_t)x->tap_count * sizeof *x->plan->taps + sizeof(adi_workspace)
+                   + workspace_floats(x) * sizeof(float)
+                   + x->plan->packed_bytes + x->scratch_bytes + x->rgb_bytes;
+    pthread_mutex_lock(&x->lock);
+    if (x->idle)
+        bytes += x->idle->resize.bytes + x->idle->depth_scratch.doubles * sizeof(double);
+    pthread_mutex_unlock(&x->lock);
+    return bytes;
+}
+
+ad_status adi_extractor_check_room(const adi_extractor *x)
+{
+    return adi_budget_check(x->context->budget,
+                            workspace_floats(x) * sizeof(float) + x->scratch_bytes + x->rgb_bytes);
+}
+
+static ad_status new_workspace(const adi_extractor *x, adi_workspace **out_workspace)
+{
+    const adi_allocator *a = &x->context->allocator;
+    adi_workspace *w = adi_calloc(a, 1, sizeof *w);
+    if (!w)
+        return adi_fail_memory();
+    w->resize.allocator = a;
+    w->resize.kernels = x->context->backend->kernels;
+    w->depth_scratch.allocator = a;
+    w->block = adi_alloc(a, x->plan->block_floats * sizeof *w->block);
+    w->scratch = adi_alloc(a, x->scratch_bytes);
+    w->extra = adi_alloc(a, x->extra_floats * sizeof *w->extra);
+    w->map = adi_alloc(a, x->map_floats * sizeof *w->map);
+    w->tail = adi_alloc(a, x->tail_floats * sizeof *w->tail);
+    w->rgb = x->rgb_bytes ? adi_alloc(a, x->rgb_bytes) : NULL;
+    w->depth = x->depth.grid ? adi_alloc(a, depth_floats(x) * sizeof *w->depth) : NULL;
+    if (!w->block || !w->scratch || !w->extra || !w->map || !w->tail || (x->rgb_bytes && !w->rgb) || (x->depth.grid && !w->depth)) {
+        free_workspace(a, w);
+        return adi_fail_memory();
+    }
+    *out_workspace = w;
+    return AD_OK;
+}
+
+ad_status adi_extractor_borrow(adi_extractor *x, adi_workspace **out_workspace)
+{
+    pthread_mutex_lock(&x->lock);
+    adi_workspace *w = x->idle;
+    if (w)
+        x->idle = w->next;
+    pthread_mutex_unlock(&x->lock);
+    if (!w)
+        return new_workspace(x, out_workspace);
+    *out_workspace = w;
+    return AD_OK;
+}
+
+void adi_extractor_give_back(adi_extractor *x, adi_workspace *w)
+{
+    pthread_mutex_lock(&x->lock);
+    w->next = x->idle;
+    x->idle = w;
+    pthread_mutex_unlock(&x->lock);
+}
+
+ad_status adi_extractor_run(const adi_extractor *x, adi_workspace *w, const ad_image *view)
+{
+    ad_image image;
+    ADI_TRY(adi_image_take(view, x->needs, &image));
+    if (x->depth.grid)
+        ADI_TRY(adi_depth_run(&x->depth, &image, &w->depth_scratch, w->depth,
+                              w->depth + depth_floats(x) - (size_t)x->depth.grid * (size_t)x->depth.grid));
+    if (x->needs == ADI_DEPTH_ALONE)
+        return AD_OK;
+    ADI_TRY(adi_preprocess_run(&x->preprocess, w->block + x->plan->input_offset[0], w->rgb, &image, &w->resize));
+    return adi_plan_run(x->plan, w->block, w->scratch);
+}
+
+const adi_shape *adi_extractor_shape(const adi_extractor *x, int32_t index)
+{
+    return &x->plan->taps[index].shape;
+}
+
+const float *adi_extractor_data(const adi_extractor *x, const adi_workspace *w, int32_t index)
+{
+    return adi_plan_tap_data(x->plan, w->block, index);
+}
+
+const char *adi_extractor_layer(const adi_extractor *x, int32_t index)
+{
+    return x->network->graph->taps[x->taps[index]].name;
+}
+
+ad_status adi_extractor_check_finite(const adi_extractor *x, const adi_workspace *w, int32_t index)
+{
+    const adi_shape *s = adi_extractor_shape(x, index);
+    const float *data = adi_extractor_data(x, w, index);
+    for (int64_t i = 0; i < s->h * s->w * s->c; i++)
+        if (!isfinite(data[i]))
+            return adi_extractor_not_finite(x, index);
+    return AD_OK;
+}
+
+ad_status adi_extractor_not_finite(const adi_extractor *x, int32_t index)
+{
+    return adi_fail(AD_ERR_NUMERIC, "layer '%s': the image gives features that are not finite",
+                    adi_extractor_layer(x, index));
+}

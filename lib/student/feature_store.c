@@ -1,0 +1,259 @@
+/* The images of a fit as a training reads them. */
+#include "student/feature_store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/digest.h"
+#include "core/file.h"
+
+#define FILE_NAME "the cache file"
+
+/* A file that is unlinked while it is open needs no cleaning up, however the process ends. */
+static ad_status make_file(const adi_allocator *a, const char *dir, int *out_fd)
+{
+    static const char name[] = "/adfeat-cache-XXXXXX"; /* mkostemp() puts letters there */
+    const size_t length = strlen(dir);
+    char *path = adi_alloc(a, length + sizeof name);
+    if (!path)
+        return adi_fail_memory();
+    memcpy(path, dir, length);
+    memcpy(path + length, name, sizeof name);
+    const int fd = mkostemp(path, O_CLOEXEC);
+    const int error = errno;
+    if (fd >= 0)
+        unlink(path);
+    adi_free(a, path);
+    if (fd < 0)
+        return adi_fail(AD_ERR_IO, "cache_dir '%s': no file can be made there: %s", dir,
+                        strerror(error));
+    *out_fd = fd;
+    return AD_OK;
+}
+
+ad_status adi_feature_store_init(adi_feature_store *s, const adi_allocator *a, size_t floats,
+                                 size_t pixel_bytes, const char *dir)
+{
+    *s = (adi_feature_store){.allocator = a, .floats = floats, .pixel_bytes = pixel_bytes,
+                             .fd = -1, .digest = ADI_DIGEST_START};
+    return dir ? make_file(a, dir, &s->fd) : AD_OK;
+}
+
+void adi_feature_store_free(adi_feature_store *s)
+{
+    if (!s->allocator)
+        return;
+    for (int32_t i = 0; i < s->count && s->images; i++)
+        adi_free(s->allocator, s->images[i]);
+    for (int32_t i = 0; i < s->cached; i++)
+        adi_free(s->allocator, s->records[i]);
+    adi_free(s->allocator, s->images);
+    adi_free(s->allocator, s->records);
+    if (s->fd >= 0)
+        close(s->fd);
+    *s = (adi_feature_store){.fd = -1};
+}
+
+size_t adi_feature_store_bytes(const adi_feature_store *s)
+{
+    const size_t in_order = 2 * sizeof(int32_t); /* of the loop's lists */
+    return (size_t)s->count * (s->pixel_bytes + in_order) +
+           (size_t)s->cached * s->floats * sizeof(float) + s->image_capacity * sizeof *s->images +
+           s->record_capacity * sizeof *s->records;
+}
+
+/* ---- Adding ---- */
+
+static size_t record_bytes(const adi_feature_store *s)
+{
+    return s->floats * sizeof(float);
+}
+
+static ad_status check_memory(const adi_feature_store *s)
+{
+    const size_t bytes = s->others + adi_feature_store_bytes(s) + s->pixel_bytes;
+    if (bytes > s->memory_limit)
+        return adi_fail(AD_ERR_OUT_OF_MEMORY,
+                        "image %d brings the fit to %zu bytes, memory_limit is %zu: raise it",
+                        s->count + 1, bytes, s->memory_limit);
+    return AD_OK;
+}
+
+static int has_room(const adi_feature_store *s)
+{
+    const size_t held = s->others + adi_feature_store_bytes(s) + s->pixel_bytes + record_bytes(s);
+    return s->cached == s->count &&
+           (uint64_t)(s->cached + 1) * record_bytes(s) <= s->cache_limit &&
+           held <= s->memory_limit;
+}
+
+static ad_status keep(adi_feature_store *s, const float *const *parts, const size_t *floats,
+                      int32_t count)
+{
+    float **records = adi_grow(s->allocator, s->records, &s->record_capacity,
+                               (size_t)s->cached + 1, sizeof *records);
+    if (!records)
+        return adi_fail_memory();
+    s->records = records;
+    float *record = adi_alloc(s->allocator, record_bytes(s));
+    if (!record)
+        return adi_fail_memory();
+    s->records[s->cached++] = record;
+    for (int32_t i = 0; i < count; i++) {
+        memcpy(record, parts[i], floats[i] * sizeof *record);
+        record += floats[i];
+    }
+    return AD_OK;
+}
+
+static ad_status no_room(const adi_feature_store *s)
+{
+    return adi_fail(AD_ERR_OUT_OF_MEMORY,
+                    "image %d: the features of %d images take %zu bytes; feature_cache is %" PRIu64
+                    ", memory_limit %zu of which training takes %zu, and cache_file %" PRIu64
+                    ": raise them",
+                    s->count + 1, s->count + 1, (size_t)(s->count + 1) * record_bytes(s),
+                    s->cache_limit, s->memory_limit, s->others, s->file_limit);
+}
+
+static ad_status write_part(const adi_feature_store *s, const float *part, size_t size,
+                            uint64_t offset)
+{
+    const char *bytes = (const char *)part;
+    for (size_t done = 0; done < size;) {
+        const ssize_t n = pwrite(s->fd, bytes + done, size - done, (off_t)(offset + done));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return adi_fail(AD_ERR_IO,
+                            FILE_NAME " in cache_dir could not take image %d, after %" PRIu64
+                                      " bytes: %s",
+                            s->count + 1, offset + done, n < 0 ? strerror(errno) : "no room");
+        done += (size_t)n;
+    }
+    return AD_OK;
+}
+
+static ad_status write_record(const adi_feature_store *s, const float *const *parts,
+                              const size_t *floats, int32_t count)
+{
+    uint64_t offset = (uint64_t)(s->count - s->cached) * record_bytes(s);
+    for (int32_t i = 0; i < count; i++) {
+        ADI_TRY(write_part(s, parts[i], floats[i] * sizeof(float), offset));
+        offset += floats[i] * sizeof(float);
+    }
+    return AD_OK;
+}
+
+static ad_status keep_pixels(adi_feature_store *s, const uint8_t *rgb, uint8_t **out)
+{
+    ADI_TRY(check_memory(s));
+    uint8_t **images = adi_grow(s->allocator, s->images, &s->image_capacity, (size_t)s->count + 1,
+                                sizeof *images);
+    if (!images)
+        return adi_fail_memory();
+    s->images = images;
+    *out = adi_alloc(s->allocator, s->pixel_bytes);
+    if (!*out)
+        return adi_fail_memory();
+    memcpy(*out, rgb, s->pixel_bytes);
+    return AD_OK;
+}
+
+/* Where there is no room in memory: features of pixels can be computed again. */
+static ad_status keep_record(adi_feature_store *s, const float *const *parts, const size_t *floats,
+                             int32_t count)
+{
+    const uint64_t in_file = (uint64_t)(s->count - s->cached + 1) * record_bytes(s);
+    if (has_room(s))
+        return keep(s, parts, floats, count);
+    if (s->pixel_bytes)
+        return AD_OK;
+    if (s->fd < 0 || in_file > s->file_limit)
+        return no_room(s);
+    return write_record(s, parts, floats, count);
+}
+
+ad_status adi_feature_store_add(adi_feature_store *s, const uint8_t *rgb,
+                                const float *const *parts, const size_t *floats, int32_t count)
+{
+    uint8_t *pixels = NULL;
+    ADI_CHECK_ARG(s->count < INT32_MAX / 2, "%d images are too many", s->count);
+    if (s->pixel_bytes)
+        ADI_TRY(keep_pixels(s, rgb, &pixels));
+    const ad_status status = keep_record(s, parts, floats, count);
+    if (status != AD_OK) {
+        adi_free(s->allocator, pixels);
+        return status;
+    }
+    if (pixels)
+        adi_digest_bytes(&s->digest, pixels, s->pixel_bytes);
+    for (int32_t i = 0; !pixels && i < count; i++)
+        adi_digest_bytes(&s->digest, parts[i], floats[i] * sizeof(float));
+    if (pixels)
+        s->images[s->count] = pixels;
+    s->count++;
+    return AD_OK;
+}
+
+ad_status adi_feature_store_take(adi_feature_store *s, const adi_extractor *x,
+                                 const adi_workspace *w)
+{
+    const float *layers[ADI_MAX_LAYERS];
+    size_t floats[ADI_MAX_LAYERS];
+    for (int32_t i = 0; i < x->tap_count; i++) {
+        const adi_shape *shape = adi_extractor_shape(x, i);
+        layers[i] = adi_extractor_data(x, w, i);
+        floats[i] = (size_t)(shape->h * shape->w * shape->c);
+        ADI_TRY(adi_extractor_check_finite(x, w, i));
+    }
+    return adi_feature_store_add(s, w->rgb, layers, floats, x->tap_count);
+}
+
+/* ---- Reading ---- */
+
+void adi_feature_store_input(const adi_feature_store *s, const adi_preprocess *preprocess,
+                             int32_t index, float *out)
+{
+    adi_preprocess_from_bytes(preprocess, out, s->images[index], (int64_t)s->pixel_bytes / 3);
+}
+
+ad_status adi_feature_store_features(const adi_feature_store *s, const adi_extractor *x,
+                                     adi_workspace *w, int32_t index, const float **out_layers)
+{
+    if (index >= s->cached) {
+        adi_feature_store_input(s, &x->preprocess, index, w->block + x->plan->input_offset[0]);
+        ADI_TRY(adi_plan_run(x->plan, w->block, w->scratch));
+        for (int32_t i = 0; i < x->tap_count; i++)
+            out_layers[i] = adi_extractor_data(x, w, i);
+        return AD_OK;
+    }
+    const float *record = s->records[index];
+    for (int32_t i = 0; i < x->tap_count; i++) {
+        const adi_shape *shape = adi_extractor_shape(x, i);
+        out_layers[i] = record;
+        record += shape->h * shape->w * shape->c;
+    }
+    return AD_OK;
+}
+
+ad_status adi_feature_store_read(const adi_feature_store *s, int32_t index, float *first,
+                                 size_t first_floats, float *second)
+{
+    const size_t first_bytes = first_floats * sizeof *first;
+    const size_t second_bytes = record_bytes(s) - first_bytes;
+    if (index < s->cached) {
+        memcpy(first, s->records[index], first_bytes);
+        memcpy(second, s->records[index] + first_floats, second_bytes);
+        return AD_OK;
+    }
+    const uint64_t offset = (uint64_t)(index - s->cached) * record_bytes(s);
+    ADI_TRY(adi_file_read_at(s->fd, FILE_NAME, offset, (uint8_t *)first, first_bytes));
+    return adi_file_read_at(s->fd, FILE_NAME, offset + first_bytes, (uint8_t *)second,
+                            second_bytes);
+}

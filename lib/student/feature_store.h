@@ -1,0 +1,48 @@
+/* The images of a fit as a training reads them in every epoch: the teacher's features, computed once,
+ * since they never change. Those that no memory is left for are computed again from the pixels, or
+ * are kept in a file. */
+#ifndef ADI_STUDENT_FEATURE_STORE_H
+#define ADI_STUDENT_FEATURE_STORE_H
+
+#include "model/extractor.h"
+
+typedef struct adi_feature_store {
+    const adi_allocator *allocator;
+    size_t floats;       /* of one image's record */
+    size_t pixel_bytes;  /* of an image that is kept, resized, to compute features from; 0: none */
+    size_t memory_limit, others;       /* bytes; others: of the training beside the images */
+    uint64_t cache_limit, file_limit;  /* bytes of records in memory, and behind them in the file */
+    uint8_t **images;
+    float **records;
+    size_t image_capacity, record_capacity;
+    int32_t count, cached; /* the first `cached` records are in memory */
+    int fd;                /* -1: no file */
+    uint64_t digest;       /* of all pixels, or all records, in their order */
+} adi_feature_store;
+
+/* dir: of the file, or NULL without one. AD_ERR_IO where none can be made there. */
+ad_status adi_feature_store_init(adi_feature_store *s, const adi_allocator *a, size_t floats,
+                                 size_t pixel_bytes, const char *dir);
+void adi_feature_store_free(adi_feature_store *s);
+/* A record in `count` parts, one after the other; rgb: the pixels where they are kept. On failure as
+ * before. AD_ERR_OUT_OF_MEMORY where neither memory nor file has room. */
+ad_status adi_feature_store_add(adi_feature_store *s, const uint8_t *rgb,
+                                const float *const *parts, const size_t *floats, int32_t count);
+/* The same with what an extractor left in a workspace, all layers; AD_ERR_NUMERIC where they are not
+ * finite. */
+ad_status adi_feature_store_take(adi_feature_store *s, const adi_extractor *x,
+                                 const adi_workspace *w);
+/* Bytes of what is kept, and of the loop's lists of images. */
+size_t adi_feature_store_bytes(const adi_feature_store *s);
+
+/* Image `index` as the network takes it, of pixels. */
+void adi_feature_store_input(const adi_feature_store *s, const adi_preprocess *preprocess,
+                             int32_t index, float *out);
+/* Its features, layer by layer: those in memory, or of a workspace that the teacher is run in. */
+ad_status adi_feature_store_features(const adi_feature_store *s, const adi_extractor *x,
+                                     adi_workspace *w, int32_t index, const float **out_layers);
+/* Its record, in two parts, from memory or file. */
+ad_status adi_feature_store_read(const adi_feature_store *s, int32_t index, float *first,
+                                 size_t first_floats, float *second);
+
+#endif

@@ -1,0 +1,241 @@
+/* What a training works in. */
+#include "train/workbench.h"
+
+#include <stdio.h>
+
+ad_status adi_workbench_add(adi_workbench *b, const char *name, adi_module *module,
+                            const adi_shape *input, int32_t wants_input_grad,
+                            const adi_optimiser_options *how, uint32_t phases)
+{
+    const ad_context *c = b->context;
+    adi_bench_module *m = &b->modules[b->module_count];
+    *m = (adi_bench_module){.name = name, .module = module, .how = *how, .phases = phases};
+    ADI_TRY(adi_train_plan_create(module, c->backend->kernels, c->num_threads, input,
+                                  wants_input_grad, &m->plan));
+    b->module_count++;
+    return AD_OK;
+}
+
+void adi_workbench_array(adi_workbench *b, float **where, size_t floats)
+{
+    b->arrays[b->array_count].where = where;
+    b->arrays[b->array_count++].floats = floats;
+}
+
+/* ---- Sizes ---- */
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Sums over all modules, or where they share the largest. */
+typedef struct sizes {
+    size_t block, gradients, states, best; /* floats */
+    size_t values, largest;                /* floats of parameters: of all, of the largest */
+    size_t plans, packed, nodes;           /* bytes; bytes of weights laid out for scoring */
+} sizes;
+
+static void count(size_t *io, size_t more, int32_t shares)
+{
+    *io = shares ? larger(*io, more) : *io + more;
+}
+
+static sizes sizes_of(const adi_workbench *b)
+{
+    sizes s = {0};
+    for (int32_t i = 0; i < b->module_count; i++) {
+        const adi_bench_module *m = &b->modules[i];
+        const size_t trainable = m->module->trainable, total = m->module->total;
+        count(&s.block, m->plan->block_floats, b->shares);
+        count(&s.gradients, trainable, b->shares);
+        count(&s.states, trainable * (size_t)adi_optimiser_states(&m->how), b->shares);
+        count(&s.best, total, b->shares);
+        s.values += total;
+        s.largest = larger(s.largest, total);
+        s.plans += m->plan->own_bytes + m->plan->statistics_doubles * sizeof(double);
+        s.packed += adi_train_plan_packed_bytes(m->plan);
+        s.nodes += (size_t)m->module->graph->node_count;
+    }
+    return s;
+}
+
+static size_t scratch_bytes(const adi_workbench *b)
+{
+    size_t bytes = b->scratch_bytes, longest = b->sum_floats;
+    for (int32_t i = 0; i < b->module_count; i++) {
+        bytes = larger(bytes, b->modules[i].plan->scratch_bytes);
+        longest = larger(longest, b->modules[i].module->trainable);
+    }
+    return larger(bytes, b->context->backend->kernels->sum_scratch((int64_t)longest,
+                                                                   b->context->num_threads));
+}
+
+/* The training's memory is free again when the scorer is made: a network is for a moment a file in
+ * memory, its weights as they are read, and packed. Names and headers take about 1 KB a node. */
+size_t adi_workbench_bytes(const adi_workbench *b)
+{
+    const sizes s = sizes_of(b);
+    size_t floats = s.block + s.gradients + s.states + s.best;
+    for (int32_t i = 0; i < b->array_count; i++)
+        floats += b->arrays[i].floats;
+    const size_t training = sizeof *b + scratch_bytes(b) + floats * sizeof(float) + s.plans;
+    const size_t checkpoint = (s.values + s.best + s.states) * sizeof(float);
+    const size_t making = (s.values + 2 * s.largest) * sizeof(float) + s.packed;
+    return larger(training + checkpoint, making) + s.values * sizeof(float) + s.nodes * 1024;
+}
+
+/* ---- Life ---- */
+
+static ad_status fill_module(adi_workbench *b, int32_t index, const sizes *s)
+{
+    const adi_allocator *a = &b->context->allocator;
+    adi_bench_module *m = &b->modules[index], *first = &b->modules[0];
+    m->run.scratch = b->scratch;
+    m->run.statistics =
+        adi_alloc(a, m->plan->statistics_doubles * sizeof *m->run.statistics);
+    if (!m->run.statistics)
+        return adi_fail_memory();
+    m->optimiser = b->shares ? &first->own : &m->own;
+    if (b->shares && index > 0) {
+        m->run.block = first->run.block;
+        m->run.gradients = first->run.gradients;
+        m->best = first->best;
+        return AD_OK;
+    }
+    const size_t trainable = b->shares ? s->gradients : m->module->trainable;
+    m->run.block = adi_alloc(a, (b->shares ? s->block : m->plan->block_floats) * sizeof(float));
+    m->run.gradients = adi_calloc(a, trainable, sizeof(float));
+    m->best = adi_alloc(a, (b->shares ? s->best : m->module->total) * sizeof(float));
+    if (!m->run.block || !m->run.gradients || !m->best)
+        return adi_fail_memory();
+    return adi_optimiser_init(&m->own, a, &m->how, trainable);
+}
+
+/* The one phase that trains a module, + 1; 0: there is none, or memory is not shared. */
+static int32_t only_phase(const adi_workbench *b, const adi_bench_module *m)
+{
+    for (int32_t phase = 0; b->shares && phase < b->trainee.phase_count; phase++)
+        if (m->phases >> phase & 1)
+            return phase + 1;
+    return 0;
+}
+
+/* The state that a checkpoint keeps. A module that no phase trains stays as it is. */
+static void list_module(adi_workbench *b, const adi_bench_module *m)
+{
+    const int32_t only = only_phase(b, m), trained = !b->shares || only;
+    adi_trainee *e = &b->trainee;
+    adi_train_array *x = &e->arrays[e->array_count++];
+    *x = (adi_train_array){.values = m->module->values, .best = trained ? m->best : NULL,
+                           .count = m->module->total, .only = only};
+    snprintf(x->name, sizeof x->name, "%s", m->name);
+    for (int j = 0; trained && j < 2 && m->optimiser->state[j]; j++) {
+        x = &e->arrays[e->array_count++];
+        *x = (adi_train_array){.values = m->optimiser->state[j], .count = m->module->trainable,
+                               .only = only};
+        snprintf(x->name, sizeof x->name, "%s.optimiser.%d", m->name, j);
+    }
+    if (b->shares)
+        return;
+    adi_train_counter *c = &e->counters[e->counter_count++];
+    c->value = &m->optimiser->steps;
+    snprintf(c->name, sizeof c->name, "%s.steps", m->name);
+}
+
+ad_status adi_workbench_fill(adi_workbench *b)
+{
+    const adi_allocator *a = &b->context->allocator;
+    const sizes s = sizes_of(b);
+    b->scratch = adi_alloc(a, scratch_bytes(b));
+    if (!b->scratch)
+        return adi_fail_memory();
+    for (int32_t i = 0; i < b->array_count; i++) {
+        *b->arrays[i].where = adi_alloc(a, b->arrays[i].floats * sizeof(float));
+        if (!*b->arrays[i].where)
+            return adi_fail_memory();
+    }
+    for (int32_t i = 0; i < b->module_count; i++)
+        ADI_TRY(fill_module(b, i, &s));
+    for (int32_t i = 0; i < b->module_count; i++)
+        list_module(b, &b->modules[i]);
+    if (b->shares)
+        b->trainee.counters[b->trainee.counter_count++] =
+            (adi_train_counter){"steps", &b->modules[0].own.steps};
+    return AD_OK;
+}
+
+void adi_workbench_free(adi_workbench *b)
+{
+    if (!b->context)
+        return;
+    const adi_allocator *a = &b->context->allocator;
+    for (int32_t i = 0; i < b->module_count; i++) {
+        adi_bench_module *m = &b->modules[i];
+        adi_free(a, m->run.statistics);
+        if (!b->shares || i == 0) {
+            adi_free(a, m->run.block);
+            adi_free(a, m->run.gradients);
+            adi_free(a, m->best);
+            adi_optimiser_free(&m->own);
+        }
+        adi_train_plan_destroy(m->plan);
+    }
+    for (int32_t i = 0; i < b->array_count; i++) {
+        adi_free(a, *b->arrays[i].where);
+        *b->arrays[i].where = NULL;
+    }
+    adi_free(a, b->scratch);
+    *b = (adi_workbench){0};
+}
+
+/* ---- Steps ---- */
+
+void adi_workbench_take_batch(adi_workbench *b, int32_t n, const adi_cancel *cancel)
+{
+    for (int32_t i = 0; i < b->module_count; i++) {
+        adi_train_run *run = &b->modules[i].run;
+        run->n = n;
+        run->cancelled = cancel ? cancel->is_cancelled : NULL;
+        run->user = cancel ? cancel->user : NULL;
+    }
+}
+
+void adi_workbench_begin_phase(adi_workbench *b, int32_t phase)
+{
+    for (int32_t i = 0; i < b->module_count; i++) {
+        const adi_bench_module *m = &b->modules[i];
+        if (b->shares && !(m->phases >> phase & 1))
+            continue;
+        m->optimiser->count = m->module->trainable;
+        adi_optimiser_reset(m->optimiser);
+    }
+}
+
+static double clip_scale(const adi_workbench *b, int32_t phase, double clip_norm)
+{
+    const adi_exec ex = adi_workbench_exec(b);
+    double squares = 0.0;
+    if (clip_norm == 0.0)
+        return 1.0;
+    for (int32_t i = 0; i < b->module_count; i++)
+        if (b->modules[i].phases >> phase & 1)
+            squares += b->context->backend->kernels->sum_squares(
+                &ex, b->modules[i].run.gradients, (int64_t)b->modules[i].module->trainable);
+    return adi_clip_scale(squares, clip_norm);
+}
+
+ad_status adi_workbench_update(adi_workbench *b, int32_t phase, double clip_norm)
+{
+    const ad_context *c = b->context;
+    const double scale = clip_scale(b, phase, clip_norm);
+    for (int32_t i = 0; i < b->module_count; i++) {
+        adi_bench_module *m = &b->modules[i];
+        if (!(m->phases >> phase & 1))
+            continue;
+        ADI_TRY(adi_optimiser_step(m->optimiser, c->backend->kernels, c->num_threads,
+                                   m->module->values, m->run.gradients, scale));
+        adi_train_update_statistics(m->plan, &m->run);
+    }
+    return AD_OK;
+}

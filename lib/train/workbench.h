@@ -1,0 +1,69 @@
+/* What a training works in: plans, runs, optimisers and best values of some modules, and arrays of
+ * the method's own. Everything is listed first, so that its size is known; then it is allocated, and
+ * shown to the training loop, from the same list. */
+#ifndef ADI_TRAIN_WORKBENCH_H
+#define ADI_TRAIN_WORKBENCH_H
+
+#include "device/device.h"
+#include "nn/train_plan.h"
+#include "train/optimiser.h"
+#include "train/trainee.h"
+
+enum { ADI_BENCH_MODULES = 9, ADI_BENCH_ARRAYS = 16 };
+
+typedef struct adi_bench_module {
+    const char *name;    /* that a checkpoint calls it by: "student", "ae.1" */
+    adi_module *module;
+    adi_optimiser_options how;
+    uint32_t phases;     /* that train it, a bit each */
+    adi_train_plan *plan;
+    adi_train_run run;
+    adi_optimiser own, *optimiser;
+    float *best;
+} adi_bench_module;
+
+typedef struct adi_workbench {
+    const ad_context *context;
+    adi_bench_module modules[ADI_BENCH_MODULES];
+    int32_t module_count;
+    /* 1: a phase trains one module, so that one block, gradients, optimiser and best values serve
+     * all. Set before modules are added, as are the following. */
+    int32_t shares;
+    size_t sum_floats;    /* the longest sum of a loss */
+    size_t scratch_bytes; /* that the method's own kernels need */
+    void *scratch;        /* of the kernels: plans', sums' and the method's */
+    struct {
+        float **where;
+        size_t floats;
+    } arrays[ADI_BENCH_ARRAYS];
+    int32_t array_count;
+    adi_trainee trainee;  /* phases, arrays and counters are filled in here */
+} adi_workbench;
+
+/* Plan a module for batches of `input`, whose n is the largest. `name` must live as long. */
+ad_status adi_workbench_add(adi_workbench *b, const char *name, adi_module *module,
+                            const adi_shape *input, int32_t wants_input_grad,
+                            const adi_optimiser_options *how, uint32_t phases);
+/* The method's own floats, which *where will point to. */
+void adi_workbench_array(adi_workbench *b, float **where, size_t floats);
+/* Upper limit of what a training holds: all of this, and while it lasts a checkpoint, or behind it
+ * the making of the scorer. */
+size_t adi_workbench_bytes(const adi_workbench *b);
+/* Allocate all of it. On failure adi_workbench_free() is still to be called. */
+ad_status adi_workbench_fill(adi_workbench *b);
+void adi_workbench_free(adi_workbench *b);
+
+/* A batch of n images, for all runs. cancel: NULL, or asked between steps. */
+void adi_workbench_take_batch(adi_workbench *b, int32_t n, const adi_cancel *cancel);
+/* Optimisers as they are before the first step of a phase. */
+void adi_workbench_begin_phase(adi_workbench *b, int32_t phase);
+/* A step of every module that the phase trains. clip_norm: largest L2 norm of all their gradients
+ * together; 0: any. */
+ad_status adi_workbench_update(adi_workbench *b, int32_t phase, double clip_norm);
+
+static inline adi_exec adi_workbench_exec(const adi_workbench *b)
+{
+    return (adi_exec){b->context->num_threads, b->scratch};
+}
+
+#endif
