@@ -82,7 +82,7 @@ class BackboneTest(Data):
 
     def test_refusals(self):
         self.refused(adfeat.InvalidArgumentError, "layer9", self.net.extract_features, self.spot, "layer9")
-        self.refused(TypeError, "there are size", self.net.extract_features, self.spot, colour=1)
+        self.refused(adfeat.InvalidArgumentError, "there are size", self.net.extract_features, self.spot, colour=1)
         self.refused(adfeat.InvalidArgumentError, "size", self.net.extract_features, self.spot, size=-3)
         self.refused(adfeat.InvalidArgumentError, "there are", adfeat.Backbone, self.weights, "resnet1")
         self.refused(adfeat.MismatchError, "w.safetensors", adfeat.Backbone, self.weights, "resnet50")
@@ -434,10 +434,8 @@ class ShapeOfTheLibraryTest(helper.Case):
         called = set(re.findall(r"\bad_\w+", text))
         unused = {name for name in _c.FUNCTIONS
                   if name not in called and not name.endswith("_options_init")}  # by _c.defaults()
-        self.assertEqual(unused,
-                         {"ad_dataset_from_callback", "ad_fitter_finish",
-                          "ad_method_count", "ad_method_get_info", "ad_method_get_option",
-                          "ad_method_get_preset", "ad_scorer_retain", "ad_status_name"})
+        self.assertEqual(unused, {"ad_dataset_from_callback", "ad_fitter_finish",
+                                  "ad_scorer_retain", "ad_status_name"})
 
 
 

@@ -27,6 +27,7 @@ from .errors import (BackendError, Cancelled, ClosedError, Error, FileError, For
 from .evaluation import Evaluation, evaluate
 from .fitting import Fitter, fit
 from .image import DepthImage, ImageView, decode_image, image_view, read_depth, read_image, read_mask, write_png
+from .method_table import Method, Option, methods
 from .metrics import F1, aupro, auroc, average_precision, f1_max, pixel_auroc
 from .overlay import Map, encode_png, overlay
 from .scorer import Scorer, ScorerInfo, anomaly_map, file_metadata, score
@@ -36,12 +37,12 @@ from .training import TrainProgress
 __all__ = [
     "Backbone", "BackboneInfo", "BackendError", "Cancelled", "ClosedError", "Context",
     "Dataset", "DepthImage", "Error", "Evaluation", "F1", "FileError", "Fitter", "FormatError",
-    "ImageView", "InvalidArgumentError", "LayerInfo", "LibraryError", "Map", "MismatchError",
-    "NumericError", "OutOfMemoryError", "Sample", "Scorer", "ScorerInfo", "ShapeError",
+    "ImageView", "InvalidArgumentError", "LayerInfo", "LibraryError", "Map", "Method",
+    "MismatchError", "NumericError", "Option", "OutOfMemoryError", "Sample", "Scorer", "ScorerInfo", "ShapeError",
     "StateError", "Step", "Student", "StudentInfo", "TrainProgress", "UnsupportedError",
     "anomaly_map", "architectures", "aupro", "auroc", "average_precision", "build_info",
     "decode_image", "encode_png", "evaluate", "f1_max", "file_metadata", "fit", "image_view",
-    "library_path", "library_version", "metrics", "overlay", "pixel_auroc", "read_depth",
+    "library_path", "library_version", "methods", "metrics", "overlay", "pixel_auroc", "read_depth",
     "read_image", "read_mask", "score", "write_png",
 ]
 

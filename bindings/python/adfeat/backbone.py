@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -10,13 +10,16 @@ from . import _c
 from ._handle import Handle, Path, check, failure, int32, path_bytes, text, text_bytes
 from ._options import joined, set_all
 from .context import Context, default_context
-from .errors import InvalidArgumentError
 from .image import ImageLike, image_view
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .method_options import PreprocessOptions
 
 __all__ = ["Backbone", "BackboneInfo", "LayerInfo", "Step", "architectures"]
 
 lib = _c.lib
-_PREPROCESS = ("size", "crop", "resize", "aspect", "mean", "std")
 
 
 @dataclass(frozen=True)
@@ -67,13 +70,14 @@ def architectures() -> List[str]:
     return [text(lib.ad_architecture_name(i)) for i in range(lib.ad_architecture_count())]
 
 
-def _preprocess(given: Dict[str, Any]) -> Optional[bytes]:
-    """What is not None as the library takes it: "size=256, resize=pil_lanczos"."""
-    for key in given:
-        if key not in _PREPROCESS:
-            raise TypeError("extract_features() has no option '%s': there are %s"
-                            % (key, ", ".join(_PREPROCESS)))
-    return joined(given)
+def _side(preprocess: Dict[str, Any]) -> int:
+    """Of the network's input, where the options say it, else 0; the library judges what they say."""
+    for key in ("crop", "size"):
+        value = preprocess.get(key)
+        if isinstance(value, (int, np.integer, str)) and str(value).isdigit() \
+                and 0 < int(value) <= 4096:
+            return int(value)
+    return 0
 
 
 class Backbone(Handle):
@@ -189,7 +193,7 @@ class Backbone(Handle):
             self._give_back()
 
     def extract_features(self, image: ImageLike, layers: Union[str, Sequence[str], None] = None, *,
-                         format: str = "rgb", **preprocess: Any) -> Dict[str, np.ndarray]:
+                         format: str = "rgb", **preprocess: Unpack[PreprocessOptions]) -> Dict[str, np.ndarray]:
         """Features of one image: a dict from layer name to a new float32 array [h, w, c].
 
         Args:
@@ -200,10 +204,9 @@ class Backbone(Handle):
                 "shorter"), mean and std (three numbers each); default: the network's input size and statistics.
 
         Threads: any number at once. Repeated calls of one kind reuse their plan."""
-        options = _preprocess(preprocess)
-        side = preprocess.get("crop") or preprocess.get("size")
-        if not isinstance(side, int) or not 1 <= side <= 4096:
-            side = self.info.input_size  # the library says what is wrong with another
+        given: Dict[str, Any] = dict(preprocess)
+        options = joined(given)
+        side = _side(given) or self.info.input_size
         known = {layer.name: layer for layer in self.layers_at(side, side)}
         if layers is None:
             names = [layer.name for layer in known.values() if layer.available]
@@ -247,7 +250,8 @@ class Backbone(Handle):
         callback = _c.ad_step_callback(take)
         pointer = self._borrow_to_compute()
         try:
-            status = lib.ad_backbone_profile(pointer, options, names, int32(runs, "runs"), callback, None)
+            status = lib.ad_backbone_profile(pointer, options, names, int32(runs, "runs"), callback,
+                                             None)
             if status:
                 raise failure(status)
         finally:

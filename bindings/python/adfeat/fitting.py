@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import Any, Callable, Iterable, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Literal, Optional, Union, overload
 
 from . import _c
 from ._handle import Handle, Path, check, failure, path_bytes, text_bytes
@@ -14,9 +14,15 @@ from .backbone import Backbone
 from .dataset import Dataset, as_dataset
 from .errors import Cancelled, naming
 from .image import ImageLike, check_format, image_view
+from .method_table import help_text
 from .scorer import Scorer
 from .student import Student
 from .training import Train, TrainProgress
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from . import method_options as of
 
 __all__ = ["Fitter", "fit"]
 
@@ -41,9 +47,9 @@ class Fitter(Handle):
         backbone: the Backbone whose features are fitted, or a Student to train further.
         method: "gaussian", the default, "padim", "stfpm", "stfpm_unet", "ast" or "masked_rd"; of a
             Student its own.
-        options: those of the method by the names of the C library, which checks them; None is the
-            default. Of a method that trains a student they are those of the student and of its
-            training together; with a Student only those of the training are possible.
+        options: those of the method, see below; None is the default. The C library checks them. Of
+            a method that trains a student they are those of the student and of its training
+            together; with a Student only those of the training are possible.
         orientation: "upright", the default, or "raw"; significant_bits: how files are read, which
             the scorer remembers; see read_image().
 
@@ -57,6 +63,41 @@ class Fitter(Handle):
     _destroy = lib.ad_fitter_destroy
     _instead = "save() the scorer that it gives to a file, and load() it there"
 
+    # Overloads of Fitter, written by python3 bindings/python/make_options.py:
+    @overload
+    def __init__(self, backbone: Backbone, method: Optional[Literal["gaussian"]] = None,
+                 **options: Unpack[of.GaussianOptions]) -> None: ...
+    @overload
+    def __init__(self, backbone: Backbone, method: Literal["padim"],
+                 **options: Unpack[of.PadimOptions]) -> None: ...
+    @overload
+    def __init__(self, backbone: Backbone, method: Literal["stfpm"],
+                 **options: Unpack[of.StfpmOptions]) -> None: ...
+    @overload
+    def __init__(self, backbone: Backbone, method: Literal["stfpm_unet"],
+                 **options: Unpack[of.StfpmUnetOptions]) -> None: ...
+    @overload
+    def __init__(self, backbone: Backbone, method: Literal["ast"],
+                 **options: Unpack[of.AstOptions]) -> None: ...
+    @overload
+    def __init__(self, backbone: Backbone, method: Literal["masked_rd"],
+                 **options: Unpack[of.MaskedRdOptions]) -> None: ...
+    @overload
+    def __init__(self, backbone: Student, method: Literal["stfpm"],
+                 **options: Unpack[of.StfpmTrainingOptions]) -> None: ...
+    @overload
+    def __init__(self, backbone: Student, method: Literal["stfpm_unet"],
+                 **options: Unpack[of.StfpmUnetTrainingOptions]) -> None: ...
+    @overload
+    def __init__(self, backbone: Student, method: Literal["ast"],
+                 **options: Unpack[of.AstTrainingOptions]) -> None: ...
+    @overload
+    def __init__(self, backbone: Student, method: Literal["masked_rd"],
+                 **options: Unpack[of.MaskedRdTrainingOptions]) -> None: ...
+    @overload
+    def __init__(self, backbone: Student, method: None = None,
+                 **options: Unpack[of.AnyTrainingOptions]) -> None: ...
+    # to here
     def __init__(self, backbone: Union[Backbone, Student], method: Optional[str] = None,
                  **options: Any) -> None:
         if not isinstance(backbone, (Backbone, Student)):
@@ -275,6 +316,40 @@ class Fitter(Handle):
         return "<Fitter %s, %d images>" % (self._method, self.count)
 
 
+if Fitter.__doc__:  # there is none with -OO
+    Fitter.__doc__ += "\n\n    Methods and their options:\n\n" + help_text()
+
+
+# Overloads of fit, written by python3 bindings/python/make_options.py:
+@overload
+def fit(backbone: Union[Backbone, Path], images: Images, method: Literal["gaussian"] = "gaussian",
+        *, progress: Optional[Progress] = None, format: str = "rgb", skip_damaged: bool = False,
+        **options: Unpack[of.GaussianOptions]) -> Scorer: ...
+@overload
+def fit(backbone: Union[Backbone, Path], images: Images, method: Literal["padim"], *,
+        progress: Optional[Progress] = None, format: str = "rgb", skip_damaged: bool = False,
+        **options: Unpack[of.PadimOptions]) -> Scorer: ...
+@overload
+def fit(backbone: Union[Backbone, Path], images: Images, method: Literal["stfpm"], *,
+        progress: Optional[Progress] = None, format: str = "rgb", train: Optional[Train] = None,
+        checkpoint_dir: Optional[Path] = None, resume: bool = False, skip_damaged: bool = False,
+        **options: Unpack[of.StfpmOptions]) -> Scorer: ...
+@overload
+def fit(backbone: Union[Backbone, Path], images: Images, method: Literal["stfpm_unet"], *,
+        progress: Optional[Progress] = None, format: str = "rgb", train: Optional[Train] = None,
+        checkpoint_dir: Optional[Path] = None, resume: bool = False, skip_damaged: bool = False,
+        **options: Unpack[of.StfpmUnetOptions]) -> Scorer: ...
+@overload
+def fit(backbone: Union[Backbone, Path], images: Images, method: Literal["ast"], *,
+        progress: Optional[Progress] = None, format: str = "rgb", train: Optional[Train] = None,
+        checkpoint_dir: Optional[Path] = None, resume: bool = False, skip_damaged: bool = False,
+        **options: Unpack[of.AstOptions]) -> Scorer: ...
+@overload
+def fit(backbone: Union[Backbone, Path], images: Images, method: Literal["masked_rd"], *,
+        progress: Optional[Progress] = None, format: str = "rgb", train: Optional[Train] = None,
+        checkpoint_dir: Optional[Path] = None, resume: bool = False, skip_damaged: bool = False,
+        **options: Unpack[of.MaskedRdOptions]) -> Scorer: ...
+# to here
 def fit(backbone: Union[Backbone, Path], images: Images, method: str = "gaussian", *,
         progress: Optional[Progress] = None, format: str = "rgb", train: Optional[Train] = None,
         checkpoint_dir: Optional[Path] = None, resume: bool = False, skip_damaged: bool = False,
@@ -282,13 +357,14 @@ def fit(backbone: Union[Backbone, Path], images: Images, method: str = "gaussian
     """Fit a method on good images: Fitter(backbone, method, **options).fit(images) in one call.
 
     backbone is a Backbone or the path of its weights; the other arguments are those of Fitter and
-    of Fitter.fit()."""
+    of Fitter.fit(). print(adfeat.methods()["padim"]) lists the options of a method."""
     if not isinstance(method, str):
         raise TypeError("method is a name; a fitter of one's own has fit(images)")
     if isinstance(images, Backbone):
         raise TypeError("images is a Backbone: the backbone comes first, then the images")
     if not isinstance(backbone, Backbone):
         backbone = Backbone(backbone)
-    with Fitter(backbone, method, **options) as fitter:
+    make: Any = Fitter
+    with make(backbone, method, **options) as fitter:
         return fitter.fit(images, progress, format, train=train, checkpoint_dir=checkpoint_dir,
                           resume=resume, skip_damaged=skip_damaged)

@@ -3,12 +3,17 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import Any, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Literal, Optional, Tuple, overload
 
 from . import _c
 from ._handle import Handle, Path, check, path_bytes, text, text_bytes
 from ._options import joined
 from .backbone import Backbone
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from . import method_options as of
 
 __all__ = ["Student", "StudentInfo"]
 
@@ -37,8 +42,8 @@ class Student(Handle):
     Args:
         teacher: the Backbone; kept.
         method: "stfpm", "stfpm_unet", "ast" or "masked_rd".
-        options: those of the method that say what a student is, by the names of the C library,
-            which checks them; None is the default.
+        options: those of the method that say what a student is: adfeat.methods() names them with
+            the part "student". None is the default; the C library checks them.
 
     Threads: one at a time; others wait, also for a fitter that trains it. Raises
     InvalidArgumentError, UnsupportedError (a layer that cannot be trained; "masked_rd" of a teacher
@@ -48,11 +53,47 @@ class Student(Handle):
     _destroy = lib.ad_student_destroy
     _instead = "save() it to a file, and load() it there"
 
+    # Overloads of Student, written by python3 bindings/python/make_options.py:
+    @overload
+    def __init__(self, teacher: Backbone, method: Literal["stfpm"] = "stfpm",
+                 **options: Unpack[of.StfpmStudentOptions]) -> None: ...
+    @overload
+    def __init__(self, teacher: Backbone, method: Literal["stfpm_unet"],
+                 **options: Unpack[of.StfpmUnetStudentOptions]) -> None: ...
+    @overload
+    def __init__(self, teacher: Backbone, method: Literal["ast"],
+                 **options: Unpack[of.AstStudentOptions]) -> None: ...
+    @overload
+    def __init__(self, teacher: Backbone, method: Literal["masked_rd"],
+                 **options: Unpack[of.MaskedRdStudentOptions]) -> None: ...
+    # to here
     def __init__(self, teacher: Backbone, method: str = "stfpm", **options: Any) -> None:
         name, settings = text_bytes(method), joined(options)
         self._open(teacher,
                    lambda pointer, out: lib.ad_student_create(pointer, name, settings, out))
 
+    # Overloads of Student.load, written by python3 bindings/python/make_options.py:
+    @overload
+    @classmethod
+    def load(cls, path: Path, teacher: Backbone, method: Literal["stfpm"],
+             **options: Unpack[of.StfpmStudentOptions]) -> "Student": ...
+    @overload
+    @classmethod
+    def load(cls, path: Path, teacher: Backbone, method: Literal["stfpm_unet"],
+             **options: Unpack[of.StfpmUnetStudentOptions]) -> "Student": ...
+    @overload
+    @classmethod
+    def load(cls, path: Path, teacher: Backbone, method: Literal["ast"],
+             **options: Unpack[of.AstStudentOptions]) -> "Student": ...
+    @overload
+    @classmethod
+    def load(cls, path: Path, teacher: Backbone, method: Literal["masked_rd"],
+             **options: Unpack[of.MaskedRdStudentOptions]) -> "Student": ...
+    @overload
+    @classmethod
+    def load(cls, path: Path, teacher: Backbone, method: None = None,
+             **options: Unpack[of.AnyStudentOptions]) -> "Student": ...
+    # to here
     @classmethod
     def load(cls, path: Path, teacher: Backbone, method: Optional[str] = None,
              **options: Any) -> "Student":
