@@ -182,7 +182,7 @@ class FitTest(Data):
                               ({"fmm": True, "sru": np.bool_(False), "batch": np.int64(4)},
                                b"fmm=1, sru=0, batch=4"),
                               ({"layers": ["layer1", "layer2"], "preset": "x", "scsatt": 0},
-                               b"preset=x, scsatt=0, layers=layer1,layer2"),
+                               b"layers=layer1,layer2, preset=x, scsatt=0"),
                               ({"blur_sigma": np.float32(0.1)}, b"blur_sigma=0.10000000149011612"),
                               ({"cache_dir": pathlib.Path("/a b,c=d")}, b'cache_dir="/a b,c=d"'),
                               ({"cache_dir": 'say "so"', "n": ""}, b'cache_dir="say ""so""", n=""'),

@@ -5,6 +5,8 @@ import os
 import re
 from typing import Any, Callable, List, Mapping, Optional
 
+import numpy as np
+
 from . import _c
 from ._handle import check, path_bytes, text_bytes
 from .errors import InvalidArgumentError
@@ -14,7 +16,7 @@ def to_text(value: Any) -> str:
     """True is "1", 0.95 is "0.95", ["layer1", "layer2"] is "layer1,layer2", (0.5, 1) is "0.5,1"."""
     if isinstance(value, str):
         return value
-    if isinstance(value, bool):
+    if isinstance(value, (bool, np.bool_)):
         return "1" if value else "0"
     if isinstance(value, (bytes, Mapping)):
         raise TypeError("an option of type %s is not possible: text, numbers and lists of them are"
@@ -36,18 +38,18 @@ def _bytes(value: Any) -> bytes:
 
 _KEY = re.compile("[a-z0-9_]+")
 _PLAIN = re.compile(rb"[\w.:+/-]+(,[\w.:+/-]+)*")
-_SET_OTHERS = ("preset", "scsatt")  # options that set several come first
 
 
 def joined(options: Mapping[str, Any]) -> Optional[bytes]:
     """The options that are not None as "key=value, key=value"; None where there is none."""
-    given = {key: value for key, value in options.items() if value is not None}
     pairs = []
-    for key in sorted(given, key=lambda key: key not in _SET_OTHERS):
+    for key, given in options.items():
+        if given is None:
+            continue
         if not _KEY.fullmatch(key):
             raise InvalidArgumentError("no option %r: names are of small letters, digits and '_'"
                                        % key)
-        value = _bytes(given[key])
+        value = _bytes(given)
         if not _PLAIN.fullmatch(value):
             value = b'"' + value.replace(b'"', b'""') + b'"'
         pairs.append(key.encode() + b"=" + value)
