@@ -21,12 +21,10 @@ static const char help[] =
     "\n"
     "  gaussian    one Gaussian of deep features for each layer; parts may lie anywhere\n"
     "  padim       a Gaussian at every position; made for parts that always lie alike, localises\n"
-    "              better, and needs memory: 0.2 GB with ResNet-18, 6.0 GB with 550 dimensions, "
-    "known\n"
-    "              beforehand\n"
+    "              better, and needs memory that is known beforehand\n"
     "  stfpm       a student learns a ResNet's features of good images; what it cannot follow is a "
     "defect\n"
-    "  stfpm_unet  the same, and a small U-Net at every layer; below, stfpm* is both\n"
+    "  stfpm_unet  the same, and a small U-Net at every layer\n"
     "  ast         a normalising flow learns what features, depth or both of good images are like, "
     "then a\n"
     "              student what the flow says; for images with depth, DIR in MVTec 3D-AD layout\n"
@@ -35,33 +33,17 @@ static const char help[] =
     "              what a bottleneck lets through, is a defect; parts of them are masked while it "
     "learns\n"
     "\n"
-    "'adfeat fit --list' says of each method where it is from, what it needs and what it costs. "
-    "Below,\n"
-    "'students' are the last four, which train one.\n"
+    "'adfeat fit METHOD --help' lists the method's own options and presets with their defaults, "
+    "'adfeat fit\n"
+    "--list' where each method is from and what it needs. Below, 'students' are the last four, "
+    "which train\n"
+    "one.\n"
     "\n"
     "  --weights W         the network's weights, a safetensors file\n"
     "  --data DIR          the good images\n" DATASET_HELP
     "  -o, --output FILE   the scorer file to write; replaced only when the fit went well\n"
-    "  --list              say of every method where it is from, what it needs and what it costs\n"
-    "  --preset P          what a publication did; other options change it, wherever they stand.\n"
-    "                      wang2022: EfficientNet-B4 at 380, levels 3 to 7, npca:0.95, dense heat\n"
-    "                      maps; rippel2020: the same network, levels 0 to 8, no reduction, no "
-    "heat\n"
-    "                      maps; resnet18: ResNet-18 at 224, maxpool to layer3, no reduction; all\n"
-    "                      three resize by OpenCV's filter (cv_linear). padim has defard2020: "
-    "shorter\n"
-    "                      side to 256 by Lanczos (pil_lanczos), centre crop 224. stfpm has stfpm "
-    "(the\n"
-    "                      paper's text, the default), stfpm_official (the authors' code) and\n"
-    "                      stfpm_accurate (the whole squared distance and 200 epochs: the most "
-    "accurate\n"
-    "                      here), stfpm_unet has stfpm_unet; ast has ast (the paper's text, the "
-    "default)\n"
-    "                      and ast_official (the authors' code); masked_rd has masked_rd (the "
-    "text, the\n"
-    "                      default), rd4ad (reverse distillation as its authors' code has it) and "
-    "mrkd_flm\n"
-    "                      (the same with masks)\n"
+    "  --list              say of every method where it is from and what it needs\n"
+    "  --preset P          what a publication did; other options change it, wherever they stand\n"
     "  --backbone B        the network, such as resnet18 or efficientnet_b4; default: what the "
     "weights\n"
     "                      file says it is, or what its tensors fit\n"
@@ -74,22 +56,15 @@ static const char help[] =
     "  --expected-digest D fail where the weights' digest ('adfeat info W' says it) is another\n"
     "  --layers A,B,...    where features are taken; default: the network's own choice\n"
     "                      ('adfeat info W' lists them)\n"
-    "  --size N            images are resized to N x N; default: what the network was trained at, "
-    "for\n"
-    "                      stfpm* and masked_rd 256, for ast what gives 24 x 24 positions\n"
-    "  --reduce R          gaussian: none, pca:T, npca:T (T from 0 to 1 of the variance) or auto; "
-    "default\n"
-    "                      auto: none for ResNets, npca:0.95 for EfficientNets\n"
-    "  --pixel P           gaussian: heat maps dense (default, statistics of their own), gap (the "
+    "  --size N            images are resized to N x N\n"
+    "  --reduce R          gaussian: none, pca:T, npca:T (T from 0 to 1 of the variance) or auto: "
+    "none for\n"
+    "                      ResNets, npca:0.95 for EfficientNets\n"
+    "  --pixel P           gaussian: heat maps dense (of statistics of their own), gap (of the "
     "image's\n"
     "                      statistics at every position) or none\n"
-    "  --epochs N          students: passes over the images; default 100, for masked_rd 200 (it "
-    "stops after 20\n"
-    "                      without a gain), for ast 240 of the flow and 240 of the student, with "
-    "depth 72;\n"
-    "                      0: --student as it is\n"
-    "  --batch N           students: images of a training step; default 32, for masked_rd 16, for "
-    "ast 8\n"
+    "  --epochs N          students: passes over the images; 0: --student as it is\n"
+    "  --batch N           students: images of a training step\n"
     "  --student FILE      students: train this student further: of --save-student, or the "
     "authors'\n"
     "                      checkpoint as 'adfeat convert' writes it; default: a new one\n"
@@ -102,51 +77,7 @@ static const char help[] =
     "  --loss-csv FILE     students: write a line for every epoch as it ends: phase, epoch, loss, "
     "similarity,\n"
     "                      reconstruction, validation, best, seconds; --resume adds to it\n"
-    "  --set KEY=VALUE     any other option; may be given more than once:\n"
-    "                      crop=N (centre), resize=pil_bilinear (default), pil_lanczos or "
-    "cv_linear,\n"
-    "                      aspect=square (default) or shorter (side, then crop), mean=R,G,B,\n"
-    "                      std=R,G,B; gaussian and padim: blur_sigma=0..64; gaussian: ddof=0 or "
-    "1,\n"
-    "                      squared=0 or 1, samples=256..1048576; padim: dimensions=N or all,\n"
-    "                      covariance=ridge or ledoit_wolf, ridge=R, seed=N, memory_limit=BYTES;\n"
-    "                      stfpm*: seed=N (of new students and of the order), lr=R, optimizer=sgd\n"
-    "                      or adam, momentum=R, weight_decay=R, loss_half=0 or 1, loss_batch=mean "
-    "or\n"
-    "                      sum, val=distance or product, patience=N, validation_share=R, "
-    "split_seed=N,\n"
-    "                      clip_norm=R, layer_weights=R,R,..., combine=product or sum, "
-    "combine_at=N,\n"
-    "                      feature_cache=BYTES, memory_limit=BYTES; stfpm_unet: also "
-    "unet_head=none or\n"
-    "                      conv1x1, unet_depth=1 or 2, unet_convs=1 or 2, pretrain_epochs=N,\n"
-    "                      pretrain_lr=R, unet_lr=R, unet_weight_decay=R, rec_weight=R, "
-    "sim_weight=R,\n"
-    "                      rec_target=student or teacher, rec_stopgrad=0 or 1\n"
-    "                      ast: mode=rgb, depth or combi, seed=N, teacher_epochs=N, "
-    "student_epochs=N, lr=R,\n"
-    "                      weight_decay=R, clip_norm=R, flow_blocks=N, flow_hidden=N, "
-    "student_blocks=N,\n"
-    "                      student_hidden=N, positions=N, alpha=R, leaky=R, mask=auto, none, "
-    "binary or soft,\n"
-    "                      mask_norm=foreground or all, score=student or teacher, aggregate=auto, "
-    "mean or\n"
-    "                      max, max_after_upsample=0 or 1, mask_twice=0 or 1, validation_share=R,\n"
-    "                      split_seed=N, feature_cache=BYTES, cache_file=BYTES, cache_dir=D,\n"
-    "                      memory_limit=BYTES, depth_threshold=METRES, depth_fill=N, "
-    "depth_fill_border=0\n"
-    "                      or 1, depth_corners=reject or nearest, depth_dilation=N\n"
-    "                      masked_rd: levels=all, 1, 2, 12, 3, 13, 23 or 123 (maps that are "
-    "compared), msff_out=conv\n"
-    "                      or concat, sru=0 or 1, cru=0 or 1, simam=0 or 1, scsatt=0 or 1 (all "
-    "three), gate=hard\n"
-    "                      or soft, gn_groups=N, cru_softmax=two_way or joint, fmm=0 or 1, "
-    "fmm_align=0 or 1,\n"
-    "                      mask_rate=R, eval_mask=none or seeded, loss=position or flat, lr=R, "
-    "beta1=R, beta2=R,\n"
-    "                      weight_decay=R, seed=N, validation_share=R, split_seed=N, patience=N, "
-    "combine=sum or\n"
-    "                      product, blur_sigma=0..64, feature_cache=BYTES, memory_limit=BYTES\n"
+    "  --set KEY=VALUE     any other option of the method; may be given more than once\n"
     "  --skip-damaged      go on without files that cannot be read or are damaged, and say how "
     "many; without\n"
     "                      it they end the fit, after all of them have been named\n"
@@ -339,6 +270,15 @@ static int put_first(settings *set, const char *preset)
     return CLI_OK;
 }
 
+/* 'adfeat fit METHOD ... --help' */
+static int wants_help(int argc, char **argv)
+{
+    for (int i = 2; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return 1;
+    return 0;
+}
+
 int cmd_fit(int argc, char **argv)
 {
     fit_state s = {0};
@@ -372,8 +312,10 @@ int cmd_fit(int argc, char **argv)
         {"--quiet", NULL, ARG_FLAG, &s.r.quiet, 0, 0},
         {"--list", NULL, ARG_FLAG, &s.r.list, 0, 0},
         {NULL, NULL, ARG_FLAG, NULL, 0, 0}};
-    int operands = 0, done = 0;
-    int code = args_parse(argc, argv, specs, help, &operands, &done);
+    int operands = 0, done = 0, code = CLI_OK;
+    if (wants_help(argc, argv) && fit_list_options(argv[1], &code))
+        return code;
+    code = args_parse(argc, argv, specs, help, &operands, &done);
     if (code != CLI_OK || done)
         return code;
     if (s.r.list)

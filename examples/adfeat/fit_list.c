@@ -1,33 +1,96 @@
-/* What there is to choose from. Times and sizes are those of the README's table of methods: ResNet-18, the 320 good screws of
- * MVTec AD, two cores. */
+/* What there is to choose from, as the library's tables say it. */
 #include "fit_list.h"
 
+#include <math.h>
 #include <stdio.h>
+#include <string.h>
 
-#include "cli.h"
+#include "fit_method.h"
 
-static const struct {
-    const char *method, *source, *needs, *cost;
-} methods[] = {
-    {"gaussian", "Rippel et al. 2020, arXiv:2005.14140; Wang, Xu, Chen 2022",
-     "any network, good images from about 10 on; parts may lie anywhere",
-     "one pass, 4 s, 70 MB; an image 7 ms"},
-    {"padim", "Defard et al. 2020, arXiv:2011.08785", "any network; parts that always lie alike",
-     "one pass, 5 s, 0.3 GB, which grows with positions times dimensions squared; an image 11 ms"},
-    {"stfpm", "Wang et al. 2021, arXiv:2103.04257", "a ResNet, good images from about 50 on",
-     "100 epochs of 13 s, 1.4 GB; an image 18 ms"},
-    {"stfpm_unet", "a project without a paper, on STFPM", "the same", "50 and 100 epochs, the latter of 18 s, 2.0 GB; an image 25 ms"},
-    {"ast", "Rudolph et al. 2023, arXiv:2210.07829", "any network; with mode=depth or combi images with depth",
-     "as published hours; with small networks at 192 pixels 24 epochs of 6 s, 0.3 GB; an image 12 ms"},
-    {"masked_rd", "Deng and Li 2022, arXiv:2201.10703; masks: Yang et al. 2022, arXiv:2205.01529",
-     "a ResNet, sizes that are multiples of 32; good images from about 50 on",
-     "up to 200 epochs of 21 s, 1.4 GB; an image 27 ms"},
-};
+enum { COLUMN = 28, WIDTH = 100 };
 
 int fit_list_print(void)
 {
-    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
-        printf("%s%s\n  source  %s\n  needs   %s\n  cost    %s\n", i ? "\n" : "", methods[i].method, methods[i].source,
-               methods[i].needs, methods[i].cost);
+    for (int32_t i = 0; i < ad_method_count(); i++) {
+        ad_method_info m = {.struct_size = sizeof m};
+        if (ad_method_get_info(i, &m))
+            return cli_fail_library();
+        printf("%s%s\n  source  %s\n  needs   %s\n", i ? "\n" : "", m.name, m.source, m.needs);
+    }
     return cli_finish_output();
+}
+
+/* A line, and where it is too long others under its second column. */
+static void print_row(const char *head, const char *text)
+{
+    int at = printf("  %-*s", COLUMN - 2, head);
+    if (at > COLUMN) {
+        printf("\n%*s", COLUMN, "");
+        at = COLUMN;
+    }
+    while (*text) {
+        const int n = (int)strcspn(text, " ");
+        if (at > COLUMN && at + 1 + n > WIDTH) {
+            printf("\n%*s", COLUMN, "");
+            at = COLUMN;
+        }
+        at += printf("%s%.*s", at > COLUMN ? " " : "", n, text);
+        text += n;
+        text += strspn(text, " ");
+    }
+    putchar('\n');
+}
+
+/* " (1 to 1024, or auto)", where there is something to say. */
+static void describe_range(const ad_option_info *o, char *out, size_t size)
+{
+    const int number = o->kind == AD_OPTION_INTEGER || o->kind == AD_OPTION_REAL;
+    char range[80] = "", words[300] = "";
+    size_t n = 0;
+    if (number && fabs(o->high) < 1e9)
+        snprintf(range, sizeof range, "%.10g to %.10g", o->low, o->high);
+    for (const char *c = o->words; *c && n + 2 < sizeof words; c++)
+        n += (size_t)snprintf(words + n, sizeof words - n, *c == '|' ? ", " : "%c", *c);
+    out[0] = '\0';
+    if (*range || *words)
+        snprintf(out, size, " (%s%s%s)", range, *range && *words ? ", or " : "", words);
+}
+
+static int print_option(const char *method, int32_t index)
+{
+    ad_option_info o = {.struct_size = sizeof o};
+    char head[160], range[400], text[800];
+    if (ad_method_get_option(method, index, &o))
+        return cli_fail_library();
+    snprintf(head, sizeof head, "%s=%s", o.key, o.fallback);
+    describe_range(&o, range, sizeof range);
+    snprintf(text, sizeof text, "%s%s", o.says, range);
+    print_row(head, text);
+    return CLI_OK;
+}
+
+int fit_list_options(const char *method, int *out_code)
+{
+    ad_method_info m = {.struct_size = sizeof m};
+    *out_code = CLI_OK;
+    if (!fit_method_find(method, &m))
+        return 0;
+    printf("usage: adfeat fit %s --weights W --data DIR -o FILE [options]\n\n"
+           "source  %s\nneeds   %s\n\n"
+           "Its own options with their defaults, each set by --set KEY=VALUE; 'adfeat fit --help'\n"
+           "has the others.\n\n",
+           m.name, m.source, m.needs);
+    for (int32_t i = 0; i < m.option_count && *out_code == CLI_OK; i++)
+        *out_code = print_option(m.name, i);
+    if (m.preset_count && *out_code == CLI_OK)
+        printf("\nPresets, for --preset; other options change them, wherever they stand:\n\n");
+    for (int32_t i = 0; i < m.preset_count && *out_code == CLI_OK; i++) {
+        const char *name, *says;
+        *out_code = ad_method_get_preset(m.name, i, &name, &says) ? cli_fail_library() : CLI_OK;
+        if (*out_code == CLI_OK)
+            print_row(name, says);
+    }
+    if (*out_code == CLI_OK)
+        *out_code = cli_finish_output();
+    return 1;
 }

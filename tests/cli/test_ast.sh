@@ -203,7 +203,8 @@ rm -f pretty by_student one
 left >before
 for setting in unet_head=none unet_depth=1 rec_weight=1 momentum=0.9 reduce=none speed=11; do
     fails 2 "no option '${setting%%=*}'" "${fit[@]}" -o x --set $setting
-    for key in preset epochs student_epochs mask_norm depth_threshold cache_dir size; do
+    for key in preset epochs student_epochs mask_norm depth_threshold cache_dir size layers mode \
+        leaky; do
         grep -qw $key stderr || wrong "$setting: not all options are said: $key"
     done
 done

@@ -1,18 +1,63 @@
 #!/usr/bin/env python3
-"""The man page has every command and option that the program's --help has, and no other; and it can be
-formatted without a warning.
+"""The man page has every command and option that the program's --help has, and no other; its
+section METHODS is what the program says of the methods' options; and it can be formatted without a
+warning.
 
-usage: test_man.py ADFEAT PAGE
+usage: test_man.py ADFEAT PAGE [--update]      --update writes the section METHODS anew
 """
 import re
 import shutil
 import subprocess
 import sys
 
+BEGIN = '.\\" What follows is written by tests/examples/test_man.py --update.\n'
+END = '.\\" That was written by tests/examples/test_man.py --update.\n'
+
 adfeat, page = sys.argv[1:3]
 with open(page) as file:
     source = file.read()
 bad = []
+
+
+def output(*words):
+    return subprocess.run([adfeat, *words], check=True, capture_output=True, text=True).stdout
+
+
+def escaped(text):
+    text = text.replace("\\", "\\e").replace("-", "\\-")
+    return "\\&" + text if text[:1] in (".", "'") else text
+
+
+def rows(text):
+    """Head and text of rows of two columns; what is too long goes on in the second."""
+    for head, first, more in re.findall(r"^  (\S+)(?: +(\S.*))?\n((?: {9,}.*\n)*)", text, re.M):
+        yield head, " ".join([first, *more.split()]).strip()
+
+
+def section_of_methods():
+    """As the program's help has it, which is the library's table."""
+    lines = []
+    listed = re.compile(r"^(\w+)\n  source +(.*)\n  needs +(.*)$", re.M)
+    for method, paper, needs in listed.findall(output("fit", "--list")):
+        lines += [f".SS {method}", escaped(paper + "."), f"Needs {escaped(needs)}."]
+        for head, says in rows(output("fit", method, "--help").partition("KEY=VALUE")[2]):
+            key, equals, default = head.partition("=")
+            option = f'.BR {key}= "{escaped(default)}"' if equals else f".B \\-\\-preset {key}"
+            lines += [".TP", option, escaped(says)]
+    return "\n".join(lines) + "\n"
+
+
+head, begin, rest = source.partition(BEGIN)
+written, end, tail = rest.partition(END)
+wanted = section_of_methods()
+if "--update" in sys.argv:
+    with open(page, "w") as file:
+        file.write(head + BEGIN + wanted + END + tail)
+    sys.exit()
+if not (begin and end and wanted.count(".SS ") >= 6 and wanted.count(".TP") > 150):
+    bad.append("METHODS is not there, or the program says little of its methods")
+elif written != wanted:
+    bad.append("METHODS is not what 'adfeat fit METHOD --help' says: --update writes it anew")
 
 
 def options(text):
@@ -21,8 +66,7 @@ def options(text):
 
 def help_of(*command):
     """Without its examples, which may name options of other commands."""
-    text = subprocess.run([adfeat, *command, "--help"], check=True, capture_output=True, text=True).stdout
-    return re.sub(r"\nexamples:\n(  .*\n)*", "\n", text)
+    return re.sub(r"\nexamples:\n(  .*\n)*", "\n", output(*command, "--help"))
 
 
 def compare(what, in_help, in_page):
