@@ -693,6 +693,18 @@ AD_NODISCARD AD_API ad_status ad_fitter_set_read_options(ad_fitter *fitter, cons
  *  unchanged. Merged and sequential fits agree to 1e-10. @return AD_OK, AD_ERR_MISMATCH,
  *  AD_ERR_UNSUPPORTED (methods that train a student) */
 AD_NODISCARD AD_API ad_status ad_fitter_merge(ad_fitter *fitter, const ad_fitter *other);
+/** Save what was added so far as one safetensors file, atomically, so that another process can
+ *  merge it: a statistical fit on a thousand images is as large as one on ten. The fit can go on.
+ *  @return AD_OK, AD_ERR_IO, AD_ERR_OUT_OF_MEMORY, AD_ERR_UNSUPPORTED (methods that train a
+ *          student: see ad_fit_options.checkpoint_dir) */
+AD_NODISCARD AD_API ad_status ad_fitter_save(ad_fitter *fitter, const char *path);
+/** Make a fitter with the options and images of a file that ad_fitter_save() wrote: go on with it,
+ *  or ad_fitter_merge() it into another.
+ *  @return AD_OK, AD_ERR_IO, AD_ERR_FORMAT (damaged, or no fit), AD_ERR_MISMATCH (of another
+ *          backbone), AD_ERR_NUMERIC, AD_ERR_UNSUPPORTED (of a newer version),
+ *          AD_ERR_OUT_OF_MEMORY */
+AD_NODISCARD AD_API ad_status ad_fitter_load(ad_backbone *backbone, const char *path,
+                                             ad_fitter **out_fitter);
 /** Make a scorer of what was added so far; the fitter can go on. A method that trains a student
  *  trains it here, for as long as its options say; after a failure or a cancelled ad_fit() the next
  *  call goes on where that one stopped, or after AD_ERR_NUMERIC begins anew with the parameters that
@@ -702,6 +714,12 @@ AD_NODISCARD AD_API ad_status ad_fitter_merge(ad_fitter *fitter, const ad_fitter
  *         AD_ERR_NUMERIC (images without any variation; a loss that is not finite: the student keeps
  *         its best parameters), AD_ERR_OUT_OF_MEMORY */
 AD_NODISCARD AD_API ad_status ad_fitter_finish(ad_fitter *fitter, ad_scorer **out_scorer);
+/** The method's name, which lives as long as the library. */
+AD_API const char *ad_fitter_method(const ad_fitter *fitter);
+/** How files are to be read for the fitter: as ad_fitter_set_read_options() or the dataset of
+ *  ad_fit() said, or the fit's file. @param out_options set its struct_size first */
+AD_NODISCARD AD_API ad_status ad_fitter_read_options(const ad_fitter *fitter,
+                                                     ad_read_options *out_options);
 /** Images added so far, merged ones included. Callbacks may ask this and ad_fitter_memory(). */
 AD_API int64_t ad_fitter_count(const ad_fitter *fitter);
 /** Images that ad_fit() left out so far because they are damaged; ad_fit_options.skip_damaged asks for it. */

@@ -3,7 +3,7 @@
 
 #include "api/damage.h"
 #include "api/dataset.h"
-#include "api/objects.h"
+#include "api/fitter.h"
 #include "api/read_ahead.h"
 #include "core/options.h"
 #include "train/fit_loop.h"
@@ -25,15 +25,14 @@ void ad_fitter_destroy(ad_fitter *fitter)
     ad_backbone_destroy(backbone);
 }
 
-/* A call that changes the fitter, and keeps it until leave(). */
-static ad_status enter(ad_fitter *fitter, const char *call)
+ad_status adi_fitter_enter(ad_fitter *fitter, const char *call)
 {
     ADI_TRY(adi_use_change(&fitter->use, call, "the fitter"));
     atomic_fetch_add_explicit(&fitter->refs, 1, memory_order_relaxed);
     return AD_OK;
 }
 
-static void leave(ad_fitter *fitter)
+void adi_fitter_leave(ad_fitter *fitter)
 {
     adi_use_change_end(&fitter->use);
     ad_fitter_destroy(fitter);
@@ -44,10 +43,10 @@ static void leave(ad_fitter *fitter)
 static ad_status enter_training(ad_fitter *fitter, const char *call)
 {
     ad_student *student = fitter->fit->student;
-    ADI_TRY(enter(fitter, call));
+    ADI_TRY(adi_fitter_enter(fitter, call));
     const ad_status status = student ? adi_use_change(&student->use, call, "the student") : AD_OK;
     if (status != AD_OK)
-        leave(fitter);
+        adi_fitter_leave(fitter);
     return status;
 }
 
@@ -55,7 +54,7 @@ static void leave_training(ad_fitter *fitter)
 {
     if (fitter->fit->student)
         adi_use_change_end(&fitter->fit->student->use);
-    leave(fitter);
+    adi_fitter_leave(fitter);
 }
 
 static ad_status add_image(ad_fitter *fitter, const ad_image *image)
@@ -73,9 +72,9 @@ ad_status ad_fitter_add(ad_fitter *fitter, const ad_image *image)
 {
     ADI_CHECK_ARG(fitter && image, "ad_fitter_add: an argument is NULL");
     ADI_DEFAULT_FLOATS;
-    ADI_TRY(enter(fitter, "ad_fitter_add"));
+    ADI_TRY(adi_fitter_enter(fitter, "ad_fitter_add"));
     const ad_status status = add_image(fitter, image);
-    leave(fitter);
+    adi_fitter_leave(fitter);
     return status;
 }
 
@@ -140,9 +139,9 @@ static ad_status merge(ad_fitter *fitter, const ad_fitter *other)
 ad_status ad_fitter_set_read_options(ad_fitter *fitter, const ad_read_options *options)
 {
     ADI_CHECK_ARG(fitter, "ad_fitter_set_read_options: fitter is NULL");
-    ADI_TRY(enter(fitter, "ad_fitter_set_read_options"));
+    ADI_TRY(adi_fitter_enter(fitter, "ad_fitter_set_read_options"));
     const ad_status status = adi_read_options_take(options, &fitter->read);
-    leave(fitter);
+    adi_fitter_leave(fitter);
     return status;
 }
 
@@ -153,11 +152,11 @@ ad_status ad_fitter_merge(ad_fitter *fitter, const ad_fitter *other)
     ADI_CHECK_ARG(fitter != other, "ad_fitter_merge: a fitter cannot be merged with itself");
     ad_fitter *from = (ad_fitter *)other;
     ADI_TRY(adi_use_read(&from->use, "ad_fitter_merge", "the other fitter"));
-    ad_status status = enter(fitter, "ad_fitter_merge");
+    ad_status status = adi_fitter_enter(fitter, "ad_fitter_merge");
     if (status == AD_OK) {
         atomic_fetch_add_explicit(&from->refs, 1, memory_order_relaxed);
         status = merge(fitter, from);
-        leave(fitter);
+        adi_fitter_leave(fitter);
         adi_use_read_end(&from->use);
         ad_fitter_destroy(from);
         return status;
@@ -196,6 +195,17 @@ ad_status ad_fitter_finish(ad_fitter *fitter, ad_scorer **out_scorer)
     const ad_status status = finish(fitter, &o, out_scorer);
     leave_training(fitter);
     return status;
+}
+
+const char *ad_fitter_method(const ad_fitter *fitter)
+{
+    return fitter ? fitter->fit->method->name : NULL;
+}
+
+ad_status ad_fitter_read_options(const ad_fitter *fitter, ad_read_options *out_options)
+{
+    ADI_CHECK_ARG(fitter, "ad_fitter_read_options: fitter is NULL");
+    return adi_struct_give(out_options, &fitter->read, sizeof fitter->read, "ad_read_options");
 }
 
 int64_t ad_fitter_count(const ad_fitter *fitter)

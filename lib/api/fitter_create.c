@@ -1,7 +1,7 @@
 /* Fitters by the name of a method, or with a student; options as text. */
 #include <string.h>
 
-#include "api/objects.h"
+#include "api/fitter.h"
 #include "core/float_guard.h"
 
 static ad_status wrap(adi_fit *fit, ad_fitter **out_fitter)
@@ -34,18 +34,24 @@ static ad_status wrap(adi_fit *fit, ad_fitter **out_fitter)
     return AD_OK;
 }
 
+ad_status adi_fitter_make(const adi_settings *settings, ad_backbone *backbone, ad_student *student,
+                          ad_fitter **out_fitter)
+{
+    adi_fit *fit = NULL;
+    ADI_TRY(settings->method->create(settings, backbone, student, &fit));
+    return wrap(fit, out_fitter);
+}
+
 /* Of settings whose options are set; student: NULL where the method trains nothing. */
 static ad_status create(adi_settings *settings, ad_backbone *backbone, ad_student *student,
                         ad_fitter **out_fitter)
 {
     const adi_method *method = settings->method;
-    adi_fit *fit = NULL;
     if (student)
         adi_options_copy(method->options, AD_OPTION_STUDENT, AD_OPTION_TRAINING,
                          adi_settings_options(settings), adi_settings_options(student->settings));
     ADI_TRY(method->settle(settings, &backbone->context->allocator, backbone->network->graph));
-    ADI_TRY(method->create(settings, backbone, student, &fit));
-    return wrap(fit, out_fitter);
+    return adi_fitter_make(settings, backbone, student, out_fitter);
 }
 
 static ad_status create_by_name(ad_backbone *backbone, const adi_method *method,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/options.h"
+#include "api/fitted_file.h"
 #include "api/objects.h"
 #include "model/model_file.h"
 
@@ -17,15 +18,21 @@ void ad_scorer_save_options_init(ad_scorer_save_options *options, size_t struct_
     adi_options_init(options, struct_size, &defaults, sizeof defaults);
 }
 
-static ad_status write_metadata(const ad_scorer *s, int32_t embed, adi_st_writer *w)
+ad_status adi_fitted_write(const char *kind, const adi_method *method, const ad_backbone *backbone,
+                           const char *digest, adi_st_writer *w)
 {
     ADI_TRY(adi_st_writer_meta(w, "adfeat.format", FORMAT));
-    ADI_TRY(adi_st_writer_meta(w, "adfeat.kind", "scorer"));
+    ADI_TRY(adi_st_writer_meta(w, "adfeat.kind", kind));
     ADI_TRY(adi_st_writer_meta(w, "adfeat.version", ad_version_string()));
-    ADI_TRY(adi_st_writer_meta(w, "adfeat.method", s->model->method->name));
-    ADI_TRY(adi_st_writer_meta(w, "adfeat.architecture", s->backbone->network->graph->name));
-    ADI_TRY(adi_st_writer_meta(w, "adfeat.graph", s->backbone->network->graph->text));
-    ADI_TRY(adi_st_writer_meta(w, "adfeat.backbone", s->digest));
+    ADI_TRY(adi_st_writer_meta(w, "adfeat.method", method->name));
+    ADI_TRY(adi_st_writer_meta(w, "adfeat.architecture", backbone->network->graph->name));
+    ADI_TRY(adi_st_writer_meta(w, "adfeat.graph", backbone->network->graph->text));
+    return adi_st_writer_meta(w, "adfeat.backbone", digest);
+}
+
+static ad_status write_metadata(const ad_scorer *s, int32_t embed, adi_st_writer *w)
+{
+    ADI_TRY(adi_fitted_write("scorer", s->model->method, s->backbone, s->digest, w));
     ADI_TRY(adi_st_writer_meta(w, "adfeat.embedded", embed ? "1" : "0"));
     for (int32_t i = 0; i < s->option_count; i++) {
         char key[64];
@@ -64,12 +71,14 @@ ad_status ad_scorer_save(const ad_scorer *scorer, const char *path, const ad_sco
 }
 
 /* What the file says it is. */
-static ad_status check_kind(adi_safetensors *file, const adi_method **out_method)
+ad_status adi_fitted_check_kind(adi_safetensors *file, const char *wanted,
+                                const adi_method **out_method)
 {
     ADI_TRY(adi_st_verify_ours(file));
     const char *format = adi_st_meta(file, "adfeat.format"), *kind = adi_st_meta(file, "adfeat.kind");
-    if (!format || !kind || strcmp(kind, "scorer") != 0)
-        return adi_fail(AD_ERR_FORMAT, "not a scorer: the metadata has no adfeat.kind 'scorer'");
+    if (!format || !kind || strcmp(kind, wanted) != 0)
+        return adi_fail(AD_ERR_FORMAT, "not a %s: the metadata has no adfeat.kind '%s'", wanted,
+                        wanted);
     if (strcmp(format, FORMAT) != 0) {
         const char *version = adi_st_meta(file, "adfeat.version");
         return adi_fail(AD_ERR_UNSUPPORTED, "format %s, made by version %s; this is version %s", format,
@@ -116,8 +125,8 @@ static ad_status check_layers(const ad_backbone *backbone, const adi_safetensors
 }
 
 /* That the backbone is what the model was fitted with, as far as its layers go. */
-static ad_status check_backbone(const ad_backbone *backbone, const adi_safetensors *file, const char *wanted,
-                                const int32_t *taps, int32_t count)
+ad_status adi_fitted_check_backbone(const ad_backbone *backbone, const adi_safetensors *file,
+                                    const char *wanted, const int32_t *taps, int32_t count)
 {
     const adi_graph *g = backbone->network->graph;
     char have[17];
@@ -133,7 +142,8 @@ static ad_status check_backbone(const ad_backbone *backbone, const adi_safetenso
 }
 
 /* How its files were read. Scorers of before orientations were looked at do not tell. */
-static ad_status load_reading(const adi_safetensors *file, adi_scorer_reading *out_reading)
+ad_status adi_fitted_load_reading(const adi_safetensors *file, const char *kind,
+                                  adi_scorer_reading *out_reading)
 {
     ad_read_options *out = &out_reading->files;
     const char *grey16 = adi_st_meta(file, "adfeat.option.grey16");
@@ -142,28 +152,28 @@ static ad_status load_reading(const adi_safetensors *file, adi_scorer_reading *o
     ad_read_options_init(out, sizeof *out);
     if (ad_read_options_set(out, "orientation", orientation ? orientation : "raw") != AD_OK ||
         ad_read_options_set(out, "significant_bits", bits ? bits : "0") != AD_OK)
-        return adi_fail_prefix(AD_ERR_FORMAT, "the scorer's metadata: ");
+        return adi_fail_prefix(AD_ERR_FORMAT, "the %s's metadata: ", kind);
     if (out->orientation == AD_ORIENTATION_AUTO)
-        return adi_fail(AD_ERR_FORMAT, "the scorer's metadata: option orientation is auto");
+        return adi_fail(AD_ERR_FORMAT, "the %s's metadata: option orientation is auto", kind);
     out_reading->rounded_16 = !grey16 || strcmp(grey16, "rounded") == 0;
     if (!out_reading->rounded_16 && strcmp(grey16, "camera") != 0)
-        return adi_fail(AD_ERR_FORMAT, "the scorer's metadata: option grey16 is '%s'", grey16);
+        return adi_fail(AD_ERR_FORMAT, "the %s's metadata: option grey16 is '%s'", kind, grey16);
     return AD_OK;
 }
 
 /* Build the scorer that `file` describes on `backbone`. */
-/* The options in the metadata, through the same door as a user's. */
-static ad_status load_settings(const adi_safetensors *file, const adi_method *method,
-                               const ad_backbone *backbone, adi_settings *settings)
+ad_status adi_fitted_load_settings(const adi_safetensors *file, const char *kind,
+                                   const adi_method *method, const ad_backbone *backbone,
+                                   adi_settings *settings)
 {
     adi_settings_begin(settings, method);
-    ADI_TRY(adi_options_load(method->options, file, "scorer", ADI_OPTION_PARTS,
+    ADI_TRY(adi_options_load(method->options, file, kind, ADI_OPTION_PARTS,
                              adi_settings_options(settings)));
     const ad_status status =
         method->settle(settings, &backbone->context->allocator, backbone->network->graph);
     if (status == AD_OK || status == AD_ERR_OUT_OF_MEMORY)
         return status;
-    return adi_fail_prefix(AD_ERR_FORMAT, "the scorer's metadata: ");
+    return adi_fail_prefix(AD_ERR_FORMAT, "the %s's metadata: ", kind);
 }
 
 static ad_status load_model(const adi_safetensors *file, const adi_method *method,
@@ -171,7 +181,7 @@ static ad_status load_model(const adi_safetensors *file, const adi_method *metho
                             adi_model **out_model)
 {
     adi_any_config config;
-    ADI_TRY(load_settings(file, method, backbone, &config.settings));
+    ADI_TRY(adi_fitted_load_settings(file, "scorer", method, backbone, &config.settings));
     ADI_TRY(adi_model_load_facts(file, out_facts));
     return method->load(backbone->context, backbone->network->graph, &config.settings, file,
                         out_model);
@@ -184,14 +194,14 @@ static ad_status load_onto(ad_backbone *backbone, const adi_safetensors *file,
     if (!wanted || strlen(wanted) != 16)
         return adi_fail(AD_ERR_FORMAT, "the scorer's metadata has no proper 'adfeat.backbone'");
     adi_scorer_reading reading;
-    ADI_TRY(load_reading(file, &reading));
+    ADI_TRY(adi_fitted_load_reading(file, "scorer", &reading));
     adi_facts facts;
     adi_model *model = NULL;
     ADI_TRY(load_model(file, method, backbone, &facts, &model));
     const adi_settings *settings = model->settings;
     const ad_status status =
         embedded ? AD_OK
-                 : check_backbone(backbone, file, wanted, settings->taps, settings->tap_count);
+                 : adi_fitted_check_backbone(backbone, file, wanted, settings->taps, settings->tap_count);
     if (status != AD_OK) {
         method->destroy_model(model);
         return status;
@@ -230,7 +240,7 @@ static ad_status load_file(ad_context *context, adi_safetensors *file, const cha
                            ad_scorer **out_scorer)
 {
     const adi_method *method;
-    ADI_TRY(check_kind(file, &method));
+    ADI_TRY(adi_fitted_check_kind(file, "scorer", &method));
     const char *embedded_text = adi_st_meta(file, "adfeat.embedded");
     const int32_t embedded = embedded_text && strcmp(embedded_text, "1") == 0;
     ad_backbone *backbone = NULL;
@@ -272,7 +282,7 @@ ad_status ad_scorer_load_onto(ad_backbone *backbone, const char *path, ad_scorer
     adi_safetensors *file = NULL;
     ADI_TRY(adi_st_open_on_disk(&backbone->context->allocator, path, &file));
     const adi_method *method;
-    ad_status status = check_kind(file, &method);
+    ad_status status = adi_fitted_check_kind(file, "scorer", &method);
     if (status == AD_OK)
         status = load_onto(backbone, file, method, 0, out_scorer);
     adi_st_close(file);

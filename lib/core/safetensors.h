@@ -61,6 +61,8 @@ ad_status adi_st_read_f32(const adi_safetensors *file, const adi_st_tensor *tens
 ad_status adi_st_read_f64(const adi_safetensors *file, const adi_st_tensor *tensor, double *out);
 ad_status adi_st_read_i32(const adi_safetensors *file, const adi_st_tensor *tensor,
                           int32_t *out); /* of an I32 */
+ad_status adi_st_read_i64(const adi_safetensors *file, const adi_st_tensor *tensor,
+                          int64_t *out); /* of an I64 */
 /* Check the CRC-32s that the writer left: AD_ERR_FORMAT names the damaged tensor; a file without
  * any "adfeat.crc32" entries is AD_ERR_FORMAT too. */
 ad_status adi_st_verify(const adi_safetensors *file);

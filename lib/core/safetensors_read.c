@@ -45,17 +45,29 @@ ad_status adi_st_read_f64(const adi_safetensors *file, const adi_st_tensor *tens
     return read_floats(file, tensor, NULL, out);
 }
 
-ad_status adi_st_read_i32(const adi_safetensors *file, const adi_st_tensor *tensor, int32_t *out)
+/* Elements as they are. */
+static ad_status read_plain(const adi_safetensors *file, const adi_st_tensor *tensor, void *out)
 {
+    const size_t bytes = adi_dtype_bytes(tensor->dtype);
     adi_st_reader r;
     int64_t n = 0, done = 0;
     adi_st_read_begin(&r, file, tensor);
     do {
         ADI_TRY(adi_st_read_next(&r, &n));
-        memcpy(out + done, r.bytes, (size_t)n * sizeof *out);
+        memcpy((uint8_t *)out + (size_t)done * bytes, r.bytes, (size_t)n * bytes);
         done += n;
     } while (n > 0);
     return AD_OK;
+}
+
+ad_status adi_st_read_i32(const adi_safetensors *file, const adi_st_tensor *tensor, int32_t *out)
+{
+    return read_plain(file, tensor, out);
+}
+
+ad_status adi_st_read_i64(const adi_safetensors *file, const adi_st_tensor *tensor, int64_t *out)
+{
+    return read_plain(file, tensor, out);
 }
 
 enum { SHAPE_TEXT = 21 * ADI_ST_MAX_DIMS }; /* 64 bits and a comma each */

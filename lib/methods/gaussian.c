@@ -12,6 +12,7 @@
 
 #include "core/digest.h"
 #include "methods/method_list.h"
+#include "stats/moments_file.h"
 
 enum { IMAGE_SAMPLES = 65536 }; /* pooled vectors: exact shrinkage up to that many images */
 
@@ -175,6 +176,61 @@ static ad_status merge(adi_fit *fit, adi_fit *other)
     return AD_OK;
 }
 
+/* Sums and samples of a layer are called image.LAYER and pixel.LAYER in a file. */
+static void name_part(char *out, size_t size, const gaussian_fit *f, const char *part, int32_t i)
+{
+    const adi_graph *g = f->head.backbone->network->graph;
+    snprintf(out, size, "%s.%s", part, g->taps[f->config.settings.taps[i]].name);
+}
+
+static ad_status save_fit(adi_fit *fit, adi_st_writer *writer, adi_kept *keep)
+{
+    const gaussian_fit *f = (const gaussian_fit *)fit;
+    char name[ADI_GRAPH_MAX_NAME + 16];
+    (void)keep;
+    for (int32_t i = 0; i < f->config.settings.tap_count; i++) {
+        const layer_fit *l = &f->layers[i];
+        name_part(name, sizeof name, f, "image", i);
+        ADI_TRY(adi_moments_write(&l->image, name, writer));
+        ADI_TRY(adi_sample_write(&l->image_sample, name, writer));
+        if (f->config.o.pixel == ADI_PIXEL_FIT_NONE)
+            continue;
+        name_part(name, sizeof name, f, "pixel", i);
+        ADI_TRY(adi_moments_write(&l->pixel, name, writer));
+        ADI_TRY(adi_sample_write(&l->pixel_sample, name, writer));
+    }
+    return AD_OK;
+}
+
+static ad_status load_layer(gaussian_fit *f, int32_t i, const adi_safetensors *file)
+{
+    layer_fit *l = &f->layers[i];
+    char name[ADI_GRAPH_MAX_NAME + 16];
+    name_part(name, sizeof name, f, "image", i);
+    ADI_TRY(adi_moments_read(&l->image, name, file));
+    ADI_TRY(adi_sample_read(&l->image_sample, name, file));
+    if (l->image.n != f->layers[0].image.n)
+        return adi_fail(AD_ERR_FORMAT, "the fit has %lld images at layer '%s', %lld at the first",
+                        (long long)l->image.n, name + 6, (long long)f->layers[0].image.n);
+    if (f->config.o.pixel == ADI_PIXEL_FIT_NONE)
+        return AD_OK;
+    name_part(name, sizeof name, f, "pixel", i);
+    ADI_TRY(adi_moments_read(&l->pixel, name, file));
+    if (l->pixel.n < l->image.n)
+        return adi_fail(AD_ERR_FORMAT, "the fit has %lld positions of %lld images at layer '%s'",
+                        (long long)l->pixel.n, (long long)l->image.n, name + 6);
+    return adi_sample_read(&l->pixel_sample, name, file);
+}
+
+static ad_status load_fit(adi_fit *fit, const adi_safetensors *file)
+{
+    gaussian_fit *f = (gaussian_fit *)fit;
+    for (int32_t i = 0; i < f->config.settings.tap_count; i++)
+        ADI_TRY(load_layer(f, i, file));
+    fit->count = f->layers[0].image.n;
+    return AD_OK;
+}
+
 /* Fit both Gaussians of one layer. `centred` is scratch for moments about their mean. */
 static ad_status finish_layer(const gaussian_fit *f, int32_t i, adi_moments *centred,
                               adi_gaussian_model *model, adi_facts *io_facts)
@@ -333,6 +389,8 @@ const adi_method adi_method_gaussian = {
     .add = add,
     .merge = merge,
     .finish = finish,
+    .save_fit = save_fit,
+    .load_fit = load_fit,
     .memory = memory,
     .destroy_fit = destroy_fit,
     .reserve = reserve,

@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "methods/method_list.h"
+#include "stats/moments_file.h"
 #include "stats/subset.h"
 
 typedef struct padim_fit {
@@ -121,6 +122,22 @@ static ad_status merge(adi_fit *fit, adi_fit *other)
     return AD_OK;
 }
 
+static ad_status save_fit(adi_fit *fit, adi_st_writer *writer, adi_kept *keep)
+{
+    padim_fit *f = (padim_fit *)fit;
+    (void)keep;
+    flush(f);
+    return adi_position_moments_write(f->moments, "positions", writer);
+}
+
+static ad_status load_fit(adi_fit *fit, const adi_safetensors *file)
+{
+    padim_fit *f = (padim_fit *)fit;
+    ADI_TRY(adi_position_moments_read(f->moments, "positions", file));
+    fit->count = f->moments->n;
+    return AD_OK;
+}
+
 static ad_status fit_model(padim_fit *f, adi_padim_model *model, double *out_normal_map)
 {
     const ad_context *context = f->head.backbone->context;
@@ -215,6 +232,8 @@ const adi_method adi_method_padim = {
     .add = add,
     .merge = merge,
     .finish = finish,
+    .save_fit = save_fit,
+    .load_fit = load_fit,
     .memory = memory,
     .destroy_fit = destroy_fit,
     .reserve = reserve,

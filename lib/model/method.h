@@ -67,6 +67,10 @@ struct adi_method {
      * first, from where the last call stopped. */
     ad_status (*finish)(adi_fit *fit, adi_extractor *x, const struct adi_fit_control *control,
                         adi_model **out_model, adi_facts *out_facts);
+    /* What was added, to and from a file: for methods that merge. A fit that is loaded is a new
+     * one; on failure it is only good for destroy_fit(). */
+    ad_status (*save_fit)(adi_fit *fit, adi_st_writer *writer, adi_kept *keep);
+    ad_status (*load_fit)(adi_fit *fit, const adi_safetensors *file);
     size_t (*memory)(const adi_fit *fit);
     void (*destroy_fit)(adi_fit *fit);
 

@@ -313,17 +313,17 @@ int adi_option_is_kept(const adi_option_table *table, const void *values, const 
 ad_status adi_options_load(const adi_option_table *table, const adi_safetensors *file,
                            const char *kind, int32_t bits, void *values)
 {
-    const int scorer = strcmp(kind, "scorer") == 0;
+    const int student = strcmp(kind, "student") == 0;
     for (int32_t i = 0; i < table->row_count; i++) {
         const adi_option_row *row = &table->rows[i];
         char name[96];
         if (!(row->part & bits))
             continue;
-        snprintf(name, sizeof name, "adfeat.%s.%s", scorer ? "option" : kind, row->key);
+        snprintf(name, sizeof name, "adfeat.%s.%s", student ? kind : "option", row->key);
         const char *value = adi_st_meta(file, name);
-        if (!value && scorer && adi_option_is_kept(table, values, row) &&
+        if (!value && !student && adi_option_is_kept(table, values, row) &&
             !(row->part & ADI_OPTION_LATER))
-            return adi_fail(AD_ERR_FORMAT, "the scorer's metadata has no '%s'", name);
+            return adi_fail(AD_ERR_FORMAT, "the %s's metadata has no '%s'", kind, name);
         if (value && set_row(row, value, at(row, values)) != AD_OK)
             return adi_fail_prefix(AD_ERR_FORMAT, "the %s's metadata: ", kind);
     }

@@ -97,9 +97,9 @@ void adi_options_copy(const adi_option_table *table, int32_t bits, int32_t witho
 /* The rows that a scorer file keeps: all but those of a student alone. */
 int adi_option_is_kept(const adi_option_table *table, const void *values,
                        const adi_option_row *row);
-/* Values of the metadata of a file, a "scorer" or "student", under "adfeat.option." or
- * "adfeat.student." and the key. bits: which rows are read; of a scorer those that it keeps must be
- * there. AD_ERR_FORMAT. */
+/* Read values from the metadata of a file: a "scorer" or "fit" has them under "adfeat.option.KEY",
+ * a "student" under "adfeat.student.KEY". bits: which rows are read. In a scorer or fit, those rows
+ * must be there that a scorer keeps. AD_ERR_FORMAT. */
 ad_status adi_options_load(const adi_option_table *table, const adi_safetensors *file,
                            const char *kind, int32_t bits, void *values);
 /* AD_ERR_MISMATCH names the first option in which two fits differ whose results depend on it. */

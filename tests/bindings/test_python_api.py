@@ -145,6 +145,28 @@ class FitTest(Data):
         other = adfeat.Fitter(self.net, "gaussian", layers="layer1", size=64)
         self.refused(adfeat.MismatchError, "merge", parts[0].merge, other)
 
+    def test_fit_file(self):
+        path = self.path("part.fit")
+        parts = [adfeat.Fitter(self.net, "gaussian", orientation="raw", **OPTIONS) for _ in range(2)]
+        for i, array in enumerate(self.arrays):
+            parts[i % 2].add(array)
+        parts[1].save(path)
+        with adfeat.Fitter.load(path, adfeat.Backbone(self.weights)) as loaded:
+            self.assertEqual((loaded.method, loaded.count, loaded.student), ("gaussian", 6, None))
+            with self.assertRaisesRegex(adfeat.MismatchError, "merge"):
+                adfeat.Fitter(self.net, "padim", **OPTIONS).merge(loaded)
+            parts[0].merge(loaded)
+        whole = adfeat.Fitter(self.net, "gaussian", orientation="raw", **OPTIONS)
+        for array in self.arrays[0::2] + self.arrays[1::2]:
+            whole.add(array)
+        self.assertAlmostEqual(parts[0].finish().score(self.spot) / whole.finish().score(self.spot),
+                               1, 6)
+        student = adfeat.Fitter(self.net, "stfpm", **OPTIONS)
+        self.refused(adfeat.UnsupportedError, "checkpoint_dir", student.save, path)
+        self.refused(adfeat.FormatError, "part.fit", adfeat.Scorer.load, path, self.net)
+        self.refused(TypeError, "Backbone", adfeat.Fitter.load, path, None)
+        self.refused(adfeat.FileError, "gone.fit", adfeat.Fitter.load, "gone.fit", self.net)
+
     def test_options(self):
         texts = adfeat.fit(self.net, self.arrays, layers=("layer1",), size=np.int64(64), crop=32, resize="pil_lanczos",
                            aspect="shorter", mean=(0.5, 0.25, 0.125), std=[1, 1, 1], reduce="pca:0.9", pixel="gap",

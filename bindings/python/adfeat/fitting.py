@@ -43,6 +43,9 @@ class Fitter(Handle):
         student = adfeat.Student.load("student.safetensors", net)
         again = adfeat.Fitter(student, epochs=10)
 
+        part.save("monday.fit")             # in one process: parts that are merged in another
+        fitter.merge(adfeat.Fitter.load("monday.fit", net))
+
     Args:
         backbone: the Backbone whose features are fitted, or a Student to train further.
         method: "gaussian", the default, "padim", "stfpm", "stfpm_unet", "ast" or "masked_rd"; of a
@@ -61,7 +64,7 @@ class Fitter(Handle):
 
     __slots__ = ("_backbone", "_method", "_own_turn", "_read", "_student")
     _destroy = lib.ad_fitter_destroy
-    _instead = "save() the scorer that it gives to a file, and load() it there"
+    _instead = "save() it, or the scorer that it gives, to a file, and load() it there"
 
     # Overloads of Fitter, written by python3 bindings/python/make_options.py:
     @overload
@@ -132,6 +135,39 @@ class Fitter(Handle):
             trained = lib.ad_student_retain(lib.ad_fitter_student(out))
             self._student = Student._wrap(trained, backbone) if trained else None
         check(lib.ad_fitter_set_read_options(out, _c.byref(self._read)))
+
+    @classmethod
+    def load(cls, path: Path, backbone: Backbone) -> "Fitter":
+        """A fitter with the options and images of a file that save() wrote: add() more, merge() it
+        into another, or finish(). Raises FileError, FormatError (damaged, or no fit), MismatchError
+        (of another backbone), NumericError, UnsupportedError (of a newer version)."""
+        if not isinstance(backbone, Backbone):
+            raise TypeError("backbone is of type %s, a Backbone is needed" % type(backbone).__name__)
+        file, out = path_bytes(path), _c.c_void_p()
+        pointer = backbone._borrow()
+        try:
+            check(lib.ad_fitter_load(pointer, file, _c.byref(out)))
+        finally:
+            backbone._give_back()
+        self = cls.__new__(cls)
+        self._student = None
+        self._backbone = backbone
+        self._method = lib.ad_fitter_method(out).decode()
+        self._read = _c.sized(_c.ad_read_options)
+        Handle.__init__(self, out.value, backbone._parallel)
+        check(lib.ad_fitter_read_options(out, _c.byref(self._read)))
+        return self
+
+    def save(self, path: Path) -> None:
+        """Save what was added so far as one safetensors file, atomically, so that another process
+        can load() and merge() it; the fit can go on. Raises FileError, UnsupportedError (methods
+        that train a student: see checkpoint_dir)."""
+        file, pointer = path_bytes(path), self._borrow()
+        try:
+            with self._turn:
+                check(lib.ad_fitter_save(pointer, file))
+        finally:
+            self._give_back()
 
     def _new_locks(self) -> None:
         super()._new_locks()
