@@ -4,11 +4,18 @@
 #define ADI_METHODS_AST_H
 
 #include "model/layer_maps.h"
-#include "nn/arch_ast.h"
+#include "nn/graph.h"
 #include "student/student_fit.h"
 #include "vision/depth.h"
 
 enum { ADI_AST_FLOW = 0, ADI_AST_STUDENT = 1, ADI_AST_NETWORKS = 2, ADI_AST_ENLARGE = 8 };
+enum {
+    ADI_AST_MIN_CHANNELS = 2,
+    ADI_AST_MAX_CHANNELS = 8192,
+    ADI_AST_MAX_HIDDEN = 8192,
+    ADI_AST_MAX_BLOCKS = 16,
+    ADI_AST_MAX_POSITIONS = 256
+};
 
 typedef enum adi_ast_mode {
     ADI_AST_RGB,   /* features of the pixels */
@@ -139,6 +146,21 @@ void adi_ast_need(const adi_settings *settings, adi_extractor *x);
 extern const adi_student_kind adi_ast_kind;
 
 /* ---- Networks: ast_networks.c ---- */
+
+typedef struct adi_ast_arch {
+    int32_t channels;  /* of features and depth together */
+    int32_t positions; /* channels of the positional encoding, a multiple of 4 */
+    int32_t flow_blocks, flow_hidden;
+    int32_t student_blocks, student_hidden;
+    double alpha, slope; /* of the coupling, of the leaky ReLU */
+} adi_ast_arch;
+
+/* Graph text of the flow; taps z [channels] and logdet [1]. The caller frees every text. */
+ad_status adi_ast_flow_text(const adi_allocator *a, const adi_ast_arch *arch, char **out_text);
+/* The inverse flow, whose parameters have the same names; tap x. */
+ad_status adi_ast_inverse_text(const adi_allocator *a, const adi_ast_arch *arch, char **out_text);
+/* The student; tap z. */
+ad_status adi_ast_student_text(const adi_allocator *a, const adi_ast_arch *arch, char **out_text);
 
 extern const char *const adi_ast_network_names[ADI_AST_NETWORKS];
 extern const adi_checkpoint_dialect adi_ast_dialects[4];

@@ -5,9 +5,11 @@
 #define ADI_METHODS_MASKED_RD_H
 
 #include "model/layer_maps.h"
-#include "nn/arch_rd.h"
+#include "nn/graph.h"
 #include "student/student_fit.h"
 #include "vision/blur.h"
+
+enum { ADI_RD_LEVELS = 3, ADI_RD_ALL_LEVELS = 7, ADI_RD_STAGES = 4, ADI_RD_STRIDE = 32 };
 
 typedef enum adi_rd_loss { ADI_RD_LOSS_POSITION, ADI_RD_LOSS_FLAT } adi_rd_loss;
 
@@ -101,6 +103,31 @@ extern const adi_student_kind adi_rd_kind;
 adi_map_recipe adi_rd_recipe(const adi_rd_config *config);
 
 /* ---- The network: masked_rd_networks.c ---- */
+
+/* A residual network as its student needs to know it, by stages "layer1" to "layer4". */
+typedef struct adi_rd_teacher {
+    int32_t bottleneck; /* 1: blocks of three convolutions, 0: of two */
+    int32_t blocks[ADI_RD_STAGES];
+    int32_t channels[ADI_RD_LEVELS]; /* of a stage's result */
+    int32_t inner[ADI_RD_LEVELS];    /* of its blocks' 3x3 convolutions */
+} adi_rd_teacher;
+
+typedef struct adi_rd_arch {
+    adi_rd_teacher teacher;
+    int32_t concat;               /* 1: the fused maps are not narrowed */
+    int32_t sru, cru, simam, fmm; /* 1: the network has the part */
+    int32_t soft, joint;          /* of the SRU's gate, of the CRU's softmax */
+    int32_t gn_groups;            /* of the SRU's normalisation */
+    int32_t align;                /* 1: a 1x1 convolution before a generator's mask */
+    int32_t levels;               /* bits of the levels that are compared; bit 0 is layer1 */
+    int32_t eval_mask;            /* 1: masks in evaluation, too */
+    double mask_rate;
+} adi_rd_arch;
+
+/* AD_ERR_UNSUPPORTED where the graph is no such network. */
+ad_status adi_rd_teacher_of(const adi_graph *graph, adi_rd_teacher *out_teacher);
+/* Graph text, which the caller frees. Inputs e3, e2, e1; taps g1, g2, g3 of compared levels. */
+ad_status adi_rd_text(const adi_allocator *a, const adi_rd_arch *arch, char **out_text);
 
 extern const char *const adi_rd_network_names[1];
 extern const adi_checkpoint_dialect adi_rd_dialects[2];

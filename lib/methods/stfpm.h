@@ -4,6 +4,7 @@
 #define ADI_METHODS_STFPM_H
 
 #include "model/layer_maps.h"
+#include "nn/graph.h"
 #include "student/student_fit.h"
 
 enum { ADI_STFPM_MAX_LAYERS = ADI_STUDENT_MAX_LAYERS };
@@ -97,6 +98,24 @@ ad_status adi_stfpm_model_create(ad_context *context, const adi_graph *graph,
                                  adi_model **out_model);
 
 /* ---- Networks: stfpm_networks.c ---- */
+
+typedef enum adi_unet_head {
+    ADI_UNET_HEAD_NONE,   /* the last step is a concatenation */
+    ADI_UNET_HEAD_CONV1X1 /* a 1x1 convolution follows it */
+} adi_unet_head;
+
+typedef struct adi_unet_options {
+    int32_t channels; /* of the maps that it reconstructs */
+    int32_t head;     /* an adi_unet_head */
+    int32_t depth;    /* poolings: 1 or 2 */
+    int32_t convs;    /* of each block: 1 or 2; 0: 2, with a head 1 */
+} adi_unet_options;
+
+/* Graph text, which the caller frees: the input `f` and the tap `out` have one shape.
+ * AD_ERR_INVALID_ARGUMENT where an option is not possible. */
+ad_status adi_unet_graph_text(const adi_allocator *a, const adi_unet_options *o, char **out_text);
+/* AD_ERR_SHAPE, with the name of the layer, where maps of h x w cannot be halved so often. */
+ad_status adi_unet_check_size(const adi_unet_options *o, const char *layer, int64_t h, int64_t w);
 
 ad_status adi_stfpm_student_settle(adi_settings *settings, const ad_backbone *teacher);
 ad_status adi_stfpm_network(const adi_settings *settings, const ad_backbone *teacher,

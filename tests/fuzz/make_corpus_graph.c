@@ -1,7 +1,7 @@
 /* Graphs of the corpora: texts, and the inputs of the target graph. */
 #include "make_corpus.h"
-#include "nn/arch_ast.h"
-#include "nn/arch_rd.h"
+#include "methods/ast.h"
+#include "methods/masked_rd.h"
 
 /* Every op and both kinds of padding; folded and separate batch norm; a residual. Two taps. */
 const char tiny_graph[] = "network tiny\n"

@@ -1,5 +1,5 @@
-/* nn/arch_unet.c: the card's table, names and shapes; what every option leaves; sizes and options that are
- * refused. */
+/* The U-Net of methods/stfpm_networks.c: the card's table, names and shapes; what every option
+ * leaves; sizes and options that are refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,7 @@
 
 #include "harness/fault_alloc.h"
 #include "harness/seeded_network.h"
-#include "nn/arch_unet.h"
+#include "methods/stfpm.h"
 
 static const adi_allocator *const heap = &adi_default_allocator;
 
