@@ -19,17 +19,23 @@ typedef struct ast_model {
 
 static ad_status check_networks(const ast_model *m)
 {
-    const adi_plan *flow = m->networks.items[ADI_AST_FLOW].plan, *student = m->networks.items[ADI_AST_STUDENT].plan;
+    const adi_plan *flow = m->networks.items[ADI_AST_FLOW].plan;
+    const adi_plan *student = m->networks.items[ADI_AST_STUDENT].plan;
     const int64_t n = m->config.channels;
-    const adi_shape *shapes[] = {&flow->taps[0].shape, &student->taps[0].shape, &flow->taps[1].shape};
+    const adi_shape *shapes[] = {&flow->taps[0].shape, &student->taps[0].shape,
+                                 &flow->taps[1].shape};
     if (flow->input[0].c != n || student->input[0].c != n)
-        return adi_fail(AD_ERR_FORMAT, "the flow takes %lld channels and the student %lld of %lld", (long long)flow->input[0].c,
-                        (long long)student->input[0].c, (long long)n);
+        return adi_fail(AD_ERR_FORMAT,
+                        "the flow reads %lld channels and the student %lld, not %lld",
+                        (long long)flow->input[0].c, (long long)student->input[0].c, (long long)n);
     for (int i = 0; i < 3; i++)
-        if (shapes[i]->h != m->config.h || shapes[i]->w != m->config.w || shapes[i]->c != (i < 2 ? n : 1))
-            return adi_fail(AD_ERR_FORMAT, "result %d of the networks is %lldx%lldx%lld for %dx%dx%lld", i,
-                            (long long)shapes[i]->h, (long long)shapes[i]->w, (long long)shapes[i]->c, m->config.h,
-                            m->config.w, (long long)(i < 2 ? n : 1));
+        if (shapes[i]->h != m->config.h || shapes[i]->w != m->config.w ||
+            shapes[i]->c != (i < 2 ? n : 1))
+            return adi_fail(AD_ERR_FORMAT,
+                            "output %d of the networks is %lldx%lldx%lld, not %dx%dx%lld", i,
+                            (long long)shapes[i]->w, (long long)shapes[i]->h,
+                            (long long)shapes[i]->c, m->config.w, m->config.h,
+                            (long long)(i < 2 ? n : 1));
     return AD_OK;
 }
 
@@ -41,10 +47,11 @@ static ad_status make_plans(ast_model *m)
         const int32_t made = m->networks.items[i].net->graph->tap_count;
         const int32_t wanted = i == ADI_AST_FLOW ? 2 : 1;
         if (made != wanted)
-            return adi_fail(AD_ERR_FORMAT, "'adfeat.graph.%s' has %d results, not %d",
+            return adi_fail(AD_ERR_FORMAT, "'adfeat.graph.%s' has %d outputs, not %d",
                             m->networks.items[i].name, made, wanted);
-        ADI_TRY(adi_plan_create(m->networks.items[i].net, c->backend->kernels, c->num_threads, taps, wanted,
-                                m->config.h, m->config.w, &m->networks.items[i].plan));
+        ADI_TRY(adi_plan_create(m->networks.items[i].net, c->backend->kernels, c->num_threads,
+                                taps, wanted, m->config.h, m->config.w,
+                                &m->networks.items[i].plan));
     }
     return check_networks(m);
 }
@@ -68,8 +75,11 @@ static ad_status create_model(ad_context *context, const adi_graph *graph,
         return adi_fail_memory();
     }
     m->config = *(const adi_ast_config *)settings;
-    m->head = (adi_model){.method = settings->method, .context = context, .graph = graph,
-                          .settings = &m->config.settings, .has_map = 1,
+    m->head = (adi_model){.method = settings->method,
+                          .context = context,
+                          .graph = graph,
+                          .settings = &m->config.settings,
+                          .has_map = 1,
                           .recipe = adi_ast_recipe(&m->config),
                           .networks = &m->networks};
     m->networks = *networks;
@@ -89,14 +99,16 @@ static ad_status save(const adi_model *model, adi_st_writer *writer, adi_kept *k
 
 /* ---- Scoring ---- */
 
-/* A workspace's own floats: the blocks of both networks, the weights of positions, the distances. */
+/* The method's floats of a workspace: the blocks of both networks, the weights of positions, the
+ * distances. */
 static void reserve(const adi_model *model, adi_extractor *x)
 {
     const ast_model *m = (const ast_model *)model;
     size_t scratch = 0, floats = 2 * (size_t)adi_ast_positions(&m->config);
     for (int i = 0; i < ADI_AST_NETWORKS; i++) {
-        scratch = m->networks.items[i].plan->scratch_bytes > scratch ? m->networks.items[i].plan->scratch_bytes : scratch;
-        floats += m->networks.items[i].plan->block_floats;
+        const adi_plan *plan = m->networks.items[i].plan;
+        scratch = plan->scratch_bytes > scratch ? plan->scratch_bytes : scratch;
+        floats += plan->block_floats;
     }
     adi_ast_need(&m->config.settings, x);
     adi_extractor_reserve(x, scratch, floats);
@@ -107,7 +119,8 @@ static ad_status infer(const adi_model *model, const adi_extractor *x, adi_works
 {
     const ast_model *m = (const ast_model *)model;
     const adi_ast_config *c = &m->config;
-    const adi_plan *flow = m->networks.items[ADI_AST_FLOW].plan, *student = m->networks.items[ADI_AST_STUDENT].plan;
+    const adi_plan *flow = m->networks.items[ADI_AST_FLOW].plan;
+    const adi_plan *student = m->networks.items[ADI_AST_STUDENT].plan;
     const int64_t n = adi_ast_positions(c);
     float *flow_block = w->extra, *student_block = flow_block + flow->block_floats;
     float *weights = student_block + student->block_floats;

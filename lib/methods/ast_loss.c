@@ -1,5 +1,5 @@
-/* What training AST computes: losses and their gradients, the step, the validation error. With w the weights of positions
- * and N their sum over the batch, or the number of all positions:
+/* The training of AST: losses and their gradients, the validation error. With w the weights of
+ * positions and N their sum over the batch, or the number of all positions:
  *   teacher: sum over positions of w (|z|^2 / 2 - log det) / N
  *   student: sum over positions of w (mean over channels of (z - s)^2) / N, z the trained flow's */
 #include <math.h>
@@ -7,7 +7,7 @@
 
 #include "methods/ast.h"
 
-/* ---- What the networks read, and the distances of what they give ---- */
+/* ---- The networks' inputs, and distances of their outputs ---- */
 
 static float weight_of(const adi_ast_config *c, float share)
 {
@@ -19,8 +19,10 @@ static float weight_of(const adi_ast_config *c, float share)
 ad_status adi_ast_gather(const adi_ast_config *config, const adi_extractor *e,
                          const adi_workspace *w, float *x, float *weights)
 {
-    const int64_t n = adi_ast_positions(config), features = config->features, depth = config->channels - features;
-    const float *from = features ? adi_extractor_data(e, w, 0) : NULL, *shares = depth ? w->depth + n * depth : NULL;
+    const int64_t n = adi_ast_positions(config), features = config->features;
+    const int64_t depth = config->channels - features;
+    const float *from = features ? adi_extractor_data(e, w, 0) : NULL;
+    const float *shares = depth ? w->depth + n * depth : NULL;
     if (features)
         ADI_TRY(adi_extractor_check_finite(e, w, 0));
     for (int64_t p = 0; p < n; p++, x += config->channels) {
@@ -40,7 +42,8 @@ ad_status adi_ast_distances(const adi_ast_config *config, const ad_context *cont
     const adi_exec ex = {context->num_threads, NULL};
     const adi_pc d = {adi_ast_positions(config), config->channels};
     const int teacher = config->o.score == ADI_AST_SCORE_TEACHER;
-    const ad_status status = context->backend->kernels->sqdist_fwd(&ex, distances, z, teacher ? NULL : student, d);
+    const ad_status status =
+        context->backend->kernels->sqdist_fwd(&ex, distances, z, teacher ? NULL : student, d);
     if (status != AD_OK)
         return adi_fail(status, "the distances failed in the backend");
     for (int64_t p = 0; p < d.p; p++)
@@ -64,19 +67,22 @@ static adi_bench_module *module_of(adi_ast_training *t, int i)
 
 static adi_pc dims_of(const adi_ast_training *t)
 {
-    return (adi_pc){t->head.bench.modules[0].run.n * adi_ast_positions(t->config), t->config->channels};
+    const int64_t images = t->head.bench.modules[0].run.n;
+    return (adi_pc){.p = images * adi_ast_positions(t->config), .c = t->config->channels};
 }
 
-/* Which network a phase trains: a phase without epochs is not there. */
+/* The network that a phase trains. A phase without epochs is left out, so its name tells. */
 static int network_of(const adi_ast_training *t, int32_t phase)
 {
     const char *name = t->head.bench.trainee.phases[phase].name;
     return strcmp(name, phase_names[ADI_AST_FLOW]) == 0 ? ADI_AST_FLOW : ADI_AST_STUDENT;
 }
 
-static ad_status take_batch(adi_ast_training *t, const int32_t *images, int32_t count, const adi_cancel *cancel)
+static ad_status take_batch(adi_ast_training *t, const int32_t *images, int32_t count,
+                            const adi_cancel *cancel)
 {
-    const int64_t positions = adi_ast_positions(t->config), floats = positions * t->config->channels;
+    const int64_t positions = adi_ast_positions(t->config);
+    const int64_t floats = positions * t->config->channels;
     adi_workbench_take_batch(&t->head.bench, count, cancel);
     for (int i = 0; i < ADI_AST_NETWORKS; i++)
         module_of(t, i)->run.input[0] = t->x;
@@ -86,7 +92,7 @@ static ad_status take_batch(adi_ast_training *t, const int32_t *images, int32_t 
     return AD_OK;
 }
 
-/* What the losses are divided by. */
+/* The divisor of the losses. */
 static double norm_of(const adi_ast_training *t)
 {
     const adi_exec ex = exec_of(t);
@@ -99,7 +105,7 @@ static double norm_of(const adi_ast_training *t)
 
 /* ---- Teacher ---- */
 
-/* The flow's loss of the batch, and with gradients those of its results. */
+/* The flow's loss of the batch, and with `gradients` the gradients of its outputs. */
 static ad_status flow_loss(adi_ast_training *t, int32_t gradients, double *out_loss)
 {
     const adi_kernels *k = t->head.context->backend->kernels;
@@ -117,8 +123,10 @@ static ad_status flow_loss(adi_ast_training *t, int32_t gradients, double *out_l
     *out_loss = sum / norm;
     if (!gradients)
         return AD_OK;
-    ADI_TRY(adi_training_check(k->weighted_difference(&ex, adi_train_tap_grad(plan, run, 0), z, NULL, t->weights, 1.0 / norm, d),
-                           "the gradient of the likelihood"));
+    float *by_z = adi_train_tap_grad(plan, run, 0);
+    ADI_TRY(adi_training_check(
+        k->weighted_difference(&ex, by_z, z, NULL, t->weights, 1.0 / norm, d),
+        "the gradient of the likelihood"));
     float *by_logdet = adi_train_tap_grad(plan, run, 1);
     for (int64_t p = 0; p < d.p; p++)
         by_logdet[p] = (float)(-t->weights[p] / norm);
@@ -127,7 +135,7 @@ static ad_status flow_loss(adi_ast_training *t, int32_t gradients, double *out_l
 
 /* ---- Student ---- */
 
-/* What the flow makes of the batch, out of its block, which the student's run shares. */
+/* Copies the flow's output of the batch out of its block, which the student's run shares. */
 static ad_status find_target(adi_ast_training *t)
 {
     const adi_train_plan *plan = module_of(t, ADI_AST_FLOW)->plan;
@@ -157,8 +165,10 @@ static ad_status student_loss(adi_ast_training *t, int32_t gradients, double *ou
     *out_loss = sum / norm;
     if (!gradients)
         return AD_OK;
-    return adi_training_check(k->weighted_difference(&ex, adi_train_tap_grad(plan, run, 0), s, t->target, t->weights, 2.0 / norm, d),
-                          "the gradient of the distances");
+    float *by_s = adi_train_tap_grad(plan, run, 0);
+    return adi_training_check(
+        k->weighted_difference(&ex, by_s, s, t->target, t->weights, 2.0 / norm, d),
+        "the gradient of the distances");
 }
 
 /* ---- The trainee ---- */
@@ -169,12 +179,14 @@ ad_status adi_ast_gradients(adi_training *training, int32_t phase, const int32_t
     adi_ast_training *t = (adi_ast_training *)training;
     const int i = network_of(t, phase);
     ADI_TRY(take_batch(t, images, count, cancel));
-    ADI_TRY(i == ADI_AST_FLOW ? flow_loss(t, 1, &out_loss->loss) : student_loss(t, 1, &out_loss->loss));
+    ADI_TRY(i == ADI_AST_FLOW ? flow_loss(t, 1, &out_loss->loss)
+                              : student_loss(t, 1, &out_loss->loss));
     if (i == ADI_AST_FLOW)
         out_loss->reconstruction = out_loss->loss;
     else
         out_loss->similarity = out_loss->loss;
-    return isfinite(out_loss->loss) ? adi_train_backward(module_of(t, i)->plan, &module_of(t, i)->run) : AD_OK;
+    adi_bench_module *m = module_of(t, i);
+    return isfinite(out_loss->loss) ? adi_train_backward(m->plan, &m->run) : AD_OK;
 }
 
 double adi_ast_clip_norm(const adi_training *training, int32_t phase)
@@ -183,7 +195,7 @@ double adi_ast_clip_norm(const adi_training *training, int32_t phase)
     return ((const adi_ast_training *)training)->config->o.clip_norm;
 }
 
-/* The loss itself, mean over images in batches; the student with its running statistics. */
+/* The validation error is the mean loss over images; batch norm uses running statistics. */
 ad_status adi_ast_validate(adi_training *training, int32_t phase, const int32_t *images,
                            int32_t count, const adi_cancel *cancel, double *out_error)
 {
@@ -194,14 +206,15 @@ ad_status adi_ast_validate(adi_training *training, int32_t phase, const int32_t 
         const int32_t n = count - first < batch ? count - first : batch;
         double loss = 0.0;
         ADI_TRY(take_batch(t, images + first, n, cancel));
-        ADI_TRY(network_of(t, phase) == ADI_AST_FLOW ? flow_loss(t, 0, &loss) : student_loss(t, 0, &loss));
+        ADI_TRY(network_of(t, phase) == ADI_AST_FLOW ? flow_loss(t, 0, &loss)
+                                                     : student_loss(t, 0, &loss));
         sum += n * loss;
     }
     *out_error = sum / count;
     return AD_OK;
 }
 
-/* The scores of the images of a batch, whose results are there, added to both sums. */
+/* Adds the squared scores and map values of a batch, whose outputs are there, to both sums. */
 static ad_status add_scores(adi_ast_training *t, int32_t count, double *scores, double *values)
 {
     const adi_exec ex = exec_of(t);
@@ -275,10 +288,10 @@ ad_status adi_ast_add(adi_student_fit *fit, const adi_extractor *x, adi_workspac
     return adi_feature_store_add(&fit->store, NULL, &record, &floats, 1);
 }
 
-/* ---- What a training works in ---- */
+/* ---- The training's modules and arrays ---- */
 
-/* Multiply-adds of a batch, roughly: parameters meet every position, three times where they are
- * trained. A phase without epochs is not there. */
+/* A phase's cost is its multiply-adds of a batch, roughly: one per parameter and position, three
+ * where the parameters are trained. A phase without epochs is left out. */
 static void list_phases(adi_ast_training *t)
 {
     const adi_ast_options *o = &t->config->o;
@@ -308,9 +321,12 @@ ad_status adi_ast_prepare(adi_training *training, int32_t batch)
     adi_ast_training *t = (adi_ast_training *)training;
     t->config = (const adi_ast_config *)training->fit->head.settings;
     const adi_ast_config *c = t->config;
-    const adi_shape input = {batch, c->h, c->w, c->channels};
-    const adi_optimiser_options adam = {ADI_OPTIMIZER_ADAM, c->o.lr, 0.0, c->o.weight_decay,
-                                        0.9, 0.999};
+    const adi_shape input = {.n = batch, .h = c->h, .w = c->w, .c = c->channels};
+    const adi_optimiser_options adam = {.kind = ADI_OPTIMIZER_ADAM,
+                                        .lr = c->o.lr,
+                                        .weight_decay = c->o.weight_decay,
+                                        .beta1 = 0.9,
+                                        .beta2 = 0.999};
     const adi_map_recipe recipe = adi_ast_recipe(c);
     const size_t positions = (size_t)batch * (size_t)adi_ast_positions(c);
     const size_t values = positions * (size_t)c->channels;

@@ -13,8 +13,8 @@ enum {
 #define ADI_OPTION_OWNER adi_ast_options
 static const adi_option_row rows[] = {
     ADI_COMMON_OPTIONS(ADI_COMMON_ROW, "auto",
-                       "side in pixels; auto: one that gives 24x24 positions, 768 for EfficientNets' "
-                       "level6, 384 for ResNets' layer3",
+                       "side in pixels; auto: one that gives 24x24 positions, 768 for "
+                       "EfficientNets' level6, 384 for ResNets' layer3",
                        AD_OPTION_STUDENT | AD_OPTION_SCORING,
                        "one layer; default: level6 for EfficientNets, layer3 for ResNets")
     ADI_AST_OPTIONS(ADI_OPTION_ROW)};
@@ -58,8 +58,8 @@ const adi_option_table adi_ast_table = {
     .applies = applies,
 };
 
-/* A size at which the layer has GRID x GRID positions; what the layer makes of 1024 pixels tells its
- * stride. */
+/* Finds the size at which the layer has GRID x GRID positions. The layer's stride follows from its
+ * side for an input of 1024 pixels. */
 static ad_status default_size(adi_ast_config *c, const adi_allocator *a, const adi_graph *graph)
 {
     adi_shape s;

@@ -1,9 +1,9 @@
-/* gaussian: one multivariate Gaussian per layer over pooled features for the image score, and one over
- * all positions (or the pooled one again) for the map (Wang, Xu, Chen 2022; Rippel et al. 2020).
+/* gaussian: a multivariate Gaussian per layer over pooled features for the image score, and another
+ * over all positions, or the same, for the map (Wang, Xu, Chen 2022; Rippel et al. 2020).
  *   score = sum over layers of M_l(pooled),  map = mean over layers of M_l(position), upsampled
  *   M(x)  = | whitening (x - mean) |
- * Fitting streams: moments in double and a bounded sample, so memory does not depend on the number of
- * images, and fits made elsewhere can be merged. */
+ * A fit keeps moments in double and a bounded sample, so its memory does not grow with the number
+ * of images, and fits can be merged. */
 #include "methods/gaussian.h"
 
 #include <math.h>
@@ -82,7 +82,8 @@ static ad_status create(const adi_settings *settings, ad_backbone *backbone, ad_
             status = adi_moments_init(&l->spare, a, c);
     }
     if (status == AD_OK) {
-        f->pooled = adi_alloc(a, 2 * (size_t)(widest * config->settings.tap_count) * sizeof *f->pooled);
+        f->pooled = adi_alloc(a, 2 * (size_t)(widest * config->settings.tap_count) *
+                                     sizeof *f->pooled);
         if (!f->pooled)
             status = adi_fail_memory();
     }
@@ -102,7 +103,8 @@ static ad_status pool(const adi_extractor *x, const adi_workspace *w, int32_t i,
     const ad_status status = x->context->backend->kernels->mean_fwd(
         &ex, pooled, adi_extractor_data(x, w, i), (adi_pc){s->h * s->w, s->c});
     if (status != AD_OK)
-        return adi_fail(status, "pooling layer '%s' failed in the backend", adi_extractor_layer(x, i));
+        return adi_fail(status, "pooling layer '%s' failed in the backend",
+                        adi_extractor_layer(x, i));
     for (int64_t c = 0; c < s->c; c++)
         if (!isfinite(pooled[c]))
             return adi_extractor_not_finite(x, i);
@@ -273,13 +275,14 @@ static ad_status finish(adi_fit *fit, adi_extractor *x, const struct adi_fit_con
         return adi_fail(AD_ERR_STATE, "gaussian needs at least 2 images, the fit has %lld",
                         (long long)images);
     adi_gaussian_model *model = NULL;
-    ADI_TRY(adi_gaussian_model_create(f->head.backbone->context, f->head.backbone->network->graph, &f->config,
-                                      &model));
+    ADI_TRY(adi_gaussian_model_create(f->head.backbone->context, f->head.backbone->network->graph,
+                                      &f->config, &model));
     *out_facts = (adi_facts){.images = images};
     ad_status status = AD_OK;
     for (int32_t i = 0; i < f->config.settings.tap_count && status == AD_OK; i++) {
         adi_moments centred;
-        status = adi_moments_init(&centred, &f->head.backbone->context->allocator, f->layers[i].image.c);
+        status = adi_moments_init(&centred, &f->head.backbone->context->allocator,
+                                  f->layers[i].image.c);
         if (status == AD_OK)
             status = finish_layer(f, i, &centred, model, out_facts);
         adi_moments_free(&centred);

@@ -1,5 +1,5 @@
-/* The Gaussian method's own parts: options (gaussian_options.c), fit and score (gaussian.c), and how
- * a model is kept in a file (gaussian_file.c). */
+/* The parts of the Gaussian method: options (gaussian_options.c), fit and score (gaussian.c), and
+ * the model in a file (gaussian_file.c). */
 #ifndef ADI_METHODS_GAUSSIAN_H
 #define ADI_METHODS_GAUSSIAN_H
 

@@ -1,11 +1,13 @@
-/* A fitted Gaussian in memory and in a file: per layer `image.<layer>.mean` [c], `.whitening` [r, c] and
- * `.stats` [2] (shrinkage, rms), and `pixel.<layer>.*` where the map has statistics of its own. */
+/* The model of gaussian in memory and in a file. A file has per layer `image.<layer>.mean` [c],
+ * `.whitening` [r, c] and `.stats` [2] (shrinkage, rms), and `pixel.<layer>.*` where the map has
+ * statistics of its own. */
 #include <stdio.h>
 
 #include "methods/gaussian.h"
 
 ad_status adi_gaussian_model_create(ad_context *context, const adi_graph *graph,
-                                    const adi_gaussian_config *config, adi_gaussian_model **out_model)
+                                    const adi_gaussian_config *config,
+                                    adi_gaussian_model **out_model)
 {
     adi_gaussian_model *m = adi_calloc(&context->allocator, 1, sizeof *m);
     if (!m)
@@ -47,7 +49,9 @@ ad_status adi_gaussian_model_prepare(adi_gaussian_model *model)
 {
     const adi_allocator *a = &model->head.context->allocator;
     const adi_kernels *k = model->head.context->backend->kernels;
-    for (int32_t i = 0; i < model->config.settings.tap_count && model->config.o.pixel != ADI_PIXEL_FIT_NONE; i++) {
+    if (model->config.o.pixel == ADI_PIXEL_FIT_NONE)
+        return AD_OK;
+    for (int32_t i = 0; i < model->config.settings.tap_count; i++) {
         adi_gaussian_layer *l = &model->layers[i];
         const adi_mvg *g = adi_gaussian_pixel_mvg(model, i);
         l->pixel_mean = adi_alloc(a, (size_t)g->c * sizeof *l->pixel_mean);
@@ -63,7 +67,8 @@ ad_status adi_gaussian_model_prepare(adi_gaussian_model *model)
 
 enum { NAME = ADI_GRAPH_MAX_NAME + 32 };
 
-static ad_status save_mvg(adi_st_writer *writer, const char *kind, const char *layer, const adi_mvg *g)
+static ad_status save_mvg(adi_st_writer *writer, const char *kind, const char *layer,
+                          const adi_mvg *g)
 {
     char name[NAME];
     const int64_t mean_shape[1] = {g->c}, white_shape[2] = {g->r, g->c}, stats_shape[1] = {2};

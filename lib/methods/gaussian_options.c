@@ -14,7 +14,7 @@ static const adi_option_row rows[] = {
 
 ADI_SETTINGS_CHECK(adi_gaussian_config);
 
-/* The base code of both publications resizes by OpenCV's bilinear, so these presets do too, although
+/* The base code of both publications resizes by OpenCV's bilinear filter, so these presets do, too;
  * Pillow's filter, the default elsewhere, gives better scores. */
 static const adi_preset presets[] = {
     {"wang2022",

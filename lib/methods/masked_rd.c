@@ -1,10 +1,9 @@
-/* masked_rd: reverse distillation (Deng and Li, CVPR 2022, arXiv:2201.10703), with masks while it is
- * trained.
+/* masked_rd: reverse distillation (Deng and Li, CVPR 2022, arXiv:2201.10703), with random masks
+ * during training.
  *   d_l(p) = 1 - <t, g> / max(|t| |g|, 1e-8) at every position p of level l
  *   map = blur(sum or product over levels of bilinear(d_l), corners aligned)
  *   score = the map's maximum
- * t is the teacher's feature vector, g what the student makes of all that its bottleneck lets
- * through. */
+ * t is the teacher's feature vector, g the student's reconstruction of it. */
 #include "methods/masked_rd.h"
 
 #include <string.h>
@@ -19,30 +18,30 @@ typedef struct rd_model {
 
 /* ---- The model ---- */
 
-static int same_shape(const adi_shape *a, const adi_shape *b)
+static ad_status check_shape(const char *verb, const adi_shape *s, const adi_shape *want,
+                             int32_t level)
 {
-    return a->h == b->h && a->w == b->w && a->c == b->c;
+    if (s->h == want->h && s->w == want->w && s->c == want->c)
+        return AD_OK;
+    return adi_fail(AD_ERR_FORMAT,
+                    "the student %s %lldx%lldx%lld where layer%d has %lldx%lldx%lld", verb,
+                    (long long)s->w, (long long)s->h, (long long)s->c, level + 1,
+                    (long long)want->w, (long long)want->h, (long long)want->c);
 }
 
-/* A file's graph is not believed: what goes in and comes out must be the teacher's maps. */
+/* A file may hold any graph. Its inputs and outputs must have the shapes of the teacher's maps. */
 static ad_status check_plan(const rd_model *m)
 {
     const adi_rd_config *c = &m->config;
-    if (m->networks.items[0].plan->input_count != ADI_RD_LEVELS)
-        return adi_fail(AD_ERR_FORMAT, "the student has %d inputs, not %d", m->networks.items[0].plan->input_count, ADI_RD_LEVELS);
+    const adi_plan *plan = m->networks.items[0].plan;
+    if (plan->input_count != ADI_RD_LEVELS)
+        return adi_fail(AD_ERR_FORMAT, "the student has %d inputs, not %d", plan->input_count,
+                        ADI_RD_LEVELS);
     for (int32_t level = 0, tap = 0; level < ADI_RD_LEVELS; level++) {
-        const adi_shape *in = &m->networks.items[0].plan->input[adi_rd_input(level)], *want = &c->shapes[level];
-        if (!same_shape(in, want))
-            return adi_fail(AD_ERR_FORMAT, "the student reads %lldx%lldx%lld where layer%d has %lldx%lldx%lld", (long long)in->h,
-                            (long long)in->w, (long long)in->c, level + 1, (long long)want->h, (long long)want->w,
-                            (long long)want->c);
-        if (!adi_rd_compares(c, level))
-            continue;
-        const adi_shape *out = &m->networks.items[0].plan->taps[tap++].shape;
-        if (!same_shape(out, want))
-            return adi_fail(AD_ERR_FORMAT, "the student makes %lldx%lldx%lld where layer%d has %lldx%lldx%lld", (long long)out->h,
-                            (long long)out->w, (long long)out->c, level + 1, (long long)want->h, (long long)want->w,
-                            (long long)want->c);
+        const adi_shape *want = &c->shapes[level];
+        ADI_TRY(check_shape("reads", &plan->input[adi_rd_input(level)], want, level));
+        if (adi_rd_compares(c, level))
+            ADI_TRY(check_shape("makes", &plan->taps[tap++].shape, want, level));
     }
     return AD_OK;
 }
@@ -55,9 +54,12 @@ static ad_status make_plan(rd_model *m)
     int32_t compared = 0;
     for (int32_t level = 0; level < ADI_RD_LEVELS; level++)
         compared += adi_rd_compares(&m->config, level);
-    if (m->networks.items[0].net->graph->tap_count != compared)
-        return adi_fail(AD_ERR_FORMAT, "the student has %d results for %d levels", m->networks.items[0].net->graph->tap_count, compared);
-    ADI_TRY(adi_plan_create(m->networks.items[0].net, c->backend->kernels, c->num_threads, taps, compared, deepest->h, deepest->w, &m->networks.items[0].plan));
+    const adi_network *net = m->networks.items[0].net;
+    if (net->graph->tap_count != compared)
+        return adi_fail(AD_ERR_FORMAT, "the student has %d outputs for %d levels",
+                        net->graph->tap_count, compared);
+    ADI_TRY(adi_plan_create(net, c->backend->kernels, c->num_threads, taps, compared, deepest->h,
+                            deepest->w, &m->networks.items[0].plan));
     return check_plan(m);
 }
 
@@ -80,8 +82,11 @@ static ad_status create_model(ad_context *context, const adi_graph *graph,
         return adi_fail_memory();
     }
     m->config = *(const adi_rd_config *)settings;
-    m->head = (adi_model){.method = settings->method, .context = context, .graph = graph,
-                          .settings = &m->config.settings, .has_map = 1,
+    m->head = (adi_model){.method = settings->method,
+                          .context = context,
+                          .graph = graph,
+                          .settings = &m->config.settings,
+                          .has_map = 1,
                           .recipe = adi_rd_recipe(&m->config),
                           .networks = &m->networks};
     m->networks = *networks;
@@ -110,7 +115,7 @@ static size_t positions_of(const adi_rd_config *c)
     return n;
 }
 
-/* A workspace's own floats: the student's block, the distances. */
+/* The method's floats of a workspace: the student's block, the distances. */
 static void reserve(const adi_model *model, adi_extractor *x)
 {
     const rd_model *m = (const rd_model *)model;
@@ -123,19 +128,20 @@ static ad_status infer(const adi_model *model, const adi_extractor *x, adi_works
 {
     const rd_model *m = (const rd_model *)model;
     const adi_exec ex = {x->context->num_threads, w->scratch};
+    const adi_plan *plan = m->networks.items[0].plan;
     float *block = w->extra;
     (void)wants_map;
-    out->distance = block + m->networks.items[0].plan->block_floats;
+    out->distance = block + plan->block_floats;
     for (int32_t level = 0; level < ADI_RD_LEVELS; level++)
-        memcpy(block + m->networks.items[0].plan->input_offset[adi_rd_input(level)], adi_extractor_data(x, w, level),
+        memcpy(block + plan->input_offset[adi_rd_input(level)], adi_extractor_data(x, w, level),
                (size_t)adi_rd_values(&m->config.shapes[level]) * sizeof *block);
-    ADI_TRY(adi_plan_run(m->networks.items[0].plan, block, w->scratch));
+    ADI_TRY(adi_plan_run(plan, block, w->scratch));
     for (int32_t level = 0, tap = 0; level < ADI_RD_LEVELS; level++) {
         const adi_shape *s = &m->config.shapes[level];
         if (!adi_rd_compares(&m->config, level))
             continue;
         float *d = adi_layer_maps_add(out, s->h, s->w, adi_extractor_layer(x, level));
-        const float *made = adi_plan_tap_data(m->networks.items[0].plan, block, tap++);
+        const float *made = adi_plan_tap_data(plan, block, tap++);
         const ad_status status = x->context->backend->kernels->cosine_fwd(
             &ex, d, made, adi_extractor_data(x, w, level), (adi_pc){s->h * s->w, s->c});
         if (status != AD_OK)

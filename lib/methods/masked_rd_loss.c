@@ -1,5 +1,5 @@
-/* What training masked reverse distillation computes: the loss and its gradients, the step, the validation error. With t the
- * teacher's maps and g the student's:
+/* The training of masked reverse distillation: the loss and its gradients, the validation error.
+ * With t the teacher's maps and g the student's:
  *   position: sum over levels of mean over images and positions of 1 - <t, g> / max(|t| |g|, 1e-8)
  *   flat:     sum over levels of mean over images of the same of the whole map as one vector */
 #include <math.h>
@@ -18,9 +18,10 @@ static adi_bench_module *module_of(adi_rd_training *t)
     return &t->head.bench.modules[0];
 }
 
-/* The teacher's features of a batch, which are all that the student sees. The masks follow from the seed and the number of
- * the step alone, so that a resumed training has the same. */
-static ad_status take_batch(adi_rd_training *t, const int32_t *images, int32_t count, const adi_cancel *cancel)
+/* Reads the teacher's features of a batch, which are the student's input. The masks depend on the
+ * seed and the number of the step alone, so that a resumed training has the same. */
+static ad_status take_batch(adi_rd_training *t, const int32_t *images, int32_t count,
+                            const adi_cancel *cancel)
 {
     adi_bench_module *m = module_of(t);
     adi_workbench_take_batch(&t->head.bench, count, cancel);
@@ -39,7 +40,7 @@ static ad_status take_batch(adi_rd_training *t, const int32_t *images, int32_t c
     return AD_OK;
 }
 
-/* The vectors whose distances are taken: those of positions, or whole maps. */
+/* The vectors that are compared: those of positions, or whole maps. */
 static adi_pc vectors_of(adi_rd_training *t, int32_t level)
 {
     const adi_shape *s = &t->config->shapes[level];
@@ -48,23 +49,25 @@ static adi_pc vectors_of(adi_rd_training *t, int32_t level)
     return (adi_pc){module_of(t)->run.n * s->h * s->w, s->c};
 }
 
-/* The loss of what the student made of the batch, and with `gradients` those of its results. */
+/* The loss of the batch, and with `gradients` the gradients of the student's outputs. */
 static ad_status find_loss(adi_rd_training *t, int32_t gradients, double *out_loss)
 {
     const adi_kernels *k = t->head.context->backend->kernels;
     const adi_exec ex = exec_of(t);
+    const adi_bench_module *m = module_of(t);
     *out_loss = 0.0;
     for (int32_t level = 0, tap = 0; level < ADI_RD_LEVELS; level++) {
         const adi_pc d = vectors_of(t, level);
         if (!adi_rd_compares(t->config, level))
             continue;
-        const float *made = adi_train_tap(module_of(t)->plan, &module_of(t)->run, tap), *wanted = t->features[level];
-        ADI_TRY(adi_training_check(k->cosine_fwd(&ex, t->distances, made, wanted, d), "the distances"));
+        const float *made = adi_train_tap(m->plan, &m->run, tap), *wanted = t->features[level];
+        ADI_TRY(adi_training_check(k->cosine_fwd(&ex, t->distances, made, wanted, d),
+                                   "the distances"));
         *out_loss += k->sum(&ex, t->distances, d.p) / (double)d.p;
         if (gradients)
-            ADI_TRY(adi_training_check(k->cosine_bwd(&ex, adi_train_tap_grad(module_of(t)->plan, &module_of(t)->run, tap), made, wanted,
-                                                 (float)(1.0 / (double)d.p), d),
-                                   "the gradient of the distances"));
+            ADI_TRY(adi_training_check(k->cosine_bwd(&ex, adi_train_tap_grad(m->plan, &m->run, tap),
+                                                     made, wanted, (float)(1.0 / (double)d.p), d),
+                                       "the gradient of the distances"));
         tap++;
     }
     return AD_OK;
@@ -81,10 +84,11 @@ ad_status adi_rd_gradients(adi_training *training, int32_t phase, const int32_t 
     ADI_TRY(adi_train_forward(module_of(t)->plan, &module_of(t)->run, 1));
     ADI_TRY(find_loss(t, 1, &out_loss->similarity));
     out_loss->loss = out_loss->similarity;
-    return isfinite(out_loss->loss) ? adi_train_backward(module_of(t)->plan, &module_of(t)->run) : AD_OK;
+    adi_bench_module *m = module_of(t);
+    return isfinite(out_loss->loss) ? adi_train_backward(m->plan, &m->run) : AD_OK;
 }
 
-/* The loss itself, mean over images in batches, with running statistics and without masks. */
+/* The validation error is the mean loss over images, with running statistics and without masks. */
 ad_status adi_rd_validate(adi_training *training, int32_t phase, const int32_t *images,
                           int32_t count, const adi_cancel *cancel, double *out_error)
 {
@@ -104,8 +108,8 @@ ad_status adi_rd_validate(adi_training *training, int32_t phase, const int32_t *
     return AD_OK;
 }
 
-/* Image `i` of the batch, whose results are there: the distances of all its levels, then score and
- * map. */
+/* Adds the squared score and map values of image `i` of the batch, whose outputs are there, to both
+ * sums. */
 static ad_status add_score(adi_rd_training *t, int32_t i, double *io_scores, double *io_values)
 {
     const adi_kernels *k = t->head.context->backend->kernels;
@@ -152,14 +156,14 @@ ad_status adi_rd_scores(adi_training *training, const int32_t *images, int32_t c
     return AD_OK;
 }
 
-/* ---- What a training works in ---- */
+/* ---- The training's modules and arrays ---- */
 
 static size_t larger(size_t a, size_t b)
 {
     return a > b ? a : b;
 }
 
-/* Of one level of a batch, or of all levels of one image. */
+/* Distances of one level of a batch, or of all levels of one image: the larger number. */
 static size_t distance_floats(const adi_rd_training *t, int32_t batch)
 {
     size_t most = 0, all = 0;
@@ -178,8 +182,11 @@ ad_status adi_rd_prepare(adi_training *training, int32_t batch)
     const adi_rd_options *o = &t->config->o;
     const adi_map_recipe recipe = adi_rd_recipe(t->config);
     const size_t map = (size_t)recipe.side * (size_t)recipe.side;
-    const adi_optimiser_options adam = {ADI_OPTIMIZER_ADAM, o->lr,    0.0,
-                                        o->weight_decay,    o->beta1, o->beta2};
+    const adi_optimiser_options adam = {.kind = ADI_OPTIMIZER_ADAM,
+                                        .lr = o->lr,
+                                        .weight_decay = o->weight_decay,
+                                        .beta1 = o->beta1,
+                                        .beta2 = o->beta2};
     adi_workbench *b = &training->bench;
     adi_shape deepest = t->config->shapes[ADI_RD_LEVELS - 1];
     deepest.n = batch;

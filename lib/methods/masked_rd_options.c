@@ -58,22 +58,27 @@ const adi_option_table adi_rd_table = {
     .alias_count = sizeof aliases / sizeof *aliases,
 };
 
-/* The decoder doubles what the bottleneck halved, so every halving must come out even, and a teacher's layers must be where a
- * ResNet has them. */
+/* The decoder doubles the sides that the bottleneck halves, so all must be even, and the teacher's
+ * layers must have the strides of a ResNet's. */
 static ad_status find_shapes(const adi_allocator *a, const adi_graph *graph, adi_rd_config *c)
 {
     const int64_t crop = c->settings.preprocess.crop;
     if (crop % ADI_RD_STRIDE)
-        return adi_fail(AD_ERR_SHAPE, "an input of %lldx%lld for reverse distillation: multiples of %d are possible",
+        return adi_fail(AD_ERR_SHAPE,
+                        "an input of %lldx%lld for reverse distillation: multiples of %d are "
+                        "possible",
                         (long long)crop, (long long)crop, ADI_RD_STRIDE);
     for (int32_t level = 0; level < ADI_RD_LEVELS; level++) {
         adi_shape *s = &c->shapes[level];
         const int64_t side = crop / (4 << level);
         ADI_TRY(adi_plan_tap_shape(a, graph, c->settings.taps[level], crop, crop, s));
         if (s->h != side || s->w != side)
-            return adi_fail(AD_ERR_UNSUPPORTED, "layer '%s' has %lldx%lld positions at an input of %lldx%lld, reverse "
-                            "distillation needs %lldx%lld", graph->taps[c->settings.taps[level]].name, (long long)s->w, (long long)s->h,
-                            (long long)crop, (long long)crop, (long long)side, (long long)side);
+            return adi_fail(AD_ERR_UNSUPPORTED,
+                            "layer '%s' has %lldx%lld positions at an input of %lldx%lld, reverse "
+                            "distillation needs %lldx%lld",
+                            graph->taps[c->settings.taps[level]].name, (long long)s->w,
+                            (long long)s->h, (long long)crop, (long long)crop, (long long)side,
+                            (long long)side);
     }
     return AD_OK;
 }

@@ -83,8 +83,8 @@ static ad_status create(const adi_settings *settings, ad_backbone *backbone, ad_
     f->embedding = e;
     f->embedding.subset = adi_alloc(a, (size_t)config->o.dimensions * sizeof *f->embedding.subset);
     ad_status status = f->embedding.subset
-                           ? adi_subset_draw(a, config->o.seed, config->channels, config->o.dimensions,
-                                             f->embedding.subset)
+                           ? adi_subset_draw(a, config->o.seed, config->channels,
+                                             config->o.dimensions, f->embedding.subset)
                            : adi_fail_memory();
     if (status == AD_OK) {
         const adi_position_dims d = adi_padim_dims(&e, config);
@@ -113,7 +113,8 @@ static ad_status merge(adi_fit *fit, adi_fit *other)
 {
     padim_fit *f = (padim_fit *)fit, *o = (padim_fit *)other;
     adi_moments scratch;
-    ADI_TRY(adi_moments_init(&scratch, &f->head.backbone->context->allocator, f->config.o.dimensions));
+    ADI_TRY(adi_moments_init(&scratch, &f->head.backbone->context->allocator,
+                             f->config.o.dimensions));
     flush(f);
     flush(o);
     adi_position_moments_merge(f->moments, o->moments, &scratch);
@@ -169,8 +170,8 @@ static ad_status finish(adi_fit *fit, adi_extractor *x, const struct adi_fit_con
         return adi_fail(AD_ERR_STATE, "padim needs at least 2 images, the fit has %" PRId64,
                         f->moments->n);
     adi_padim_model *model = NULL;
-    ADI_TRY(adi_padim_model_create(f->head.backbone->context, f->head.backbone->network->graph, &f->config,
-                                   f->embedding.h, f->embedding.w, &model));
+    ADI_TRY(adi_padim_model_create(f->head.backbone->context, f->head.backbone->network->graph,
+                                   &f->config, f->embedding.h, f->embedding.w, &model));
     for (int32_t k = 0; k < f->config.o.dimensions; k++)
         model->embedding.subset[k] = f->embedding.subset[k];
     *out_facts = (adi_facts){.images = f->moments->n};

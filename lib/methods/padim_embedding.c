@@ -25,9 +25,10 @@ typedef struct embedding {
     _Atomic int32_t bad; /* the first layer with a value that is not finite, or INT32_MAX */
 } embedding;
 
-/* One channel of one layer into component k of the vectors of grid row y. out: the row's first such component.
- * Returns whether all were finite. */
-static int embed_channel(const adi_padim_embedding *e, const adi_shape *s, const float *from, int64_t stride, float *out)
+/* Writes one channel of one layer to component k of the vectors of grid row y. out: the row's first
+ * such component. Returns whether all values were finite. */
+static int embed_channel(const adi_padim_embedding *e, const adi_shape *s, const float *from,
+                         int64_t stride, float *out)
 {
     int finite = 1;
     for (int64_t i = 0, ahead = 0; i < e->w; i++, ahead += s->w) {
@@ -50,7 +51,8 @@ static void embed_row(void *user, int64_t y)
         while (channel >= adi_extractor_shape(g->x, layer)->c)
             channel -= adi_extractor_shape(g->x, layer++)->c;
         const adi_shape *s = adi_extractor_shape(g->x, layer);
-        const float *from = adi_extractor_data(g->x, g->w, layer) + y * s->h / e->h * s->w * s->c + channel;
+        const float *from =
+            adi_extractor_data(g->x, g->w, layer) + y * s->h / e->h * s->w * s->c + channel;
         if (embed_channel(e, s, from, g->dimensions, g->out + y * e->w * g->dimensions + k))
             continue;
         int32_t bad = atomic_load(&g->bad);

@@ -99,7 +99,8 @@ static ad_status check_subset(const adi_padim_model *m, uint8_t *seen)
     return AD_OK;
 }
 
-static ad_status load_subset(const adi_safetensors *file, const adi_st_tensor *t, const adi_padim_model *m)
+static ad_status load_subset(const adi_safetensors *file, const adi_st_tensor *t,
+                             const adi_padim_model *m)
 {
     const adi_allocator *a = &m->head.context->allocator;
     ADI_TRY(adi_st_read_i32(file, t, m->embedding.subset));

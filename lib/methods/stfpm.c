@@ -1,8 +1,8 @@
 /* stfpm: student-teacher feature pyramid matching (Wang et al., BMVC 2021, arXiv:2103.04257).
  *   d_l(p) = | t/max(|t|, 1e-12) - g/max(|g|, 1e-12) |^2 / 2   at every position p of layer l
  *   map = product over layers of bilinear(d_l),  score = the map's maximum
- * t is the teacher's feature vector, g the student's, or with U-Nets what the layer's U-Net makes of
- * it. */
+ * t is the teacher's feature vector, g the student's. With U-Nets g is the output of the layer's
+ * U-Net for the student's vectors. */
 #include "methods/stfpm.h"
 
 #include <string.h>
@@ -42,7 +42,7 @@ static ad_status make_plans(stfpm_model *m)
     for (int32_t l = 0; m->config.unets && l < s->tap_count; l++) {
         adi_network *net = m->networks.items[1 + l].net;
         if (net->graph->tap_count != 1)
-            return adi_fail(AD_ERR_FORMAT, "the scorer's U-Net %d has %d results, not one", l + 1,
+            return adi_fail(AD_ERR_FORMAT, "the scorer's U-Net %d has %d outputs, not one", l + 1,
                             net->graph->tap_count);
         ADI_TRY(adi_plan_create(net, k, c->num_threads, &out, 1, m->shapes[l].h, m->shapes[l].w,
                                 &m->networks.items[1 + l].plan));
@@ -70,8 +70,11 @@ ad_status adi_stfpm_model_create(ad_context *context, const adi_graph *graph,
         return adi_fail_memory();
     }
     m->config = *(const adi_stfpm_config *)settings;
-    m->head = (adi_model){.method = settings->method, .context = context, .graph = graph,
-                          .settings = &m->config.settings, .has_map = 1,
+    m->head = (adi_model){.method = settings->method,
+                          .context = context,
+                          .graph = graph,
+                          .settings = &m->config.settings,
+                          .has_map = 1,
                           .recipe = adi_stfpm_recipe(&m->config),
                           .networks = &m->networks};
     m->networks = *networks;
@@ -120,7 +123,7 @@ static void reserve(const adi_model *model, adi_extractor *x)
     adi_extractor_reserve(x, scratch, l.block + l.unet_block + l.distances);
 }
 
-/* The vectors that are compared with the teacher's. */
+/* *out: the student's vectors of a layer, or its U-Net's output for them. */
 static ad_status compared(const stfpm_model *m, int32_t layer, float *block, float *unet_block,
                           void *scratch, const float **out)
 {
@@ -144,8 +147,8 @@ static ad_status infer(const adi_model *model, const adi_extractor *x, adi_works
     float *block = w->extra, *unet_block = block + at.block;
     (void)wants_map;
     out->distance = unet_block + at.unet_block;
-    adi_preprocess_from_bytes(&x->preprocess, block + m->networks.items[0].plan->input_offset[0], w->rgb,
-                              (int64_t)x->rgb_bytes / 3);
+    adi_preprocess_from_bytes(&x->preprocess, block + m->networks.items[0].plan->input_offset[0],
+                              w->rgb, (int64_t)x->rgb_bytes / 3);
     ADI_TRY(adi_plan_run(m->networks.items[0].plan, block, w->scratch));
     for (int32_t l = 0; l < m->config.settings.tap_count; l++) {
         const adi_shape *s = &m->shapes[l];

@@ -1,8 +1,8 @@
-/* What training STFPM computes: losses and their gradients, the step, the validation error.
+/* The training of STFPM: losses and their gradients, the validation error.
  *   similarity:     sum over layers l of weight_l * mean over positions of |t/|t| - g/|g||^2 / 2
  *   reconstruction: sum over layers of mean over all values of (g - r)^2
- * t is the teacher's vector, s the student's; g is s, or with U-Nets what the layer's U-Net makes of s, and r
- * is s or t. In the phase before, U-Nets learn to give t back from t. */
+ * t is the teacher's vector, s the student's. Without U-Nets g is s. With them g is the output of
+ * the layer's U-Net for s, and r is s or t; in an earlier phase they learn to reconstruct t. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -41,7 +41,7 @@ static int32_t layers_of(const adi_stfpm_training *t)
     return t->config->settings.tap_count;
 }
 
-/* The student on a batch of images. */
+/* Runs the student on a batch of images. */
 static ad_status run_student(adi_stfpm_training *t, const int32_t *images, int32_t count,
                              int32_t training)
 {
@@ -53,8 +53,8 @@ static ad_status run_student(adi_stfpm_training *t, const int32_t *images, int32
     return adi_train_forward(student_of(t)->plan, &student_of(t)->run, training);
 }
 
-/* With U-Nets a layer's features are wanted apart from the other layers' and more than once, so all
- * of a batch's are kept, a layer after the other. */
+/* The teacher's features of a layer of the batch. With U-Nets a layer is read more than once, and
+ * apart from the others, so the features of a batch are kept, one layer after the other. */
 static float *kept_teacher(const adi_stfpm_training *t, int32_t layer)
 {
     float *kept = t->teacher;
@@ -99,28 +99,29 @@ static adi_exec exec_of(const adi_stfpm_training *t)
 
 /* ---- Similarity ---- */
 
-/* The factor of 2 d that stands for "no half", and the share of one image of the batch. */
+/* The distances have the factor 1/2 of the paper; without loss_half 2 cancels it. */
 static double loss_scale(const adi_stfpm_training *t)
 {
     return t->config->o.loss_half ? 1.0 : 2.0;
 }
 
+/* The weight of one image of a batch of n. */
 static double image_share(const adi_stfpm_training *t, int64_t n)
 {
     return t->config->o.loss_batch == ADI_LOSS_BATCH_SUM ? 1.0 : 1.0 / (double)n;
 }
 
-/* The vectors that are compared with the teacher's. */
+/* The student's vectors of a layer, or its U-Net's output for them. */
 static const float *compared(adi_stfpm_training *t, int32_t layer)
 {
     return t->config->unets ? adi_train_tap(unet_of(t, layer)->plan, &unet_of(t, layer)->run, 0)
                             : adi_train_tap(student_of(t)->plan, &student_of(t)->run, layer);
 }
 
-/* Distances of image `i` of the batch in one layer, whose mean is added to *io_sum: as it is, or with `gradients`,
- * which are those by the compared vectors, as it counts in the loss. */
-static ad_status compare(adi_stfpm_training *t, int32_t i, int32_t layer, const float *teacher, float *gradients,
-                         double *io_sum)
+/* Adds the mean distance of image `i` of the batch in one layer to *io_sum. With `gradients`, those
+ * by the compared vectors, it has its weight in the loss; without them it has none. */
+static ad_status compare(adi_stfpm_training *t, int32_t i, int32_t layer, const float *teacher,
+                         float *gradients, double *io_sum)
 {
     const adi_kernels *k = t->head.context->backend->kernels;
     const adi_exec ex = exec_of(t);
@@ -131,32 +132,39 @@ static ad_status compare(adi_stfpm_training *t, int32_t i, int32_t layer, const 
     for (int32_t l = 0; l < layer; l++)
         distances += layer_shape(t, l)->h * layer_shape(t, l)->w;
     const double weight = gradients ? t->config->weights[layer] * loss_scale(t) : 1.0;
-    ADI_TRY(adi_training_check(k->cosdist_fwd(&ex, distances, vectors, teacher, d), "the distances"));
+    ADI_TRY(adi_training_check(k->cosdist_fwd(&ex, distances, vectors, teacher, d),
+                               "the distances"));
     *io_sum += weight * k->sum(&ex, distances, d.p) / (double)d.p;
     if (!gradients)
         return AD_OK;
-    const double scale = weight * t->config->o.sim_weight * image_share(t, student_of(t)->run.n) / (double)d.p;
-    return adi_training_check(k->cosdist_bwd(&ex, gradients + i * values_of(s), vectors, teacher, (float)scale, d),
-                          "the gradient of the distances");
+    const double scale =
+        weight * t->config->o.sim_weight * image_share(t, student_of(t)->run.n) / (double)d.p;
+    return adi_training_check(
+        k->cosdist_bwd(&ex, gradients + i * values_of(s), vectors, teacher, (float)scale, d),
+        "the gradient of the distances");
 }
 
-/* All layers of image `i` of the batch. */
-static ad_status compare_image(adi_stfpm_training *t, int32_t i, int32_t image, int32_t with_gradients,
-                               double *io_sum)
+/* Compares all layers of image `i` of the batch. */
+static ad_status compare_image(adi_stfpm_training *t, int32_t i, int32_t image,
+                               int32_t with_gradients, double *io_sum)
 {
     const float *teacher[ADI_STFPM_MAX_LAYERS] = {NULL};
     ADI_TRY(teacher_of(t, i, image, teacher));
-    for (int32_t l = 0; l < layers_of(t); l++)
-        ADI_TRY(compare(t, i, l, teacher[l], with_gradients ? adi_train_tap_grad(student_of(t)->plan, &student_of(t)->run, l) : NULL, io_sum));
+    const adi_bench_module *m = student_of(t);
+    for (int32_t l = 0; l < layers_of(t); l++) {
+        float *gradients = with_gradients ? adi_train_tap_grad(m->plan, &m->run, l) : NULL;
+        ADI_TRY(compare(t, i, l, teacher[l], gradients, io_sum));
+    }
     return AD_OK;
 }
 
 /* ---- U-Nets ---- */
 
-/* Mean squared error of a U-Net's result and `target`; with gradients, what it adds to the result's, which is
- * overwritten unless `accumulate`. */
-static ad_status reconstruct(adi_stfpm_training *t, int32_t layer, const float *target, double weight,
-                             int32_t with_gradients, int32_t accumulate, double *io_sum)
+/* Adds the mean squared error between a U-Net's output and `target` to *io_sum. with_gradients: its
+ * gradient overwrites that of the output, or with `accumulate` is added to it. */
+static ad_status reconstruct(adi_stfpm_training *t, int32_t layer, const float *target,
+                             double weight, int32_t with_gradients, int32_t accumulate,
+                             double *io_sum)
 {
     const adi_kernels *k = t->head.context->backend->kernels;
     const adi_exec ex = exec_of(t);
@@ -166,14 +174,15 @@ static ad_status reconstruct(adi_stfpm_training *t, int32_t layer, const float *
     if (!with_gradients)
         return AD_OK;
     float *g = adi_train_tap_grad(unet_of(t, layer)->plan, &unet_of(t, layer)->run, 0);
-    return adi_training_check(k->scaled_difference(&ex, g, result, target, (float)(2.0 * weight / (double)n),
-                                               accumulate, n),
-                          "the gradient of the reconstruction");
+    const float scale = (float)(2.0 * weight / (double)n);
+    return adi_training_check(k->scaled_difference(&ex, g, result, target, scale, accumulate, n),
+                              "the gradient of the reconstruction");
 }
 
-/* The phase in which U-Nets learn the teacher's features; validation error and loss are one. */
-static ad_status unets_alone(adi_stfpm_training *t, const int32_t *images, int32_t count, int32_t training,
-                             double *io_sum)
+/* A step of the phase in which the U-Nets learn to reconstruct the teacher's features. The sum is
+ * both loss and validation error. */
+static ad_status unets_alone(adi_stfpm_training *t, const int32_t *images, int32_t count,
+                             int32_t training, double *io_sum)
 {
     ADI_TRY(keep_teacher(t, images, count));
     for (int32_t l = 0; l < layers_of(t); l++) {
@@ -187,15 +196,18 @@ static ad_status unets_alone(adi_stfpm_training *t, const int32_t *images, int32
     return AD_OK;
 }
 
-/* A layer's U-Net on the student's vectors: forward, both losses, backward, and the gradient of the vectors. */
+/* Runs a layer's U-Net on the student's vectors: forward, both losses, backward, and the gradient
+ * of the vectors. */
 static ad_status through_unet(adi_stfpm_training *t, int32_t layer, adi_batch_loss *io_loss)
 {
     const adi_kernels *k = t->head.context->backend->kernels;
     const adi_stfpm_options *o = &t->config->o;
     const adi_exec ex = exec_of(t);
     adi_train_run *run = &unet_of(t, layer)->run;
-    const float *s = adi_train_tap(student_of(t)->plan, &student_of(t)->run, layer), *teacher = kept_teacher(t, layer);
-    const int64_t count = student_of(t)->run.n, values = values_of(layer_shape(t, layer)), n = count * values;
+    const float *s = adi_train_tap(student_of(t)->plan, &student_of(t)->run, layer);
+    const float *teacher = kept_teacher(t, layer);
+    const int64_t count = student_of(t)->run.n, values = values_of(layer_shape(t, layer));
+    const int64_t n = count * values;
     double similar = 0.0;
     run->input[0] = s;
     ADI_TRY(adi_train_forward(unet_of(t, layer)->plan, run, 1));
@@ -207,13 +219,15 @@ static ad_status through_unet(adi_stfpm_training *t, int32_t layer, adi_batch_lo
     ADI_TRY(reconstruct(t, layer, target, o->rec_weight, 1, 1, &io_loss->reconstruction));
     float *ds = adi_train_tap_grad(student_of(t)->plan, &student_of(t)->run, layer);
     const float *g = adi_train_tap(unet_of(t, layer)->plan, run, 0);
-    /* As a target the student's vectors have a gradient of their own, the opposite of the result's. */
+    /* The student's vectors as a target have a gradient, too: the output's with the other sign. */
     const int32_t moves = o->rec_target == ADI_REC_TARGET_STUDENT && !o->rec_stopgrad;
     const float own = moves ? (float)(-2.0 * o->rec_weight / (double)n) : 0.0f;
-    ADI_TRY(adi_training_check(k->scaled_difference(&ex, ds, g, s, own, 0, n), "the target's gradient"));
+    ADI_TRY(adi_training_check(k->scaled_difference(&ex, ds, g, s, own, 0, n),
+                               "the target's gradient"));
     ADI_TRY(adi_train_backward(unet_of(t, layer)->plan, run));
     const float *dx = adi_train_input_grad(unet_of(t, layer)->plan, run);
-    return adi_training_check(k->add_fwd(&ex, ds, ds, dx, ADI_ACT_NONE, (adi_pc){1, n}), "the sum of gradients");
+    return adi_training_check(k->add_fwd(&ex, ds, ds, dx, ADI_ACT_NONE, (adi_pc){1, n}),
+                              "the sum of gradients");
 }
 
 /* ---- The trainee ---- */
@@ -234,7 +248,8 @@ ad_status adi_stfpm_gradients(adi_training *training, int32_t phase, const int32
         ADI_TRY(keep_teacher(t, images, count));
         for (int32_t l = 0; l < layers_of(t); l++)
             ADI_TRY(through_unet(t, l, out_loss));
-        out_loss->loss = o->sim_weight * out_loss->similarity + o->rec_weight * out_loss->reconstruction;
+        out_loss->loss =
+            o->sim_weight * out_loss->similarity + o->rec_weight * out_loss->reconstruction;
     } else {
         double sum = 0.0;
         for (int32_t i = 0; i < count; i++)
@@ -242,7 +257,8 @@ ad_status adi_stfpm_gradients(adi_training *training, int32_t phase, const int32
         out_loss->similarity = sum * image_share(t, count);
         out_loss->loss = o->sim_weight * out_loss->similarity;
     }
-    return isfinite(out_loss->loss) ? adi_train_backward(student_of(t)->plan, &student_of(t)->run) : AD_OK;
+    return isfinite(out_loss->loss) ? adi_train_backward(student_of(t)->plan, &student_of(t)->run)
+                                    : AD_OK;
 }
 
 double adi_stfpm_clip_norm(const adi_training *training, int32_t phase)
@@ -251,7 +267,8 @@ double adi_stfpm_clip_norm(const adi_training *training, int32_t phase)
     return is_unet_phase(t, phase) ? 0.0 : t->config->o.clip_norm;
 }
 
-static ad_status forward_all(adi_stfpm_training *t, const int32_t *images, int32_t count, const adi_cancel *cancel)
+static ad_status forward_all(adi_stfpm_training *t, const int32_t *images, int32_t count,
+                             const adi_cancel *cancel)
 {
     adi_workbench_take_batch(&t->head.bench, count, cancel);
     ADI_TRY(run_student(t, images, count, 0));
@@ -336,7 +353,7 @@ ad_status adi_stfpm_scores(adi_training *training, const int32_t *images, int32_
     return AD_OK;
 }
 
-/* Also for the phase that a checkpoint is of, so all that depends on the phase belongs here. */
+/* Sets all that depends on the phase: it is also called for the phase of a checkpoint. */
 void adi_stfpm_begin_phase(adi_training *training, int32_t phase)
 {
     adi_stfpm_training *t = (adi_stfpm_training *)training;
@@ -346,14 +363,17 @@ void adi_stfpm_begin_phase(adi_training *training, int32_t phase)
             is_unet_phase(t, phase) ? o->pretrain_lr : o->unet_lr;
 }
 
-/* ---- What a training works in ---- */
+/* ---- The training's modules and arrays ---- */
 
 static ad_status add_unets(adi_stfpm_training *t)
 {
     const adi_stfpm_options *o = &t->config->o;
     const ad_student *s = t->head.student;
-    const adi_optimiser_options adam = {ADI_OPTIMIZER_ADAM,   o->unet_lr, 0.0,
-                                        o->unet_weight_decay, 0.9,        0.999};
+    const adi_optimiser_options adam = {.kind = ADI_OPTIMIZER_ADAM,
+                                        .lr = o->unet_lr,
+                                        .weight_decay = o->unet_weight_decay,
+                                        .beta1 = 0.9,
+                                        .beta2 = 0.999};
     const uint32_t phases = ~UINT32_C(0);
     for (int32_t l = 0; l < layers_of(t); l++) {
         const adi_shape *shape = layer_shape(t, l);
@@ -403,10 +423,14 @@ ad_status adi_stfpm_prepare(adi_training *training, int32_t batch)
     t->config = (const adi_stfpm_config *)training->fit->head.settings;
     const adi_stfpm_options *o = &t->config->o;
     const int64_t side = t->config->settings.preprocess.crop;
-    const adi_shape input = {batch, side, side, 3};
+    const adi_shape input = {.n = batch, .h = side, .w = side, .c = 3};
     const ad_student *s = training->student;
-    const adi_optimiser_options how = {o->optimizer,    o->lr, o->momentum,
-                                       o->weight_decay, 0.9,   0.999};
+    const adi_optimiser_options how = {.kind = o->optimizer,
+                                       .lr = o->lr,
+                                       .momentum = o->momentum,
+                                       .weight_decay = o->weight_decay,
+                                       .beta1 = 0.9,
+                                       .beta2 = 0.999};
     list_phases(t);
     const uint32_t last = UINT32_C(1) << (training->bench.trainee.phase_count - 1);
     ADI_TRY(adi_workbench_add(&training->bench, s->modules[0].name, s->modules[0].module, &input,

@@ -12,12 +12,13 @@
  *     head         -                              1x1 convolution with bias, 2C -> C
  *
  * where + concatenates the skip connection's channels. So level i is W 2^(i-1) wide, with W = C/2,
- * or W = C with a head. The bottleneck b is one level further down, and every UP has as many channels as
- * its skip connection. By that rule depth 1 is the same without e2, u2 and d2: the bottleneck takes
- * e2's place (its MP and its width, C, or 2C with a head), and u1 reads the bottleneck, UP(C -> C/2)
- * or UP(2C -> C); d1 and the head are the same. A block of two convolutions repeats its width,
- * CBR(A -> B), CBR(B -> B). Neither norm nor ReLU follows the last step: without a head half of the
- * result is u1's, of any sign, and half of it e1's, never negative.
+ * or W = C with a head. The bottleneck b is one level further down, and every UP has as many
+ * channels as its skip connection. By that rule depth 1 is the same without e2, u2 and d2: the
+ * bottleneck takes e2's place (its MP and its width, C, or 2C with a head), and u1 reads the
+ * bottleneck, UP(C -> C/2) or UP(2C -> C); d1 and the head are the same. A block of two
+ * convolutions repeats its width, CBR(A -> B), CBR(B -> B). Neither norm nor ReLU follows the last
+ * step: without a head half of the result is u1's, of any sign, and half of it e1's, never
+ * negative.
  *
  * Nodes have the names of their parameters: e1.0.conv, e1.0.bn, ..., u2, u1, head. */
 #include <stdio.h>

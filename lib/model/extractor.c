@@ -1,4 +1,4 @@
-/* From an image to tapped feature maps. */
+/* The extractor of feature maps, and its workspaces. */
 #include "model/extractor.h"
 
 #include <math.h>
@@ -8,8 +8,8 @@
 #include "core/options.h"
 
 ad_status adi_extractor_create(ad_context *context, const adi_network *network,
-                               const adi_preprocess *preprocess, const int32_t *taps, int32_t tap_count,
-                               adi_extractor **out_extractor)
+                               const adi_preprocess *preprocess, const int32_t *taps,
+                               int32_t tap_count, adi_extractor **out_extractor)
 {
     const adi_allocator *a = &context->allocator;
     *out_extractor = NULL;
@@ -21,8 +21,9 @@ ad_status adi_extractor_create(ad_context *context, const adi_network *network,
     x->preprocess = *preprocess;
     x->tap_count = tap_count;
     memcpy(x->taps, taps, (size_t)tap_count * sizeof *taps);
-    ad_status status = adi_plan_create(network, context->backend->kernels, context->num_threads, taps,
-                                       tap_count, preprocess->crop, preprocess->crop, &x->plan);
+    ad_status status = adi_plan_create(network, context->backend->kernels, context->num_threads,
+                                       taps, tap_count, preprocess->crop, preprocess->crop,
+                                       &x->plan);
     if (status == AD_OK && pthread_mutex_init(&x->lock, NULL) != 0)
         status = adi_fail_memory();
     if (status != AD_OK) {
@@ -85,7 +86,8 @@ static size_t depth_floats(const adi_extractor *x)
     return positions * (ADI_DEPTH_UNSHUFFLE * ADI_DEPTH_UNSHUFFLE + 1);
 }
 
-void adi_extractor_take_depth(adi_extractor *x, adi_image_needs needs, const adi_depth_options *options)
+void adi_extractor_take_depth(adi_extractor *x, adi_image_needs needs,
+                              const adi_depth_options *options)
 {
     x->needs = needs;
     x->depth = *options;
@@ -142,7 +144,8 @@ static ad_status new_workspace(const adi_extractor *x, adi_workspace **out_works
     w->tail = adi_alloc(a, x->tail_floats * sizeof *w->tail);
     w->rgb = x->rgb_bytes ? adi_alloc(a, x->rgb_bytes) : NULL;
     w->depth = x->depth.grid ? adi_alloc(a, depth_floats(x) * sizeof *w->depth) : NULL;
-    if (!w->block || !w->scratch || !w->extra || !w->map || !w->tail || (x->rgb_bytes && !w->rgb) || (x->depth.grid && !w->depth)) {
+    if (!w->block || !w->scratch || !w->extra || !w->map || !w->tail || (x->rgb_bytes && !w->rgb) ||
+        (x->depth.grid && !w->depth)) {
         free_workspace(a, w);
         return adi_fail_memory();
     }
@@ -174,13 +177,15 @@ void adi_extractor_give_back(adi_extractor *x, adi_workspace *w)
 ad_status adi_extractor_run(const adi_extractor *x, adi_workspace *w, const ad_image *view)
 {
     ad_image image;
+    const size_t positions = (size_t)x->depth.grid * (size_t)x->depth.grid;
     ADI_TRY(adi_image_take(view, x->needs, &image));
     if (x->depth.grid)
         ADI_TRY(adi_depth_run(&x->depth, &image, &w->depth_scratch, w->depth,
-                              w->depth + depth_floats(x) - (size_t)x->depth.grid * (size_t)x->depth.grid));
+                              w->depth + depth_floats(x) - positions));
     if (x->needs == ADI_DEPTH_ALONE)
         return AD_OK;
-    ADI_TRY(adi_preprocess_run(&x->preprocess, w->block + x->plan->input_offset[0], w->rgb, &image, &w->resize));
+    ADI_TRY(adi_preprocess_run(&x->preprocess, w->block + x->plan->input_offset[0], w->rgb, &image,
+                               &w->resize));
     return adi_plan_run(x->plan, w->block, w->scratch);
 }
 

@@ -1,5 +1,5 @@
-/* From an image to tapped feature maps: preprocessing, a plan, and a pool of workspaces from which every
- * call in flight borrows one. Shared by all methods and by ad_extract_features(). */
+/* An extractor computes feature maps of an image: preprocessing, a plan, and a pool of workspaces,
+ * of which every call borrows one. All methods and ad_extract_features() use it. */
 #ifndef ADI_MODEL_EXTRACTOR_H
 #define ADI_MODEL_EXTRACTOR_H
 
@@ -17,9 +17,10 @@ typedef struct adi_workspace {
     void *scratch; /* kernels */
     float *extra;  /* the method's own */
     float *map;    /* map_side x map_side, for methods that say where */
-    float *tail;   /* of what makes it */
+    float *tail;   /* for the computation of the map */
     uint8_t *rgb;  /* crop x crop x 3, for methods that keep or need the image itself */
-    float *depth;  /* for methods that take depth: the positions' values, and behind them their shares of foreground */
+    float *depth;  /* for methods that take depth: values of the positions, then their shares of
+                      foreground */
     adi_resize_scratch resize;
     adi_depth_scratch depth_scratch;
 } adi_workspace;
@@ -41,32 +42,34 @@ typedef struct adi_extractor {
 } adi_extractor;
 
 ad_status adi_extractor_create(ad_context *context, const adi_network *network,
-                               const adi_preprocess *preprocess, const int32_t *taps, int32_t tap_count,
-                               adi_extractor **out_extractor);
+                               const adi_preprocess *preprocess, const int32_t *taps,
+                               int32_t tap_count, adi_extractor **out_extractor);
 void adi_extractor_destroy(adi_extractor *x);
-/* Before the first borrow: what a method needs in each workspace beyond the plan. */
+/* Before the first borrow: a method needs this in each workspace beside the plan's memory. */
 void adi_extractor_reserve(adi_extractor *x, size_t kernel_scratch_bytes, size_t extra_floats);
-/* The same for an anomaly map of side x side, which covers what the network's input does, and what
- * makes it. */
+/* The same for an anomaly map of side x side, which covers the network's input, and for the floats
+ * that its computation needs. */
 void adi_extractor_reserve_map(adi_extractor *x, int32_t side, size_t tail_floats);
 
-/* Before the first borrow: every run leaves the 8-bit pixels that the network's input was made from, which the
- * plan may overwrite. */
+/* Before the first borrow: every run leaves the resized 8-bit pixels in the workspace, since the
+ * plan may overwrite the network's input. */
 void adi_extractor_keep_rgb(adi_extractor *x);
 
-/* Before the first borrow: images must have depth, which every run leaves in the workspace; needs: without pixels the
- * network is not run. */
-void adi_extractor_take_depth(adi_extractor *x, adi_image_needs needs, const adi_depth_options *options);
-/* Whether the context's memory_limit has room for one workspace more: better known when a scorer is
- * loaded than when its first frame comes. */
+/* Before the first borrow: images must have depth, which every run leaves in the workspace. needs:
+ * where no pixels are needed, the network is not run. */
+void adi_extractor_take_depth(adi_extractor *x, adi_image_needs needs,
+                              const adi_depth_options *options);
+/* Whether the context's memory_limit has room for one more workspace. It is asked when a scorer is
+ * loaded, so that its first image does not fail. */
 ad_status adi_extractor_check_room(const adi_extractor *x);
-/* Bytes of the extractor, its plan and one workspace, as far as frames have shown what resizing needs. */
+/* Bytes of the extractor, its plan and one workspace. Memory for resizing is counted once an image
+ * has been resized. */
 size_t adi_extractor_bytes(adi_extractor *x);
 
 ad_status adi_extractor_borrow(adi_extractor *x, adi_workspace **out_workspace);
 void adi_extractor_give_back(adi_extractor *x, adi_workspace *w);
-/* Features of one image, and its depth where that is taken, left in the workspace. The image is a caller's, not checked
- * yet. */
+/* Leaves the features of one image, and its depth where that is taken, in the workspace. The image
+ * is a caller's, and is checked here. */
 ad_status adi_extractor_run(const adi_extractor *x, adi_workspace *w, const ad_image *image);
 
 /* Layer `index` of the extractor: its shape, its data in a workspace, its name. */
@@ -75,7 +78,7 @@ const float *adi_extractor_data(const adi_extractor *x, const adi_workspace *w, 
 const char *adi_extractor_layer(const adi_extractor *x, int32_t index);
 /* AD_ERR_NUMERIC where the layer's features hold NaN or infinity. */
 ad_status adi_extractor_check_finite(const adi_extractor *x, const adi_workspace *w, int32_t index);
-/* That failure, for who found it. */
+/* That failure, for a caller that found it. */
 ad_status adi_extractor_not_finite(const adi_extractor *x, int32_t index);
 
 #endif

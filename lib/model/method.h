@@ -1,4 +1,4 @@
-/* A method is one table of functions; fits and models are what they work on. */
+/* A method is one table of functions. They make a fit, which learns, and a model, which scores. */
 #ifndef ADI_MODEL_METHOD_H
 #define ADI_MODEL_METHOD_H
 
@@ -36,7 +36,7 @@ typedef struct adi_facts {
     double normal_score, normal_map;
 } adi_facts;
 
-/* What a method can do. */
+/* Capabilities of a method. */
 enum {
     ADI_MAPS = 1,   /* its scorers say where */
     ADI_DEPTH = 2,  /* it may use depth */
@@ -58,7 +58,7 @@ struct adi_method {
     /* Fitting. `settings` is copied; backbone and student are kept alive by the caller. */
     ad_status (*create)(const adi_settings *settings, ad_backbone *backbone, ad_student *student,
                         adi_fit **out_fit);
-    /* An extractor of what the settings ask for learns what else is wanted of an image; or NULL. */
+    /* The extractor learns what a fit needs of an image beside features; or NULL. */
     void (*prepare)(const adi_settings *settings, adi_extractor *x);
     /* The workspace holds the image's features; on failure the fit is as before. */
     ad_status (*add)(adi_fit *fit, const adi_extractor *x, adi_workspace *w);
@@ -74,10 +74,10 @@ struct adi_method {
     size_t (*memory)(const adi_fit *fit);
     void (*destroy_fit)(adi_fit *fit);
 
-    /* What the model needs in a workspace. */
+    /* The extractor learns what the model needs in a workspace. */
     void (*reserve)(const adi_model *model, adi_extractor *x);
-    /* Distances from the features in the workspace, left in floats of its own; wants_map: the map is
-     * wanted beside the score. */
+    /* Computes the distances of the features in the workspace, into the method's floats of it.
+     * wants_map: the caller wants the map beside the score. */
     ad_status (*infer)(const adi_model *model, const adi_extractor *x, adi_workspace *w,
                        int32_t wants_map, adi_layer_maps *out_maps);
     /* Blocks that must live until the file is written are put in *keep. */
@@ -88,7 +88,7 @@ struct adi_method {
     void (*destroy_model)(adi_model *model);
 };
 
-/* What a workspace needs to score by a model. */
+/* The extractor learns what scoring by a model needs in a workspace. */
 void adi_model_reserve(const adi_model *model, adi_extractor *x);
 /* Score, from the features in the workspace, and where wants_map the map in w->map. */
 ad_status adi_model_score(const adi_model *model, const adi_extractor *x, adi_workspace *w,

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-
 static const char *const how = "options are written key=value, key=value";
 
 static char *skip_blanks(char *at)
@@ -19,7 +18,8 @@ static size_t key_length(const char *at)
     return n && *behind == '=' ? n : 0;
 }
 
-/* Ends the value at `at`, which begins with a quote; *io_at is then behind the closing one. */
+/* Ends the value at *io_at, which begins with a quote. *io_at is moved behind the comma that
+ * follows. */
 static ad_status read_quoted(char **io_at, const char *key)
 {
     char *to = *io_at, *from = to + 1;
@@ -31,13 +31,14 @@ static ad_status read_quoted(char **io_at, const char *key)
     }
     from = skip_blanks(from);
     ADI_CHECK_ARG(!*from || *from == ',',
-                  "option %.60s: '%.20s' follows the closing quote, a comma is expected", key, from);
+                  "option %.60s: '%.20s' follows the closing quote, a comma is expected", key,
+                  from);
     *io_at = *from ? from + 1 : from;
     *to = '\0';
     return AD_OK;
 }
 
-/* Ends the value at `at`; returns what is behind it. */
+/* Ends the value at `at`; returns the place behind it. */
 static char *read_plain(char *at)
 {
     char *end = at, *next;

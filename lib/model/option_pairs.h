@@ -20,7 +20,7 @@ typedef struct adi_option_pairs {
  * to the value, so "layers=layer1,layer2, size=256" are two options. Blanks around keys and values
  * do not count. A value in double quotes is taken as it stands; "" within it is a quote.
  * NULL and "" have no options. A key that stands twice is refused.
- * @return AD_OK, AD_ERR_INVALID_ARGUMENT, AD_ERR_OUT_OF_MEMORY; on failure nothing is to be freed */
+ * @return AD_OK, AD_ERR_INVALID_ARGUMENT, AD_ERR_OUT_OF_MEMORY; a failure leaves nothing to free */
 ad_status adi_option_pairs_read(const adi_allocator *a, const char *text, adi_option_pairs *out);
 void adi_option_pairs_free(adi_option_pairs *pairs);
 /* The value of a key; NULL where it is not there. */

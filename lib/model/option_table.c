@@ -94,7 +94,7 @@ void adi_options_default(const adi_option_table *table, void *values)
         if (table->rows[i].fallback) {
             const ad_status status =
                 set_row(&table->rows[i], table->rows[i].fallback, at(&table->rows[i], values));
-            (void)status; /* a table's own defaults are in range: tests/methods/test_method_options.c */
+            (void)status; /* defaults are in range: tests/methods/test_method_options.c */
         }
 }
 
@@ -164,7 +164,8 @@ static ad_status misplaced(const adi_option_table *t, const char *key, int32_t p
 {
     if (parts & AD_OPTION_STUDENT)
         return adi_fail(AD_ERR_INVALID_ARGUMENT,
-                        "option %s is of %s's training: it belongs to the fitter, not to the student",
+                        "option %s is of %s's training: it belongs to the fitter, not to the "
+                        "student",
                         key, t->method);
     return adi_fail(AD_ERR_INVALID_ARGUMENT,
                     "option %s says what a student of %s is: it belongs to ad_student_create(), "

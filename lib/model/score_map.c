@@ -1,15 +1,16 @@
-/* Layer maps to one map, and that to the caller's. */
+/* The finished map at the caller's size. */
 #include "model/score_map.h"
 
 #include <string.h>
 
-static ad_status resize(const ad_context *context, float *out, const float *in, const adi_resize_dims *d)
+static ad_status resize(const ad_context *context, float *out, const float *in,
+                        const adi_resize_dims *d)
 {
     const adi_exec ex = {context->num_threads, NULL};
     const ad_status status = context->backend->kernels->resize_fwd(&ex, out, in, d);
     if (status != AD_OK)
-        return adi_fail(status, "resizing a %lldx%lld map to %lldx%lld failed in the backend", (long long)d->w,
-                        (long long)d->h, (long long)d->ow, (long long)d->oh);
+        return adi_fail(status, "resizing a %lldx%lld map to %lldx%lld failed in the backend",
+                        (long long)d->w, (long long)d->h, (long long)d->ow, (long long)d->oh);
     return AD_OK;
 }
 
@@ -18,10 +19,10 @@ static int64_t scaled(int64_t length, int64_t to, int64_t from)
     return (2 * length * to + from) / (2 * from);
 }
 
-ad_status adi_score_map_resize(const ad_context *context, float *out, int64_t oh, int64_t ow, int64_t stride,
-                               const float *in, int64_t h, int64_t w)
+ad_status adi_score_map_resize(const ad_context *context, float *out, int64_t oh, int64_t ow,
+                               int64_t stride, const float *in, int64_t h, int64_t w)
 {
-    if (h == oh && w == ow) { /* what the weights 1 and 0 give */
+    if (h == oh && w == ow) { /* bilinear weights would be 1 and 0 */
         for (int64_t y = 0; y < h; y++)
             memcpy(out + y * stride, in + y * w, (size_t)w * sizeof *out);
         return AD_OK;
@@ -30,7 +31,7 @@ ad_status adi_score_map_resize(const ad_context *context, float *out, int64_t oh
     return resize(context, out, in, &d);
 }
 
-/* Sides of the resized image are crop's times the map's over the crop's, to the nearest value of the map. */
+/* Lengths of the resized image are scaled from pixels to values of the map, and rounded. */
 ad_status adi_score_map_write(const adi_extractor *x, const float *map, const ad_map *out,
                               int64_t width, int64_t height)
 {
@@ -39,9 +40,16 @@ ad_status adi_score_map_write(const adi_extractor *x, const float *map, const ad
     adi_preprocess_resized(&x->preprocess, width, height, &rw, &rh);
     const int64_t stride = out->row_bytes / (int64_t)sizeof(float);
     if (rw == crop && rh == crop)
-        return adi_score_map_resize(x->context, out->data, out->height, out->width, stride, map, side, side);
-    const adi_resize_dims d = {.h = side, .w = side, .c = 1, .oh = out->height, .ow = out->width, .y_stride = stride,
-                               .whole_h = scaled(rh, side, crop), .whole_w = scaled(rw, side, crop),
+        return adi_score_map_resize(x->context, out->data, out->height, out->width, stride, map,
+                                    side, side);
+    const adi_resize_dims d = {.h = side,
+                               .w = side,
+                               .c = 1,
+                               .oh = out->height,
+                               .ow = out->width,
+                               .y_stride = stride,
+                               .whole_h = scaled(rh, side, crop),
+                               .whole_w = scaled(rw, side, crop),
                                .top = scaled(adi_crop_start(rh, crop), side, crop),
                                .left = scaled(adi_crop_start(rw, crop), side, crop)};
     return resize(x->context, out->data, map, &d);

@@ -1,4 +1,4 @@
-/* The options that every method has, and what they mean for a backbone. */
+/* The options that every method has, and their values for a backbone. */
 #ifndef ADI_MODEL_SETTINGS_H
 #define ADI_MODEL_SETTINGS_H
 
@@ -65,13 +65,13 @@ static inline void *adi_settings_options(const adi_settings *s)
 
 /* Defaults, before options are set. */
 void adi_settings_begin(adi_settings *settings, const struct adi_method *method);
-/* Preprocessing and layers: defaults become the backbone's, and the options say so from then on.
- * layers: what NULL of the option means. */
+/* Preprocessing and layers: defaults become the backbone's, and are then the options' values.
+ * layers: the layers without the option. */
 ad_status adi_settings_settle(adi_settings *settings, const adi_graph *graph, const char *layers);
 /* Options in force, as text; NULL past the last. value holds ADI_OPTION_TEXT bytes. */
 const char *adi_settings_option(const adi_settings *settings, int32_t index, char *value);
 
-/* The preprocessing that a text of its options says: "size=256, resize=cv_linear"; NULL: defaults. */
+/* Preprocessing from its options as text, "size=256, resize=cv_linear"; NULL: defaults. */
 ad_status adi_preprocess_read(const adi_allocator *a, const char *text, const adi_graph *graph,
                               adi_preprocess *out);
 /* Comma-separated names to taps, none twice. AD_ERR_INVALID_ARGUMENT lists the layers there are. */

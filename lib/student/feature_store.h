@@ -1,6 +1,6 @@
-/* The images of a fit as a training reads them in every epoch: the teacher's features, computed once,
- * since they never change. Those that no memory is left for are computed again from the pixels, or
- * are kept in a file. */
+/* The images of a fit as a training reads them in every epoch: the teacher's features, computed
+ * once, since they never change. Features beyond the memory for them are computed again from the
+ * pixels, or are kept in a file. */
 #ifndef ADI_STUDENT_FEATURE_STORE_H
 #define ADI_STUDENT_FEATURE_STORE_H
 
@@ -24,18 +24,18 @@ typedef struct adi_feature_store {
 ad_status adi_feature_store_init(adi_feature_store *s, const adi_allocator *a, size_t floats,
                                  size_t pixel_bytes, const char *dir);
 void adi_feature_store_free(adi_feature_store *s);
-/* A record in `count` parts, one after the other; rgb: the pixels where they are kept. On failure as
- * before. AD_ERR_OUT_OF_MEMORY where neither memory nor file has room. */
+/* Adds a record of `count` parts, one after the other. rgb: the pixels where they are kept. On
+ * failure the store is as before. AD_ERR_OUT_OF_MEMORY where neither memory nor file has room. */
 ad_status adi_feature_store_add(adi_feature_store *s, const uint8_t *rgb,
                                 const float *const *parts, const size_t *floats, int32_t count);
-/* The same with what an extractor left in a workspace, all layers; AD_ERR_NUMERIC where they are not
- * finite. */
+/* The same with the features that an extractor left in a workspace, of all layers. AD_ERR_NUMERIC
+ * where they are not finite. */
 ad_status adi_feature_store_take(adi_feature_store *s, const adi_extractor *x,
                                  const adi_workspace *w);
-/* Bytes of what is kept, and of the loop's lists of images. */
+/* Bytes of all records and pixels, and of the loop's lists of images. */
 size_t adi_feature_store_bytes(const adi_feature_store *s);
 
-/* Image `index` as the network takes it, of pixels. */
+/* The network's input for image `index`, from its pixels. */
 void adi_feature_store_input(const adi_feature_store *s, const adi_preprocess *preprocess,
                              int32_t index, float *out);
 /* Its features, layer by layer: those in memory, or of a workspace that the teacher is run in. */

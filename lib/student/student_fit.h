@@ -20,7 +20,7 @@ struct adi_student_fit {
     adi_facts facts;         /* what the images score that were held out, or those learned */
 };
 
-/* What one training works in: the first member of every method's own struct. */
+/* A training: the first member of every method's own struct. */
 struct adi_training {
     const adi_student_fit *fit;
     const ad_context *context;
@@ -50,8 +50,8 @@ void adi_student_keep_rgb(const adi_settings *settings, adi_extractor *x);
 ad_status adi_student_store_pixels(adi_student_fit *fit);
 ad_status adi_student_add_pixels(adi_student_fit *fit, const adi_extractor *x, adi_workspace *w);
 
-/* A training of the images that are there, in batches of at most so many; what was begun is dropped.
- * The loop is not told of it. */
+/* Creates a training of the images that are there, in batches of at most so many. A training that
+ * was begun is dropped. The loop is not told of it. */
 ad_status adi_training_create(adi_student_fit *fit, int32_t batch);
 void adi_training_destroy(adi_student_fit *fit);
 /* A failure of a kernel: "WHAT failed in the backend". */

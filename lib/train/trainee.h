@@ -17,7 +17,7 @@ typedef struct adi_batch_loss {
 /* A stage of a training with its own epochs. */
 typedef struct adi_phase {
     const char *name;
-    int32_t epochs, unused;
+    int32_t epochs;
     double cost; /* of a batch, relative to the other phases */
 } adi_phase;
 

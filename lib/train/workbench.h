@@ -1,6 +1,6 @@
-/* What a training works in: plans, runs, optimisers and best values of some modules, and arrays of
- * the method's own. Everything is listed first, so that its size is known; then it is allocated, and
- * shown to the training loop, from the same list. */
+/* The memory of a training: plans, runs, optimisers and best values of its modules, and arrays of
+ * the method. Everything is listed first, so that its size is known. Then it is allocated, and shown
+ * to the training loop, from the same list. */
 #ifndef ADI_TRAIN_WORKBENCH_H
 #define ADI_TRAIN_WORKBENCH_H
 
@@ -12,10 +12,10 @@
 enum { ADI_BENCH_MODULES = 9, ADI_BENCH_ARRAYS = 16 };
 
 typedef struct adi_bench_module {
-    const char *name;    /* that a checkpoint calls it by: "student", "ae.1" */
+    const char *name; /* in checkpoints: "student", "ae.1" */
     adi_module *module;
     adi_optimiser_options how;
-    uint32_t phases;     /* that train it, a bit each */
+    uint32_t phases; /* a bit for each phase that trains it */
     adi_train_plan *plan;
     adi_train_run run;
     adi_optimiser own, *optimiser;
@@ -44,18 +44,18 @@ typedef struct adi_workbench {
 ad_status adi_workbench_add(adi_workbench *b, const char *name, adi_module *module,
                             const adi_shape *input, int32_t wants_input_grad,
                             const adi_optimiser_options *how, uint32_t phases);
-/* The method's own floats, which *where will point to. */
+/* An array of the method, to which *where will point. */
 void adi_workbench_array(adi_workbench *b, float **where, size_t floats);
-/* Upper limit of what a training holds: all of this, and while it lasts a checkpoint, or behind it
- * the making of the scorer. */
+/* Upper limit of a training's memory: all of this, and beside it a checkpoint, or the making of the
+ * scorer. */
 size_t adi_workbench_bytes(const adi_workbench *b);
 /* Allocate all of it. On failure adi_workbench_free() is still to be called. */
 ad_status adi_workbench_fill(adi_workbench *b);
 void adi_workbench_free(adi_workbench *b);
 
-/* A batch of n images, for all runs. cancel: NULL, or asked between steps. */
+/* Set a batch of n images for all runs. cancel: NULL, or asked between steps. */
 void adi_workbench_take_batch(adi_workbench *b, int32_t n, const adi_cancel *cancel);
-/* Optimisers as they are before the first step of a phase. */
+/* Reset the optimisers for the first step of a phase. */
 void adi_workbench_begin_phase(adi_workbench *b, int32_t phase);
 /* A step of every module that the phase trains. clip_norm: largest L2 norm of all their gradients
  * together; 0: any. */

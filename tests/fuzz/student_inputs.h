@@ -172,7 +172,7 @@ static inline void floats_init(floats *f)
 {
     *f = (floats){.values = {1.0f, -2.0f, 3.0f}};
     f->trainee = (adi_trainee){.self = f,
-                               .phases = {{"first", 3, 0, 1.0}, {"second", 2, 0, 2.0}},
+                               .phases = {{"first", 3, 1.0}, {"second", 2, 2.0}},
                                .phase_count = 2,
                                .array_count = 2,
                                .counter_count = 1,

@@ -54,7 +54,7 @@ static void broken_files(void **state)
         META(AD_ERR_FORMAT, "has no 'adfeat.option.beta2'", "adfeat.option.beta2", NULL, NULL),
         META(AD_ERR_FORMAT, "has no '" GRAPH "'", GRAPH, NULL, NULL),
         META(AD_ERR_FORMAT, "option levels: '4' is none of all, 1, 2, 12", "adfeat.option.levels", NULL, "4"),
-        META(AD_ERR_FORMAT, "the student has 3 results for 2 levels", "adfeat.option.levels", NULL, "13"),
+        META(AD_ERR_FORMAT, "the student has 3 outputs for 2 levels", "adfeat.option.levels", NULL, "13"),
         META(AD_ERR_FORMAT, "the scorer's metadata: 2 layers, masked_rd takes 3", "adfeat.option.layers", NULL, "layer1,layer2"),
         META(AD_ERR_FORMAT, "layer 'layer2' has 8x8 positions at an input of 64x64, reverse distillation needs 16x16",
              "adfeat.option.layers", NULL, "layer2,layer3,layer4"),

@@ -217,7 +217,7 @@ static void checkpoints(void **state)
     fixture *f = *state;
     char folder[512], path[600];
     const adi_train_position position = {.epoch = 3.0, .batch = 1.0, .validation = 0.5, .best_validation = 0.25};
-    f->trainee = (adi_trainee){.self = f, .phases = {{"only", 5, 0, 1.0}}, .phase_count = 1, .array_count = 1,
+    f->trainee = (adi_trainee){.self = f, .phases = {{"only", 5, 1.0}}, .phase_count = 1, .array_count = 1,
                                .counter_count = 1, .arrays = {{"w", f->values, NULL, VALUES, 0}},
                                .counters = {{"steps", &f->steps}}, .begin_phase = begin_phase,
                                .describe = describe};

@@ -144,7 +144,7 @@ static inline fake *fake_new(int32_t epochs, int32_t second)
         f->w[k] = (float)(3.0 * seeded_signed("fit_loop", (uint64_t)k));
     f->trainee =
         (adi_trainee){.self = f,
-                      .phases = {{"first", epochs, 0, 1.0}, {"second", second, 0, 2.5}},
+                      .phases = {{"first", epochs, 1.0}, {"second", second, 2.5}},
                       .phase_count = second ? 2 : 1,
                       .array_count = 2,
                       .counter_count = 2,
