@@ -115,7 +115,7 @@ ad_status adi_scorer_run(ad_scorer *scorer, const ad_image *image, const ad_map 
     if (status == AD_OK && !isfinite((float)value))
         status = adi_fail(AD_ERR_NUMERIC, "the image's score %g is beyond what a float holds", value);
     if (status == AD_OK && map)
-        status = adi_score_map_write(x, w->map, map, image->width, image->height);
+        status = adi_score_map_write(x, w, map);
     adi_extractor_give_back(x, w);
     if (status == AD_OK)
         *out_score = (float)value;

@@ -179,13 +179,14 @@ ad_status adi_extractor_run(const adi_extractor *x, adi_workspace *w, const ad_i
     ad_image image;
     const size_t positions = (size_t)x->depth.grid * (size_t)x->depth.grid;
     ADI_TRY(adi_image_take(view, x->needs, &image));
+    w->frame = adi_frame_of(&x->preprocess, image.width, image.height);
     if (x->depth.grid)
         ADI_TRY(adi_depth_run(&x->depth, &image, &w->depth_scratch, w->depth,
                               w->depth + depth_floats(x) - positions));
     if (x->needs == ADI_DEPTH_ALONE)
         return AD_OK;
-    ADI_TRY(adi_preprocess_run(&x->preprocess, w->block + x->plan->input_offset[0], w->rgb, &image,
-                               &w->resize));
+    ADI_TRY(adi_preprocess_run(&x->preprocess, &w->frame, w->block + x->plan->input_offset[0],
+                               w->rgb, &image, &w->resize));
     return adi_plan_run(x->plan, w->block, w->scratch);
 }
 

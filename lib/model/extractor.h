@@ -13,6 +13,7 @@
 
 typedef struct adi_workspace {
     struct adi_workspace *next;
+    adi_frame frame; /* of the image that was run last */
     float *block;  /* activations */
     void *scratch; /* kernels */
     float *extra;  /* the method's own */

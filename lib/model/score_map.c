@@ -14,11 +14,6 @@ static ad_status resize(const ad_context *context, float *out, const float *in,
     return AD_OK;
 }
 
-static int64_t scaled(int64_t length, int64_t to, int64_t from)
-{
-    return (2 * length * to + from) / (2 * from);
-}
-
 ad_status adi_score_map_resize(const ad_context *context, float *out, int64_t oh, int64_t ow,
                                int64_t stride, const float *in, int64_t h, int64_t w)
 {
@@ -31,16 +26,12 @@ ad_status adi_score_map_resize(const ad_context *context, float *out, int64_t oh
     return resize(context, out, in, &d);
 }
 
-/* Lengths of the resized image are scaled from pixels to values of the map, and rounded. */
-ad_status adi_score_map_write(const adi_extractor *x, const float *map, const ad_map *out,
-                              int64_t width, int64_t height)
+ad_status adi_score_map_write(const adi_extractor *x, const adi_workspace *w, const ad_map *out)
 {
-    const int64_t crop = x->preprocess.crop, side = x->map_side;
-    int64_t rw, rh;
-    adi_preprocess_resized(&x->preprocess, width, height, &rw, &rh);
-    const int64_t stride = out->row_bytes / (int64_t)sizeof(float);
-    if (rw == crop && rh == crop)
-        return adi_score_map_resize(x->context, out->data, out->height, out->width, stride, map,
+    const int64_t side = x->map_side, stride = out->row_bytes / (int64_t)sizeof(float);
+    const adi_frame f = adi_frame_scaled(&w->frame, side);
+    if (w->frame.whole_w == w->frame.w && w->frame.whole_h == w->frame.h)
+        return adi_score_map_resize(x->context, out->data, out->height, out->width, stride, w->map,
                                     side, side);
     const adi_resize_dims d = {.h = side,
                                .w = side,
@@ -48,9 +39,9 @@ ad_status adi_score_map_write(const adi_extractor *x, const float *map, const ad
                                .oh = out->height,
                                .ow = out->width,
                                .y_stride = stride,
-                               .whole_h = scaled(rh, side, crop),
-                               .whole_w = scaled(rw, side, crop),
-                               .top = scaled(adi_crop_start(rh, crop), side, crop),
-                               .left = scaled(adi_crop_start(rw, crop), side, crop)};
-    return resize(x->context, out->data, map, &d);
+                               .whole_h = f.whole_h,
+                               .whole_w = f.whole_w,
+                               .top = f.y,
+                               .left = f.x};
+    return resize(x->context, out->data, w->map, &d);
 }

@@ -9,9 +9,8 @@
 ad_status adi_score_map_resize(const ad_context *context, float *out, int64_t oh, int64_t ow,
                                int64_t stride, const float *in, int64_t h, int64_t w);
 
-/* Resizes the finished map, of the extractor's map_side, to the caller's map of an image of
- * width x height pixels. */
-ad_status adi_score_map_write(const adi_extractor *x, const float *map, const ad_map *out,
-                              int64_t width, int64_t height);
+/* Resizes the workspace's finished map, which covers the frame's window, to the caller's map of the
+ * whole image. */
+ad_status adi_score_map_write(const adi_extractor *x, const adi_workspace *w, const ad_map *out);
 
 #endif

@@ -1,29 +1,7 @@
-/* From an image to a network's input: resize, centre crop, (rgb/255 - mean) / std. */
+/* From an image to a network's input: resize, crop, (rgb/255 - mean) / std. */
 #include <string.h>
 
 #include "vision/vision.h"
-
-void adi_preprocess_resized(const adi_preprocess *p, int64_t width, int64_t height, int64_t *out_w,
-                            int64_t *out_h)
-{
-    *out_w = *out_h = p->size;
-    if (p->aspect != ADI_ASPECT_SHORTER_SIDE)
-        return;
-    /* torchvision computes int(size * long / short) in doubles. The integer quotient is the same:
-     * sizes are too small for the double quotient to round up to a whole number. */
-    if (width < height)
-        *out_h = p->size * height / width;
-    else
-        *out_w = p->size * width / height;
-}
-
-/* round(excess / 2) with ties to even, as Python rounds. */
-int64_t adi_crop_start(int64_t resized, int64_t crop)
-{
-    const int64_t excess = resized - crop;
-    const int64_t half = excess / 2;
-    return excess % 2 ? half + half % 2 : half;
-}
 
 /* In float32 and in torch's order (divide, subtract, divide), so that the bits agree. */
 static void find_values(const adi_preprocess *p, float value[3][256])
@@ -49,22 +27,18 @@ void adi_preprocess_from_bytes(const adi_preprocess *p, float *dst, const uint8_
     look_up(value, dst, rgb, n);
 }
 
-ad_status adi_preprocess_run(const adi_preprocess *p, float *dst, uint8_t *rgb,
-                             const ad_image *image, adi_resize_scratch *scratch)
+ad_status adi_preprocess_run(const adi_preprocess *p, const adi_frame *frame, float *dst,
+                             uint8_t *rgb, const ad_image *image, adi_resize_scratch *scratch)
 {
-    const int64_t crop = p->crop;
-    int64_t w, h;
-    adi_preprocess_resized(p, image->width, image->height, &w, &h);
     scratch->rounded_16 = p->rounded_16;
-    ADI_TRY(adi_resize_begin(scratch, image, w, h, adi_crop_start(w, crop), adi_crop_start(h, crop),
-                             crop, crop, p->resize));
+    ADI_TRY(adi_resize_begin(scratch, image, frame, p->resize));
     float value[3][256];
     find_values(p, value);
-    for (int64_t y = 0; y < crop; y++, dst += 3 * crop) {
+    for (int64_t y = 0; y < frame->h; y++, dst += 3 * frame->w) {
         const uint8_t *row = adi_resize_row(scratch, image, y);
-        look_up(value, dst, row, crop);
+        look_up(value, dst, row, frame->w);
         if (rgb)
-            memcpy(rgb + 3 * crop * y, row, (size_t)(3 * crop));
+            memcpy(rgb + 3 * frame->w * y, row, (size_t)(3 * frame->w));
     }
     return AD_OK;
 }

@@ -173,38 +173,40 @@ static void lay_out_axis(layout *l, axis *a, bool linear, int64_t n)
 
 static plan *lay_out(layout *l, const struct adi_resize_key *k, plan *p)
 {
-    const bool linear = k->filter == ADI_RESIZE_CV_LINEAR;
+    const adi_frame *f = &k->frame;
+    const int32_t filter = (int32_t)k->filter;
+    const bool linear = filter == ADI_RESIZE_CV_LINEAR;
     plan *home = take(l, 1, sizeof *p);
-    *p = (plan){.x.taps = whole_taps(axis_taps(k->filter, k->in_w, k->out_w)),
-                .y.taps = whole_taps(axis_taps(k->filter, k->in_h, k->out_h)),
-                .ring_rows = axis_taps(k->filter, k->in_h, k->out_h)};
-    p->stride = (3 * k->w + ADI_RESAMPLE_BLOCK - 1) / ADI_RESAMPLE_BLOCK * ADI_RESAMPLE_BLOCK;
-    lay_out_axis(l, &p->x, linear, k->w);
-    lay_out_axis(l, &p->y, linear, k->h);
+    *p = (plan){.x.taps = whole_taps(axis_taps(filter, k->in_w, f->whole_w)),
+                .y.taps = whole_taps(axis_taps(filter, k->in_h, f->whole_h)),
+                .ring_rows = axis_taps(filter, k->in_h, f->whole_h)};
+    p->stride = (3 * f->w + ADI_RESAMPLE_BLOCK - 1) / ADI_RESAMPLE_BLOCK * ADI_RESAMPLE_BLOCK;
+    lay_out_axis(l, &p->x, linear, f->w);
+    lay_out_axis(l, &p->y, linear, f->h);
     p->source = take(l, 3 * k->in_w, 1);
     if (linear)
         p->linear_ring = take(l, p->ring_rows * p->stride, sizeof *p->linear_ring);
     else
         p->ring = take(l, p->ring_rows * p->stride, 1);
     p->row = take(l, p->stride, 1);
-    p->rgb = take(l, 3 * k->w, 1);
+    p->rgb = take(l, 3 * f->w, 1);
     return home;
 }
 
-ad_status adi_resize_begin(adi_resize_scratch *scratch, const ad_image *image, int64_t out_w,
-                           int64_t out_h, int64_t x, int64_t y, int64_t w, int64_t h,
-                           int32_t filter)
+ad_status adi_resize_begin(adi_resize_scratch *scratch, const ad_image *image,
+                           const adi_frame *frame, int32_t filter)
 {
     ADI_CHECK_ARG(filter == ADI_RESIZE_CV_LINEAR || filter == ADI_RESIZE_PIL_BILINEAR ||
                       filter == ADI_RESIZE_PIL_LANCZOS,
                   "resize: filter %d is not an ad_resize", (int)filter);
-    ADI_CHECK_ARG(x >= 0 && y >= 0 && w >= 1 && h >= 1 && x <= out_w - w && y <= out_h - h &&
-                      w <= ADI_IMAGE_MAX_SIDE && h <= ADI_IMAGE_MAX_SIDE,
+    const adi_frame f = *frame;
+    ADI_CHECK_ARG(f.x >= 0 && f.y >= 0 && f.w >= 1 && f.h >= 1 && f.x <= f.whole_w - f.w &&
+                      f.y <= f.whole_h - f.h && f.w <= ADI_IMAGE_MAX_SIDE &&
+                      f.h <= ADI_IMAGE_MAX_SIDE,
                   "resize: a window of %lldx%lld at %lld, %lld is not inside %lldx%lld",
-                  (long long)w, (long long)h, (long long)x, (long long)y, (long long)out_w,
-                  (long long)out_h);
-    const struct adi_resize_key key = {
-        image->width, image->height, out_w, out_h, x, y, w, h, filter, 0};
+                  (long long)f.w, (long long)f.h, (long long)f.x, (long long)f.y,
+                  (long long)f.whole_w, (long long)f.whole_h);
+    const struct adi_resize_key key = {image->width, image->height, f, filter};
     if (scratch->block && !memcmp(&key, &scratch->key, sizeof key)) {
         ((plan *)(void *)scratch->block)->made = 0;
         return AD_OK;
@@ -222,8 +224,8 @@ ad_status adi_resize_begin(adi_resize_scratch *scratch, const ad_image *image, i
     }
     layout real = {scratch->block, 0};
     plan *home = lay_out(&real, &key, &p);
-    fill_axis(&p.x, filter, image->width, out_w, x, w);
-    fill_axis(&p.y, filter, image->height, out_h, y, h);
+    fill_axis(&p.x, filter, image->width, f.whole_w, f.x, f.w);
+    fill_axis(&p.y, filter, image->height, f.whole_h, f.y, f.h);
     if (p.ring) /* the padding of rows is summed too, though the result is not used */
         memset(p.ring, 0, (size_t)(p.ring_rows * p.stride));
     *home = p;
@@ -286,7 +288,7 @@ static void make_row(const adi_resize_scratch *scratch, const plan *p, const ad_
                      int64_t s, int64_t channels)
 {
     const adi_kernels *k = scratch->kernels;
-    const int64_t w = scratch->key.w;
+    const int64_t w = scratch->key.frame.w;
     const uint8_t *in = source_row(p, image, s, scratch->rounded_16);
     const int64_t slot = s % p->ring_rows * p->stride;
     if (p->linear_ring)
@@ -311,7 +313,7 @@ const uint8_t *adi_resize_row(adi_resize_scratch *scratch, const ad_image *image
 {
     plan *p = (plan *)(void *)scratch->block;
     const adi_kernels *k = scratch->kernels;
-    const int64_t w = scratch->key.w;
+    const int64_t w = scratch->key.frame.w;
     const int64_t channels = is_grey(image) ? 1 : 3;
     const int64_t start = p->y.start[row];
     const int64_t count = p->y.count[row];
@@ -341,7 +343,8 @@ const uint8_t *adi_resize_row(adi_resize_scratch *scratch, const ad_image *image
 ad_status adi_resize_rgb8(uint8_t *dst, int64_t out_w, int64_t out_h, const ad_image *image,
                           int32_t filter, adi_resize_scratch *scratch)
 {
-    ADI_TRY(adi_resize_begin(scratch, image, out_w, out_h, 0, 0, out_w, out_h, filter));
+    const adi_frame whole = {out_w, out_h, 0, 0, out_w, out_h};
+    ADI_TRY(adi_resize_begin(scratch, image, &whole, filter));
     for (int64_t y = 0; y < out_h; y++)
         memcpy(dst + y * 3 * out_w, adi_resize_row(scratch, image, y), (size_t)(3 * out_w));
     return AD_OK;

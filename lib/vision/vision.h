@@ -7,6 +7,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/limits.h"
+#include "vision/frame.h"
 
 /* Bytes per pixel of a format; 0 if it is unknown or packed, see pixel_formats.h. */
 int32_t adi_pixel_bytes(uint32_t format);
@@ -79,9 +80,9 @@ typedef struct adi_resize_scratch {
     size_t bytes;
     int32_t rounded_16; /* as in adi_preprocess */
     struct adi_resize_key { /* the resize that the tables in block belong to */
-        int64_t in_w, in_h, out_w, out_h;
-        int64_t x, y, w, h; /* the window of the resized image */
-        int32_t filter, unused;
+        int64_t in_w, in_h;
+        adi_frame frame;
+        int64_t filter;
     } key;
 } adi_resize_scratch;
 
@@ -93,11 +94,10 @@ void adi_resize_scratch_free(adi_resize_scratch *scratch);
 ad_status adi_resize_rgb8(uint8_t *dst, int64_t out_w, int64_t out_h, const ad_image *image,
                           int32_t filter, adi_resize_scratch *scratch);
 
-/* Resize row by row, and only a window x, y, w, h of the resized image. Begin, then read rows
- * 0 .. h-1 in this order from the same image; a row is 3 * w bytes, valid until the next call. */
-ad_status adi_resize_begin(adi_resize_scratch *scratch, const ad_image *image, int64_t out_w,
-                           int64_t out_h, int64_t x, int64_t y, int64_t w, int64_t h,
-                           int32_t filter);
+/* Resize row by row, and only the frame's window. Begin, then read rows 0 .. h-1 in this order from
+ * the same image; a row is 3 * w bytes, valid until the next call. */
+ad_status adi_resize_begin(adi_resize_scratch *scratch, const ad_image *image,
+                           const adi_frame *frame, int32_t filter);
 const uint8_t *adi_resize_row(adi_resize_scratch *scratch, const ad_image *image, int64_t row);
 
 /* The preprocessing of an image for the network: options without open defaults. */
@@ -110,18 +110,11 @@ typedef struct adi_preprocess {
     int32_t rounded_16; /* 1: adi_16_to_8() for 16-bit grey, as old scorers were fitted */
 } adi_preprocess;
 
-/* The size of a width x height image after the resize; torchvision's rule for the longer side is
- * int(size * long / short). */
-void adi_preprocess_resized(const adi_preprocess *p, int64_t width, int64_t height, int64_t *out_w,
-                            int64_t *out_h);
-/* The start of a centre crop along an axis. */
-int64_t adi_crop_start(int64_t resized, int64_t crop);
-
-/* Image to network input: dst is crop x crop x 3 float32 NHWC, (rgb/255 - mean) / std.
- * The crop starts at round((resized - crop) / 2), ties to even as Python rounds. rgb, unless NULL,
- * gets the 8-bit pixels that dst is made from, for adi_preprocess_from_bytes(). */
-ad_status adi_preprocess_run(const adi_preprocess *p, float *dst, uint8_t *rgb,
-                             const ad_image *image, adi_resize_scratch *scratch);
+/* Image to network input: dst is h x w x 3 float32 NHWC, (rgb/255 - mean) / std, of the frame's
+ * window. rgb, unless NULL, gets the 8-bit pixels that dst is made from, for
+ * adi_preprocess_from_bytes(). */
+ad_status adi_preprocess_run(const adi_preprocess *p, const adi_frame *frame, float *dst,
+                             uint8_t *rgb, const ad_image *image, adi_resize_scratch *scratch);
 /* Make the same input again, to the bit, from n of these pixels. */
 void adi_preprocess_from_bytes(const adi_preprocess *p, float *dst, const uint8_t *rgb, int64_t n);
 

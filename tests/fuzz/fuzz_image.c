@@ -87,7 +87,8 @@ static ad_status preprocess(const adi_preprocess *p, const ad_image *image,
     for (size_t i = 0; i < n; i++)
         dst[i] = NAN;
     fuzz_forget_message();
-    const ad_status status = adi_preprocess_run(p, dst, rgb, image, scratch);
+    const adi_frame frame = adi_frame_of(p, image->width, image->height);
+    const ad_status status = adi_preprocess_run(p, &frame, dst, rgb, image, scratch);
     fuzz_check_status(status, refused, heap);
     fuzz_digest_status(seen, status);
     for (size_t i = 0; i < n && status == AD_OK; i++)

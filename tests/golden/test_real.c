@@ -56,7 +56,8 @@ static float *network_input(const char *path, const adi_graph *g, int64_t want_c
     memcpy(p.mean, g->mean, sizeof p.mean);
     memcpy(p.std, g->std, sizeof p.std);
     float *x = guarded_floats(224 * 224 * 3);
-    assert_int_equal(adi_preprocess_run(&p, x, NULL, &image, &scratch), AD_OK);
+    const adi_frame frame = adi_frame_of(&p, image.width, image.height);
+    assert_int_equal(adi_preprocess_run(&p, &frame, x, NULL, &image, &scratch), AD_OK);
     guarded_free(rgb, "resized");
     adi_resize_scratch_free(&scratch);
     adi_image_free(&image);

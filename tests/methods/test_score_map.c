@@ -39,9 +39,11 @@ static void check_aspect(ad_context *context, int32_t aspect, int32_t size, int3
     for (int32_t i = 0; i < side * side; i++)
         map[i] = (float)(1.0 + 0.5 * (i % side) + 0.03125 * (i / side));
     const ad_map out = AD_MAP_INIT(got, w, h, w * (int64_t)sizeof *got);
-    assert_int_equal(adi_score_map_write(&x, map, &out, image_w, image_h), AD_OK);
-    int64_t resized_w, resized_h, inside = 0;
-    adi_preprocess_resized(&x.preprocess, image_w, image_h, &resized_w, &resized_h);
+    const adi_workspace workspace = {.frame = adi_frame_of(&x.preprocess, image_w, image_h),
+                                     .map = map};
+    assert_int_equal(adi_score_map_write(&x, &workspace, &out), AD_OK);
+    const int64_t resized_w = workspace.frame.whole_w, resized_h = workspace.frame.whole_h;
+    int64_t inside = 0;
     for (int64_t i = 0; i < w * h; i++) {
         const double sx = place(i % w, w, resized_w, crop, side), sy = place(i / w, h, resized_h, crop, side);
         const double want = isnan(sx) || isnan(sy) ? 0.0 : 1.0 + 0.5 * sx + 0.03125 * sy;

@@ -39,14 +39,13 @@ static void follows_torchvision(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         adi_preprocess p = {ADI_RESIZE_PIL_BILINEAR, ADI_ASPECT_SHORTER_SIDE, cases[i].size, 1, NONE, 0};
-        int64_t w, h;
-        adi_preprocess_resized(&p, cases[i].w, cases[i].h, &w, &h);
-        assert_int_equal(w, cases[i].out_w);
-        assert_int_equal(h, cases[i].out_h);
+        adi_frame f = adi_frame_of(&p, cases[i].w, cases[i].h);
+        assert_int_equal(f.whole_w, cases[i].out_w);
+        assert_int_equal(f.whole_h, cases[i].out_h);
         p.aspect = ADI_ASPECT_SQUARE;
-        adi_preprocess_resized(&p, cases[i].w, cases[i].h, &w, &h);
-        assert_int_equal(w, cases[i].size);
-        assert_int_equal(h, cases[i].size);
+        f = adi_frame_of(&p, cases[i].w, cases[i].h);
+        assert_int_equal(f.whole_w, cases[i].size);
+        assert_int_equal(f.whole_h, cases[i].size);
     }
 }
 
@@ -65,8 +64,8 @@ static void expect_input(const adi_preprocess *p, const ad_image *image, int64_t
                                   .kernels = adi_backend_ref.kernels};
     adi_resize_scratch other = {.allocator = &adi_default_allocator,
                                 .kernels = adi_backend_ref.kernels};
-    int64_t w, h;
-    adi_preprocess_resized(p, image->width, image->height, &w, &h);
+    const adi_frame f = adi_frame_of(p, image->width, image->height);
+    const int64_t w = f.whole_w, h = f.whole_h;
     uint8_t *whole = malloc((size_t)(3 * w * h));
     assert_int_equal(adi_resize_rgb8(whole, w, h, image, p->resize, &other), AD_OK);
     const size_t n = (size_t)(3 * p->crop * p->crop);
@@ -74,7 +73,8 @@ static void expect_input(const adi_preprocess *p, const ad_image *image, int64_t
     uint8_t *rgb = malloc(n);
     for (int twice = 0; twice < 2; twice++) {
         memset(input, 0xff, n * sizeof *input);
-        assert_int_equal(adi_preprocess_run(p, input, twice ? rgb : NULL, image, &scratch), AD_OK);
+        assert_int_equal(adi_preprocess_run(p, &f, input, twice ? rgb : NULL, image, &scratch),
+                         AD_OK);
         for (int64_t y = 0; y < p->crop; y++)
             for (int64_t x = 0; x < p->crop; x++)
                 for (int c = 0; c < 3; c++) {
@@ -135,8 +135,9 @@ static void equals_torch(void **state)
     const adi_preprocess p = {ADI_RESIZE_CV_LINEAR, ADI_ASPECT_SQUARE, 1, 1, IMAGENET, 0};
     adi_resize_scratch scratch = {.allocator = &adi_default_allocator,
                                   .kernels = adi_backend_ref.kernels};
+    const adi_frame f = adi_frame_of(&p, 1, 1);
     float input[3];
-    assert_int_equal(adi_preprocess_run(&p, input, NULL, &image, &scratch), AD_OK);
+    assert_int_equal(adi_preprocess_run(&p, &f, input, NULL, &image, &scratch), AD_OK);
     static const float expected[3] = {0x1.1fdc3ap+1f, 0x1.a4369p-3f, -0x1.aeb464p+0f};
     assert_memory_equal(input, expected, sizeof expected);
     adi_resize_scratch_free(&scratch);
@@ -158,10 +159,11 @@ static void stays_small_for_strips(void **state)
         adi_resize_scratch scratch = {.allocator = &a, .kernels = adi_backend_ref.kernels};
         const ad_image image = AD_IMAGE_INIT(AD_PIXEL_MONO8, pixels, lying ? STRIP : 1,
                                              lying ? 1 : STRIP, lying ? STRIP : 1);
-        assert_int_equal(adi_preprocess_run(&p, input, NULL, &image, &scratch), AD_OK);
+        const adi_frame f = adi_frame_of(&p, image.width, image.height);
+        assert_int_equal(adi_preprocess_run(&p, &f, input, NULL, &image, &scratch), AD_OK);
         assert_int_equal(counts.calls, 1);
         assert_true(counts.peak < (1 << 18) + 3 * STRIP); /* a row in RGB at most */
-        assert_int_equal(adi_preprocess_run(&p, input, NULL, &image, &scratch), AD_OK);
+        assert_int_equal(adi_preprocess_run(&p, &f, input, NULL, &image, &scratch), AD_OK);
         assert_int_equal(counts.calls, 1); /* nothing more for a second frame of that size */
         adi_resize_scratch_free(&scratch);
         assert_int_equal(counts.live, 0);
@@ -179,9 +181,11 @@ static void survives_a_failing_allocation(void **state)
     fault_alloc counts = {.fail_at = 1};
     const adi_allocator a = {fault_alloc_get, fault_alloc_put, &counts};
     adi_resize_scratch scratch = {.allocator = &a, .kernels = adi_backend_ref.kernels};
+    const adi_frame f = adi_frame_of(&p, 1, 1);
     float input[3];
-    assert_int_equal(adi_preprocess_run(&p, input, NULL, &image, &scratch), AD_ERR_OUT_OF_MEMORY);
-    assert_int_equal(adi_preprocess_run(&p, input, NULL, &image, &scratch), AD_OK);
+    assert_int_equal(adi_preprocess_run(&p, &f, input, NULL, &image, &scratch),
+                     AD_ERR_OUT_OF_MEMORY);
+    assert_int_equal(adi_preprocess_run(&p, &f, input, NULL, &image, &scratch), AD_OK);
     adi_resize_scratch_free(&scratch);
     assert_int_equal(counts.live, 0);
 }

@@ -269,9 +269,8 @@ static void windows_are_parts_of_the_whole(void **state)
             uint8_t *whole = resized(&image, w, h, filters[f]);
             for (int k = 0; k < 4; k++) {
                 const int *v = windows[k];
-                assert_int_equal(
-                    adi_resize_begin(&scratch, &image, w, h, v[0], v[1], v[2], v[3], filters[f]),
-                    AD_OK);
+                const adi_frame frame = {w, h, v[0], v[1], v[2], v[3]};
+                assert_int_equal(adi_resize_begin(&scratch, &image, &frame, filters[f]), AD_OK);
                 for (int y = 0; y < v[3]; y++)
                     assert_memory_equal(adi_resize_row(&scratch, &image, y),
                                         whole + 3 * ((v[1] + y) * w + v[0]), (size_t)(3 * v[2]));
@@ -349,11 +348,12 @@ static void refuses_bad_arguments(void **state)
                             .kernels = adi_backend_ref.kernels};
     for (int i = 0; i < 8; i++) {
         const int64_t *v = windows[i];
-        assert_int_equal(adi_resize_begin(&s, &image, 8, 8, v[0], v[1], v[2], v[3], 1),
-                         AD_ERR_INVALID_ARGUMENT);
+        const adi_frame frame = {8, 8, v[0], v[1], v[2], v[3]};
+        assert_int_equal(adi_resize_begin(&s, &image, &frame, 1), AD_ERR_INVALID_ARGUMENT);
     }
-    assert_int_equal(adi_resize_begin(&s, &image, 8, 8, 0, 0, 8, 8, 3), AD_ERR_INVALID_ARGUMENT);
-    assert_int_equal(adi_resize_begin(&s, &image, 8, 8, 0, 0, 8, 8, -1), AD_ERR_INVALID_ARGUMENT);
+    const adi_frame whole = {8, 8, 0, 0, 8, 8};
+    assert_int_equal(adi_resize_begin(&s, &image, &whole, 3), AD_ERR_INVALID_ARGUMENT);
+    assert_int_equal(adi_resize_begin(&s, &image, &whole, -1), AD_ERR_INVALID_ARGUMENT);
     assert_null(s.block);
     adi_resize_scratch_free(&s);
 }
