@@ -37,7 +37,8 @@ static ad_status set_convolution(const char *value, int32_t *out_convolution)
             return AD_OK;
         }
     return adi_fail(AD_ERR_INVALID_ARGUMENT,
-                    "option convolution: '%s' is none of auto, blas, panels, winograd, winograd2", value);
+                    "option convolution: '%s' is none of auto, blas, panels, winograd, winograd2",
+                    value);
 }
 
 static ad_status set_option(void *full, const char *key, const char *value)
@@ -77,7 +78,8 @@ ad_status ad_backbone_options_set(ad_backbone_options *options, const char *key,
 {
     ad_backbone_options full;
     ad_backbone_options_init(&full, sizeof full);
-    return adi_struct_set(options, &full, sizeof full, "ad_backbone_options", set_option, key, value);
+    return adi_struct_set(options, &full, sizeof full, "ad_backbone_options", set_option, key,
+                          value);
 }
 
 int32_t ad_architecture_count(void)

@@ -52,7 +52,8 @@ ad_status ad_backbone_layer_info(const ad_backbone *backbone, int32_t index, int
     return adi_struct_give(out_info, &info, sizeof info, "ad_layer_info");
 }
 
-static int same_kind(const adi_extractor *x, const adi_preprocess *p, const int32_t *taps, int32_t count)
+static int same_kind(const adi_extractor *x, const adi_preprocess *p, const int32_t *taps,
+                     int32_t count)
 {
     return x->tap_count == count && memcmp(x->taps, taps, (size_t)count * sizeof *taps) == 0
            && x->preprocess.resize == p->resize && x->preprocess.aspect == p->aspect
@@ -67,7 +68,8 @@ static ad_status share_extractor(ad_backbone *b, const adi_preprocess *p, const 
 {
     const adi_allocator *a = &b->context->allocator;
     pthread_mutex_lock(&b->lock);
-    adi_shared_extractor *s = b->last && same_kind(b->last->extractor, p, taps, count) ? b->last : NULL;
+    adi_shared_extractor *s =
+        b->last && same_kind(b->last->extractor, p, taps, count) ? b->last : NULL;
     if (s)
         atomic_fetch_add(&s->refs, 1);
     pthread_mutex_unlock(&b->lock);
@@ -78,7 +80,8 @@ static ad_status share_extractor(ad_backbone *b, const adi_preprocess *p, const 
     s = adi_calloc(a, 1, sizeof *s);
     if (!s)
         return adi_fail_memory();
-    const ad_status status = adi_extractor_create(b->context, b->network, p, taps, count, &s->extractor);
+    const ad_status status =
+        adi_extractor_create(b->context, b->network, p, taps, count, &s->extractor);
     if (status != AD_OK) {
         adi_free(a, s);
         return status;
@@ -99,7 +102,8 @@ static ad_status extract(const adi_extractor *x, adi_workspace *w, const ad_imag
     for (int32_t i = 0; i < count; i++) {
         const adi_shape *s = adi_extractor_shape(x, i);
         if (features[i].capacity < s->h * s->w * s->c)
-            return adi_fail(AD_ERR_SHAPE, "layer '%s' gives %lldx%lldx%lld floats, capacity is %lld",
+            return adi_fail(AD_ERR_SHAPE,
+                            "layer '%s' gives %lldx%lldx%lld floats, capacity is %lld",
                             features[i].layer, (long long)s->h, (long long)s->w, (long long)s->c,
                             (long long)features[i].capacity);
     }
@@ -120,8 +124,8 @@ ad_status ad_extract_features(ad_backbone *backbone, const ad_image *image,
 {
     ADI_CHECK_ARG(backbone && image && features, "ad_extract_features: an argument is NULL");
     ADI_DEFAULT_FLOATS;
-    ADI_CHECK_ARG(count >= 1 && count <= ADI_MAX_LAYERS, "ad_extract_features: count is %d, 1 to %d",
-                  count, ADI_MAX_LAYERS);
+    ADI_CHECK_ARG(count >= 1 && count <= ADI_MAX_LAYERS,
+                  "ad_extract_features: count is %d, 1 to %d", count, ADI_MAX_LAYERS);
     const adi_graph *g = backbone->network->graph;
     int32_t taps[ADI_MAX_LAYERS];
     for (int32_t i = 0; i < count; i++) {
@@ -131,7 +135,8 @@ ad_status ad_extract_features(ad_backbone *backbone, const ad_image *image,
         ADI_CHECK_RESERVED(features[i], reserved, "ad_features");
         ADI_CHECK_ARG((uintptr_t)features[i].data % sizeof(float) == 0,
                       "features[%d]: data must be aligned to %zu bytes", i, sizeof(float));
-        ADI_CHECK_ARG(features[i].layer && features[i].data, "features[%d]: layer or data is NULL", i);
+        ADI_CHECK_ARG(features[i].layer && features[i].data, "features[%d]: layer or data is NULL",
+                      i);
         int32_t one;
         ADI_CHECK_ARG(!strchr(features[i].layer, ','), "features[%d]: one layer each, not '%s'", i,
                       features[i].layer);

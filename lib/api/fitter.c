@@ -78,8 +78,8 @@ ad_status ad_fitter_add(ad_fitter *fitter, const ad_image *image)
     return status;
 }
 
-/* Layers of one name are one place in the network: fits of one digest may still come from graphs that name
- * other nodes so. Fits whose layers have other names are told apart by the option. */
+/* Checks that layers of one name are the same node: fits of one digest may come from graphs that
+ * give the name to different nodes. Fits whose layers have other names differ in the option. */
 static ad_status check_layers(const adi_extractor *x, const adi_extractor *y)
 {
     const adi_graph *g = x->network->graph, *h = y->network->graph;
@@ -89,7 +89,8 @@ static ad_status check_layers(const adi_extractor *x, const adi_extractor *y)
     for (int32_t i = 0; i < x->tap_count && i < y->tap_count; i++) {
         const char *name = g->taps[x->taps[i]].name;
         if (strcmp(name, h->taps[y->taps[i]].name) == 0 && mine[i] != theirs[i])
-            return adi_fail(AD_ERR_MISMATCH, "layer '%s' is another node in one fit's network than in the other's",
+            return adi_fail(AD_ERR_MISMATCH,
+                            "layer '%s' is another node in one fit's network than in the other's",
                             name);
     }
     return AD_OK;
@@ -125,7 +126,8 @@ static ad_status merge(ad_fitter *fitter, const ad_fitter *other)
     adi_network_digest(other->backbone->network, y->taps, y->tap_count, theirs);
     for (int i = 0; i < 16; i++)
         if (mine[i] != theirs[i])
-            return adi_fail(AD_ERR_MISMATCH, "the fits to merge are of backbones %s and %s", mine, theirs);
+            return adi_fail(AD_ERR_MISMATCH, "the fits to merge are of backbones %s and %s", mine,
+                            theirs);
     ADI_TRY(check_layers(x, y));
     ad_read_options read = fitter->read;
     ADI_TRY(agree(&read, &other->read, "other fit"));
@@ -222,7 +224,8 @@ size_t ad_fitter_memory(const ad_fitter *fitter)
 {
     if (!fitter)
         return 0;
-    return sizeof *fitter + fitter->fit->method->memory(fitter->fit) + adi_extractor_bytes(fitter->extractor);
+    return sizeof *fitter + fitter->fit->method->memory(fitter->fit) +
+           adi_extractor_bytes(fitter->extractor);
 }
 
 /* adding: or only whether it can be read. */
@@ -247,7 +250,8 @@ static ad_status check_labels(const ad_dataset *good, int64_t count)
         ADI_TRY(ad_dataset_get(good, i, &sample));
         if (sample.label == 1)
             return adi_fail(AD_ERR_INVALID_ARGUMENT,
-                            "ad_fit: '%s' is labelled anomalous; fit on good images only", sample.name);
+                            "ad_fit: '%s' is labelled anomalous; fit on good images only",
+                            sample.name);
         unknown += sample.label < 0;
     }
     if (unknown)
@@ -259,7 +263,8 @@ static ad_status check_labels(const ad_dataset *good, int64_t count)
 
 /* Reads on behind a damaged image: so all of them are named, and the fitter holds those before the
  * first. */
-static ad_status add_each(ad_fitter *fitter, const ad_dataset *good, adi_read_ahead *ahead, const ad_fit_options *o)
+static ad_status add_each(ad_fitter *fitter, const ad_dataset *good, adi_read_ahead *ahead,
+                          const ad_fit_options *o)
 {
     const int64_t count = ad_dataset_count(good);
     const double share = fitter->fit->student ? ADDING_SHARE : 1.0;
@@ -333,11 +338,12 @@ ad_status ad_fit(ad_fitter *fitter, const ad_dataset *good, const ad_fit_options
     ad_fit_options_init(&o, sizeof o);
     ADI_TRY(adi_options_take(&o, sizeof o, options, "ad_fit_options"));
     ADI_CHECK_ARG(o.resume <= 1, "ad_fit: resume is %u, 0 or 1 is possible", o.resume);
-    ADI_CHECK_ARG(!o.resume || o.checkpoint_dir, "ad_fit: to resume, checkpoint_dir says from where");
+    ADI_CHECK_ARG(!o.resume || o.checkpoint_dir,
+                  "ad_fit: to resume, checkpoint_dir says from where");
     ADI_CHECK_ARG(o.skip_damaged == 0 || o.skip_damaged == 1,
                   "ad_fit: skip_damaged is %d, 0 and 1 are possible", o.skip_damaged);
-    ADI_CHECK_ARG(fitter->fit->student || !o.checkpoint_dir, "ad_fit: %s trains nothing, so it has no checkpoints",
-                  fitter->fit->method->name);
+    ADI_CHECK_ARG(fitter->fit->student || !o.checkpoint_dir,
+                  "ad_fit: %s trains nothing, so it has no checkpoints", fitter->fit->method->name);
     ADI_TRY(enter_training(fitter, "ad_fit"));
     ad_dataset *images = good ? adi_dataset_retain(good) : NULL; /* callbacks may destroy it */
     const ad_status status = fit(fitter, images, &o, out_scorer);

@@ -25,9 +25,9 @@ static ad_status set_option(void *full, const char *key, const char *value)
     if (strcmp(key, "orientation") == 0)
         return adi_text_choice(key, value, ORIENTATION_WORDS, &options->orientation);
     if (strcmp(key, "significant_bits") == 0)
-        return strcmp(value, "0") == 0
-                   ? (options->significant_bits = 0, AD_OK)
-                   : adi_text_integer(key, value, FEWEST_BITS, MOST_BITS, NULL, &options->significant_bits);
+        return strcmp(value, "0") == 0 ? (options->significant_bits = 0, AD_OK)
+                                       : adi_text_integer(key, value, FEWEST_BITS, MOST_BITS, NULL,
+                                                          &options->significant_bits);
     return adi_fail(AD_ERR_INVALID_ARGUMENT,
                     "reading has no option '%s': there are min_side, orientation, significant_bits",
                     key);

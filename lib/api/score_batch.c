@@ -1,5 +1,5 @@
-/* ad_score_batch(): images side by side. A thread that has an image to itself waits for no other between the steps of
- * a network, which is why this is faster than all threads on one image after the other. */
+/* ad_score_batch() scores images in parallel, one thread each. Such a thread waits for no other
+ * between the steps of a network, so this is faster than all threads on one image at a time. */
 #include <pthread.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -43,7 +43,7 @@ static void task(void *user, int64_t i)
     pthread_mutex_unlock(&b->lock);
 }
 
-/* Images that threads take one each; the others have all threads for themselves, one after the other. */
+/* Some images are taken by one thread each. The others follow one by one, with all threads. */
 static int64_t side_by_side(int64_t count, int32_t threads)
 {
     const int64_t rest = count % threads;
@@ -61,11 +61,12 @@ static ad_status run(batch *b, int64_t count)
         return AD_OK;
     if (b->status == AD_ERR_OUT_OF_MEMORY) /* nobody's image's fault */
         return adi_fail(b->status, "%s", b->sentence);
-    return adi_fail(b->status, "image %lld of %lld: %s", (long long)b->failed, (long long)count, b->sentence);
+    return adi_fail(b->status, "image %lld of %lld: %s", (long long)b->failed, (long long)count,
+                    b->sentence);
 }
 
-ad_status ad_score_batch(ad_scorer *scorer, const ad_image *images, int64_t count, const ad_map *maps,
-                         float *out_scores)
+ad_status ad_score_batch(ad_scorer *scorer, const ad_image *images, int64_t count,
+                         const ad_map *maps, float *out_scores)
 {
     ADI_CHECK_ARG(scorer && images && (maps || out_scores), "ad_score_batch: an argument is NULL");
     ADI_DEFAULT_FLOATS;

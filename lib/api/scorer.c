@@ -113,7 +113,8 @@ ad_status adi_scorer_run(ad_scorer *scorer, const ad_image *image, const ad_map 
     if (status == AD_OK)
         status = adi_model_score(scorer->model, x, w, map != NULL, &value);
     if (status == AD_OK && !isfinite((float)value))
-        status = adi_fail(AD_ERR_NUMERIC, "the image's score %g is beyond what a float holds", value);
+        status =
+            adi_fail(AD_ERR_NUMERIC, "the image's score %g is beyond what a float holds", value);
     if (status == AD_OK && map)
         status = adi_score_map_write(x, w, map);
     adi_extractor_give_back(x, w);
@@ -150,7 +151,8 @@ ad_status ad_score_image(ad_scorer *scorer, const ad_image *image, float *out_sc
     return score(scorer, image, NULL, out_score);
 }
 
-ad_status ad_anomaly_map(ad_scorer *scorer, const ad_image *image, const ad_map *map, float *out_score)
+ad_status ad_anomaly_map(ad_scorer *scorer, const ad_image *image, const ad_map *map,
+                         float *out_score)
 {
     ADI_CHECK_ARG(scorer && image && map, "ad_anomaly_map: an argument is NULL");
     ADI_DEFAULT_FLOATS;

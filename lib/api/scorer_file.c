@@ -1,6 +1,6 @@
-/* A scorer as a safetensors file. Metadata: adfeat.format, .kind, .version, .method, .graph (the text, so
- * that an old file means the same for ever), .backbone (digest), .embedded, .option.*; tensors are the
- * method's, and with an embedded backbone its folded weights under "backbone.". */
+/* A scorer as a safetensors file. Metadata: adfeat.format, .kind, .version, .method, .graph (the
+ * text, so that an old file means the same for ever), .backbone (digest), .embedded, .option.*;
+ * tensors are the method's, and with an embedded backbone its folded weights under "backbone.". */
 #include <stdio.h>
 #include <string.h>
 
@@ -42,7 +42,8 @@ static ad_status write_metadata(const ad_scorer *s, int32_t embed, adi_st_writer
     return AD_OK;
 }
 
-ad_status ad_scorer_save(const ad_scorer *scorer, const char *path, const ad_scorer_save_options *options)
+ad_status ad_scorer_save(const ad_scorer *scorer, const char *path,
+                         const ad_scorer_save_options *options)
 {
     ADI_CHECK_ARG(scorer && path, "ad_scorer_save: an argument is NULL");
     ADI_DEFAULT_FLOATS;
@@ -75,14 +76,15 @@ ad_status adi_fitted_check_kind(adi_safetensors *file, const char *wanted,
                                 const adi_method **out_method)
 {
     ADI_TRY(adi_st_verify_ours(file));
-    const char *format = adi_st_meta(file, "adfeat.format"), *kind = adi_st_meta(file, "adfeat.kind");
+    const char *format = adi_st_meta(file, "adfeat.format");
+    const char *kind = adi_st_meta(file, "adfeat.kind");
     if (!format || !kind || strcmp(kind, wanted) != 0)
         return adi_fail(AD_ERR_FORMAT, "not a %s: the metadata has no adfeat.kind '%s'", wanted,
                         wanted);
     if (strcmp(format, FORMAT) != 0) {
         const char *version = adi_st_meta(file, "adfeat.version");
-        return adi_fail(AD_ERR_UNSUPPORTED, "format %s, made by version %s; this is version %s", format,
-                        version ? version : "unknown", ad_version_string());
+        return adi_fail(AD_ERR_UNSUPPORTED, "format %s, made by version %s; this is version %s",
+                        format, version ? version : "unknown", ad_version_string());
     }
     const char *method = adi_st_meta(file, "adfeat.method");
     *out_method = method ? adi_method_find(method) : NULL;
@@ -92,10 +94,10 @@ ad_status adi_fitted_check_kind(adi_safetensors *file, const char *wanted,
     return AD_OK;
 }
 
-/* The layers are the nodes that they were when the scorer was fitted: the digest does not tell, since names are
- * no part of it. */
-static ad_status check_layers(const ad_backbone *backbone, const adi_safetensors *file, const int32_t *taps,
-                              int32_t count)
+/* Checks that the layers are the nodes that they were when the scorer was fitted. The digest does
+ * not tell: names are no part of it. */
+static ad_status check_layers(const ad_backbone *backbone, const adi_safetensors *file,
+                              const int32_t *taps, int32_t count)
 {
     const adi_graph *g = backbone->network->graph;
     const char *text = adi_st_meta(file, "adfeat.graph");
@@ -109,7 +111,8 @@ static ad_status check_layers(const ad_backbone *backbone, const adi_safetensors
     for (int32_t i = 0; i < count && status == AD_OK; i++) {
         named[i] = adi_graph_find_tap(fitted, g->taps[taps[i]].name);
         if (named[i] < 0)
-            status = adi_fail(AD_ERR_FORMAT, "the scorer's graph has no layer '%s'", g->taps[taps[i]].name);
+            status = adi_fail(AD_ERR_FORMAT, "the scorer's graph has no layer '%s'",
+                              g->taps[taps[i]].name);
     }
     if (status == AD_OK) {
         adi_network_places(g, taps, count, here);
@@ -117,7 +120,8 @@ static ad_status check_layers(const ad_backbone *backbone, const adi_safetensors
         for (int32_t i = 0; i < count && status == AD_OK; i++)
             if (here[i] != there[i])
                 status = adi_fail(AD_ERR_MISMATCH,
-                                  "layer '%s' of %s is another node than the one that the scorer was fitted with",
+                                  "layer '%s' of %s is another node than the one that the scorer "
+                                  "was fitted with",
                                   g->taps[taps[i]].name, g->name);
     }
     adi_graph_destroy(fitted);
@@ -136,7 +140,8 @@ ad_status adi_fitted_check_backbone(const ad_backbone *backbone, const adi_safet
                             g->taps[taps[i]].name);
     adi_network_digest(backbone->network, taps, count, have);
     if (strcmp(have, wanted) != 0)
-        return adi_fail(AD_ERR_MISMATCH, "fitted with %s weights of digest %s, these have digest %s", g->name,
+        return adi_fail(AD_ERR_MISMATCH,
+                        "fitted with %s weights of digest %s, these have digest %s", g->name,
                         wanted, have);
     return check_layers(backbone, file, taps, count);
 }
@@ -199,9 +204,10 @@ static ad_status load_onto(ad_backbone *backbone, const adi_safetensors *file,
     adi_model *model = NULL;
     ADI_TRY(load_model(file, method, backbone, &facts, &model));
     const adi_settings *settings = model->settings;
-    const ad_status status =
-        embedded ? AD_OK
-                 : adi_fitted_check_backbone(backbone, file, wanted, settings->taps, settings->tap_count);
+    ad_status status = AD_OK;
+    if (!embedded)
+        status = adi_fitted_check_backbone(backbone, file, wanted, settings->taps,
+                                           settings->tap_count);
     if (status != AD_OK) {
         method->destroy_model(model);
         return status;
@@ -221,15 +227,17 @@ static ad_status open_backbone(ad_context *context, const adi_safetensors *file,
 {
     ad_backbone_options o;
     ad_backbone_options_init(&o, sizeof o);
-    const char *layers = adi_st_meta(file, "adfeat.option.layers"); /* those behind may be most of the network */
+    /* Layers behind these may be most of the network. */
+    const char *layers = adi_st_meta(file, "adfeat.option.layers");
     o.graph = adi_st_meta(file, "adfeat.graph");
     if (!o.graph)
         return adi_fail(AD_ERR_FORMAT, "the scorer's metadata has no 'adfeat.graph'");
     if (!embedded) {
         const char *architecture = adi_st_meta(file, "adfeat.architecture");
         ADI_CHECK_ARG(weights_path, "the scorer needs the weights of its backbone %s (digest %s)",
-                      architecture ? architecture : "", adi_st_meta(file, "adfeat.backbone")
-                                                            ? adi_st_meta(file, "adfeat.backbone") : "");
+                      architecture ? architecture : "",
+                      adi_st_meta(file, "adfeat.backbone") ? adi_st_meta(file, "adfeat.backbone")
+                                                           : "");
         return adi_backbone_open(context, weights_path, &o, layers, out_backbone);
     }
     o.prefix = EMBEDDED_PREFIX;
@@ -289,7 +297,8 @@ ad_status ad_scorer_load_onto(ad_backbone *backbone, const char *path, ad_scorer
     return adi_fail_in_file(status, "scorer", path);
 }
 
-ad_status ad_file_metadata(ad_context *context, const char *path, ad_metadata_callback callback, void *user)
+ad_status ad_file_metadata(ad_context *context, const char *path, ad_metadata_callback callback,
+                           void *user)
 {
     ADI_CHECK_ARG(context && path && callback, "ad_file_metadata: an argument is NULL");
     adi_safetensors *file = NULL;
