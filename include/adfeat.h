@@ -213,8 +213,8 @@ typedef struct ad_train_progress {
     int32_t     epoch; int32_t epochs; /**< of this phase, from 1 */
     int32_t     batch; int32_t batches; /**< of this epoch, from 1; 0: nothing is trained yet */
     double      loss;            /**< of this batch; epoch_done: mean over the epoch's images */
-    double      similarity;      /**< unweighted parts of the loss */
-    double      reconstruction;  /**< 0 without U-Nets */
+    const char *loss_part_names[4]; /**< of its terms, if it has several; NULL after the last */
+    double      loss_parts[4];   /**< these, before they are weighted; 0 in a phase without it */
     double      validation;      /**< error on held-out images after the last epoch; NaN before */
     double      best_validation; /**< the lowest so far; NaN before the first */
     int32_t     best_epoch;      /**< its epoch; 0 before the first */

@@ -9,17 +9,27 @@
 
 #include "cli.h"
 
-static const char header[] = "phase,epoch,loss,similarity,reconstruction,validation,best,seconds\n";
+enum { HEADER = 320 };
+static const char first_columns[] = "phase,epoch,loss,";
 
-/* 1: begins with the header; 0: holds less, as a run that was killed at once leaves it; -1: is something
- * else. */
-static int begins_well(FILE *file)
+/* The terms of the loss, if it has several, are columns too. */
+static void write_header(const ad_train_progress *p, char header[HEADER])
 {
-    char line[sizeof header] = "";
-    const size_t n = fread(line, 1, sizeof header - 1, file);
-    if (memcmp(line, header, n) != 0)
+    int n = snprintf(header, HEADER, "%s", first_columns);
+    for (int i = 0; i < 4 && p->loss_part_names[i]; i++)
+        n += snprintf(header + n, HEADER - (size_t)n, "%.40s,", p->loss_part_names[i]);
+    snprintf(header + n, HEADER - (size_t)n, "validation,best,seconds\n");
+}
+
+/* 1: begins with these columns; 0: holds less, as a run that was killed at once leaves it; -1: is
+ * something else. */
+static int begins_well(FILE *file, const char *columns)
+{
+    char line[HEADER] = "";
+    const size_t length = strlen(columns), n = fread(line, 1, length, file);
+    if (memcmp(line, columns, n) != 0)
         return -1;
-    return n == sizeof header - 1;
+    return n == length;
 }
 
 int loss_csv_check(const loss_csv *csv, int resume)
@@ -32,19 +42,19 @@ int loss_csv_check(const loss_csv *csv, int resume)
     if (access(csv->path, F_OK) == 0 && access(csv->path, W_OK) != 0)
         return cli_fail("cannot write '%s': %s", csv->path, strerror(errno));
     FILE *file = resume ? fopen(csv->path, "r") : NULL;
-    const int foreign = file && begins_well(file) < 0;
+    const int foreign = file && begins_well(file, first_columns) < 0;
     if (file)
         fclose(file);
-    return foreign ? cli_fail("'%s' holds no losses: it does not begin with '%.*s'", csv->path,
-                              (int)sizeof header - 2, header)
+    return foreign ? cli_fail("'%s' holds no losses: it does not begin with '%s'", csv->path,
+                              first_columns)
                    : CLI_OK;
 }
 
 /* Go to where the line that begins with `begin` is, or to the end. Seconds go on from the line before. */
 static void find_place(loss_csv *csv, const char *begin)
 {
-    char line[256];
-    long place = (long)sizeof header - 1;
+    char line[HEADER];
+    long place = ftell(csv->file);
     while (fgets(line, sizeof line, csv->file) && strchr(line, '\n')
            && strncmp(line, begin, strlen(begin)) != 0) {
         const char *comma = strrchr(line, ',');
@@ -57,13 +67,18 @@ static void find_place(loss_csv *csv, const char *begin)
 
 static void open_file(loss_csv *csv, const ad_train_progress *p)
 {
-    char begin[64];
+    char begin[64], header[HEADER];
+    write_header(p, header);
     snprintf(begin, sizeof begin, "%s,%d,", p->phase, p->epoch);
     csv->file = p->resumed ? fopen(csv->path, "r+") : NULL;
-    if (csv->file && begins_well(csv->file) == 1) {
+    const int well = csv->file ? begins_well(csv->file, header) : 0;
+    if (well == 1) {
         find_place(csv, begin);
         return;
     }
+    csv->foreign = well < 0;
+    if (csv->foreign)
+        return;
     if (csv->file)
         fclose(csv->file);
     csv->file = fopen(csv->path, "w");
@@ -81,18 +96,18 @@ static const char *number(char text[32], double value)
 
 int loss_csv_add(loss_csv *csv, const ad_train_progress *p)
 {
-    if (!csv->path || csv->error)
+    char text[3][32];
+    if (!csv->path || csv->error || csv->foreign)
         return CLI_OK;
     if (!csv->file)
         open_file(csv, p);
-    if (csv->error)
+    if (csv->error || csv->foreign)
         return CLI_FAILED;
-    const double values[] = {p->loss, p->similarity, p->reconstruction, p->validation, p->best_validation};
-    char text[32];
-    fprintf(csv->file, "%s,%d", p->phase, p->epoch);
-    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
-        fprintf(csv->file, ",%s", number(text, values[i]));
-    fprintf(csv->file, ",%.3f\n", csv->before + p->seconds);
+    fprintf(csv->file, "%s,%d,%s", p->phase, p->epoch, number(text[0], p->loss));
+    for (int i = 0; i < 4 && p->loss_part_names[i]; i++)
+        fprintf(csv->file, ",%s", number(text[0], p->loss_parts[i]));
+    fprintf(csv->file, ",%s,%s,%.3f\n", number(text[1], p->validation),
+            number(text[2], p->best_validation), csv->before + p->seconds);
     if (fflush(csv->file) != 0 || ferror(csv->file))
         csv->error = errno;
     return csv->error ? CLI_FAILED : CLI_OK;
@@ -103,5 +118,8 @@ int loss_csv_end(loss_csv *csv)
     if (csv->file && fclose(csv->file) != 0 && !csv->error)
         csv->error = errno;
     csv->file = NULL;
+    if (csv->foreign)
+        return cli_fail("'%s' holds the losses of another method: this training has other columns; "
+                        "name another file", csv->path);
     return csv->error ? cli_fail("cannot write '%s': %s", csv->path, strerror(csv->error)) : CLI_OK;
 }

@@ -10,6 +10,7 @@ typedef struct loss_csv {
     FILE *file;       /* from the first epoch on */
     double before;    /* seconds of the runs that this one goes on from */
     int error;        /* errno of the first line that could not be written: it is the last */
+    int foreign;      /* 1: the file has other columns than this training */
 } loss_csv;
 
 /* Whether it can be written and, with `resume`, gone on with. CLI_OK, or says why not. */

@@ -181,10 +181,6 @@ ad_status adi_ast_gradients(adi_training *training, int32_t phase, const int32_t
     ADI_TRY(take_batch(t, images, count, cancel));
     ADI_TRY(i == ADI_AST_FLOW ? flow_loss(t, 1, &out_loss->loss)
                               : student_loss(t, 1, &out_loss->loss));
-    if (i == ADI_AST_FLOW)
-        out_loss->reconstruction = out_loss->loss;
-    else
-        out_loss->similarity = out_loss->loss;
     adi_bench_module *m = module_of(t, i);
     return isfinite(out_loss->loss) ? adi_train_backward(m->plan, &m->run) : AD_OK;
 }

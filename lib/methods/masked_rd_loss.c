@@ -82,8 +82,7 @@ ad_status adi_rd_gradients(adi_training *training, int32_t phase, const int32_t 
     (void)phase;
     ADI_TRY(take_batch(t, images, count, cancel));
     ADI_TRY(adi_train_forward(module_of(t)->plan, &module_of(t)->run, 1));
-    ADI_TRY(find_loss(t, 1, &out_loss->similarity));
-    out_loss->loss = out_loss->similarity;
+    ADI_TRY(find_loss(t, 1, &out_loss->loss));
     adi_bench_module *m = module_of(t);
     return isfinite(out_loss->loss) ? adi_train_backward(m->plan, &m->run) : AD_OK;
 }

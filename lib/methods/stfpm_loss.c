@@ -10,6 +10,8 @@
 #include "methods/stfpm.h"
 
 enum { PHASE_UNETS_ALONE = 0 }; /* where there are U-Nets and epochs for them; then the student's */
+enum { SIMILARITY, RECONSTRUCTION, LOSS_PARTS };
+static const char *const part_names[LOSS_PARTS] = {"similarity", "reconstruction"};
 
 static int is_unet_phase(const adi_stfpm_training *t, int32_t phase)
 {
@@ -214,9 +216,10 @@ static ad_status through_unet(adi_stfpm_training *t, int32_t layer, adi_batch_lo
     float *dg = adi_train_tap_grad(unet_of(t, layer)->plan, run, 0);
     for (int32_t i = 0; i < count; i++)
         ADI_TRY(compare(t, i, layer, teacher + i * values, dg, &similar));
-    io_loss->similarity += similar * image_share(t, count);
+    io_loss->parts[SIMILARITY] += similar * image_share(t, count);
     const float *target = o->rec_target == ADI_REC_TARGET_TEACHER ? teacher : s;
-    ADI_TRY(reconstruct(t, layer, target, o->rec_weight, 1, 1, &io_loss->reconstruction));
+    ADI_TRY(reconstruct(t, layer, target, o->rec_weight, 1, 1,
+                        &io_loss->parts[RECONSTRUCTION]));
     float *ds = adi_train_tap_grad(student_of(t)->plan, &student_of(t)->run, layer);
     const float *g = adi_train_tap(unet_of(t, layer)->plan, run, 0);
     /* The student's vectors as a target have a gradient, too: the output's with the other sign. */
@@ -239,8 +242,8 @@ ad_status adi_stfpm_gradients(adi_training *training, int32_t phase, const int32
     const adi_stfpm_options *o = &t->config->o;
     adi_workbench_take_batch(&t->head.bench, count, cancel);
     if (is_unet_phase(t, phase)) {
-        ADI_TRY(unets_alone(t, images, count, 1, &out_loss->reconstruction));
-        out_loss->loss = out_loss->reconstruction;
+        ADI_TRY(unets_alone(t, images, count, 1, &out_loss->parts[RECONSTRUCTION]));
+        out_loss->loss = out_loss->parts[RECONSTRUCTION];
         return AD_OK;
     }
     ADI_TRY(run_student(t, images, count, 1));
@@ -248,14 +251,14 @@ ad_status adi_stfpm_gradients(adi_training *training, int32_t phase, const int32
         ADI_TRY(keep_teacher(t, images, count));
         for (int32_t l = 0; l < layers_of(t); l++)
             ADI_TRY(through_unet(t, l, out_loss));
-        out_loss->loss =
-            o->sim_weight * out_loss->similarity + o->rec_weight * out_loss->reconstruction;
+        out_loss->loss = o->sim_weight * out_loss->parts[SIMILARITY] +
+                         o->rec_weight * out_loss->parts[RECONSTRUCTION];
     } else {
         double sum = 0.0;
         for (int32_t i = 0; i < count; i++)
             ADI_TRY(compare_image(t, i, images[i], 1, &sum));
-        out_loss->similarity = sum * image_share(t, count);
-        out_loss->loss = o->sim_weight * out_loss->similarity;
+        out_loss->parts[SIMILARITY] = sum * image_share(t, count);
+        out_loss->loss = o->sim_weight * out_loss->parts[SIMILARITY];
     }
     return isfinite(out_loss->loss) ? adi_train_backward(student_of(t)->plan, &student_of(t)->run)
                                     : AD_OK;
@@ -389,6 +392,8 @@ static void list_phases(adi_stfpm_training *t)
 {
     const adi_stfpm_options *o = &t->config->o;
     adi_trainee *e = &t->head.bench.trainee;
+    e->loss_part_count = t->config->unets ? LOSS_PARTS : 1;
+    memcpy(e->loss_part_names, part_names, sizeof part_names);
     if (t->config->unets && o->pretrain_epochs && o->epochs) /* no epochs: the student as it is */
         e->phases[e->phase_count++] =
             (adi_phase){.name = "autoencoders", .epochs = o->pretrain_epochs, .cost = 0.3};

@@ -12,7 +12,7 @@ typedef struct adi_train_position {
     double epoch;  /* finished epochs of this phase */
     double batch;  /* finished batches of this epoch */
     double images; /* seen in this epoch */
-    double loss, similarity, reconstruction; /* summed over those images */
+    double loss, parts[ADI_LOSS_PARTS];      /* summed over those images */
     double validation, best_validation;      /* NaN before the first; -1 in a file */
     double best_epoch;
     double stale; /* epochs since the best */

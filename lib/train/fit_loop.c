@@ -127,7 +127,7 @@ static int report_progress(const fit_run *r, int32_t epoch_done)
         return 0;
     const double seconds = 1e-3 * adi_now_ms() - r->began;
     const double images = p->images > 0.0 ? p->images : 1.0;
-    const ad_train_progress progress = {
+    ad_train_progress progress = {
         .struct_size = sizeof progress,
         .epoch_done = epoch_done,
         .phase = phase_of(loop)->name,
@@ -140,8 +140,6 @@ static int report_progress(const fit_run *r, int32_t epoch_done)
                                : (int32_t)p->batch,
         .batches = batches_of(loop),
         .loss = epoch_done ? p->loss / images : r->latest.loss,
-        .similarity = epoch_done ? p->similarity / images : r->latest.similarity,
-        .reconstruction = epoch_done ? p->reconstruction / images : r->latest.reconstruction,
         .validation = p->validation,
         .best_validation = p->best_validation,
         .best_epoch = (int32_t)p->best_epoch,
@@ -151,6 +149,10 @@ static int report_progress(const fit_run *r, int32_t epoch_done)
                         : r->measured ? remaining_cost(loop)
                                       : 0.0,
     };
+    for (int32_t i = 0; i < loop->trainee->loss_part_count; i++) {
+        progress.loss_part_names[i] = loop->trainee->loss_part_names[i];
+        progress.loss_parts[i] = epoch_done ? p->parts[i] / images : r->latest.parts[i];
+    }
     return o->train(o->user, &progress);
 }
 
@@ -253,8 +255,8 @@ static ad_status run_batch(fit_run *r)
     p->batch++;
     p->images += count;
     p->loss += count * loss.loss;
-    p->similarity += count * loss.similarity;
-    p->reconstruction += count * loss.reconstruction;
+    for (int i = 0; i < ADI_LOSS_PARTS; i++)
+        p->parts[i] += count * loss.parts[i];
     r->latest = loss;
     r->done += t->phases[phase].cost;
     return report_progress(r, 0) ? adi_fail(AD_ERR_CANCELLED,
@@ -319,10 +321,14 @@ static ad_status measure(fit_run *r)
                 : AD_OK;
 }
 
-static ad_status save(const adi_fit_loop *loop, const fit_run *r)
+static ad_status save(adi_fit_loop *loop, const fit_run *r)
 {
     const char *dir = r->control->options->checkpoint_dir;
-    return dir ? adi_checkpoint_save(loop->allocator, dir, loop->trainee, &loop->position) : AD_OK;
+    loop->unsaved = 1; /* also if it fails: the next run saves before it goes on */
+    if (dir)
+        ADI_TRY(adi_checkpoint_save(loop->allocator, dir, loop->trainee, &loop->position));
+    loop->unsaved = 0;
+    return AD_OK;
 }
 
 static ad_status run_epoch(fit_run *r)
@@ -335,7 +341,8 @@ static ad_status run_epoch(fit_run *r)
     ADI_TRY(end_epoch(r));
     p->batch = 0.0;
     const int stop = report_progress(r, 1);
-    p->images = p->loss = p->similarity = p->reconstruction = 0.0;
+    p->images = p->loss = 0.0;
+    memset(p->parts, 0, sizeof p->parts);
     ADI_TRY(save(loop, r));
     return stop ? adi_fail(AD_ERR_CANCELLED, "the training was cancelled after epoch %d of %d",
                            (int)p->epoch, phase_of(loop)->epochs)
@@ -354,6 +361,8 @@ static ad_status run_phases(fit_run *r)
 {
     adi_fit_loop *loop = r->loop;
     const int32_t last = loop->trainee->phase_count - 1;
+    if (loop->unsaved)
+        ADI_TRY(save(loop, r));
     while (!phase_is_over(loop) || (int32_t)loop->position.phase < last) {
         if (!phase_is_over(loop)) {
             ADI_TRY(run_epoch(r));

@@ -18,6 +18,7 @@ typedef struct adi_fit_loop {
     adi_mt19937 mt;
     int32_t drawn;    /* epochs whose order was drawn from mt */
     int32_t finished; /* the best values are restored */
+    int32_t unsaved;  /* the last checkpoint could not be written */
     adi_train_position position;
 } adi_fit_loop;
 

@@ -10,8 +10,11 @@ typedef struct adi_cancel {
     void *user;
 } adi_cancel;
 
+enum { ADI_LOSS_PARTS = 2 };
+
 typedef struct adi_batch_loss {
-    double loss, similarity, reconstruction; /* its two terms are not weighted */
+    double loss;
+    double parts[ADI_LOSS_PARTS]; /* its terms before they are weighted; those of a trainee */
 } adi_batch_loss;
 
 /* A stage of a training with its own epochs. */
@@ -51,6 +54,8 @@ typedef struct adi_trainee {
     void *self;
     adi_phase phases[ADI_TRAIN_MAX_PHASES];
     int32_t phase_count;
+    int32_t loss_part_count; /* 0: the loss has one term */
+    const char *loss_part_names[ADI_LOSS_PARTS];
     int32_t measured;  /* 1: time a batch of each phase before training */
     int32_t drop_last; /* 1: skip an incomplete last batch, as PyTorch's drop_last does */
     int32_t array_count, counter_count;

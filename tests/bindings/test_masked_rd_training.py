@@ -35,7 +35,7 @@ class TrainingTest(MaskedRd):
         self.assertEqual((fractions, fractions[-1]), (sorted(fractions), 1.0))
         best = math.inf
         for p in seen[1:]:
-            self.assertTrue(0 < p.loss == p.similarity <= 6 and p.reconstruction == 0)
+            self.assertTrue(0 < p.loss <= 6 and p.loss_parts == {})
             if p.epoch_done:
                 best = min(best, p.validation)
                 self.assertEqual(p.best_validation, best)

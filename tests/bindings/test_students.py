@@ -184,7 +184,7 @@ class TrainingTest(Students):
         best, lowest = 0, math.inf
         for p in seen:
             self.assertEqual((p.phases, p.phase_index, p.epochs, p.batches, p.resumed), (1, 0, EPOCHS, BATCHES, False))
-            self.assertTrue(p.loss > 0 and p.similarity > 0 and p.reconstruction == 0 and p.seconds > 0)
+            self.assertTrue(p.loss > 0 and p.loss_parts == {"similarity": p.loss} and p.seconds > 0)
             if p.epoch_done and p.validation < lowest:
                 best, lowest = p.epoch, p.validation
             if p.epoch == 1 and not p.epoch_done:
@@ -208,7 +208,9 @@ class TrainingTest(Students):
         scorer = fitter.fit(self.arrays, train=seen.append)
         self.check_order(seen, [("autoencoders", 2), ("student", 1)])
         self.assertEqual([p.phase_index for p in seen if p.epoch_done], [0, 0, 1])
-        self.assertTrue(all(p.reconstruction > 0 for p in seen))
+        self.assertTrue(all(p.loss_parts["reconstruction"] > 0 for p in seen))
+        self.assertEqual([p.loss_parts["similarity"] > 0 for p in seen if p.epoch_done],
+                         [False, False, True])
         self.assertEqual((scorer.info.method, fitter.student.method), ("stfpm_unet", "stfpm_unet"))
         again = adfeat.fit(self.net, self.set, "stfpm_unet", **options)
         self.assertEqual(again.score(self.spot), scorer.score(self.spot))

@@ -129,7 +129,7 @@ static inline ad_status floats_gradients(void *self, int32_t phase, const int32_
     (void)phase;
     if (cancel->is_cancelled(cancel->user))
         return adi_fail(AD_ERR_CANCELLED, "cancelled");
-    *out_loss = (adi_batch_loss){fabs(f->values[0] - images[count - 1]), 0.0, 0.0};
+    *out_loss = (adi_batch_loss){fabs(f->values[0] - images[count - 1]), {0.0, 0.0}};
     return AD_OK;
 }
 

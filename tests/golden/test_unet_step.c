@@ -52,11 +52,11 @@ static void compare_step(training_case *c, int step, int joint)
         fmax(c->loss, golden_scalar(what, loss.loss, golden_real(c->golden, "loss", NULL, step - 1),
                                     loss_limit));
     snprintf(what, sizeof what, "reconstruction loss of step %d", step);
-    c->parts = fmax(c->parts, golden_scalar(what, loss.reconstruction,
+    c->parts = fmax(c->parts, golden_scalar(what, loss.parts[1],
                                             sum_of(c, "reconstruction", step), loss_limit));
     if (joint) {
         snprintf(what, sizeof what, "similarity loss of step %d", step);
-        c->parts = fmax(c->parts, golden_scalar(what, loss.similarity,
+        c->parts = fmax(c->parts, golden_scalar(what, loss.parts[0],
                                                 sum_of(c, "similarity", step), loss_limit));
         snprintf(what, sizeof what, "norm of the gradients of step %d", step);
         c->parts = fmax(c->parts,

@@ -81,7 +81,7 @@ static inline ad_status fake_gradients(void *self, int32_t phase, const int32_t 
     memcpy(f->log + f->logged, images, (size_t)count * sizeof *images); /* they count when update follows */
     f->log[f->logged + count] = -1 - phase;
     f->losses[f->logged + count] = loss;
-    *out_loss = (adi_batch_loss){loss, 2.0 * loss, 3.0 * loss};
+    *out_loss = (adi_batch_loss){loss, {2.0 * loss, 3.0 * loss}};
     return AD_OK;
 }
 
@@ -146,6 +146,8 @@ static inline fake *fake_new(int32_t epochs, int32_t second)
         (adi_trainee){.self = f,
                       .phases = {{"first", epochs, 1.0}, {"second", second, 2.5}},
                       .phase_count = second ? 2 : 1,
+                      .loss_part_count = 2,
+                      .loss_part_names = {"twice", "thrice"},
                       .array_count = 2,
                       .counter_count = 2,
                       .arrays = {{"w", f->w, f->best, WEIGHTS, 0}, {"velocity", f->velocity, NULL, WEIGHTS, 0}},

@@ -341,6 +341,35 @@ static void fill_disk(watched *w, const ad_train_progress *p)
         limit_files(full_at);
 }
 
+static void fill_disk_at_the_end(watched *w, const ad_train_progress *p)
+{
+    if (p->epoch_done && p->epoch == p->epochs && !w->epochs_seen++)
+        limit_files(1);
+}
+
+/* The training is over and its last checkpoint is not there: the next call writes it. */
+static void full_disk_at_the_end(void **state)
+{
+    (void)state;
+    fake *want = straight(4, 0, 0.2, 0);
+    forget();
+    watched *w = watch(fake_new(4, 0), 0.2, folder);
+    w->each = fill_disk_at_the_end;
+    const ad_status status = go(w);
+    limit_files(0);
+    went(status, AD_ERR_IO, "checkpoint: cannot ");
+    went(go(w), AD_OK, "");
+    same_result(w->f, want);
+    unwatch(w);
+    watched *from_file = watch(fake_new(4, 0), 0.2, folder);
+    from_file->options.resume = 1;
+    went(go(from_file), AD_OK, "");
+    same_result(from_file->f, want);
+    assert_int_equal(from_file->f->logged, 0); /* nothing was left to train */
+    unwatch(from_file);
+    free(want);
+}
+
 static void full_disk(void **state)
 {
     (void)state;
@@ -382,6 +411,7 @@ int main(void)
         cmocka_unit_test(impossible_positions),
         cmocka_unit_test(folder_goes_away),
         cmocka_unit_test(full_disk),
+        cmocka_unit_test(full_disk_at_the_end),
     };
     return cmocka_run_group_tests_name("checkpoint", tests, set_up, tear_down);
 }

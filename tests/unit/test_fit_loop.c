@@ -194,8 +194,11 @@ static void check_progress(watched *w, const ad_train_progress *p)
         epoch_images = (p->batch == 1 ? 0.0 : epoch_images) + images;
     }
     const double told = p->epoch_done ? epoch_loss / epoch_images : loss;
-    assert_true(fabs(p->loss - told) < 1e-12 && fabs(p->similarity - 2 * told) < 1e-12
-                && fabs(p->reconstruction - 3 * told) < 1e-12);
+    assert_true(fabs(p->loss - told) < 1e-12 && fabs(p->loss_parts[0] - 2 * told) < 1e-12 &&
+                fabs(p->loss_parts[1] - 3 * told) < 1e-12);
+    assert_string_equal(p->loss_part_names[0], "twice");
+    assert_string_equal(p->loss_part_names[1], "thrice");
+    assert_null(p->loss_part_names[2]);
     const int32_t complete = p->epoch - !p->epoch_done;
     assert_true(isnan(p->validation) == (complete == 0) && isnan(p->best_validation) == (complete == 0));
     assert_true(complete ? p->best_epoch >= 1 && p->best_epoch <= complete : p->best_epoch == 0);

@@ -61,9 +61,9 @@ class ad_train_progress(Structure):
     _fields_ = [("struct_size", c_uint32), ("epoch_done", c_int32), ("phase", c_char_p),
                 ("phase_index", c_int32), ("phases", c_int32), ("epoch", c_int32),
                 ("epochs", c_int32), ("batch", c_int32), ("batches", c_int32), ("loss", c_double),
-                ("similarity", c_double), ("reconstruction", c_double), ("validation", c_double),
-                ("best_validation", c_double), ("best_epoch", c_int32), ("resumed", c_int32),
-                ("seconds", c_double), ("seconds_left", c_double)]
+                ("loss_part_names", c_char_p * 4), ("loss_parts", c_double * 4),
+                ("validation", c_double), ("best_validation", c_double), ("best_epoch", c_int32),
+                ("resumed", c_int32), ("seconds", c_double), ("seconds_left", c_double)]
 
 
 ad_train_callback = CFUNCTYPE(c_int, c_void_p, POINTER(ad_train_progress))

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Dict, Optional
 
 from ._handle import text
 
@@ -23,8 +23,9 @@ class TrainProgress:
     batches: int
     epoch_done: bool
     loss: float  #: of this batch, or with epoch_done the mean over the epoch's images
-    similarity: float  #: the parts of the loss, before they are weighted; of ast the student's
-    reconstruction: float  #: 0 without U-Nets; of ast the teacher's
+    #: its terms, before they are weighted, where it has several: "similarity" of stfpm,
+    #: "reconstruction" with U-Nets too; 0 in a phase without the term
+    loss_parts: Dict[str, float]
     #: error on the held-out images after the latest complete epoch; NaN before the first or without
     validation: float
     best_validation: float  #: the lowest so far; NaN before the first
@@ -36,7 +37,9 @@ class TrainProgress:
     @classmethod
     def _of(cls, struct: Any) -> "TrainProgress":
         values = {name: getattr(struct, name) for name in cls.__dataclass_fields__}
-        values.update(phase=text(struct.phase), epoch_done=bool(struct.epoch_done),
+        parts = {text(name): value
+                 for name, value in zip(struct.loss_part_names, struct.loss_parts) if name}
+        values.update(loss_parts=parts, phase=text(struct.phase), epoch_done=bool(struct.epoch_done),
                       resumed=bool(struct.resumed))
         return cls(**values)
 
