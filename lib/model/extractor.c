@@ -116,8 +116,7 @@ size_t adi_extractor_bytes(adi_extractor *x)
                    + workspace_floats(x) * sizeof(float)
                    + x->plan->packed_bytes + x->scratch_bytes + x->rgb_bytes;
     pthread_mutex_lock(&x->lock);
-    if (x->idle)
-        bytes += x->idle->resize.bytes + x->idle->depth_scratch.doubles * sizeof(double);
+    bytes += x->grown_bytes;
     pthread_mutex_unlock(&x->lock);
     return bytes;
 }
@@ -168,7 +167,9 @@ ad_status adi_extractor_borrow(adi_extractor *x, adi_workspace **out_workspace)
 
 void adi_extractor_give_back(adi_extractor *x, adi_workspace *w)
 {
+    const size_t grown = w->resize.bytes + w->depth_scratch.doubles * sizeof(double);
     pthread_mutex_lock(&x->lock);
+    x->grown_bytes = grown > x->grown_bytes ? grown : x->grown_bytes;
     w->next = x->idle;
     x->idle = w;
     pthread_mutex_unlock(&x->lock);

@@ -38,8 +38,9 @@ typedef struct adi_extractor {
     int32_t map_side; /* of the workspaces' maps */
     adi_image_needs needs;
     adi_depth_options depth;
-    pthread_mutex_t lock; /* of idle */
+    pthread_mutex_t lock; /* of the two below */
     adi_workspace *idle;
+    size_t grown_bytes; /* most that a workspace needed for resizing and depth */
 } adi_extractor;
 
 ad_status adi_extractor_create(ad_context *context, const adi_network *network,

@@ -16,6 +16,7 @@ typedef struct watched {
     fault_alloc *counter;
     const ad_fitter *fitter;
     long before; /* bytes held when there was no fitter */
+    size_t told; /* when all images were added */
     int calls;
 } watched;
 
@@ -34,6 +35,9 @@ static int look(watched *w)
     if ((size_t)held > ad_fitter_memory(w->fitter))
         fail_msg("in a callback the fit says %zu bytes and holds %ld", ad_fitter_memory(w->fitter),
                  held);
+    if (ad_fitter_memory(w->fitter) < w->told)
+        fail_msg("in a callback the fit says %zu bytes, before it %zu", ad_fitter_memory(w->fitter),
+                 w->told);
     w->calls++;
     return 0;
 }
@@ -77,7 +81,7 @@ static void memory_is_known(void **state)
             ad_backbone *net = row_network(context, r);
             ad_student *s = r->student ? row_student(net, r, 3) : NULL;
             ad_scorer *scorer = NULL;
-            watched w = {&counter, NULL, atomic_load(&counter.bytes), 0};
+            watched w = {.counter = &counter, .before = atomic_load(&counter.bytes)};
             if (!resume)
                 forget();
             ad_fitter *fit = row_fitter(net, s, r, caches[i]);
@@ -94,7 +98,7 @@ static void memory_is_known(void **state)
                 add_range(fit, k, k + 1);
                 expect_within(&w, r, atomic_load(&counter.peak), "an image is added");
             }
-            const size_t told = ad_fitter_memory(fit);
+            const size_t told = w.told = ad_fitter_memory(fit);
             const long added = atomic_load(&counter.bytes);
             atomic_store(&counter.peak, added);
             assert_int_equal(ad_fit(fit, NULL, &o, &scorer), AD_OK);
