@@ -1,6 +1,6 @@
 /* The memory of a training: plans, runs, optimisers and best values of its modules, and arrays of
- * the method. Everything is listed first, so that its size is known. Then it is allocated, and shown
- * to the training loop, from the same list. */
+ * the method. Everything is listed first, so that its size is known. Then it is allocated from that
+ * list, and shown to the training loop. */
 #ifndef ADI_TRAIN_WORKBENCH_H
 #define ADI_TRAIN_WORKBENCH_H
 

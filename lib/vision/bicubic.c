@@ -1,4 +1,5 @@
-/* Bicubic enlargement by a whole factor: as many sets of weights as the factor, each for every position. */
+/* Bicubic enlargement by a whole factor. There are as many sets of weights as the factor; every
+ * position uses all of them. */
 #include "vision/bicubic.h"
 
 #include <math.h>
@@ -20,8 +21,7 @@ static int64_t inside(int64_t i, int64_t n)
     return i < 0 ? 0 : i >= n ? n - 1 : i;
 }
 
-/* The weights of every place that an output has between inputs, which recur with the factor: output i lies behind input
- * i / factor + first[i % factor]. */
+/* Output i lies behind input i / factor + first[i % factor] and has the weights of i % factor. */
 typedef struct places {
     double weight[ADI_BICUBIC_MAX_FACTOR][4];
     int64_t first[ADI_BICUBIC_MAX_FACTOR];
