@@ -41,8 +41,8 @@ static void print_statistics(const ad_features *f)
     const double mean = sum / (double)n;
     for (int64_t i = 0; i < n; i++)
         squares += (f->data[i] - mean) * (f->data[i] - mean);
-    printf("%s: %lld x %lld x %lld, mean %.6g, deviation %.6g, from %.6g to %.6g\n", f->layer,
-           (long long)f->height, (long long)f->width, (long long)f->channels, mean,
+    printf("%s: %lldx%lld, %lld channels, mean %.6g, deviation %.6g, from %.6g to %.6g\n", f->layer,
+           (long long)f->width, (long long)f->height, (long long)f->channels, mean,
            sqrt(squares / (double)n), (double)low, (double)high);
 }
 

@@ -32,7 +32,7 @@ static int score_with_heat(ad_context *ctx, ad_scorer *scorer, const ad_image *i
     uint16_t *grey = malloc((size_t)(w * h) * sizeof *grey);
     int code = FAILED;
     if (!heat || !grey) {
-        fprintf(stderr, "out of memory: the map has %lld x %lld pixels\n", (long long)w,
+        fprintf(stderr, "out of memory: the map has %lldx%lld pixels\n", (long long)w,
                 (long long)h);
         goto cleanup;
     }

@@ -226,7 +226,7 @@ typedef struct ad_train_progress {
 typedef int (*ad_train_callback)(void *user, const ad_train_progress *progress);
 typedef struct ad_fit_options {
     uint32_t             struct_size;
-    uint32_t             resume;         /**< 1: go on from the checkpoint, if there is one */
+    int32_t              resume;         /**< 1: go on from the checkpoint, if there is one */
     ad_progress_callback progress;       /**< between images, in training between layers; or NULL */
     void                *user;           /**< of both callbacks */
     ad_train_callback    train;          /**< only methods that train call it; default NULL */

@@ -164,7 +164,7 @@ static void print_lines(const ad_evaluation *e)
 {
     /* On stderr: every line of the output is a name and a value. */
     if (e->eval_size)
-        fprintf(stderr, "# pixel figures at %d x %d\n", e->eval_size, e->eval_size);
+        fprintf(stderr, "# pixel figures at %dx%d\n", e->eval_size, e->eval_size);
     else
         fprintf(stderr, "# pixel figures at each image's own size\n");
     if (e->image_note[0])

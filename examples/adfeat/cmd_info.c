@@ -71,7 +71,7 @@ static int print_backbone(const info_state *s)
             return cli_fail_library();
         printf("layer %-10s ", layer.name);
         if (layer.available)
-            printf("%lld x %lld x %lld\n", (long long)layer.height, (long long)layer.width,
+            printf("%lldx%lld, %lld channels\n", (long long)layer.width, (long long)layer.height,
                    (long long)layer.channels);
         else
             printf("not in this file\n");

@@ -104,7 +104,7 @@ static ad_status extract(const adi_extractor *x, adi_workspace *w, const ad_imag
         if (features[i].capacity < s->h * s->w * s->c)
             return adi_fail(AD_ERR_SHAPE,
                             "layer '%s' gives %lldx%lldx%lld floats, capacity is %lld",
-                            features[i].layer, (long long)s->h, (long long)s->w, (long long)s->c,
+                            features[i].layer, (long long)s->w, (long long)s->h, (long long)s->c,
                             (long long)features[i].capacity);
     }
     ADI_TRY(adi_extractor_run(x, w, image));

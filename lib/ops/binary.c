@@ -10,8 +10,8 @@ static ad_status add_shape(const char *node, const adi_attrs *attrs, const adi_s
     const adi_shape *a = &in[0], *b = &in[1];
     if (a->n != b->n || a->h != b->h || a->w != b->w || a->c != b->c)
         return adi_fail(AD_ERR_SHAPE, "add '%s': inputs are %lldx%lldx%lld and %lldx%lldx%lld",
-                        node, (long long)a->h, (long long)a->w, (long long)a->c, (long long)b->h,
-                        (long long)b->w, (long long)b->c);
+                        node, (long long)a->w, (long long)a->h, (long long)a->c, (long long)b->w,
+                        (long long)b->h, (long long)b->c);
     *out = *a;
     return AD_OK;
 }
@@ -56,8 +56,8 @@ static ad_status mul_shape(const char *node, const adi_attrs *attrs, const adi_s
     if (a->n != b->n || b->h != 1 || b->w != 1 || a->c != b->c)
         return adi_fail(AD_ERR_SHAPE,
                         "mul '%s': a gate for %lldx%lldx%lld is 1x1x%lld, not %lldx%lldx%lld", node,
-                        (long long)a->h, (long long)a->w, (long long)a->c, (long long)a->c,
-                        (long long)b->h, (long long)b->w, (long long)b->c);
+                        (long long)a->w, (long long)a->h, (long long)a->c, (long long)a->c,
+                        (long long)b->w, (long long)b->h, (long long)b->c);
     *out = *a;
     return AD_OK;
 }

@@ -8,8 +8,8 @@ static ad_status shape(const char *node, const adi_attrs *attrs, const adi_shape
     const adi_shape *a = &in[0], *b = &in[1];
     if (a->n != b->n || a->h != b->h || a->w != b->w)
         return adi_fail(AD_ERR_SHAPE, "concat '%s': inputs are %lldx%lldx%lld and %lldx%lldx%lld",
-                        node, (long long)a->h, (long long)a->w, (long long)a->c, (long long)b->h,
-                        (long long)b->w, (long long)b->c);
+                        node, (long long)a->w, (long long)a->h, (long long)a->c, (long long)b->w,
+                        (long long)b->h, (long long)b->c);
     *out = (adi_shape){a->n, a->h, a->w, a->c + b->c};
     return AD_OK;
 }

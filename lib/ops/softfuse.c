@@ -9,7 +9,7 @@ static ad_status shape(const char *node, const adi_attrs *attrs, const adi_shape
     const adi_shape *a = &in[0], *b = &in[1];
     if (a->n != b->n || a->h != b->h || a->w != b->w)
         return adi_fail(AD_ERR_SHAPE, "softfuse '%s': inputs are %lldx%lld and %lldx%lld", node,
-                        (long long)a->h, (long long)a->w, (long long)b->h, (long long)b->w);
+                        (long long)a->w, (long long)a->h, (long long)b->w, (long long)b->h);
     *out = *a;
     return AD_OK;
 }

@@ -30,7 +30,7 @@ ad_status adi_window_shape(const char *op, const char *node, const adi_attrs *at
     if (out->h < 1 || out->w < 1)
         return adi_fail(AD_ERR_SHAPE,
                         "%s '%s': input of %lldx%lld is smaller than its %dx%d window", op, node,
-                        (long long)in->h, (long long)in->w, attrs->kernel, attrs->kernel);
+                        (long long)in->w, (long long)in->h, attrs->kernel, attrs->kernel);
     return AD_OK;
 }
 
@@ -60,7 +60,7 @@ ad_status adi_enlarged_shape(const char *op, const char *node, const adi_shape *
         return adi_fail(
             AD_ERR_SHAPE,
             "%s '%s': an input of %lldx%lld would become %lldx%lld, 1 to %d a side is possible", op,
-            node, (long long)in->h, (long long)in->w, (long long)h, (long long)w, ADI_MAX_SIDE);
+            node, (long long)in->w, (long long)in->h, (long long)w, (long long)h, ADI_MAX_SIDE);
     *out = (adi_shape){in->n, h, w, c};
     return AD_OK;
 }

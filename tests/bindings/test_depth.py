@@ -184,8 +184,8 @@ class DepthArrayTest(Depth):
         self.assertEqual(self.scorers["depth"].anomaly_map(alone, size=(5, 9)).shape, (5, 9))
         pair = [alone, adfeat.DepthImage(self.colour, self.depth)]
         self.assertEqual(self.scorers["depth"].score_batch(pair).tolist(), [score, score])
-        self.assertIn("32 x 24, no pixels", repr(alone))
-        self.assertIn("32 x 24>", repr(pair[1]))
+        self.assertIn("32x24, no pixels", repr(alone))
+        self.assertIn("32x24>", repr(pair[1]))
         for name in ("pixels", "depth", "format", "depth_scale"):
             with self.assertRaisesRegex(AttributeError, "for good"):
                 setattr(alone, name, None)

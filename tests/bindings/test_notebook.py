@@ -260,9 +260,9 @@ class ReprTest(Data):
             self.scorer: "<Scorer gaussian on resnet18, 12 images>",
             self.net: "<Backbone resnet18, digest %s>" % self.net.digest,
             adfeat.Fitter(self.net, "gaussian", **OPTIONS): "<Fitter gaussian, 0 images>",
-            adfeat.image_view(frame, "bgr"): "<ImageView 48 x 36, AD_PIXEL_BGR8>",
-            adfeat.image_view(frame[:, ::-1]): "<ImageView 48 x 36, AD_PIXEL_RGB8, copied>",
-            adfeat.image_view(adfeat.DepthImage(None, np.ones((3, 4)))): "<ImageView 4 x 3, depth alone>",
+            adfeat.image_view(frame, "bgr"): "<ImageView 48x36, AD_PIXEL_BGR8>",
+            adfeat.image_view(frame[:, ::-1]): "<ImageView 48x36, AD_PIXEL_RGB8, copied>",
+            adfeat.image_view(adfeat.DepthImage(None, np.ones((3, 4)))): "<ImageView 4x3, depth alone>",
         }
         for value, words in said.items():
             self.assertEqual(repr(value), words)

@@ -50,7 +50,7 @@ works info w.safetensors
 says '^kind +weights$'
 says '^architecture +resnet18$'
 says '^digest +[0-9a-f]{16}$'
-says '^layer layer1 +56 x 56 x 64$'
+says '^layer layer1 +56x56, 64 channels$'
 says '^layer layer3 +not in this file$'
 works info nameless.safetensors --backbone resnet18
 works info nameless.safetensors # its tensors fit one network

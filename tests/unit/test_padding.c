@@ -145,7 +145,7 @@ static void refusals(void **state)
     adi_shape s;
     assert_int_equal(adi_plan_tap_shape(heap, g, 0, 8, 7, &s), AD_ERR_SHAPE);
     assert_string_equal(ad_last_error_message(),
-                        "input of 7x8 does not fit n: mul 'm': a gate for 8x7x3 is 1x1x3, not 8x7x3");
+                        "input of 7x8 does not fit n: mul 'm': a gate for 7x8x3 is 1x1x3, not 7x8x3");
     assert_int_equal(adi_plan_tap_shape(heap, g, 0, 1, 1, &s), AD_OK);
     adi_graph_destroy(g);
 }

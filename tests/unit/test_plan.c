@@ -49,13 +49,13 @@ static void inputs_that_are_too_small(void **state)
                                        "maxpool2d b <- a : kernel=3\n"
                                        "tap u <- b\n");
     refused(net, 0, 4, 9,
-            "input of 9x4 does not fit n: conv2d 'a': input of 4x9 is smaller than "
+            "input of 9x4 does not fit n: conv2d 'a': input of 9x4 is smaller than "
             "its 5x5 window");
     refused(net, 0, 9, 1,
-            "input of 1x9 does not fit n: conv2d 'a': input of 9x1 is smaller than "
+            "input of 1x9 does not fit n: conv2d 'a': input of 1x9 is smaller than "
             "its 5x5 window");
     refused(net, 1, 8, 9,
-            "input of 9x8 does not fit n: maxpool2d 'b': input of 2x3 is smaller than "
+            "input of 9x8 does not fit n: maxpool2d 'b': input of 3x2 is smaller than "
             "its 3x3 window");
     refused(net, 0, 0, 9, "network input of 9x0: 1 to 8192 a side is possible");
     refused(net, 0, 9, -1, "network input of -1x9: 1 to 8192 a side is possible");
@@ -79,7 +79,7 @@ static void sums_of_different_sizes(void **state)
     adi_network *net = network_of(HEAD "conv2d a <- image : out=3 kernel=3\n"
                                        "add s <- a image\n"
                                        "tap t <- s\n");
-    refused(net, 0, 8, 9, "input of 9x8 does not fit n: add 's': inputs are 6x7x3 and 8x9x3");
+    refused(net, 0, 8, 9, "input of 9x8 does not fit n: add 's': inputs are 7x6x3 and 9x8x3");
     adi_network_destroy(net);
 }
 
@@ -93,15 +93,15 @@ static void sides_that_are_too_large(void **state)
                                        "deconv2d e <- b : out=1 kernel=2 stride=64\n"
                                        "deconv2d f <- a : out=1 kernel=3 pad=2\n"
                                        "tap d <- d\ntap e <- e\ntap f <- f\n");
-    refused(net, 0, 8, 9, "input of 9x8 does not fit n: resize2d 'd': an input of 32768x36864 would become "
-                          "2097152x2359296, 1 to 65536 a side is possible");
-    refused(net, 1, 20, 9, "input of 9x20 does not fit n: deconv2d 'e': an input of 1280x576 would become "
-                           "81858x36802, 1 to 65536 a side is possible");
-    refused(net, 2, 2, 9, "input of 9x2 does not fit n: deconv2d 'f': an input of 2x9 would become "
-                          "0x7, 1 to 65536 a side is possible");
+    refused(net, 0, 8, 9, "input of 9x8 does not fit n: resize2d 'd': an input of 36864x32768 would become "
+                          "2359296x2097152, 1 to 65536 a side is possible");
+    refused(net, 1, 20, 9, "input of 9x20 does not fit n: deconv2d 'e': an input of 576x1280 would become "
+                           "36802x81858, 1 to 65536 a side is possible");
+    refused(net, 2, 2, 9, "input of 9x2 does not fit n: deconv2d 'f': an input of 9x2 would become "
+                          "7x0, 1 to 65536 a side is possible");
     adi_network_destroy(net);
     net = network_of(HEAD "conv2d a <- image : out=2 kernel=2 stride=2\nconcat s <- a image\ntap t <- s\n");
-    refused(net, 0, 8, 9, "input of 9x8 does not fit n: concat 's': inputs are 4x4x2 and 8x9x3");
+    refused(net, 0, 8, 9, "input of 9x8 does not fit n: concat 's': inputs are 4x4x2 and 9x8x3");
     adi_network_destroy(net);
 }
 

@@ -70,7 +70,7 @@ ad_train_callback = CFUNCTYPE(c_int, c_void_p, POINTER(ad_train_progress))
 
 
 class ad_fit_options(Structure):
-    _fields_ = [("struct_size", c_uint32), ("resume", c_uint32), ("progress", ad_progress_callback),
+    _fields_ = [("struct_size", c_uint32), ("resume", c_int32), ("progress", ad_progress_callback),
                 ("user", c_void_p), ("train", ad_train_callback), ("checkpoint_dir", c_char_p),
                 ("skip_damaged", c_int32), ("reserved", c_int32)]
 

@@ -71,7 +71,7 @@ class DepthImage:
         super().__setattr__(name, value)
 
     def __repr__(self) -> str:
-        what = "%d x %d" % self.depth.shape[::-1] if isinstance(self.depth, np.ndarray) else os.fsdecode(self.depth)
+        what = "%dx%d" % self.depth.shape[::-1] if isinstance(self.depth, np.ndarray) else os.fsdecode(self.depth)
         return "<DepthImage %s%s>" % (what, "" if self.pixels is not None else ", no pixels")
 
 

@@ -136,8 +136,8 @@ class ImageView:
 
     def __repr__(self) -> str:
         if not self.struct.pixels:
-            return "<ImageView %d x %d, depth alone>" % (self.width, self.height)
-        return "<ImageView %d x %d, %s%s%s>" % (self.width, self.height, self.format,
+            return "<ImageView %dx%d, depth alone>" % (self.width, self.height)
+        return "<ImageView %dx%d, %s%s%s>" % (self.width, self.height, self.format,
                                                 ", with depth" if self.struct.depth else "",
                                                 ", copied" if self.copied else "")
 

@@ -154,7 +154,7 @@ class Map:
         return encode_png(self.overlay()[::step, ::step])
 
     def __repr__(self) -> str:
-        return "<Map %d x %d, score %g>" % (self.shape[1], self.shape[0], self.score)
+        return "<Map %dx%d, score %g>" % (self.shape[1], self.shape[0], self.score)
 
 
 def _map_of(data: np.ndarray, score: float, normal: float, image: Optional[np.ndarray]) -> Map:

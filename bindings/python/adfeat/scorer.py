@@ -206,7 +206,7 @@ class Scorer(Handle):
                 raise ValueError("size is %r: (height, width) or one number for both is needed" % (size,))
             shape = int32(sides[0], "size"), int32(sides[1], "size")
             if min(shape) < 1 or max(shape) > 1 << 20:
-                raise ValueError("a map of %d x %d is not possible: 1 to 1048576 a side are" % (shape[1], shape[0]))
+                raise ValueError("a map of %dx%d is not possible: 1 to 1048576 a side are" % (shape[1], shape[0]))
         elif out is not None:
             shape = out.shape
         else:
