@@ -163,7 +163,7 @@ ad_status adi_ast_inverse_text(const adi_allocator *a, const adi_ast_arch *arch,
 ad_status adi_ast_student_text(const adi_allocator *a, const adi_ast_arch *arch, char **out_text);
 
 extern const char *const adi_ast_network_names[ADI_AST_NETWORKS];
-extern const adi_checkpoint_dialect adi_ast_dialects[4];
+extern const adi_checkpoint_dialect adi_ast_dialects[3];
 ad_status adi_ast_student_settle(adi_settings *settings, const ad_backbone *teacher);
 ad_status adi_ast_network(const adi_settings *settings, const ad_backbone *teacher, int32_t index,
                           int64_t values, char **out_text);

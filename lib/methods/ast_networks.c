@@ -255,7 +255,7 @@ static const char *const flow_prefixes[] = {
     "flow.", "teacher.", "", "net.", "teacher.net.", "module.", "model.", NULL};
 static const char *const student_prefixes[] = {
     "student.", "", "net.", "student.net.", "module.", "model.", NULL};
-const adi_checkpoint_dialect adi_ast_dialects[4] = {
+const adi_checkpoint_dialect adi_ast_dialects[3] = {
     {"flow", "module_list.3.s1.conv1.weight", flow_prefixes, list_name},
     {"flow", "coupling.0.r1.conv1.weight", flow_prefixes, NULL},
     {"student", "res.0.l1.weight", student_prefixes, NULL},

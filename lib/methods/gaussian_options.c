@@ -74,7 +74,7 @@ static ad_status read_reduce(const char *value, int32_t *out_reduce, double *out
     return adi_text_real("reduce", value + n + 1, 1e-9, 1.0 - 1e-9, out_threshold);
 }
 
-/* What "auto" means is a property of the backbone: its graph says. */
+/* The backbone's graph says what "auto" means. */
 static ad_status settle_reduce(adi_gaussian_config *c, const adi_graph *graph)
 {
     enum { AUTO = ADI_REDUCE_NPCA + 1 };

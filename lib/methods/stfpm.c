@@ -170,7 +170,8 @@ static ad_status infer(const adi_model *model, const adi_extractor *x, adi_works
     {                                                                                              \
         .names = adi_stfpm_network_names, .name_count = (unet_count), .per_layer = (layered),      \
         .training_size = sizeof(adi_stfpm_training), .settle = adi_stfpm_student_settle,           \
-        .network = adi_stfpm_network, .dialects = adi_stfpm_dialects, .dialect_count = 2,          \
+        .network = adi_stfpm_network, .dialects = adi_stfpm_dialects,                              \
+        .dialect_count = sizeof adi_stfpm_dialects / sizeof *adi_stfpm_dialects,                   \
         .store = adi_student_store_pixels, .add = adi_student_add_pixels,                          \
         .prepare = adi_stfpm_prepare, .begin_phase = adi_stfpm_begin_phase,                        \
         .gradients = adi_stfpm_gradients, .clip_norm = adi_stfpm_clip_norm,                        \

@@ -63,12 +63,12 @@ struct adi_method {
     /* The workspace holds the image's features; on failure the fit is as before. */
     ad_status (*add)(adi_fit *fit, const adi_extractor *x, adi_workspace *w);
     ad_status (*merge)(adi_fit *fit, adi_fit *other); /* of equal options; `other` means the same */
-    /* A model of what was added, and what it is known to score. Methods with a student train it
-     * first, from where the last call stopped. */
+    /* Makes a model of the images that were added, and facts about their scores. Methods with a
+     * student train it first, from where the last call stopped. */
     ad_status (*finish)(adi_fit *fit, adi_extractor *x, const struct adi_fit_control *control,
                         adi_model **out_model, adi_facts *out_facts);
-    /* What was added, to and from a file: for methods that merge. A fit that is loaded is a new
-     * one; on failure it is only good for destroy_fit(). */
+    /* Write the state of a fit to a file, and read it into a new one: for methods that merge. After
+     * a failed load_fit() only destroy_fit() is possible. */
     ad_status (*save_fit)(adi_fit *fit, adi_st_writer *writer, adi_kept *keep);
     ad_status (*load_fit)(adi_fit *fit, const adi_safetensors *file);
     size_t (*memory)(const adi_fit *fit);

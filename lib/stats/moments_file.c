@@ -9,7 +9,7 @@
 #include "core/number.h"
 
 enum { NAME = 256 };
-#define MOST 9e15 /* what a double counts exactly */
+#define MOST 9e15 /* a double counts exactly up to here */
 
 /* ---- Numbers: "n q1 q2" ---- */
 

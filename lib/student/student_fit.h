@@ -17,7 +17,7 @@ struct adi_student_fit {
     int32_t trained_images; /* of the training that is there or was done */
     int32_t done;
     int64_t training_number; /* the student's when this fit last trained it */
-    adi_facts facts;         /* what the images score that were held out, or those learned */
+    adi_facts facts;         /* scores of the held-out images, or else of those learned */
 };
 
 /* A training: the first member of every method's own struct. */

@@ -1,4 +1,4 @@
-/* What a training works in. */
+/* The memory of a training: listed, counted, allocated. */
 #include "train/workbench.h"
 
 #include <stdio.h>
