@@ -105,13 +105,13 @@ static ad_status check_layers(const ad_backbone *backbone, const adi_safetensors
     adi_graph *fitted = NULL;
     ad_status status = AD_OK;
     if (!text)
-        return adi_fail(AD_ERR_FORMAT, "the scorer's metadata has no 'adfeat.graph'");
+        return adi_fail(AD_ERR_FORMAT, "the metadata has no 'adfeat.graph'");
     ADI_TRY(adi_graph_read(g->allocator, text, strlen(text), &fitted));
     status = adi_graph_check_image(fitted);
     for (int32_t i = 0; i < count && status == AD_OK; i++) {
         named[i] = adi_graph_find_tap(fitted, g->taps[taps[i]].name);
         if (named[i] < 0)
-            status = adi_fail(AD_ERR_FORMAT, "the scorer's graph has no layer '%s'",
+            status = adi_fail(AD_ERR_FORMAT, "its graph has no layer '%s'",
                               g->taps[taps[i]].name);
     }
     if (status == AD_OK) {
@@ -120,8 +120,7 @@ static ad_status check_layers(const ad_backbone *backbone, const adi_safetensors
         for (int32_t i = 0; i < count && status == AD_OK; i++)
             if (here[i] != there[i])
                 status = adi_fail(AD_ERR_MISMATCH,
-                                  "layer '%s' of %s is another node than the one that the scorer "
-                                  "was fitted with",
+                                  "layer '%s' of %s is another node than the one of the fit",
                                   g->taps[taps[i]].name, g->name);
     }
     adi_graph_destroy(fitted);
@@ -133,16 +132,19 @@ ad_status adi_fitted_check_backbone(const ad_backbone *backbone, const adi_safet
                                     const char *wanted, const int32_t *taps, int32_t count)
 {
     const adi_graph *g = backbone->network->graph;
+    const char *architecture = adi_st_meta(file, "adfeat.architecture");
     char have[17];
     for (int32_t i = 0; i < count; i++)
         if (!adi_network_tap_available(backbone->network, taps[i]))
-            return adi_fail(AD_ERR_MISMATCH, "the weights end before layer '%s' of the scorer",
+            return adi_fail(AD_ERR_MISMATCH, "the weights end before layer '%s' of the fit",
                             g->taps[taps[i]].name);
     adi_network_digest(backbone->network, taps, count, have);
+    if (strcmp(have, wanted) != 0 && architecture && strcmp(architecture, g->name) != 0)
+        return adi_fail(AD_ERR_MISMATCH, "fitted with architecture '%s', the backbone is of '%s'",
+                        architecture, g->name);
     if (strcmp(have, wanted) != 0)
-        return adi_fail(AD_ERR_MISMATCH,
-                        "fitted with %s weights of digest %s, these have digest %s", g->name,
-                        wanted, have);
+        return adi_fail(AD_ERR_MISMATCH, "fitted with %s weights of digest %s, these have digest %s",
+                        g->name, wanted, have);
     return check_layers(backbone, file, taps, count);
 }
 
@@ -231,7 +233,7 @@ static ad_status open_backbone(ad_context *context, const adi_safetensors *file,
     const char *layers = adi_st_meta(file, "adfeat.option.layers");
     o.graph = adi_st_meta(file, "adfeat.graph");
     if (!o.graph)
-        return adi_fail(AD_ERR_FORMAT, "the scorer's metadata has no 'adfeat.graph'");
+        return adi_fail(AD_ERR_FORMAT, "the metadata has no 'adfeat.graph'");
     if (!embedded) {
         const char *architecture = adi_st_meta(file, "adfeat.architecture");
         ADI_CHECK_ARG(weights_path, "the scorer needs the weights of its backbone %s (digest %s)",

@@ -157,7 +157,8 @@ static void wrong_fits(void **state)
         META(AD_ERR_UNSUPPORTED, "does not have", "adfeat.method", NULL, "svm"),
         META(AD_ERR_FORMAT, "no file", "adfeat.method", NULL, "stfpm"),
         META(AD_ERR_UNSUPPORTED, "format 2", "adfeat.format", NULL, "2"),
-        META(AD_ERR_MISMATCH, "digest", "adfeat.backbone", NULL, "0123456789abcdef"),
+        META(AD_ERR_MISMATCH, "of digest 0123456789abcdef, these", "adfeat.backbone", NULL,
+             "0123456789abcdef"),
         META(AD_ERR_FORMAT, "has no 'adfeat.option.size'", "adfeat.option.size", NULL, NULL),
         META(AD_ERR_FORMAT, "the fit's metadata", "adfeat.option.size", NULL, "0"),
         META(AD_ERR_FORMAT, "the fit's metadata", "adfeat.skipped", NULL, "-1"),
@@ -193,6 +194,33 @@ static void wrong_fits(void **state)
         }
         unlink(path);
         free(path);
+        ad_fitter_destroy(fit);
+        close_row(f);
+    }
+}
+
+/* The sentence names the architecture of the fit, not that of the backbone. */
+static void of_another_architecture(void **state)
+{
+    (void)state;
+    EACH_MERGED(r)
+    {
+        fixture *f = open_row(r);
+        method_row other = *r;
+        char text[sizeof tiny_graph + 16];
+        const char *relu = strstr(tiny_graph, "relu stem_act");
+        assert_non_null(relu);
+        snprintf(text, sizeof text, "network other\n%.*srelu6%s",
+                 (int)(relu - tiny_graph - sizeof "network tiny"), tiny_graph + sizeof "network tiny",
+                 relu + 4);
+        other.network = text;
+        ad_fitter *fit = fit_of(f, r, 0, FIRST), *loaded = NULL;
+        ad_backbone *net = row_network(f->context, &other);
+        must(ad_fitter_save(fit, f->file));
+        says(ad_fitter_load(net, f->file, &loaded), AD_ERR_MISMATCH,
+             "fitted with architecture 'tiny', the backbone is of 'other'");
+        assert_null(loaded);
+        ad_backbone_destroy(net);
         ad_fitter_destroy(fit);
         close_row(f);
     }
@@ -276,6 +304,7 @@ int main(void)
         cmocka_unit_test(goes_on_from_a_file), cmocka_unit_test(merges_from_files),
         cmocka_unit_test(an_empty_fit),        cmocka_unit_test(damaged_files),
         cmocka_unit_test(wrong_fits),          cmocka_unit_test(of_other_options),
+        cmocka_unit_test(of_another_architecture),
         cmocka_unit_test(students_have_none),  cmocka_unit_test(out_of_memory),
     };
     return cmocka_run_group_tests_name("fit_files", tests, set_up_checkpoints,
