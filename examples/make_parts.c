@@ -2,7 +2,7 @@
  * flanges that lie alike on a dark table. A bad one has a scratch, a dent, or lacks a hole.
  *     make_parts FOLDER [SEED [GOOD [TEST]]]
  * GOOD images to learn from (default 60) and TEST of each kind (default 10). FOLDER must not exist.
- * The same seed gives the same files. */
+ * The same seed (default 1) gives the same files. */
 #include <adfeat.h>
 #include <math.h>
 #include <stdio.h>
@@ -130,7 +130,7 @@ int main(int argc, char **argv)
     }
     char path[2048];
     ad_context *ctx = NULL;
-    state = argc > 2 ? strtoull(argv[2], NULL, 10) : 0;
+    state = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
     for (int i = 0; i < 4; i++) {
         snprintf(path, sizeof path, "%s%s", argv[1], folders[i]);
         if (mkdir(path, 0777)) {

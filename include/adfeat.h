@@ -9,7 +9,7 @@
  *         || ad_dataset_open(ctx, "screws/good", NULL, &good)
  *         || ad_fitter_create(net, "padim", NULL, &fitter)
  *         || ad_fit(fitter, good, NULL, &scorer)
- *         || ad_scorer_save(scorer, "screws.safetensors", NULL)) {
+ *         || ad_scorer_save(scorer, "screws.scorer", NULL)) {
  *         fprintf(stderr, "%s\n", ad_last_error_message());
  *         return 1;
  *     }
@@ -30,8 +30,8 @@
  * Errors: AD_ERR_INVALID_ARGUMENT and AD_ERR_OUT_OF_MEMORY may come from any call that returns a
  *   status; comments list the others. Then outputs are untouched (handles: NULL), objects as
  *   before.
- * Structs: struct_size is their sizeof; ..._options_init() sets it and the defaults. NULL options
- *   are the defaults. Reserved fields, and fields newer than the library, must be 0.
+ * Structs: set struct_size to their sizeof, of outputs too; ..._options_init() sets it and the
+ *   defaults. NULL options are the defaults. Reserved fields, and those newer than the library: 0.
  * The library never prints, never exits, and opens no file that the caller did not name. */
 #ifndef ADFEAT_H
 #define ADFEAT_H
@@ -103,7 +103,7 @@ AD_NODISCARD AD_API ad_status ad_context_create(const ad_context_options *option
 AD_API void ad_context_destroy(ad_context *context);
 
 /* ---- Image and anomaly map -------------------------------------------------------------- */
-/** A view of the caller's pixels, or an image that the library read (then release it). */
+/** A view of the caller's pixels, or one from ad_image_read(); ad_image_release() frees that. */
 typedef struct ad_image {
     uint32_t    struct_size;
     uint32_t    format;    /**< an ad_pixel_format: AD_PIXEL_MONO8, _RGB8, _BGR8, ... */
@@ -194,10 +194,10 @@ typedef struct ad_fitter ad_fitter;
 /** The result of a fit. Immutable; each call has a workspace of its own. */
 typedef struct ad_scorer ad_scorer;
 /** Make a fitter of a method: "gaussian", "padim", "stfpm", "stfpm_unet", "ast", "masked_rd".
- *  @param options "key=value, key=value" with the keys of ad_method_get_option(). A comma ends a
- *         value where "key=" follows, so "layers=layer1,layer2, size=256" are two options; a value
- *         in double quotes is taken as it stands. A wrong key or value is refused with a sentence
- *         that lists the right ones. A method that trains makes its student here
+ *  @param options "key=value, key=value"; NULL: the defaults. `adfeat fit METHOD --help` lists the
+ *         keys, as does ad_method_get_option(). "layers=layer1,layer2, size=256" are two options:
+ *         a value ends where "key=" follows, or is quoted ("..."). A wrong key or value is refused
+ *         with a sentence that lists the right ones. A method that trains makes its student here
  *  @return AD_ERR_MISMATCH (the weights lack a layer), AD_ERR_SHAPE, AD_ERR_UNSUPPORTED,
  *         AD_ERR_OUT_OF_MEMORY (also of the option memory_limit), AD_ERR_IO (cache_dir) */
 AD_NODISCARD AD_API ad_status ad_fitter_create(ad_backbone *backbone, const char *method,
@@ -244,7 +244,7 @@ typedef struct ad_fit_options {
  *  @note ad_fitter_memory() tells the memory beforehand. Only trainings take more for more. */
 AD_NODISCARD AD_API ad_status ad_fit(ad_fitter *fitter, const ad_dataset *good,
     const ad_fit_options *options, ad_scorer **out_scorer);
-/** In a callback of a call on the fitter: takes effect when that call has returned. */
+/** A callback may destroy its own fitter; the fitter then lives until the running call returns. */
 AD_API void ad_fitter_destroy(ad_fitter *fitter);
 
 /* ---- Score ----------------------------------------------------------------------------- */
@@ -555,8 +555,8 @@ AD_NODISCARD AD_API ad_status ad_fitter_create_with(ad_student *student, const c
 AD_API ad_student *ad_fitter_student(const ad_fitter *fitter);
 /** Add one good image. Methods that train keep its resized pixels and features. */
 AD_NODISCARD AD_API ad_status ad_fitter_add(ad_fitter *fitter, const ad_image *image);
-/** Say how the files of ad_fitter_add() are read, for ad_scorer_read_options(). ad_fit() does it
- *  with the dataset's options, and reads by these a dataset that leaves them open. */
+/** Say how the files of ad_fitter_add() were read, for ad_scorer_read_options(). ad_fit() takes
+ *  them from the dataset; it reads a dataset that leaves them open as it was said here. */
 AD_NODISCARD AD_API ad_status ad_fitter_set_read_options(ad_fitter *fitter,
     const ad_read_options *options);
 /** Add all images of `other` (same backbone and options; unchanged). Merged and sequential fits
@@ -595,7 +595,8 @@ AD_API size_t ad_fitter_memory(const ad_fitter *fitter);
 /** Score `count` images, which may differ in size, faster than with one call each: every thread of
  *  the context takes one, with a workspace. Same bits as ad_score_image() and ad_anomaly_map().
  *  @param maps `count` maps, or NULL @param out_scores `count` scores, or NULL
- *  @return that of the first image that fails, by index in the sentence; those before are written
+ *  @return the error of the first image that fails; the sentence has its index. The outputs of
+ *         images before it are written
  *  @note Allocates nothing after a call with so many images of those sizes. */
 AD_NODISCARD AD_API ad_status ad_score_batch(ad_scorer *scorer, const ad_image *images,
     int64_t count, const ad_map *maps, float *out_scores);

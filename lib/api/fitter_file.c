@@ -46,8 +46,9 @@ static ad_status save(ad_fitter *f, const char *path)
     adi_st_writer *w = NULL;
     if (!f->fit->method->save_fit)
         return adi_fail(AD_ERR_UNSUPPORTED,
-                        "fits that train a student are kept by checkpoints, not by fit files: see "
-                        "ad_fit_options.checkpoint_dir");
+                        "%s trains a student, which has no fit file: its fit writes checkpoints "
+                        "when it is given a checkpoint_dir",
+                        f->fit->method->name);
     ADI_TRY(adi_st_writer_create(a, &w));
     const ad_status status = write_fit(f, w, &keep, path);
     adi_st_writer_destroy(w);

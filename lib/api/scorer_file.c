@@ -143,8 +143,9 @@ ad_status adi_fitted_check_backbone(const ad_backbone *backbone, const adi_safet
         return adi_fail(AD_ERR_MISMATCH, "fitted with architecture '%s', the backbone is of '%s'",
                         architecture, g->name);
     if (strcmp(have, wanted) != 0)
-        return adi_fail(AD_ERR_MISMATCH, "fitted with %s weights of digest %s, these have digest %s",
-                        g->name, wanted, have);
+        return adi_fail(AD_ERR_MISMATCH,
+                        "fitted with %s weights of digest %s, these have digest %s", g->name,
+                        wanted, have);
     return check_layers(backbone, file, taps, count);
 }
 

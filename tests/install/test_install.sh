@@ -54,7 +54,7 @@ check_files() {
     local doc=share/doc/adfeat
     for file in include/adfeat.h bin/adfeat share/man/man1/adfeat.1 $doc/{README.md,CHANGELOG.md,LICENSE} \
         $doc/examples/{first_scorer,features,fit,score_image,threads,custom_allocator}.c \
-        $doc/examples/opencv_overlay.cpp; do
+        $doc/examples/opencv_overlay.cpp $doc/lib/{api,backbones,methods}/README.md; do
         [ -f "$prefix/$file" ] || wrong "$file is not installed"
     done
     for file in libadfeat.a "libadfeat.so.$version" pkgconfig/adfeat.pc \
