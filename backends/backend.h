@@ -297,11 +297,28 @@ typedef ad_status adi_sgd_step_fn(const adi_exec *ex, float *w, float *velocity,
 typedef ad_status adi_adam_step_fn(const adi_exec *ex, float *w, float *m, float *v, const float *g,
                                    const adi_adam *o, int64_t n);
 
-/* ---- The table ---- */
+/* ---- The tables ---- */
 
-typedef struct adi_kernels {
+/* Kernels on host memory, whatever the backend: images and statistics. */
+typedef struct adi_host_kernels {
     adi_parallel_for_fn *parallel_for;
 
+    adi_resample_row_fn *resample_row;
+    adi_resample_rows_fn *resample_rows;
+
+    adi_syrk_add_f64_fn *syrk_add_f64;
+    adi_triangular_f64_fn *cholesky_f64, *trinv_f64;
+    adi_eigen_work_fn *eigen_work;
+    adi_eigen_f64_fn *eigen_f64;
+    adi_position_gaussian_add_scratch_fn *position_gaussian_add_scratch;
+    adi_position_gaussian_add_fn *position_gaussian_add;
+    adi_position_gaussian_scratch_fn *position_gaussian_factor_scratch;
+    adi_position_gaussian_factor_fn *position_gaussian_factor;
+} adi_host_kernels;
+
+/* Kernels on the backend's memory. Functions of shapes (*_scratch, *_suits, *_bytes, conv2d_choose)
+ * and *_pack run on the host and touch host memory alone. */
+typedef struct adi_kernels {
     adi_conv2d_fn *conv2d_fwd, *dwconv2d_fwd, *conv2d_bwd_data;
     adi_conv2d_scratch_fn *conv2d_scratch, *conv2d_bwd_data_scratch, *conv2d_bwd_weight_scratch;
     adi_conv2d_bwd_weight_fn *conv2d_bwd_weight;
@@ -336,8 +353,6 @@ typedef struct adi_kernels {
     adi_maxpool2d_fwd_fn *maxpool2d_fwd;
     adi_maxpool2d_bwd_fn *maxpool2d_bwd;
     adi_resize_fn *resize_fwd, *resize_bwd;
-    adi_resample_row_fn *resample_row;
-    adi_resample_rows_fn *resample_rows;
     adi_blur_scratch_fn *blur_scratch;
     adi_blur_fn *blur;
 
@@ -374,14 +389,6 @@ typedef struct adi_kernels {
     adi_mahalanobis_scratch_fn *mahalanobis_scratch;
     adi_mahalanobis_fwd_fn *mahalanobis_fwd;
 
-    adi_syrk_add_f64_fn *syrk_add_f64;
-    adi_triangular_f64_fn *cholesky_f64, *trinv_f64;
-    adi_eigen_work_fn *eigen_work;
-    adi_eigen_f64_fn *eigen_f64;
-    adi_position_gaussian_add_scratch_fn *position_gaussian_add_scratch;
-    adi_position_gaussian_add_fn *position_gaussian_add;
-    adi_position_gaussian_scratch_fn *position_gaussian_factor_scratch;
-    adi_position_gaussian_factor_fn *position_gaussian_factor;
     adi_position_gaussian_scratch_fn *position_gaussian_fwd_scratch;
     adi_position_gaussian_fwd_fn *position_gaussian_fwd;
 
@@ -392,6 +399,7 @@ typedef struct adi_kernels {
 typedef struct adi_backend {
     const char *name;
     const adi_kernels *kernels;
+    const adi_host_kernels *host;
     int32_t (*max_threads)(void); /* the number of threads if the user does not say */
     /* A context is created that wants num_threads: returns how many it gets, at least 1. */
     int32_t (*threads_begin)(int32_t num_threads);

@@ -8,8 +8,22 @@
 #include <omp.h>
 #endif
 
-static const adi_kernels kernels = {
+static const adi_host_kernels host = {
     .parallel_for = adi_parallel_for_cpu,
+    .resample_row = adi_resample_row_cpu,
+    .resample_rows = adi_resample_rows_cpu,
+    .syrk_add_f64 = adi_syrk_add_f64_cpu,
+    .cholesky_f64 = adi_cholesky_f64_cpu,
+    .trinv_f64 = adi_trinv_f64_cpu,
+    .eigen_work = adi_eigen_work_cpu,
+    .eigen_f64 = adi_eigen_f64_cpu,
+    .position_gaussian_add_scratch = adi_position_gaussian_add_scratch_cpu,
+    .position_gaussian_add = adi_position_gaussian_add_cpu,
+    .position_gaussian_factor_scratch = adi_position_gaussian_factor_scratch_cpu,
+    .position_gaussian_factor = adi_position_gaussian_factor_cpu,
+};
+
+static const adi_kernels kernels = {
     .conv2d_fwd = adi_conv2d_fwd_cpu,
     .dwconv2d_fwd = adi_dwconv2d_fwd_cpu,
     .conv2d_bwd_data = adi_conv2d_bwd_data_cpu,
@@ -51,8 +65,6 @@ static const adi_kernels kernels = {
     .maxpool2d_bwd = adi_maxpool2d_bwd_cpu,
     .resize_fwd = adi_resize_fwd_cpu,
     .resize_bwd = adi_resize_bwd_cpu,
-    .resample_row = adi_resample_row_cpu,
-    .resample_rows = adi_resample_rows_cpu,
     .blur_scratch = adi_blur_scratch_cpu,
     .blur = adi_blur_cpu,
     .row_sums = adi_row_sums_cpu,
@@ -90,15 +102,6 @@ static const adi_kernels kernels = {
     .mahalanobis_pack = adi_mahalanobis_pack_cpu,
     .mahalanobis_scratch = adi_mahalanobis_scratch_cpu,
     .mahalanobis_fwd = adi_mahalanobis_fwd_cpu,
-    .syrk_add_f64 = adi_syrk_add_f64_cpu,
-    .cholesky_f64 = adi_cholesky_f64_cpu,
-    .trinv_f64 = adi_trinv_f64_cpu,
-    .eigen_work = adi_eigen_work_cpu,
-    .eigen_f64 = adi_eigen_f64_cpu,
-    .position_gaussian_add_scratch = adi_position_gaussian_add_scratch_cpu,
-    .position_gaussian_add = adi_position_gaussian_add_cpu,
-    .position_gaussian_factor_scratch = adi_position_gaussian_factor_scratch_cpu,
-    .position_gaussian_factor = adi_position_gaussian_factor_cpu,
     .position_gaussian_fwd_scratch = adi_position_gaussian_fwd_scratch_cpu,
     .position_gaussian_fwd = adi_position_gaussian_fwd_cpu,
     .sgd_step = adi_sgd_step_cpu,
@@ -115,11 +118,14 @@ static int32_t max_threads(void)
 #endif
 }
 
-const adi_backend adi_backend_cpu = {"cpu",
-                                     &kernels,
-                                     max_threads,
-                                     adi_threads_begin_cpu,
-                                     adi_threads_end_cpu,
-                                     adi_blas_ready_cpu,
-                                     adi_blas_describe_cpu,
-                                     adi_blas_warning_cpu};
+const adi_backend adi_backend_cpu = {
+    .name = "cpu",
+    .kernels = &kernels,
+    .host = &host,
+    .max_threads = max_threads,
+    .threads_begin = adi_threads_begin_cpu,
+    .threads_end = adi_threads_end_cpu,
+    .algebra_ready = adi_blas_ready_cpu,
+    .describe = adi_blas_describe_cpu,
+    .warning = adi_blas_warning_cpu,
+};

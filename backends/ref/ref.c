@@ -9,8 +9,22 @@ void adi_parallel_for_ref(int32_t num_threads, int64_t count, void (*task)(void 
         task(user, i);
 }
 
-static const adi_kernels kernels = {
+static const adi_host_kernels host = {
     .parallel_for = adi_parallel_for_ref,
+    .resample_row = adi_resample_row_ref,
+    .resample_rows = adi_resample_rows_ref,
+    .syrk_add_f64 = adi_syrk_add_f64_ref,
+    .cholesky_f64 = adi_cholesky_f64_ref,
+    .trinv_f64 = adi_trinv_f64_ref,
+    .eigen_work = adi_eigen_work_ref,
+    .eigen_f64 = adi_eigen_f64_ref,
+    .position_gaussian_add_scratch = adi_position_gaussian_add_scratch_ref,
+    .position_gaussian_add = adi_position_gaussian_add_ref,
+    .position_gaussian_factor_scratch = adi_position_gaussian_factor_scratch_ref,
+    .position_gaussian_factor = adi_position_gaussian_factor_ref,
+};
+
+static const adi_kernels kernels = {
     .conv2d_fwd = adi_conv2d_fwd_ref,
     .dwconv2d_fwd = adi_dwconv2d_fwd_ref,
     .conv2d_bwd_data = adi_conv2d_bwd_data_ref,
@@ -46,8 +60,6 @@ static const adi_kernels kernels = {
     .maxpool2d_bwd = adi_maxpool2d_bwd_ref,
     .resize_fwd = adi_resize_fwd_ref,
     .resize_bwd = adi_resize_bwd_ref,
-    .resample_row = adi_resample_row_ref,
-    .resample_rows = adi_resample_rows_ref,
     .blur_scratch = adi_blur_scratch_ref,
     .blur = adi_blur_ref,
     .row_sums = adi_row_sums_ref,
@@ -85,15 +97,6 @@ static const adi_kernels kernels = {
     .mahalanobis_pack = adi_mahalanobis_pack_ref,
     .mahalanobis_scratch = adi_mahalanobis_scratch_ref,
     .mahalanobis_fwd = adi_mahalanobis_fwd_ref,
-    .syrk_add_f64 = adi_syrk_add_f64_ref,
-    .cholesky_f64 = adi_cholesky_f64_ref,
-    .trinv_f64 = adi_trinv_f64_ref,
-    .eigen_work = adi_eigen_work_ref,
-    .eigen_f64 = adi_eigen_f64_ref,
-    .position_gaussian_add_scratch = adi_position_gaussian_add_scratch_ref,
-    .position_gaussian_add = adi_position_gaussian_add_ref,
-    .position_gaussian_factor_scratch = adi_position_gaussian_factor_scratch_ref,
-    .position_gaussian_factor = adi_position_gaussian_factor_ref,
     .position_gaussian_fwd_scratch = adi_position_gaussian_fwd_scratch_ref,
     .position_gaussian_fwd = adi_position_gaussian_fwd_ref,
     .sgd_step = adi_sgd_step_ref,
@@ -129,5 +132,14 @@ static const char *no_warning(void)
     return NULL;
 }
 
-const adi_backend adi_backend_ref = {"ref",          &kernels,      one_thread, no_threads_begin,
-                                     no_threads_end, algebra_ready, describe,   no_warning};
+const adi_backend adi_backend_ref = {
+    .name = "ref",
+    .kernels = &kernels,
+    .host = &host,
+    .max_threads = one_thread,
+    .threads_begin = no_threads_begin,
+    .threads_end = no_threads_end,
+    .algebra_ready = algebra_ready,
+    .describe = describe,
+    .warning = no_warning,
+};

@@ -33,7 +33,7 @@ static void read_some(adi_read_ahead *r)
     r->first = r->next;
     r->held = count < left ? count : left;
     if (r->held > 1)
-        context->backend->kernels->parallel_for(context->num_threads, r->held, read_one, r);
+        context->backend->host->parallel_for(context->num_threads, r->held, read_one, r);
     else if (r->held == 1)
         read_one(r, 0);
 }

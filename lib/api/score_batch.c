@@ -54,7 +54,7 @@ static ad_status run(batch *b, int64_t count)
 {
     const ad_context *context = b->scorer->backbone->context;
     const int64_t shared = side_by_side(count, context->num_threads);
-    context->backend->kernels->parallel_for(context->num_threads, shared, task, b);
+    context->backend->host->parallel_for(context->num_threads, shared, task, b);
     for (int64_t i = shared; b->status == AD_OK && i < count; i++)
         task(b, i);
     if (b->status == AD_OK)

@@ -131,7 +131,7 @@ static ad_status prepare_add(gaussian_fit *f, const adi_extractor *x, const adi_
 static ad_status add(adi_fit *fit, const adi_extractor *x, adi_workspace *w)
 {
     gaussian_fit *f = (gaussian_fit *)fit;
-    const adi_kernels *k = x->context->backend->kernels;
+    const adi_host_kernels *k = x->context->backend->host;
     ADI_TRY(prepare_add(f, x, w));
     const double *pooled = f->pooled;
     for (int32_t i = 0; i < f->config.settings.tap_count; i++) {
@@ -238,7 +238,7 @@ static ad_status finish_layer(const gaussian_fit *f, int32_t i, adi_moments *cen
                               adi_gaussian_model *model, adi_facts *io_facts)
 {
     const adi_allocator *a = &f->head.backbone->context->allocator;
-    const adi_kernels *k = f->head.backbone->context->backend->kernels;
+    const adi_host_kernels *k = f->head.backbone->context->backend->host;
     const layer_fit *l = &f->layers[i];
     const char *layer = f->head.backbone->network->graph->taps[f->config.settings.taps[i]].name;
     char what[ADI_GRAPH_MAX_NAME + 32];

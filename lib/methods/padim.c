@@ -20,9 +20,9 @@ typedef struct padim_fit {
     adi_position_moments *moments;
 } padim_fit;
 
-static const adi_kernels *kernels_of(const padim_fit *f)
+static const adi_host_kernels *kernels_of(const padim_fit *f)
 {
-    return f->head.backbone->context->backend->kernels;
+    return f->head.backbone->context->backend->host;
 }
 
 /* Adds the images that wait to the sums, which moves what was added and changes no result. */
@@ -35,7 +35,7 @@ static void flush(padim_fit *f)
 static size_t bytes_of(const ad_context *context, const adi_position_dims *d)
 {
     return sizeof(padim_fit) + (size_t)d->d * sizeof(int32_t) +
-           adi_position_moments_bytes(context->backend->kernels, context->num_threads, d) +
+           adi_position_moments_bytes(context->backend->host, context->num_threads, d) +
            adi_position_gaussian_bytes(d, context->num_threads) + adi_padim_model_bytes(d);
 }
 
@@ -88,7 +88,7 @@ static ad_status create(const adi_settings *settings, ad_backbone *backbone, ad_
                            : adi_fail_memory();
     if (status == AD_OK) {
         const adi_position_dims d = adi_padim_dims(&e, config);
-        status = adi_position_moments_create(a, context->backend->kernels, context->num_threads, &d,
+        status = adi_position_moments_create(a, context->backend->host, context->num_threads, &d,
                                              &f->moments);
     }
     if (status != AD_OK) {
@@ -147,7 +147,7 @@ static ad_status fit_model(padim_fit *f, adi_padim_model *model, double *out_nor
     int64_t p = 0;
     flush(f);
     const ad_status status = adi_position_gaussian_fit(
-        &context->allocator, context->backend->kernels, context->num_threads, f->moments, &fit,
+        &context->allocator, context->backend->host, context->num_threads, f->moments, &fit,
         model->mean, model->factor, out_normal_map, &p);
     if (status == AD_ERR_NUMERIC)
         return adi_fail(

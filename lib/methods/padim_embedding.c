@@ -65,7 +65,7 @@ ad_status adi_padim_embed(const adi_padim_embedding *e, const adi_padim_config *
                           const adi_extractor *x, const adi_workspace *w, float *out)
 {
     embedding g = {e, x, w, out, config->o.dimensions, INT32_MAX};
-    x->context->backend->kernels->parallel_for(x->context->num_threads, e->h, embed_row, &g);
+    x->context->backend->host->parallel_for(x->context->num_threads, e->h, embed_row, &g);
     const int32_t bad = atomic_load(&g.bad);
     return bad == INT32_MAX ? AD_OK : adi_extractor_not_finite(x, bad);
 }

@@ -134,7 +134,7 @@ static ad_status new_workspace(const adi_extractor *x, adi_workspace **out_works
     if (!w)
         return adi_fail_memory();
     w->resize.allocator = a;
-    w->resize.kernels = x->context->backend->kernels;
+    w->resize.kernels = x->context->backend->host;
     w->depth_scratch.allocator = a;
     w->block = adi_alloc(a, x->plan->block_floats * sizeof *w->block);
     w->scratch = adi_alloc(a, x->scratch_bytes);

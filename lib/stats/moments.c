@@ -38,7 +38,7 @@ size_t adi_moments_bytes(int64_t c)
 }
 
 /* Add the `rows` vectors in the tile, which are not centred. */
-static void add_tile(adi_moments *m, const adi_kernels *k, int64_t rows)
+static void add_tile(adi_moments *m, const adi_host_kernels *k, int64_t rows)
 {
     const int64_t c = m->c;
     if (m->n == 0) {
@@ -63,7 +63,7 @@ static void add_tile(adi_moments *m, const adi_kernels *k, int64_t rows)
     m->n += rows;
 }
 
-void adi_moments_add_f32(adi_moments *m, const adi_kernels *k, const float *x, int64_t count)
+void adi_moments_add_f32(adi_moments *m, const adi_host_kernels *k, const float *x, int64_t count)
 {
     for (int64_t done = 0; done < count; done += ADI_MOMENTS_TILE) {
         const int64_t rows = count - done < ADI_MOMENTS_TILE ? count - done : ADI_MOMENTS_TILE;
@@ -73,7 +73,7 @@ void adi_moments_add_f32(adi_moments *m, const adi_kernels *k, const float *x, i
     }
 }
 
-void adi_moments_add_f64(adi_moments *m, const adi_kernels *k, const double *x, int64_t count)
+void adi_moments_add_f64(adi_moments *m, const adi_host_kernels *k, const double *x, int64_t count)
 {
     for (int64_t done = 0; done < count; done += ADI_MOMENTS_TILE) {
         const int64_t rows = count - done < ADI_MOMENTS_TILE ? count - done : ADI_MOMENTS_TILE;

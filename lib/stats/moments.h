@@ -27,8 +27,8 @@ ad_status adi_moments_init(adi_moments *m, const adi_allocator *a, int64_t c);
 void adi_moments_free(adi_moments *m);
 size_t adi_moments_bytes(int64_t c);
 /* Add vectors x [count, c]. Cannot fail. */
-void adi_moments_add_f32(adi_moments *m, const adi_kernels *k, const float *x, int64_t count);
-void adi_moments_add_f64(adi_moments *m, const adi_kernels *k, const double *x, int64_t count);
+void adi_moments_add_f32(adi_moments *m, const adi_host_kernels *k, const float *x, int64_t count);
+void adi_moments_add_f64(adi_moments *m, const adi_host_kernels *k, const double *x, int64_t count);
 /* Add the vectors of `other`, which is unchanged. scratch: moments of the same c, overwritten. */
 void adi_moments_merge(adi_moments *m, const adi_moments *other, adi_moments *scratch);
 void adi_moments_copy(adi_moments *to, const adi_moments *from);

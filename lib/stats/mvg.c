@@ -38,7 +38,7 @@ double adi_ledoit_wolf(double trace, double frobenius2, double mean_fourth, int6
 }
 
 /* Without reduction: factorise the whole shrunk covariance. */
-static ad_status fit_full(const adi_kernels *k, const adi_moments *m, const adi_mvg_options *o,
+static ad_status fit_full(const adi_host_kernels *k, const adi_moments *m, const adi_mvg_options *o,
                           adi_mvg *g)
 {
     const int64_t c = m->c;
@@ -126,8 +126,9 @@ static void whiten_components(const adi_moments *m, const adi_sample *sample,
     }
 }
 
-static ad_status fit_components(const adi_allocator *a, const adi_kernels *k, const adi_moments *m,
-                                const adi_sample *sample, const adi_mvg_options *o, adi_mvg *g)
+static ad_status fit_components(const adi_allocator *a, const adi_host_kernels *k,
+                                const adi_moments *m, const adi_sample *sample,
+                                const adi_mvg_options *o, adi_mvg *g)
 {
     const int64_t c = m->c;
     double *block = adi_alloc(a, ((size_t)(c * c + 2 * c) + k->eigen_work(c)) * sizeof *block);
@@ -177,7 +178,7 @@ double adi_mvg_rms(const adi_mvg *mvg, const adi_moments *centred, double *scrat
     return sqrt(sum > 0.0 ? sum : 0.0);
 }
 
-ad_status adi_mvg_fit(const adi_allocator *a, const adi_kernels *k, const adi_moments *moments,
+ad_status adi_mvg_fit(const adi_allocator *a, const adi_host_kernels *k, const adi_moments *moments,
                       const adi_sample *sample, const adi_mvg_options *options, const char *what,
                       adi_mvg *out_mvg)
 {

@@ -31,7 +31,7 @@ typedef struct adi_mvg {
 /* Fit to centred moments, which are not changed. `sample` is needed where components are selected,
  * whose fourth moment the moments do not have; NULL for ADI_REDUCE_NONE. `what` names the vectors
  * in messages. */
-ad_status adi_mvg_fit(const adi_allocator *a, const adi_kernels *k, const adi_moments *moments,
+ad_status adi_mvg_fit(const adi_allocator *a, const adi_host_kernels *k, const adi_moments *moments,
                       const adi_sample *sample, const adi_mvg_options *options, const char *what,
                       adi_mvg *out_mvg);
 ad_status adi_mvg_alloc(const adi_allocator *a, int64_t c, int64_t r, adi_mvg *out_mvg);

@@ -97,7 +97,7 @@ static void find_share(void *user, int64_t share)
         s->scale[p] = scale_of(s->m, p, s->fit, &s->scratch[share]);
 }
 
-static ad_status find_scales(const adi_allocator *a, const adi_kernels *k, int32_t num_threads,
+static ad_status find_scales(const adi_allocator *a, const adi_host_kernels *k, int32_t num_threads,
                              const adi_position_moments *m, const adi_position_fit *fit,
                              adi_position_scale *scale)
 {
@@ -126,7 +126,7 @@ static void write_means(const adi_position_moments *m, float *mean)
     }
 }
 
-ad_status adi_position_gaussian_fit(const adi_allocator *a, const adi_kernels *k,
+ad_status adi_position_gaussian_fit(const adi_allocator *a, const adi_host_kernels *k,
                                     int32_t num_threads, const adi_position_moments *m,
                                     const adi_position_fit *fit, float *mean, float *factor,
                                     double *out_rms, int64_t *out_position)

@@ -15,7 +15,7 @@ typedef struct adi_position_fit {
  * position_gaussian_fwd takes them. *out_rms is the root mean square distance over all positions
  * and vectors. On AD_ERR_NUMERIC *out_position is the first position whose covariance is singular;
  * the caller, which knows where that is, writes the message. */
-ad_status adi_position_gaussian_fit(const adi_allocator *a, const adi_kernels *k,
+ad_status adi_position_gaussian_fit(const adi_allocator *a, const adi_host_kernels *k,
                                     int32_t num_threads, const adi_position_moments *m,
                                     const adi_position_fit *fit, float *mean, float *factor,
                                     double *out_rms, int64_t *out_position);

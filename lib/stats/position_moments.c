@@ -4,14 +4,15 @@
 
 #include <string.h>
 
-static size_t scratch_bytes(const adi_kernels *k, int32_t num_threads, const adi_position_dims *d)
+static size_t scratch_bytes(const adi_host_kernels *k, int32_t num_threads,
+                            const adi_position_dims *d)
 {
     const size_t add = k->position_gaussian_add_scratch(d, ADI_POSITION_BATCH, num_threads);
     const size_t factor = k->position_gaussian_factor_scratch(d, num_threads);
     return add > factor ? add : factor;
 }
 
-size_t adi_position_moments_bytes(const adi_kernels *k, int32_t num_threads,
+size_t adi_position_moments_bytes(const adi_host_kernels *k, int32_t num_threads,
                                   const adi_position_dims *d)
 {
     return sizeof(adi_position_moments) + (size_t)(d->p * adi_position_sums(d)) * sizeof(double) +
@@ -19,7 +20,7 @@ size_t adi_position_moments_bytes(const adi_kernels *k, int32_t num_threads,
            scratch_bytes(k, num_threads, d);
 }
 
-ad_status adi_position_moments_create(const adi_allocator *a, const adi_kernels *k,
+ad_status adi_position_moments_create(const adi_allocator *a, const adi_host_kernels *k,
                                       int32_t num_threads, const adi_position_dims *d,
                                       adi_position_moments **out_moments)
 {
@@ -56,7 +57,8 @@ float *adi_position_moments_slot(const adi_position_moments *m)
     return m->batch + m->waiting * m->d.p * m->d.d;
 }
 
-void adi_position_moments_push(adi_position_moments *m, const adi_kernels *k, int32_t num_threads)
+void adi_position_moments_push(adi_position_moments *m, const adi_host_kernels *k,
+                               int32_t num_threads)
 {
     if (m->n == 0)
         memcpy(m->shift, m->batch, (size_t)(m->d.p * m->d.d) * sizeof *m->shift);
@@ -66,7 +68,8 @@ void adi_position_moments_push(adi_position_moments *m, const adi_kernels *k, in
         adi_position_moments_flush(m, k, num_threads);
 }
 
-void adi_position_moments_flush(adi_position_moments *m, const adi_kernels *k, int32_t num_threads)
+void adi_position_moments_flush(adi_position_moments *m, const adi_host_kernels *k,
+                                int32_t num_threads)
 {
     const adi_exec ex = {num_threads, m->scratch};
     if (m->waiting)

@@ -26,19 +26,21 @@ typedef struct adi_position_moments {
     void *scratch; /* of the kernels */
 } adi_position_moments;
 
-ad_status adi_position_moments_create(const adi_allocator *a, const adi_kernels *k,
+ad_status adi_position_moments_create(const adi_allocator *a, const adi_host_kernels *k,
                                       int32_t num_threads, const adi_position_dims *d,
                                       adi_position_moments **out_moments);
 void adi_position_moments_destroy(adi_position_moments *m);
 /* The bytes that create() allocates. */
-size_t adi_position_moments_bytes(const adi_kernels *k, int32_t num_threads,
+size_t adi_position_moments_bytes(const adi_host_kernels *k, int32_t num_threads,
                                   const adi_position_dims *d);
 
 /* The place for the next image's vectors [p, d], and the call that adds them. Neither can fail. */
 float *adi_position_moments_slot(const adi_position_moments *m);
-void adi_position_moments_push(adi_position_moments *m, const adi_kernels *k, int32_t num_threads);
+void adi_position_moments_push(adi_position_moments *m, const adi_host_kernels *k,
+                               int32_t num_threads);
 /* Add the vectors of the batch to the sums. */
-void adi_position_moments_flush(adi_position_moments *m, const adi_kernels *k, int32_t num_threads);
+void adi_position_moments_flush(adi_position_moments *m, const adi_host_kernels *k,
+                                int32_t num_threads);
 
 /* Add the vectors of `other`, which is unchanged. Both must be flushed. scratch: moments of vectors
  * of length d, overwritten. */

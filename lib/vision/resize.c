@@ -287,7 +287,7 @@ static void across_linear(double *restrict out, const uint8_t *restrict in, cons
 static void make_row(const adi_resize_scratch *scratch, const plan *p, const ad_image *image,
                      int64_t s, int64_t channels)
 {
-    const adi_kernels *k = scratch->kernels;
+    const adi_host_kernels *k = scratch->kernels;
     const int64_t w = scratch->key.frame.w;
     const uint8_t *in = source_row(p, image, s, scratch->rounded_16);
     const int64_t slot = s % p->ring_rows * p->stride;
@@ -312,7 +312,7 @@ static void down_linear(uint8_t *restrict out, const double *one, const double *
 const uint8_t *adi_resize_row(adi_resize_scratch *scratch, const ad_image *image, int64_t row)
 {
     plan *p = (plan *)(void *)scratch->block;
-    const adi_kernels *k = scratch->kernels;
+    const adi_host_kernels *k = scratch->kernels;
     const int64_t w = scratch->key.frame.w;
     const int64_t channels = is_grey(image) ? 1 : 3;
     const int64_t start = p->y.start[row];

@@ -75,7 +75,7 @@ typedef enum adi_aspect {
  * frames allocates once. Begin with allocator and kernels set and the rest zero. */
 typedef struct adi_resize_scratch {
     const adi_allocator *allocator;
-    const adi_kernels *kernels;
+    const adi_host_kernels *kernels;
     uint8_t *block; /* a plan, its tables and its rows; private to resize.c */
     size_t bytes;
     int32_t rounded_16; /* as in adi_preprocess */

@@ -34,7 +34,7 @@ int main(int argc, char **argv)
     }
     const adi_position_dims d = {atoll(argv[2]), atoll(argv[1]), 1};
     const int32_t images = atoi(argv[3]), threads = atoi(argv[4]);
-    const adi_kernels *k = adi_backend_cpu.kernels;
+    const adi_host_kernels *k = adi_backend_cpu.host;
     adi_position_moments *m = NULL;
     float *mean = malloc((size_t)(d.p * d.d) * sizeof *mean);
     float *factor = malloc((size_t)(d.p * adi_triangle(d.d)) * sizeof *factor);

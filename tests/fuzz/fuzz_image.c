@@ -108,7 +108,7 @@ static void use(const ad_image *image, const char *asked, fuzz_heap *heap, uint6
     const ad_image other = AD_IMAGE_INIT(AD_PIXEL_RGB8, other_pixels, 5, 1, 15);
     const adi_graph graph = {.input_size = 33, .std = {0.5f, 0.25f, 0.125f}};
     const adi_allocator a = fuzz_heap_allocator(heap);
-    adi_resize_scratch scratch = {.allocator = &a, .kernels = adi_backend_ref.kernels};
+    adi_resize_scratch scratch = {.allocator = &a, .kernels = adi_backend_ref.host};
     adi_resize_scratch used = scratch;
     adi_preprocess p;
     fuzz_forget_message();

@@ -46,7 +46,7 @@ static ad_image decoded(const char *path)
 static float *network_input(const char *path, const adi_graph *g, int64_t want_crc)
 {
     ad_image image = decoded(path);
-    adi_resize_scratch scratch = {.allocator = heap, .kernels = adi_backend_ref.kernels};
+    adi_resize_scratch scratch = {.allocator = heap, .kernels = adi_backend_ref.host};
     uint8_t *rgb = guarded_alloc(224 * 224 * 3);
     assert_int_equal(adi_resize_rgb8(rgb, 224, 224, &image, ADI_RESIZE_PIL_BILINEAR, &scratch),
                      AD_OK);

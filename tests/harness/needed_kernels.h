@@ -9,12 +9,12 @@
 static inline void needed_kernels_add(adi_kernels *k, const adi_kernels *all, const adi_need *needs)
 {
     for (; needs && needs->kernel; needs++)
-        memcpy((char *)k + needs->slot, (const char *)all + needs->slot, sizeof k->parallel_for);
+        memcpy((char *)k + needs->slot, (const char *)all + needs->slot, sizeof k->conv2d_fwd);
 }
 
 static inline void needed_kernels_remove(adi_kernels *k, const adi_need *need)
 {
-    memset((char *)k + need->slot, 0, sizeof k->parallel_for);
+    memset((char *)k + need->slot, 0, sizeof k->conv2d_fwd);
 }
 
 #endif

@@ -15,6 +15,7 @@ enum { FLOATS = 16384, DOUBLES = 4096, INPUTS = 5, OUTPUTS = 3, SCRATCH = 2 << 2
 /* What a kernel gets. Inputs are random in [-1, 1), from_double positive. */
 typedef struct arrays {
     const adi_kernels *k;
+    const adi_host_kernels *host;
     adi_exec ex;
     const float *in[INPUTS];
     const double *from_double; /* in [1/2, 1] */
@@ -275,7 +276,7 @@ static ad_status resample_row(const arrays *a)
             1 << (ADI_RESAMPLE_BITS - 1);
     }
     const adi_resample filter = {start, count, weight, ADI_RESAMPLE_TAPS, 0, 64};
-    a->k->resample_row((uint8_t *)a->out[0], samples, &filter, 32, 1);
+    a->host->resample_row((uint8_t *)a->out[0], samples, &filter, 32, 1);
     return AD_OK;
 }
 
@@ -286,7 +287,7 @@ static ad_status resample_rows(const arrays *a)
     for (int i = 0; i < (int)sizeof rows; i++)
         rows[i] = (uint8_t)(i * 37);
     const adi_resample_ring ring = {rows, 2, ADI_RESAMPLE_BLOCK};
-    a->k->resample_rows((uint8_t *)a->out[0], &ring, 0, 2, halves, ADI_RESAMPLE_BLOCK);
+    a->host->resample_rows((uint8_t *)a->out[0], &ring, 0, 2, halves, ADI_RESAMPLE_BLOCK);
     return AD_OK;
 }
 
@@ -473,7 +474,7 @@ enum { SIDE = 20 };
 static ad_status syrk_add_f64(const arrays *a)
 {
     memset(a->sum[0], 0, SIDE * SIDE * sizeof(double)); /* is added to */
-    a->k->syrk_add_f64(a->sum[0], a->from_double, (adi_pc){30, SIDE});
+    a->host->syrk_add_f64(a->sum[0], a->from_double, (adi_pc){30, SIDE});
     return AD_OK;
 }
 
@@ -488,7 +489,7 @@ static void definite(const arrays *a)
 static ad_status cholesky_f64(const arrays *a)
 {
     definite(a);
-    return a->k->cholesky_f64(a->sum[0], SIDE);
+    return a->host->cholesky_f64(a->sum[0], SIDE);
 }
 
 static ad_status trinv_f64(const arrays *a)
@@ -497,13 +498,13 @@ static ad_status trinv_f64(const arrays *a)
     for (int i = 0; i < SIDE; i++)
         for (int j = i + 1; j < SIDE; j++)
             a->sum[0][i * SIDE + j] = 0.0;
-    return a->k->trinv_f64(a->sum[0], SIDE);
+    return a->host->trinv_f64(a->sum[0], SIDE);
 }
 
 static ad_status eigen_f64(const arrays *a)
 {
     definite(a);
-    return a->k->eigen_f64(a->sum[0], a->sum[1], SIDE, a->ex.scratch);
+    return a->host->eigen_f64(a->sum[0], a->sum[1], SIDE, a->ex.scratch);
 }
 
 static const adi_position_dims positions = {6, 10, 1};
@@ -512,7 +513,7 @@ enum { POSITION_SUMS = 6 * (55 + 10 + 11), TRIANGLES = 6 * 55 };
 static ad_status position_gaussian_add(const arrays *a)
 {
     memset(a->sum[0], 0, POSITION_SUMS * sizeof(double)); /* is added to */
-    a->k->position_gaussian_add(&a->ex, a->sum[0], a->in[0], a->in[1], 30, &positions);
+    a->host->position_gaussian_add(&a->ex, a->sum[0], a->in[0], a->in[1], 30, &positions);
     return AD_OK;
 }
 
@@ -523,8 +524,8 @@ static ad_status position_gaussian_factor(const arrays *a)
     for (int p = 0; p < 6; p++)
         scale[p] = (adi_position_scale){1.0, 1.0, 0.0};
     memset(sums, 0, sizeof sums);
-    a->k->position_gaussian_add(&a->ex, sums, a->in[0], a->in[1], 30, &positions);
-    return a->k->position_gaussian_factor(&a->ex, a->out[0], a->sum[0], sums, 30, scale,
+    a->host->position_gaussian_add(&a->ex, sums, a->in[0], a->in[1], 30, &positions);
+    return a->host->position_gaussian_factor(&a->ex, a->out[0], a->sum[0], sums, 30, scale,
                                           &positions);
 }
 
@@ -562,6 +563,9 @@ typedef struct kernel_case {
 } kernel_case;
 
 #define SLOT(NAME)  #NAME, offsetof(adi_kernels, NAME)
+/* Entries of the host's table count from the end of the other. */
+#define HOST_OFFSET(NAME) (sizeof(adi_kernels) + offsetof(adi_host_kernels, NAME))
+#define HOST_SLOT(NAME)   #NAME, HOST_OFFSET(NAME)
 #define HELPER(NAME) {.name = #NAME, .slot = offsetof(adi_kernels, NAME)}
 
 static const kernel_case cases[] = {
@@ -595,8 +599,8 @@ static const kernel_case cases[] = {
     {SLOT(maxpool2d_bwd), maxpool2d_bwd, {2 * 9 * 8 * 5}, {0}, 0},
     {SLOT(resize_fwd), resize_fwd, {12 * 11 * 8}, {0}, 0},
     {SLOT(resize_bwd), resize_bwd, {5 * 6 * 8}, {0}, 0},
-    {SLOT(resample_row), resample_row, {32 / sizeof(float)}, {0}, 0},
-    {SLOT(resample_rows), resample_rows, {ADI_RESAMPLE_BLOCK / sizeof(float)}, {0}, 0},
+    {HOST_SLOT(resample_row), resample_row, {32 / sizeof(float)}, {0}, 0},
+    {HOST_SLOT(resample_rows), resample_rows, {ADI_RESAMPLE_BLOCK / sizeof(float)}, {0}, 0},
     {SLOT(blur), blur, {15 * 17}, {0}, 0},
     {SLOT(row_sums), row_sums, {8 * 24}, {0}, 0},
     {SLOT(mean_fwd), mean_fwd, {0}, {24}, 0},
@@ -626,16 +630,16 @@ static const kernel_case cases[] = {
     {SLOT(cosdist_bwd), cosdist_bwd, {PC}, {0}, 0},
     {SLOT(sqdist_fwd), sqdist_fwd, {40}, {0}, 0},
     {SLOT(mahalanobis_fwd), mahalanobis_fwd, {40}, {0}, 0},
-    {SLOT(syrk_add_f64), syrk_add_f64, {0}, {SIDE * SIDE}, 0},
-    {SLOT(cholesky_f64), cholesky_f64, {0}, {SIDE * SIDE}, 0},
-    {SLOT(trinv_f64), trinv_f64, {0}, {SIDE * SIDE}, 0},
-    {SLOT(eigen_f64), eigen_f64, {0}, {SIDE * SIDE, SIDE}, 0},
-    {SLOT(position_gaussian_add), position_gaussian_add, {0}, {POSITION_SUMS}, 0},
-    {SLOT(position_gaussian_factor), position_gaussian_factor, {TRIANGLES}, {6}, 0},
+    {HOST_SLOT(syrk_add_f64), syrk_add_f64, {0}, {SIDE * SIDE}, 0},
+    {HOST_SLOT(cholesky_f64), cholesky_f64, {0}, {SIDE * SIDE}, 0},
+    {HOST_SLOT(trinv_f64), trinv_f64, {0}, {SIDE * SIDE}, 0},
+    {HOST_SLOT(eigen_f64), eigen_f64, {0}, {SIDE * SIDE, SIDE}, 0},
+    {HOST_SLOT(position_gaussian_add), position_gaussian_add, {0}, {POSITION_SUMS}, 0},
+    {HOST_SLOT(position_gaussian_factor), position_gaussian_factor, {TRIANGLES}, {6}, 0},
     {SLOT(position_gaussian_fwd), position_gaussian_fwd, {6}, {0}, 0},
     {SLOT(sgd_step), sgd_step, {PC, PC}, {0}, 0},
     {SLOT(adam_step), adam_step, {PC, PC, PC}, {0}, 0},
-    HELPER(parallel_for),
+    {.name = "parallel_for", .slot = HOST_OFFSET(parallel_for)},
     HELPER(conv2d_scratch),
     HELPER(conv2d_bwd_data_scratch),
     HELPER(conv2d_bwd_weight_scratch),
@@ -655,9 +659,10 @@ static const kernel_case cases[] = {
     HELPER(mahalanobis_packed_bytes),
     HELPER(mahalanobis_pack),
     HELPER(mahalanobis_scratch),
-    HELPER(eigen_work),
-    HELPER(position_gaussian_add_scratch),
-    HELPER(position_gaussian_factor_scratch),
+    {.name = "eigen_work", .slot = HOST_OFFSET(eigen_work)},
+    {.name = "position_gaussian_add_scratch", .slot = HOST_OFFSET(position_gaussian_add_scratch)},
+    {.name = "position_gaussian_factor_scratch",
+     .slot = HOST_OFFSET(position_gaussian_factor_scratch)},
     HELPER(position_gaussian_fwd_scratch),
 };
 enum { CASES = sizeof cases / sizeof *cases };
@@ -666,12 +671,12 @@ static void every_kernel_is_listed(void **state)
 {
     (void)state;
     typedef void any_kernel(void);
-    uint8_t seen[sizeof(adi_kernels) / sizeof(any_kernel *)] = {0};
+    uint8_t seen[(sizeof(adi_kernels) + sizeof(adi_host_kernels)) / sizeof(any_kernel *)] = {0};
     for (int i = 0; i < CASES; i++)
         seen[cases[i].slot / sizeof(any_kernel *)]++;
     for (size_t i = 0; i < sizeof seen; i++)
         if (seen[i] != 1)
-            fail_msg("entry %zu of adi_kernels is listed %d times", i, seen[i]);
+            fail_msg("entry %zu of the tables is listed %d times", i, seen[i]);
 }
 
 /* ---- Running them ---- */
@@ -681,7 +686,10 @@ static double *doubles;
 
 static arrays arrays_new(const adi_backend *be, int byte)
 {
-    arrays a = {.k = be->kernels, .ex = {2, guarded_alloc(SCRATCH)}, .from_double = doubles};
+    arrays a = {.k = be->kernels,
+                .host = be->host,
+                .ex = {2, guarded_alloc(SCRATCH)},
+                .from_double = doubles};
     memset(a.ex.scratch, byte, SCRATCH);
     for (int i = 0; i < INPUTS; i++)
         a.in[i] = inputs[i];

@@ -65,7 +65,7 @@ static void cholesky_and_inverse(void **state)
                 const int64_t n = sizes[s];
                 double *a = spd(n, scales[v]), *l = copy_of(a, n * n);
                 const double norm = largest_lower(a, n);
-                assert_int_equal(backends[b]->kernels->cholesky_f64(l, n), AD_OK);
+                assert_int_equal(backends[b]->host->cholesky_f64(l, n), AD_OK);
                 for (int64_t i = 0; i < n; i++)
                     for (int64_t j = 0; j < n; j++) {
                         if (j > i)
@@ -79,7 +79,7 @@ static void cholesky_and_inverse(void **state)
                     }
                 assert_true(worst <= limit_per_n);
                 double *inverse = copy_of(l, n * n);
-                assert_int_equal(backends[b]->kernels->trinv_f64(inverse, n), AD_OK);
+                assert_int_equal(backends[b]->host->trinv_f64(inverse, n), AD_OK);
                 for (int64_t i = 0; i < n; i++)
                     for (int64_t j = 0; j < n; j++) {
                         if (j > i)
@@ -124,7 +124,7 @@ static void cholesky_refuses(void **state)
                         for (int64_t k = 0; k < n;
                              k++) /* a row and column of zeros: singular exactly */
                             a[k > i ? k * n + i : i * n + k] = 0.0;
-                    const ad_status status = backends[b]->kernels->cholesky_f64(a, n);
+                    const ad_status status = backends[b]->host->cholesky_f64(a, n);
                     if (status != AD_ERR_NUMERIC)
                         fail_msg("%s: n %lld, way %d, place %lld: status %d", backends[b]->name,
                                  (long long)n, way, (long long)i, status);
@@ -143,7 +143,7 @@ static void inverse_refuses(void **state)
                 for (int64_t k = 0; k < n * n; k++)
                     l[k] = k % n > k / n ? 0.0 : k % n == k / n ? 1.0 : 0.25;
                 l[i * n + i] = 0.0;
-                assert_int_equal(backends[b]->kernels->trinv_f64(l, n), AD_ERR_NUMERIC);
+                assert_int_equal(backends[b]->host->trinv_f64(l, n), AD_ERR_NUMERIC);
                 guarded_free(l, "matrix");
             }
 }
@@ -183,8 +183,8 @@ static double *with_spectrum(int64_t n, const double *values)
 static double check_eigen(const adi_backend *be, const double *a, int64_t n, const double *want)
 {
     double *v = copy_of(a, n * n), *values = guarded_doubles(n);
-    double *work = guarded_doubles((int64_t)be->kernels->eigen_work(n));
-    assert_int_equal(be->kernels->eigen_f64(v, values, n, work), AD_OK);
+    double *work = guarded_doubles((int64_t)be->host->eigen_work(n));
+    assert_int_equal(be->host->eigen_f64(v, values, n, work), AD_OK);
     const double norm = fmax(largest_lower(a, n), DBL_MIN);
     double worst = 0.0;
     for (int64_t i = 0; i < n; i++) {
@@ -252,11 +252,11 @@ static void eigen_refuses(void **state)
             for (int way = 0; way < 6; way++) {
                 const int64_t n = sizes[s];
                 double *a = spd(n, 1.0), *values = guarded_doubles(n);
-                double *work = guarded_doubles((int64_t)backends[b]->kernels->eigen_work(n));
+                double *work = guarded_doubles((int64_t)backends[b]->host->eigen_work(n));
                 a[way % 3 == 0   ? 0
                   : way % 3 == 1 ? (n - 1) * n
                                  : n * n - 1] = way < 3 ? NAN : -INFINITY;
-                assert_int_equal(backends[b]->kernels->eigen_f64(a, values, n, work),
+                assert_int_equal(backends[b]->host->eigen_f64(a, values, n, work),
                                  AD_ERR_NUMERIC);
                 guarded_free(a, "matrix");
                 guarded_free(values, "values");
@@ -277,7 +277,7 @@ static void syrk(void **state)
                 d[k] = op_signed();
             for (int64_t k = 0; k < c * c; k++)
                 s[k] = (double)k;
-            backends[b]->kernels->syrk_add_f64(s, d, dims[i]);
+            backends[b]->host->syrk_add_f64(s, d, dims[i]);
             for (int64_t r = 0; r < c; r++)
                 for (int64_t q = 0; q < c; q++) {
                     long double want = (long double)(r * c + q);
@@ -302,7 +302,7 @@ static void repeats(void **state)
     const int32_t before = adi_backend_cpu.max_threads();
     double *a = spd(n, 1.0), *values[2], *vectors[2];
     for (int i = 0; i < 2; i++) {
-        const adi_kernels *k = adi_backend_cpu.kernels;
+        const adi_host_kernels *k = adi_backend_cpu.host;
         values[i] = guarded_doubles(n);
         vectors[i] = copy_of(a, n * n);
         double *work = guarded_doubles((int64_t)k->eigen_work(n)), *l = copy_of(a, n * n);

@@ -52,9 +52,9 @@ static double *sums_of(const pg_case *c, const adi_backend *be, int32_t threads,
     for (int64_t b = 0; b < c->images; b += batch) {
         const int64_t images = c->images - b < batch ? c->images - b : batch;
         void *scratch =
-            guarded_alloc(be->kernels->position_gaussian_add_scratch(&c->d, images, threads));
+            guarded_alloc(be->host->position_gaussian_add_scratch(&c->d, images, threads));
         const adi_exec ex = {threads, scratch};
-        be->kernels->position_gaussian_add(&ex, sums, c->x + b * c->d.p * c->d.d, c->shift, images,
+        be->host->position_gaussian_add(&ex, sums, c->x + b * c->d.p * c->d.d, c->shift, images,
                                            &c->d);
         guarded_free(scratch, c->name);
     }
@@ -133,9 +133,9 @@ static fitted factor_of(const pg_case *c, const adi_backend *be, int32_t threads
                         const double *sums, const adi_position_scale *scale, ad_status want)
 {
     fitted f = {guarded_floats(c->d.p * adi_triangle(c->d.d)), guarded_doubles(c->d.p)};
-    void *scratch = guarded_alloc(be->kernels->position_gaussian_factor_scratch(&c->d, threads));
+    void *scratch = guarded_alloc(be->host->position_gaussian_factor_scratch(&c->d, threads));
     const adi_exec ex = {threads, scratch};
-    assert_int_equal(be->kernels->position_gaussian_factor(&ex, f.factor, f.trace, sums, c->images,
+    assert_int_equal(be->host->position_gaussian_factor(&ex, f.factor, f.trace, sums, c->images,
                                                            scale, &c->d),
                      want);
     guarded_free(scratch, c->name);

@@ -57,8 +57,8 @@ static void check_row(int64_t n, int64_t samples, int64_t most, int64_t channels
     const adi_resample a = {start, count, weight, taps, first, first + samples};
     const adi_isa *isa = NULL;
     for (int32_t i = -2; i < 0 || (isa = adi_isa_cpu(i)); i++) {
-        adi_resample_row_fn *const run = i == -2   ? adi_backend_ref.kernels->resample_row
-                               : i == -1 ? adi_backend_cpu.kernels->resample_row
+        adi_resample_row_fn *const run = i == -2   ? adi_backend_ref.host->resample_row
+                               : i == -1 ? adi_backend_cpu.host->resample_row
                                          : isa->resample_row;
         uint8_t *out = guarded_alloc((size_t)(n * channels));
         run(out, in, &a, n, channels);
@@ -100,8 +100,8 @@ static void check_rows(int64_t n, int64_t rows, int64_t count)
     const adi_resample_ring ring = {ring_bytes, rows, stride};
     const adi_isa *isa = NULL;
     for (int32_t i = -2; i < 0 || (isa = adi_isa_cpu(i)); i++) {
-        adi_resample_rows_fn *const run = i == -2   ? adi_backend_ref.kernels->resample_rows
-                                : i == -1 ? adi_backend_cpu.kernels->resample_rows
+        adi_resample_rows_fn *const run = i == -2   ? adi_backend_ref.host->resample_rows
+                                : i == -1 ? adi_backend_cpu.host->resample_rows
                                           : isa->resample_rows;
         uint8_t *out = guarded_alloc((size_t)stride);
         run(out, &ring, start, count, weight, n);

@@ -114,10 +114,10 @@ static void added_in_pieces(void **state)
                     const int64_t n = counts[i], c = channels[j];
                     double *x = vectors(n, c, large ? 1e6 : 0.0);
                     adi_moments whole = made(c), pieces = made(c);
-                    adi_moments_add_f64(&whole, backends[b]->kernels, x, n);
+                    adi_moments_add_f64(&whole, backends[b]->host, x, n);
                     for (int64_t at = 0, some; at < n; at += some) {
                         some = op_int(1, n - at < 200 ? n - at : 200);
-                        adi_moments_add_f64(&pieces, backends[b]->kernels, x + at * c, some);
+                        adi_moments_add_f64(&pieces, backends[b]->host, x + at * c, some);
                     }
                     worst = fmax(worst, check_sums(&whole, x, n, limit));
                     worst = fmax(worst, check_sums(&pieces, x, n, limit));
@@ -143,8 +143,8 @@ static void floats_are_widened(void **state)
         x[i] = f[i];
     for (int b = 0; b < 2; b++) {
         adi_moments a = made(c), d = made(c);
-        adi_moments_add_f32(&a, backends[b]->kernels, f, n);
-        adi_moments_add_f64(&d, backends[b]->kernels, x, n);
+        adi_moments_add_f32(&a, backends[b]->host, f, n);
+        adi_moments_add_f64(&d, backends[b]->host, x, n);
         assert_memory_equal(a.shift, d.shift, (size_t)(c * (3 + c)) * sizeof(double));
         assert_true(a.q1 == d.q1 && a.q2 == d.q2 && a.n == d.n);
         adi_moments_free(&a);
@@ -163,7 +163,7 @@ static void recentred(void **state)
         const int64_t n = op_int(20, 200), c = op_int(1, 40);
         double *x = vectors(n, c, 0.0), *point = guarded_doubles(c);
         adi_moments m = made(c);
-        adi_moments_add_f64(&m, adi_backend_cpu.kernels, x, n);
+        adi_moments_add_f64(&m, adi_backend_cpu.host, x, n);
         for (int turn = 0; turn < 3; turn++) {
             for (int64_t j = 0; j < c; j++)
                 point[j] = (turn == 1 ? 20.0 : 1.0) * op_signed() * exp2((double)(j % 7) - 3.0);
@@ -194,7 +194,7 @@ static void merged_in_any_order(void **state)
         for (int p = 0; p < PARTS; p++) {
             const int64_t some = p + 1 == PARTS ? n - at : op_int(0, 2) ? op_int(0, n - at) : 0;
             parts[p] = made(c);
-            adi_moments_add_f64(&parts[p], backends[i & 1]->kernels, x + at * c, some);
+            adi_moments_add_f64(&parts[p], backends[i & 1]->host, x + at * c, some);
             at += some;
         }
         for (int left = PARTS; left > 1; left--) {
@@ -231,8 +231,8 @@ static void merged_far_apart(void **state)
     for (int64_t i = n / 2 * c; i < n * c; i++)
         x[i] += 1e4;
     adi_moments a = made(c), b = made(c), scratch = made(c);
-    adi_moments_add_f64(&a, adi_backend_cpu.kernels, x, n / 2);
-    adi_moments_add_f64(&b, adi_backend_cpu.kernels, x + n / 2 * c, n / 2);
+    adi_moments_add_f64(&a, adi_backend_cpu.host, x, n / 2);
+    adi_moments_add_f64(&b, adi_backend_cpu.host, x + n / 2 * c, n / 2);
     adi_moments_merge(&a, &b, &scratch);
     adi_moments_centre(&a);
     check_sums(&a, x, n, limit);
@@ -247,12 +247,12 @@ static void empty(void **state)
 {
     (void)state;
     adi_moments a = made(3), b = made(3), scratch = made(3);
-    adi_moments_add_f32(&a, adi_backend_cpu.kernels, NULL, 0);
+    adi_moments_add_f32(&a, adi_backend_cpu.host, NULL, 0);
     adi_moments_centre(&a);
     adi_moments_merge(&a, &b, &scratch);
     assert_true(a.n == 0 && a.q1 == 0.0 && a.q2 == 0.0 && a.outer[0] == 0.0);
     const double one[3] = {1.0, 2.0, 3.0};
-    adi_moments_add_f64(&b, adi_backend_cpu.kernels, one, 1);
+    adi_moments_add_f64(&b, adi_backend_cpu.host, one, 1);
     adi_moments_merge(&a, &b, &scratch); /* empty with something */
     adi_moments_merge(&b, &scratch, &a); /* and something with empty: scratch was not used yet */
     assert_int_equal(b.n, 1);

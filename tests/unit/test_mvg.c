@@ -26,7 +26,7 @@ typedef struct rows {
     adi_sample sample;
 } rows;
 
-static rows rows_from(float *x, int64_t n, int64_t c, const adi_kernels *k)
+static rows rows_from(float *x, int64_t n, int64_t c, const adi_host_kernels *k)
 {
     rows r = {.n = n, .c = c, .x = x};
     assert_int_equal(adi_moments_init(&r.moments, heap, c), AD_OK);
@@ -45,7 +45,7 @@ static void rows_free(rows *r)
     adi_sample_free(&r->sample);
 }
 
-static ad_status fit(const rows *r, const adi_kernels *k, adi_reduce reduce, double threshold,
+static ad_status fit(const rows *r, const adi_host_kernels *k, adi_reduce reduce, double threshold,
                      int32_t ddof, adi_mvg *out)
 {
     const adi_mvg_options o = {reduce, threshold, ddof};
@@ -53,7 +53,7 @@ static ad_status fit(const rows *r, const adi_kernels *k, adi_reduce reduce, dou
                        "layer 'x'", out);
 }
 
-static adi_mvg fitted(const rows *r, const adi_kernels *k, adi_reduce reduce, double threshold,
+static adi_mvg fitted(const rows *r, const adi_host_kernels *k, adi_reduce reduce, double threshold,
                       int32_t ddof)
 {
     adi_mvg g;
@@ -97,7 +97,7 @@ static float *golden_rows(const adi_safetensors *file, const char *name, const c
 static double worst_distance, worst_shrinkage;
 
 static void compare_mode(const adi_safetensors *file, const char *name, const char *mode,
-                         const rows *r, const adi_kernels *k, adi_reduce reduce, double threshold)
+                         const rows *r, const adi_host_kernels *k, adi_reduce reduce, double threshold)
 {
     char stem[60];
     snprintf(stem, sizeof stem, "%s.%s", name, mode);
@@ -140,7 +140,7 @@ static void golden(void **state)
     for (int b = 0; b < 2; b++)
         for (int i = 0; i < 4; i++) {
             int64_t n, c;
-            const adi_kernels *k = backends[b]->kernels;
+            const adi_host_kernels *k = backends[b]->host;
             float *x = golden_rows(file, names[i], "train", &n, &c);
             rows r = rows_from(x, n, c, k);
             compare_mode(file, names[i], "none", &r, k, ADI_REDUCE_NONE, 0.0);
@@ -191,9 +191,9 @@ static void divisor(void **state)
     for (int reduce = 0; reduce < 3; reduce++) {
         const int64_t n = 37;
         float *x = random_rows(n, 6, 2.0);
-        rows r = rows_from(x, n, 6, adi_backend_cpu.kernels);
-        adi_mvg a = fitted(&r, adi_backend_cpu.kernels, (adi_reduce)reduce, 0.8, 0);
-        adi_mvg b = fitted(&r, adi_backend_cpu.kernels, (adi_reduce)reduce, 0.8, 1);
+        rows r = rows_from(x, n, 6, adi_backend_cpu.host);
+        adi_mvg a = fitted(&r, adi_backend_cpu.host, (adi_reduce)reduce, 0.8, 0);
+        adi_mvg b = fitted(&r, adi_backend_cpu.host, (adi_reduce)reduce, 0.8, 1);
         for (int64_t i = 0; i < n; i++) {
             const double d = distance_of(&a, x + 6 * i), e = distance_of(&b, x + 6 * i);
             assert_true(fabs(e * e - d * d * (double)(n - 1) / (double)n) <= 1e-12 * d * d);
@@ -211,7 +211,7 @@ static void root_mean_square(void **state)
     (void)state;
     for (int i = 0; i < 30; i++) {
         const int64_t n = op_int(20, 60), c = op_int(2, 12);
-        const adi_kernels *k = backends[i & 1]->kernels;
+        const adi_host_kernels *k = backends[i & 1]->host;
         float *x = random_rows(n, c, 10.0);
         rows r = rows_from(x, n, c, k);
         adi_mvg g = fitted(&r, k, (adi_reduce)(i % 3), 0.7, 0);
@@ -238,10 +238,10 @@ static void sign_rule(void **state)
     for (int i = 0; i < 40; i++) {
         const int64_t n = op_int(15, 80), c = op_int(1, 12);
         float *x = random_rows(n, c, 1.0);
-        rows r = rows_from(x, n, c, adi_backend_ref.kernels);
+        rows r = rows_from(x, n, c, adi_backend_ref.host);
         const adi_reduce mode = i % 2 ? ADI_REDUCE_PCA : ADI_REDUCE_NPCA;
-        adi_mvg ref = fitted(&r, adi_backend_ref.kernels, mode, 0.6, 0);
-        adi_mvg cpu = fitted(&r, adi_backend_cpu.kernels, mode, 0.6, 0);
+        adi_mvg ref = fitted(&r, adi_backend_ref.host, mode, 0.6, 0);
+        adi_mvg cpu = fitted(&r, adi_backend_cpu.host, mode, 0.6, 0);
         assert_int_equal(ref.r, cpu.r);
         assert_memory_equal(ref.mean, cpu.mean, (size_t)c * sizeof(double));
         for (int64_t k = 0; k < ref.r; k++) {
@@ -267,8 +267,8 @@ static void whitening_whitens(void **state)
     (void)state;
     const int64_t n = 50, c = 11;
     for (int b = 0; b < 2; b++) {
-        rows r = rows_from(random_rows(n, c, 3.0), n, c, backends[b]->kernels);
-        adi_mvg g = fitted(&r, backends[b]->kernels, ADI_REDUCE_NONE, 0.0, 0);
+        rows r = rows_from(random_rows(n, c, 3.0), n, c, backends[b]->host);
+        adi_mvg g = fitted(&r, backends[b]->host, ADI_REDUCE_NONE, 0.0, 0);
         double s[11][11], trace = 0.0;
         const double shrinkage = g.stats[ADI_MVG_SHRINKAGE];
         assert_true(shrinkage > 0.0 && shrinkage < 1.0);
@@ -306,8 +306,8 @@ static void one_channel(void **state)
             mean += x[i] / (double)n;
         for (int64_t i = 0; i < n; i++)
             variance += (x[i] - mean) * (x[i] - mean) / (double)n;
-        rows r = rows_from(x, n, 1, adi_backend_cpu.kernels);
-        adi_mvg g = fitted(&r, adi_backend_cpu.kernels, (adi_reduce)reduce, 0.95, 0);
+        rows r = rows_from(x, n, 1, adi_backend_cpu.host);
+        adi_mvg g = fitted(&r, adi_backend_cpu.host, (adi_reduce)reduce, 0.95, 0);
         assert_true(g.stats[ADI_MVG_SHRINKAGE] == 0.0);
         const float probe = 7.0f;
         const double want = fabs(7.0 - mean) / sqrt(variance);
@@ -320,7 +320,7 @@ static void one_channel(void **state)
 /* ---- Data without a covariance ----------------------------------------------------------------
  */
 
-static void singular(const rows *r, const adi_kernels *k, adi_reduce reduce, int32_t ddof,
+static void singular(const rows *r, const adi_host_kernels *k, adi_reduce reduce, int32_t ddof,
                      const char *what)
 {
     adi_mvg g = {.c = -7};
@@ -343,7 +343,7 @@ static void equal_vectors(void **state)
     (void)state;
     for (int i = 0; i < 60; i++) {
         const int64_t n = i % 4 ? op_int(2, 300) : 1, c = op_int(1, 20);
-        const adi_kernels *k = backends[i & 1]->kernels;
+        const adi_host_kernels *k = backends[i & 1]->host;
         float *x = guarded_floats(n * c);
         for (int64_t j = 0; j < n * c; j++)
             x[j] = j < c ? (float)(100 * op_signed()) : x[j - c];
@@ -363,7 +363,7 @@ static void two_vectors(void **state)
     (void)state;
     for (int i = 0; i < 200; i++) {
         const int64_t n = i % 2 ? 2 : 2 * op_int(2, 40), c = op_int(2, 20);
-        const adi_kernels *k = backends[i / 2 & 1]->kernels;
+        const adi_host_kernels *k = backends[i / 2 & 1]->host;
         float *x = random_rows(n, c, 1.0);
         for (int64_t j = 2 * c; j < n * c; j++)
             x[j] = x[j - 2 * c];
@@ -380,8 +380,8 @@ static void two_vectors_reduced(void **state)
     for (int i = 0; i < 40; i++) {
         const int64_t c = op_int(2, 20);
         float *x = random_rows(2, c, 1.0);
-        rows r = rows_from(x, 2, c, backends[i & 1]->kernels);
-        adi_mvg g = fitted(&r, backends[i & 1]->kernels,
+        rows r = rows_from(x, 2, c, backends[i & 1]->host);
+        adi_mvg g = fitted(&r, backends[i & 1]->host,
                            i % 4 < 2 ? ADI_REDUCE_PCA : ADI_REDUCE_NPCA, 0.95, 0);
         assert_int_equal(g.r, 1);
         assert_true(fabs(distance_of(&g, x) - 1.0) <= 1e-9);
@@ -393,7 +393,7 @@ static void two_vectors_reduced(void **state)
 static void out_of_memory(void **state)
 {
     (void)state;
-    rows r = rows_from(random_rows(30, 5, 1.0), 30, 5, adi_backend_cpu.kernels);
+    rows r = rows_from(random_rows(30, 5, 1.0), 30, 5, adi_backend_cpu.host);
     for (int reduce = 0; reduce < 3; reduce++) {
         const adi_mvg_options o = {(adi_reduce)reduce, 0.9, 0};
         long nth = 0;
@@ -401,7 +401,7 @@ static void out_of_memory(void **state)
             fault_alloc fault = {.fail_at = ++nth};
             const adi_allocator a = {fault_alloc_get, fault_alloc_put, &fault};
             adi_mvg g = {0};
-            status = adi_mvg_fit(&a, adi_backend_cpu.kernels, &r.moments, &r.sample, &o, "x", &g);
+            status = adi_mvg_fit(&a, adi_backend_cpu.host, &r.moments, &r.sample, &o, "x", &g);
             assert_true(status == AD_OK || status == AD_ERR_OUT_OF_MEMORY);
             if (status != AD_OK)
                 assert_string_equal(ad_last_error_message(), "out of memory");

@@ -24,7 +24,7 @@ static const double factor_limit = 1e-7, rms_limit = 1e-10, distance_limit = 1e-
 /* Merged against sequential, what ad_fitter_merge() promises. */
 static const double merge_limit = 1e-10;
 
-static adi_position_moments *empty(const adi_kernels *k, int64_t p, int64_t d, int32_t fourth)
+static adi_position_moments *empty(const adi_host_kernels *k, int64_t p, int64_t d, int32_t fourth)
 {
     const adi_position_dims dims = {p, d, fourth};
     adi_position_moments *m = NULL;
@@ -32,7 +32,7 @@ static adi_position_moments *empty(const adi_kernels *k, int64_t p, int64_t d, i
     return m;
 }
 
-static void add(adi_position_moments *m, const adi_kernels *k, int32_t threads, const float *x,
+static void add(adi_position_moments *m, const adi_host_kernels *k, int32_t threads, const float *x,
                 int64_t images)
 {
     const int64_t each = m->d.p * m->d.d;
@@ -48,7 +48,7 @@ typedef struct model {
     int64_t position;
 } model;
 
-static ad_status fit(adi_position_moments *m, const adi_kernels *k, int32_t shrink, double ridge,
+static ad_status fit(adi_position_moments *m, const adi_host_kernels *k, int32_t shrink, double ridge,
                      model *out)
 {
     const adi_position_fit how = {.shrink = shrink, .ridge = ridge};
@@ -135,8 +135,9 @@ static void compare_distances(const adi_safetensors *file, const char *name, con
 }
 
 static void compare_case(const adi_safetensors *file, const char *name, int32_t shrink,
-                         const adi_kernels *k)
+                         const adi_backend *be)
 {
+    const adi_host_kernels *k = be->host;
     const char *kind = shrink ? "ledoit_wolf" : "ridge";
     char part[40];
     const adi_st_tensor *t = golden(file, name, "train");
@@ -160,7 +161,7 @@ static void compare_case(const adi_safetensors *file, const char *name, int32_t 
         for (int64_t i = 0; i < m->d.p * m->d.d; i++)
             assert_true(fabs(g.mean[i] - mean[i]) <= 6e-8 * fabs(mean[i]) + 1e-15);
         worst_rms = fmax(worst_rms, fabs(g.rms - *rms) / *rms);
-        compare_distances(file, name, kind, &g, &m->d, k,
+        compare_distances(file, name, kind, &g, &m->d, be->kernels,
                           strchr(name, '+') ? offset_limit : distance_limit);
         guarded_free(factor, "factor");
         guarded_free(mean, "mean");
@@ -183,7 +184,7 @@ static void golden_fits(void **state)
     for (int b = 0; b < 2; b++)
         for (int i = 0; i < 5; i++)
             for (int32_t shrink = 0; shrink < 2; shrink++)
-                compare_case(file, names[i], shrink, backends[b]->kernels);
+                compare_case(file, names[i], shrink, backends[b]);
     print_message("golden: factor %.3g off, rms %.3g, distance %.3g of its limit\n", worst_factor,
                   worst_rms, worst_distance);
     adi_st_close(file);
@@ -211,7 +212,7 @@ static void any_batch_any_threads(void **state)
     float *x = vectors(IMAGES, P, D, 5.0);
     for (int b = 0; b < 2; b++)
         for (int32_t fourth = 0; fourth < 2; fourth++) {
-            const adi_kernels *k = backends[b]->kernels;
+            const adi_host_kernels *k = backends[b]->host;
             adi_position_moments *whole = empty(k, P, D, fourth);
             add(whole, k, 1, x, IMAGES);
             adi_position_moments_flush(whole, k, 1);
@@ -281,7 +282,7 @@ static void offsets_and_merging(void **state)
     double worst = 0.0;
     for (int o = 0; o < 3; o++)
         for (int32_t fourth = 0; fourth < 2; fourth++) {
-            const adi_kernels *k = backends[1]->kernels;
+            const adi_host_kernels *k = backends[1]->host;
             float *x = vectors(IMAGES, P, D, offsets[o]);
             static const int64_t ends[] = {0, 1, 14, 33, IMAGES};
             adi_position_moments *whole = empty(k, P, D, fourth), *merged = empty(k, P, D, fourth);
@@ -332,7 +333,7 @@ static void nothing_varies(void **state)
     for (int64_t i = 1; i < IMAGES; i++) /* position 4 is the same in all images */
         memcpy(x + (i * P + 4) * D, x + 4 * D, D * sizeof *x);
     for (int b = 0; b < 2; b++) {
-        const adi_kernels *k = backends[b]->kernels;
+        const adi_host_kernels *k = backends[b]->host;
         adi_position_moments *m = empty(k, P, D, 1);
         model g;
         add(m, k, 2, x, IMAGES);
@@ -361,7 +362,7 @@ static void ridge_below_the_noise(void **state)
     for (int64_t i = 0; i < IMAGES * P * D; i++)
         x[i] *= 1e3f;
     for (int b = 0; b < 2; b++) {
-        const adi_kernels *k = backends[b]->kernels;
+        const adi_host_kernels *k = backends[b]->host;
         adi_position_moments *m = empty(k, P, D, 0);
         model g;
         add(m, k, 1, x, IMAGES);
@@ -377,7 +378,7 @@ static void ridge_below_the_noise(void **state)
 static void allocation_failures(void **state)
 {
     (void)state;
-    const adi_kernels *k = backends[1]->kernels;
+    const adi_host_kernels *k = backends[1]->host;
     const adi_position_dims d = {4, 5, 1};
     fault_alloc faults = {0};
     const adi_allocator a = {fault_alloc_get, fault_alloc_put, &faults};

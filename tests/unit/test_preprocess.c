@@ -61,9 +61,9 @@ static uint8_t *seeded_pixels(size_t bytes)
 static void expect_input(const adi_preprocess *p, const ad_image *image, int64_t x0, int64_t y0)
 {
     adi_resize_scratch scratch = {.allocator = &adi_default_allocator,
-                                  .kernels = adi_backend_ref.kernels};
+                                  .kernels = adi_backend_ref.host};
     adi_resize_scratch other = {.allocator = &adi_default_allocator,
-                                .kernels = adi_backend_ref.kernels};
+                                .kernels = adi_backend_ref.host};
     const adi_frame f = adi_frame_of(p, image->width, image->height);
     const int64_t w = f.whole_w, h = f.whole_h;
     uint8_t *whole = malloc((size_t)(3 * w * h));
@@ -134,7 +134,7 @@ static void equals_torch(void **state)
     const ad_image image = AD_IMAGE_INIT(AD_PIXEL_RGB8, pixel, 1, 1, 3);
     const adi_preprocess p = {ADI_RESIZE_CV_LINEAR, ADI_ASPECT_SQUARE, 1, 1, IMAGENET, 0};
     adi_resize_scratch scratch = {.allocator = &adi_default_allocator,
-                                  .kernels = adi_backend_ref.kernels};
+                                  .kernels = adi_backend_ref.host};
     const adi_frame f = adi_frame_of(&p, 1, 1);
     float input[3];
     assert_int_equal(adi_preprocess_run(&p, &f, input, NULL, &image, &scratch), AD_OK);
@@ -156,7 +156,7 @@ static void stays_small_for_strips(void **state)
     for (int lying = 0; lying < 2; lying++) {
         fault_alloc counts = {0};
         const adi_allocator a = {fault_alloc_get, fault_alloc_put, &counts};
-        adi_resize_scratch scratch = {.allocator = &a, .kernels = adi_backend_ref.kernels};
+        adi_resize_scratch scratch = {.allocator = &a, .kernels = adi_backend_ref.host};
         const ad_image image = AD_IMAGE_INIT(AD_PIXEL_MONO8, pixels, lying ? STRIP : 1,
                                              lying ? 1 : STRIP, lying ? STRIP : 1);
         const adi_frame f = adi_frame_of(&p, image.width, image.height);
@@ -180,7 +180,7 @@ static void survives_a_failing_allocation(void **state)
     const adi_preprocess p = {ADI_RESIZE_PIL_BILINEAR, ADI_ASPECT_SQUARE, 1, 1, IMAGENET, 0};
     fault_alloc counts = {.fail_at = 1};
     const adi_allocator a = {fault_alloc_get, fault_alloc_put, &counts};
-    adi_resize_scratch scratch = {.allocator = &a, .kernels = adi_backend_ref.kernels};
+    adi_resize_scratch scratch = {.allocator = &a, .kernels = adi_backend_ref.host};
     const adi_frame f = adi_frame_of(&p, 1, 1);
     float input[3];
     assert_int_equal(adi_preprocess_run(&p, &f, input, NULL, &image, &scratch),

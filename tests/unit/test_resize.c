@@ -40,8 +40,8 @@ static uint8_t *resized(const ad_image *image, int w, int h, int32_t filter)
     uint8_t *out[2];
     for (int i = 0; i < 2; i++) { /* ref's, and the fastest */
         adi_resize_scratch scratch = {.allocator = &adi_default_allocator,
-                                      .kernels = i ? adi_backend_cpu.kernels
-                                                 : adi_backend_ref.kernels};
+                                      .kernels = i ? adi_backend_cpu.host
+                                                 : adi_backend_ref.host};
         out[i] = malloc((size_t)(3 * w * h));
         assert_non_null(out[i]);
         assert_int_equal(adi_resize_rgb8(out[i], w, h, image, filter, &scratch), AD_OK);
@@ -262,7 +262,7 @@ static void windows_are_parts_of_the_whole(void **state)
     static const int sizes[][2] = {{20, 18}, {61, 30}, {30, 47}, {100, 90}};
     static const int windows[][4] = {{0, 0, 1, 1}, {19, 17, 1, 1}, {3, 2, 11, 9}, {0, 5, 20, 3}};
     adi_resize_scratch scratch = {.allocator = &adi_default_allocator,
-                                  .kernels = adi_backend_ref.kernels};
+                                  .kernels = adi_backend_ref.host};
     for (int f = 0; f < 3; f++)
         for (int s = 0; s < 4; s++) {
             const int w = sizes[s][0], h = sizes[s][1];
@@ -286,7 +286,7 @@ static void keeps_its_memory(void **state)
     (void)state;
     fault_alloc counts = {0};
     const adi_allocator a = {fault_alloc_get, fault_alloc_put, &counts};
-    adi_resize_scratch scratch = {.allocator = &a, .kernels = adi_backend_ref.kernels};
+    adi_resize_scratch scratch = {.allocator = &a, .kernels = adi_backend_ref.host};
     uint8_t *rgb = seeded_image(61, 47);
     ad_image image = AD_IMAGE_INIT(AD_PIXEL_RGB8, rgb, 61, 47, 3 * 61);
     static uint8_t first[3 * 32 * 32], again[3 * 32 * 32];
@@ -320,7 +320,7 @@ static void survives_failing_allocations(void **state)
     (void)state;
     fault_alloc counts = {.fail_at = 2};
     const adi_allocator a = {fault_alloc_get, fault_alloc_put, &counts};
-    adi_resize_scratch scratch = {.allocator = &a, .kernels = adi_backend_ref.kernels};
+    adi_resize_scratch scratch = {.allocator = &a, .kernels = adi_backend_ref.host};
     uint8_t *rgb = seeded_image(61, 47);
     const ad_image image = AD_IMAGE_INIT(AD_PIXEL_RGB8, rgb, 61, 47, 3 * 61);
     static uint8_t before[3 * 9 * 8], out[3 * 320 * 320];
@@ -345,7 +345,7 @@ static void refuses_bad_arguments(void **state)
     static const int64_t windows[][4] = {{-1, 0, 4, 4}, {0, -1, 4, 4}, {0, 0, 9, 4}, {0, 0, 4, 9},
                                          {5, 0, 4, 4},  {0, 5, 4, 4},  {0, 0, 0, 4}, {0, 0, 4, 0}};
     adi_resize_scratch s = {.allocator = &adi_default_allocator,
-                            .kernels = adi_backend_ref.kernels};
+                            .kernels = adi_backend_ref.host};
     for (int i = 0; i < 8; i++) {
         const int64_t *v = windows[i];
         const adi_frame frame = {8, 8, v[0], v[1], v[2], v[3]};
