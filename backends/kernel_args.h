@@ -8,10 +8,29 @@
 
 enum { ADI_MAX_THREADS = 256 };
 
-/* How a kernel runs: the context's thread count, and scratch memory. */
+/* A value in the backend's memory, which may be a device's: only kernels read or write it. A
+ * compile-only test of lib/ makes them structs (ADI_CHECK_MEMORY), so that reading one, or mixing
+ * it with host memory, is an error. */
+#ifdef ADI_CHECK_MEMORY
+typedef struct adi_f32 {
+    float hidden;
+} adi_f32;
+typedef struct adi_f64 {
+    double hidden;
+} adi_f64;
+#else
+typedef float adi_f32;
+typedef double adi_f64;
+#endif
+
+/* What runs on a device, in order: copies and kernels. */
+typedef struct adi_queue adi_queue;
+
+/* How a kernel runs: the context's thread count, scratch memory of the backend, and its queue. */
 typedef struct adi_exec {
     int32_t num_threads;
     void *scratch; /* 64-byte aligned; as many bytes as the kernel's *_scratch function returns */
+    adi_queue *queue; /* NULL where the backend's memory is the host's */
 } adi_exec;
 
 /* Positions, and channels of each. */

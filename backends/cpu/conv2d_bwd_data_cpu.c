@@ -116,7 +116,7 @@ ad_status adi_conv2d_bwd_data_cpu(const adi_exec *ex, float *dx, const float *dy
             continue;
         float *packed = ex->scratch;
         pack(ex, packed, w, &p, d);
-        const adi_exec rest = {ex->num_threads, (char *)ex->scratch + packed_bytes(&p)};
+        const adi_exec rest = {ex->num_threads, (char *)ex->scratch + packed_bytes(&p), ex->queue};
         const ad_status status = adi_conv2d_layout_fwd_cpu(&rest, dx, dy, packed, e, &p.d, &p.at);
         if (status != AD_OK)
             return status;

@@ -89,7 +89,8 @@ ad_status adi_conv2d_layout_fwd_cpu(const adi_exec *ex, float *y, const float *x
         return adi_conv2d_blas_cpu(ex, y, x, w, e, d, at);
     float *panels = ex->scratch;
     adi_panel_pack_cpu(panels, w, d->kh * d->kw * d->c, d->k);
-    const adi_exec rest = {ex->num_threads, (char *)ex->scratch + adi_conv2d_panel_bytes_cpu(d)};
+    const adi_exec rest = {ex->num_threads, (char *)ex->scratch + adi_conv2d_panel_bytes_cpu(d),
+                           NULL};
     return adi_conv2d_panels_cpu(adi_isa_cpu(0), &rest, y, x, panels, e, d, at);
 }
 

@@ -23,6 +23,7 @@ ad_status adi_conv2d_gated_fwd_cpu(const adi_exec *ex, float *y, const float *x,
     for (int64_t row = 0; row < adi_panel_floats_cpu(d->c, d->k) / ADI_LANES; row++)
         for (int64_t i = 0; i < ADI_LANES; i++)
             gated[row * ADI_LANES + i] = panels[row * ADI_LANES + i] * gate[row % d->c];
-    const adi_exec rest = {ex->num_threads, (char *)ex->scratch + adi_conv2d_panel_bytes_cpu(d)};
+    const adi_exec rest = {ex->num_threads, (char *)ex->scratch + adi_conv2d_panel_bytes_cpu(d),
+                           NULL};
     return adi_conv2d_packed_fwd_cpu(&rest, y, x, gated, e, d, ADI_CONV2D_PANELS);
 }

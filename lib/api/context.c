@@ -57,6 +57,8 @@ ad_status ad_context_create(const ad_context_options *options, ad_context **out_
     c->num_threads = o.num_threads ? o.num_threads : backend->max_threads();
     if (c->num_threads > ADI_MAX_THREADS)
         c->num_threads = ADI_MAX_THREADS;
+    c->device = (adi_device){
+        .kernels = backend->kernels, .name = backend->name, .num_threads = c->num_threads};
     c->log = o.log;
     c->log_user = o.log_user;
     adi_log(c, AD_LOG_INFO, "device %s: %s, %d threads", backend->name, backend->describe(),

@@ -59,7 +59,7 @@ static int64_t weight_bytes(const adi_plan *plan, const adi_step *s)
     const adi_op_call *dense = s->node->op == &adi_op_conv2d ? &s->call : s->call.first;
     if (dense) {
         const adi_conv2d_dims d = adi_conv2d_dims_of(dense);
-        const size_t packed = plan->kernels->conv2d_packed_bytes(&d, dense->algorithm);
+        const size_t packed = plan->device.kernels->conv2d_packed_bytes(&d, dense->algorithm);
         bytes += packed ? (int64_t)packed : d.kh * d.kw * d.c * d.k * one;
     }
     return bytes;
@@ -107,7 +107,7 @@ static ad_status profile(const adi_extractor *x, adi_workspace *w, int32_t runs,
     if (!ms)
         return adi_fail_memory();
     fill_noise(w->block + plan->input_offset[0], adi_arena_floats(&plan->input[0]));
-    ad_status status = adi_plan_profile(plan, w->block, w->scratch, runs, ms + steps, ms);
+    ad_status status = adi_plan_profile(plan, w->queue, w->block, w->scratch, runs, ms + steps, ms);
     if (status == AD_OK)
         status = tell(plan, ms, callback, user);
     adi_free(plan->allocator, ms);

@@ -25,22 +25,35 @@ ad_status adi_fail(ad_status status, const char *format, ...)
     return status;
 }
 
+/* Who refused how much: a limit of the context, or a device. */
 static _Thread_local struct {
-    size_t wanted, held, limit;
+    char device[32];
+    size_t wanted, held, limit; /* of a device: wanted, free, all that it has */
 } refused;
 
 void adi_note_limit(size_t wanted, size_t held, size_t limit)
 {
+    refused.device[0] = '\0';
     refused.wanted = wanted;
     refused.held = held;
     refused.limit = limit;
+}
+
+void adi_note_device_memory(const char *device, size_t wanted, size_t left, size_t total)
+{
+    adi_note_limit(wanted, left, total);
+    snprintf(refused.device, sizeof refused.device, "%s", device);
 }
 
 ad_status adi_fail_memory(void)
 {
     static const char text[] = "out of memory";
     memcpy(message, text, sizeof text);
-    if (refused.limit)
+    if (refused.device[0])
+        snprintf(message, sizeof message,
+                 "%s: out of memory: %zu bytes wanted, %zu of %zu are free", refused.device,
+                 refused.wanted, refused.held, refused.limit);
+    else if (refused.limit)
         snprintf(message, sizeof message,
                  "out of memory: %zu bytes beside the %zu that are held pass the context's "
                  "memory_limit of %zu",

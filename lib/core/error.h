@@ -17,6 +17,8 @@ ad_status adi_fail_memory(void);
 /* Remember for this thread's next adi_fail_memory() that an allocator refused `wanted` bytes beside
  * the `held` ones because of `limit`. 0, 0, 0 forgets it. */
 void adi_note_limit(size_t wanted, size_t held, size_t limit);
+/* The same for a device that has `left` of `total` bytes free. */
+void adi_note_device_memory(const char *device, size_t wanted, size_t left, size_t total);
 
 /* Put a prefix, such as "FILE: ", in front of the current message. Returns `status`. */
 ad_status adi_fail_prefix(ad_status status, const char *format, ...)

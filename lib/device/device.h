@@ -9,12 +9,14 @@
 #include "core/error.h"
 #include "core/float_guard.h"
 #include "core/limits.h"
+#include "device/memory.h"
 
 struct ad_context {
     atomic_int refs;
     adi_allocator allocator;
     adi_budget *budget; /* of the allocator; NULL without a limit */
-    const adi_backend *backend;
+    const adi_backend *backend; /* of the host: threads, images, statistics, maps */
+    adi_device device;          /* where networks run and features are */
     int32_t num_threads;
     adi_file_limits limits;
     ad_log_callback log;

@@ -49,7 +49,7 @@ static ad_status make_plans(ast_model *m)
         if (made != wanted)
             return adi_fail(AD_ERR_FORMAT, "'adfeat.graph.%s' has %d outputs, not %d",
                             m->networks.items[i].name, made, wanted);
-        ADI_TRY(adi_plan_create(m->networks.items[i].net, c->backend->kernels, c->num_threads,
+        ADI_TRY(adi_plan_create(m->networks.items[i].net, &c->device,
                                 taps, wanted, m->config.h, m->config.w,
                                 &m->networks.items[i].plan));
     }
@@ -131,9 +131,9 @@ static ad_status infer(const adi_model *model, const adi_extractor *x, adi_works
     ADI_TRY(adi_ast_gather(c, x, w, input, weights));
     memcpy(student_block + student->input_offset[0], input,
            (size_t)(n * c->channels) * sizeof *input);
-    ADI_TRY(adi_plan_run(flow, flow_block, w->scratch));
+    ADI_TRY(adi_plan_run(flow, w->queue, flow_block, w->scratch));
     if (c->o.score == ADI_AST_SCORE_STUDENT)
-        ADI_TRY(adi_plan_run(student, student_block, w->scratch));
+        ADI_TRY(adi_plan_run(student, w->queue, student_block, w->scratch));
     return adi_ast_distances(c, x->context, adi_plan_tap_data(flow, flow_block, 0),
                              adi_plan_tap_data(flow, flow_block, 1),
                              adi_plan_tap_data(student, student_block, 0),

@@ -39,7 +39,7 @@ ad_status adi_ast_distances(const adi_ast_config *config, const ad_context *cont
                             const float *z, const float *logdet, const float *student,
                             float *distances)
 {
-    const adi_exec ex = {context->num_threads, NULL};
+    const adi_exec ex = {context->num_threads, NULL, NULL};
     const adi_pc d = {adi_ast_positions(config), config->channels};
     const int teacher = config->o.score == ADI_AST_SCORE_TEACHER;
     const ad_status status =

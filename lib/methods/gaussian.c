@@ -99,7 +99,7 @@ static ad_status create(const adi_settings *settings, ad_backbone *backbone, ad_
 static ad_status pool(const adi_extractor *x, const adi_workspace *w, int32_t i, double *pooled)
 {
     const adi_shape *s = adi_extractor_shape(x, i);
-    const adi_exec ex = {x->context->num_threads, w->scratch};
+    const adi_exec ex = {x->context->num_threads, w->scratch, NULL};
     const ad_status status = x->context->backend->kernels->mean_fwd(
         &ex, pooled, adi_extractor_data(x, w, i), (adi_pc){s->h * s->w, s->c});
     if (status != AD_OK)
@@ -346,7 +346,7 @@ static void reserve(const adi_model *model, adi_extractor *x)
 static ad_status infer_layer(const adi_gaussian_model *m, const adi_extractor *x, adi_workspace *w,
                              int32_t i, adi_layer_maps *out)
 {
-    const adi_exec ex = {x->context->num_threads, w->scratch};
+    const adi_exec ex = {x->context->num_threads, w->scratch, NULL};
     const adi_shape *s = adi_extractor_shape(x, i);
     const adi_gaussian_layer *l = &m->layers[i];
     const char *name = adi_extractor_layer(x, i);

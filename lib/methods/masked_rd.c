@@ -58,7 +58,7 @@ static ad_status make_plan(rd_model *m)
     if (net->graph->tap_count != compared)
         return adi_fail(AD_ERR_FORMAT, "the student has %d outputs for %d levels",
                         net->graph->tap_count, compared);
-    ADI_TRY(adi_plan_create(net, c->backend->kernels, c->num_threads, taps, compared, deepest->h,
+    ADI_TRY(adi_plan_create(net, &c->device, taps, compared, deepest->h,
                             deepest->w, &m->networks.items[0].plan));
     return check_plan(m);
 }
@@ -127,7 +127,7 @@ static ad_status infer(const adi_model *model, const adi_extractor *x, adi_works
                        int32_t wants_map, adi_layer_maps *out)
 {
     const rd_model *m = (const rd_model *)model;
-    const adi_exec ex = {x->context->num_threads, w->scratch};
+    const adi_exec ex = {x->context->num_threads, w->scratch, NULL};
     const adi_plan *plan = m->networks.items[0].plan;
     float *block = w->extra;
     (void)wants_map;
@@ -135,7 +135,7 @@ static ad_status infer(const adi_model *model, const adi_extractor *x, adi_works
     for (int32_t level = 0; level < ADI_RD_LEVELS; level++)
         memcpy(block + plan->input_offset[adi_rd_input(level)], adi_extractor_data(x, w, level),
                (size_t)adi_rd_values(&m->config.shapes[level]) * sizeof *block);
-    ADI_TRY(adi_plan_run(plan, block, w->scratch));
+    ADI_TRY(adi_plan_run(plan, w->queue, block, w->scratch));
     for (int32_t level = 0, tap = 0; level < ADI_RD_LEVELS; level++) {
         const adi_shape *s = &m->config.shapes[level];
         if (!adi_rd_compares(&m->config, level))

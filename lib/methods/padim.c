@@ -206,7 +206,7 @@ static ad_status infer(const adi_model *model, const adi_extractor *x, adi_works
 {
     const adi_padim_model *m = (const adi_padim_model *)model;
     const adi_position_dims d = adi_padim_dims(&m->embedding, &m->config);
-    const adi_exec ex = {x->context->num_threads, w->scratch};
+    const adi_exec ex = {x->context->num_threads, w->scratch, NULL};
     float *vectors = w->extra;
     (void)wants_map;
     out->distance = vectors + d.p * d.d;

@@ -33,9 +33,8 @@ static ad_status make_plans(stfpm_model *m)
 {
     const adi_settings *s = &m->config.settings;
     const ad_context *c = m->head.context;
-    const adi_kernels *k = c->backend->kernels;
     const int32_t out = 0, side = s->preprocess.crop;
-    ADI_TRY(adi_plan_create(m->networks.items[0].net, k, c->num_threads, s->taps, s->tap_count,
+    ADI_TRY(adi_plan_create(m->networks.items[0].net, &c->device, s->taps, s->tap_count,
                             side, side, &m->networks.items[0].plan));
     for (int32_t l = 0; l < s->tap_count; l++)
         m->shapes[l] = m->networks.items[0].plan->taps[l].shape;
@@ -44,7 +43,7 @@ static ad_status make_plans(stfpm_model *m)
         if (net->graph->tap_count != 1)
             return adi_fail(AD_ERR_FORMAT, "the scorer's U-Net %d has %d outputs, not one", l + 1,
                             net->graph->tap_count);
-        ADI_TRY(adi_plan_create(net, k, c->num_threads, &out, 1, m->shapes[l].h, m->shapes[l].w,
+        ADI_TRY(adi_plan_create(net, &c->device, &out, 1, m->shapes[l].h, m->shapes[l].w,
                                 &m->networks.items[1 + l].plan));
         ADI_TRY(check_unet(m, l));
     }
@@ -124,8 +123,8 @@ static void reserve(const adi_model *model, adi_extractor *x)
 }
 
 /* *out: the student's vectors of a layer, or its U-Net's output for them. */
-static ad_status compared(const stfpm_model *m, int32_t layer, float *block, float *unet_block,
-                          void *scratch, const float **out)
+static ad_status compared(const stfpm_model *m, int32_t layer, const adi_workspace *w, float *block,
+                          float *unet_block, const float **out)
 {
     const adi_plan *unet = m->networks.items[1 + layer].plan;
     const adi_shape *s = &m->shapes[layer];
@@ -133,7 +132,7 @@ static ad_status compared(const stfpm_model *m, int32_t layer, float *block, flo
     if (!m->config.unets)
         return AD_OK;
     memcpy(unet_block + unet->input_offset[0], *out, (size_t)(s->h * s->w * s->c) * sizeof **out);
-    ADI_TRY(adi_plan_run(unet, unet_block, scratch));
+    ADI_TRY(adi_plan_run(unet, w->queue, unet_block, w->scratch));
     *out = adi_plan_tap_data(unet, unet_block, 0);
     return AD_OK;
 }
@@ -142,18 +141,18 @@ static ad_status infer(const adi_model *model, const adi_extractor *x, adi_works
                        int32_t wants_map, adi_layer_maps *out)
 {
     const stfpm_model *m = (const stfpm_model *)model;
-    const adi_exec ex = {x->context->num_threads, w->scratch};
+    const adi_exec ex = {x->context->num_threads, w->scratch, NULL};
     const layout at = layout_of(m);
     float *block = w->extra, *unet_block = block + at.block;
     (void)wants_map;
     out->distance = unet_block + at.unet_block;
     adi_preprocess_from_bytes(&x->preprocess, block + m->networks.items[0].plan->input_offset[0],
                               w->rgb, (int64_t)x->rgb_bytes / 3);
-    ADI_TRY(adi_plan_run(m->networks.items[0].plan, block, w->scratch));
+    ADI_TRY(adi_plan_run(m->networks.items[0].plan, w->queue, block, w->scratch));
     for (int32_t l = 0; l < m->config.settings.tap_count; l++) {
         const adi_shape *s = &m->shapes[l];
         const float *g = NULL;
-        ADI_TRY(compared(m, l, block, unet_block, w->scratch, &g));
+        ADI_TRY(compared(m, l, w, block, unet_block, &g));
         float *d = adi_layer_maps_add(out, s->h, s->w, adi_extractor_layer(x, l));
         const ad_status status = x->context->backend->kernels->cosdist_fwd(
             &ex, d, g, adi_extractor_data(x, w, l), (adi_pc){s->h * s->w, s->c});

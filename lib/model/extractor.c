@@ -21,7 +21,7 @@ ad_status adi_extractor_create(ad_context *context, const adi_network *network,
     x->preprocess = *preprocess;
     x->tap_count = tap_count;
     memcpy(x->taps, taps, (size_t)tap_count * sizeof *taps);
-    ad_status status = adi_plan_create(network, context->backend->kernels, context->num_threads,
+    ad_status status = adi_plan_create(network, &context->device,
                                        taps, tap_count, preprocess->crop, preprocess->crop,
                                        &x->plan);
     if (status == AD_OK && pthread_mutex_init(&x->lock, NULL) != 0)
@@ -188,7 +188,7 @@ ad_status adi_extractor_run(const adi_extractor *x, adi_workspace *w, const ad_i
         return AD_OK;
     ADI_TRY(adi_preprocess_run(&x->preprocess, &w->frame, w->block + x->plan->input_offset[0],
                                w->rgb, &image, &w->resize));
-    return adi_plan_run(x->plan, w->block, w->scratch);
+    return adi_plan_run(x->plan, w->queue, w->block, w->scratch);
 }
 
 const adi_shape *adi_extractor_shape(const adi_extractor *x, int32_t index)

@@ -14,6 +14,7 @@
 typedef struct adi_workspace {
     struct adi_workspace *next;
     adi_frame frame; /* of the image that was run last */
+    adi_queue *queue; /* NULL on the host */
     float *block;  /* activations */
     void *scratch; /* kernels */
     float *extra;  /* the method's own */

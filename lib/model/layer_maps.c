@@ -140,7 +140,7 @@ ad_status adi_layer_maps_join(const ad_context *c, const adi_map_recipe *r,
 static ad_status make_map(const ad_context *c, const adi_map_recipe *r, const adi_layer_maps *m,
                           void *scratch, float *tmp, float *map)
 {
-    const adi_exec ex = {c->num_threads, scratch};
+    const adi_exec ex = {c->num_threads, scratch, NULL};
     if (r->at == r->side) {
         ADI_TRY(adi_layer_maps_join(c, r, m, tmp, map));
     } else {

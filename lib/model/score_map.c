@@ -6,7 +6,7 @@
 static ad_status resize(const ad_context *context, float *out, const float *in,
                         const adi_resize_dims *d)
 {
-    const adi_exec ex = {context->num_threads, NULL};
+    const adi_exec ex = {context->num_threads, NULL, NULL};
     const ad_status status = context->backend->kernels->resize_fwd(&ex, out, in, d);
     if (status != AD_OK)
         return adi_fail(status, "resizing a %lldx%lld map to %lldx%lld failed in the backend",

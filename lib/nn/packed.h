@@ -1,9 +1,10 @@
-/* Packed weights, which the plans of a network share: each exists as long as a plan holds it. Any
- * number of threads may make and destroy plans. */
+/* Weights in the backend's memory, packed or as they are, which the plans of a network share: each
+ * exists as long as a plan holds it. Any number of threads may make and destroy plans. */
 #ifndef ADI_NN_PACKED_H
 #define ADI_NN_PACKED_H
 
 #include "core/alloc.h"
+#include "device/memory.h"
 #include "ops/op.h"
 
 typedef struct adi_packed_pool adi_packed_pool;
@@ -14,10 +15,14 @@ void adi_packed_pool_destroy(adi_packed_pool *pool);
 
 /* Set call->packed to the `bytes` that op->pack() makes for a call whose algorithm is chosen; the
  * first caller packs. Weights are told apart by call->weight, so they must not move. */
-ad_status adi_packed_take(adi_packed_pool *pool, const adi_kernels *kernels, const adi_op *op,
+ad_status adi_packed_take(adi_packed_pool *pool, const adi_device *device, const adi_op *op,
                           adi_op_call *call, size_t bytes);
-/* Give back what adi_packed_take() gave; the last one frees it. Other pointers, also NULL, are
+/* Replace host memory of `floats` floats by a copy in the device's; NULL, and all memory where the
+ * device is the host, stays as it is. Then *io_bytes grows by those of the copy. */
+ad_status adi_packed_upload(adi_packed_pool *pool, const adi_device *device, const float **io,
+                            int64_t floats, size_t *io_bytes);
+/* Give back what the two functions gave; the last one frees it. Other pointers, also NULL, are
  * ignored. */
-void adi_packed_put(adi_packed_pool *pool, const void *packed);
+void adi_packed_put(adi_packed_pool *pool, const adi_device *device, const void *packed);
 
 #endif

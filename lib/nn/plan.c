@@ -84,13 +84,13 @@ static void fuse_expansion(planner *pl, int32_t i)
     const adi_node *node = &pl->graph->nodes[i];
     const int32_t last = plan->step_count - 1, before = last - 1;
     adi_step *s = &plan->steps[last];
-    if (node->op != &adi_op_dwconv2d || !plan->kernels->expand_dw_suits || before < 0 ||
+    if (node->op != &adi_op_dwconv2d || !plan->device.kernels->expand_dw_suits || before < 0 ||
         s->x != before || !is_private(pl, node->input[0]))
         return;
     const adi_step *e = &plan->steps[before];
     const adi_conv2d_dims first = adi_conv2d_dims_of(&e->call), d = adi_conv2d_dims_of(&s->call);
     if (e->node->op != &adi_op_conv2d || e->x2 != ADI_STEP_NONE || e->call.gated ||
-        !plan->kernels->expand_dw_suits(&first, &d, e->call.algorithm))
+        !plan->device.kernels->expand_dw_suits(&first, &d, e->call.algorithm))
         return;
     adi_step both = *s;
     both.first = e->call;
@@ -121,13 +121,14 @@ static void fuse_gate(planner *pl, int32_t i)
 {
     adi_plan *plan = pl->plan;
     const adi_node *node = &pl->graph->nodes[i];
+    const adi_kernels *k = plan->device.kernels;
     const int32_t last = plan->step_count - 1, from = plan->steps[last].x;
-    if (node->op != &adi_op_conv2d || !plan->kernels->conv2d_gated_suits || from < 0 ||
+    if (node->op != &adi_op_conv2d || !k->conv2d_gated_suits || from < 0 ||
         plan->steps[from].node->op != &adi_op_mul)
         return;
     adi_step s = plan->steps[last];
     const adi_conv2d_dims d = adi_conv2d_dims_of(&s.call);
-    if (!plan->kernels->conv2d_gated_suits(&d, plan->kernels->conv2d_choose(&d, s.call.algorithm)))
+    if (!k->conv2d_gated_suits(&d, k->conv2d_choose(&d, s.call.algorithm)))
         return;
     s.x = plan->steps[from].x;
     s.gate = plan->steps[from].x2;
@@ -145,7 +146,7 @@ static ad_status add_step(planner *pl, int32_t i)
     adi_plan *plan = pl->plan;
     const adi_node *node = &pl->graph->nodes[i];
     const adi_params *p = &plan->network->params[i];
-    const char *lacking = adi_op_lacks(node->op->needs, plan->kernels);
+    const char *lacking = adi_op_lacks(node->op->needs, plan->device.kernels);
     if (lacking)
         return adi_fail(AD_ERR_UNSUPPORTED, "%s '%s' of %s: the backend has no kernel %s",
                         node->op->name, node->name, pl->graph->name, lacking);
@@ -252,6 +253,25 @@ static ad_status place(adi_plan *plan)
     return status;
 }
 
+/* Move the parameters of a call to the backend's memory. A convolution may take the weight itself
+ * as packed. A packed weight is not read beside what was packed. */
+static ad_status upload(adi_plan *plan, const adi_op *op, adi_op_call *call, int is_packed)
+{
+    const float **at[] = {&call->weight, &call->bias};
+    const int itself = call->packed && call->packed == call->weight;
+    for (int32_t j = is_packed; j < 2 && op->params; j++) {
+        int64_t shape[4], floats = 1;
+        const int32_t dims = op->param_shape(&call->attrs, call->in.c, j, shape);
+        for (int32_t i = 0; i < dims; i++)
+            floats *= shape[i];
+        ADI_TRY(adi_packed_upload(plan->network->packed, &plan->device, at[j], floats,
+                                  &plan->packed_bytes));
+    }
+    if (itself)
+        call->packed = call->weight;
+    return AD_OK;
+}
+
 /* Let each step choose its algorithm, and pack its weights: on the calling thread alone, since a
  * process that loads a model and then forks must not have started threads. */
 static ad_status pack(adi_plan *plan)
@@ -260,11 +280,14 @@ static ad_status pack(adi_plan *plan)
         adi_step *s = &plan->steps[i];
         const adi_op *op = s->call.first ? &adi_op_conv2d : s->node->op;
         adi_op_call *call = s->call.first ? &s->first : &s->call;
-        const size_t bytes = op->choose ? op->choose(plan->kernels, call) : 0;
-        if (!bytes)
-            continue;
-        ADI_TRY(adi_packed_take(plan->network->packed, plan->kernels, op, call, bytes));
-        plan->packed_bytes += bytes;
+        const size_t bytes = op->choose ? op->choose(plan->device.kernels, call) : 0;
+        if (bytes) {
+            ADI_TRY(adi_packed_take(plan->network->packed, &plan->device, op, call, bytes));
+            plan->packed_bytes += bytes;
+        }
+        ADI_TRY(upload(plan, op, call, bytes != 0));
+        if (call != &s->call)
+            ADI_TRY(upload(plan, s->node->op, &s->call, 0));
     }
     return AD_OK;
 }
@@ -274,7 +297,8 @@ static void find_scratch(adi_plan *plan)
     for (int32_t i = 0; i < plan->step_count; i++) {
         const adi_step *s = &plan->steps[i];
         const size_t n = s->node->op->scratch
-                             ? s->node->op->scratch(plan->kernels, &s->call, plan->num_threads)
+                             ? s->node->op->scratch(plan->device.kernels, &s->call,
+                                                    plan->device.num_threads)
                              : 0;
         if (n > plan->scratch_bytes)
             plan->scratch_bytes = n;
@@ -305,9 +329,8 @@ static ad_status fill(planner *pl, const int32_t *taps)
     return AD_OK;
 }
 
-ad_status adi_plan_create(const adi_network *network, const adi_kernels *kernels,
-                          int32_t num_threads, const int32_t *taps, int32_t tap_count,
-                          int64_t height, int64_t width, adi_plan **out_plan)
+ad_status adi_plan_create(const adi_network *network, const adi_device *device, const int32_t *taps,
+                          int32_t tap_count, int64_t height, int64_t width, adi_plan **out_plan)
 {
     const adi_allocator *a = network->allocator;
     const adi_graph *g = network->graph;
@@ -325,8 +348,7 @@ ad_status adi_plan_create(const adi_network *network, const adi_kernels *kernels
         return adi_fail_memory();
     *plan = (adi_plan){.allocator = a,
                        .network = network,
-                       .kernels = kernels,
-                       .num_threads = num_threads,
+                       .device = *device,
                        .input = {{1, height, width, g->nodes[0].out_channels}},
                        .input_count = g->input_count,
                        .tap_count = tap_count};
@@ -355,6 +377,14 @@ ad_status adi_plan_create(const adi_network *network, const adi_kernels *kernels
     return status;
 }
 
+static void put(const adi_plan *plan, const adi_op_call *call)
+{
+    const void *at[] = {call->packed, call->weight, call->bias};
+    for (int i = 0; i < 3; i++)
+        if (at[i] && (i == 0 || at[i] != call->packed))
+            adi_packed_put(plan->network->packed, &plan->device, at[i]);
+}
+
 void adi_plan_destroy(adi_plan *plan)
 {
     if (!plan)
@@ -362,7 +392,8 @@ void adi_plan_destroy(adi_plan *plan)
     const adi_allocator *a = plan->allocator;
     for (int32_t i = 0; plan->steps && i < plan->step_count; i++) {
         const adi_step *s = &plan->steps[i];
-        adi_packed_put(plan->network->packed, s->call.first ? s->first.packed : s->call.packed);
+        put(plan, &s->call);
+        put(plan, &s->first);
     }
     adi_free(a, plan->steps);
     adi_free(a, plan->taps);

@@ -31,8 +31,7 @@ typedef struct adi_plan_tap {
 typedef struct adi_plan {
     const adi_allocator *allocator;
     const adi_network *network; /* the caller keeps it alive */
-    const adi_kernels *kernels;
-    int32_t num_threads;
+    adi_device device;
     int32_t input_count;
     /* all zeros for inputs that no tap depends on */
     adi_shape input[ADI_GRAPH_MAX_INPUTS];
@@ -50,9 +49,8 @@ typedef struct adi_plan {
 /* taps: indices into the graph's taps; height and width: of the first input. AD_ERR_SHAPE if it is
  * too small for the network, AD_ERR_MISMATCH if a tap's weights are not in the file,
  * AD_ERR_UNSUPPORTED if the table lacks a kernel. */
-ad_status adi_plan_create(const adi_network *network, const adi_kernels *kernels,
-                          int32_t num_threads, const int32_t *taps, int32_t tap_count,
-                          int64_t height, int64_t width, adi_plan **out_plan);
+ad_status adi_plan_create(const adi_network *network, const adi_device *device, const int32_t *taps,
+                          int32_t tap_count, int64_t height, int64_t width, adi_plan **out_plan);
 void adi_plan_destroy(adi_plan *plan);
 
 /* Compute the shape of one tap for an input size, without making a plan. */
@@ -60,12 +58,12 @@ ad_status adi_plan_tap_shape(const adi_allocator *a, const adi_graph *graph, int
                              int64_t height, int64_t width, adi_shape *out_shape);
 
 /* run.c: run a plan on the inputs at block + input_offset[]; results are at adi_plan_tap_data().
- * block has block_floats and scratch scratch_bytes; both are 64-byte aligned. */
-ad_status adi_plan_run(const adi_plan *plan, float *block, void *scratch);
+ * block has block_floats and scratch scratch_bytes of the backend's memory. */
+ad_status adi_plan_run(const adi_plan *plan, adi_queue *queue, float *block, void *scratch);
 /* Run it `runs` times; out_ms [step_count] is each step's median time. times has space for runs x
  * step_count doubles. */
-ad_status adi_plan_profile(const adi_plan *plan, float *block, void *scratch, int32_t runs,
-                           double *times, double *out_ms);
+ad_status adi_plan_profile(const adi_plan *plan, adi_queue *queue, float *block, void *scratch,
+                           int32_t runs, double *times, double *out_ms);
 const float *adi_plan_tap_data(const adi_plan *plan, const float *block, int32_t tap);
 
 #endif

@@ -20,25 +20,25 @@ static ad_status run_step(const adi_plan *plan, const adi_exec *ex, float *block
         call = &gated;
     }
     const ad_status status =
-        s->node->op->forward(plan->kernels, ex, call, block + s->offset,
+        s->node->op->forward(plan->device.kernels, ex, call, block + s->offset,
                              result_of(plan, block, s->x), result_of(plan, block, s->x2));
     if (status != AD_OK)
         return adi_fail(status, "%s '%s' failed in the backend", s->node->op->name, s->node->name);
     return AD_OK;
 }
 
-ad_status adi_plan_run(const adi_plan *plan, float *block, void *scratch)
+ad_status adi_plan_run(const adi_plan *plan, adi_queue *queue, float *block, void *scratch)
 {
-    const adi_exec ex = {plan->num_threads, scratch};
+    const adi_exec ex = adi_device_exec(&plan->device, scratch, queue);
     for (int32_t i = 0; i < plan->step_count; i++)
         ADI_TRY(run_step(plan, &ex, block, i));
     return AD_OK;
 }
 
-ad_status adi_plan_profile(const adi_plan *plan, float *block, void *scratch, int32_t runs,
-                           double *times, double *out_ms)
+ad_status adi_plan_profile(const adi_plan *plan, adi_queue *queue, float *block, void *scratch,
+                           int32_t runs, double *times, double *out_ms)
 {
-    const adi_exec ex = {plan->num_threads, scratch};
+    const adi_exec ex = adi_device_exec(&plan->device, scratch, queue);
     for (int32_t r = -1; r < runs; r++) /* one to warm up */
         for (int32_t i = 0; i < plan->step_count; i++) {
             const double before = adi_now_ms();

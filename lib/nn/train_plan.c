@@ -364,7 +364,8 @@ static void find_scratch(adi_train_plan *p)
         for (int64_t n = 1; n <= p->input[0].n; n++) {
             call.in.n = call.out.n = n;
             for (int j = 0; j < 2; j++) {
-                const size_t bytes = sizes[j] ? sizes[j](p->kernels, &call, p->num_threads) : 0;
+                const size_t bytes =
+                    sizes[j] ? sizes[j](p->device.kernels, &call, p->device.num_threads) : 0;
                 if (bytes > p->scratch_bytes)
                     p->scratch_bytes = bytes;
             }
@@ -379,7 +380,7 @@ size_t adi_train_plan_packed_bytes(const adi_train_plan *p)
         adi_op_call call = p->steps[i].call;
         call.in.n = call.out.n = 1;
         if (p->steps[i].op->choose)
-            bytes += p->steps[i].op->choose(p->kernels, &call) + ADI_ALIGNMENT;
+            bytes += p->steps[i].op->choose(p->device.kernels, &call) + ADI_ALIGNMENT;
     }
     return bytes;
 }
@@ -391,7 +392,7 @@ static ad_status check_kernels(const builder *b)
     const adi_train_plan *p = b->plan;
     for (int32_t i = 0; i < p->step_count; i++) {
         const adi_train_step *s = &p->steps[i];
-        const char *kernel = adi_op_lacks(adi_op_train_needs(s->op), p->kernels);
+        const char *kernel = adi_op_lacks(adi_op_train_needs(s->op), p->device.kernels);
         if (kernel)
             return adi_fail(AD_ERR_UNSUPPORTED, "%s '%s' of %s: the backend has no kernel %s",
                             s->op->name, s->node < 0 ? "" : b->graph->nodes[s->node].name,
@@ -411,7 +412,7 @@ static ad_status build(builder *b, int32_t wants_input_grad)
     return AD_OK;
 }
 
-ad_status adi_train_plan_create(adi_module *module, const adi_kernels *kernels, int32_t num_threads,
+ad_status adi_train_plan_create(adi_module *module, const adi_device *device,
                                 const adi_shape *input, int32_t wants_input_grad,
                                 adi_train_plan **out_plan)
 {
@@ -427,8 +428,7 @@ ad_status adi_train_plan_create(adi_module *module, const adi_kernels *kernels, 
         return adi_fail_memory();
     *p = (adi_train_plan){.allocator = a,
                           .module = module,
-                          .kernels = kernels,
-                          .num_threads = num_threads,
+                          .device = *device,
                           .input = {*input},
                           .input_grad = ADI_VALUE_NONE};
     p->steps = adi_calloc(a, steps, sizeof *p->steps);

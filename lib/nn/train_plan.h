@@ -35,8 +35,7 @@ typedef struct adi_train_step {
 typedef struct adi_train_plan {
     const adi_allocator *allocator;
     adi_module *module; /* the caller keeps it alive */
-    const adi_kernels *kernels;
-    int32_t num_threads;
+    adi_device device;
     /* n: the largest batch; zeros where no tap depends on it */
     adi_shape input[ADI_GRAPH_MAX_INPUTS];
     adi_train_step *steps;
@@ -53,7 +52,7 @@ typedef struct adi_train_plan {
 
 /* input: the shape of the first input. AD_ERR_SHAPE if it does not fit the network,
  * AD_ERR_UNSUPPORTED if the table lacks a kernel. */
-ad_status adi_train_plan_create(adi_module *module, const adi_kernels *kernels, int32_t num_threads,
+ad_status adi_train_plan_create(adi_module *module, const adi_device *device,
                                 const adi_shape *input, int32_t wants_input_grad,
                                 adi_train_plan **out_plan);
 /* Bytes of the weights that an inference plan of the same network and shape packs. */
@@ -70,6 +69,7 @@ typedef struct adi_train_run {
     const float *input[ADI_GRAPH_MAX_INPUTS]; /* n images of the plan's input shapes */
     float *gradients;   /* module->trainable floats, all of which backward writes */
     int64_t n;          /* images of this batch, at most the plan's */
+    adi_queue *queue;   /* NULL on the host */
     uint64_t draw;      /* of random masks: another number, another choice */
     int (*cancelled)(void *user); /* asked between steps, or NULL */
     void *user;

@@ -53,16 +53,16 @@ static adi_op_grad grad_of(const adi_train_plan *p, const adi_train_run *run,
 static ad_status run_step(const adi_train_plan *p, const adi_train_run *run,
                           const adi_train_step *s, int32_t given)
 {
-    const adi_exec ex = {p->num_threads, run->scratch};
+    const adi_exec ex = adi_device_exec(&p->device, run->scratch, run->queue);
     const adi_op_call call = call_of(p, run, s);
     const adi_op_grad g = grad_of(p, run, s);
     float *y = value_at(p, run, s->y);
     if (s->kind == ADI_TRAIN_BACKWARD)
-        return s->op->backward(p->kernels, &ex, &call, &g);
+        return s->op->backward(p->device.kernels, &ex, &call, &g);
     if (s->op->train_forward)
-        return s->op->train_forward(p->kernels, &ex, &call, &g, given || s->kind == ADI_TRAIN_AGAIN,
-                                    y, g.x[0]);
-    return s->op->forward(p->kernels, &ex, &call, y, g.x[0], g.x[1]);
+        return s->op->train_forward(p->device.kernels, &ex, &call, &g,
+                                    given || s->kind == ADI_TRAIN_AGAIN, y, g.x[0]);
+    return s->op->forward(p->device.kernels, &ex, &call, y, g.x[0], g.x[1]);
 }
 
 static ad_status run_steps(const adi_train_plan *p, const adi_train_run *run, int32_t first,

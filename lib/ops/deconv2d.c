@@ -118,7 +118,8 @@ static ad_status packed_forward(const adi_kernels *k, const adi_exec *ex, const 
     const int32_t side = call->attrs.kernel;
     const int64_t part = side * call->out.c; /* of a window's row */
     float *const windows = ex->scratch;
-    const adi_exec rest = {ex->num_threads, windows + adi_whole_floats(d.n * d.h * d.w * d.k)};
+    const adi_exec rest = {ex->num_threads, windows + adi_whole_floats(d.n * d.h * d.w * d.k),
+                           ex->queue};
     const float *bias =
         (const float *)(const void *)((const char *)call->packed + filter_bytes(k, call, &d));
     const adi_epilogue e = {bias, NULL, x2 ? ADI_ACT_NONE : call->act, NULL};

@@ -51,7 +51,10 @@ static scratch_layout lay_out_scratch(const adi_exec *ex, const adi_conv2d_dims 
     size_t part[3];
     float *const at = ex->scratch;
     const size_t all = group_floats(d, part);
-    return (scratch_layout){at, at + part[0], at + part[0] + part[1], {ex->num_threads, at + all}};
+    return (scratch_layout){at,
+                            at + part[0],
+                            at + part[0] + part[1],
+                            {ex->num_threads, at + all, ex->queue}};
 }
 
 /* Return the bytes of one group's packed filters. */
@@ -79,7 +82,7 @@ static size_t pack_scratch(const adi_op_call *call)
 static void pack(const adi_kernels *k, adi_op_call *call, void *packed, void *scratch)
 {
     const adi_conv2d_dims d = dims_of(call);
-    const adi_exec alone = {1, NULL};
+    const adi_exec alone = {1, NULL, NULL};
     const adi_pc rows = {d.kh * d.kw * d.c, d.k};
     const int as_it_is = !k->conv2d_packed_bytes(&d, call->algorithm);
     for (int32_t g = 0; g < call->attrs.groups; g++) {

@@ -43,7 +43,7 @@ static scratch_layout lay_out_scratch(const adi_exec *ex, const adi_op_call *cal
                             at + 2 * values,
                             at + 3 * values,
                             at + 3 * values + c,
-                            {ex->num_threads, at + 3 * values + 2 * c}};
+                            {ex->num_threads, at + 3 * values + 2 * c, ex->queue}};
 }
 
 static adi_groupnorm norm_of(const adi_op_call *call)

@@ -131,7 +131,7 @@ ad_status adi_position_gaussian_fit(const adi_allocator *a, const adi_host_kerne
                                     const adi_position_fit *fit, float *mean, float *factor,
                                     double *out_rms, int64_t *out_position)
 {
-    const adi_exec ex = {num_threads, m->scratch};
+    const adi_exec ex = {num_threads, m->scratch, NULL};
     adi_position_scale *scale = adi_alloc(a, (size_t)m->d.p * sizeof *scale);
     double *trace = adi_alloc(a, (size_t)m->d.p * sizeof *trace);
     ad_status status =

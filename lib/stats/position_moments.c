@@ -71,7 +71,7 @@ void adi_position_moments_push(adi_position_moments *m, const adi_host_kernels *
 void adi_position_moments_flush(adi_position_moments *m, const adi_host_kernels *k,
                                 int32_t num_threads)
 {
-    const adi_exec ex = {num_threads, m->scratch};
+    const adi_exec ex = {num_threads, m->scratch, NULL};
     if (m->waiting)
         k->position_gaussian_add(&ex, m->sums, m->batch, m->shift, m->waiting, &m->d);
     m->waiting = 0;

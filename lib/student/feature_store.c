@@ -228,7 +228,7 @@ ad_status adi_feature_store_features(const adi_feature_store *s, const adi_extra
 {
     if (index >= s->cached) {
         adi_feature_store_input(s, &x->preprocess, index, w->block + x->plan->input_offset[0]);
-        ADI_TRY(adi_plan_run(x->plan, w->block, w->scratch));
+        ADI_TRY(adi_plan_run(x->plan, w->queue, w->block, w->scratch));
         for (int32_t i = 0; i < x->tap_count; i++)
             out_layers[i] = adi_extractor_data(x, w, i);
         return AD_OK;

@@ -42,7 +42,7 @@ void adi_optimiser_reset(adi_optimiser *o)
 ad_status adi_optimiser_step(adi_optimiser *o, const adi_kernels *kernels, int32_t num_threads,
                              float *values, const float *gradients, double grad_scale)
 {
-    const adi_exec ex = {num_threads, NULL};
+    const adi_exec ex = {num_threads, NULL, NULL};
     const adi_optimiser_options *p = &o->options;
     const int64_t n = (int64_t)o->count;
     ad_status status;

@@ -10,7 +10,7 @@ ad_status adi_workbench_add(adi_workbench *b, const char *name, adi_module *modu
     const ad_context *c = b->context;
     adi_bench_module *m = &b->modules[b->module_count];
     *m = (adi_bench_module){.name = name, .module = module, .how = *how, .phases = phases};
-    ADI_TRY(adi_train_plan_create(module, c->backend->kernels, c->num_threads, input,
+    ADI_TRY(adi_train_plan_create(module, &c->device, input,
                                   wants_input_grad, &m->plan));
     b->module_count++;
     return AD_OK;

@@ -63,7 +63,7 @@ ad_status adi_workbench_update(adi_workbench *b, int32_t phase, double clip_norm
 
 static inline adi_exec adi_workbench_exec(const adi_workbench *b)
 {
-    return (adi_exec){b->context->num_threads, b->scratch};
+    return (adi_exec){b->context->num_threads, b->scratch, NULL};
 }
 
 #endif

@@ -8,6 +8,7 @@
 #include "methods/gaussian.h"
 #include "methods/method_list.h"
 #include "nn/plan.h"
+#include "harness/host_device.h"
 
 enum {
     FIRST_TAP = 1,
@@ -199,7 +200,7 @@ static float *run_plan(const adi_plan *p)
     for (int32_t k = 0; k < p->input_count; k++)
         for (size_t i = 0; i < floats_of(&p->input[k]); i++)
             block[p->input_offset[k] + i] = (float)((i + (size_t)k) * 29 % 101) / 101.0f;
-    FUZZ_CHECK(adi_plan_run(p, block, scratch) == AD_OK);
+    FUZZ_CHECK(adi_plan_run(p, NULL, block, scratch) == AD_OK);
     free(scratch);
     return block;
 }
@@ -247,7 +248,7 @@ static adi_plan *make_plan(const adi_network *net, const adi_backend *backend, i
     const long refused = heap->refused;
     fuzz_forget_message();
     const ad_status status =
-        adi_plan_create(net, backend->kernels, 1, taps, tap_count, 19, 24, &plan);
+        adi_plan_create(net, HOST_DEVICE(backend->kernels, 1), taps, tap_count, 19, 24, &plan);
     fuzz_check_status(status, refused, heap);
     fuzz_digest_status(seen, status);
     FUZZ_CHECK(status == AD_OK ? !!plan : !plan);

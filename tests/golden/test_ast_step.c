@@ -278,7 +278,7 @@ static void evaluate(const char *name, const char *device)
     case_open(&c, name, device, 1);
     for (int i = 0; i < ADI_AST_NETWORKS; i++) {
         ok(adi_module_freeze(c.student->modules[i].module, &nets[i]));
-        ok(adi_plan_create(nets[i], c.context->backend->kernels, 2, taps,
+        ok(adi_plan_create(nets[i], &c.context->device, taps,
                            i == ADI_AST_FLOW ? 2 : 1, c.config->h, c.config->w, &plans[i]));
     }
     const int64_t n = adi_ast_positions(c.config), values = n * c.config->channels, all = c.images;
@@ -293,7 +293,7 @@ static void evaluate(const char *name, const char *device)
             float *block = adi_alloc(&c.context->allocator, p->block_floats * 4);
             void *scratch = adi_alloc(&c.context->allocator, p->scratch_bytes);
             memcpy(block + p->input_offset[0], x + i * values, (size_t)values * 4);
-            ok(adi_plan_run(p, block, scratch));
+            ok(adi_plan_run(p, NULL, block, scratch));
             memcpy(out[k], adi_plan_tap_data(p, block, 0), (size_t)values * 4);
             if (k == ADI_AST_FLOW)
                 memcpy(ld + i * n, adi_plan_tap_data(p, block, 1), (size_t)n * 4);
@@ -335,11 +335,11 @@ static void run_plan_of(const ast_case *c, const adi_network *net, const float *
     static const int32_t tap = 0;
     adi_plan *p = NULL;
     const size_t bytes = (size_t)(adi_ast_positions(c->config) * c->config->channels) * sizeof *in;
-    ok(adi_plan_create(net, c->context->backend->kernels, 2, &tap, 1, c->config->h, c->config->w, &p));
+    ok(adi_plan_create(net, &c->context->device, &tap, 1, c->config->h, c->config->w, &p));
     float *block = adi_alloc(&c->context->allocator, p->block_floats * sizeof *block);
     void *scratch = adi_alloc(&c->context->allocator, p->scratch_bytes);
     memcpy(block + p->input_offset[0], in, bytes);
-    ok(adi_plan_run(p, block, scratch));
+    ok(adi_plan_run(p, NULL, block, scratch));
     memcpy(out, adi_plan_tap_data(p, block, 0), bytes);
     adi_free(&c->context->allocator, block);
     adi_free(&c->context->allocator, scratch);

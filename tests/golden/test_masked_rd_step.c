@@ -202,7 +202,7 @@ static void compare_taps(rd_case *c, const char *text)
     adi_shape deepest = c->config.shapes[ADI_RD_LEVELS - 1];
     adi_train_plan *p = NULL;
     deepest.n = c->images;
-    ok(adi_train_plan_create(m, c->context->backend->kernels, 2, &deepest, 0, &p));
+    ok(adi_train_plan_create(m, &c->context->device, &deepest, 0, &p));
     adi_train_run run = {.n = c->images, .draw = adi_mix64(adi_mix64(c->config.o.seed) + (uint64_t)integer(c, "mask_step"))};
     run.block = guarded_floats((int64_t)p->block_floats);
     run.scratch = guarded_alloc(p->scratch_bytes);

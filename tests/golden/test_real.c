@@ -14,6 +14,7 @@
 #include "golden_taps.h"
 #include "harness/image_source.h"
 #include "vision/vision.h"
+#include "harness/host_device.h"
 
 static const adi_allocator *const heap = &adi_default_allocator;
 
@@ -69,7 +70,7 @@ static void compare_pooled(const adi_safetensors *golden, const char *image, con
 {
     float want[256];
     double mean[256], worst = 0.0;
-    const adi_exec ex = {1, NULL};
+    const adi_exec ex = {1, NULL, NULL};
     const adi_st_tensor *t = golden_tensor(golden, image, "layer3.pooled");
     assert_int_equal(t->count, 256);
     assert_int_equal(s->c, 256);
@@ -143,7 +144,7 @@ static void the_file_ends_after_layer3(void **state)
     for (int32_t t = 0; t < net->graph->tap_count; t++)
         assert_int_equal(adi_network_tap_available(net, t), strncmp(net->graph->taps[t].name, "layer4", 6) != 0);
     adi_plan *plan = NULL;
-    assert_int_equal(adi_plan_create(net, adi_backend_cpu.kernels, 1, &layer4, 1, 224, 224, &plan),
+    assert_int_equal(adi_plan_create(net, HOST_DEVICE(adi_backend_cpu.kernels, 1), &layer4, 1, 224, 224, &plan),
                      AD_ERR_MISMATCH);
     assert_null(plan);
     adi_network_destroy(net);

@@ -9,6 +9,7 @@
 #include "harness/seeded.h"
 #include "harness/st_memory.h"
 #include "nn/plan.h"
+#include "harness/host_device.h"
 
 static inline adi_graph *graph_of(const adi_allocator *a, const char *text)
 {
@@ -117,12 +118,12 @@ static inline plan_run run_network(const adi_network *net, const adi_backend *be
                                    int64_t h, int64_t w)
 {
     plan_run r = {0};
-    if (adi_plan_create(net, be->kernels, threads, taps, tap_count, h, w, &r.plan) != AD_OK)
+    if (adi_plan_create(net, HOST_DEVICE(be->kernels, threads), taps, tap_count, h, w, &r.plan) != AD_OK)
         fail_msg("%s", ad_last_error_message());
     r.block = guarded_floats((int64_t)r.plan->block_floats);
     r.scratch = guarded_alloc(r.plan->scratch_bytes);
     memcpy(r.block + r.plan->input_offset[0], input, (size_t)(r.plan->input[0].c * h * w) * sizeof *input);
-    if (adi_plan_run(r.plan, r.block, r.scratch) != AD_OK)
+    if (adi_plan_run(r.plan, NULL, r.block, r.scratch) != AD_OK)
         fail_msg("%s", ad_last_error_message());
     guarded_check(r.block, "block");
     guarded_check(r.scratch, "scratch");

@@ -87,7 +87,7 @@ static void the_map_is_blurred(void **state)
         ad_scorer_destroy(scorer);
     }
     void *scratch = malloc(adi_blur_scratch(k, TINY_SIDE, TINY_SIDE, 2.5, 1));
-    const adi_exec ex = {1, scratch};
+    const adi_exec ex = {1, scratch, NULL};
     assert_int_equal(adi_blur(k, &ex, heat[0], TINY_SIDE, TINY_SIDE, 2.5), AD_OK);
     free(scratch);
     assert_memory_equal(heat[0], heat[1], sizeof heat[0]);

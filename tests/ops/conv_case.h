@@ -60,7 +60,7 @@ static float *conv_case_run(const conv_case *c, const adi_backend *be, int32_t t
     float *y = guarded_floats(c->outputs);
     void *scratch =
         c->depthwise ? NULL : guarded_alloc(be->kernels->conv2d_scratch(&c->d, threads));
-    const adi_exec ex = {threads, scratch};
+    const adi_exec ex = {threads, scratch, NULL};
     const ad_status status = c->depthwise
                                  ? be->kernels->dwconv2d_fwd(&ex, y, c->x, c->w, &c->e, &c->d)
                                  : be->kernels->conv2d_fwd(&ex, y, c->x, c->w, &c->e, &c->d);

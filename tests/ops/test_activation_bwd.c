@@ -35,7 +35,7 @@ static double loss(const void *of)
 static float *run(const void *of, const adi_backend *be, int32_t threads)
 {
     const act_case *a = of;
-    const adi_exec ex = {threads, NULL};
+    const adi_exec ex = {threads, NULL, NULL};
     float *dy = op_copy(a->dy, a->n), *dx = a->in_place ? dy : guarded_floats(a->n);
     assert_int_equal(be->kernels->activation_bwd(&ex, dx, dy, a->y, a->act, a->d), AD_OK);
     if (!a->in_place)
@@ -55,7 +55,7 @@ static act_case act_case_new(adi_pc d, adi_act act, double scale)
         if (fabsf(a.x[i]) < 0.01f || fabsf(a.x[i] - 6.0f) < 0.01f)
             a.x[i] += 0.05f;
     a.y = guarded_floats(a.n);
-    const adi_exec one = {1, NULL};
+    const adi_exec one = {1, NULL, NULL};
     assert_int_equal(adi_backend_ref.kernels->activation_fwd(&one, a.y, a.x, act, d), AD_OK);
     a.dy = op_floats(a.n, 1.0);
     a.xd = gradient_doubles(a.x, a.n);
@@ -122,7 +122,7 @@ static void kinks_and_nan(void **state)
                     dx[i] = dy[i % N];
                     want[i] = (six ? relu6 : relu)[i % N];
                 }
-                const adi_exec ex = {2, NULL};
+                const adi_exec ex = {2, NULL, NULL};
                 const adi_kernels *k = (be ? &adi_backend_cpu : &adi_backend_ref)->kernels;
                 const adi_act act = six ? ADI_ACT_RELU6 : ADI_ACT_RELU;
                 assert_int_equal(k->activation_bwd(&ex, dx, dx, wide_y, act, d), AD_OK);
@@ -140,7 +140,7 @@ static void sigmoid_ends(void **state)
     float y[] = {0.0f, 1.0f, 0.5f, NAN, 0.5f}, dy[] = {2.0f, 2.0f, 2.0f, 2.0f, NAN}, dx[5];
     const float want[] = {0.0f, 0.0f, 0.5f, NAN, NAN};
     for (int be = 0; be < 2; be++) {
-        const adi_exec ex = {1, NULL};
+        const adi_exec ex = {1, NULL, NULL};
         const adi_kernels *k = (be ? &adi_backend_cpu : &adi_backend_ref)->kernels;
         assert_int_equal(k->activation_bwd(&ex, dx, dy, y, ADI_ACT_SIGMOID, (adi_pc){1, 5}), AD_OK);
         op_close("sigmoid", dx, want, NULL, 5, 0.0);

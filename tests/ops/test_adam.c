@@ -24,7 +24,7 @@ typedef struct adam_case {
 static float *run(const void *of, const adi_backend *be, int32_t threads)
 {
     const adam_case *c = of;
-    const adi_exec ex = {threads, NULL};
+    const adi_exec ex = {threads, NULL, NULL};
     float *w = op_copy(c->w, c->n), *m = guarded_floats(c->n), *v = guarded_floats(c->n);
     memset(m, 0, (size_t)c->n * sizeof *m);
     memset(v, 0, (size_t)c->n * sizeof *v);
@@ -157,7 +157,7 @@ static void late_steps(void **state)
     (void)state;
     for (int b = 0; b < 2; b++)
         for (int64_t step = 1000; step <= 1000000000000; step *= 1000) {
-            const adi_exec ex = {1, NULL};
+            const adi_exec ex = {1, NULL, NULL};
             const adi_adam o = {0.1, 0.9, 0.999, 1e-8, 0.0, 1.0, step};
             float w[] = {1.0f}, m[] = {0.5f}, v[] = {0.25f}, g[] = {0.5f};
             const adi_kernels *k = (b ? &adi_backend_cpu : &adi_backend_ref)->kernels;

@@ -94,7 +94,7 @@ static float *run(const void *of, const adi_backend *be, int32_t threads)
     float *dy = op_copy(b->dy, b->n), *dx = b->in_place ? dy : guarded_floats(b->n);
     float *dweight = guarded_floats(b->d.c), *dbias = guarded_floats(b->d.c);
     void *scratch = guarded_alloc(be->kernels->batchnorm_train_scratch(b->d, threads));
-    const adi_exec ex = {threads, scratch};
+    const adi_exec ex = {threads, scratch, NULL};
     const adi_batchnorm_batch batch = {b->weight, b->bias, b->mean, b->var, b->eps};
     assert_int_equal(
         be->kernels->batchnorm_bwd(&ex, dx, dweight, dbias, dy, b->x, &batch, b->act, b->d), AD_OK);
@@ -197,7 +197,7 @@ static void stats_of(const adi_backend *be, const float *x, adi_pc d, double *ou
     for (size_t t = 0; t < sizeof gradient_threads / sizeof *gradient_threads; t++) {
         double *mean = guarded_doubles(d.c), *var = guarded_doubles(d.c);
         void *scratch = guarded_alloc(be->kernels->batchnorm_train_scratch(d, gradient_threads[t]));
-        const adi_exec ex = {gradient_threads[t], scratch};
+        const adi_exec ex = {gradient_threads[t], scratch, NULL};
         assert_int_equal(be->kernels->batchnorm_stats(&ex, mean, var, x, d), AD_OK);
         if (t > 0) {
             op_same_bits("mean", mean, out, (size_t)d.c * sizeof *out);

@@ -33,7 +33,7 @@ static void blur(int64_t h, int64_t w, double sigma)
         float *own = guarded_floats(h * w);
         memcpy(own, map, bytes);
         void *scratch = guarded_alloc(adi_blur_scratch(adi_backend_cpu.kernels, h, w, sigma, threads[i]));
-        const adi_exec ex = {threads[i], scratch};
+        const adi_exec ex = {threads[i], scratch, NULL};
         assert_int_equal(adi_blur(adi_backend_cpu.kernels, &ex, own, h, w, sigma), AD_OK);
         guarded_free(scratch, "scratch");
         if (first) {
@@ -44,7 +44,7 @@ static void blur(int64_t h, int64_t w, double sigma)
         }
     }
     void *scratch = guarded_alloc(adi_blur_scratch(adi_backend_ref.kernels, h, w, sigma, 1));
-    const adi_exec ex = {1, scratch};
+    const adi_exec ex = {1, scratch, NULL};
     assert_int_equal(adi_blur(adi_backend_ref.kernels, &ex, map, h, w, sigma), AD_OK);
     guarded_free(scratch, "scratch");
     for (int64_t i = 0; i < h * w; i++)

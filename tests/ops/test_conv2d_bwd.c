@@ -67,7 +67,7 @@ static float *run_data(const void *of, const adi_backend *be, int32_t threads)
     const bwd_case *c = of;
     float *dx = guarded_floats(c->inputs);
     void *scratch = guarded_alloc(be->kernels->conv2d_bwd_data_scratch(&c->d, threads));
-    const adi_exec ex = {threads, scratch};
+    const adi_exec ex = {threads, scratch, NULL};
     assert_int_equal(be->kernels->conv2d_bwd_data(&ex, dx, c->dy, c->w, &c->e, &c->d), AD_OK);
     guarded_free(scratch, c->name);
     return dx;
@@ -78,7 +78,7 @@ static float *run_weight(const void *of, const adi_backend *be, int32_t threads)
     const bwd_case *c = of;
     float *dw = guarded_floats(c->weights);
     void *scratch = guarded_alloc(be->kernels->conv2d_bwd_weight_scratch(&c->d, threads));
-    const adi_exec ex = {threads, scratch};
+    const adi_exec ex = {threads, scratch, NULL};
     assert_int_equal(be->kernels->conv2d_bwd_weight(&ex, dw, c->x, c->dy, &c->d), AD_OK);
     guarded_free(scratch, c->name);
     return dw;

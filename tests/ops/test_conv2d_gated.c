@@ -19,7 +19,7 @@ static float *run(const conv_case *c, const float *gate, int32_t threads)
     void *packed = guarded_alloc(k->conv2d_packed_bytes(&c->d, ADI_CONV2D_PANELS));
     void *scratch = guarded_alloc(k->conv2d_gated_scratch(&c->d, threads));
     float *y = guarded_floats(c->outputs);
-    const adi_exec ex = {threads, scratch};
+    const adi_exec ex = {threads, scratch, NULL};
     k->conv2d_pack(packed, c->w, &c->d, ADI_CONV2D_PANELS);
     assert_int_equal(k->conv2d_gated_fwd(&ex, y, c->x, gate, packed, &c->e, &c->d), AD_OK);
     guarded_free(packed, c->name);

@@ -30,7 +30,7 @@ static float *run(const conv_case *c, adi_conv2d_algorithm algorithm, int32_t th
     void *packed = guarded_alloc(bytes),
          *scratch = guarded_alloc(k->conv2d_packed_scratch(&c->d, algorithm, threads));
     float *y = guarded_floats(c->outputs);
-    const adi_exec ex = {threads, scratch};
+    const adi_exec ex = {threads, scratch, NULL};
     k->conv2d_pack(packed, c->w, &c->d, algorithm);
     assert_int_equal(
         k->conv2d_packed_fwd(&ex, y, c->x, bytes ? packed : c->w, &c->e, &c->d, algorithm), AD_OK);
@@ -46,7 +46,7 @@ static float *run_panels(const conv_case *c, const adi_isa *isa)
     float *packed = guarded_floats(adi_panel_floats_cpu(c->d.kh * c->d.kw * c->d.c, c->d.k));
     void *scratch = guarded_alloc(adi_conv2d_panels_scratch_cpu(&c->d, &at, 2));
     float *y = guarded_floats(c->outputs);
-    const adi_exec ex = {2, scratch};
+    const adi_exec ex = {2, scratch, NULL};
     adi_panel_pack_cpu(packed, c->w, c->d.kh * c->d.kw * c->d.c, c->d.k);
     assert_int_equal(adi_conv2d_panels_cpu(isa, &ex, y, c->x, packed, &c->e, &c->d, &at), AD_OK);
     guarded_free(packed, c->name);

@@ -28,7 +28,7 @@ static void check(const adi_backend *be, adi_pc d, int64_t x_gap, int64_t y_gap,
     float *want = op_copy(y, floats_of(d, ys));
     for (int64_t i = 0; i < d.p * d.c; i++)
         memcpy(&want[i / d.c * ys + i % d.c], &x[i / d.c * xs + i % d.c], sizeof *x);
-    const adi_exec ex = {threads, NULL};
+    const adi_exec ex = {threads, NULL, NULL};
     assert_int_equal(be->kernels->copy_channels(&ex, y, ys, x, xs, d), AD_OK);
     op_same_bits(name, y, want, (size_t)floats_of(d, ys) * sizeof *y);
     guarded_free(x, name);
@@ -56,7 +56,7 @@ static void concatenation(void **state)
     const int64_t parts[] = {3, 64, 17}, all = 84, p = 35;
     for (int b = 0; b < 2; b++) {
         const adi_kernels *k = (b ? &adi_backend_cpu : &adi_backend_ref)->kernels;
-        const adi_exec ex = {3, NULL};
+        const adi_exec ex = {3, NULL, NULL};
         float *joined = guarded_floats(p * all), *x[3];
         for (int64_t i = 0, from = 0; i < 3; from += parts[i++]) {
             x[i] = op_floats(p * parts[i], 1.0);

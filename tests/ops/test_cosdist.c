@@ -59,7 +59,7 @@ static double loss(const void *of)
 static float *run(const void *of, const adi_backend *be, int32_t threads)
 {
     const dist_case *c = of;
-    const adi_exec ex = {threads, NULL};
+    const adi_exec ex = {threads, NULL, NULL};
     float *y = guarded_floats(c->backward ? c->n : c->d.p);
     if (c->backward)
         assert_int_equal(be->kernels->cosdist_bwd(&ex, y, c->s, c->t, c->scale, c->d), AD_OK);
@@ -134,7 +134,7 @@ static void gradients(void **state)
 static void run_small(const adi_backend *be, float *dist, float *ds, const float *s, const float *t,
                       adi_pc d)
 {
-    const adi_exec ex = {2, NULL};
+    const adi_exec ex = {2, NULL, NULL};
     assert_int_equal(be->kernels->cosdist_fwd(&ex, dist, s, t, d), AD_OK);
     assert_int_equal(be->kernels->cosdist_bwd(&ex, ds, s, t, 1.0f, d), AD_OK);
 }

@@ -65,7 +65,7 @@ static double loss(const void *of)
 static float *run(const void *of, const adi_backend *be, int32_t threads)
 {
     const cos_case *c = of;
-    const adi_exec ex = {threads, NULL};
+    const adi_exec ex = {threads, NULL, NULL};
     float *y = guarded_floats(c->backward ? c->n : c->d.p);
     if (c->backward)
         assert_int_equal(be->kernels->cosine_bwd(&ex, y, c->a, c->b, c->scale, c->d), AD_OK);
@@ -172,7 +172,7 @@ static void around_the_clamp(void **state)
         const double product = i / 2 % 2 ? 1.001e-8 : 0.999e-8, x = pow(10.0, -6.0 + i / 4 * 2.0);
         const float a[] = {(float)x, 0.0f},
                     b[] = {(float)(0.6 * product / x), (float)(0.8 * product / x)};
-        const adi_exec ex = {1, NULL};
+        const adi_exec ex = {1, NULL, NULL};
         const double m = i / 2 % 2 ? (double)a[0] * hypot(b[0], b[1]) : 1e-8;
         float dist, da[2];
         assert_int_equal(k->cosine_fwd(&ex, &dist, a, b, (adi_pc){1, 2}), AD_OK);
@@ -220,7 +220,7 @@ static void numbers_of_pytorch(void **state)
         -0.021759707f,  -0.0145064713f, -0.0181330892f, -0.0108798535f, -0.0145064713f,
         -0.0202113021f, -0.0117899262f, -0.019649877f,  -0.0112285012f, -0.019088452f};
     float a[15], b[15], dist[3], da[15];
-    const adi_exec ex = {2, NULL};
+    const adi_exec ex = {2, NULL, NULL};
     for (int i = 0; i < 15; i++) {
         a[i] = (float)((5 * (i / 5) + 3 * (i % 5)) % 7 - 3);
         b[i] = (float)((2 * (i / 5) + 5 * (i % 5)) % 9) / 2.0f - 1.0f;

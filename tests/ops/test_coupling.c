@@ -116,7 +116,7 @@ static float *run(const void *of, const adi_backend *be, int32_t threads)
 {
     const coupling_case *c = of;
     const adi_kernels *k = be->kernels;
-    const adi_exec ex = {threads, NULL};
+    const adi_exec ex = {threads, NULL, NULL};
     float *y = guarded_floats(count_of(c));
     if (c->kind == LOGDET)
         assert_int_equal(k->logdet_fwd(&ex, y, c->st, &c->d), AD_OK);
@@ -274,7 +274,7 @@ static void known_scales(void **state)
     for (int i = 0; i < 3; i++)
         for (int b = 0; b < 2; b++) {
             const float st[] = {(float)cases[i][1], 7.0f};
-            const adi_exec ex = {1, NULL};
+            const adi_exec ex = {1, NULL, NULL};
             const adi_coupling_dims d = {1, 1, cases[i][0]};
             float e;
             assert_int_equal(

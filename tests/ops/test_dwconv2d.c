@@ -23,7 +23,7 @@ static void check(conv_case *c)
     const adi_isa *isa;
     for (int32_t i = 0; (isa = adi_isa_cpu(i)); i++) {
         float *y = guarded_floats(c->outputs), *sums = guarded_floats(c->d.n * c->d.oh * c->d.c);
-        const adi_exec ex = {2, NULL};
+        const adi_exec ex = {2, NULL, NULL};
         adi_epilogue e = c->e;
         e.row_sums = sums;
         assert_int_equal(adi_dwconv2d_with_cpu(isa, &ex, y, c->x, c->w, &e, &c->d), AD_OK);
@@ -42,7 +42,7 @@ static void check(conv_case *c)
         guarded_free(sums, c->name);
     }
     float *y = guarded_floats(c->outputs), *sums = guarded_floats(c->d.n * c->d.oh * c->d.c);
-    const adi_exec one = {1, NULL};
+    const adi_exec one = {1, NULL, NULL};
     c->e.row_sums = sums;
     assert_int_equal(adi_backend_ref.kernels->dwconv2d_fwd(&one, y, c->x, c->w, &c->e, &c->d),
                      AD_OK);

@@ -59,7 +59,7 @@ static float *run(const expand_case *e, const adi_isa *isa, const float *x, int6
     float *packed = guarded_floats(adi_panel_floats_cpu(first.c, first.k));
     void *scratch = guarded_alloc(adi_expand_dw_scratch_cpu(&d, threads));
     float *y = guarded_floats(d.n * d.oh * d.ow * d.c);
-    const adi_exec ex = {threads, scratch};
+    const adi_exec ex = {threads, scratch, NULL};
     const adi_expansion expansion = {first, packed, p->e.bias, p->e.act};
     adi_epilogue epilogue = e->narrow.e;
     if (epilogue.residual)

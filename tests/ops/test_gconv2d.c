@@ -66,10 +66,10 @@ static float *run(const void *of, const adi_backend *be, int32_t threads)
     const group_case *c = of;
     const adi_kernels *k = be->kernels;
     float *all = guarded_floats(c->all), *y = guarded_floats(c->outputs);
-    const adi_exec ex = {threads, guarded_alloc(c->op->scratch(k, &c->call, threads))};
+    const adi_exec ex = {threads, guarded_alloc(c->op->scratch(k, &c->call, threads)), NULL};
     assert_int_equal(c->op->forward(k, &ex, &c->call, y, c->x, NULL), AD_OK);
     guarded_free(ex.scratch, c->name);
-    const adi_exec train = {threads, guarded_alloc(c->op->train_scratch(k, &c->call, threads))};
+    const adi_exec train = {threads, guarded_alloc(c->op->train_scratch(k, &c->call, threads)), NULL};
     const int64_t counts[] = {c->inputs, c->weights, c->call.out.c};
     float *grad[3];
     for (int i = 0; i < 3; i++)

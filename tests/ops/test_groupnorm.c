@@ -104,7 +104,7 @@ static float *run(const void *of, const adi_backend *be, int32_t threads)
     const gn_case *c = of;
     const adi_kernels *k = be->kernels;
     void *scratch = guarded_alloc(k->groupnorm_scratch(&c->d)); /* begins as NaN */
-    const adi_exec ex = {threads, scratch};
+    const adi_exec ex = {threads, scratch, NULL};
     float *all = guarded_floats(count_of(c));
     if (c->backward) {
         float *dx = op_copy(c->old, c->n), *dweight = guarded_floats(c->d.c),
@@ -284,7 +284,7 @@ static void numbers_of_pytorch(void **state)
         x[i] = (float)((7 * (i / 8) + 3 * (i % 4) + 5 * (i / 4 % 2)) % 11) / 4.0f - 1.0f;
     for (int b = 0; b < 2; b++) {
         const adi_kernels *k = (b ? &adi_backend_cpu : &adi_backend_ref)->kernels;
-        const adi_exec ex = {2, guarded_alloc(k->groupnorm_scratch(&d))};
+        const adi_exec ex = {2, guarded_alloc(k->groupnorm_scratch(&d)), NULL};
         memset(dx, 0, sizeof dx);
         assert_int_equal(k->groupnorm_fwd(&ex, y, x, &g, &d), AD_OK);
         assert_int_equal(k->groupnorm_bwd_add(&ex, dx, dweight, dbias, x, x, &g, &d), AD_OK);

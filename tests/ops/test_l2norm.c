@@ -64,7 +64,7 @@ static void norm_case_free(norm_case *c)
 static float *run(const void *of, const adi_backend *be, int32_t threads)
 {
     const norm_case *c = of;
-    const adi_exec ex = {threads, NULL};
+    const adi_exec ex = {threads, NULL, NULL};
     float *y = guarded_floats(c->n);
     if (c->backward)
         assert_int_equal(be->kernels->l2norm_bwd(&ex, y, c->dy, c->x, c->d), AD_OK);
@@ -117,7 +117,7 @@ static void extreme_lengths(void **state)
     float x[] = {3e30f, -4e30f, 0.0f, 3e-8f, 4e-8f, 0.0f}, y[6];
     const float want[] = {0.6f, -0.8f, 0.0f, 0.6f, 0.8f, 0.0f};
     for (int b = 0; b < 2; b++) {
-        const adi_exec ex = {1, NULL};
+        const adi_exec ex = {1, NULL, NULL};
         const adi_kernels *k = (b ? &adi_backend_cpu : &adi_backend_ref)->kernels;
         assert_int_equal(k->l2norm_fwd(&ex, y, x, (adi_pc){2, 3}), AD_OK);
         op_close("3-4-5", y, want, NULL, 6, 2e-7);
@@ -134,7 +134,7 @@ static void zero_vectors(void **state)
             float *x = op_floats(3 * c, 1.0), *dy = op_floats(3 * c, 1.0),
                   *y = guarded_floats(3 * c);
             memset(x + c, 0, (size_t)c * sizeof *x); /* between two others */
-            const adi_exec ex = {2, NULL};
+            const adi_exec ex = {2, NULL, NULL};
             const adi_kernels *k = (b ? &adi_backend_cpu : &adi_backend_ref)->kernels;
             assert_int_equal(k->l2norm_fwd(&ex, y, x, d), AD_OK);
             for (int64_t i = c; i < 2 * c; i++)

@@ -52,7 +52,7 @@ static float *run(const void *of, const adi_backend *be, int32_t threads)
 {
     const map_case *c = of;
     const adi_kernels *k = be->kernels;
-    const adi_exec ex = {threads, NULL};
+    const adi_exec ex = {threads, NULL, NULL};
     float *x = op_copy(c->x, c->n), *y = c->in_place ? x : guarded_floats(c->n);
     const ad_status status = c->kind == LEAKY ? k->leaky_relu_fwd(&ex, y, x, c->by, c->n)
                              : c->kind == LEAKY_BWD

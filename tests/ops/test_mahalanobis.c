@@ -57,7 +57,7 @@ static float *md_case_run(const md_case *m, const adi_backend *be, int32_t threa
 {
     float *dist = guarded_floats(m->d.p);
     void *scratch = guarded_alloc(be->kernels->mahalanobis_scratch(m->d, m->r, threads));
-    const adi_exec ex = {threads, scratch};
+    const adi_exec ex = {threads, scratch, NULL};
     void *packed = guarded_alloc(be->kernels->mahalanobis_packed_bytes(m->a, m->d.c, m->r));
     be->kernels->mahalanobis_pack(packed, m->a, m->d.c, m->r);
     assert_int_equal(be->kernels->mahalanobis_fwd(&ex, dist, m->x, m->mean, packed, m->d, m->r),

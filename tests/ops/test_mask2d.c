@@ -34,7 +34,7 @@ static mask_case mask_case_new(adi_pc d, uint64_t key, double rate)
 static float *run(const void *of, const adi_backend *be, int32_t threads)
 {
     const mask_case *c = of;
-    const adi_exec ex = {threads, NULL};
+    const adi_exec ex = {threads, NULL, NULL};
     float *x = op_copy(c->x, c->d.p * c->d.c),
           *y = c->in_place ? x : guarded_floats(c->d.p * c->d.c);
     assert_int_equal(be->kernels->mask2d(&ex, y, x, c->key, c->rate, c->d), AD_OK);
@@ -103,7 +103,7 @@ static void published_numbers(void **state)
     for (int i = 0; i < 5; i++) {
         const uint64_t key = 1234567u + (uint64_t)i * 0x9E3779B97F4A7C15u;
         const double number = (double)(numbers[i] >> 40) * 0x1p-24;
-        const adi_exec ex = {1, NULL};
+        const adi_exec ex = {1, NULL, NULL};
         const float x = 1.0f;
         assert_true(adi_mix64(key) == numbers[i]);
         for (int b = 0; b < 2; b++)
@@ -133,7 +133,7 @@ static void shares(void **state)
         const double rate = rates[i % 3], both = rate * rate;
         const uint64_t key = adi_mix64((uint64_t)i);
         const uint64_t next = i % 2 ? op_bits() : adi_mix64((uint64_t)i + 1);
-        const adi_exec ex = {2, NULL};
+        const adi_exec ex = {2, NULL, NULL};
         const adi_pc d = {P, 1};
         assert_int_equal(adi_backend_cpu.kernels->mask2d(&ex, a, ones, key, rate, d), AD_OK);
         assert_int_equal(adi_backend_cpu.kernels->mask2d(&ex, b, ones, next, rate, d), AD_OK);

@@ -55,7 +55,7 @@ static float *run(const void *of, const adi_backend *be, int32_t threads)
 {
     const pool_case *c = of;
     float *dx = guarded_floats(c->inputs);
-    const adi_exec ex = {threads, NULL};
+    const adi_exec ex = {threads, NULL, NULL};
     assert_int_equal(be->kernels->maxpool2d_bwd(&ex, dx, c->dy, c->x, &c->d), AD_OK);
     return dx;
 }

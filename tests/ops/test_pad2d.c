@@ -59,7 +59,7 @@ static int64_t source(const pad_case *c, int64_t i)
 static float *run(const void *of, const adi_backend *be, int32_t threads)
 {
     const pad_case *c = of;
-    const adi_exec ex = {threads, NULL};
+    const adi_exec ex = {threads, NULL, NULL};
     float *y = guarded_floats(c->backward ? c->in : c->out);
     if (c->backward)
         assert_int_equal(be->kernels->pad2d_bwd(&ex, y, c->dy, &c->d), AD_OK);

@@ -24,7 +24,7 @@ static float *random_order(int64_t c)
 static float *run(const adi_backend *be, int32_t threads, const float *x, const float *index,
                   int32_t inverse, adi_pc d)
 {
-    const adi_exec ex = {threads, NULL};
+    const adi_exec ex = {threads, NULL, NULL};
     float *y = guarded_floats(d.p * d.c);
     assert_int_equal(be->kernels->permute_fwd(&ex, y, x, index, inverse, d), AD_OK);
     return y;

@@ -36,7 +36,7 @@ enum kind { BATCHNORM, ACTIVATION, ADD, MUL };
 static void call(enum kind kind, const adi_backend *be, int32_t threads, float *y, const float *x,
                  const float *b, const float *p, adi_act act, adi_pc d)
 {
-    const adi_exec ex = {threads, NULL};
+    const adi_exec ex = {threads, NULL, NULL};
     const adi_kernels *k = be->kernels;
     const ad_status status = kind == BATCHNORM ? k->batchnorm_fwd(&ex, y, x, p, p + d.c, act, d)
                              : kind == ADD     ? k->add_fwd(&ex, y, x, b, act, d)

@@ -28,7 +28,7 @@ static pool_case pool_case_new(const adi_pool2d_dims *d)
 static float *pool_case_run(const pool_case *c, const adi_backend *be, int32_t threads)
 {
     float *y = guarded_floats(c->outputs);
-    const adi_exec ex = {threads, NULL};
+    const adi_exec ex = {threads, NULL, NULL};
     assert_int_equal(be->kernels->maxpool2d_fwd(&ex, y, c->x, &c->d), AD_OK);
     return y;
 }

@@ -16,7 +16,7 @@ static const double ref_limit = 3e-8, cpu_limit = 6e-8;
 static float *run(const void *of, const adi_backend *be, int32_t threads)
 {
     const adi_pad2d_dims *d = of;
-    const adi_exec ex = {threads, NULL};
+    const adi_exec ex = {threads, NULL, NULL};
     float *y = guarded_floats(d->n * d->h * d->w * d->c);
     assert_int_equal(be->kernels->posenc2d_fwd(&ex, y, d), AD_OK);
     return y;

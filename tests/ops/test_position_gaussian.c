@@ -53,7 +53,7 @@ static double *sums_of(const pg_case *c, const adi_backend *be, int32_t threads,
         const int64_t images = c->images - b < batch ? c->images - b : batch;
         void *scratch =
             guarded_alloc(be->host->position_gaussian_add_scratch(&c->d, images, threads));
-        const adi_exec ex = {threads, scratch};
+        const adi_exec ex = {threads, scratch, NULL};
         be->host->position_gaussian_add(&ex, sums, c->x + b * c->d.p * c->d.d, c->shift, images,
                                            &c->d);
         guarded_free(scratch, c->name);
@@ -134,7 +134,7 @@ static fitted factor_of(const pg_case *c, const adi_backend *be, int32_t threads
 {
     fitted f = {guarded_floats(c->d.p * adi_triangle(c->d.d)), guarded_doubles(c->d.p)};
     void *scratch = guarded_alloc(be->host->position_gaussian_factor_scratch(&c->d, threads));
-    const adi_exec ex = {threads, scratch};
+    const adi_exec ex = {threads, scratch, NULL};
     assert_int_equal(be->host->position_gaussian_factor(&ex, f.factor, f.trace, sums, c->images,
                                                            scale, &c->d),
                      want);
@@ -188,7 +188,7 @@ static float *distance_of(const pg_case *c, const adi_backend *be, int32_t threa
 {
     float *dist = guarded_floats(c->d.p);
     void *scratch = guarded_alloc(be->kernels->position_gaussian_fwd_scratch(&c->d, threads));
-    const adi_exec ex = {threads, scratch};
+    const adi_exec ex = {threads, scratch, NULL};
     assert_int_equal(be->kernels->position_gaussian_fwd(&ex, dist, x, c->shift, f->factor, &c->d),
                      AD_OK);
     guarded_free(scratch, c->name);

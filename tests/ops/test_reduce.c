@@ -23,7 +23,7 @@ static void check(adi_pc d, double scale, double offset)
     for (int b = 0; b < 2; b++)
         for (int t = 0; t < OP_THREADS; t++) {
             double *mean = guarded_doubles(d.c);
-            const adi_exec ex = {op_threads[t], NULL};
+            const adi_exec ex = {op_threads[t], NULL, NULL};
             const adi_kernels *k = (b ? &adi_backend_cpu : &adi_backend_ref)->kernels;
             assert_int_equal(k->mean_fwd(&ex, mean, x, d), AD_OK);
             for (int64_t c = 0; c < d.c; c++) {
@@ -69,7 +69,7 @@ static void nan_survives(void **state)
     x[20 * d.c + 4] = NAN;
     for (int b = 0; b < 2; b++) {
         double *mean = guarded_doubles(d.c);
-        const adi_exec ex = {3, NULL};
+        const adi_exec ex = {3, NULL, NULL};
         assert_int_equal(
             (b ? &adi_backend_cpu : &adi_backend_ref)->kernels->mean_fwd(&ex, mean, x, d), AD_OK);
         for (int64_t c = 0; c < d.c; c++)
@@ -87,7 +87,7 @@ typedef struct bias_case {
 static float *run_bias(const void *of, const adi_backend *be, int32_t threads)
 {
     const bias_case *c = of;
-    const adi_exec ex = {threads, NULL};
+    const adi_exec ex = {threads, NULL, NULL};
     float *db = guarded_floats(c->d.c);
     assert_int_equal(be->kernels->bias_bwd(&ex, db, c->dy, c->d), AD_OK);
     return db;

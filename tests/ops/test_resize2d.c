@@ -20,7 +20,7 @@ static float *run(const adi_backend *be, const float *x, const adi_resize_dims *
 {
     float *y =
         guarded_floats((d->oh - 1) * d->y_stride + d->ow * d->c); /* ends with the last value */
-    const adi_exec ex = {threads, NULL};
+    const adi_exec ex = {threads, NULL, NULL};
     assert_int_equal(be->kernels->resize_fwd(&ex, y, x, d), AD_OK);
     return y;
 }

@@ -24,7 +24,7 @@ typedef struct sgd_case {
 static float *run(const void *of, const adi_backend *be, int32_t threads)
 {
     const sgd_case *c = of;
-    const adi_exec ex = {threads, NULL};
+    const adi_exec ex = {threads, NULL, NULL};
     float *w = op_copy(c->w, c->n), *v = c->with_velocity ? guarded_floats(c->n) : NULL;
     for (int t = 0; t < STEPS; t++) {
         adi_sgd o = c->o;

@@ -91,7 +91,7 @@ static double loss(const void *of)
 static float *run(const void *of, const adi_backend *be, int32_t threads)
 {
     const simam_case *c = of;
-    const adi_exec ex = {threads, NULL};
+    const adi_exec ex = {threads, NULL, NULL};
     const float *from = c->backward ? c->dy : c->x;
     float *y = c->in_place ? op_copy(from, c->n) : guarded_floats(c->n);
     if (c->in_place)
@@ -223,7 +223,7 @@ static void known_numbers(void **state)
     static const float x[] = {1, 2, 3, 4},
                        want[] = {0.6979342f, 1.2624602f, 1.8936903f, 2.7917366f};
     for (int b = 0; b < 2; b++) {
-        const adi_exec ex = {1, NULL};
+        const adi_exec ex = {1, NULL, NULL};
         const adi_npc d = {1, 4, 1};
         float y[4];
         assert_int_equal(

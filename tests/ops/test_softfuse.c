@@ -91,7 +91,7 @@ static float *run(const void *of, const adi_backend *be, int32_t threads)
     const fuse_case *c = of;
     const adi_kernels *k = be->kernels;
     void *scratch = guarded_alloc(k->softfuse_scratch(&c->d)); /* begins as NaN */
-    const adi_exec ex = {threads, scratch};
+    const adi_exec ex = {threads, scratch, NULL};
     float *all = guarded_floats((1 + c->backward) * c->n);
     if (c->backward) {
         float *da = c->without & 1 ? NULL : guarded_floats(c->n),
@@ -224,7 +224,7 @@ static void known_weights(void **state)
     for (int b = 0; b < 2; b++) {
         const adi_kernels *k = (b ? &adi_backend_cpu : &adi_backend_ref)->kernels;
         const adi_npc d = {1, 1, 2};
-        const adi_exec ex = {1, guarded_alloc(k->softfuse_scratch(&d))};
+        const adi_exec ex = {1, guarded_alloc(k->softfuse_scratch(&d)), NULL};
         const float one[] = {0.0f, logf(3.0f)}, two[] = {0.0f, logf(4.0f)};
         float y[2];
         assert_int_equal(k->softfuse_fwd(&ex, y, one, two, 0, &d), AD_OK);

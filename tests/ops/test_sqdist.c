@@ -48,7 +48,7 @@ static void dist_case_free(dist_case *c)
 static float *run(const void *of, const adi_backend *be, int32_t threads)
 {
     const dist_case *c = of;
-    const adi_exec ex = {threads, NULL};
+    const adi_exec ex = {threads, NULL, NULL};
     float *y = guarded_floats(c->difference ? c->n : c->d.p);
     if (!c->difference) {
         assert_int_equal(be->kernels->sqdist_fwd(&ex, y, c->a, c->b, c->d), AD_OK);

@@ -117,7 +117,7 @@ static float *run(const void *of, const adi_backend *be, int32_t threads)
 {
     const gate_case *c = of;
     const adi_kernels *k = be->kernels;
-    const adi_exec ex = {threads, NULL};
+    const adi_exec ex = {threads, NULL, NULL};
     float *all = guarded_floats(count_of(c));
     if (!c->backward) {
         assert_int_equal(k->srugate_fwd(&ex, all, c->x, c->h, c->w, c->soft, c->d), AD_OK);
@@ -204,7 +204,7 @@ static void halves(void **state)
     for (int i = 0; i < 2 * 2 * 16; i++) {
         const int a = i % 4, b = i / 4 % 4, soft = i / 16 % 2;
         const adi_kernels *k = (i / 32 ? &adi_backend_cpu : &adi_backend_ref)->kernels;
-        const adi_exec ex = {1, NULL};
+        const adi_exec ex = {1, NULL, NULL};
         const adi_pc d = {1, 2};
         const float h[] = {ts[a], ts[b]}, w[] = {1.0f, 1.0f};
         float y[2], dx[2], dt[2] = {9.0f, 9.0f};

@@ -19,7 +19,7 @@ static double call(enum kind kind, const adi_backend *be, int32_t threads, const
                    const float *b, int64_t n)
 {
     void *scratch = guarded_alloc(be->kernels->sum_scratch(n, threads));
-    const adi_exec ex = {threads, scratch};
+    const adi_exec ex = {threads, scratch, NULL};
     const double sum = kind == SUM       ? be->kernels->sum(&ex, a, n)
                        : kind == SQUARES ? be->kernels->sum_squares(&ex, a, n)
                        : kind == ERRORS  ? be->kernels->sum_squared_error(&ex, a, b, n)
@@ -124,7 +124,7 @@ typedef struct difference_case {
 static float *run_difference(const void *of, const adi_backend *be, int32_t threads)
 {
     const difference_case *c = of;
-    const adi_exec ex = {threads, NULL};
+    const adi_exec ex = {threads, NULL, NULL};
     float *y = op_copy(c->y, c->n);
     assert_int_equal(
         be->kernels->scaled_difference(&ex, y, c->a, c->b, c->alpha, c->accumulate, c->n), AD_OK);

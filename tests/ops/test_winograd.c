@@ -76,7 +76,7 @@ static float *run(const winograd_case *c, int operation, const adi_isa *isa,
     void *scratch =
         guarded_alloc(operation == BWD_WEIGHT ? adi_winograd_wgrad_scratch_cpu(&c->d, threads)
                                               : adi_winograd_scratch_cpu(&c->d, threads));
-    const adi_exec ex = {threads, scratch};
+    const adi_exec ex = {threads, scratch, NULL};
     ad_status status;
     if (operation == FWD)
         status = adi_winograd_fwd_with_cpu(isa, &ex, y, c->x, c->w, e, &c->d);
@@ -261,7 +261,7 @@ static void definition_is_ref(void **state)
     for (int64_t i = 0; i < c.outputs; i++)
         want[i] = (float)sum[i];
     void *scratch = guarded_alloc(adi_conv2d_scratch_ref(&d, 1));
-    const adi_exec ex = {1, scratch};
+    const adi_exec ex = {1, scratch, NULL};
     const adi_epilogue none = {NULL, NULL, ADI_ACT_NONE, NULL};
     assert_int_equal(adi_conv2d_fwd_ref(&ex, y, c.x, c.w, &none, &d), AD_OK);
     op_close(c.name, y, want, NULL, c.outputs, 1e-5);
@@ -351,7 +351,7 @@ static void table_uses_it(void **state)
         void *scratch =
             guarded_alloc(operation == BWD_WEIGHT ? table->conv2d_bwd_weight_scratch(&d, 2)
                                                   : table->conv2d_scratch(&d, 2));
-        const adi_exec ex = {2, scratch};
+        const adi_exec ex = {2, scratch, NULL};
         if (operation == FWD)
             assert_int_equal(table->conv2d_fwd(&ex, y, c.x, c.w, &e, &d), AD_OK);
         else if (operation == BWD_DATA)

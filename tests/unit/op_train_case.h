@@ -83,11 +83,11 @@ static inline void op_train_free(op_train *t)
 static inline void run_forward(op_train *t, float *y)
 {
     if (t->op->train_forward) {
-        const adi_exec ex = {1, t->train_scratch};
+        const adi_exec ex = {1, t->train_scratch, NULL};
         adi_op_grad g = {.mean = t->mean, .var = t->var};
         assert_int_equal(t->op->train_forward(&t->needed, &ex, &t->call, &g, 0, y, t->values[0]), AD_OK);
     } else {
-        const adi_exec ex = {1, t->scratch};
+        const adi_exec ex = {1, t->scratch, NULL};
         assert_int_equal(t->op->forward(&t->needed, &ex, &t->call, y, t->values[0], t->values[1]), AD_OK);
     }
 }
@@ -110,7 +110,7 @@ static inline double loss(op_train *t, double *out_size)
 /* Of x, x2, weight, bias, as far as `wanted` has their bits; guarded, and the others NULL. dy is a copy. */
 static inline void run_backward(op_train *t, int wanted, const float *add, float *out[4])
 {
-    const adi_exec ex = {1, t->train_scratch};
+    const adi_exec ex = {1, t->train_scratch, NULL};
     float *y = guarded_floats(t->outputs), *dy = op_copy(t->v, t->outputs);
     adi_op_grad g = {.dy = dy, .dx_add = add, .mean = t->mean, .var = t->var};
     run_forward(t, y);
@@ -205,7 +205,7 @@ static inline void check_add(op_train *t)
 /* dx in dy's place. */
 static inline void check_in_place(op_train *t)
 {
-    const adi_exec ex = {1, t->train_scratch};
+    const adi_exec ex = {1, t->train_scratch, NULL};
     float *apart[4], *y = guarded_floats(t->outputs), *d = op_copy(t->v, t->outputs);
     run_backward(t, 15, NULL, apart);
     run_forward(t, y);

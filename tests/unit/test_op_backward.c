@@ -124,7 +124,7 @@ static void batchnorm_statistics(void **state)
     enum { P = 60, C = 6 };
     op_train t = op_train_new(&adi_op_batchnorm, (adi_attrs){.eps = 0.25}, (adi_shape){3, 4, 5, C},
                               (adi_shape){0}, ADI_ACT_NONE);
-    const adi_exec ex = {1, t.train_scratch};
+    const adi_exec ex = {1, t.train_scratch, NULL};
     adi_op_grad g = {.mean = t.mean, .var = t.var};
     float *y = guarded_floats(P * C);
     for (int given = 1; given >= 0; given--) {

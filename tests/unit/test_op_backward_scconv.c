@@ -99,7 +99,7 @@ static void gates_of_pytorch(void **state)
         const adi_kernels *k = (i / 2 ? &adi_backend_cpu : &adi_backend_ref)->kernels;
         const adi_op_call call = {.attrs = {.groups = 2, .eps = 0.1}, .in = {1, 3, 1, 4}, .out = {1, 3, 1, 4},
                                   .weight = weight, .bias = bias};
-        const adi_exec ex = {2, guarded_alloc(op->scratch(k, &call, 2))};
+        const adi_exec ex = {2, guarded_alloc(op->scratch(k, &call, 2)), NULL};
         const adi_op_grad g = {.x = {x}, .dy = x, .dx = {dx}, .dweight = i % 2 ? dweight : NULL,
                                .dbias = i % 2 ? dbias : NULL};
         assert_int_equal(op->forward(k, &ex, &call, y, x, NULL), AD_OK);
@@ -179,7 +179,7 @@ static void random_masks(void **state)
     for (int32_t eval = 0; eval < 2; eval++) {
         const adi_attrs attrs = {.rate = 0.4, .seed = 7, .eval = eval};
         op_train t = op_train_new(&adi_op_randmask2d, attrs, in, (adi_shape){0}, ADI_ACT_NONE);
-        const adi_exec ex = {1, NULL};
+        const adi_exec ex = {1, NULL, NULL};
         const adi_op_grad none = {0};
         float *y = guarded_floats(t.outputs), *dx[4];
         t.call.draw = 0x123456789ABCDEF0u;
@@ -233,7 +233,7 @@ static void keys(void **state)
     const adi_attrs attrs = {.rate = 0.5, .seed = 5};
     op_train t = op_train_new(&adi_op_randmask2d, attrs, in, (adi_shape){0}, ADI_ACT_NONE);
     float *y = guarded_floats(t.outputs), *want = guarded_floats(t.outputs);
-    const adi_exec ex = {1, NULL};
+    const adi_exec ex = {1, NULL, NULL};
     t.call.draw = 9;
     run_forward(&t, y);
     assert_int_equal(kernels()->mask2d(&ex, want, t.values[0], adi_mix64(14), 0.5, (adi_pc){400, 1}), AD_OK);

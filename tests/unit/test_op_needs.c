@@ -13,6 +13,7 @@
 #include "harness/seeded_network.h"
 #include "nn/plan.h"
 #include "nn/train_plan.h"
+#include "harness/host_device.h"
 
 static const adi_allocator *const heap = &adi_default_allocator;
 
@@ -150,12 +151,12 @@ static void inference(void **state)
             adi_network *net = network_of(graphs[i]);
             adi_kernels k = kernels_of(net->graph, backends[b]->kernels, 0);
             adi_plan *plan = NULL;
-            if (adi_plan_create(net, &k, 2, &tap, 1, SIDE, SIDE, &plan) != AD_OK)
+            if (adi_plan_create(net, HOST_DEVICE(&k, 2), &tap, 1, SIDE, SIDE, &plan) != AD_OK)
                 fail_msg("%s%s", graphs[i], ad_last_error_message());
             float *block = guarded_floats((int64_t)plan->block_floats);
             void *scratch = guarded_alloc(plan->scratch_bytes);
             fill(block + plan->input_offset[0], SIDE * SIDE * CHANNELS);
-            assert_int_equal(adi_plan_run(plan, block, scratch), AD_OK);
+            assert_int_equal(adi_plan_run(plan, NULL, block, scratch), AD_OK);
             guarded_free(block, graphs[i]);
             guarded_free(scratch, graphs[i]);
             adi_plan_destroy(plan);
@@ -163,7 +164,7 @@ static void inference(void **state)
                 adi_kernels fewer = k;
                 needed_kernels_remove(&fewer, need);
                 plan = NULL;
-                refused(net->graph, adi_plan_create(net, &fewer, 2, &tap, 1, SIDE, SIDE, &plan),
+                refused(net->graph, adi_plan_create(net, HOST_DEVICE(&fewer, 2), &tap, 1, SIDE, SIDE, &plan),
                         need->kernel);
                 assert_null(plan);
                 missing++;
@@ -210,7 +211,7 @@ static void training(void **state)
             adi_module *m = module_of(graphs[i]);
             adi_kernels k = kernels_of(m->graph, backends[b]->kernels, 1);
             adi_train_plan *plan = NULL;
-            if (adi_train_plan_create(m, &k, 2, &input, 1, &plan) != AD_OK)
+            if (adi_train_plan_create(m, HOST_DEVICE(&k, 2), &input, 1, &plan) != AD_OK)
                 fail_msg("%s%s", graphs[i], ad_last_error_message());
             run_training(plan, graphs[i]);
             adi_train_plan_destroy(plan);
@@ -219,7 +220,7 @@ static void training(void **state)
                 adi_kernels fewer = k;
                 needed_kernels_remove(&fewer, need);
                 plan = NULL;
-                refused(m->graph, adi_train_plan_create(m, &fewer, 2, &input, 1, &plan),
+                refused(m->graph, adi_train_plan_create(m, HOST_DEVICE(&fewer, 2), &input, 1, &plan),
                         need->kernel);
                 assert_null(plan);
                 missing++;

@@ -13,6 +13,7 @@
 
 #include "harness/fault_alloc.h"
 #include "harness/seeded_network.h"
+#include "harness/host_device.h"
 
 /* At 64x64 the middle one has large tiles of Winograd's, at 12x12 small ones, at 4x4 none. */
 static const char text[] = "network small\ninput_size 64\nmean 0 0 0\nstd 1 1 1\n"
@@ -57,7 +58,7 @@ static adi_plan *plan_of(const fixture *f, const adi_kernels *kernels, int32_t t
 {
     static const int32_t both[] = {0, 1};
     adi_plan *plan = NULL;
-    if (adi_plan_create(f->net, kernels, 2, taps == 2 ? both : &both[taps], taps == 2 ? 2 : 1, side, side, &plan) != AD_OK)
+    if (adi_plan_create(f->net, HOST_DEVICE(kernels, 2), taps == 2 ? both : &both[taps], taps == 2 ? 2 : 1, side, side, &plan) != AD_OK)
         fail_msg("%s", ad_last_error_message());
     return plan;
 }
@@ -133,7 +134,7 @@ static void results_stay(void **state)
     assert_memory_equal(run_tap(&mine, 1), want, bytes);
     run_free(&other);
     memcpy(mine.block + mine.plan->input_offset[0], x, 3 * 33 * 33 * sizeof *x); /* whose place others took */
-    assert_int_equal(adi_plan_run(mine.plan, mine.block, mine.scratch), AD_OK);
+    assert_int_equal(adi_plan_run(mine.plan, NULL, mine.block, mine.scratch), AD_OK);
     assert_memory_equal(run_tap(&mine, 1), want, bytes);
     run_free(&mine);
     free(want);
@@ -151,7 +152,7 @@ static void out_of_memory(void **state)
         static const int32_t tap = 1;
         adi_plan *plan = NULL;
         f->fault.fail_at = atomic_load(&f->fault.calls) + nth;
-        done = adi_plan_create(f->net, adi_backend_cpu.kernels, 1, &tap, 1, 64, 64, &plan) == AD_OK;
+        done = adi_plan_create(f->net, HOST_DEVICE(adi_backend_cpu.kernels, 1), &tap, 1, 64, 64, &plan) == AD_OK;
         f->fault.fail_at = 0;
         if (done)
             assert_ptr_equal(packed_of(plan, "middle"), packed_of(first, "middle"));
@@ -169,7 +170,7 @@ static void *make_and_destroy(void *argument)
         static const int64_t sides[] = {64, 12, 4};
         static const int32_t tap = 1;
         adi_plan *plan = NULL;
-        if (adi_plan_create(f->net, adi_backend_cpu.kernels, 1, &tap, 1, sides[i % 3], sides[i % 3], &plan) != AD_OK)
+        if (adi_plan_create(f->net, HOST_DEVICE(adi_backend_cpu.kernels, 1), &tap, 1, sides[i % 3], sides[i % 3], &plan) != AD_OK)
             return argument;
         adi_plan_destroy(plan);
     }

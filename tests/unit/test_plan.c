@@ -10,6 +10,7 @@
 #include "cpu/isa_cpu.h"
 #include "harness/fault_alloc.h"
 #include "small_network.h"
+#include "harness/host_device.h"
 
 static adi_network *network_of(const char *text)
 {
@@ -25,7 +26,7 @@ static adi_plan *plan_of(const adi_network *net, const int32_t *taps, int32_t co
                          int64_t w)
 {
     adi_plan *plan = NULL;
-    if (adi_plan_create(net, adi_backend_cpu.kernels, 3, taps, count, h, w, &plan) != AD_OK)
+    if (adi_plan_create(net, HOST_DEVICE(adi_backend_cpu.kernels, 3), taps, count, h, w, &plan) != AD_OK)
         fail_msg("%s", ad_last_error_message());
     return plan;
 }
@@ -33,7 +34,7 @@ static adi_plan *plan_of(const adi_network *net, const int32_t *taps, int32_t co
 static void refused(const adi_network *net, int32_t tap, int64_t h, int64_t w, const char *sentence)
 {
     adi_plan *plan = (adi_plan *)(void *)&tap;
-    const ad_status status = adi_plan_create(net, adi_backend_cpu.kernels, 1, &tap, 1, h, w, &plan);
+    const ad_status status = adi_plan_create(net, HOST_DEVICE(adi_backend_cpu.kernels, 1), &tap, 1, h, w, &plan);
     if (status != AD_ERR_SHAPE || plan || strcmp(ad_last_error_message(), sentence) != 0)
         fail_msg("%lldx%lld: status %d '%s', not '%s'", (long long)w, (long long)h, status,
                  ad_last_error_message(), sentence);
@@ -122,7 +123,7 @@ static void results_that_are_too_large(void **state)
     static const int32_t all[] = {0, 1, 2, 3};
     adi_plan_destroy(plan_of(net, all, 3, 128, 128));
     plan = NULL;
-    assert_int_equal(adi_plan_create(net, adi_backend_ref.kernels, 1, all, 4, 128, 128, &plan), AD_ERR_SHAPE);
+    assert_int_equal(adi_plan_create(net, HOST_DEVICE(adi_backend_ref.kernels, 1), all, 4, 128, 128, &plan), AD_ERR_SHAPE);
     assert_string_equal(ad_last_error_message(), "n: the activations of a 128x128 input are too large");
     assert_null(plan);
     adi_network_destroy(net);
@@ -247,7 +248,7 @@ static void check_memory(const adi_plan *plan)
         }
         if (i >= 0 && plan->steps[i].node->op->scratch) {
             const size_t bytes = plan->steps[i].node->op->scratch(
-                plan->kernels, &plan->steps[i].call, plan->num_threads);
+                plan->device.kernels, &plan->steps[i].call, plan->device.num_threads);
             scratch = bytes > scratch ? bytes : scratch;
         }
     }
@@ -274,7 +275,7 @@ static void two_inputs(void **state)
         a[i] = a_before[i] = (float)seeded_signed("a", (uint64_t)i);
     for (int i = 0; i < 3 * 4 * H * W; i++)
         b[i] = b_before[i] = (float)seeded_signed("b", (uint64_t)i);
-    assert_int_equal(adi_plan_run(plan, block, scratch), AD_OK);
+    assert_int_equal(adi_plan_run(plan, NULL, block, scratch), AD_OK);
     const float *sum = adi_plan_tap_data(plan, block, 0), *weight = net->params[2].weight, *bias = net->params[2].bias;
     for (int y = 0; y < H; y++)
         for (int x = 0; x < W; x++)
@@ -359,7 +360,7 @@ static void out_of_memory(void **state)
         adi_plan *plan = NULL;
         fault.fail_at = atomic_load(&fault.calls) + nth;
         const ad_status status =
-            adi_plan_create(net, adi_backend_cpu.kernels, 1, taps, 2, 8, 8, &plan);
+            adi_plan_create(net, HOST_DEVICE(adi_backend_cpu.kernels, 1), taps, 2, 8, 8, &plan);
         done = status == AD_OK;
         if (!done) {
             assert_int_equal(status, AD_ERR_OUT_OF_MEMORY);

@@ -171,7 +171,7 @@ static float *evaluate(const drawn *d, const adi_graph *g, int32_t i, float *con
     float *y = guarded_floats(total);
     double scratch[16];
     float scale[16], shift[16], *w = NULL;
-    const adi_exec ex = {1, scratch};
+    const adi_exec ex = {1, scratch, NULL};
     adi_conv2d_dims c = {1,
                          in.h,
                          in.w,

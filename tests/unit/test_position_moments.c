@@ -118,7 +118,7 @@ static void compare_distances(const adi_safetensors *file, const char *name, con
     snprintf(part, sizeof part, "%s.distance", kind);
     double *want = golden_doubles(file, name, part);
     void *scratch = guarded_alloc(k->position_gaussian_fwd_scratch(d, 2));
-    const adi_exec ex = {2, scratch};
+    const adi_exec ex = {2, scratch, NULL};
     for (int64_t i = 0; i < 3; i++) {
         assert_int_equal(
             k->position_gaussian_fwd(&ex, dist, test + i * d->p * d->d, g->mean, g->factor, d),

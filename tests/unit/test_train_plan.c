@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "train_plan_case.h"
+#include "harness/host_device.h"
 
 /* ---- The gradient ---- */
 
@@ -131,7 +132,7 @@ static void check_gradient(const char *text, const gradient_case *c)
     assert_non_null(file);
     const adi_shape input = {c->most, 8, 8, 3}, batch = {c->n, 8, 8, 3};
     const int wants = c->n % 2; /* the input's gradient */
-    if (adi_train_plan_create(m, c->backend->kernels, c->threads, &input, wants, &p) != AD_OK)
+    if (adi_train_plan_create(m, HOST_DEVICE(c->backend->kernels, c->threads), &input, wants, &p) != AD_OK)
         fail_msg("%s\n%s", ad_last_error_message(), text);
     check_lifetimes(p, text);
     check_scratch(p);
@@ -223,7 +224,7 @@ static void bits_of_threads(void **state)
         for (size_t i = 0; i < sizeof threads / sizeof *threads; i++) {
             adi_train_plan *p = NULL;
             const adi_shape input = {4, 8, 8, 3};
-            assert_int_equal(adi_train_plan_create(m, adi_backend_cpu.kernels, threads[i], &input, 0, &p),
+            assert_int_equal(adi_train_plan_create(m, HOST_DEVICE(adi_backend_cpu.kernels, threads[i]), &input, 0, &p),
                              AD_OK);
             op_state = begin;
             trained t = trained_new(p, 3);
@@ -254,7 +255,7 @@ static void scratch_of_smaller_batches(void **state)
     for (int64_t most = 1; most <= 8; most++) {
         adi_train_plan *p = NULL;
         const adi_shape input = {most, 4, 4, 3};
-        assert_int_equal(adi_train_plan_create(m, adi_backend_cpu.kernels, 2, &input, 1, &p), AD_OK);
+        assert_int_equal(adi_train_plan_create(m, HOST_DEVICE(adi_backend_cpu.kernels, 2), &input, 1, &p), AD_OK);
         check_scratch(p);
         for (int64_t n = 1; n <= most; n++) {
             trained t = trained_new(p, n);
@@ -291,7 +292,7 @@ static void cancelled_between_steps(void **state)
     float *file = calloc(m->total, sizeof *file), *before = calloc(m->total, sizeof *before);
     randomise(m, file);
     memcpy(before, m->values, m->total * sizeof *before);
-    assert_int_equal(adi_train_plan_create(m, adi_backend_ref.kernels, 1, &input, 0, &p), AD_OK);
+    assert_int_equal(adi_train_plan_create(m, HOST_DEVICE(adi_backend_ref.kernels, 1), &input, 0, &p), AD_OK);
     trained t = trained_new(p, 2);
     countdown c;
     t.run.cancelled = count_down;
@@ -320,7 +321,7 @@ static void refused(const char *text, adi_shape input, ad_status want, const cha
 {
     adi_module *m = module_of(heap, text);
     adi_train_plan *p = (adi_train_plan *)(void *)m; /* must become NULL */
-    assert_int_equal(adi_train_plan_create(m, adi_backend_ref.kernels, 1, &input, 1, &p), want);
+    assert_int_equal(adi_train_plan_create(m, HOST_DEVICE(adi_backend_ref.kernels, 1), &input, 1, &p), want);
     assert_null(p);
     assert_string_equal(ad_last_error_message(), sentence);
     adi_module_destroy(m);
@@ -347,7 +348,7 @@ static void one_value_a_channel(void **state)
     const adi_shape input = {4, 8, 8, 3};
     float *file = calloc(m->total, sizeof *file);
     randomise(m, file);
-    assert_int_equal(adi_train_plan_create(m, adi_backend_ref.kernels, 1, &input, 0, &p), AD_OK);
+    assert_int_equal(adi_train_plan_create(m, HOST_DEVICE(adi_backend_ref.kernels, 1), &input, 0, &p), AD_OK);
     trained t = trained_new(p, 2);
     t.run.n = 1;
     assert_int_equal(adi_train_forward(p, &t.run, 1), AD_ERR_SHAPE);
@@ -381,7 +382,7 @@ static void every_allocation_can_fail(void **state)
         if (status == AD_OK)
             status = adi_module_init(m, &mt);
         if (status == AD_OK)
-            status = adi_train_plan_create(m, adi_backend_ref.kernels, 1, &input, 1, &p);
+            status = adi_train_plan_create(m, HOST_DEVICE(adi_backend_ref.kernels, 1), &input, 1, &p);
         assert_true((status == AD_OK) == (p != NULL));
         if (status != AD_OK)
             assert_int_equal(status, AD_ERR_OUT_OF_MEMORY);

@@ -8,6 +8,7 @@
 
 #include "harness/fault_alloc.h"
 #include "small_network.h"
+#include "harness/host_device.h"
 
 /* ---- Which tensors -------------------------------------------------------------------------- */
 
@@ -107,7 +108,7 @@ static void files_that_end_early(void **state)
         const int32_t deep = 3 - i;
         adi_plan *plan = NULL;
         char sentence[100];
-        assert_int_equal(adi_plan_create(net, adi_backend_cpu.kernels, 1, &deep, 1, 8, 8, &plan),
+        assert_int_equal(adi_plan_create(net, HOST_DEVICE(adi_backend_cpu.kernels, 1), &deep, 1, 8, 8, &plan),
                          AD_ERR_MISMATCH);
         snprintf(sentence, sizeof sentence, "layer 't%d' of small: the weights file ends before it",
                  deep + 1);

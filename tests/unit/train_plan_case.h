@@ -304,8 +304,8 @@ static inline void check_scratch(const adi_train_plan *p)
             adi_op_call call = p->steps[i].call;
             const adi_op *op = p->steps[i].op;
             call.in.n = call.out.n = n;
-            const size_t forward = op->scratch ? op->scratch(p->kernels, &call, p->num_threads) : 0;
-            const size_t train = op->train_scratch ? op->train_scratch(p->kernels, &call, p->num_threads) : 0;
+            const size_t forward = op->scratch ? op->scratch(p->device.kernels, &call, p->device.num_threads) : 0;
+            const size_t train = op->train_scratch ? op->train_scratch(p->device.kernels, &call, p->device.num_threads) : 0;
             most = forward > most ? forward : most;
             most = train > most ? train : most;
         }

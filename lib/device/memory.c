@@ -1,0 +1,95 @@
+/* The backend's memory: the host's, or a device's behind its table of calls. */
+#include "device/memory.h"
+
+#include <string.h>
+
+#include "core/error.h"
+
+/* The device's sentence, where it has one. */
+static ad_status check(const adi_device *d, ad_status status, const char *what)
+{
+    if (status == AD_OK)
+        return AD_OK;
+    const char *why = d->memory->failure(d->handle);
+    return adi_fail(status, "%s: %s", d->name, why ? why : what);
+}
+
+void *adi_mem_alloc(const adi_device *d, const adi_allocator *a, size_t bytes)
+{
+    void *p = NULL;
+    if (!d->memory)
+        return adi_alloc(a, bytes);
+    if (d->memory->alloc(d->handle, bytes ? bytes : 1, &p) == AD_OK)
+        return p;
+    size_t left = 0, total = 0;
+    d->memory->bytes(d->handle, &left, &total);
+    adi_note_device_memory(d->name, bytes, left, total);
+    return NULL;
+}
+
+void adi_mem_free(const adi_device *d, const adi_allocator *a, void *p)
+{
+    if (!p)
+        return;
+    if (d->memory)
+        d->memory->free(d->handle, p);
+    else
+        adi_free(a, p);
+}
+
+ad_status adi_mem_upload(const adi_device *d, adi_queue *queue, void *to, const void *from,
+                         size_t bytes)
+{
+    if (d->memory && bytes)
+        return check(d, d->memory->upload(d->handle, queue, to, from, bytes), "an upload failed");
+    return adi_mem_copy(d, queue, to, from, bytes);
+}
+
+ad_status adi_mem_download(const adi_device *d, adi_queue *queue, void *to, const void *from,
+                           size_t bytes)
+{
+    if (d->memory && bytes)
+        return check(d, d->memory->download(d->handle, queue, to, from, bytes),
+                     "a download failed");
+    return adi_mem_copy(d, queue, to, from, bytes);
+}
+
+ad_status adi_mem_copy(const adi_device *d, adi_queue *queue, void *to, const void *from,
+                       size_t bytes)
+{
+    if (bytes == 0 || to == from)
+        return AD_OK;
+    if (d->memory)
+        return check(d, d->memory->copy(d->handle, queue, to, from, bytes), "a copy failed");
+    memcpy(to, from, bytes);
+    return AD_OK;
+}
+
+ad_status adi_mem_clear(const adi_device *d, adi_queue *queue, void *p, size_t bytes)
+{
+    if (bytes == 0)
+        return AD_OK;
+    if (d->memory)
+        return check(d, d->memory->clear(d->handle, queue, p, bytes), "clearing memory failed");
+    memset(p, 0, bytes);
+    return AD_OK;
+}
+
+ad_status adi_mem_wait(const adi_device *d, adi_queue *queue)
+{
+    return d->memory ? check(d, d->memory->wait(d->handle, queue), "waiting failed") : AD_OK;
+}
+
+ad_status adi_mem_queue_create(const adi_device *d, adi_queue **out_queue)
+{
+    *out_queue = NULL;
+    return d->memory ? check(d, d->memory->queue_create(d->handle, out_queue),
+                             "a queue could not be made")
+                     : AD_OK;
+}
+
+void adi_mem_queue_destroy(const adi_device *d, adi_queue *queue)
+{
+    if (queue)
+        d->memory->queue_destroy(d->handle, queue);
+}

@@ -1,0 +1,49 @@
+/* A backend in use, and its memory. On `ref` and `cpu` that is host memory of the context's
+ * allocator, and copies are memcpy(). A device has memory that the host cannot look into. */
+#ifndef ADI_DEVICE_MEMORY_H
+#define ADI_DEVICE_MEMORY_H
+
+#include "backend.h"
+#include "core/alloc.h"
+
+typedef struct adi_device {
+    const adi_kernels *kernels;
+    const adi_memory *memory; /* NULL: the host's */
+    void *handle;             /* of the device that was opened; NULL on the host */
+    const char *name;         /* for messages: "cuda:0" */
+    int32_t num_threads;
+} adi_device;
+
+/* Backend memory, 64-byte aligned, not zeroed. NULL on failure, without a message: the caller
+ * returns adi_fail_memory(), which then names what the device has left. */
+void *adi_mem_alloc(const adi_device *d, const adi_allocator *a, size_t bytes);
+void adi_mem_free(const adi_device *d, const adi_allocator *a, void *p); /* NULL does nothing */
+
+/* Copies in the order of a queue, as in adi_memory. `to` and `from` of a copy may be the same on
+ * the host. Zero bytes are none. AD_ERR_BACKEND, with the device's sentence. */
+ad_status adi_mem_upload(const adi_device *d, adi_queue *queue, void *to, const void *from,
+                         size_t bytes);
+ad_status adi_mem_download(const adi_device *d, adi_queue *queue, void *to, const void *from,
+                           size_t bytes);
+ad_status adi_mem_copy(const adi_device *d, adi_queue *queue, void *to, const void *from,
+                       size_t bytes);
+ad_status adi_mem_clear(const adi_device *d, adi_queue *queue, void *p, size_t bytes);
+ad_status adi_mem_wait(const adi_device *d, adi_queue *queue);
+
+/* NULL on the host, which needs none. */
+ad_status adi_mem_queue_create(const adi_device *d, adi_queue **out_queue);
+void adi_mem_queue_destroy(const adi_device *d, adi_queue *queue);
+
+/* A result of the backend that the host reads: on the host `p` itself, else NULL, and the caller
+ * downloads to memory of its own. */
+static inline void *adi_mem_host(const adi_device *d, void *p)
+{
+    return d->memory ? NULL : p;
+}
+
+static inline adi_exec adi_device_exec(const adi_device *d, void *scratch, adi_queue *queue)
+{
+    return (adi_exec){d->num_threads, scratch, queue};
+}
+
+#endif
