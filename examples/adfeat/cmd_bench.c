@@ -192,6 +192,46 @@ static int wants_layer(const char *list, const char *name)
     return 0;
 }
 
+/* Whether the file has the layer of these `n` characters; and, as far as there is room, the names of
+ * those that it has. */
+static int find_layer(const bench_state *s, const char *wanted, size_t n, int *out_found,
+                      char *out_all, size_t size)
+{
+    ad_backbone_info info = {.struct_size = sizeof info};
+    ad_status status = ad_backbone_get_info(s->backbone, &info);
+    const int32_t side = info.input_size, count = ad_backbone_layer_count(s->backbone);
+    *out_found = 0;
+    out_all[0] = '\0';
+    for (int32_t i = 0; i < count && status == AD_OK; i++) {
+        ad_layer_info layer = {.struct_size = sizeof layer};
+        status = ad_backbone_layer_info(s->backbone, i, side, side, &layer);
+        if (status != AD_OK || !layer.available)
+            continue;
+        *out_found |= strlen(layer.name) == n && strncmp(layer.name, wanted, n) == 0;
+        strncat(out_all, *out_all ? ", " : "", size - strlen(out_all) - 1);
+        strncat(out_all, layer.name, size - strlen(out_all) - 1);
+    }
+    return status ? cli_fail_library() : CLI_OK;
+}
+
+/* Every name of --layer is one that the file has. */
+static int check_layers(const bench_state *s)
+{
+    for (const char *at = s->layer; at;) {
+        char all[1024];
+        const size_t n = strcspn(at, ",");
+        int found = 0;
+        const int code = find_layer(s, at, n, &found, all, sizeof all);
+        if (code != CLI_OK)
+            return code;
+        if (!found)
+            return cli_usage("option --layer: '%s' has no layer '%.*s': there are %s", s->file,
+                             (int)n, at, all);
+        at = at[n] ? at + n + 1 : NULL;
+    }
+    return CLI_OK;
+}
+
 static int prepare_features(bench_state *s)
 {
     ad_backbone_info info = {.struct_size = sizeof info};
@@ -212,14 +252,14 @@ static int prepare_features(bench_state *s)
     }
     if (!s->layer && deepest >= 0 && take_layer(s, side, deepest) != CLI_OK)
         return CLI_FAILED;
-    if (s->feature_count == 0)
-        return cli_usage("option --layer: '%s' has no layer '%s'; see 'adfeat info'", info.architecture, s->layer);
     return take_image(s, side);
 }
 
 static int bench_network(bench_state *s)
 {
     int code = cli_open_backbone(s->context, &s->network, s->file, &s->backbone);
+    if (code == CLI_OK)
+        code = check_layers(s);
     if (code == CLI_OK)
         code = s->plan ? print_plan(s) : prepare_features(s);
     if (code != CLI_OK || s->plan)

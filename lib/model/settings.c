@@ -14,13 +14,13 @@ void adi_settings_begin(adi_settings *settings, const struct adi_method *method)
     adi_options_default(method->options, adi_settings_options(settings));
 }
 
+/* Layers that the weights file lacks would be refused next, so they are not offered. */
 static ad_status unknown_layer(const adi_graph *graph, const char *name, size_t length)
 {
-    char all[512] = "";
-    for (int32_t i = 0, n = 0; i < graph->tap_count && n < 400; i++)
-        n += snprintf(all + n, sizeof all - (size_t)n, "%s%s", i ? ", " : "", graph->taps[i].name);
+    char all[512];
     return adi_fail(AD_ERR_INVALID_ARGUMENT, "%s has no layer '%.*s': there are %s", graph->name,
-                    (int)(length < 100 ? length : 100), name, all);
+                    (int)(length < 100 ? length : 100), name,
+                    adi_graph_list_taps(graph, all, sizeof all));
 }
 
 ad_status adi_layers_parse(const adi_graph *graph, const char *layers, int32_t *out_taps,

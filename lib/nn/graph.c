@@ -1,6 +1,7 @@
 /* Look things up in a graph, and find the shapes of its values. */
 #include "nn/graph.h"
 
+#include <stdio.h>
 #include <string.h>
 
 void adi_graph_destroy(adi_graph *graph)
@@ -30,6 +31,15 @@ int32_t adi_graph_find_tap(const adi_graph *graph, const char *name)
         if (strcmp(graph->taps[i].name, name) == 0)
             return i;
     return -1;
+}
+
+const char *adi_graph_list_taps(const adi_graph *graph, char *out, size_t size)
+{
+    snprintf(out, size, "no layer");
+    for (int32_t i = 0, n = 0; i < graph->tap_count && (size_t)n + ADI_GRAPH_MAX_NAME < size; i++)
+        if (!graph->taps[i].missing)
+            n += snprintf(out + n, size - (size_t)n, "%s%s", n ? ", " : "", graph->taps[i].name);
+    return out;
 }
 
 const char *adi_graph_hint(const adi_graph *graph, const char *key)

@@ -31,6 +31,7 @@ typedef struct adi_node {
 typedef struct adi_tap {
     const char *name;
     int32_t node;
+    int32_t missing; /* 1: the weights that the graph's network was made of end before it */
 } adi_tap;
 
 typedef struct adi_hint {
@@ -67,6 +68,8 @@ void adi_graph_destroy(adi_graph *graph);
 
 int32_t adi_graph_find_node(const adi_graph *graph, const char *name); /* -1 where absent */
 int32_t adi_graph_find_tap(const adi_graph *graph, const char *name);  /* -1 where absent */
+/* Write the names of the taps that are not missing into `out`, for messages; returns it. */
+const char *adi_graph_list_taps(const adi_graph *graph, char *out, size_t size);
 /* Compute the shapes of the needed nodes' results for the shape of the first input; the sides of
  * other inputs are `scale` times its. AD_ERR_SHAPE names the node that it does not fit. */
 ad_status adi_graph_shapes(const adi_graph *graph, const uint8_t *needed, const adi_shape *input,

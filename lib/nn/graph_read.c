@@ -242,7 +242,7 @@ static ad_status parse_tap(adi_graph *g, const line *l)
 {
     if (l->count != 4 || strcmp(l->words[2], "<-") != 0)
         return bad(l, "a tap reads 'tap NAME <- NODE', near", l->words[l->count - 1]);
-    const adi_tap tap = {l->words[1], adi_graph_find_node(g, l->words[3])};
+    const adi_tap tap = {.name = l->words[1], .node = adi_graph_find_node(g, l->words[3])};
     ADI_TRY(check_name(l, tap.name));
     if (tap.node < 0)
         return bad(l, "no earlier node is named", l->words[3]);

@@ -48,13 +48,20 @@ void adi_network_places(const adi_graph *graph, const int32_t *taps, int32_t tap
 
 int32_t adi_network_tap_available(const adi_network *network, int32_t tap)
 {
+    return !network->graph->taps[tap].missing;
+}
+
+ad_status adi_network_check_taps(const adi_network *network, const int32_t *taps, int32_t tap_count)
+{
     const adi_graph *g = network->graph;
-    uint8_t needed[ADI_GRAPH_MAX_NODES];
-    adi_network_needed(g, &tap, 1, needed);
-    for (int32_t i = 0; i < g->node_count; i++)
-        if (needed[i] && !network->params[i].present)
-            return 0;
-    return 1;
+    char all[512];
+    for (int32_t t = 0; t < tap_count; t++)
+        if (g->taps[taps[t]].missing)
+            return adi_fail(AD_ERR_MISMATCH,
+                            "layer '%s' of %s: the weights file ends before it and has %s",
+                            g->taps[taps[t]].name, g->name,
+                            adi_graph_list_taps(g, all, sizeof all));
+    return AD_OK;
 }
 
 void adi_node_digest(const adi_node *node, uint64_t *digest)

@@ -43,8 +43,11 @@ ad_status adi_network_examine(adi_graph *graph, const adi_safetensors *file, con
                               adi_dialect *out_dialect, int32_t *out_fitted);
 void adi_network_destroy(adi_network *network);
 
-/* 1 if every node that the tap needs has its parameters. */
+/* 1 if the file had the parameters of every node that the tap needs. */
 int32_t adi_network_tap_available(const adi_network *network, int32_t tap);
+/* AD_ERR_MISMATCH with a sentence if a tap is not available: it names those that are. */
+ad_status adi_network_check_taps(const adi_network *network, const int32_t *taps,
+                                 int32_t tap_count);
 /* needed[node] = 1 for every node that the given taps depend on. */
 void adi_network_needed(const adi_graph *graph, const int32_t *taps, int32_t tap_count,
                         uint8_t *needed);

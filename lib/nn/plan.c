@@ -339,10 +339,7 @@ ad_status adi_plan_create(const adi_network *network, const adi_device *device, 
     if (height < 1 || width < 1 || height > ADI_PLAN_MAX_SIDE || width > ADI_PLAN_MAX_SIDE)
         return adi_fail(AD_ERR_SHAPE, "network input of %lldx%lld: 1 to %d a side is possible",
                         (long long)width, (long long)height, ADI_PLAN_MAX_SIDE);
-    for (int32_t t = 0; t < tap_count; t++)
-        if (!adi_network_tap_available(network, taps[t]))
-            return adi_fail(AD_ERR_MISMATCH, "layer '%s' of %s: the weights file ends before it",
-                            g->taps[taps[t]].name, g->name);
+    ADI_TRY(adi_network_check_taps(network, taps, tap_count));
     adi_plan *plan = adi_calloc(a, 1, sizeof *plan);
     if (!plan)
         return adi_fail_memory();

@@ -175,6 +175,16 @@ static void leave_out(adi_loader *l, const int32_t *taps, int32_t tap_count, uin
         l->net->params[i].present = l->net->params[i].present && needed[i];
 }
 
+static void mark_missing(adi_loader *l, uint8_t *needed)
+{
+    adi_graph *g = l->net->graph;
+    for (int32_t t = 0; t < g->tap_count; t++) {
+        adi_network_needed(g, &t, 1, needed);
+        for (int32_t i = 0; i < g->node_count; i++)
+            g->taps[t].missing |= needed[i] && !l->net->params[i].present;
+    }
+}
+
 static ad_status take_weights(adi_loader *l)
 {
     const adi_graph *g = l->net->graph;
@@ -215,6 +225,8 @@ static ad_status create(adi_graph *graph, const adi_safetensors *file, const cha
         leave_out(&l, taps, tap_count, l.found + nodes);
     if (status == AD_OK && with_weights)
         status = take_weights(&l);
+    if (status == AD_OK)
+        mark_missing(&l, l.found + nodes);
     if (status == AD_OK && with_weights)
         status = adi_packed_pool_create(a, &net->packed);
     if (out_fitted)

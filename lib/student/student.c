@@ -19,16 +19,11 @@ uint64_t adi_student_seed(const ad_student *student)
 
 static ad_status check_layers(const ad_student *s)
 {
-    const adi_graph *g = s->teacher->network->graph;
     const adi_settings *settings = s->settings;
     ADI_CHECK_ARG(settings->tap_count <= ADI_STUDENT_MAX_LAYERS,
                   "%d layers, at most %d are possible", settings->tap_count,
                   ADI_STUDENT_MAX_LAYERS);
-    for (int32_t i = 0; i < settings->tap_count; i++)
-        if (!adi_network_tap_available(s->teacher->network, settings->taps[i]))
-            return adi_fail(AD_ERR_MISMATCH, "layer '%s' of %s: the weights file ends before it",
-                            g->taps[settings->taps[i]].name, g->name);
-    return AD_OK;
+    return adi_network_check_taps(s->teacher->network, settings->taps, settings->tap_count);
 }
 
 /* A text of its own has all of its results; the teacher's has the layers. */

@@ -175,14 +175,22 @@ fails 2 'info needs' info
 fails 2 'bench needs' bench
 fails 2 'of weights' bench s.safetensors --weights w.safetensors --plan
 fails 2 'is of scorers' bench w.safetensors --batch 2
-fails 2 "no layer 'layer9'" bench w.safetensors --layer layer9
+for layers in layer9 layer1,layer9 layer3 layer1,; do # layer3 is of the network, not in the file
+    fails 2 "'w.safetensors' has no layer '${layers#layer1,}': there are " \
+        bench w.safetensors --layer $layers
+    fails 2 'layer2.1, layer2' bench w.safetensors --layer $layers --plan
+    grep -q 'there are.*layer3' stderr && wrong "bench --layer $layers: names a layer that the file lacks"
+done
 fails 2 'convolution' bench w.safetensors --convolution best
 fails 1 'give them with --weights' bench s.safetensors
 fails 1 'absent.safetensors' "${fit[@]}" --weights absent.safetensors --data set -o x
 fails 1 'short.safetensors' "${fit[@]}" --weights short.safetensors --data set -o x
 fails 1 'resnet50' "${fit[@]}" --weights w.safetensors --backbone resnet50 --data set -o x
-fails 1 'layer9' "${fit[@]}" --layers layer9 --data set -o x
-fails 1 'layer3' "${fit[@]}" --layers layer3 --data set -o x
+there='maxpool, layer1.0, layer1.1, layer1, layer2.0, layer2.1, layer2'
+fails 1 "has no layer 'layer9': there are $there" "${fit[@]}" --layers layer9 --data set -o x
+grep -q "$there\$" stderr || wrong 'fit --layers layer9: names a layer that the file lacks'
+fails 1 "layer 'layer3' of resnet18: the weights file ends before it and has $there" \
+    "${fit[@]}" --layers layer3 --data set -o x
 fails 1 'holds no image' "${fit[@]}" --data empty -o x
 fails 1 'cannot open' "${fit[@]}" --data absent -o x
 fails 1 'image' "${fit[@]}" --data flat -o x

@@ -126,7 +126,8 @@ fails 2 'option --epochs: 0 takes a student as it is, and there is no --student'
 fails 1 'multiples of 32' "${fit[@]}" -o x --size 48
 fails 1 'gn_groups is 3' "${fit[@]}" -o x --set gn_groups=3
 fails 1 'not layer2' "${fit[@]}" -o x --layers layer2,layer3
-fails 1 "layer 'layer3' of resnet18: the weights file ends before it" "${fit[@]}" -o x --weights short.safetensors
+fails 1 "layer 'layer3' of resnet18: the weights file ends before it and has maxpool, layer1" \
+    "${fit[@]}" -o x --weights short.safetensors
 fails 1 'memory_limit' "${fit[@]}" -o x --set memory_limit=1000
 left >after
 cmp -s before after || {

@@ -300,7 +300,7 @@ static void layers(void **state)
         st_memory_remove_all(&m, first);
     assert_int_equal(mini_open(f->context, text, &m, &net), AD_OK);
     says(ad_student_create(net, "stfpm", "layers=t2,t3", &s), AD_ERR_MISMATCH,
-         "layer 't3' of many: the weights file ends before it");
+         "layer 't3' of many: the weights file ends before it and has t0, t1");
     assert_null(s);
     ad_backbone_destroy(net);
     st_memory_free(&m);
