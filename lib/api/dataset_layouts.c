@@ -97,8 +97,8 @@ static ad_status add_row(const adi_opening *o, const adi_layout *l)
     return adi_dataset_add_pool(o, &p);
 }
 
-/* Whether a folder in the root is a dataset itself. */
-static ad_status is_category(const adi_opening *o, const char *name, int *out)
+/* Whether a folder in the root, or "..", is a dataset itself. */
+static ad_status is_dataset(const adi_opening *o, const char *name, int *out)
 {
     adi_opening inner = *o;
     char *root;
@@ -134,21 +134,47 @@ static ad_status find_nearest(const adi_opening *o, const adi_layout **out)
     return AD_OK;
 }
 
+/* AD_ERR_FORMAT with a sentence if the root is train, test or the like of a dataset. */
+static ad_status check_whole(const adi_opening *o)
+{
+    const char *root = o->root, *good = resolve(o, "GOOD");
+    int is = 0, end = (int)strlen(root), up;
+    while (end > 1 && root[end - 1] == '/')
+        end--;
+    for (up = end; up > 0 && root[up - 1] != '/';)
+        up--;
+    const ad_status status = is_dataset(o, "..", &is);
+    if (status != AD_OK || !is || root[up] == '.') /* what is above "." has no name here */
+        return status == AD_ERR_OUT_OF_MEMORY ? status : AD_OK;
+    const int length = up > 1 ? up - 1 : 1;
+    const char *whole = up ? root : ".";
+    const int learns = o->options->split == AD_SPLIT_TRAIN && strncmp(root + up, "train", 5) == 0;
+    if (!good || !learns)
+        return adi_fail(AD_ERR_FORMAT, "folder '%s' is a part of the data set '%.*s': open that",
+                        root, length, whole);
+    return adi_fail(AD_ERR_FORMAT,
+                    "folder '%s' is a part of the data set '%.*s': open that, or '%.*s/%s', whose "
+                    "images are all good",
+                    root, length, whole, end, root, good);
+}
+
 static ad_status no_layout(const adi_opening *o)
 {
     char names[256], categories[256] = "";
     size_t length = 0;
     for (size_t i = 0; i < o->top.folders.count; i++) {
         int is = 0;
-        ADI_TRY(is_category(o, o->top.folders.list[i], &is));
+        ADI_TRY(is_dataset(o, o->top.folders.list[i], &is));
         if (is && length < sizeof categories)
             length += (size_t)snprintf(categories + length, sizeof categories - length, "%s%s",
                                        length ? ", " : "", o->top.folders.list[i]);
     }
     if (length)
         return adi_fail(AD_ERR_FORMAT,
-                        "folder '%s' holds data sets of several products: open one of %s", o->root,
-                        categories);
+                        "folder '%s' holds data sets of several products: open one of %s, such as "
+                        "'%s/%.*s'",
+                        o->root, categories, o->root, (int)strcspn(categories, ","), categories);
+    ADI_TRY(check_whole(o));
     const adi_layout *nearest = NULL;
     ADI_TRY(find_nearest(o, &nearest));
     adi_folder_list(&o->top, names, sizeof names);
@@ -174,7 +200,7 @@ static ad_status add_flat(const adi_opening *o, int may_be_pairs)
             (adi_name_is_masks(name) || adi_name_is_bad(name) || strcmp(name, "train") == 0))
             return adi_fail(AD_ERR_FORMAT,
                             "folder '%s' holds both images and a folder '%s': which are the good "
-                            "ones? Layout flat takes "
+                            "ones? Option layout=flat takes "
                             "the images, all of them good",
                             o->root, name);
         adi_log(o->dataset->context, AD_LOG_WARNING,
