@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "words.h"
 
 /* The option that `word` names, with what follows an '=' in *out_value (or NULL). */
 static const arg_spec *find(const arg_spec *specs, const char *word, char **out_value)
@@ -24,12 +25,13 @@ static const arg_spec *find(const arg_spec *specs, const char *word, char **out_
     return NULL;
 }
 
-static int append(settings *s, const char *option, const char *key, const char *value)
+static int append(settings *s, const arg_spec *spec, const char *key, const char *value)
 {
     const int room = (int)(sizeof s->items / sizeof s->items[0]);
     if (s->count == room)
-        return cli_usage("option %s: more than %d settings", option, room);
+        return cli_usage("option %s: more than %d settings", spec->name, room);
     s->items[s->count].key = key;
+    s->items[s->count].by_set = spec->kind == ARG_SET;
     s->items[s->count++].value = value;
     return CLI_OK;
 }
@@ -71,12 +73,20 @@ static int take(const arg_spec *spec, char *value)
     if (spec->kind == ARG_BYTES)
         return take_bytes(spec, value);
     if (spec->kind == ARG_SETTING)
-        return append(spec->target, spec->name, spec->name + 2, value);
+        return append(spec->target, spec, spec->name + 2, value);
     char *equals = strchr(value, '=');
     if (!equals || equals == value)
         return cli_usage("option %s: '%s' is not key=value", spec->name, value);
     *equals = '\0';
-    return append(spec->target, spec->name, value, equals + 1);
+    return append(spec->target, spec, value, equals + 1);
+}
+
+static const settings *settings_of(const arg_spec *specs)
+{
+    for (; specs->name; specs++)
+        if (specs->kind == ARG_SET)
+            return specs->target;
+    return NULL;
 }
 
 int args_parse(int argc, char **argv, const arg_spec *specs, const char *help, int *out_operands,
@@ -85,6 +95,7 @@ int args_parse(int argc, char **argv, const arg_spec *specs, const char *help, i
     const char *command = argv[0];
     int operands = 0, options_end = 0;
     *out_done = 0;
+    words_take_flags(specs, settings_of(specs));
     for (int i = 1; i < argc; i++) {
         char *word = argv[i], *value;
         if (options_end || word[0] != '-' || !word[1]) {
@@ -101,8 +112,11 @@ int args_parse(int argc, char **argv, const arg_spec *specs, const char *help, i
             return cli_finish_output();
         }
         const arg_spec *spec = find(specs, word, &value);
-        if (!spec)
-            return cli_usage("unknown option '%s'; see 'adfeat %s --help'", word, command);
+        if (!spec) {
+            char meant[80];
+            return cli_usage("unknown option '%s'%s See 'adfeat %s --help'", word,
+                             *words_option_meant(word, meant, sizeof meant) ? meant : ".", command);
+        }
         if (spec->kind == ARG_FLAG) {
             if (value)
                 return cli_usage("option %s takes no value", spec->name);

@@ -26,6 +26,7 @@ typedef struct arg_spec {
 typedef struct settings {
     struct {
         const char *key, *value;
+        int by_set; /* typed as --set KEY=VALUE, not as a flag of its own */
     } items[64];
     int count;
 } settings;

@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "words.h"
+
 enum { SENTENCE = 2048, MAX_NOTES = 1 << 16 };
 
 static char **notes;
@@ -49,9 +51,15 @@ int cli_usage(const char *format, ...)
     return CLI_USAGE;
 }
 
+const char *cli_library_sentence(void)
+{
+    static char text[SENTENCE];
+    return words_as_flags(ad_last_error_message(), text, sizeof text);
+}
+
 int cli_fail_library(void)
 {
-    return cli_fail("%s", ad_last_error_message());
+    return cli_fail("%s", cli_library_sentence());
 }
 
 void cli_note(const char *format, ...)
@@ -81,9 +89,10 @@ static void keep_note(void *user, ad_log_level level, const char *text)
 /* But for those that `told` says already. */
 static void say_notes(const char *told)
 {
+    char text[SENTENCE];
     for (int i = 0; i < note_count; i++) {
         if (!strstr(told, notes[i]))
-            say("note: ", notes[i]);
+            say("note: ", words_as_flags(notes[i], text, sizeof text));
         free(notes[i]);
     }
     free(notes);
@@ -130,16 +139,12 @@ int cli_open_backbone(ad_context *context, const network_request *request, const
         (request->prefix && ad_backbone_options_set(&options, "prefix", request->prefix)) ||
         (request->expected_digest &&
          ad_backbone_options_set(&options, "expected_digest", request->expected_digest)))
-        return cli_usage("%s", ad_last_error_message());
+        return cli_usage("%s", cli_library_sentence());
     options.architecture = request->backbone;
     const ad_status status = ad_backbone_open(context, weights, &options, out_backbone);
-    const char *sentence = status ? ad_last_error_message() : "";
-    if (strstr(sentence, "the option prefix must say which"))
-        return cli_fail("%s: --prefix", sentence);
+    const char *sentence = status ? cli_library_sentence() : "";
     if (strstr(sentence, "the architecture is not given"))
         return cli_fail("%s: say it with --backbone", sentence);
-    if (strstr(sentence, "so the options must"))
-        return cli_fail("%s: --padding and --batchnorm-eps", sentence);
     return status ? cli_fail_library() : CLI_OK;
 }
 
@@ -148,7 +153,7 @@ int cli_load_scorer(ad_context *context, const char *file, const char *weights,
 {
     const ad_status status = ad_scorer_load(context, file, weights, out_scorer);
     if (status == AD_ERR_INVALID_ARGUMENT && !weights) /* the sentence names network and digest */
-        return cli_fail("%s; give them with --weights", ad_last_error_message());
+        return cli_fail("%s; give them with --weights", cli_library_sentence());
     return status ? cli_fail_library() : CLI_OK;
 }
 
@@ -308,7 +313,7 @@ int cli_read_options(const char *orientation, const char *bits, ad_read_options 
 {
     if ((orientation && ad_read_options_set(io_options, "orientation", orientation)) ||
         (bits && ad_read_options_set(io_options, "significant_bits", bits)))
-        return cli_usage("%s", ad_last_error_message());
+        return cli_usage("%s", cli_library_sentence());
     return CLI_OK;
 }
 

@@ -18,7 +18,9 @@ int cmd_bench(int argc, char **argv);
 /* Say one sentence on stderr, one line whatever is in the names it quotes; return the exit code. */
 int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* The library's sentence about what just failed on this thread. */
+/* The library's sentence about what just failed on this thread, with flags for names of options. It
+ * stays until the next call. */
+const char *cli_library_sentence(void);
 int cli_fail_library(void);
 /* The same, after the notes that its sentence does not hold: damaged files are one each. */
 int cli_fail_library_notes(void);

@@ -9,6 +9,7 @@
 #include "dataset_args.h"
 #include "progress.h"
 #include "whole_file.h"
+#include "words.h"
 
 static const char help[] =
     "usage: adfeat eval FILE --data DIR [options]\n"
@@ -162,15 +163,16 @@ static void print_line(const char *name, double value)
 
 static void print_lines(const ad_evaluation *e)
 {
+    char text[2048];
     /* On stderr: every line of the output is a name and a value. */
     if (e->eval_size)
         fprintf(stderr, "# pixel figures at %dx%d\n", e->eval_size, e->eval_size);
     else
         fprintf(stderr, "# pixel figures at each image's own size\n");
     if (e->image_note[0])
-        cli_note("%s", e->image_note);
+        cli_note("%s", words_as_flags(e->image_note, text, sizeof text));
     if (e->pixel_note[0])
-        cli_note("%s", e->pixel_note);
+        cli_note("%s", words_as_flags(e->pixel_note, text, sizeof text));
     print_line("image_auroc", e->image_auroc);
     print_line("pixel_auroc", e->pixel_auroc);
     print_line("image_ap", e->image_ap);
@@ -244,8 +246,11 @@ int cmd_eval(int argc, char **argv)
     int code = args_parse(argc, argv, specs, help, &operands, &done);
     if (code != CLI_OK || done)
         return code;
-    if (operands != 1 || !s.data.data)
-        return cli_usage("eval needs one scorer FILE and --data; see 'adfeat eval --help'");
+    if (operands != 1)
+        return cli_usage("eval needs one scorer FILE, %d were given; see 'adfeat eval --help'",
+                         operands);
+    if (!s.data.data)
+        return cli_usage("eval needs --data, the labelled images; see 'adfeat eval --help'");
     s.file = argv[1];
     code = check_csv(&s);
     if (code == CLI_OK)

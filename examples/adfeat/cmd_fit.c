@@ -235,7 +235,7 @@ static int fit(fit_state *s)
 static int run(fit_state *s, const char *name)
 {
     if (!fit_method_find(name, &s->method))
-        return cli_usage("unknown method '%s': there are %s", name, fit_method_names());
+        return fit_method_unknown(name);
     s->train.quiet = s->r.quiet;
     int code = training_check(&s->train, name, s->method.trains);
     if (code == CLI_OK)
@@ -277,6 +277,28 @@ static int wants_help(int argc, char **argv)
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
             return 1;
     return 0;
+}
+
+/* What is missing, and no more; and of weights where they come from. */
+static int check_needs(const request *r)
+{
+    const char *const names[] = {"--weights", "--data", "-o"};
+    const char *const given[] = {r->weights, r->data.data, r->output};
+    char list[64] = "";
+    int missing = !given[0] + !given[1] + !given[2];
+    if (!missing)
+        return CLI_OK;
+    for (int i = 0; i < 3; i++)
+        if (!given[i]) {
+            strcat(list, *list ? missing == 1 ? " and " : ", " : "");
+            strcat(list, names[i]);
+            missing--;
+        }
+    if (!r->weights)
+        return cli_usage("fit needs %s; weights are a network's, trained by others: README.md "
+                         "(Weights) says where to get them and what 'adfeat convert' makes of them",
+                         list);
+    return cli_usage("fit needs %s; see 'adfeat fit --help'", list);
 }
 
 int cmd_fit(int argc, char **argv)
@@ -322,8 +344,9 @@ int cmd_fit(int argc, char **argv)
         return fit_list_print();
     if (operands != 1)
         return cli_usage("fit needs one METHOD, %d were given; see 'adfeat fit --help'", operands);
-    if (!s.r.weights || !s.r.data.data || !s.r.output)
-        return cli_usage("fit needs --weights, --data and -o; see 'adfeat fit --help'");
+    code = check_needs(&s.r);
+    if (code != CLI_OK)
+        return code;
     code = s.r.preset ? put_first(&s.r.set, s.r.preset) : CLI_OK;
     if (code == CLI_OK)
         code = run(&s, argv[1]);

@@ -179,7 +179,7 @@ static ad_status score_one(score_state *s, int index, float *out_score, const ch
                              : ad_score_image(s->scorer, &image, out_score);
         ad_image_release(&image);
     }
-    *out_sentence = status == AD_ERR_OUT_OF_MEMORY ? "out of memory" : ad_last_error_message();
+    *out_sentence = status == AD_ERR_OUT_OF_MEMORY ? "out of memory" : cli_library_sentence();
     return status;
 }
 
@@ -299,8 +299,8 @@ int cmd_score(int argc, char **argv)
     if (code != CLI_OK || done)
         return code;
     if (operands < 2)
-        return cli_usage("score needs a scorer FILE and an IMAGE at least; see "
-                         "'adfeat score --help'");
+        return cli_usage("score needs %san IMAGE; see 'adfeat score --help'",
+                         operands ? "" : "a scorer FILE and ");
     s.file = argv[1];
     s.images = argv + 2;
     s.count = operands - 1;

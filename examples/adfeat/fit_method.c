@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "words.h"
+
 int fit_method_find(const char *name, ad_method_info *out)
 {
     for (int32_t i = 0; i < ad_method_count(); i++) {
@@ -15,18 +17,20 @@ int fit_method_find(const char *name, ad_method_info *out)
     return 0;
 }
 
-const char *fit_method_names(void)
+int fit_method_unknown(const char *name)
 {
-    static char names[256];
-    names[0] = '\0';
+    char names[256] = "", meant[80];
+    words_search search = {.wanted = name};
     for (int32_t i = 0; i < ad_method_count(); i++) {
         ad_method_info m = {.struct_size = sizeof m};
         if (ad_method_get_info(i, &m) != AD_OK)
             continue;
         strncat(names, i ? ", " : "", sizeof names - strlen(names) - 1);
         strncat(names, m.name, sizeof names - strlen(names) - 1);
+        words_compare(&search, m.name);
     }
-    return names;
+    return cli_usage("unknown method '%s'%s there are %s", name,
+                     *words_meant(&search, meant, sizeof meant) ? meant : ":", names);
 }
 
 /* ---- Settings as the library's text ---- */
@@ -94,7 +98,7 @@ static char *text_of(const fit_state *s, int calls)
  * A preset for another network shows as a layer that nobody named. */
 static int made(const fit_state *s, ad_status status)
 {
-    const char *sentence = status ? ad_last_error_message() : "";
+    const char *sentence = status ? cli_library_sentence() : "";
     if (status == AD_ERR_INVALID_ARGUMENT && strstr(sentence, "option "))
         return cli_usage("%s", sentence);
     if (status && s->r.preset)

@@ -30,9 +30,9 @@ typedef struct fit_state {
     training train;
 } fit_state;
 
-/* 0 where there is none of that name; and for the sentence that says so the names of all. */
+/* 0 where there is none of that name; and the sentence that says so, with the code to return. */
 int fit_method_find(const char *name, ad_method_info *out);
-const char *fit_method_names(void);
+int fit_method_unknown(const char *name);
 /* Open the backbone and make the fitter of s->method. */
 int fit_method_make(fit_state *s);
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "words.h"
 
 static const struct {
     const char *name;
@@ -64,5 +65,10 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         if (strcmp(argv[1], commands[i].name) == 0)
             return commands[i].run(argc - 1, argv + 1);
-    return cli_usage("unknown command '%s': there are fit, score, eval, info, convert, bench", argv[1]);
+    char meant[80];
+    words_search search = {.wanted = argv[1]};
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        words_compare(&search, commands[i].name);
+    return cli_usage("unknown command '%s'%s there are fit, score, eval, info, convert, bench",
+                     argv[1], *words_meant(&search, meant, sizeof meant) ? meant : ":");
 }

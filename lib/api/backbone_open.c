@@ -223,8 +223,9 @@ static ad_status default_of_dialect(const adi_graph *g, adi_dialect dialect, int
     if (dialect == ADI_DIALECT_TIMM)
         return adi_fail(
             AD_ERR_INVALID_ARGUMENT,
-            "%s with timm's names can be tf_%s (padding same_dynamic, batchnorm_eps 1e-3) or %s "
-            "(symmetric, 1e-5): the file does not say, so the options must",
+            "%s with timm's names can be tf_%s (padding same_dynamic, eps 1e-3) or %s "
+            "(symmetric, 1e-5): the file does not say, so the options padding and batchnorm_eps "
+            "must",
             g->name, g->name, g->name);
     const char *hint = adi_graph_hint(g, "torchvision.batchnorm_eps");
     const int theirs = dialect == ADI_DIALECT_TORCHVISION && hint;
@@ -312,7 +313,7 @@ static ad_status settle(ad_context *context, const char *text, const adi_safeten
         status = choose_variant(context, g, dialect, file, o, &v);
     else if (status == AD_OK && (o->padding != AD_PADDING_AUTO || o->batchnorm_eps != 0.0))
         status = adi_fail(AD_ERR_INVALID_ARGUMENT,
-                          "%s leaves no padding and no batchnorm_eps to choose", g->name);
+                          "options padding and batchnorm_eps are not for %s", g->name);
     if (status == AD_OK)
         status = choose_triple(file, g, "mean", v.triples[0], &v);
     if (status == AD_OK)

@@ -15,9 +15,11 @@ static ad_status check(const ad_dataset_options *o)
                      (o->normal_dir || o->normal_test_dir || o->abnormal_dir || o->mask_dir);
     ADI_CHECK_ARG(
         ways <= 1,
-        "one_class, csv, layout and the names of folders exclude each other: %d of them are set",
+        "options one_class, csv, layout and normal_dir (or another folder) exclude each other: "
+        "%d of them are set",
         ways);
-    ADI_CHECK_ARG(!o->category || o->csv, "category '%s' chooses rows of a csv, and there is none",
+    ADI_CHECK_ARG(!o->category || o->csv,
+                  "category is '%s': it chooses rows of a table, and option csv names none",
                   o->category);
     return AD_OK;
 }

@@ -118,7 +118,8 @@ static ad_status add_scanned(ad_dataset *d, const char *folder, const adi_folder
     if (!group->any_name && only_masks(s))
         return adi_fail(AD_ERR_FORMAT,
                         "folder '%s' holds masks only, by the names of its %zu images, the first "
-                        "'%s': where are the parts? If these are parts, layout flat takes them",
+                        "'%s': where are the parts? If these are parts, option layout=flat takes "
+                        "them",
                         folder, s->images.count, s->images.list[0]);
     ADI_TRY(adi_beside_find(d, folder, s, &beside));
     ad_status status = AD_OK;

@@ -12,7 +12,7 @@ static ad_status no_good(const adi_opening *o, const char *folder, const char *n
     adi_folder_list(s, names, sizeof names);
     if (o->options->good)
         return adi_fail(AD_ERR_FORMAT,
-                        "no folder of '%s/%s' is called '%s', which 'good' says: there are %s",
+                        "no folder of '%s/%s' is called '%s', which option good says: there are %s",
                         folder, name, o->options->good, s->folders.count ? names : "no folders");
     if (!s->folders.count && !s->images.count)
         return adi_fail(AD_ERR_FORMAT, "folder '%s/%s' has no folder of images in it", folder,
@@ -25,8 +25,7 @@ static ad_status no_good(const adi_opening *o, const char *folder, const char *n
                         folder, name, s->images.count, name);
     return adi_fail(AD_ERR_FORMAT,
                     "no folder of '%s/%s' is called good, ok or normal: there are %s; the option "
-                    "'good' says which of them "
-                    "holds good parts",
+                    "good says which of them holds good parts",
                     folder, name, names);
 }
 

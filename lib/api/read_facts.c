@@ -28,20 +28,17 @@ void adi_read_facts_say(const ad_context *context, uint32_t kinds, const adi_rea
     if (kinds & NOTE_DARK)
         adi_log(context, AD_LOG_WARNING,
                 "no sample of '%s' is above %d of 65535, so it is nearly black: significant_bits "
-                "says how many bits its camera has, --bits on the command line (not said again "
-                "of others)",
+                "says how many bits its camera has (not said again of others)",
                 name, facts->largest);
     if (kinds & NOTE_UNDECIDED)
         adi_log(context, AD_LOG_WARNING,
                 "'%s' says that %d bits are significant, and its samples do not tell which: they "
-                "are taken as they are unless significant_bits says it, --bits on the command "
-                "line (not said again of others)",
+                "are taken as they are unless significant_bits says it (not said again of others)",
                 name, facts->stated_bits);
     if (kinds & NOTE_FAR)
         adi_log(context, AD_LOG_WARNING,
                 "half of the depth of '%s' is above 50 metres: where a value of 1 means a "
-                "millimetre, depth_scale is 0.001, --depth-scale on the command line (not said "
-                "again of others)",
+                "millimetre, depth_scale is 0.001 (not said again of others)",
                 name);
 }
 

@@ -93,7 +93,7 @@ class LayoutTest(Data):
 
         failed = run("eval", scorer, "--data", root)
         self.assertEqual(failed.returncode, 1)
-        self.assertIn("there are cut, fine; the option 'good' says", failed.stderr)
+        self.assertIn("there are cut, fine; the option --good says", failed.stderr)
         done = run("eval", scorer, "--data", root, "--good", "fine")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("note: no anomalous image has a mask", done.stderr)

@@ -163,14 +163,56 @@ fails 2 'no command'
 fails 2 "unknown command 'train'" train
 fails 2 "unknown method 'magic': there are gaussian, padim, stfpm, stfpm_unet, ast" fit magic --weights w --data set -o x
 fails 2 "unknown option '--colour'" fit gaussian --colour red
-fails 2 'needs --weights, --data and -o' fit gaussian --data set
+fails 2 'fit needs --data and -o; ' fit gaussian --weights w.safetensors
+fails 2 'fit needs -o; ' fit gaussian --weights w.safetensors --data set
+fails 2 "fit needs --weights and -o; weights are a network's, trained by others: " fit gaussian --data set
+fails 2 'README.md (Weights) says where to get them' fit gaussian --data set -o x
+fails 2 'eval needs one scorer FILE, 0 were given' eval --data set
+fails 2 'eval needs --data' eval s.safetensors
+fails 2 'score needs an IMAGE' score s.safetensors
+fails 2 'score needs a scorer FILE and an IMAGE' score
+
+# What is mistyped.
+fails 2 "unknown command 'scroe', did you mean score?" scroe
+fails 2 "unknown command 'evaluate', did you mean eval?" evaluate
+fails 2 "unknown method 'gausian', did you mean gaussian?" fit gausian --weights w --data set -o x
+fails 2 "unknown option '--wieghts=w', did you mean --weights?" "${fit[@]}" --wieghts=w
+fails 2 "unknown option '--memory_limit', did you mean --memory-limit?" score --memory_limit 1
+fails 2 "unknown option '--out', did you mean --output?" "${fit[@]}" --out x
+fails 2 "unknown option '--blur-sigma', did you mean --set blur_sigma=VALUE?" "${fit[@]}" --blur-sigma 3
+fails 2 "unknown option '--blur'. See 'adfeat score --help'" score --blur
+
+# Options of the library under the names that they were given by.
+fails 2 "option --size: 'x' is not" "${fit[@]}" --data set -o x --size x
+fails 2 "option --set size: 'x' is not" "${fit[@]}" --data set -o x --set size=x
+fails 2 "option --set blur_sigma: 'x' is not" "${fit[@]}" --data set -o x --set blur_sigma=x
+fails 1 '--set memory_limit is 1000: raise it' fit padim --weights w.safetensors --layers layer1 \
+    --data set -o x --set memory_limit=1000
+fails 2 "option --bits: '3' is not" "${fit[@]}" --data set -o x --bits 3
+fails 1 "--layout is 'mvtec', possible are" "${fit[@]}" --data set -o x --layout mvtec
+fails 1 'options --one-class, --csv, --layout and --normal-dir (or another folder) exclude' \
+    "${fit[@]}" --data set -o x --layout flat --csv x
+fails 1 "--category is 'nut': it chooses rows of a table, and option --csv names none" \
+    "${fit[@]}" --data set -o x --category nut
+fails 1 "is called 'fine', which option --good says" "${fit[@]}" --data set -o x --good fine
+cp -r set 'a mask_good set' # what stands in quotes is nobody's option
+rm -r 'a mask_good set/train/good'
+fails 1 "folder 'a mask_good set/train' has no folder" "${fit[@]}" --data 'a mask_good set' -o x
+rm -r 'a mask_good set'
+
+# --data a level too low or too high.
+fails 1 "is a part of the data set 'set': open that, or 'set/train/good'" "${fit[@]}" --data set/train -o x
+mkdir many
+ln -s ../set many/nut
+fails 1 "open one of nut, such as 'many/nut'" "${fit[@]}" --data many -o x
+fails 1 "folder 'many/nut/test/' is a part of the data set 'many/nut': open that" \
+    eval embedded.safetensors --data many/nut/test/
+rm -r many
 fails 2 '--weights needs a value' fit gaussian --weights
 fails 2 "'four' is not a whole number" "${fit[@]}" --data set -o x --threads four
-fails 2 'reduce' "${fit[@]}" --data set -o x --reduce most
-fails 2 "no option 'speed'" "${fit[@]}" --data set -o x --set speed=11
+fails 2 'option --reduce: ' "${fit[@]}" --data set -o x --reduce most
+fails 2 "option --set: gaussian has no option 'speed'" "${fit[@]}" --data set -o x --set speed=11
 fails 2 'key=value' "${fit[@]}" --data set -o x --set speed
-fails 2 'an IMAGE at least' score s.safetensors
-fails 2 'eval needs' eval s.safetensors
 fails 2 'info needs' info
 fails 2 'bench needs' bench
 fails 2 'of weights' bench s.safetensors --weights w.safetensors --plan
@@ -212,14 +254,14 @@ fails 1 "but a zip archive, as PyTorch and NumPy write them: 'adfeat convert'" f
 fails 1 'is a scorer, not weights' fit gaussian --weights s.safetensors --data set -o x
 fails 1 'with preset wang2022' fit gaussian --weights w.safetensors --preset wang2022 --data set -o x
 fails 1 'say it with --backbone' info stem.safetensors # several begin like this
-fails 1 'leaves no padding' info w.safetensors --padding symmetric
+fails 1 'options --padding and --batchnorm-eps are not for resnet18' info w.safetensors --padding symmetric
 fails 2 'none of auto' info w.safetensors --padding round
-fails 2 'batchnorm_eps' "${fit[@]}" --data set -o x --batchnorm-eps one
+fails 2 'option --batchnorm-eps: ' "${fit[@]}" --data set -o x --batchnorm-eps one
 fails 2 'none of wang2022, rippel2020, resnet18' "${fit[@]}" --data set -o x --preset best
 fails 1 'cannot write' eval embedded.safetensors --data set --scores-csv absent/x.csv
 fails 1 "line?break.png" score embedded.safetensors $'line\nbreak.png'
-fails 1 'memory_limit of 65536' score embedded.safetensors --memory-limit 64k set/test/good/000.png
-fails 1 "memory_limit of 1048576" "${fit[@]}" --data set -o x --memory-limit=1M
+fails 1 'pass --memory-limit of 65536' score embedded.safetensors --memory-limit 64k set/test/good/000.png
+fails 1 "pass --memory-limit of 1048576" "${fit[@]}" --data set -o x --memory-limit=1M
 fails 2 "64X' is not a number of bytes" score embedded.safetensors --memory-limit 64X set/test/good/000.png
 works score embedded.safetensors --memory-limit 2G set/test/good/000.png
 

@@ -109,7 +109,7 @@ for name in fit eval; do
     call=("${fit[@]}" --quiet -o x)
     [ $name = fit ] || call=(eval c.safetensors --weights w.safetensors)
     fails 1 "has no class 'wave': there are ramp, spot" "${call[@]}" --data classes --one-class wave
-    fails 1 "one_class is 'a/b', the name of a folder is possible" "${call[@]}" --data classes --one-class a/b
+    fails 1 "--one-class is 'a/b', the name of a folder is possible" "${call[@]}" --data classes --one-class a/b
 done
 for setting in unet_head=none flow_blocks=2 teacher_epochs=1 momentum=0.9 speed=11; do
     fails 2 "no option '${setting%%=*}'" "${fit[@]}" -o x --set $setting

@@ -261,7 +261,7 @@ class FitTest(ConvertTest):
         both = {**{"q." + n: s for n, s in shapes.items()}, **{"k." + n: s for n, s in shapes.items()}}
         self.store(safetensors_bytes(weights_of(both)))
         result = self.info(self.input)
-        self.assertIn("the weights hold resnet18 twice: the option prefix must say which, 'k.' or 'q.': --prefix",
+        self.assertIn("the weights hold resnet18 twice: the option --prefix must say which, 'k.' or 'q.'",
                       result.stderr)
         for prefix in ("k.", "q."):
             self.assertEqual(self.info(self.input, "--prefix", prefix).returncode, 0)

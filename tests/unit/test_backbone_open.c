@@ -13,8 +13,8 @@
 
 static const char timm_sentence[] =
     "efficientnet_b0 with timm's names can be tf_efficientnet_b0 (padding same_dynamic, "
-    "batchnorm_eps 1e-3) or "
-    "efficientnet_b0 (symmetric, 1e-5): the file does not say, so the options must";
+    "eps 1e-3) or efficientnet_b0 (symmetric, 1e-5): the file does not say, so the options padding "
+    "and batchnorm_eps must";
 
 /* B4 in each dialect, with metadata and no option, and as far as that goes without either. */
 static void b4_in_each_dialect(void **state)
@@ -186,7 +186,7 @@ static void recognised(void **state)
                           "the weights hold no tensor 'bn1.bias', which resnet18 needs");
             const ad_backbone_options o = options_of("symmetric", NULL);
             check_refused(context, &m, "resnet18", &o, AD_ERR_INVALID_ARGUMENT,
-                          "resnet18 leaves no padding and no batchnorm_eps to choose");
+                          "options padding and batchnorm_eps are not for resnet18");
         }
         st_memory_free(&m);
     }

@@ -277,7 +277,7 @@ static void names_of_good(void **state)
 
     make("other", "train/passt/a.png test/passt/b.png test/cut/c.png");
     refused("other", AD_SPLIT_TEST, AD_ERR_FORMAT,
-            "is called good, ok or normal: there are cut, passt; the option 'good' says");
+            "is called good, ok or normal: there are cut, passt; the option good says");
     refused("other", AD_SPLIT_TRAIN, AD_ERR_FORMAT,
             "is called good, ok or normal: there are passt;");
     ad_dataset_options o;
@@ -292,7 +292,7 @@ static void names_of_good(void **state)
     o.good = "fine";
     assert_int_equal(open_with("other", &o, &d), AD_ERR_FORMAT);
     assert_non_null(strstr(ad_last_error_message(),
-                           "is called 'fine', which 'good' says: there are cut, passt"));
+                           "is called 'fine', which option good says: there are cut, passt"));
 }
 
 static void named_folders(void **state)
@@ -334,7 +334,12 @@ static void what_is_in_none(void **state)
     make("sets", "bottle/train/good/a.png bottle/test/good/a.png cable/train/good/a.png "
                  "cable/test/good/a.png notes/a.png");
     refused("sets", AD_SPLIT_TRAIN, AD_ERR_FORMAT,
-            "holds data sets of several products: open one of bottle, cable");
+            "/sets' holds data sets of several products: open one of bottle, cable, such as '");
+    refused("sets/cable/train/", AD_SPLIT_TRAIN, AD_ERR_FORMAT,
+            "/sets/cable': open that, or '");
+    refused("sets/cable/train", AD_SPLIT_TRAIN, AD_ERR_FORMAT,
+            "/sets/cable/train/good', whose images are all good");
+    refused("sets/cable/test", AD_SPLIT_TRAIN, AD_ERR_FORMAT, "/sets/cable': open that");
     make("beside", "a.png mask/a.png+");
     refused("beside", AD_SPLIT_TRAIN, AD_ERR_FORMAT,
             "holds both images and a folder 'mask': which are the good ones?");

@@ -178,8 +178,8 @@ static void said_by_the_file(void **state)
     assert_string_equal(logged, "");
     expect(dark, 12, 0, 0);
     assert_string_equal(logged, "'image in memory' says that 12 bits are significant, and its samples do not tell which: "
-                                "they are taken as they are unless significant_bits says it, --bits on the command line "
-                                "(not said again of others)\n");
+                                "they are taken as they are unless significant_bits says it (not said again of "
+                                "others)\n");
 }
 
 static void said_by_nobody(void **state)
@@ -192,8 +192,7 @@ static void said_by_nobody(void **state)
     assert_string_equal(logged, "");
     expect(low, 0, 0, 0); /* three files: said once */
     assert_string_equal(logged, "no sample of 'image in memory' is above 4095 of 65535, so it is nearly black: "
-                                "significant_bits says how many bits its camera has, --bits on the command line (not said "
-                                "again of others)\n");
+                                "significant_bits says how many bits its camera has (not said again of others)\n");
 }
 
 int main(void)
