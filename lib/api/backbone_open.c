@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/file_kind.h"
 #include "core/number.h"
 #include "core/options.h"
 #include "api/objects.h"
@@ -344,8 +345,8 @@ static ad_status find_graph(ad_context *context, const ad_backbone_options *o,
 {
     char *text = NULL;
     const char *architecture = o->architecture;
-    const char *kind = adi_st_meta(file, "adfeat.kind");
-    if (kind && !o->graph)
+    const char *kind = adi_file_kind(file);
+    if (kind && strcmp(kind, "weights") != 0 && !o->graph)
         return adi_fail(AD_ERR_MISMATCH, "the file is a %s, not weights", kind);
     if (o->graph) {
         ADI_TRY(override(context, o, &text));

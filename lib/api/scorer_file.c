@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/file_kind.h"
 #include "core/options.h"
 #include "api/fitted_file.h"
 #include "api/objects.h"
@@ -79,8 +80,7 @@ ad_status adi_fitted_check_kind(adi_safetensors *file, const char *wanted,
     const char *format = adi_st_meta(file, "adfeat.format");
     const char *kind = adi_st_meta(file, "adfeat.kind");
     if (!format || !kind || strcmp(kind, wanted) != 0)
-        return adi_fail(AD_ERR_FORMAT, "not a %s: the metadata has no adfeat.kind '%s'", wanted,
-                        wanted);
+        return adi_fail_other_kind(AD_ERR_FORMAT, file, wanted);
     if (strcmp(format, FORMAT) != 0) {
         const char *version = adi_st_meta(file, "adfeat.version");
         return adi_fail(AD_ERR_UNSUPPORTED, "format %s, made by version %s; this is version %s",

@@ -64,23 +64,40 @@ static ad_status check_nesting(const adi_safetensors *file)
     return AD_OK;
 }
 
-/* Name the kind of another file by its first bytes; NULL if it is not known. */
+#define CONVERTED ": 'adfeat convert' makes a safetensors file of it"
+
+/* Name the kind of another file by its first bytes, and the way out where there is one; NULL if it
+ * is not known. */
 static const char *other_kind(const uint8_t *bytes)
 {
     static const struct {
         const char *start;
         size_t length;
         const char *kind;
-    } kinds[] = {{"PK\x03\x04", 4, "a zip archive, as PyTorch and NumPy write them"},
-                 {"\x80\x02", 2, "a pickle, as PyTorch writes them"},
-                 {"\x93NUMPY", 6, "a NumPy array"},
+    } kinds[] = {{"PK\x03\x04", 4, "a zip archive, as PyTorch and NumPy write them" CONVERTED},
+                 {"\x80\x02", 2, "a pickle, as PyTorch writes them" CONVERTED},
+                 {"\x93NUMPY", 6, "a NumPy array" CONVERTED},
                  {"\x89PNG", 4, "a PNG image"},
                  {"\xff\xd8\xff", 3, "a JPEG image"},
-                 {"\x89HDF", 4, "an HDF5 file"}};
+                 {"BM", 2, "a BMP image"},
+                 {"GIF8", 4, "a GIF image"},
+                 {"II*\0", 4, "a TIFF image"},
+                 {"MM\0*", 4, "a TIFF image"},
+                 {"RIFF", 4, "a RIFF file, such as a WebP image"},
+                 {"\x89HDF", 4, "an HDF5 file"},
+                 {"\x1f\x8b", 2, "a gzip archive"},
+                 {"%PDF", 4, "a PDF document"},
+                 {"version ", 8, "a Git LFS pointer: 'git lfs pull' gets the file"},
+                 {"<!", 2, "a web page, as a failed download leaves"},
+                 {"<html", 5, "a web page, as a failed download leaves"}};
+    size_t letters = 0;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (memcmp(bytes, kinds[i].start, kinds[i].length) == 0)
             return kinds[i].kind;
-    return NULL;
+    while (letters < LENGTH_BYTES && (bytes[letters] >= ' ' || bytes[letters] == '\n') &&
+           bytes[letters] < 0x7f)
+        letters++;
+    return letters == LENGTH_BYTES ? "text" : NULL;
 }
 
 /* Read the header's length from the file's first bytes: all of them, or START_BYTES. */
@@ -97,16 +114,23 @@ static ad_status header_length(const adi_safetensors *file, const uint8_t *bytes
         length > 0 && length <= size - LENGTH_BYTES && bytes[LENGTH_BYTES] == '{';
     const char *kind = has_header ? NULL : other_kind(bytes);
     if (kind)
-        return FAIL_FORMAT(
-            file, "not a safetensors file but %s: 'adfeat convert' reads PyTorch's and NumPy's",
-            kind);
-    if (length > ADI_ST_MAX_HEADER)
-        return FAIL_FORMAT(file, "not a safetensors file, or a header of %ju bytes, limit %d",
-                           (uintmax_t)length, ADI_ST_MAX_HEADER);
+        return FAIL_FORMAT(file, "not a safetensors file but %s", kind);
     if (length > size - LENGTH_BYTES)
-        return FAIL_FORMAT(file, "header of %ju bytes in a file of %zu", (uintmax_t)length, size);
+        return FAIL_FORMAT(file,
+                           "its first 8 bytes say that the header has %ju bytes, and the file has "
+                           "%zu: it is %s",
+                           (uintmax_t)length, size,
+                           length > ADI_ST_MAX_HEADER ? "no safetensors file"
+                                                      : "cut off, or no safetensors file");
+    if (length > ADI_ST_MAX_HEADER)
+        return FAIL_FORMAT(file,
+                           "a header of %ju bytes, at most %d are read: is it a safetensors file?",
+                           (uintmax_t)length, ADI_ST_MAX_HEADER);
     if (!has_header)
-        return FAIL_FORMAT(file, "the header does not begin with '{'");
+        return FAIL_FORMAT(file,
+                           "not a safetensors file: the header of %ju bytes does not begin with "
+                           "'{'",
+                           (uintmax_t)length);
     *out_length = (size_t)length;
     return AD_OK;
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/file_kind.h"
 #include "model/option_text.h"
 #include "student/student.h"
 
@@ -108,14 +109,14 @@ static ad_status read_modules(ad_student *s, const adi_safetensors *file)
 
 static ad_status check_kind(const adi_safetensors *file)
 {
-    const char *kind = adi_st_meta(file, "adfeat.kind");
+    const char *kind = adi_file_kind(file);
     const char *format = adi_st_meta(file, "adfeat.format");
     if (adi_st_is_ours(file)) /* before what it says is believed */
         ADI_TRY(adi_st_verify(file));
-    if (!kind)
+    if (kind && strcmp(kind, "student") != 0)
+        return adi_fail_other_kind(AD_ERR_FORMAT, file, "student");
+    if (!adi_st_meta(file, "adfeat.kind"))
         return AD_OK; /* another program's */
-    if (strcmp(kind, "student") != 0)
-        return adi_fail(AD_ERR_FORMAT, "this is no student but a %.40s", kind);
     if (!format || strcmp(format, FORMAT) != 0)
         return adi_fail(AD_ERR_UNSUPPORTED,
                         "the student's format is %.20s, this version reads %s",

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/file_kind.h"
 #include "core/leftover.h"
 
 #define FILE_NAME  "checkpoint.safetensors"
@@ -168,11 +169,9 @@ static ad_status check_description(const adi_safetensors *file, const adi_traine
 {
     char value[TEXT], key[128];
     int32_t may_differ;
-    const char *kind = adi_st_meta(file, "adfeat.kind"),
-               *format = adi_st_meta(file, "adfeat.format");
+    const char *kind = adi_file_kind(file), *format = adi_st_meta(file, "adfeat.format");
     if (!kind || strcmp(kind, "checkpoint") != 0)
-        return adi_fail(AD_ERR_FORMAT, "this is not a checkpoint but %s",
-                        kind ? kind : "another file");
+        return adi_fail_other_kind(AD_ERR_FORMAT, file, "checkpoint");
     if (!format || strcmp(format, FORMAT) != 0)
         return adi_fail(AD_ERR_UNSUPPORTED,
                         "the checkpoint's format is %.20s, this version reads %s",

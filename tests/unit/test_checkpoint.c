@@ -233,8 +233,8 @@ static void damaged(void **state)
     static const float nothing[1] = {1.0f};
     static const int64_t one = 1;
     static const char *const kinds[] = {NULL, "student", "checkpoint"};
-    static const char *const says[] = {"this is not a checkpoint but another file",
-                                       "this is not a checkpoint but student",
+    static const char *const says[] = {"this is not a checkpoint but a file that does not say what it is",
+                                       "this is not a checkpoint but a student",
                                        "format is missing, this version reads 1"};
     for (int i = 0; i < 3; i++) {
         assert_int_equal(adi_st_writer_create(&adi_default_allocator, &w), AD_OK);

@@ -98,9 +98,18 @@ static void lengths(void **state)
                                         {0, 0, 0, 0, 0, 0, 0, 128},
                                         {1, 0, 0, 1},
                                         {0xF8, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF}};
+    static const char *const says[] = {
+        "the header of 0 bytes does not begin with '{'",
+        "the header of 3 bytes does not begin with '{'",
+        "say that the header has 18446744073709551615 bytes, and the file has 16: it is no",
+        "say that the header has 9 bytes, and the file has 16: it is cut off, or no safetensors",
+        "and the file has 16: it is no safetensors file",
+        "say that the header has 16777217 bytes, and the file has 16",
+        "and the file has 16: it is no safetensors file"};
     adi_safetensors *file = NULL;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_int_equal(adi_st_parse(heap, cases[i], 16, "source", &file), AD_ERR_FORMAT);
+        expect_message(says[i]);
         check_on_disk(cases[i], 16, AD_ERR_FORMAT);
     }
     for (size_t size = 0; size < 8; size++) {
@@ -109,6 +118,27 @@ static void lengths(void **state)
         check_on_disk(cases[0], size, AD_ERR_FORMAT);
     }
     assert_null(file);
+}
+
+/* What a user may take for weights says what it is. */
+static void other_files(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"PK\003\004and more", "a zip archive, as PyTorch and NumPy write them: 'adfeat convert'"},
+        {"\x89PNG\r\n\032\n", "not a safetensors file but a PNG image"},
+        {"II*\0\10\0\0\0\1\0", "a TIFF image"},
+        {"RIFF\20\0\0\0WEBP", "a RIFF file, such as a WebP image"},
+        {"<!DOCTYPE html>", "a web page, as a failed download leaves"},
+        {"version https://git-lfs", "a Git LFS pointer: 'git lfs pull' gets the file"},
+        {"names,of\ncolumns", "not a safetensors file but text"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint8_t bytes[16] = {0};
+        adi_safetensors *file = NULL;
+        memcpy(bytes, cases[i][0], 10);
+        assert_int_equal(adi_st_parse(heap, bytes, 16, "source", &file), AD_ERR_FORMAT);
+        expect_message(cases[i][1]);
+    }
 }
 
 /* A length whose first bytes are those of another kind of file, before a header all the same. */
@@ -405,6 +435,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lengths),
+        cmocka_unit_test(other_files),
         cmocka_unit_test(lengths_that_look_like_other_files),
         cmocka_unit_test(headers_that_are_no_json),
         cmocka_unit_test(nesting_and_numbers_of_things),

@@ -234,8 +234,8 @@ static void what_the_file_says(void **state)
         ad_status status;
         const char *part;
     } cases[] = {
-        {"adfeat.kind", "scorer", AD_ERR_FORMAT, "this is no student but a scorer"},
-        {"adfeat.kind", "checkpoint", AD_ERR_FORMAT, "this is no student but a checkpoint"},
+        {"adfeat.kind", "scorer", AD_ERR_FORMAT, "this is not a student but a scorer"},
+        {"adfeat.kind", "checkpoint", AD_ERR_FORMAT, "this is not a student but a checkpoint"},
         {"adfeat.format", "2", AD_ERR_UNSUPPORTED, "the student's format is 2, this version reads 1"},
         {"adfeat.format", NULL, AD_ERR_UNSUPPORTED, "the student's format is missing"},
         {"adfeat.architecture", "resnet18", AD_ERR_MISMATCH,
