@@ -192,6 +192,25 @@ int cli_check_file(const char *path)
     return cli_check_output(path);
 }
 
+int cli_is_folder(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+int cli_make_folder(const char *option, const char *path)
+{
+    if (access(path, F_OK) == 0 && !cli_is_folder(path))
+        return cli_fail("option %s: '%s' is a file, and a folder to write in is needed", option,
+                        path);
+    if (mkdir(path, 0777) != 0 && errno != EEXIST)
+        return cli_fail("option %s: cannot make folder '%s': %s", option, path, strerror(errno));
+    if (access(path, W_OK | X_OK) != 0)
+        return cli_fail("option %s: cannot write in folder '%s': %s", option, path,
+                        strerror(errno));
+    return CLI_OK;
+}
+
 /* Of two files that are not there yet, what counts is where they would be. */
 static int same_place(const char *a, const char *b, struct stat *x, struct stat *y)
 {

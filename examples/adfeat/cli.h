@@ -59,6 +59,9 @@ int cli_dataset_reading(const char *orientation, const char *bits, ad_dataset_op
 int cli_check_output(const char *path);
 /* The same of a file that the library replaces as a whole, which a device cannot be. */
 int cli_check_file(const char *path);
+int cli_is_folder(const char *path);
+/* Make the folder of an option such as --map-dir where it is not there, or say why not. */
+int cli_make_folder(const char *option, const char *path);
 /* Whether two paths, of which none, one or both exist, name one file. */
 int cli_same_file(const char *a, const char *b);
 

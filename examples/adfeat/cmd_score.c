@@ -1,9 +1,7 @@
 /* adfeat score: how anomalous each image is, and heat maps of where. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "args.h"
@@ -122,10 +120,9 @@ static int prepare_overlays(score_state *s)
 {
     if (!s->info.has_map)
         return cli_fail("scorer '%s' was fitted without maps: --map-dir is not possible", s->file);
-    if (mkdir(s->map_dir, 0777) != 0 && errno != EEXIST)
-        return cli_fail("cannot make folder '%s': %s", s->map_dir, strerror(errno));
-    if (access(s->map_dir, W_OK | X_OK) != 0)
-        return cli_fail("cannot write in folder '%s': %s", s->map_dir, strerror(errno));
+    const int code = cli_make_folder("--map-dir", s->map_dir);
+    if (code != CLI_OK)
+        return code;
     s->overlays = calloc((size_t)s->count, sizeof *s->overlays);
     for (int i = 0; s->overlays && i < s->count; i++)
         if (!(s->overlays[i] = overlay_path(s, i)))
@@ -167,7 +164,17 @@ static ad_status read_depth(const score_state *s, const char *path, ad_image *im
 /* AD_OK, or *out_sentence says what went wrong. */
 static ad_status score_one(score_state *s, int index, float *out_score, const char **out_sentence)
 {
+    static char folder[2 * 4096];
+    const char *path = s->images[index];
     ad_image image;
+    if (cli_is_folder(path)) {
+        const int slash = path[strlen(path) - 1] == '/';
+        snprintf(folder, sizeof folder,
+                 "'%s' is a folder, and score takes images: name those in it, as %s%s*", path, path,
+                 slash ? "" : "/");
+        *out_sentence = folder;
+        return AD_ERR_IO;
+    }
     ad_status status = ad_image_read(s->context, s->images[index], &s->read, &image);
     if (status == AD_OK && s->depth_dir) {
         status = read_depth(s, s->images[index], &image);
@@ -304,6 +311,10 @@ int cmd_score(int argc, char **argv)
     s.file = argv[1];
     s.images = argv + 2;
     s.count = operands - 1;
+    if (cli_is_folder(s.file))
+        return cli_usage("'%s' is a folder: score needs a scorer FILE, then images", s.file);
+    if (s.depth_dir && !cli_is_folder(s.depth_dir))
+        return cli_fail("option --depth-dir: '%s' is no folder", s.depth_dir);
     code = cli_depth_scale(s.depth_scale, &s.metres);
     if (code == CLI_OK)
         code = run(&s);

@@ -1,10 +1,8 @@
 /* Training as the command line has it; see training.h. */
 #include "training.h"
 
-#include <errno.h>
 #include <math.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -63,15 +61,11 @@ int training_check_files(const training *t, const char *output, const char *weig
 int training_prepare(training *t)
 {
     char path[4096];
-    struct stat info;
     if (!t->checkpoint_dir)
         return CLI_OK;
-    if (mkdir(t->checkpoint_dir, 0777) != 0 && errno != EEXIST)
-        return cli_fail("cannot make folder '%s': %s", t->checkpoint_dir, strerror(errno));
-    if (stat(t->checkpoint_dir, &info) == 0 && !S_ISDIR(info.st_mode))
-        return cli_fail("cannot make folder '%s': %s", t->checkpoint_dir, strerror(EEXIST));
-    if (access(t->checkpoint_dir, W_OK | X_OK) != 0)
-        return cli_fail("cannot write in folder '%s': %s", t->checkpoint_dir, strerror(errno));
+    const int code = cli_make_folder("--checkpoint-dir", t->checkpoint_dir);
+    if (code != CLI_OK)
+        return code;
     t->was_there = checkpoint_path(t, path) && access(path, F_OK) == 0;
     if (t->was_there && !t->resume)
         return cli_fail("'%s' is of an earlier training: --resume goes on with it; to begin anew, delete it",

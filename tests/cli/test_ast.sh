@@ -230,7 +230,7 @@ fails 1 'cache_dir' "${fit[@]}" -o x --set cache_dir=cache
 fails 1 'memory_limit' "${fit[@]}" -o x --set memory_limit=1000
 fails 1 'no foreground' "${deep[@]}" --quiet -o x --set mode=depth --depth-scale 1e-9
 fails 1 "$good': the image has no depth plane, which this scorer or fitter needs" score c.safetensors $good
-fails 1 "cannot open 'absent/000.png'" score c.safetensors $good --depth-dir absent
+fails 1 "option --depth-dir: 'absent' is no folder" score c.safetensors $good --depth-dir absent
 fails 1 'not 16-bit grey' score c.safetensors $good --depth-dir rgbd/test/good/rgb
 fails 1 'depth' score c.safetensors set/test/good/000.png --depth-dir rgbd/test/good/depth # of another size
 run eval c.safetensors --data set

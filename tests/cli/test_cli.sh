@@ -242,10 +242,29 @@ fails 1 'directory' "${fit[@]}" --data set -o maps
 fails 1 'device' "${fit[@]}" --data set -o x --device abacus
 fails 1 'absent.safetensors' score absent.safetensors set/test/good/000.png
 fails 1 'give them with --weights' score s.safetensors set/test/good/000.png
+fails 1 "'set/test' is a folder, and score takes images: name those in it, as set/test/*" \
+    score embedded.safetensors set/test
+run score embedded.safetensors set/test/good/ set/test/good/000.png
+[ "$(wc -l <stdout)" -eq 1 ] || wrong 'a folder among images: the image was not scored'
+one_sentence 'as set/test/good/*' 'a folder among images'
+fails 2 "'set' is a folder: score needs a scorer FILE, then images" score set embedded.safetensors
+fails 1 "option --map-dir: 'w.safetensors' is a file" score embedded.safetensors --map-dir w.safetensors \
+    set/test/good/000.png
+fails 1 "option --map-dir: cannot make folder 'w.safetensors/maps'" score embedded.safetensors \
+    --map-dir w.safetensors/maps set/test/good/000.png
+fails 1 "option --depth-dir: 'absent' is no folder" score embedded.safetensors --depth-dir absent \
+    set/test/good/000.png
 fails 1 'digest' score s.safetensors --weights other.safetensors set/test/good/000.png
 fails 1 'absent.png' score embedded.safetensors absent.png
 fails 1 'without maps' score nomap.safetensors --weights w.safetensors --map-dir m odd/colour.png
-fails 1 'w.safetensors' score w.safetensors set/test/good/000.png
+fails 1 "'w.safetensors': this is not a scorer but weights of resnet18" \
+    score w.safetensors set/test/good/000.png
+fails 1 "this is not a scorer but a file that does not say what it is" score nameless.safetensors set/test/good/000.png
+fails 1 'not a safetensors file but a PNG image' score set/test/good/000.png s.safetensors
+fails 1 'this is not a student but weights of resnet18' fit stfpm --weights w.safetensors \
+    --student w.safetensors --data set -o x
+fails 1 "'s.safetensors': this is not a student but a scorer" fit stfpm --weights w.safetensors \
+    --student s.safetensors --data set -o x
 fails 1 'absent.safetensors' info absent.safetensors
 fails 1 'not a safetensors file' info odd/text.png
 fails 1 'but a PNG image' info odd/pixel.png

@@ -196,7 +196,7 @@ fails 2 '--loss-csv and --student are one file' "${fit[@]}" -o x --student t.saf
 fails 2 '-o and the checkpoint are one file' "${fit[@]}" -o cp/checkpoint.safetensors --checkpoint-dir cp --resume
 fails 1 'is no regular file' "${fit[@]}" -o /dev/null
 fails 1 'is no regular file' "${fit[@]}" -o x --save-student /dev/null
-fails 1 "cannot make folder 'w.safetensors'" "${fit[@]}" -o x --checkpoint-dir w.safetensors
+fails 1 "option --checkpoint-dir: 'w.safetensors' is a file" "${fit[@]}" -o x --checkpoint-dir w.safetensors
 fails 2 "no option 'reduce'" "${fit[@]}" -o x --reduce none
 fails 2 'batch' "${fit[@]}" -o x --batch 1
 fails 2 'stfpm_official' "${fit[@]}" -o x --preset best
