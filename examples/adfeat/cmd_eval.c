@@ -185,6 +185,19 @@ static void print_lines(const ad_evaluation *e)
     printf("ms_per_image %.2f\n", e->ms_per_image);
 }
 
+/* Worse than a coin toss has a reason that is not the scorer's. */
+static void say_swapped(const ad_evaluation *e)
+{
+    if (e->image_auroc < 0.5)
+        cli_note("image_auroc is %.4f, below 0.5: anomalous images score lower than good ones; are "
+                 "the folders of good and anomalous images swapped?",
+                 e->image_auroc);
+    if (e->pixel_auroc < 0.5)
+        cli_note("pixel_auroc is %.4f, below 0.5: pixels that masks mark score lower than others; "
+                 "are the masks of these images?",
+                 e->pixel_auroc);
+}
+
 /* ---- The command ---- */
 
 static int run(eval_state *s)
@@ -223,6 +236,7 @@ static int run(eval_state *s)
         printed = print_json(&result);
     else
         print_lines(&result);
+    say_swapped(&result);
     const int finished = cli_finish_output();
     if (code == CLI_OK)
         code = printed;

@@ -142,6 +142,32 @@ works eval embedded.safetensors --data set/train/good --json
 "$python" -m json.tool stdout >pretty
 grep -q '"au_pro": null' pretty || wrong "NaN is not null in JSON"
 
+# Folders of good and anomalous images in each other's place, and masks of other images.
+mkdir swapped swapped/train
+ln -s ../../set/train/good swapped/train/good
+mkdir swapped/test
+ln -s ../../set/test/spot swapped/test/good
+ln -s ../../set/test/good swapped/test/spot
+for form in --json ''; do
+    run eval embedded.safetensors --data swapped $form
+    [ $code -eq 0 ] || wrong "eval of swapped folders: exit code $code"
+    grep -q 'note: image_auroc is 0.0000, below 0.5: .* are the folders .* swapped?' stderr \
+        || wrong "eval $form of swapped folders does not say so"
+done
+rm -r swapped
+cp -r set corner
+rm corner/test/good/00[12].png corner/ground_truth/spot/*
+for i in 0 1 2; do # two pixels in a corner, where no spot is
+    { printf 'P5 48 36 255\n\377\377' && head -c $((48 * 36 - 2)) /dev/zero; } \
+        >corner/ground_truth/spot/00${i}_mask.pgm
+done
+run eval embedded.safetensors --data corner
+grep -q 'note: pixel_auroc is 0.[0-9]*, below 0.5: .* are the masks of these images?' stderr \
+    || wrong 'eval with masks of other images does not say so'
+rm -r corner
+run eval embedded.safetensors --data set
+grep -q 'below 0.5' stderr && wrong 'eval says of a good scorer that it is worse than chance'
+
 # ---- bench ----
 works bench s.safetensors --weights w.safetensors --runs 3
 says '^score +fastest_ms [0-9.]+ median_ms [0-9.]+ runs 3$'
