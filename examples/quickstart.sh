@@ -177,9 +177,7 @@ echo "weights: $weights"
 echo "images: $data"
 
 scorer=$out/scorer.safetensors
-began=$SECONDS
-summary=$("$adfeat" fit gaussian --weights "$weights" --data "$data" --embed -o "$scorer")
-echo "fit: $summary, in $((SECONDS - began)) s"
+"$adfeat" fit gaussian --weights "$weights" --data "$data" --embed -o "$scorer" | sed 's/^/fit: /'
 
 picked=()
 if [ -d "$data/test" ]; then
