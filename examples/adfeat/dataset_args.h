@@ -31,46 +31,38 @@ typedef struct dataset_args {
 
 /* What --help says of them, but of --data. */
 #define DATASET_HELP                                                                               \
-    "  --good A,B,...      what good images are called: their folders, or labels in a table; "     \
-    "default:\n"                                                                                   \
+    "data set:\n"                                                                                  \
+    "  --good A,B,...      names of the folders (or labels) of good images; default:\n"            \
     "                      good, ok, normal and the like, in any case\n"                           \
-    "  --layout L          of DIR; default: the one that its folders show. mvtec_ad, mvtec_3d, "   \
-    "mvtec_loco,\n"                                                                                \
-    "                      mvtec_ad_2, btad, visa, visa_raw, real_iad, folder (normal, abnormal, " \
-    "mask), pairs\n"                                                                               \
-    "                      (masks beside images) or flat (images, all good)\n"                     \
-    "  --normal-dir D, --normal-test-dir D, --abnormal-dir D, --mask-dir D  folders in DIR: good " \
-    "images\n"                                                                                     \
-    "                      to learn, good ones to test on (default: a fifth of --normal-dir, "     \
-    "which\n"                                                                                      \
-    "                      is not learned), anomalous ones, masks\n"                               \
-    "  --csv FILE          a table whose rows are the images: image (a path in DIR), label, "      \
-    "split, mask,\n"                                                                               \
-    "                      object, as VisA's split_csv/1cls.csv\n"                                 \
-    "  --category C        only the rows of --csv of this object\n"                                \
-    "  --one-class C       DIR is a folder of class folders, as of CIFAR-10, or holds such "       \
-    "folders train\n"                                                                              \
-    "                      and test, of which fit uses train and eval test: images of class C "    \
-    "are good,\n"                                                                                  \
-    "                      all others anomalous\n"                                                 \
-    "  --mask-good V       the value of good pixels in masks; default 0, but where most masks "    \
-    "mark more\n"                                                                                  \
-    "                      than half of their image there are no pixel figures until this says 0 " \
-    "or 255;\n"                                                                                    \
-    "                      a mask without a pixel of V from 1 on is refused\n"                     \
-    "  --depth-scale S     metres that a value of 1 in a depth file means; default: 1 in TIFF, "   \
-    "0.001 in PNG\n"                                                                               \
-    "  --orientation O     upright: photographs and masks as their EXIF orientation shows them, "  \
-    "or "                                                                                          \
-    "raw: rows\n"                                                                                  \
-    "                      as they are stored; FILE remembers what fit used, for eval and score; " \
-    "default\n"                                                                                    \
-    "                      of fit: upright\n"                                                      \
-    "  --bits N            of 16-bit images whose values are 0..2^N - 1, as of cameras with 10, "  \
-    "12 or 14\n"                                                                                   \
-    "                      bits: 8 to 15, or 16: the full range; FILE remembers it too; default "  \
-    "of fit: as\n"                                                                                 \
-    "                      an sBIT chunk says, else the full range\n"
+    "  --layout L          default: what the folders show. mvtec_ad, mvtec_3d,\n"                  \
+    "                      mvtec_loco, mvtec_ad_2, btad, visa, visa_raw, real_iad,\n"              \
+    "                      folder (normal, abnormal, mask), pairs (masks beside\n"                 \
+    "                      images) or flat (images, all of them good)\n"                           \
+    "  --normal-dir D      folder in DIR with good images, for a layout of your own\n"             \
+    "  --normal-test-dir D good images to test on; default: a fifth of --normal-dir,\n"            \
+    "                      which is not learned\n"                                                 \
+    "  --abnormal-dir D    folder in DIR with anomalous images\n"                                  \
+    "  --mask-dir D        folder in DIR with their masks\n"                                       \
+    "  --csv FILE          a table with a row for each image, as VisA's\n"                         \
+    "                      split_csv/1cls.csv: image (a path in DIR), label, split,\n"             \
+    "                      mask, object\n"                                                         \
+    "  --category C        only the rows of --csv with this object\n"                              \
+    "  --one-class C       DIR holds a folder for each class, as CIFAR-10 does (also\n"            \
+    "                      in its folders train and test): images of class C are\n"                \
+    "                      good, all others anomalous\n"                                           \
+    "  --mask-good V       value of good pixels in masks; default 0. Where most masks\n"           \
+    "                      mark more than half of their image, eval gives no pixel\n"              \
+    "                      figures until this says 0 or 255. A mask without a pixel\n"             \
+    "                      of V from 1 on is refused\n"                                            \
+    "  --depth-scale S     metres that a value of 1 in a depth file means; default: 1\n"           \
+    "                      in TIFF, 0.001 in PNG\n"                                                \
+    "  --orientation O     upright: as EXIF says; raw: rows as they are stored.\n"                 \
+    "                      Default of fit: upright; FILE remembers it for eval and\n"              \
+    "                      score\n"                                                                \
+    "  --bits N            of 16-bit images with values 0..2^N - 1, as of cameras\n"               \
+    "                      with 10, 12 or 14 bits: 8 to 15, or 16: the full range.\n"              \
+    "                      Default of fit: as an sBIT chunk says, else the full\n"                 \
+    "                      range; FILE remembers it too\n"
 
 /* Open it, or say why not and return the exit code. */
 int dataset_args_open(ad_context *context, const dataset_args *args, ad_split split,

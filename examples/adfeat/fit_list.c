@@ -7,7 +7,7 @@
 
 #include "fit_method.h"
 
-enum { COLUMN = 28, WIDTH = 100 };
+enum { COLUMN = 28, WIDTH = 80 };
 
 int fit_list_print(void)
 {
@@ -20,21 +20,21 @@ int fit_list_print(void)
     return cli_finish_output();
 }
 
-/* A line, and where it is too long others under its second column. */
-static void print_row(const char *head, const char *text)
+/* A head and a text in two columns; what is too long goes on in the second. */
+static void print_row(const char *head, int column, const char *text)
 {
-    int at = printf("  %-*s", COLUMN - 2, head);
-    if (at > COLUMN) {
-        printf("\n%*s", COLUMN, "");
-        at = COLUMN;
+    int at = printf("%-*s", column, head);
+    if (strlen(head) >= (size_t)column) {
+        printf("\n%*s", column, "");
+        at = column;
     }
     while (*text) {
         const int n = (int)strcspn(text, " ");
-        if (at > COLUMN && at + 1 + n > WIDTH) {
-            printf("\n%*s", COLUMN, "");
-            at = COLUMN;
+        if (at > column && at + 1 + n > WIDTH) {
+            printf("\n%*s", column, "");
+            at = column;
         }
-        at += printf("%s%.*s", at > COLUMN ? " " : "", n, text);
+        at += printf("%s%.*s", at > column ? " " : "", n, text);
         text += n;
         text += strspn(text, " ");
     }
@@ -62,11 +62,18 @@ static int print_option(const char *method, int32_t index)
     char head[160], range[400], text[800];
     if (ad_method_get_option(method, index, &o))
         return cli_fail_library();
-    snprintf(head, sizeof head, "%s=%s", o.key, o.fallback);
+    snprintf(head, sizeof head, "  %s=%s", o.key, o.fallback);
     describe_range(&o, range, sizeof range);
     snprintf(text, sizeof text, "%s%s", o.says, range);
-    print_row(head, text);
+    print_row(head, COLUMN, text);
     return CLI_OK;
+}
+
+static void print_preset(const char *name, const char *says)
+{
+    char head[80];
+    snprintf(head, sizeof head, "  %s", name);
+    print_row(head, COLUMN, says);
 }
 
 int fit_list_options(const char *method, int *out_code)
@@ -75,11 +82,11 @@ int fit_list_options(const char *method, int *out_code)
     *out_code = CLI_OK;
     if (!fit_method_find(method, &m))
         return 0;
-    printf("usage: adfeat fit %s --weights W --data DIR -o FILE [options]\n\n"
-           "source  %s\nneeds   %s\n\n"
-           "Its own options with their defaults, each set by --set KEY=VALUE; 'adfeat fit --help'\n"
-           "has the others.\n\n",
-           m.name, m.source, m.needs);
+    printf("usage: adfeat fit %s --weights W --data DIR -o FILE [options]\n\n", m.name);
+    print_row("source", 8, m.source);
+    print_row("needs", 8, m.needs);
+    printf("\nIts own options with their defaults, each set by --set KEY=VALUE; 'adfeat fit\n"
+           "--help' has the others.\n\n");
     for (int32_t i = 0; i < m.option_count && *out_code == CLI_OK; i++)
         *out_code = print_option(m.name, i);
     if (m.preset_count && *out_code == CLI_OK)
@@ -88,7 +95,7 @@ int fit_list_options(const char *method, int *out_code)
         const char *name, *says;
         *out_code = ad_method_get_preset(m.name, i, &name, &says) ? cli_fail_library() : CLI_OK;
         if (*out_code == CLI_OK)
-            print_row(name, says);
+            print_preset(name, says);
     }
     if (*out_code == CLI_OK)
         *out_code = cli_finish_output();

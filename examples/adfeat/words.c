@@ -102,7 +102,8 @@ static size_t name_at(const char *start, const char *at)
     size_t n = 0;
     while (is_word(at[n]))
         n++;
-    const int ends = !at[n] || strchr(after, at[n]) || (at[n] == '.' && (!at[n + 1] || at[n + 1] == ' '));
+    const int ends =
+        !at[n] || strchr(after, at[n]) || (at[n] == '.' && (!at[n + 1] || at[n + 1] == ' '));
     return n <= LONGEST && ends ? n : 0;
 }
 
@@ -157,7 +158,8 @@ const char *words_as_flags(const char *sentence, char *out, size_t size)
         length = name_at(sentence, at);
         snprintf(key, sizeof key, "%.*s", (int)length, at);
         if (length && is_meant(sentence, at, length, listed_to) && flag_of(key, flag)) {
-            const int in_list = at == listed_to || (at - sentence >= 8 && strncmp(at - 8, "options ", 8) == 0);
+            const int in_list =
+                at == listed_to || (at - sentence >= 8 && strncmp(at - 8, "options ", 8) == 0);
             put(out, size, &n, flag, strlen(flag));
             at += length;
             listed_to = next_of_list(at, in_list);
@@ -191,7 +193,8 @@ static int distance_of(const char *a, const char *b)
         const int *before = rows[(i + 2) % 3], *two_before = rows[(i + 1) % 3];
         now[0] = (int)i;
         for (size_t j = 1; j <= n; j++) {
-            now[j] = least(least(before[j], now[j - 1]) + 1, before[j - 1] + (a[i - 1] != b[j - 1]));
+            now[j] =
+                least(least(before[j], now[j - 1]) + 1, before[j - 1] + (a[i - 1] != b[j - 1]));
             if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
                 now[j] = least(now[j], two_before[j - 2] + 1);
         }

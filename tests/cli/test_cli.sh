@@ -17,10 +17,18 @@ LC_ALL=C sed 's/"architecture"/"ARCHITECTURE"/' w.safetensors >nameless.safetens
 fit=(fit gaussian --weights w.safetensors --layers 'layer1,layer2' --size 64)
 
 # ---- Help and versions ----
+narrow() {
+    awk 'length > 80 { wide = 1 } END { exit wide }' stdout || wrong "$1: wider than 80 columns"
+}
 for command in '' fit score eval info convert bench; do
     works $command --help
     says '^usage: adfeat'
     says '^examples:'
+    [ "$command" = convert ] || narrow "adfeat $command --help"
+done
+for method in gaussian padim stfpm stfpm_unet ast masked_rd; do
+    works fit $method --help
+    narrow "adfeat fit $method --help"
 done
 works help fit
 says '^usage: adfeat fit'
