@@ -114,7 +114,8 @@ static ad_status check_kind(const adi_safetensors *file)
     if (adi_st_is_ours(file)) /* before what it says is believed */
         ADI_TRY(adi_st_verify(file));
     if (kind && strcmp(kind, "student") != 0)
-        return adi_fail_other_kind(AD_ERR_FORMAT, file, "student");
+        return adi_fail_other_kind(
+            strcmp(kind, "weights") == 0 ? AD_ERR_MISMATCH : AD_ERR_FORMAT, file, "student");
     if (!adi_st_meta(file, "adfeat.kind"))
         return AD_OK; /* another program's */
     if (!format || strcmp(format, FORMAT) != 0)
