@@ -132,6 +132,11 @@ typedef ad_status adi_copy_channels_fn(const adi_exec *ex, float *y, int64_t y_s
  * index: whole numbers, each of 0 .. c - 1 once. */
 typedef ad_status adi_permute_fwd_fn(const adi_exec *ex, float *y, const float *x,
                                      const float *index, int32_t inverse, adi_pc d);
+/* Copy channels of x [h, w, c] to a grid of vectors y [oh, ow, y_stride], from the nearest
+ * position: y[i, j, pick[k, 1]] = x[floor(i h / oh), floor(j w / ow), pick[k, 0]] for k of 0 ..
+ * count - 1. pick [count, 2]: whole numbers. */
+typedef ad_status adi_gather_channels_fn(const adi_exec *ex, adi_f32 *y, const adi_f32 *x,
+                                         const adi_f32 *pick, const adi_gather_dims *d);
 /* Pad with the values of the nearest position inside (PyTorch's 'replicate').
  * pad2d_bwd: dx (here y) from dy (here x). */
 typedef ad_status adi_pad2d_fn(const adi_exec *ex, float *y, const float *x,
@@ -166,6 +171,9 @@ typedef size_t adi_blur_scratch_fn(const adi_blur_dims *d, int32_t num_threads);
 /* sums[rows, c] of x[rows, columns, c]: the bits of the row_sums of a depthwise convolution. */
 typedef ad_status adi_row_sums_fn(const adi_exec *ex, float *sums, const float *x, int64_t rows,
                                   int64_t columns, int64_t c);
+/* y[n, c]: the mean over d->p rows of an image's sums[n, p, c], each of `columns` positions. */
+typedef ad_status adi_globalavgpool2d_fwd_fn(const adi_exec *ex, adi_f32 *y, const adi_f32 *sums,
+                                             int64_t columns, const adi_npc *d);
 /* mean[c] over positions. */
 typedef ad_status adi_mean_fwd_fn(const adi_exec *ex, double *mean, const float *x, adi_pc d);
 /* The sum of n values, or of their squares. */
@@ -347,6 +355,7 @@ typedef struct adi_kernels {
     adi_weighted_difference_fn *weighted_difference;
 
     adi_copy_channels_fn *copy_channels;
+    adi_gather_channels_fn *gather_channels;
     adi_permute_fwd_fn *permute_fwd;
     adi_pad2d_fn *pad2d_fwd, *pad2d_bwd;
     adi_posenc2d_fwd_fn *posenc2d_fwd;
@@ -357,6 +366,7 @@ typedef struct adi_kernels {
     adi_blur_fn *blur;
 
     adi_row_sums_fn *row_sums;
+    adi_globalavgpool2d_fwd_fn *globalavgpool2d_fwd;
     adi_mean_fwd_fn *mean_fwd;
     adi_sum_scratch_fn *sum_scratch; /* of the four below */
     adi_sum_fn *sum, *sum_squares;

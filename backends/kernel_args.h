@@ -109,6 +109,12 @@ typedef struct adi_pool2d_dims {
     int32_t k, stride, pad_top, pad_left;
 } adi_pool2d_dims;
 
+/* `count` channels of a map of h x w x c, copied to a grid of oh x ow vectors that are y_stride
+ * floats apart. */
+typedef struct adi_gather_dims {
+    int64_t h, w, c, oh, ow, y_stride, count;
+} adi_gather_dims;
+
 /* n images of h x w x c that get a border of `pad` positions on every side. */
 typedef struct adi_pad2d_dims {
     int64_t n, h, w, c, pad;

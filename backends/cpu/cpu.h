@@ -176,6 +176,8 @@ adi_blur_fn adi_blur_cpu;
 
 adi_row_sums_fn adi_row_sums_cpu;
 adi_mean_fwd_fn adi_mean_fwd_cpu;
+adi_globalavgpool2d_fwd_fn adi_globalavgpool2d_fwd_cpu;
+adi_gather_channels_fn adi_gather_channels_cpu;
 adi_sum_scratch_fn adi_sum_scratch_cpu;
 adi_sum_fn adi_sum_cpu, adi_sum_squares_cpu;
 adi_sum_pairs_fn adi_sum_squared_error_cpu, adi_sum_products_cpu;

@@ -1,5 +1,6 @@
 /* row_sums: a task is a row, summed in float.
- * mean: a task is a block of channels, each summed in ref's order, so the bits are ref's.
+ * mean, globalavgpool2d: a task is a block of an image's channels, each summed in ref's order, so
+ * the bits are ref's.
  * bias_bwd: positions are many more than channels, so a task is a chunk of positions. */
 #include "isa_cpu.h"
 
@@ -8,50 +9,68 @@ enum {
     ROWS = 4 /* positions added up in registers before they go to a chunk's sums */
 };
 
-typedef struct row_sum_tasks_call {
-    double *mean;
+typedef struct mean_call {
+    double *mean; /* or, after division by `columns`, */
+    float *rounded;
     const float *x;
-    adi_pc d;
+    int64_t columns;
+    adi_pc d; /* of an image */
     const adi_isa *isa;
-} row_sum_tasks_call;
+} mean_call;
 
-static void row_sum_tasks(void *call, adi_share s)
+/* Channels c0 .. c0 + n - 1 of one image. */
+static void sum_block(const mean_call *k, int64_t image, int64_t c0, int64_t n)
 {
-    const row_sum_tasks_call *k = call;
     const adi_pc d = k->d;
-    for (int64_t c0 = s.begin * ADI_SUM_CHANNELS; c0 < s.end * ADI_SUM_CHANNELS;
-         c0 += ADI_SUM_CHANNELS) {
-        const int64_t n = adi_min(ADI_SUM_CHANNELS, d.c - c0);
-        double sum[ADI_SUM_CHANNELS] = {0.0};
-        if (n == ADI_SUM_CHANNELS) {
-            k->isa->sum_positions(sum, k->x + c0, d.c, d.p);
-        } else {
-            for (int64_t p = 0; p < d.p; p++)
-                for (int64_t c = 0; c < n; c++)
-                    sum[c] += k->x[p * d.c + c0 + c];
-        }
-        for (int64_t c = 0; c < n; c++)
-            k->mean[c0 + c] = sum[c] / (double)d.p;
+    const float *x = k->x + image * d.p * d.c;
+    double sum[ADI_SUM_CHANNELS] = {0.0};
+    if (n == ADI_SUM_CHANNELS) {
+        k->isa->sum_positions(sum, x + c0, d.c, d.p);
+    } else {
+        for (int64_t p = 0; p < d.p; p++)
+            for (int64_t c = 0; c < n; c++)
+                sum[c] += x[p * d.c + c0 + c];
+    }
+    for (int64_t c = 0; c < n && k->mean; c++)
+        k->mean[image * d.c + c0 + c] = sum[c] / (double)d.p;
+    for (int64_t c = 0; c < n && k->rounded; c++)
+        k->rounded[image * d.c + c0 + c] = (float)(sum[c] / (double)d.p / (double)k->columns);
+}
+
+static void sum_blocks(void *call, adi_share s)
+{
+    const mean_call *k = call;
+    const int64_t blocks = adi_ceil_div(k->d.c, ADI_SUM_CHANNELS);
+    for (int64_t i = s.begin; i < s.end; i++) {
+        const int64_t c0 = i % blocks * ADI_SUM_CHANNELS;
+        sum_block(k, i / blocks, c0, adi_min(ADI_SUM_CHANNELS, k->d.c - c0));
     }
 }
 
 ad_status adi_mean_fwd_cpu(const adi_exec *ex, double *mean, const float *x, adi_pc d)
 {
-    const adi_isa *isa = adi_isa_cpu(0);
-    adi_parallel_cpu(ex->num_threads, adi_ceil_div(d.c, ADI_SUM_CHANNELS), 0, row_sum_tasks,
-                     &(row_sum_tasks_call){mean, x, d, isa});
+    adi_parallel_cpu(ex->num_threads, adi_ceil_div(d.c, ADI_SUM_CHANNELS), 0, sum_blocks,
+                     &(mean_call){mean, NULL, x, 1, d, adi_isa_cpu(0)});
     return AD_OK;
 }
 
-typedef struct mean_tasks_call {
+ad_status adi_globalavgpool2d_fwd_cpu(const adi_exec *ex, float *y, const float *sums,
+                                      int64_t columns, const adi_npc *d)
+{
+    adi_parallel_cpu(ex->num_threads, d->n * adi_ceil_div(d->c, ADI_SUM_CHANNELS), 0, sum_blocks,
+                     &(mean_call){NULL, y, sums, columns, {d->p, d->c}, adi_isa_cpu(0)});
+    return AD_OK;
+}
+
+typedef struct row_sums_call {
     float *sums;
     const float *x;
     int64_t columns, c;
-} mean_tasks_call;
+} row_sums_call;
 
-static void mean_tasks(void *call, adi_share s)
+static void sum_rows(void *call, adi_share s)
 {
-    const mean_tasks_call *k = call;
+    const row_sums_call *k = call;
     const int64_t c = k->c;
     for (int64_t row = s.begin; row < s.end; row++) {
         float *restrict sum = k->sums + row * c;
@@ -68,7 +87,7 @@ static void mean_tasks(void *call, adi_share s)
 ad_status adi_row_sums_cpu(const adi_exec *ex, float *sums, const float *x, int64_t rows,
                            int64_t columns, int64_t c)
 {
-    adi_parallel_cpu(ex->num_threads, rows, 0, mean_tasks, &(mean_tasks_call){sums, x, columns, c});
+    adi_parallel_cpu(ex->num_threads, rows, 0, sum_rows, &(row_sums_call){sums, x, columns, c});
     return AD_OK;
 }
 

@@ -1,4 +1,5 @@
 /* mean: mean[c] = (sum over positions of x[p,c]) / P, the global average pool of NHWC features.
+ * globalavgpool2d: the same over an image, from the sums of its rows.
  * bias, backward: db[c] = sum over positions of dy[p,c]. */
 #include "ref.h"
 
@@ -12,6 +13,20 @@ ad_status adi_mean_fwd_ref(const adi_exec *ex, double *mean, const float *x, adi
             mean[c] += x[c];
     for (int64_t c = 0; c < d.c; c++)
         mean[c] /= (double)d.p;
+    return AD_OK;
+}
+
+ad_status adi_globalavgpool2d_fwd_ref(const adi_exec *ex, float *y, const float *sums,
+                                      int64_t columns, const adi_npc *d)
+{
+    (void)ex;
+    for (int64_t n = 0; n < d->n; n++)
+        for (int64_t c = 0; c < d->c; c++) {
+            double sum = 0.0;
+            for (int64_t p = 0; p < d->p; p++)
+                sum += sums[(n * d->p + p) * d->c + c];
+            *y++ = (float)(sum / (double)d->p / (double)columns);
+        }
     return AD_OK;
 }
 

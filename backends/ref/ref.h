@@ -47,6 +47,8 @@ adi_blur_fn adi_blur_ref;
 
 adi_row_sums_fn adi_row_sums_ref;
 adi_mean_fwd_fn adi_mean_fwd_ref;
+adi_globalavgpool2d_fwd_fn adi_globalavgpool2d_fwd_ref;
+adi_gather_channels_fn adi_gather_channels_ref;
 adi_sum_scratch_fn adi_sum_scratch_ref;
 adi_sum_fn adi_sum_ref, adi_sum_squares_ref;
 adi_sum_pairs_fn adi_sum_squared_error_ref, adi_sum_products_ref;

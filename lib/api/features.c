@@ -110,8 +110,9 @@ static ad_status extract(const adi_extractor *x, adi_workspace *w, const ad_imag
     ADI_TRY(adi_extractor_run(x, w, image));
     for (int32_t i = 0; i < count; i++) {
         const adi_shape *s = adi_extractor_shape(x, i);
-        memcpy(features[i].data, adi_extractor_data(x, w, i),
-               (size_t)(s->h * s->w * s->c) * sizeof(float));
+        ADI_TRY(adi_mem_download(&x->context->device, w->queue, features[i].data,
+                                 adi_extractor_data(x, w, i),
+                                 (size_t)(s->h * s->w * s->c) * sizeof(float)));
         features[i].height = s->h;
         features[i].width = s->w;
         features[i].channels = s->c;

@@ -103,14 +103,23 @@ static ad_status profile(const adi_extractor *x, adi_workspace *w, int32_t runs,
 {
     const adi_plan *plan = x->plan;
     const size_t steps = (size_t)plan->step_count;
+    const adi_device *d = &x->context->device;
+    const size_t floats = adi_arena_floats(&plan->input[0]);
     double *ms = adi_calloc(plan->allocator, steps * ((size_t)runs + 1), sizeof *ms);
-    if (!ms)
-        return adi_fail_memory();
-    fill_noise(w->block + plan->input_offset[0], adi_arena_floats(&plan->input[0]));
-    ad_status status = adi_plan_profile(plan, w->queue, w->block, w->scratch, runs, ms + steps, ms);
+    float *const input = w->block + plan->input_offset[0];
+    float *noise = d->memory ? adi_alloc(plan->allocator, floats * sizeof *noise) : input;
+    ad_status status = ms && noise ? AD_OK : adi_fail_memory();
+    if (status == AD_OK) {
+        fill_noise(noise, floats);
+        status = adi_mem_upload(d, w->queue, input, noise, floats * sizeof *noise);
+    }
+    if (status == AD_OK)
+        status = adi_plan_profile(plan, w->queue, w->block, w->scratch, runs, ms + steps, ms);
     if (status == AD_OK)
         status = tell(plan, ms, callback, user);
     adi_free(plan->allocator, ms);
+    if (noise != input)
+        adi_free(plan->allocator, noise);
     return status;
 }
 

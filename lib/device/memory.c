@@ -37,6 +37,26 @@ void adi_mem_free(const adi_device *d, const adi_allocator *a, void *p)
         adi_free(a, p);
 }
 
+ad_status adi_mem_place(const adi_device *d, const adi_allocator *a, void **io_host, size_t bytes,
+                        void **out)
+{
+    void *p = *io_host;
+    if (d->memory) {
+        p = adi_mem_alloc(d, a, bytes);
+        if (!p)
+            return adi_fail_memory();
+        const ad_status status = adi_mem_upload(d, NULL, p, *io_host, bytes);
+        if (status != AD_OK) {
+            adi_mem_free(d, a, p);
+            return status;
+        }
+        adi_free(a, *io_host);
+    }
+    *io_host = NULL;
+    *out = p;
+    return AD_OK;
+}
+
 ad_status adi_mem_upload(const adi_device *d, adi_queue *queue, void *to, const void *from,
                          size_t bytes)
 {

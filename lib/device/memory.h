@@ -19,6 +19,11 @@ typedef struct adi_device {
 void *adi_mem_alloc(const adi_device *d, const adi_allocator *a, size_t bytes);
 void adi_mem_free(const adi_device *d, const adi_allocator *a, void *p); /* NULL does nothing */
 
+/* Move host memory of the allocator to the backend's: *out is it, and *io_host is NULL. On failure
+ * nothing has changed. */
+ad_status adi_mem_place(const adi_device *d, const adi_allocator *a, void **io_host, size_t bytes,
+                        void **out);
+
 /* Copies in the order of a queue, as in adi_memory. `to` and `from` of a copy may be the same on
  * the host. Zero bytes are none. AD_ERR_BACKEND, with the device's sentence. */
 ad_status adi_mem_upload(const adi_device *d, adi_queue *queue, void *to, const void *from,
@@ -36,7 +41,7 @@ void adi_mem_queue_destroy(const adi_device *d, adi_queue *queue);
 
 /* A result of the backend that the host reads: on the host `p` itself, else NULL, and the caller
  * downloads to memory of its own. */
-static inline void *adi_mem_host(const adi_device *d, void *p)
+static inline const void *adi_mem_host(const adi_device *d, const void *p)
 {
     return d->memory ? NULL : p;
 }

@@ -5,8 +5,6 @@
  * foreground. */
 #include "methods/ast.h"
 
-#include <string.h>
-
 #include "methods/method_list.h"
 
 typedef struct ast_model {
@@ -99,19 +97,49 @@ static ad_status save(const adi_model *model, adi_st_writer *writer, adi_kept *k
 
 /* ---- Scoring ---- */
 
-/* The method's floats of a workspace: the blocks of both networks, the weights of positions, the
- * distances. */
+/* The method's floats of a workspace: the blocks of both networks, and where a device needs it the
+ * depth. The results: squares of the distances, log-determinants. */
+static size_t depth_floats(const adi_ast_config *c, const adi_device *d)
+{
+    return d->memory ? (size_t)(adi_ast_positions(c) * (c->channels - c->features)) : 0;
+}
+
 static void reserve(const adi_model *model, adi_extractor *x)
 {
     const ast_model *m = (const ast_model *)model;
-    size_t scratch = 0, floats = 2 * (size_t)adi_ast_positions(&m->config);
+    size_t scratch = 0, floats = depth_floats(&m->config, &x->context->device);
     for (int i = 0; i < ADI_AST_NETWORKS; i++) {
         const adi_plan *plan = m->networks.items[i].plan;
         scratch = plan->scratch_bytes > scratch ? plan->scratch_bytes : scratch;
         floats += plan->block_floats;
     }
     adi_ast_need(&m->config.settings, x);
-    adi_extractor_reserve(x, scratch, floats);
+    adi_extractor_reserve(x, scratch, floats, 2 * (size_t)adi_ast_positions(&m->config));
+}
+
+/* The input of both networks: features of the image, then its depth. depth: memory for it on a
+ * device. */
+static ad_status gather(const adi_ast_config *c, const adi_extractor *x, const adi_workspace *w,
+                        float *depth, float *input)
+{
+    const adi_kernels *k = x->context->device.kernels;
+    const adi_exec ex = adi_workspace_exec(x, w);
+    const int64_t n = adi_ast_positions(c), channels = c->channels - c->features;
+    ad_status status = AD_OK;
+    if (c->features)
+        status = k->copy_channels(&ex, input, c->channels, adi_extractor_data(x, w, 0), c->features,
+                                  (adi_pc){n, c->features});
+    if (status == AD_OK && channels) {
+        if (!x->context->device.memory)
+            depth = w->depth;
+        ADI_TRY(adi_mem_upload(&x->context->device, w->queue, depth, w->depth,
+                               (size_t)(n * channels) * sizeof *depth));
+        status = k->copy_channels(&ex, input + c->features, c->channels, depth, channels,
+                                  (adi_pc){n, channels});
+    }
+    if (status != AD_OK)
+        return adi_fail(status, "the flow's input failed in the backend");
+    return AD_OK;
 }
 
 static ad_status infer(const adi_model *model, const adi_extractor *x, adi_workspace *w,
@@ -119,25 +147,34 @@ static ad_status infer(const adi_model *model, const adi_extractor *x, adi_works
 {
     const ast_model *m = (const ast_model *)model;
     const adi_ast_config *c = &m->config;
+    const adi_device *device = &x->context->device;
+    const adi_exec ex = adi_workspace_exec(x, w);
     const adi_plan *flow = m->networks.items[ADI_AST_FLOW].plan;
     const adi_plan *student = m->networks.items[ADI_AST_STUDENT].plan;
-    const int64_t n = adi_ast_positions(c);
+    const int64_t n = adi_ast_positions(c), depth = c->channels - c->features;
     float *flow_block = w->extra, *student_block = flow_block + flow->block_floats;
-    float *weights = student_block + student->block_floats;
     float *const input = flow_block + flow->input_offset[0];
     (void)wants_map;
-    out->distance = weights + n;
-    out->weight = weights;
-    ADI_TRY(adi_ast_gather(c, x, w, input, weights));
-    memcpy(student_block + student->input_offset[0], input,
-           (size_t)(n * c->channels) * sizeof *input);
+    out->distance = w->host_results;
+    adi_layer_maps_add(out, c->h, c->w, NULL);
+    if (depth) {
+        float *const shares = w->depth + n * depth;
+        adi_ast_weigh(c, shares, shares);
+        out->weight = shares;
+    }
+    ADI_TRY(gather(c, x, w, student_block + student->block_floats, input));
+    ADI_TRY(adi_mem_copy(device, w->queue, student_block + student->input_offset[0], input,
+                         (size_t)(n * c->channels) * sizeof *input));
     ADI_TRY(adi_plan_run(flow, w->queue, flow_block, w->scratch));
     if (c->o.score == ADI_AST_SCORE_STUDENT)
         ADI_TRY(adi_plan_run(student, w->queue, student_block, w->scratch));
-    return adi_ast_distances(c, x->context, adi_plan_tap_data(flow, flow_block, 0),
-                             adi_plan_tap_data(flow, flow_block, 1),
-                             adi_plan_tap_data(student, student_block, 0),
-                             adi_layer_maps_add(out, c->h, c->w, NULL));
+    ADI_TRY(adi_ast_measure(c, device->kernels, &ex, adi_plan_tap_data(flow, flow_block, 0),
+                            adi_plan_tap_data(student, student_block, 0), w->results));
+    ADI_TRY(adi_mem_copy(device, w->queue, w->results + n, adi_plan_tap_data(flow, flow_block, 1),
+                         (size_t)n * sizeof *input));
+    ADI_TRY(adi_extractor_fetch_results(x, w, 2 * (size_t)n));
+    adi_ast_distances(c, w->host_results + n, w->host_results);
+    return AD_OK;
 }
 
 /* ---- The method ---- */

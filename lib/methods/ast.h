@@ -170,15 +170,14 @@ ad_status adi_ast_network(const adi_settings *settings, const ad_backbone *teach
 
 /* ---- Distances: ast_loss.c ---- */
 
-/* What the flow and the student read, from an image's features and depth in a workspace: x
- * [positions, channels] and the weights of positions [positions]. AD_ERR_NUMERIC where features are
- * not finite. */
-ad_status adi_ast_gather(const adi_ast_config *config, const adi_extractor *e,
-                         const adi_workspace *w, float *x, float *weights);
-/* Distances of positions from z, and from logdet or the student's result. */
-ad_status adi_ast_distances(const adi_ast_config *config, const ad_context *context,
-                            const float *z, const float *logdet, const float *student,
-                            float *distances);
+/* The weights of positions by their shares of foreground. */
+void adi_ast_weigh(const adi_ast_config *config, const float *shares, float *weights);
+/* The squares that the distances come from, of the flow's z and perhaps the student's result, in
+ * the backend's memory. */
+ad_status adi_ast_measure(const adi_ast_config *config, const adi_kernels *k, const adi_exec *ex,
+                          const float *z, const float *student, float *squares);
+/* Squares become distances, on the host; logdet is read where the teacher alone scores. */
+void adi_ast_distances(const adi_ast_config *config, const float *logdet, float *io);
 /* How distances become score and map. */
 adi_map_recipe adi_ast_recipe(const adi_ast_config *config);
 

@@ -7,7 +7,7 @@
 
 #include "methods/ast.h"
 
-/* ---- The networks' inputs, and distances of their outputs ---- */
+/* ---- Weights of positions, and distances ---- */
 
 static float weight_of(const adi_ast_config *c, float share)
 {
@@ -16,39 +16,28 @@ static float weight_of(const adi_ast_config *c, float share)
     return c->o.mask == ADI_AST_MASK_SOFT ? share : share > 0.0f ? 1.0f : 0.0f;
 }
 
-ad_status adi_ast_gather(const adi_ast_config *config, const adi_extractor *e,
-                         const adi_workspace *w, float *x, float *weights)
+void adi_ast_weigh(const adi_ast_config *config, const float *shares, float *weights)
 {
-    const int64_t n = adi_ast_positions(config), features = config->features;
-    const int64_t depth = config->channels - features;
-    const float *from = features ? adi_extractor_data(e, w, 0) : NULL;
-    const float *shares = depth ? w->depth + n * depth : NULL;
-    if (features)
-        ADI_TRY(adi_extractor_check_finite(e, w, 0));
-    for (int64_t p = 0; p < n; p++, x += config->channels) {
-        if (features)
-            memcpy(x, from + p * features, (size_t)features * sizeof *x);
-        if (depth)
-            memcpy(x + features, w->depth + p * depth, (size_t)depth * sizeof *x);
-        weights[p] = depth ? weight_of(config, shares[p]) : 1.0f;
-    }
+    for (int64_t p = 0; p < adi_ast_positions(config); p++)
+        weights[p] = weight_of(config, shares[p]);
+}
+
+ad_status adi_ast_measure(const adi_ast_config *config, const adi_kernels *k, const adi_exec *ex,
+                          const float *z, const float *student, float *squares)
+{
+    const adi_pc d = {adi_ast_positions(config), config->channels};
+    const int teacher = config->o.score == ADI_AST_SCORE_TEACHER;
+    const ad_status status = k->sqdist_fwd(ex, squares, z, teacher ? NULL : student, d);
+    if (status != AD_OK)
+        return adi_fail(status, "the distances failed in the backend");
     return AD_OK;
 }
 
-ad_status adi_ast_distances(const adi_ast_config *config, const ad_context *context,
-                            const float *z, const float *logdet, const float *student,
-                            float *distances)
+void adi_ast_distances(const adi_ast_config *config, const float *logdet, float *io)
 {
-    const adi_exec ex = {context->num_threads, NULL, NULL};
-    const adi_pc d = {adi_ast_positions(config), config->channels};
     const int teacher = config->o.score == ADI_AST_SCORE_TEACHER;
-    const ad_status status =
-        context->backend->kernels->sqdist_fwd(&ex, distances, z, teacher ? NULL : student, d);
-    if (status != AD_OK)
-        return adi_fail(status, "the distances failed in the backend");
-    for (int64_t p = 0; p < d.p; p++)
-        distances[p] = teacher ? 0.5f * distances[p] - logdet[p] : distances[p] / (float)d.c;
-    return AD_OK;
+    for (int64_t p = 0; p < adi_ast_positions(config); p++)
+        io[p] = teacher ? 0.5f * io[p] - logdet[p] : io[p] / (float)config->channels;
 }
 
 /* ---- Batches ---- */
@@ -224,9 +213,9 @@ static ad_status add_scores(adi_ast_training *t, int32_t count, double *scores, 
         adi_layer_maps maps = {.distance = t->distances, .weight = t->weights + i * n};
         float *distances = adi_layer_maps_add(&maps, config->h, config->w, NULL);
         double score = 0.0;
-        ADI_TRY(adi_ast_distances(config, t->head.context, t->target + i * n * c,
-                                  t->target + count * n * c + i * n, student + i * n * c,
-                                  distances));
+        ADI_TRY(adi_ast_measure(config, t->head.context->device.kernels, &ex,
+                                t->target + i * n * c, student + i * n * c, distances));
+        adi_ast_distances(config, t->target + count * n * c + i * n, distances);
         ADI_TRY(adi_layer_maps_finish(t->head.context, &recipe, &maps, exec_of(t).scratch, t->tmp,
                                       1, t->map, &score));
         *scores += score * score;
@@ -257,6 +246,29 @@ ad_status adi_ast_scores(adi_training *training, const int32_t *images, int32_t 
 
 /* ---- Records: x and the weights of positions ---- */
 
+/* What the flow and the student read, from an image's features and depth in a workspace. */
+static ad_status gather(const adi_ast_config *config, const adi_extractor *e, adi_workspace *w,
+                        float *x, float *weights)
+{
+    const int64_t n = adi_ast_positions(config), features = config->features;
+    const int64_t depth = config->channels - features;
+    const float *from = NULL;
+    if (features) {
+        ADI_TRY(adi_extractor_check_finite(e, w, 0));
+        ADI_TRY(adi_extractor_fetch(e, w, 0, &from));
+    }
+    for (int64_t p = 0; p < n; p++, x += config->channels) {
+        if (features)
+            memcpy(x, from + p * features, (size_t)features * sizeof *x);
+        if (depth)
+            memcpy(x + features, w->depth + p * depth, (size_t)depth * sizeof *x);
+        weights[p] = 1.0f;
+    }
+    if (depth)
+        adi_ast_weigh(config, w->depth + n * depth, weights);
+    return AD_OK;
+}
+
 static size_t record_floats(const adi_ast_config *c)
 {
     return (size_t)adi_ast_positions(c) * (size_t)(c->channels + 1);
@@ -279,8 +291,7 @@ ad_status adi_ast_add(adi_student_fit *fit, const adi_extractor *x, adi_workspac
     const adi_ast_config *c = (const adi_ast_config *)fit->head.settings;
     const float *const record = fit->record;
     const size_t floats = record_floats(c);
-    ADI_TRY(adi_ast_gather(c, x, w, fit->record,
-                           fit->record + adi_ast_positions(c) * c->channels));
+    ADI_TRY(gather(c, x, w, fit->record, fit->record + adi_ast_positions(c) * c->channels));
     return adi_feature_store_add(&fit->store, NULL, &record, &floats, 1);
 }
 

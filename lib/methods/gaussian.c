@@ -95,29 +95,40 @@ static ad_status create(const adi_settings *settings, ad_backbone *backbone, ad_
     return AD_OK;
 }
 
-/* Global average pool of layer i into `pooled`. */
-static ad_status pool(const adi_extractor *x, const adi_workspace *w, int32_t i, double *pooled)
+/* Global average pool of layer i into `pooled`, in the memory of the kernels. */
+static ad_status pool(const adi_extractor *x, const adi_kernels *k, const adi_exec *ex, int32_t i,
+                      const float *features, double *pooled)
 {
     const adi_shape *s = adi_extractor_shape(x, i);
-    const adi_exec ex = {x->context->num_threads, w->scratch, NULL};
-    const ad_status status = x->context->backend->kernels->mean_fwd(
-        &ex, pooled, adi_extractor_data(x, w, i), (adi_pc){s->h * s->w, s->c});
+    const ad_status status = k->mean_fwd(ex, pooled, features, (adi_pc){s->h * s->w, s->c});
     if (status != AD_OK)
         return adi_fail(status, "pooling layer '%s' failed in the backend",
                         adi_extractor_layer(x, i));
-    for (int64_t c = 0; c < s->c; c++)
-        if (!isfinite(pooled[c]))
+    return AD_OK;
+}
+
+static ad_status check_pooled(const adi_extractor *x, int32_t i, const double *pooled)
+{
+    const int64_t c = adi_extractor_shape(x, i)->c;
+    for (int64_t k = 0; k < c; k++)
+        if (!isfinite(pooled[k]))
             return adi_extractor_not_finite(x, i);
     return AD_OK;
 }
 
-/* Everything that can fail comes first, so that a failure leaves the sums as they were. */
-static ad_status prepare_add(gaussian_fit *f, const adi_extractor *x, const adi_workspace *w)
+/* Everything that can fail comes first, so that a failure leaves the sums as they were. The
+ * statistics are the host's, so that it pools the features, too. */
+static ad_status prepare_add(gaussian_fit *f, const adi_extractor *x, adi_workspace *w,
+                             const float **features)
 {
+    const ad_context *c = x->context;
+    const adi_exec ex = {c->num_threads, NULL, NULL};
     double *pooled = f->pooled;
     for (int32_t i = 0; i < f->config.settings.tap_count; i++) {
         const adi_shape *s = adi_extractor_shape(x, i);
-        ADI_TRY(pool(x, w, i, pooled));
+        ADI_TRY(adi_extractor_fetch(x, w, i, &features[i]));
+        ADI_TRY(pool(x, c->backend->kernels, &ex, i, features[i], pooled));
+        ADI_TRY(check_pooled(x, i, pooled));
         pooled += s->c;
         if (!needs_sample(&f->config))
             continue;
@@ -132,11 +143,12 @@ static ad_status add(adi_fit *fit, const adi_extractor *x, adi_workspace *w)
 {
     gaussian_fit *f = (gaussian_fit *)fit;
     const adi_host_kernels *k = x->context->backend->host;
-    ADI_TRY(prepare_add(f, x, w));
+    const float *layers[ADI_MAX_LAYERS];
+    ADI_TRY(prepare_add(f, x, w, layers));
     const double *pooled = f->pooled;
     for (int32_t i = 0; i < f->config.settings.tap_count; i++) {
         const adi_shape *s = adi_extractor_shape(x, i);
-        const float *features = adi_extractor_data(x, w, i);
+        const float *features = layers[i];
         const int64_t positions = s->h * s->w;
         layer_fit *l = &f->layers[i];
         adi_moments_add_f64(&l->image, k, pooled, 1);
@@ -288,7 +300,7 @@ static ad_status finish(adi_fit *fit, adi_extractor *x, const struct adi_fit_con
         adi_moments_free(&centred);
     }
     if (status == AD_OK)
-        status = adi_gaussian_model_prepare(model);
+        status = adi_gaussian_model_place(model);
     if (status == AD_OK)
         *out_model = &model->head;
     else
@@ -316,48 +328,65 @@ static size_t memory(const adi_fit *fit)
 
 /* ---- scoring ---- */
 
-/* A workspace's own floats: pooled doubles, then the layers' distances. */
+/* The results: the pooled doubles of all layers, then the layers' distances. */
 static size_t pooled_floats(const adi_gaussian_model *m, const adi_extractor *x)
 {
-    size_t widest = 0;
-    for (int32_t i = 0; i < m->config.settings.tap_count; i++) {
-        const size_t c = (size_t)adi_extractor_shape(x, i)->c;
-        widest = c > widest ? c : widest;
-    }
-    return 2 * widest; /* doubles */
+    size_t floats = 0;
+    for (int32_t i = 0; i < m->config.settings.tap_count; i++)
+        floats += 2 * (size_t)adi_extractor_shape(x, i)->c; /* doubles */
+    return floats;
 }
 
 static void reserve(const adi_model *model, adi_extractor *x)
 {
     const adi_gaussian_model *m = (const adi_gaussian_model *)model;
-    const adi_kernels *k = x->context->backend->kernels;
+    const adi_device *d = &x->context->device;
     size_t positions = 0, scratch = 0;
     for (int32_t i = 0; i < m->config.settings.tap_count && model->has_map; i++) {
         const adi_shape *s = adi_extractor_shape(x, i);
-        const size_t n = k->mahalanobis_scratch((adi_pc){s->h * s->w, s->c},
-                                                adi_gaussian_pixel_mvg(m, i)->r,
-                                                x->context->num_threads);
+        const size_t n = d->kernels->mahalanobis_scratch((adi_pc){s->h * s->w, s->c},
+                                                         adi_gaussian_pixel_mvg(m, i)->r,
+                                                         d->num_threads);
         scratch = n > scratch ? n : scratch;
         positions += (size_t)(s->h * s->w);
     }
-    adi_extractor_reserve(x, scratch, pooled_floats(m, x) + positions);
+    adi_extractor_reserve(x, scratch, 0, pooled_floats(m, x) + positions);
 }
 
-static ad_status infer_layer(const adi_gaussian_model *m, const adi_extractor *x, adi_workspace *w,
-                             int32_t i, adi_layer_maps *out)
+static ad_status measure_layer(const adi_gaussian_model *m, const adi_extractor *x,
+                               const adi_workspace *w, int32_t i, float *distance)
 {
-    const adi_exec ex = {x->context->num_threads, w->scratch, NULL};
+    const adi_exec ex = adi_workspace_exec(x, w);
     const adi_shape *s = adi_extractor_shape(x, i);
     const adi_gaussian_layer *l = &m->layers[i];
-    const char *name = adi_extractor_layer(x, i);
-    float *distance = adi_layer_maps_add(out, s->h, s->w, name);
-    const ad_status status = x->context->backend->kernels->mahalanobis_fwd(
+    const ad_status status = x->context->device.kernels->mahalanobis_fwd(
         &ex, distance, adi_extractor_data(x, w, i), l->pixel_mean, l->pixel_whitening,
         (adi_pc){s->h * s->w, s->c}, adi_gaussian_pixel_mvg(m, i)->r);
     if (status != AD_OK)
-        return adi_fail(status, "distances of layer '%s' failed in the backend", name);
-    for (int64_t p = 0; !m->config.o.squared && p < s->h * s->w; p++)
-        distance[p] = sqrtf(distance[p]);
+        return adi_fail(status, "distances of layer '%s' failed in the backend",
+                        adi_extractor_layer(x, i));
+    return AD_OK;
+}
+
+/* Means and, where they are wanted, distances of all layers. Returns the floats that were
+ * written. */
+static ad_status measure(const adi_gaussian_model *m, const adi_extractor *x,
+                         const adi_workspace *w, int32_t wants_map, adi_layer_maps *out,
+                         size_t *out_floats)
+{
+    const adi_exec ex = adi_workspace_exec(x, w);
+    double *pooled = (double *)(void *)w->results;
+    *out_floats = pooled_floats(m, x);
+    for (int32_t i = 0; i < m->config.settings.tap_count; i++) {
+        const adi_shape *s = adi_extractor_shape(x, i);
+        ADI_TRY(pool(x, x->context->device.kernels, &ex, i, adi_extractor_data(x, w, i), pooled));
+        pooled += s->c;
+        if (!wants_map)
+            continue;
+        const float *distance = adi_layer_maps_add(out, s->h, s->w, adi_extractor_layer(x, i));
+        ADI_TRY(measure_layer(m, x, w, i, adi_workspace_result(w, distance)));
+        *out_floats += (size_t)(s->h * s->w);
+    }
     return AD_OK;
 }
 
@@ -365,18 +394,24 @@ static ad_status infer(const adi_model *model, const adi_extractor *x, adi_works
                        int32_t wants_map, adi_layer_maps *out)
 {
     const adi_gaussian_model *m = (const adi_gaussian_model *)model;
-    double *pooled = (double *)(void *)w->extra, score = 0.0;
-    out->distance = w->extra + pooled_floats(m, x);
+    const double *pooled = (const double *)(void *)w->host_results;
+    const size_t first = pooled_floats(m, x);
+    size_t floats = 0;
+    double score = 0.0;
+    out->distance = w->host_results + first;
+    ADI_TRY(measure(m, x, w, wants_map, out, &floats));
+    ADI_TRY(adi_extractor_fetch_results(x, w, floats));
     for (int32_t i = 0; i < m->config.settings.tap_count; i++) {
-        ADI_TRY(pool(x, w, i, pooled));
+        ADI_TRY(check_pooled(x, i, pooled));
         const double d2 = adi_mvg_distance2(&m->layers[i].image, pooled);
         score += m->config.o.squared ? d2 : sqrt(d2);
+        pooled += adi_extractor_shape(x, i)->c;
     }
     if (!isfinite(score))
         return adi_fail(AD_ERR_NUMERIC, "the image's score is not finite");
     out->score = score;
-    for (int32_t i = 0; i < m->config.settings.tap_count && wants_map; i++)
-        ADI_TRY(infer_layer(m, x, w, i, out));
+    for (size_t p = first; !m->config.o.squared && p < floats; p++)
+        w->host_results[p] = sqrtf(w->host_results[p]);
     return AD_OK;
 }
 

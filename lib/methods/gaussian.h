@@ -46,8 +46,9 @@ ad_status adi_gaussian_settle(adi_settings *settings, const adi_allocator *a,
 typedef struct adi_gaussian_layer {
     adi_mvg image;
     adi_mvg pixel;         /* c == 0 where pixel statistics are not separate */
-    float *pixel_mean;     /* what the backend's kernel takes: [c] in floats */
-    void *pixel_whitening; /* and the matrix, packed */
+    /* What the backend's kernel takes, in its memory. */
+    float *pixel_mean;     /* [c] */
+    void *pixel_whitening; /* the matrix, packed */
 } adi_gaussian_layer;
 
 typedef struct adi_gaussian_model {
@@ -59,8 +60,9 @@ typedef struct adi_gaussian_model {
 ad_status adi_gaussian_model_create(ad_context *context, const adi_graph *graph,
                                     const adi_gaussian_config *config,
                                     adi_gaussian_model **out_model);
-/* Float copies of what the maps are scored with; after all layers are there. */
-ad_status adi_gaussian_model_prepare(adi_gaussian_model *model);
+/* Float copies, in the backend's memory, of what the maps are scored with; after all layers are
+ * there. */
+ad_status adi_gaussian_model_place(adi_gaussian_model *model);
 void adi_gaussian_model_destroy(adi_model *model);
 /* The Gaussian that gives a layer's map. */
 const adi_mvg *adi_gaussian_pixel_mvg(const adi_gaussian_model *model, int32_t layer);

@@ -30,13 +30,14 @@ void adi_gaussian_model_destroy(adi_model *model)
     adi_gaussian_model *m = (adi_gaussian_model *)model;
     if (!m)
         return;
+    const ad_context *c = model->context;
     for (int32_t i = 0; i < m->config.settings.tap_count; i++) {
         adi_mvg_free(&m->layers[i].image);
         adi_mvg_free(&m->layers[i].pixel);
-        adi_free(&m->head.context->allocator, m->layers[i].pixel_mean);
-        adi_free(&m->head.context->allocator, m->layers[i].pixel_whitening);
+        adi_mem_free(&c->device, &c->allocator, m->layers[i].pixel_mean);
+        adi_mem_free(&c->device, &c->allocator, m->layers[i].pixel_whitening);
     }
-    adi_free(&m->head.context->allocator, m);
+    adi_free(&c->allocator, m);
 }
 
 const adi_mvg *adi_gaussian_pixel_mvg(const adi_gaussian_model *model, int32_t layer)
@@ -45,23 +46,36 @@ const adi_mvg *adi_gaussian_pixel_mvg(const adi_gaussian_model *model, int32_t l
     return model->config.o.pixel == ADI_PIXEL_FIT_DENSE ? &l->pixel : &l->image;
 }
 
-ad_status adi_gaussian_model_prepare(adi_gaussian_model *model)
+static ad_status place_layer(const ad_context *c, const adi_mvg *g, adi_gaussian_layer *l)
 {
-    const adi_allocator *a = &model->head.context->allocator;
-    const adi_kernels *k = model->head.context->backend->kernels;
+    const adi_kernels *k = c->device.kernels;
+    const size_t mean_bytes = (size_t)g->c * sizeof(float);
+    const size_t packed_bytes = k->mahalanobis_packed_bytes(g->whitening, g->c, g->r);
+    float *mean = adi_alloc(&c->allocator, mean_bytes);
+    void *packed = adi_alloc(&c->allocator, packed_bytes), *host_mean = mean, *placed = NULL;
+    ad_status status = mean && packed ? AD_OK : adi_fail_memory();
+    if (status == AD_OK) {
+        for (int64_t i = 0; i < g->c; i++)
+            mean[i] = (float)g->mean[i];
+        k->mahalanobis_pack(packed, g->whitening, g->c, g->r);
+        status = adi_mem_place(&c->device, &c->allocator, &host_mean, mean_bytes, &placed);
+        l->pixel_mean = placed;
+    }
+    if (status == AD_OK)
+        status = adi_mem_place(&c->device, &c->allocator, &packed, packed_bytes,
+                               &l->pixel_whitening);
+    adi_free(&c->allocator, host_mean);
+    adi_free(&c->allocator, packed);
+    return status;
+}
+
+ad_status adi_gaussian_model_place(adi_gaussian_model *model)
+{
     if (model->config.o.pixel == ADI_PIXEL_FIT_NONE)
         return AD_OK;
-    for (int32_t i = 0; i < model->config.settings.tap_count; i++) {
-        adi_gaussian_layer *l = &model->layers[i];
-        const adi_mvg *g = adi_gaussian_pixel_mvg(model, i);
-        l->pixel_mean = adi_alloc(a, (size_t)g->c * sizeof *l->pixel_mean);
-        l->pixel_whitening = adi_alloc(a, k->mahalanobis_packed_bytes(g->whitening, g->c, g->r));
-        if (!l->pixel_mean || !l->pixel_whitening)
-            return adi_fail_memory();
-        for (int64_t c = 0; c < g->c; c++)
-            l->pixel_mean[c] = (float)g->mean[c];
-        k->mahalanobis_pack(l->pixel_whitening, g->whitening, g->c, g->r);
-    }
+    for (int32_t i = 0; i < model->config.settings.tap_count; i++)
+        ADI_TRY(place_layer(model->head.context, adi_gaussian_pixel_mvg(model, i),
+                            &model->layers[i]));
     return AD_OK;
 }
 
@@ -140,7 +154,7 @@ ad_status adi_gaussian_load(ad_context *context, const adi_graph *graph,
                               &m->layers[i].pixel);
     }
     if (status == AD_OK)
-        status = adi_gaussian_model_prepare(m);
+        status = adi_gaussian_model_place(m);
     if (status == AD_OK)
         *out_model = &m->head;
     else

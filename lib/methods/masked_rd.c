@@ -6,8 +6,6 @@
  * t is the teacher's feature vector, g the student's reconstruction of it. */
 #include "methods/masked_rd.h"
 
-#include <string.h>
-
 #include "methods/method_list.h"
 
 typedef struct rd_model {
@@ -115,40 +113,43 @@ static size_t positions_of(const adi_rd_config *c)
     return n;
 }
 
-/* The method's floats of a workspace: the student's block, the distances. */
+/* The method's floats of a workspace: the student's block. The results: the distances. */
 static void reserve(const adi_model *model, adi_extractor *x)
 {
     const rd_model *m = (const rd_model *)model;
     adi_extractor_reserve(x, m->networks.items[0].plan->scratch_bytes,
-                          m->networks.items[0].plan->block_floats + positions_of(&m->config));
+                          m->networks.items[0].plan->block_floats, positions_of(&m->config));
 }
 
 static ad_status infer(const adi_model *model, const adi_extractor *x, adi_workspace *w,
                        int32_t wants_map, adi_layer_maps *out)
 {
     const rd_model *m = (const rd_model *)model;
-    const adi_exec ex = {x->context->num_threads, w->scratch, NULL};
+    const adi_exec ex = adi_workspace_exec(x, w);
+    const adi_device *device = &x->context->device;
     const adi_plan *plan = m->networks.items[0].plan;
     float *block = w->extra;
     (void)wants_map;
-    out->distance = block + plan->block_floats;
+    out->distance = w->host_results;
     for (int32_t level = 0; level < ADI_RD_LEVELS; level++)
-        memcpy(block + plan->input_offset[adi_rd_input(level)], adi_extractor_data(x, w, level),
-               (size_t)adi_rd_values(&m->config.shapes[level]) * sizeof *block);
+        ADI_TRY(adi_mem_copy(device, w->queue, block + plan->input_offset[adi_rd_input(level)],
+                             adi_extractor_data(x, w, level),
+                             (size_t)adi_rd_values(&m->config.shapes[level]) * sizeof *block));
     ADI_TRY(adi_plan_run(plan, w->queue, block, w->scratch));
     for (int32_t level = 0, tap = 0; level < ADI_RD_LEVELS; level++) {
         const adi_shape *s = &m->config.shapes[level];
         if (!adi_rd_compares(&m->config, level))
             continue;
-        float *d = adi_layer_maps_add(out, s->h, s->w, adi_extractor_layer(x, level));
+        const float *d = adi_layer_maps_add(out, s->h, s->w, adi_extractor_layer(x, level));
         const float *made = adi_plan_tap_data(plan, block, tap++);
-        const ad_status status = x->context->backend->kernels->cosine_fwd(
-            &ex, d, made, adi_extractor_data(x, w, level), (adi_pc){s->h * s->w, s->c});
+        const ad_status status = device->kernels->cosine_fwd(
+            &ex, adi_workspace_result(w, d), made, adi_extractor_data(x, w, level),
+            (adi_pc){s->h * s->w, s->c});
         if (status != AD_OK)
             return adi_fail(status, "distances at layer '%s' failed in the backend",
                             adi_extractor_layer(x, level));
     }
-    return AD_OK;
+    return adi_extractor_fetch_results(x, w, positions_of(&m->config));
 }
 
 /* ---- The method ---- */

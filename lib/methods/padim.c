@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "core/finite.h"
 #include "methods/method_list.h"
 #include "stats/moments_file.h"
 #include "stats/subset.h"
@@ -34,7 +35,7 @@ static void flush(padim_fit *f)
 /* All that a fit holds at once: the sums, and while it finishes the model too. */
 static size_t bytes_of(const ad_context *context, const adi_position_dims *d)
 {
-    return sizeof(padim_fit) + (size_t)d->d * sizeof(int32_t) +
+    return sizeof(padim_fit) + (size_t)d->d * (sizeof(int32_t) + 2 * sizeof(float)) +
            adi_position_moments_bytes(context->backend->host, context->num_threads, d) +
            adi_position_gaussian_bytes(d, context->num_threads) + adi_padim_model_bytes(d);
 }
@@ -46,7 +47,7 @@ static void destroy_fit(adi_fit *fit)
         return;
     const adi_allocator *a = &f->head.backbone->context->allocator;
     adi_position_moments_destroy(f->moments);
-    adi_free(a, f->embedding.subset);
+    adi_padim_embedding_free(&f->embedding, f->head.backbone->context);
     adi_free(a, f);
 }
 
@@ -86,6 +87,8 @@ static ad_status create(const adi_settings *settings, ad_backbone *backbone, ad_
                            ? adi_subset_draw(a, config->o.seed, config->channels,
                                              config->o.dimensions, f->embedding.subset)
                            : adi_fail_memory();
+    if (status == AD_OK)
+        status = adi_padim_embedding_fill(&f->embedding, context, backbone->network->graph, config);
     if (status == AD_OK) {
         const adi_position_dims d = adi_padim_dims(&e, config);
         status = adi_position_moments_create(a, context->backend->host, context->num_threads, &d,
@@ -99,11 +102,35 @@ static ad_status create(const adi_settings *settings, ad_backbone *backbone, ad_
     return AD_OK;
 }
 
+/* The image's vectors in the host's memory. */
+static ad_status embed(const padim_fit *f, const adi_extractor *x, adi_workspace *w, float *out)
+{
+    const adi_device *device = &x->context->device;
+    const adi_position_dims d = adi_padim_dims(&f->embedding, &f->config);
+    float *const vectors = device->memory ? w->extra : out;
+    ADI_TRY(adi_padim_embed(&f->embedding, &f->config, x, w, vectors));
+    ADI_TRY(adi_mem_download(device, w->queue, out, vectors,
+                             (size_t)(d.p * d.d) * sizeof *out));
+    if (adi_all_finite(out, d.p * d.d))
+        return AD_OK;
+    for (int32_t i = 0; i < x->tap_count; i++)
+        ADI_TRY(adi_extractor_check_finite(x, w, i));
+    return adi_fail(AD_ERR_NUMERIC, "the image gives vectors that are not finite");
+}
+
+/* A device has the vectors before the host. */
+static void prepare(const adi_settings *settings, adi_extractor *x)
+{
+    const adi_padim_config *config = (const adi_padim_config *)settings;
+    const adi_shape *grid = adi_extractor_shape(x, 0);
+    if (x->context->device.memory)
+        adi_extractor_reserve(x, 0, (size_t)(grid->h * grid->w * config->o.dimensions), 0);
+}
+
 static ad_status add(adi_fit *fit, const adi_extractor *x, adi_workspace *w)
 {
     padim_fit *f = (padim_fit *)fit;
-    ADI_TRY(
-        adi_padim_embed(&f->embedding, &f->config, x, w, adi_position_moments_slot(f->moments)));
+    ADI_TRY(embed(f, x, w, adi_position_moments_slot(f->moments)));
     adi_position_moments_push(f->moments, kernels_of(f), x->context->num_threads);
     f->head.count++;
     return AD_OK;
@@ -148,7 +175,7 @@ static ad_status fit_model(padim_fit *f, adi_padim_model *model, double *out_nor
     flush(f);
     const ad_status status = adi_position_gaussian_fit(
         &context->allocator, context->backend->host, context->num_threads, f->moments, &fit,
-        model->mean, model->factor, out_normal_map, &p);
+        model->host_mean, model->host_factor, out_normal_map, &p);
     if (status == AD_ERR_NUMERIC)
         return adi_fail(
             status,
@@ -175,7 +202,9 @@ static ad_status finish(adi_fit *fit, adi_extractor *x, const struct adi_fit_con
     for (int32_t k = 0; k < f->config.o.dimensions; k++)
         model->embedding.subset[k] = f->embedding.subset[k];
     *out_facts = (adi_facts){.images = f->moments->n};
-    const ad_status status = fit_model(f, model, &out_facts->normal_map);
+    ad_status status = fit_model(f, model, &out_facts->normal_map);
+    if (status == AD_OK)
+        status = adi_padim_model_place(model);
     if (status == AD_OK)
         *out_model = &model->head;
     else
@@ -191,14 +220,15 @@ static size_t memory(const adi_fit *fit)
 
 /* ---- scoring ---- */
 
-/* A workspace's own floats: the vectors, then their distances. */
+/* A workspace's own floats: the vectors. The results: their distances. */
 static void reserve(const adi_model *model, adi_extractor *x)
 {
     const adi_padim_model *m = (const adi_padim_model *)model;
     const adi_position_dims d = adi_padim_dims(&m->embedding, &m->config);
-    const adi_kernels *k = x->context->backend->kernels;
-    adi_extractor_reserve(x, k->position_gaussian_fwd_scratch(&d, x->context->num_threads),
-                          (size_t)(d.p * (d.d + 1)));
+    const adi_device *device = &x->context->device;
+    adi_extractor_reserve(x,
+                          device->kernels->position_gaussian_fwd_scratch(&d, device->num_threads),
+                          (size_t)(d.p * d.d), (size_t)d.p);
 }
 
 static ad_status infer(const adi_model *model, const adi_extractor *x, adi_workspace *w,
@@ -206,16 +236,16 @@ static ad_status infer(const adi_model *model, const adi_extractor *x, adi_works
 {
     const adi_padim_model *m = (const adi_padim_model *)model;
     const adi_position_dims d = adi_padim_dims(&m->embedding, &m->config);
-    const adi_exec ex = {x->context->num_threads, w->scratch, NULL};
-    float *vectors = w->extra;
+    const adi_exec ex = adi_workspace_exec(x, w);
     (void)wants_map;
-    out->distance = vectors + d.p * d.d;
+    out->distance = w->host_results;
     float *distance = adi_layer_maps_add(out, m->embedding.h, m->embedding.w, NULL);
-    ADI_TRY(adi_padim_embed(&m->embedding, &m->config, x, w, vectors));
-    const ad_status status = x->context->backend->kernels->position_gaussian_fwd(
-        &ex, distance, vectors, m->mean, m->factor, &d);
+    ADI_TRY(adi_padim_embed(&m->embedding, &m->config, x, w, w->extra));
+    const ad_status status = x->context->device.kernels->position_gaussian_fwd(
+        &ex, w->results, w->extra, m->mean, m->factor, &d);
     if (status != AD_OK)
         return adi_fail(status, "distances of %" PRId64 " positions failed in the backend", d.p);
+    ADI_TRY(adi_extractor_fetch_results(x, w, (size_t)d.p));
     for (int64_t p = 0; p < d.p; p++)
         distance[p] = sqrtf(distance[p]);
     return AD_OK;
@@ -230,6 +260,7 @@ const adi_method adi_method_padim = {
     .options = &adi_padim_options_table,
     .settle = adi_padim_settle,
     .create = create,
+    .prepare = prepare,
     .add = add,
     .merge = merge,
     .finish = finish,

@@ -49,13 +49,20 @@ ad_status adi_padim_settle(adi_settings *settings, const adi_allocator *a, const
 typedef struct adi_padim_embedding {
     int64_t h, w;    /* the grid */
     int32_t *subset; /* [dimensions], in the order drawn; the owner's */
+    /* The same for the kernel, in the backend's memory: pairs of a layer's channel and the place in
+     * a vector, layer after layer. */
+    float *pick;                    /* [dimensions, 2] */
+    int32_t picks[ADI_MAX_LAYERS];  /* of a layer */
 } adi_padim_embedding;
 
 /* The grid that a configuration gives on a graph. */
 ad_status adi_padim_grid(const adi_allocator *a, const adi_graph *graph,
                          const adi_padim_config *config, int64_t *out_h, int64_t *out_w);
-/* out: [h * w, dimensions] from the features in a workspace. AD_ERR_NUMERIC where one of them is
- * not finite. */
+/* Make the pairs of a subset that is there. */
+ad_status adi_padim_embedding_fill(adi_padim_embedding *e, const ad_context *context,
+                                   const adi_graph *graph, const adi_padim_config *config);
+void adi_padim_embedding_free(adi_padim_embedding *e, const ad_context *context);
+/* out: [h * w, dimensions] from the features in a workspace, in the backend's memory. */
 ad_status adi_padim_embed(const adi_padim_embedding *e, const adi_padim_config *config,
                           const adi_extractor *x, const adi_workspace *w, float *out);
 
@@ -63,15 +70,19 @@ typedef struct adi_padim_model {
     adi_model head;
     adi_padim_config config;
     adi_padim_embedding embedding;
+    /* In the backend's memory. */
     float *mean;   /* [h * w, dimensions] */
     float *factor; /* [h * w, dimensions (dimensions + 1) / 2], columns of the inverse Cholesky
                       factors */
+    float *host_mean, *host_factor; /* before they were placed there; then NULL */
 } adi_padim_model;
 
 adi_position_dims adi_padim_dims(const adi_padim_embedding *e, const adi_padim_config *config);
 ad_status adi_padim_model_create(ad_context *context, const adi_graph *graph,
                                  const adi_padim_config *config, int64_t h, int64_t w,
                                  adi_padim_model **out_model);
+/* Move what scoring reads to the backend's memory; after all of it is there. */
+ad_status adi_padim_model_place(adi_padim_model *model);
 size_t adi_padim_model_bytes(const adi_position_dims *d);
 void adi_padim_model_destroy(adi_model *model);
 

@@ -1,7 +1,4 @@
 /* From feature maps of several layers to one vector per position. */
-#include <math.h>
-#include <stdatomic.h>
-
 #include "methods/padim.h"
 
 ad_status adi_padim_grid(const adi_allocator *a, const adi_graph *graph,
@@ -15,57 +12,69 @@ ad_status adi_padim_grid(const adi_allocator *a, const adi_graph *graph,
     return AD_OK;
 }
 
-/* A call: a row of the grid is a task. */
-typedef struct embedding {
-    const adi_padim_embedding *e;
-    const adi_extractor *x;
-    const adi_workspace *w;
-    float *out;
-    int64_t dimensions;
-    _Atomic int32_t bad; /* the first layer with a value that is not finite, or INT32_MAX */
-} embedding;
-
-/* Writes one channel of one layer to component k of the vectors of grid row y. out: the row's first
- * such component. Returns whether all values were finite. */
-static int embed_channel(const adi_padim_embedding *e, const adi_shape *s, const float *from,
-                         int64_t stride, float *out)
+static int32_t layer_of(const adi_graph *graph, const adi_settings *s, int32_t *io_channel)
 {
-    int finite = 1;
-    for (int64_t i = 0, ahead = 0; i < e->w; i++, ahead += s->w) {
-        for (; ahead >= e->w; ahead -= e->w) /* position floor(i * s->w / e->w) */
-            from += s->c;
-        finite &= isfinite(*from) != 0;
-        out[i * stride] = *from;
+    for (int32_t layer = 0;; layer++) {
+        const int32_t c = (int32_t)graph->nodes[graph->taps[s->taps[layer]].node].out_channels;
+        if (*io_channel < c)
+            return layer;
+        *io_channel -= c;
     }
-    return finite;
 }
 
-/* Its vectors and the features they come from stay in cache. */
-static void embed_row(void *user, int64_t y)
+static void write_picks(adi_padim_embedding *e, const adi_graph *graph,
+                        const adi_padim_config *config, float *pick)
 {
-    embedding *g = user;
-    const adi_padim_embedding *e = g->e;
-    for (int64_t k = 0; k < g->dimensions; k++) {
-        int64_t channel = e->subset[k];
-        int32_t layer = 0;
-        while (channel >= adi_extractor_shape(g->x, layer)->c)
-            channel -= adi_extractor_shape(g->x, layer++)->c;
-        const adi_shape *s = adi_extractor_shape(g->x, layer);
-        const float *from =
-            adi_extractor_data(g->x, g->w, layer) + y * s->h / e->h * s->w * s->c + channel;
-        if (embed_channel(e, s, from, g->dimensions, g->out + y * e->w * g->dimensions + k))
-            continue;
-        int32_t bad = atomic_load(&g->bad);
-        while (layer < bad && !atomic_compare_exchange_weak(&g->bad, &bad, layer))
-            continue;
+    for (int32_t layer = 0; layer < config->settings.tap_count; layer++) {
+        e->picks[layer] = 0;
+        for (int32_t k = 0; k < config->o.dimensions; k++) {
+            int32_t channel = e->subset[k];
+            if (layer_of(graph, &config->settings, &channel) != layer)
+                continue;
+            *pick++ = (float)channel; /* exact: ADI_MAX_CHANNELS is less than 2^24 */
+            *pick++ = (float)k;
+            e->picks[layer]++;
+        }
     }
+}
+
+ad_status adi_padim_embedding_fill(adi_padim_embedding *e, const ad_context *context,
+                                   const adi_graph *graph, const adi_padim_config *config)
+{
+    const size_t bytes = 2 * (size_t)config->o.dimensions * sizeof *e->pick;
+    void *pick = adi_alloc(&context->allocator, bytes), *placed = NULL;
+    if (!pick)
+        return adi_fail_memory();
+    write_picks(e, graph, config, pick);
+    const ad_status status =
+        adi_mem_place(&context->device, &context->allocator, &pick, bytes, &placed);
+    adi_free(&context->allocator, pick);
+    e->pick = placed;
+    return status;
+}
+
+void adi_padim_embedding_free(adi_padim_embedding *e, const ad_context *context)
+{
+    adi_free(&context->allocator, e->subset);
+    adi_mem_free(&context->device, &context->allocator, e->pick);
+    *e = (adi_padim_embedding){0};
 }
 
 ad_status adi_padim_embed(const adi_padim_embedding *e, const adi_padim_config *config,
                           const adi_extractor *x, const adi_workspace *w, float *out)
 {
-    embedding g = {e, x, w, out, config->o.dimensions, INT32_MAX};
-    x->context->backend->host->parallel_for(x->context->num_threads, e->h, embed_row, &g);
-    const int32_t bad = atomic_load(&g.bad);
-    return bad == INT32_MAX ? AD_OK : adi_extractor_not_finite(x, bad);
+    const adi_exec ex = adi_workspace_exec(x, w);
+    const float *pick = e->pick;
+    for (int32_t layer = 0; layer < x->tap_count; layer++) {
+        const adi_shape *s = adi_extractor_shape(x, layer);
+        const adi_gather_dims d = {.h = s->h, .w = s->w, .c = s->c, .oh = e->h, .ow = e->w,
+                                   .y_stride = config->o.dimensions, .count = e->picks[layer]};
+        const ad_status status = x->context->device.kernels->gather_channels(
+            &ex, out, adi_extractor_data(x, w, layer), pick, &d);
+        if (status != AD_OK)
+            return adi_fail(status, "the vectors of layer '%s' failed in the backend",
+                            adi_extractor_layer(x, layer));
+        pick += 2 * d.count;
+    }
+    return AD_OK;
 }

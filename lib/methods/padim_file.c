@@ -11,10 +11,20 @@ adi_position_dims adi_padim_dims(const adi_padim_embedding *e, const adi_padim_c
                                config->o.covariance == ADI_PADIM_LEDOIT_WOLF};
 }
 
+static size_t mean_floats(const adi_position_dims *d)
+{
+    return (size_t)(d->p * d->d);
+}
+
+static size_t factor_floats(const adi_position_dims *d)
+{
+    return (size_t)(d->p * adi_triangle(d->d));
+}
+
 size_t adi_padim_model_bytes(const adi_position_dims *d)
 {
-    return sizeof(adi_padim_model) + (size_t)d->d * sizeof(int32_t) +
-           (size_t)(d->p * (d->d + adi_triangle(d->d))) * sizeof(float);
+    return sizeof(adi_padim_model) + (size_t)d->d * (sizeof(int32_t) + 2 * sizeof(float)) +
+           (mean_floats(d) + factor_floats(d)) * sizeof(float);
 }
 
 ad_status adi_padim_model_create(ad_context *context, const adi_graph *graph,
@@ -36,14 +46,32 @@ ad_status adi_padim_model_create(ad_context *context, const adi_graph *graph,
     m->embedding = (adi_padim_embedding){.h = h, .w = w};
     const adi_position_dims d = adi_padim_dims(&m->embedding, config);
     m->embedding.subset = adi_alloc(a, (size_t)d.d * sizeof *m->embedding.subset);
-    m->mean = adi_alloc(a, (size_t)(d.p * d.d) * sizeof *m->mean);
-    m->factor = adi_alloc(a, (size_t)(d.p * adi_triangle(d.d)) * sizeof *m->factor);
-    if (!m->embedding.subset || !m->mean || !m->factor) {
+    m->host_mean = adi_alloc(a, mean_floats(&d) * sizeof *m->host_mean);
+    m->host_factor = adi_alloc(a, factor_floats(&d) * sizeof *m->host_factor);
+    if (!m->embedding.subset || !m->host_mean || !m->host_factor) {
         adi_padim_model_destroy(&m->head);
         return adi_fail_memory();
     }
     *out_model = m;
     return AD_OK;
+}
+
+static ad_status place(const ad_context *c, float **io_host, size_t floats, float **out)
+{
+    void *host = *io_host, *placed = NULL;
+    const ad_status status =
+        adi_mem_place(&c->device, &c->allocator, &host, floats * sizeof(float), &placed);
+    *io_host = host;
+    *out = placed;
+    return status;
+}
+
+ad_status adi_padim_model_place(adi_padim_model *m)
+{
+    const adi_position_dims d = adi_padim_dims(&m->embedding, &m->config);
+    ADI_TRY(place(m->head.context, &m->host_mean, mean_floats(&d), &m->mean));
+    ADI_TRY(place(m->head.context, &m->host_factor, factor_floats(&d), &m->factor));
+    return adi_padim_embedding_fill(&m->embedding, m->head.context, m->head.graph, &m->config);
 }
 
 void adi_padim_model_destroy(adi_model *model)
@@ -52,21 +80,29 @@ void adi_padim_model_destroy(adi_model *model)
     if (!m)
         return;
     const adi_allocator *a = &m->head.context->allocator;
-    adi_free(a, m->embedding.subset);
-    adi_free(a, m->mean);
-    adi_free(a, m->factor);
+    const adi_device *d = &m->head.context->device;
+    adi_padim_embedding_free(&m->embedding, m->head.context);
+    adi_mem_free(d, a, m->mean);
+    adi_mem_free(d, a, m->factor);
+    adi_free(a, m->host_mean);
+    adi_free(a, m->host_factor);
     adi_free(a, m);
 }
 
 ad_status adi_padim_save(const adi_model *model, adi_st_writer *writer, adi_kept *keep)
 {
-    (void)keep;
     const adi_padim_model *m = (const adi_padim_model *)model;
+    const ad_context *c = model->context;
+    const adi_position_dims dims = adi_padim_dims(&m->embedding, &m->config);
+    const float *means = NULL, *factors = NULL;
     const int64_t d = m->config.o.dimensions, h = m->embedding.h, w = m->embedding.w;
+    ADI_TRY(adi_kept_fetch(&c->device, &c->allocator, keep, m->mean, mean_floats(&dims), &means));
+    ADI_TRY(adi_kept_fetch(&c->device, &c->allocator, keep, m->factor, factor_floats(&dims),
+                           &factors));
     const int64_t subset[1] = {d}, mean[3] = {h, w, d}, factor[2] = {h * w, adi_triangle(d)};
     ADI_TRY(adi_st_writer_tensor(writer, "subset", ADI_I32, 1, subset, m->embedding.subset));
-    ADI_TRY(adi_st_writer_tensor(writer, "mean", ADI_F32, 3, mean, m->mean));
-    return adi_st_writer_tensor(writer, "factor", ADI_F32, 2, factor, m->factor);
+    ADI_TRY(adi_st_writer_tensor(writer, "mean", ADI_F32, 3, mean, means));
+    return adi_st_writer_tensor(writer, "factor", ADI_F32, 2, factor, factors);
 }
 
 static ad_status find(const adi_safetensors *file, const char *name, adi_dtype dtype, int32_t ndim,
@@ -115,7 +151,7 @@ static ad_status load_subset(const adi_safetensors *file, const adi_st_tensor *t
 static ad_status check_diagonals(const adi_padim_model *m)
 {
     const int64_t d = m->config.o.dimensions;
-    const float *w = m->factor;
+    const float *w = m->host_factor;
     for (int64_t p = 0; p < m->embedding.h * m->embedding.w; p++)
         for (int64_t c = 0; c < d; w += d - c++)
             if (!(*w > 0.0f))
@@ -130,8 +166,8 @@ static ad_status load_tensors(const adi_safetensors *file, const adi_st_tensor *
                               adi_padim_model *m)
 {
     ADI_TRY(load_subset(file, tensors[0], m));
-    ADI_TRY(adi_st_read_f32(file, tensors[1], m->mean));
-    ADI_TRY(adi_st_read_f32(file, tensors[2], m->factor));
+    ADI_TRY(adi_st_read_f32(file, tensors[1], m->host_mean));
+    ADI_TRY(adi_st_read_f32(file, tensors[2], m->host_factor));
     return check_diagonals(m);
 }
 
@@ -151,7 +187,9 @@ ad_status adi_padim_load(ad_context *context, const adi_graph *graph,
     ADI_TRY(find(file, "factor", ADI_F32, 2, factor, &tensors[2]));
     adi_padim_model *m = NULL;
     ADI_TRY(adi_padim_model_create(context, graph, config, h, w, &m));
-    const ad_status status = load_tensors(file, tensors, m);
+    ad_status status = load_tensors(file, tensors, m);
+    if (status == AD_OK)
+        status = adi_padim_model_place(m);
     if (status == AD_OK)
         *out_model = &m->head;
     else

@@ -5,8 +5,6 @@
  * U-Net for the student's vectors. */
 #include "methods/stfpm.h"
 
-#include <string.h>
-
 #include "methods/method_list.h"
 
 typedef struct stfpm_model {
@@ -93,7 +91,7 @@ static ad_status save(const adi_model *model, adi_st_writer *writer, adi_kept *k
 
 /* ---- Scoring ---- */
 
-/* A workspace's own floats: the student's block, a U-Net's block, the distances. */
+/* A workspace's own floats: the student's block, a U-Net's block. The results: the distances. */
 typedef struct layout {
     size_t block, unet_block, distances;
 } layout;
@@ -119,19 +117,21 @@ static void reserve(const adi_model *model, adi_extractor *x)
         if (m->networks.items[i].plan && m->networks.items[i].plan->scratch_bytes > scratch)
             scratch = m->networks.items[i].plan->scratch_bytes;
     adi_extractor_keep_rgb(x);
-    adi_extractor_reserve(x, scratch, l.block + l.unet_block + l.distances);
+    adi_extractor_reserve(x, scratch, l.block + l.unet_block, l.distances);
 }
 
 /* *out: the student's vectors of a layer, or its U-Net's output for them. */
 static ad_status compared(const stfpm_model *m, int32_t layer, const adi_workspace *w, float *block,
                           float *unet_block, const float **out)
 {
+    const adi_device *device = &m->head.context->device;
     const adi_plan *unet = m->networks.items[1 + layer].plan;
     const adi_shape *s = &m->shapes[layer];
     *out = adi_plan_tap_data(m->networks.items[0].plan, block, layer);
     if (!m->config.unets)
         return AD_OK;
-    memcpy(unet_block + unet->input_offset[0], *out, (size_t)(s->h * s->w * s->c) * sizeof **out);
+    ADI_TRY(adi_mem_copy(device, w->queue, unet_block + unet->input_offset[0], *out,
+                         (size_t)(s->h * s->w * s->c) * sizeof **out));
     ADI_TRY(adi_plan_run(unet, w->queue, unet_block, w->scratch));
     *out = adi_plan_tap_data(unet, unet_block, 0);
     return AD_OK;
@@ -141,26 +141,26 @@ static ad_status infer(const adi_model *model, const adi_extractor *x, adi_works
                        int32_t wants_map, adi_layer_maps *out)
 {
     const stfpm_model *m = (const stfpm_model *)model;
-    const adi_exec ex = {x->context->num_threads, w->scratch, NULL};
+    const adi_exec ex = adi_workspace_exec(x, w);
     const layout at = layout_of(m);
     float *block = w->extra, *unet_block = block + at.block;
     (void)wants_map;
-    out->distance = unet_block + at.unet_block;
-    adi_preprocess_from_bytes(&x->preprocess, block + m->networks.items[0].plan->input_offset[0],
-                              w->rgb, (int64_t)x->rgb_bytes / 3);
+    out->distance = w->host_results;
+    ADI_TRY(adi_extractor_input(x, w, block + m->networks.items[0].plan->input_offset[0]));
     ADI_TRY(adi_plan_run(m->networks.items[0].plan, w->queue, block, w->scratch));
     for (int32_t l = 0; l < m->config.settings.tap_count; l++) {
         const adi_shape *s = &m->shapes[l];
         const float *g = NULL;
         ADI_TRY(compared(m, l, w, block, unet_block, &g));
-        float *d = adi_layer_maps_add(out, s->h, s->w, adi_extractor_layer(x, l));
-        const ad_status status = x->context->backend->kernels->cosdist_fwd(
-            &ex, d, g, adi_extractor_data(x, w, l), (adi_pc){s->h * s->w, s->c});
+        const float *d = adi_layer_maps_add(out, s->h, s->w, adi_extractor_layer(x, l));
+        const ad_status status = x->context->device.kernels->cosdist_fwd(
+            &ex, adi_workspace_result(w, d), g, adi_extractor_data(x, w, l),
+            (adi_pc){s->h * s->w, s->c});
         if (status != AD_OK)
             return adi_fail(status, "distances at layer '%s' failed in the backend",
                             adi_extractor_layer(x, l));
     }
-    return AD_OK;
+    return adi_extractor_fetch_results(x, w, at.distances);
 }
 
 /* ---- The method ---- */

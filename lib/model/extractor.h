@@ -14,10 +14,19 @@
 typedef struct adi_workspace {
     struct adi_workspace *next;
     adi_frame frame; /* of the image that was run last */
-    adi_queue *queue; /* NULL on the host */
-    float *block;  /* activations */
-    void *scratch; /* kernels */
-    float *extra;  /* the method's own */
+
+    /* In the backend's memory. */
+    adi_queue *queue; /* of all that happens there; NULL on the host */
+    float *block;     /* activations */
+    void *scratch;    /* kernels */
+    float *extra;     /* the method's own */
+    float *results;   /* what the method computes for the host; behind extra */
+
+    /* In the host's memory. */
+    float *host_results; /* `results` once they were fetched; the same memory on the host */
+    void *host_scratch;  /* of the map's kernels; the same as scratch on the host */
+    float *input;        /* the network's input on its way to a device; else NULL */
+    float *layers;       /* features that were fetched from a device; else NULL */
     float *map;    /* map_side x map_side, for methods that say where */
     float *tail;   /* for the computation of the map */
     uint8_t *rgb;  /* crop x crop x 3, for methods that keep or need the image itself */
@@ -34,7 +43,8 @@ typedef struct adi_extractor {
     int32_t taps[ADI_MAX_LAYERS];
     int32_t tap_count;
     adi_plan *plan;
-    size_t scratch_bytes, extra_floats, map_floats, tail_floats;
+    size_t scratch_bytes, extra_floats, result_floats;
+    size_t host_scratch_bytes, map_floats, tail_floats;
     size_t rgb_bytes; /* 0: not kept */
     int32_t map_side; /* of the workspaces' maps */
     adi_image_needs needs;
@@ -48,11 +58,14 @@ ad_status adi_extractor_create(ad_context *context, const adi_network *network,
                                const adi_preprocess *preprocess, const int32_t *taps,
                                int32_t tap_count, adi_extractor **out_extractor);
 void adi_extractor_destroy(adi_extractor *x);
-/* Before the first borrow: a method needs this in each workspace beside the plan's memory. */
-void adi_extractor_reserve(adi_extractor *x, size_t kernel_scratch_bytes, size_t extra_floats);
-/* The same for an anomaly map of side x side, which covers the network's input, and for the floats
- * that its computation needs. */
-void adi_extractor_reserve_map(adi_extractor *x, int32_t side, size_t tail_floats);
+/* Before the first borrow: a method needs this in each workspace beside the plan's memory. The
+ * host reads the results. */
+void adi_extractor_reserve(adi_extractor *x, size_t kernel_scratch_bytes, size_t extra_floats,
+                           size_t result_floats);
+/* The same for an anomaly map of side x side, which covers the network's input, for the floats that
+ * its computation needs, and for the scratch of its kernels, which run on the host. */
+void adi_extractor_reserve_map(adi_extractor *x, int32_t side, size_t tail_floats,
+                               size_t host_scratch_bytes);
 
 /* Before the first borrow: every run leaves the resized 8-bit pixels in the workspace, since the
  * plan may overwrite the network's input. */
@@ -75,13 +88,34 @@ void adi_extractor_give_back(adi_extractor *x, adi_workspace *w);
  * is a caller's, and is checked here. */
 ad_status adi_extractor_run(const adi_extractor *x, adi_workspace *w, const ad_image *image);
 
+/* Write the input of the image that was run last to `to`, in the backend's memory, for another
+ * network of the same preprocessing. The extractor keeps the pixels. */
+ad_status adi_extractor_input(const adi_extractor *x, const adi_workspace *w, float *to);
+
 /* Layer `index` of the extractor: its shape, its data in a workspace, its name. */
 const adi_shape *adi_extractor_shape(const adi_extractor *x, int32_t index);
 const float *adi_extractor_data(const adi_extractor *x, const adi_workspace *w, int32_t index);
 const char *adi_extractor_layer(const adi_extractor *x, int32_t index);
+/* *out: its data in the host's memory, until the workspace runs again. */
+ad_status adi_extractor_fetch(const adi_extractor *x, adi_workspace *w, int32_t index,
+                              const float **out);
+/* Copy the first `floats` results to w->host_results, once they are there. */
+ad_status adi_extractor_fetch_results(const adi_extractor *x, const adi_workspace *w,
+                                      size_t floats);
 /* AD_ERR_NUMERIC where the layer's features hold NaN or infinity. */
-ad_status adi_extractor_check_finite(const adi_extractor *x, const adi_workspace *w, int32_t index);
+ad_status adi_extractor_check_finite(const adi_extractor *x, adi_workspace *w, int32_t index);
 /* That failure, for a caller that found it. */
 ad_status adi_extractor_not_finite(const adi_extractor *x, int32_t index);
+
+static inline adi_exec adi_workspace_exec(const adi_extractor *x, const adi_workspace *w)
+{
+    return adi_device_exec(&x->context->device, w->scratch, w->queue);
+}
+
+/* Where the backend writes what the host will read at `host`, a place in w->host_results. */
+static inline float *adi_workspace_result(const adi_workspace *w, const float *host)
+{
+    return w->results + (host - w->host_results);
+}
 
 #endif

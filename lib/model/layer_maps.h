@@ -42,7 +42,8 @@ typedef struct adi_layer_maps {
     double score;                     /* where it is given */
 } adi_layer_maps;
 
-/* Bytes of scratch for kernels, and floats of tmp, that the tail needs. */
+/* Bytes of scratch for kernels, and floats of tmp, that the tail needs. It runs on the host: the
+ * distances are few, and what is downloaded of a device is these and not the map. */
 size_t adi_layer_maps_scratch(const adi_map_recipe *r, const ad_context *c);
 size_t adi_layer_maps_floats(const adi_map_recipe *r);
 

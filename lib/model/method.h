@@ -76,8 +76,9 @@ struct adi_method {
 
     /* The extractor learns what the model needs in a workspace. */
     void (*reserve)(const adi_model *model, adi_extractor *x);
-    /* Computes the distances of the features in the workspace, into the method's floats of it.
-     * wants_map: the caller wants the map beside the score. */
+    /* Computes the distances of the features in the workspace, and fetches these results: all that
+     * is in out_maps is in the host's memory. wants_map: the caller wants the map beside the
+     * score. */
     ad_status (*infer)(const adi_model *model, const adi_extractor *x, adi_workspace *w,
                        int32_t wants_map, adi_layer_maps *out_maps);
     /* Blocks that must live until the file is written are put in *keep. */

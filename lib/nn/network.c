@@ -111,6 +111,19 @@ float *adi_kept_block(const adi_allocator *a, adi_kept *keep, size_t floats)
     return block;
 }
 
+ad_status adi_kept_fetch(const adi_device *d, const adi_allocator *a, adi_kept *keep,
+                         const float *from, size_t floats, const float **out)
+{
+    *out = adi_mem_host(d, from);
+    if (*out)
+        return AD_OK;
+    float *block = adi_kept_block(a, keep, floats);
+    if (!block)
+        return adi_fail_memory();
+    *out = block;
+    return adi_mem_download(d, NULL, block, from, floats * sizeof *block);
+}
+
 static ad_status write_convolution(const adi_network *network, int32_t index, const char *prefix,
                                    adi_st_writer *writer, adi_kept *keep)
 {

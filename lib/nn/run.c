@@ -43,6 +43,7 @@ ad_status adi_plan_profile(const adi_plan *plan, adi_queue *queue, float *block,
         for (int32_t i = 0; i < plan->step_count; i++) {
             const double before = adi_now_ms();
             ADI_TRY(run_step(plan, &ex, block, i));
+            ADI_TRY(adi_mem_wait(&plan->device, queue));
             if (r >= 0)
                 times[(size_t)i * (size_t)runs + (size_t)r] = adi_now_ms() - before;
         }

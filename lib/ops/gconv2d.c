@@ -2,6 +2,8 @@
  * into `groups`, and each group of outputs is the convolution of the same group of inputs. A file
  * holds the weight as PyTorch does, [out, C / groups, k, k]. Every group is copied out, convolved
  * by the dense kernels and copied back: next to a convolution a copy costs little. */
+#include <string.h>
+
 #include "ops/op.h"
 
 static int64_t channels(const adi_attrs *attrs, int64_t first, int64_t second)
@@ -82,15 +84,14 @@ static size_t pack_scratch(const adi_op_call *call)
 static void pack(const adi_kernels *k, adi_op_call *call, void *packed, void *scratch)
 {
     const adi_conv2d_dims d = dims_of(call);
-    const adi_exec alone = {1, NULL, NULL};
-    const adi_pc rows = {d.kh * d.kw * d.c, d.k};
+    const int64_t rows = d.kh * d.kw * d.c, row_floats = call->attrs.groups * d.k;
     const int as_it_is = !k->conv2d_packed_bytes(&d, call->algorithm);
     for (int32_t g = 0; g < call->attrs.groups; g++) {
         char *const mine = (char *)packed + (size_t)g * filter_bytes(k, call);
         float *const w = as_it_is ? (float *)(void *)mine : scratch;
-        /* cannot fail */
-        (void)k->copy_channels(&alone, w, d.k, call->weight + g * d.k, call->attrs.groups * d.k,
-                               rows);
+        for (int64_t row = 0; row < rows; row++)
+            memcpy(w + row * d.k, call->weight + row * row_floats + g * d.k,
+                   (size_t)d.k * sizeof *w);
         if (!as_it_is)
             k->conv2d_pack(mine, w, &d, call->algorithm);
     }

@@ -67,13 +67,12 @@ static int64_t average_side(const adi_attrs *attrs, int64_t in)
     return 1;
 }
 
-/* The scratch: the means in double and, unless the input has them, the sums of rows. */
+/* The scratch: the sums of rows, unless they follow the input. */
 static size_t average_scratch(const adi_kernels *k, const adi_op_call *call, int32_t num_threads)
 {
     (void)k;
     (void)num_threads;
-    const size_t sums = call->row_sums ? 0 : (size_t)(call->in.n * call->in.h * call->in.c);
-    return (size_t)call->in.c * sizeof(double) + sums * sizeof(float);
+    return call->row_sums ? 0 : (size_t)(call->in.n * call->in.h * call->in.c) * sizeof(float);
 }
 
 /* Average the sums of rows, whoever computed them, so that the bits do not depend on fusion. */
@@ -82,21 +81,14 @@ static ad_status average_forward(const adi_kernels *k, const adi_exec *ex, const
 {
     (void)x2;
     const adi_shape *in = &call->in;
-    const adi_pc d = {in->h, in->c};
-    double *mean = ex->scratch;
-    float *own = (float *)(void *)(mean + in->c);
-    const float *sums = call->row_sums ? x + in->n * in->h * in->w * in->c : own;
+    const adi_npc rows = {in->n, in->h, in->c};
+    const float *sums = call->row_sums ? x + adi_values(in) : ex->scratch;
     if (!call->row_sums)
-        ADI_TRY(k->row_sums(ex, own, x, in->n * in->h, in->w, in->c));
-    for (int64_t n = 0; n < in->n; n++) {
-        ADI_TRY(k->mean_fwd(ex, mean, sums + n * d.p * d.c, d));
-        for (int64_t c = 0; c < d.c; c++)
-            y[n * d.c + c] = (float)(mean[c] / (double)in->w);
-    }
-    return AD_OK;
+        ADI_TRY(k->row_sums(ex, ex->scratch, x, in->n * in->h, in->w, in->c));
+    return k->globalavgpool2d_fwd(ex, y, sums, in->w, &rows);
 }
 
-static const adi_need average_needs[] = {ADI_NEED(row_sums), ADI_NEED(mean_fwd), {0}};
+static const adi_need average_needs[] = {ADI_NEED(row_sums), ADI_NEED(globalavgpool2d_fwd), {0}};
 
 const adi_op adi_op_globalavgpool2d = {
     .name = "globalavgpool2d",

@@ -202,13 +202,13 @@ ad_status adi_feature_store_add(adi_feature_store *s, const uint8_t *rgb,
 }
 
 ad_status adi_feature_store_take(adi_feature_store *s, const adi_extractor *x,
-                                 const adi_workspace *w)
+                                 adi_workspace *w)
 {
     const float *layers[ADI_MAX_LAYERS];
     size_t floats[ADI_MAX_LAYERS];
     for (int32_t i = 0; i < x->tap_count; i++) {
         const adi_shape *shape = adi_extractor_shape(x, i);
-        layers[i] = adi_extractor_data(x, w, i);
+        ADI_TRY(adi_extractor_fetch(x, w, i, &layers[i]));
         floats[i] = (size_t)(shape->h * shape->w * shape->c);
         ADI_TRY(adi_extractor_check_finite(x, w, i));
     }

@@ -31,7 +31,7 @@ ad_status adi_feature_store_add(adi_feature_store *s, const uint8_t *rgb,
 /* The same with the features that an extractor left in a workspace, of all layers. AD_ERR_NUMERIC
  * where they are not finite. */
 ad_status adi_feature_store_take(adi_feature_store *s, const adi_extractor *x,
-                                 const adi_workspace *w);
+                                 adi_workspace *w);
 /* Bytes of all records and pixels, and of the loop's lists of images. */
 size_t adi_feature_store_bytes(const adi_feature_store *s);
 

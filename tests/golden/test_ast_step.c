@@ -286,6 +286,7 @@ static void evaluate(const char *name, const char *device)
     float *z = malloc((size_t)(all * values) * 4), *s = malloc((size_t)(all * values) * 4), *ld = malloc((size_t)(all * n) * 4),
           *distance = malloc((size_t)(all * n) * 4), *teacher = malloc((size_t)(all * n) * 4),
           *map = malloc((size_t)(64 * all * n) * 4), score[8], teacher_score[8];
+    const adi_exec ex = {2, NULL, NULL};
     for (int64_t i = 0; i < all; i++) {
         float *out[2] = {z + i * values, s + i * values};
         for (int k = 0; k < ADI_AST_NETWORKS; k++) {
@@ -300,11 +301,13 @@ static void evaluate(const char *name, const char *device)
             adi_free(&c.context->allocator, block);
             adi_free(&c.context->allocator, scratch);
         }
-        ok(adi_ast_distances(c.config, c.context, out[0], ld + i * n, out[1], distance + i * n));
+        ok(adi_ast_measure(c.config, c.context->device.kernels, &ex, out[0], out[1], distance + i * n));
+        adi_ast_distances(c.config, ld + i * n, distance + i * n);
         memcpy(teacher + i * n, distance + i * n, (size_t)n * 4);
         score[i] = (float)score_of(&c, teacher + i * n, mask + i * n, map + 64 * i * n);
         c.config->o.score = ADI_AST_SCORE_TEACHER;
-        ok(adi_ast_distances(c.config, c.context, out[0], ld + i * n, NULL, teacher + i * n));
+        ok(adi_ast_measure(c.config, c.context->device.kernels, &ex, out[0], NULL, teacher + i * n));
+        adi_ast_distances(c.config, ld + i * n, teacher + i * n);
         float *weighted = malloc((size_t)n * 4);
         memcpy(weighted, teacher + i * n, (size_t)n * 4);
         teacher_score[i] = (float)score_of(&c, weighted, mask + i * n, NULL);

@@ -260,8 +260,10 @@ static void compare_maps(rd_case *c, const adi_module *m)
         adi_workspace w = {.block = malloc(floats * sizeof(float)),
                            .scratch = guarded_alloc(x.scratch_bytes),
                            .extra = guarded_floats((int64_t)x.extra_floats),
+                           .results = guarded_floats((int64_t)x.result_floats),
                            .tail = guarded_floats((int64_t)x.tail_floats),
                            .map = guarded_floats(pixels)};
+        w.host_results = w.results;
         for (int32_t i = 0; i < c->images; i++) {
             double score = 0.0;
             char name[40];
@@ -292,6 +294,7 @@ static void compare_maps(rd_case *c, const adi_module *m)
         free(w.block);
         guarded_free(w.scratch, "scratch");
         guarded_free(w.extra, "extra");
+guarded_free(w.results, "extra");
         guarded_free(w.tail, "tail");
         guarded_free(w.map, "map");
         model->method->destroy_model(model);

@@ -48,6 +48,7 @@ static void vectors_are_the_nearest_features(void **state)
         for (int32_t k = 0; k < 20; k++)
             subset[k] = (7 * k + 3) % 20; /* drawn in some order */
         e.subset = subset;
+        assert_int_equal(adi_padim_embedding_fill(&e, f->context, f->net->network->graph, &c), AD_OK);
         assert_int_equal(adi_extractor_create(f->context, f->net->network, &c.settings.preprocess,
                                               c.settings.taps, c.settings.tap_count, &x),
                          AD_OK);
@@ -65,6 +66,8 @@ static void vectors_are_the_nearest_features(void **state)
             }
         adi_extractor_give_back(x, w);
         adi_extractor_destroy(x);
+        e.subset = NULL;
+        adi_padim_embedding_free(&e, f->context);
     }
 }
 

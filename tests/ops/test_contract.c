@@ -311,6 +311,20 @@ static ad_status mean_fwd(const arrays *a)
     return a->k->mean_fwd(&a->ex, a->sum[0], a->in[0], pc);
 }
 
+static ad_status globalavgpool2d_fwd(const arrays *a)
+{
+    const adi_npc d = {5, 8, 24};
+    return a->k->globalavgpool2d_fwd(&a->ex, a->out[0], a->in[0], 5, &d);
+}
+
+/* Three channels to a grid of 6x7 vectors, out of order. */
+static ad_status gather_channels(const arrays *a)
+{
+    static const float pick[][2] = {{4, 1}, {0, 2}, {2, 0}};
+    const adi_gather_dims d = {.h = 4, .w = 9, .c = 5, .oh = 6, .ow = 7, .y_stride = 3, .count = 3};
+    return a->k->gather_channels(&a->ex, a->out[0], a->in[0], pick[0], &d);
+}
+
 static ad_status sum(const arrays *a)
 {
     a->sum[0][0] = a->k->sum(&a->ex, a->in[0], FLOATS);
@@ -604,6 +618,8 @@ static const kernel_case cases[] = {
     {SLOT(blur), blur, {15 * 17}, {0}, 0},
     {SLOT(row_sums), row_sums, {8 * 24}, {0}, 0},
     {SLOT(mean_fwd), mean_fwd, {0}, {24}, 0},
+    {SLOT(globalavgpool2d_fwd), globalavgpool2d_fwd, {5 * 24}, {0}, 0},
+    {SLOT(gather_channels), gather_channels, {6 * 7 * 3}, {0}, 0},
     {SLOT(sum), sum, {0}, {1}, 0},
     {SLOT(sum_squares), sum_squares, {0}, {1}, 0},
     {SLOT(sum_squared_error), sum_squared_error, {0}, {1}, 0},
