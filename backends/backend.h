@@ -176,10 +176,11 @@ typedef ad_status adi_globalavgpool2d_fwd_fn(const adi_exec *ex, adi_f32 *y, con
                                              int64_t columns, const adi_npc *d);
 /* mean[c] over positions. */
 typedef ad_status adi_mean_fwd_fn(const adi_exec *ex, double *mean, const float *x, adi_pc d);
-/* The sum of n values, or of their squares. */
-typedef double adi_sum_fn(const adi_exec *ex, const float *x, int64_t n);
-/* The sum of n squared errors (a - b)^2, or of n products a b. */
-typedef double adi_sum_pairs_fn(const adi_exec *ex, const float *a, const float *b, int64_t n);
+/* out[0] = the sum of n values, or of their squares. */
+typedef ad_status adi_sum_fn(const adi_exec *ex, adi_f64 *out, const adi_f32 *x, int64_t n);
+/* out[0] = the sum of n squared errors (a - b)^2, or of n products a b. */
+typedef ad_status adi_sum_pairs_fn(const adi_exec *ex, adi_f64 *out, const adi_f32 *a,
+                                   const adi_f32 *b, int64_t n);
 typedef size_t adi_sum_scratch_fn(int64_t n, int32_t num_threads);
 
 /* ---- Normalisation and attention ---- */

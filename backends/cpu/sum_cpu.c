@@ -71,8 +71,9 @@ static void sum_blocks(void *call, adi_share s)
         k->sums[i] = k->part(k->a + i * CHUNK, k->b + i * CHUNK, adi_min(CHUNK, k->n - i * CHUNK));
 }
 
-static double sum_chunks(const adi_exec *ex, double (*part)(const float *, const float *, int64_t),
-                         const float *a, const float *b, int64_t n)
+static ad_status sum_chunks(const adi_exec *ex, double *out,
+                            double (*part)(const float *, const float *, int64_t), const float *a,
+                            const float *b, int64_t n)
 {
     double *sums = ex->scratch, sum = 0.0;
     const int64_t chunks = adi_ceil_div(n, CHUNK);
@@ -80,27 +81,30 @@ static double sum_chunks(const adi_exec *ex, double (*part)(const float *, const
                      &(sum_blocks_call){part, a, b, n, sums});
     for (int64_t i = 0; i < chunks; i++)
         sum += sums[i];
-    return sum;
+    out[0] = sum;
+    return AD_OK;
 }
 
-double adi_sum_cpu(const adi_exec *ex, const float *x, int64_t n)
+ad_status adi_sum_cpu(const adi_exec *ex, adi_f64 *out, const adi_f32 *x, int64_t n)
 {
-    return sum_chunks(ex, plain, x, x, n);
+    return sum_chunks(ex, out, plain, x, x, n);
 }
 
-double adi_sum_squares_cpu(const adi_exec *ex, const float *x, int64_t n)
+ad_status adi_sum_squares_cpu(const adi_exec *ex, adi_f64 *out, const adi_f32 *x, int64_t n)
 {
-    return sum_chunks(ex, adi_dot_cpu, x, x, n);
+    return sum_chunks(ex, out, adi_dot_cpu, x, x, n);
 }
 
-double adi_sum_squared_error_cpu(const adi_exec *ex, const float *a, const float *b, int64_t n)
+ad_status adi_sum_squared_error_cpu(const adi_exec *ex, adi_f64 *out, const adi_f32 *a,
+                                    const adi_f32 *b, int64_t n)
 {
-    return sum_chunks(ex, squared_error, a, b, n);
+    return sum_chunks(ex, out, squared_error, a, b, n);
 }
 
-double adi_sum_products_cpu(const adi_exec *ex, const float *a, const float *b, int64_t n)
+ad_status adi_sum_products_cpu(const adi_exec *ex, adi_f64 *out, const adi_f32 *a,
+                               const adi_f32 *b, int64_t n)
 {
-    return sum_chunks(ex, adi_dot_cpu, a, b, n);
+    return sum_chunks(ex, out, adi_dot_cpu, a, b, n);
 }
 
 static void difference(float *restrict y, const float *restrict a, const float *restrict b,

@@ -10,25 +10,28 @@ size_t adi_sum_scratch_ref(int64_t n, int32_t num_threads)
     return 0;
 }
 
-double adi_sum_ref(const adi_exec *ex, const float *x, int64_t n)
+ad_status adi_sum_ref(const adi_exec *ex, adi_f64 *out, const adi_f32 *x, int64_t n)
 {
     (void)ex;
     double sum = 0.0;
     for (int64_t i = 0; i < n; i++)
         sum += x[i];
-    return sum;
+    out[0] = sum;
+    return AD_OK;
 }
 
-double adi_sum_squares_ref(const adi_exec *ex, const float *x, int64_t n)
+ad_status adi_sum_squares_ref(const adi_exec *ex, adi_f64 *out, const adi_f32 *x, int64_t n)
 {
     (void)ex;
     double sum = 0.0;
     for (int64_t i = 0; i < n; i++)
         sum += (double)x[i] * x[i];
-    return sum;
+    out[0] = sum;
+    return AD_OK;
 }
 
-double adi_sum_squared_error_ref(const adi_exec *ex, const float *a, const float *b, int64_t n)
+ad_status adi_sum_squared_error_ref(const adi_exec *ex, adi_f64 *out, const adi_f32 *a,
+                                    const adi_f32 *b, int64_t n)
 {
     (void)ex;
     double sum = 0.0;
@@ -36,16 +39,19 @@ double adi_sum_squared_error_ref(const adi_exec *ex, const float *a, const float
         const double e = (double)a[i] - b[i];
         sum += e * e;
     }
-    return sum;
+    out[0] = sum;
+    return AD_OK;
 }
 
-double adi_sum_products_ref(const adi_exec *ex, const float *a, const float *b, int64_t n)
+ad_status adi_sum_products_ref(const adi_exec *ex, adi_f64 *out, const adi_f32 *a,
+                               const adi_f32 *b, int64_t n)
 {
     (void)ex;
     double sum = 0.0;
     for (int64_t i = 0; i < n; i++)
         sum += (double)a[i] * b[i];
-    return sum;
+    out[0] = sum;
+    return AD_OK;
 }
 
 ad_status adi_scaled_difference_ref(const adi_exec *ex, float *y, const float *a, const float *b,

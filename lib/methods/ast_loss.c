@@ -82,14 +82,20 @@ static ad_status take_batch(adi_ast_training *t, const int32_t *images, int32_t 
 }
 
 /* The divisor of the losses. */
-static double norm_of(const adi_ast_training *t)
+static ad_status find_norm(const adi_ast_training *t, double *out_norm)
 {
     const adi_exec ex = exec_of(t);
     const int64_t n = dims_of(t).p;
+    const double *sum = NULL;
+    *out_norm = (double)n;
     if (t->config->o.mask_norm == ADI_AST_NORM_ALL || t->config->o.mask == ADI_AST_MASK_NONE)
-        return (double)n;
-    const double sum = t->head.context->backend->kernels->sum(&ex, t->weights, n);
-    return sum > 0.0 ? sum : (double)n;
+        return AD_OK;
+    ADI_TRY(adi_training_check(
+        t->head.context->device.kernels->sum(&ex, t->head.bench.sums, t->weights, n),
+        "the sum of the weights"));
+    ADI_TRY(adi_workbench_sums(&t->head.bench, 1, &sum));
+    *out_norm = sum[0] > 0.0 ? sum[0] : (double)n;
+    return AD_OK;
 }
 
 /* ---- Teacher ---- */
@@ -102,7 +108,8 @@ static ad_status flow_loss(adi_ast_training *t, int32_t gradients, double *out_l
     const adi_train_plan *plan = module_of(t, ADI_AST_FLOW)->plan;
     adi_train_run *run = &module_of(t, ADI_AST_FLOW)->run;
     const adi_pc d = dims_of(t);
-    const double norm = norm_of(t);
+    double norm = 0.0;
+    ADI_TRY(find_norm(t, &norm));
     ADI_TRY(adi_train_forward(plan, run, gradients));
     const float *z = adi_train_tap(plan, run, 0), *logdet = adi_train_tap(plan, run, 1);
     ADI_TRY(adi_training_check(k->sqdist_fwd(&ex, t->distances, z, NULL, d), "the likelihood"));
@@ -143,7 +150,9 @@ static ad_status student_loss(adi_ast_training *t, int32_t gradients, double *ou
     const adi_train_plan *plan = module_of(t, ADI_AST_STUDENT)->plan;
     adi_train_run *run = &module_of(t, ADI_AST_STUDENT)->run;
     const adi_pc d = dims_of(t);
-    const double norm = norm_of(t) * (double)d.c;
+    double norm = 0.0;
+    ADI_TRY(find_norm(t, &norm));
+    norm *= (double)d.c;
     ADI_TRY(find_target(t));
     ADI_TRY(adi_train_forward(plan, run, gradients));
     const float *s = adi_train_tap(plan, run, 0);
@@ -212,15 +221,17 @@ static ad_status add_scores(adi_ast_training *t, int32_t count, double *scores, 
     for (int32_t i = 0; i < count; i++) {
         adi_layer_maps maps = {.distance = t->distances, .weight = t->weights + i * n};
         float *distances = adi_layer_maps_add(&maps, config->h, config->w, NULL);
-        double score = 0.0;
+        double score = 0.0, squares = 0.0;
         ADI_TRY(adi_ast_measure(config, t->head.context->device.kernels, &ex,
                                 t->target + i * n * c, student + i * n * c, distances));
         adi_ast_distances(config, t->target + count * n * c + i * n, distances);
         ADI_TRY(adi_layer_maps_finish(t->head.context, &recipe, &maps, exec_of(t).scratch, t->tmp,
                                       1, t->map, &score));
         *scores += score * score;
-        *values += t->head.context->backend->kernels->sum_squares(&ex, t->map, enlarged) /
-                   (double)enlarged;
+        ADI_TRY(adi_training_check(
+            t->head.context->backend->kernels->sum_squares(&ex, &squares, t->map, enlarged),
+            "the map's mean"));
+        *values += squares / (double)enlarged;
     }
     return AD_OK;
 }
@@ -343,6 +354,7 @@ ad_status adi_ast_prepare(adi_training *training, int32_t batch)
     b->trainee.measured = 1;
     b->trainee.drop_last = 1;
     b->sum_floats = map > values ? map : values;
+    b->sum_count = 1;
     list_phases(t);
     for (int i = 0; i < ADI_AST_NETWORKS; i++)
         ADI_TRY(adi_workbench_add(b, training->student->modules[i].name,

@@ -55,21 +55,28 @@ static ad_status find_loss(adi_rd_training *t, int32_t gradients, double *out_lo
     const adi_kernels *k = t->head.context->backend->kernels;
     const adi_exec ex = exec_of(t);
     const adi_bench_module *m = module_of(t);
+    const double *sums = NULL;
+    int32_t tap = 0;
     *out_loss = 0.0;
-    for (int32_t level = 0, tap = 0; level < ADI_RD_LEVELS; level++) {
+    for (int32_t level = 0; level < ADI_RD_LEVELS; level++) {
         const adi_pc d = vectors_of(t, level);
         if (!adi_rd_compares(t->config, level))
             continue;
         const float *made = adi_train_tap(m->plan, &m->run, tap), *wanted = t->features[level];
         ADI_TRY(adi_training_check(k->cosine_fwd(&ex, t->distances, made, wanted, d),
                                    "the distances"));
-        *out_loss += k->sum(&ex, t->distances, d.p) / (double)d.p;
+        ADI_TRY(adi_training_check(k->sum(&ex, t->head.bench.sums + tap, t->distances, d.p),
+                                   "the loss"));
         if (gradients)
             ADI_TRY(adi_training_check(k->cosine_bwd(&ex, adi_train_tap_grad(m->plan, &m->run, tap),
                                                      made, wanted, (float)(1.0 / (double)d.p), d),
                                        "the gradient of the distances"));
         tap++;
     }
+    ADI_TRY(adi_workbench_sums(&t->head.bench, (size_t)tap, &sums));
+    for (int32_t level = 0; level < ADI_RD_LEVELS; level++)
+        if (adi_rd_compares(t->config, level))
+            *out_loss += *sums++ / (double)vectors_of(t, level).p;
     return AD_OK;
 }
 
@@ -132,7 +139,9 @@ static ad_status add_score(adi_rd_training *t, int32_t i, double *io_scores, dou
     ADI_TRY(adi_layer_maps_finish(t->head.context, &recipe, &maps, exec_of(t).scratch, t->tmp, 1,
                                   t->map, &score));
     *io_scores += score * score;
-    *io_values += k->sum_squares(&ex, t->map, n) / (double)n;
+    double squares = 0.0;
+    ADI_TRY(adi_training_check(k->sum_squares(&ex, &squares, t->map, n), "the map's mean"));
+    *io_values += squares / (double)n;
     return AD_OK;
 }
 
@@ -192,6 +201,7 @@ ad_status adi_rd_prepare(adi_training *training, int32_t batch)
     b->trainee.measured = 1;
     b->trainee.phases[b->trainee.phase_count++] =
         (adi_phase){.name = "student", .epochs = o->epochs, .cost = 1.0};
+    b->sum_count = ADI_RD_LEVELS;
     b->sum_floats = larger(distance_floats(t, batch), map);
     b->scratch_bytes = adi_layer_maps_scratch(&recipe, training->context);
     ADI_TRY(adi_workbench_add(b, "student", training->student->modules[0].module, &deepest, 0,

@@ -120,12 +120,44 @@ static const float *compared(adi_stfpm_training *t, int32_t layer)
                             : adi_train_tap(student_of(t)->plan, &student_of(t)->run, layer);
 }
 
-/* Adds the mean distance of image `i` of the batch in one layer to *io_sum. With `gradients`, those
- * by the compared vectors, it has its weight in the loss; without them it has none. */
-static ad_status compare(adi_stfpm_training *t, int32_t i, int32_t layer, const float *teacher,
-                         float *gradients, double *io_sum)
+/* A batch's sums of distances, and behind them its squared errors of reconstruction. */
+static size_t distance_sum(const adi_stfpm_training *t, int32_t i, int32_t layer)
 {
-    const adi_kernels *k = t->head.context->backend->kernels;
+    return (size_t)i * (size_t)layers_of(t) + (size_t)layer;
+}
+
+static size_t error_sum(const adi_stfpm_training *t, int32_t layer)
+{
+    return distance_sum(t, (int32_t)t->head.bench.modules[0].plan->input[0].n, layer);
+}
+
+/* All of them, to read. */
+static ad_status find_sums(adi_stfpm_training *t, const double **out_sums)
+{
+    return adi_workbench_sums(&t->head.bench, error_sum(t, layers_of(t)), out_sums);
+}
+
+static double layer_weight(const adi_stfpm_training *t, int32_t layer)
+{
+    return t->config->weights[layer] * loss_scale(t);
+}
+
+/* The mean distance of image `i` of the batch in one layer, from the sums; with `weighted` it has
+ * its weight in the loss, else none. */
+static double mean_distance(const adi_stfpm_training *t, const double *sums, int32_t i,
+                            int32_t layer, int32_t weighted)
+{
+    const adi_shape *s = layer_shape(t, layer);
+    return (weighted ? layer_weight(t, layer) : 1.0) * sums[distance_sum(t, i, layer)] /
+           (double)(s->h * s->w);
+}
+
+/* Computes the distances of image `i` of the batch in one layer, and their sum. gradients: of all
+ * images by the compared vectors, or NULL. */
+static ad_status compare(adi_stfpm_training *t, int32_t i, int32_t layer, const float *teacher,
+                         float *gradients)
+{
+    const adi_kernels *k = t->head.context->device.kernels;
     const adi_exec ex = exec_of(t);
     const adi_shape *s = layer_shape(t, layer);
     const adi_pc d = {s->h * s->w, s->c};
@@ -133,14 +165,14 @@ static ad_status compare(adi_stfpm_training *t, int32_t i, int32_t layer, const 
     float *distances = t->distances;
     for (int32_t l = 0; l < layer; l++)
         distances += layer_shape(t, l)->h * layer_shape(t, l)->w;
-    const double weight = gradients ? t->config->weights[layer] * loss_scale(t) : 1.0;
     ADI_TRY(adi_training_check(k->cosdist_fwd(&ex, distances, vectors, teacher, d),
                                "the distances"));
-    *io_sum += weight * k->sum(&ex, distances, d.p) / (double)d.p;
+    ADI_TRY(adi_training_check(
+        k->sum(&ex, t->head.bench.sums + distance_sum(t, i, layer), distances, d.p), "the loss"));
     if (!gradients)
         return AD_OK;
-    const double scale =
-        weight * t->config->o.sim_weight * image_share(t, student_of(t)->run.n) / (double)d.p;
+    const double scale = layer_weight(t, layer) * t->config->o.sim_weight *
+                         image_share(t, student_of(t)->run.n) / (double)d.p;
     return adi_training_check(
         k->cosdist_bwd(&ex, gradients + i * values_of(s), vectors, teacher, (float)scale, d),
         "the gradient of the distances");
@@ -148,31 +180,46 @@ static ad_status compare(adi_stfpm_training *t, int32_t i, int32_t layer, const 
 
 /* Compares all layers of image `i` of the batch. */
 static ad_status compare_image(adi_stfpm_training *t, int32_t i, int32_t image,
-                               int32_t with_gradients, double *io_sum)
+                               int32_t with_gradients)
 {
     const float *teacher[ADI_STFPM_MAX_LAYERS] = {NULL};
     ADI_TRY(teacher_of(t, i, image, teacher));
     const adi_bench_module *m = student_of(t);
     for (int32_t l = 0; l < layers_of(t); l++) {
         float *gradients = with_gradients ? adi_train_tap_grad(m->plan, &m->run, l) : NULL;
-        ADI_TRY(compare(t, i, l, teacher[l], gradients, io_sum));
+        ADI_TRY(compare(t, i, l, teacher[l], gradients));
     }
+    return AD_OK;
+}
+
+/* Compares all images, and adds up their mean distances, layer after layer of each. */
+static ad_status compare_batch(adi_stfpm_training *t, const int32_t *images, int32_t count,
+                               int32_t with_gradients, double *io_sum)
+{
+    const double *sums = NULL;
+    for (int32_t i = 0; i < count; i++)
+        ADI_TRY(compare_image(t, i, images[i], with_gradients));
+    ADI_TRY(find_sums(t, &sums));
+    for (int32_t i = 0; i < count; i++)
+        for (int32_t l = 0; l < layers_of(t); l++)
+            *io_sum += mean_distance(t, sums, i, l, with_gradients);
     return AD_OK;
 }
 
 /* ---- U-Nets ---- */
 
-/* Adds the mean squared error between a U-Net's output and `target` to *io_sum. with_gradients: its
- * gradient overwrites that of the output, or with `accumulate` is added to it. */
+/* Computes the squared error between a U-Net's output and `target`. with_gradients: its gradient
+ * overwrites that of the output, or with `accumulate` is added to it. */
 static ad_status reconstruct(adi_stfpm_training *t, int32_t layer, const float *target,
-                             double weight, int32_t with_gradients, int32_t accumulate,
-                             double *io_sum)
+                             double weight, int32_t with_gradients, int32_t accumulate)
 {
-    const adi_kernels *k = t->head.context->backend->kernels;
+    const adi_kernels *k = t->head.context->device.kernels;
     const adi_exec ex = exec_of(t);
     const int64_t n = student_of(t)->run.n * values_of(layer_shape(t, layer));
     const float *result = adi_train_tap(unet_of(t, layer)->plan, &unet_of(t, layer)->run, 0);
-    *io_sum += k->sum_squared_error(&ex, result, target, n) / (double)n;
+    ADI_TRY(adi_training_check(
+        k->sum_squared_error(&ex, t->head.bench.sums + error_sum(t, layer), result, target, n),
+        "the reconstruction's error"));
     if (!with_gradients)
         return AD_OK;
     float *g = adi_train_tap_grad(unet_of(t, layer)->plan, &unet_of(t, layer)->run, 0);
@@ -181,28 +228,39 @@ static ad_status reconstruct(adi_stfpm_training *t, int32_t layer, const float *
                               "the gradient of the reconstruction");
 }
 
+/* Adds the mean squared errors of all layers, from the sums. */
+static void add_errors(const adi_stfpm_training *t, const double *sums, double *io_sum)
+{
+    for (int32_t l = 0; l < layers_of(t); l++)
+        *io_sum += sums[error_sum(t, l)] /
+                   (double)(t->head.bench.modules[0].run.n * values_of(layer_shape(t, l)));
+}
+
 /* A step of the phase in which the U-Nets learn to reconstruct the teacher's features. The sum is
  * both loss and validation error. */
 static ad_status unets_alone(adi_stfpm_training *t, const int32_t *images, int32_t count,
                              int32_t training, double *io_sum)
 {
+    const double *sums = NULL;
     ADI_TRY(keep_teacher(t, images, count));
     for (int32_t l = 0; l < layers_of(t); l++) {
         adi_train_run *run = &unet_of(t, l)->run;
         run->input[0] = kept_teacher(t, l);
         ADI_TRY(adi_train_forward(unet_of(t, l)->plan, run, training));
-        ADI_TRY(reconstruct(t, l, kept_teacher(t, l), 1.0, training, 0, io_sum));
+        ADI_TRY(reconstruct(t, l, kept_teacher(t, l), 1.0, training, 0));
         if (training)
             ADI_TRY(adi_train_backward(unet_of(t, l)->plan, run));
     }
+    ADI_TRY(find_sums(t, &sums));
+    add_errors(t, sums, io_sum);
     return AD_OK;
 }
 
 /* Runs a layer's U-Net on the student's vectors: forward, both losses, backward, and the gradient
  * of the vectors. */
-static ad_status through_unet(adi_stfpm_training *t, int32_t layer, adi_batch_loss *io_loss)
+static ad_status through_unet(adi_stfpm_training *t, int32_t layer)
 {
-    const adi_kernels *k = t->head.context->backend->kernels;
+    const adi_kernels *k = t->head.context->device.kernels;
     const adi_stfpm_options *o = &t->config->o;
     const adi_exec ex = exec_of(t);
     adi_train_run *run = &unet_of(t, layer)->run;
@@ -210,16 +268,13 @@ static ad_status through_unet(adi_stfpm_training *t, int32_t layer, adi_batch_lo
     const float *teacher = kept_teacher(t, layer);
     const int64_t count = student_of(t)->run.n, values = values_of(layer_shape(t, layer));
     const int64_t n = count * values;
-    double similar = 0.0;
     run->input[0] = s;
     ADI_TRY(adi_train_forward(unet_of(t, layer)->plan, run, 1));
     float *dg = adi_train_tap_grad(unet_of(t, layer)->plan, run, 0);
     for (int32_t i = 0; i < count; i++)
-        ADI_TRY(compare(t, i, layer, teacher + i * values, dg, &similar));
-    io_loss->parts[SIMILARITY] += similar * image_share(t, count);
+        ADI_TRY(compare(t, i, layer, teacher + i * values, dg));
     const float *target = o->rec_target == ADI_REC_TARGET_TEACHER ? teacher : s;
-    ADI_TRY(reconstruct(t, layer, target, o->rec_weight, 1, 1,
-                        &io_loss->parts[RECONSTRUCTION]));
+    ADI_TRY(reconstruct(t, layer, target, o->rec_weight, 1, 1));
     float *ds = adi_train_tap_grad(student_of(t)->plan, &student_of(t)->run, layer);
     const float *g = adi_train_tap(unet_of(t, layer)->plan, run, 0);
     /* The student's vectors as a target have a gradient, too: the output's with the other sign. */
@@ -231,6 +286,23 @@ static ad_status through_unet(adi_stfpm_training *t, int32_t layer, adi_batch_lo
     const float *dx = adi_train_input_grad(unet_of(t, layer)->plan, run);
     return adi_training_check(k->add_fwd(&ex, ds, ds, dx, ADI_ACT_NONE, (adi_pc){1, n}),
                               "the sum of gradients");
+}
+
+/* Runs all layers' U-Nets, and adds up both losses. */
+static ad_status through_unets(adi_stfpm_training *t, int32_t count, adi_batch_loss *io_loss)
+{
+    const double *sums = NULL;
+    for (int32_t l = 0; l < layers_of(t); l++)
+        ADI_TRY(through_unet(t, l));
+    ADI_TRY(find_sums(t, &sums));
+    for (int32_t l = 0; l < layers_of(t); l++) {
+        double similar = 0.0;
+        for (int32_t i = 0; i < count; i++)
+            similar += mean_distance(t, sums, i, l, 1);
+        io_loss->parts[SIMILARITY] += similar * image_share(t, count);
+    }
+    add_errors(t, sums, &io_loss->parts[RECONSTRUCTION]);
+    return AD_OK;
 }
 
 /* ---- The trainee ---- */
@@ -249,14 +321,12 @@ ad_status adi_stfpm_gradients(adi_training *training, int32_t phase, const int32
     ADI_TRY(run_student(t, images, count, 1));
     if (t->config->unets) {
         ADI_TRY(keep_teacher(t, images, count));
-        for (int32_t l = 0; l < layers_of(t); l++)
-            ADI_TRY(through_unet(t, l, out_loss));
+        ADI_TRY(through_unets(t, count, out_loss));
         out_loss->loss = o->sim_weight * out_loss->parts[SIMILARITY] +
                          o->rec_weight * out_loss->parts[RECONSTRUCTION];
     } else {
         double sum = 0.0;
-        for (int32_t i = 0; i < count; i++)
-            ADI_TRY(compare_image(t, i, images[i], 1, &sum));
+        ADI_TRY(compare_batch(t, images, count, 1, &sum));
         out_loss->parts[SIMILARITY] = sum * image_share(t, count);
         out_loss->loss = o->sim_weight * out_loss->parts[SIMILARITY];
     }
@@ -299,9 +369,12 @@ static ad_status product_of(adi_stfpm_training *t, double *io_sum)
     const adi_map_recipe recipe = adi_stfpm_recipe(t->config);
     const adi_layer_maps maps = maps_of(t);
     const int64_t n = (int64_t)recipe.at * recipe.at;
+    double sum = 0.0;
     float *joined = recipe.at == recipe.side ? t->map : t->tmp + n;
     ADI_TRY(adi_layer_maps_join(t->head.context, &recipe, &maps, t->tmp, joined));
-    *io_sum += t->head.context->backend->kernels->sum(&ex, joined, n) / (double)n;
+    ADI_TRY(adi_training_check(
+        t->head.context->backend->kernels->sum(&ex, &sum, joined, n), "the map's mean"));
+    *io_sum += sum / (double)n;
     return AD_OK;
 }
 
@@ -310,7 +383,7 @@ ad_status adi_stfpm_validate(adi_training *training, int32_t phase, const int32_
 {
     adi_stfpm_training *t = (adi_stfpm_training *)training;
     const int32_t batch = (int32_t)student_of(t)->plan->input[0].n;
-    double sum = 0.0, distance = 0.0;
+    double sum = 0.0;
     for (int32_t first = 0; first < count; first += batch) {
         const int32_t left = count - first;
         const int32_t n = left < batch ? left : batch;
@@ -322,11 +395,13 @@ ad_status adi_stfpm_validate(adi_training *training, int32_t phase, const int32_
             continue;
         }
         ADI_TRY(forward_all(t, images + first, n, cancel));
-        const int product = t->config->o.val == ADI_VALIDATION_PRODUCT;
+        if (t->config->o.val != ADI_VALIDATION_PRODUCT) {
+            ADI_TRY(compare_batch(t, images + first, n, 0, &sum));
+            continue;
+        }
         for (int32_t i = 0; i < n; i++) {
-            ADI_TRY(compare_image(t, i, images[first + i], 0, product ? &distance : &sum));
-            if (product)
-                ADI_TRY(product_of(t, &sum));
+            ADI_TRY(compare_image(t, i, images[first + i], 0));
+            ADI_TRY(product_of(t, &sum));
         }
     }
     *out_error = sum / count;
@@ -340,16 +415,19 @@ ad_status adi_stfpm_scores(adi_training *training, const int32_t *images, int32_
     const adi_exec ex = exec_of(t);
     const adi_map_recipe recipe = adi_stfpm_recipe(t->config);
     const int64_t n = (int64_t)recipe.side * recipe.side;
-    double scores = 0.0, values = 0.0, distances = 0.0;
+    double scores = 0.0, values = 0.0;
     for (int32_t i = 0; i < count; i++) {
-        double score = 0.0;
+        double score = 0.0, squares = 0.0;
         ADI_TRY(forward_all(t, images + i, 1, NULL));
-        ADI_TRY(compare_image(t, 0, images[i], 0, &distances));
+        ADI_TRY(compare_image(t, 0, images[i], 0));
         adi_layer_maps maps = maps_of(t);
         ADI_TRY(adi_layer_maps_finish(t->head.context, &recipe, &maps, exec_of(t).scratch, t->tmp,
                                       1, t->map, &score));
         scores += score * score;
-        values += t->head.context->backend->kernels->sum_squares(&ex, t->map, n) / (double)n;
+        ADI_TRY(adi_training_check(
+            t->head.context->backend->kernels->sum_squares(&ex, &squares, t->map, n),
+            "the map's mean"));
+        values += squares / (double)n;
     }
     *out_score = sqrt(scores / count);
     *out_map = sqrt(values / count);
@@ -443,5 +521,6 @@ ad_status adi_stfpm_prepare(adi_training *training, int32_t batch)
     if (t->config->unets)
         ADI_TRY(add_unets(t));
     list_arrays(t);
+    training->bench.sum_count = error_sum(t, layers_of(t));
     return AD_OK;
 }

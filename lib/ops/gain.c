@@ -19,9 +19,12 @@ static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_
     return k->gain_fwd(ex, y, x, call->weight[0], adi_values(&call->in));
 }
 
+/* A line for the sum itself. */
+enum { LINE = 64 };
+
 static size_t train_scratch(const adi_kernels *k, const adi_op_call *call, int32_t num_threads)
 {
-    return k->sum_scratch(adi_values(&call->in), num_threads);
+    return LINE + k->sum_scratch(adi_values(&call->in), num_threads);
 }
 
 /* The sum comes first, since dx may be dy. */
@@ -29,8 +32,12 @@ static ad_status backward(const adi_kernels *k, const adi_exec *ex, const adi_op
                           const adi_op_grad *g)
 {
     const int64_t n = adi_values(&call->in);
-    if (g->dweight)
-        g->dweight[0] = (float)k->sum_products(ex, g->dy, g->x[0], n);
+    adi_f64 *const sum = ex->scratch;
+    const adi_exec rest = {ex->num_threads, (char *)ex->scratch + LINE, ex->queue};
+    if (g->dweight) {
+        ADI_TRY(k->sum_products(&rest, sum, g->dy, g->x[0], n));
+        g->dweight[0] = (float)sum[0];
+    }
     return g->dx[0] ? k->gain_fwd(ex, g->dx[0], g->dy, call->weight[0], n) : AD_OK;
 }
 

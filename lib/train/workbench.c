@@ -67,8 +67,13 @@ static size_t scratch_bytes(const adi_workbench *b)
         bytes = larger(bytes, b->modules[i].plan->scratch_bytes);
         longest = larger(longest, b->modules[i].module->trainable);
     }
-    return larger(bytes, b->context->backend->kernels->sum_scratch((int64_t)longest,
+    return larger(bytes, b->context->device.kernels->sum_scratch((int64_t)longest,
                                                                    b->context->num_threads));
+}
+
+static size_t sum_count(const adi_workbench *b)
+{
+    return larger(b->sum_count, (size_t)b->module_count);
 }
 
 /* The training's memory is free again when the scorer is made: a network is for a moment a file in
@@ -79,7 +84,8 @@ size_t adi_workbench_bytes(const adi_workbench *b)
     size_t floats = s.block + s.gradients + s.states + s.best;
     for (int32_t i = 0; i < b->array_count; i++)
         floats += b->arrays[i].floats;
-    const size_t training = sizeof *b + scratch_bytes(b) + floats * sizeof(float) + s.plans;
+    const size_t sums = sum_count(b) * sizeof(double);
+    const size_t training = sizeof *b + scratch_bytes(b) + sums + floats * sizeof(float) + s.plans;
     const size_t checkpoint = (s.values + s.best + s.states) * sizeof(float);
     const size_t making = (s.values + 2 * s.largest) * sizeof(float) + s.packed;
     return larger(training + checkpoint, making) + s.values * sizeof(float) + s.nodes * 1024;
@@ -147,8 +153,12 @@ ad_status adi_workbench_fill(adi_workbench *b)
 {
     const adi_allocator *a = &b->context->allocator;
     const sizes s = sizes_of(b);
+    const size_t sum_bytes = sum_count(b) * sizeof(double);
+    const int copies = b->context->device.memory != NULL;
     b->scratch = adi_alloc(a, scratch_bytes(b));
-    if (!b->scratch)
+    b->sums = adi_mem_alloc(&b->context->device, a, sum_bytes);
+    b->fetched_sums = copies ? adi_alloc(a, sum_bytes) : NULL;
+    if (!b->scratch || !b->sums || (copies && !b->fetched_sums))
         return adi_fail_memory();
     for (int32_t i = 0; i < b->array_count; i++) {
         *b->arrays[i].where = adi_alloc(a, b->arrays[i].floats * sizeof(float));
@@ -186,6 +196,8 @@ void adi_workbench_free(adi_workbench *b)
         *b->arrays[i].where = NULL;
     }
     adi_free(a, b->scratch);
+    adi_mem_free(&b->context->device, a, b->sums);
+    adi_free(a, b->fetched_sums);
     *b = (adi_workbench){0};
 }
 
@@ -212,23 +224,47 @@ void adi_workbench_begin_phase(adi_workbench *b, int32_t phase)
     }
 }
 
-static double clip_scale(const adi_workbench *b, int32_t phase, double clip_norm)
+ad_status adi_workbench_sums(const adi_workbench *b, size_t count, const double **out_sums)
+{
+    const adi_device *d = &b->context->device;
+    *out_sums = adi_mem_host(d, b->sums);
+    if (*out_sums)
+        return AD_OK;
+    *out_sums = b->fetched_sums;
+    return adi_mem_download(d, NULL, b->fetched_sums, b->sums, count * sizeof *b->sums);
+}
+
+static ad_status find_clip_scale(const adi_workbench *b, int32_t phase, double clip_norm,
+                                 double *out_scale)
 {
     const adi_exec ex = adi_workbench_exec(b);
+    const double *sums = NULL;
+    size_t count = 0;
     double squares = 0.0;
+    *out_scale = 1.0;
     if (clip_norm == 0.0)
-        return 1.0;
-    for (int32_t i = 0; i < b->module_count; i++)
-        if (b->modules[i].phases >> phase & 1)
-            squares += b->context->backend->kernels->sum_squares(
-                &ex, b->modules[i].run.gradients, (int64_t)b->modules[i].module->trainable);
-    return adi_clip_scale(squares, clip_norm);
+        return AD_OK;
+    for (int32_t i = 0; i < b->module_count; i++) {
+        const adi_bench_module *m = &b->modules[i];
+        if (!(m->phases >> phase & 1))
+            continue;
+        const ad_status status = b->context->device.kernels->sum_squares(
+            &ex, b->sums + count++, m->run.gradients, (int64_t)m->module->trainable);
+        if (status != AD_OK)
+            return adi_fail(status, "the norm of the gradients failed in the backend");
+    }
+    ADI_TRY(adi_workbench_sums(b, count, &sums));
+    for (size_t i = 0; i < count; i++)
+        squares += sums[i];
+    *out_scale = adi_clip_scale(squares, clip_norm);
+    return AD_OK;
 }
 
 ad_status adi_workbench_update(adi_workbench *b, int32_t phase, double clip_norm)
 {
     const ad_context *c = b->context;
-    const double scale = clip_scale(b, phase, clip_norm);
+    double scale = 1.0;
+    ADI_TRY(find_clip_scale(b, phase, clip_norm, &scale));
     for (int32_t i = 0; i < b->module_count; i++) {
         adi_bench_module *m = &b->modules[i];
         if (!(m->phases >> phase & 1))

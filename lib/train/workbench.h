@@ -30,8 +30,11 @@ typedef struct adi_workbench {
      * all. Set before modules are added, as are the following. */
     int32_t shares;
     size_t sum_floats;    /* the longest sum of a loss */
+    size_t sum_count;     /* sums that a batch has at once */
     size_t scratch_bytes; /* that the method's own kernels need */
     void *scratch;        /* of the kernels: plans', sums' and the method's */
+    adi_f64 *sums;        /* where kernels write the sums of a batch */
+    double *fetched_sums; /* those, where the host cannot read them in place */
     struct {
         float **where;
         size_t floats;
@@ -60,6 +63,9 @@ void adi_workbench_begin_phase(adi_workbench *b, int32_t phase);
 /* A step of every module that the phase trains. clip_norm: largest L2 norm of all their gradients
  * together; 0: any. */
 ad_status adi_workbench_update(adi_workbench *b, int32_t phase, double clip_norm);
+
+/* The first `count` sums, for the host to read until kernels write others. */
+ad_status adi_workbench_sums(const adi_workbench *b, size_t count, const double **out_sums);
 
 static inline adi_exec adi_workbench_exec(const adi_workbench *b)
 {

@@ -327,26 +327,22 @@ static ad_status gather_channels(const arrays *a)
 
 static ad_status sum(const arrays *a)
 {
-    a->sum[0][0] = a->k->sum(&a->ex, a->in[0], FLOATS);
-    return AD_OK;
+    return a->k->sum(&a->ex, a->sum[0], a->in[0], FLOATS);
 }
 
 static ad_status sum_squares(const arrays *a)
 {
-    a->sum[0][0] = a->k->sum_squares(&a->ex, a->in[0], FLOATS);
-    return AD_OK;
+    return a->k->sum_squares(&a->ex, a->sum[0], a->in[0], FLOATS);
 }
 
 static ad_status sum_squared_error(const arrays *a)
 {
-    a->sum[0][0] = a->k->sum_squared_error(&a->ex, a->in[0], a->in[1], FLOATS);
-    return AD_OK;
+    return a->k->sum_squared_error(&a->ex, a->sum[0], a->in[0], a->in[1], FLOATS);
 }
 
 static ad_status sum_products(const arrays *a)
 {
-    a->sum[0][0] = a->k->sum_products(&a->ex, a->in[0], a->in[1], FLOATS);
-    return AD_OK;
+    return a->k->sum_products(&a->ex, a->sum[0], a->in[0], a->in[1], FLOATS);
 }
 
 /* ---- Normalisation and attention ---- */

@@ -20,10 +20,14 @@ static double call(enum kind kind, const adi_backend *be, int32_t threads, const
 {
     void *scratch = guarded_alloc(be->kernels->sum_scratch(n, threads));
     const adi_exec ex = {threads, scratch, NULL};
-    const double sum = kind == SUM       ? be->kernels->sum(&ex, a, n)
-                       : kind == SQUARES ? be->kernels->sum_squares(&ex, a, n)
-                       : kind == ERRORS  ? be->kernels->sum_squared_error(&ex, a, b, n)
-                                         : be->kernels->sum_products(&ex, a, b, n);
+    double *out = guarded_doubles(1);
+    const ad_status status = kind == SUM       ? be->kernels->sum(&ex, out, a, n)
+                             : kind == SQUARES ? be->kernels->sum_squares(&ex, out, a, n)
+                             : kind == ERRORS  ? be->kernels->sum_squared_error(&ex, out, a, b, n)
+                                               : be->kernels->sum_products(&ex, out, a, b, n);
+    assert_int_equal(status, AD_OK);
+    const double sum = out[0];
+    guarded_free(out, "sum");
     guarded_free(scratch, "scratch");
     return sum;
 }
