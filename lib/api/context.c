@@ -31,8 +31,6 @@ ad_status ad_context_create(const ad_context_options *options, ad_context **out_
     ADI_TRY(take_limit("max_side", o.max_side, ADI_IMAGE_MAX_SIDE, &limits.side));
     ADI_TRY(take_limit("max_pixels", o.max_pixels, ADI_IMAGE_MAX_PIXELS, &limits.pixels));
     ADI_TRY(take_limit("max_file_bytes", o.max_file_bytes, ADI_IMAGE_MAX_BYTES, &limits.bytes));
-    const adi_backend *backend;
-    ADI_TRY(adi_backend_find(o.device, &backend));
     adi_allocator a =
         o.alloc ? (adi_allocator){o.alloc, o.free, o.alloc_user} : adi_default_allocator;
     adi_budget *budget = NULL;
@@ -44,25 +42,30 @@ ad_status ad_context_create(const ad_context_options *options, ad_context **out_
         a = adi_budget_allocator(budget);
     }
     ad_context *c = adi_calloc(&a, 1, sizeof *c);
-    if (!c) {
+    ad_status status = c ? AD_OK : adi_fail_memory();
+    if (status == AD_OK)
+        status = adi_device_open(o.device, 0, &c->backend, &c->device);
+    if (status != AD_OK) {
+        adi_free(&a, c);
         adi_budget_drop(budget);
-        return adi_fail_memory();
+        return status;
     }
+    const adi_backend *backend = c->backend;
     atomic_init(&c->refs, 1);
     atomic_init(&c->facts_said, 0);
     c->budget = budget;
     c->allocator = a;
-    c->backend = backend;
     c->limits = limits;
     c->num_threads = o.num_threads ? o.num_threads : backend->max_threads();
     if (c->num_threads > ADI_MAX_THREADS)
         c->num_threads = ADI_MAX_THREADS;
-    c->device = (adi_device){
-        .kernels = backend->kernels, .name = backend->name, .num_threads = c->num_threads};
+    c->device.num_threads = c->num_threads;
     c->log = o.log;
     c->log_user = o.log_user;
-    adi_log(c, AD_LOG_INFO, "device %s: %s, %d threads", backend->name, backend->describe(),
-            c->num_threads);
+    if (c->device.plugin)
+        adi_log(c, AD_LOG_INFO, "device %s: %s", c->device.name, c->device.plugin->about);
+    adi_log(c, AD_LOG_INFO, "%s %s: %s, %d threads", c->device.plugin ? "host" : "device",
+            backend->name, backend->describe(), c->num_threads);
     if (backend->warning())
         adi_log(c, AD_LOG_WARNING, "%s", backend->warning());
     const int32_t threads = backend->threads_begin(c->num_threads);

@@ -24,8 +24,11 @@ struct ad_context {
     atomic_uint facts_said; /* kinds of warnings that were logged once; api/read_facts.c */
 };
 
-/* Find a backend by name: "auto", "cpu" or "ref". The message of AD_ERR_BACKEND lists them. */
-ad_status adi_backend_find(const char *device, const adi_backend **out_backend);
+/* Find a device by name: "auto", "cpu" or "ref", or one of a plugin, "cuda" or "cuda:N", which is
+ * opened. *out_backend is the host's. The message of AD_ERR_BACKEND lists them. */
+ad_status adi_device_open(const char *name, int32_t precision, const adi_backend **out_backend,
+                          adi_device *out_device);
+void adi_device_close(adi_device *device);
 
 ad_context *adi_context_retain(ad_context *context);
 void adi_context_release(ad_context *context);

@@ -2,8 +2,18 @@
 #include "device/memory.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "core/error.h"
+
+/* The driver of a device does not work in a child of fork(). */
+static ad_status check_process(const adi_device *d)
+{
+    if (d->process == (int32_t)getpid())
+        return AD_OK;
+    return adi_fail(AD_ERR_STATE,
+                    "%s: its context was made before fork(): make one in this process", d->name);
+}
 
 /* The device's sentence, where it has one. */
 static ad_status check(const adi_device *d, ad_status status, const char *what)
@@ -103,9 +113,10 @@ ad_status adi_mem_wait(const adi_device *d, adi_queue *queue)
 ad_status adi_mem_queue_create(const adi_device *d, adi_queue **out_queue)
 {
     *out_queue = NULL;
-    return d->memory ? check(d, d->memory->queue_create(d->handle, out_queue),
-                             "a queue could not be made")
-                     : AD_OK;
+    if (!d->memory)
+        return AD_OK;
+    ADI_TRY(check_process(d));
+    return check(d, d->memory->queue_create(d->handle, out_queue), "a queue could not be made");
 }
 
 void adi_mem_queue_destroy(const adi_device *d, adi_queue *queue)

@@ -9,9 +9,11 @@
 typedef struct adi_device {
     const adi_kernels *kernels;
     const adi_memory *memory; /* NULL: the host's */
+    const adi_plugin *plugin; /* that it belongs to; NULL on the host */
     void *handle;             /* of the device that was opened; NULL on the host */
-    const char *name;         /* for messages: "cuda:0" */
+    char name[16];            /* for messages: "cuda:0" */
     int32_t num_threads;
+    int32_t process;          /* that opened it: a device is lost in a child of fork() */
 } adi_device;
 
 /* Backend memory, 64-byte aligned, not zeroed. NULL on failure, without a message: the caller

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "golden/old_scorers.h"
+#include "harness/test_device.h"
 
 typedef struct fixture {
     ad_context *ref, *cpu;
@@ -29,7 +30,7 @@ static int set_up(void **state)
     fixture *f = calloc(1, sizeof *f);
     *state = f;
     f->ref = context_of("ref", 1);
-    f->cpu = context_of("cpu", 2);
+    f->cpu = context_of(test_device() ? test_device() : "cpu", 2);
     f->folder = tiny_path("old_scorers");
     f->checkpoint = malloc(600);
     snprintf(f->checkpoint, 600, "%s/checkpoint.safetensors", f->folder);

@@ -5,6 +5,7 @@
 #define ADFEAT_TESTS_METHOD_CASE_H
 
 #include "harness/tiny.h"
+#include "harness/test_device.h"
 
 enum { GOOD = 40, MAP = TINY_SIDE * TINY_SIDE };
 
@@ -24,7 +25,7 @@ static int set_up(void **state)
     f->file = tiny_path("scorer");
     *state = f;
     return tiny_weights(f->weights, "") || tiny_weights(f->other_weights, "other.")
-           || ad_context_create(NULL, &f->context) || tiny_open(f->context, f->weights, &f->net)
+           || test_context(&f->context) || tiny_open(f->context, f->weights, &f->net)
            || ad_dataset_from_callback(f->context, tiny_callback, f->pixels, GOOD, &f->good);
 }
 

@@ -6,6 +6,7 @@
 
 #include "harness/rd_network.h"
 #include "student_training.h"
+#include "harness/test_device.h"
 
 typedef struct method_row {
     const char *method;
@@ -169,6 +170,7 @@ static inline ad_context *counted_context(fault_alloc *counter, int32_t threads)
     ad_context_options o;
     ad_context *context = NULL;
     ad_context_options_init(&o, sizeof o);
+    o.device = test_device();
     o.num_threads = threads;
     o.alloc = fault_alloc_get;
     o.free = fault_alloc_put;

@@ -58,7 +58,7 @@ static void goes_on_from_a_file(void **state)
         must(ad_fitter_save(fit, f->file));
         add_range(fit, FIRST, GOOD); /* saving changes nothing */
         ad_context *context = NULL;
-        must(ad_context_create(NULL, &context));
+        must(test_context(&context));
         ad_backbone *net = row_network(context, r);
         must(ad_fitter_load(net, f->file, &loaded));
         assert_int_equal(ad_fitter_count(loaded), FIRST);

@@ -250,6 +250,7 @@ static void a_loaded_scorer_keeps_what_it_needs(void **state)
     assert_int_equal(ad_fit(fit, f->good, NULL, &scorer), AD_OK);
     assert_int_equal(ad_scorer_save(scorer, f->file, NULL), AD_OK);
     ad_context_options_init(&c, sizeof c);
+    c.device = test_device();
     c.alloc = fault_alloc_get;
     c.free = fault_alloc_put;
     c.alloc_user = &alloc;
