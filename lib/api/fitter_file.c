@@ -80,7 +80,7 @@ static ad_status load_state(const adi_safetensors *file, ad_fitter *f)
         adi_text_uint64("skipped", skipped ? skipped : "0", 0, INT64_MAX, &count) != AD_OK)
         return adi_fail_prefix(AD_ERR_FORMAT, "the fit's metadata: ");
     f->skipped = (int64_t)count;
-    return f->fit->method->load_fit(f->fit, file);
+    return f->fit->method->load_fit(f->fit, f->extractor, file);
 }
 
 static ad_status load(ad_backbone *backbone, adi_safetensors *file, ad_fitter **out_fitter)

@@ -216,13 +216,29 @@ static ad_status save_fit(adi_fit *fit, adi_st_writer *writer, adi_kept *keep)
     return AD_OK;
 }
 
-static ad_status load_layer(gaussian_fit *f, int32_t i, const adi_safetensors *file)
+/* A sample has every vector, or as many as it may. */
+static ad_status load_sample(const gaussian_fit *f, const char *name, int64_t vectors,
+                             const adi_safetensors *file, adi_sample *s)
 {
+    const int64_t most = needs_sample(&f->config) ? s->limit : 0;
+    const int64_t wanted = vectors < most ? vectors : most;
+    ADI_TRY(adi_sample_read(s, name, file));
+    if (s->count != wanted)
+        return adi_fail(AD_ERR_FORMAT, "the fit has %lld samples '%s' of %lld vectors, not %lld",
+                        (long long)s->count, name, (long long)vectors, (long long)wanted);
+    return AD_OK;
+}
+
+static ad_status load_layer(gaussian_fit *f, const adi_extractor *x, int32_t i,
+                            const adi_safetensors *file)
+{
+    const adi_shape *s = adi_extractor_shape(x, i);
+    const int64_t positions = s->h * s->w;
     layer_fit *l = &f->layers[i];
     char name[ADI_GRAPH_MAX_NAME + 16];
     name_part(name, sizeof name, f, "image", i);
     ADI_TRY(adi_moments_read(&l->image, name, file));
-    ADI_TRY(adi_sample_read(&l->image_sample, name, file));
+    ADI_TRY(load_sample(f, name, l->image.n, file, &l->image_sample));
     if (l->image.n != f->layers[0].image.n)
         return adi_fail(AD_ERR_FORMAT, "the fit has %lld images at layer '%s', %lld at the first",
                         (long long)l->image.n, name + 6, (long long)f->layers[0].image.n);
@@ -230,17 +246,21 @@ static ad_status load_layer(gaussian_fit *f, int32_t i, const adi_safetensors *f
         return AD_OK;
     name_part(name, sizeof name, f, "pixel", i);
     ADI_TRY(adi_moments_read(&l->pixel, name, file));
-    if (l->pixel.n < l->image.n)
-        return adi_fail(AD_ERR_FORMAT, "the fit has %lld positions of %lld images at layer '%s'",
-                        (long long)l->pixel.n, (long long)l->image.n, name + 6);
-    return adi_sample_read(&l->pixel_sample, name, file);
+    if (l->pixel.n % positions || l->pixel.n / positions != l->image.n)
+        return adi_fail(AD_ERR_FORMAT,
+                        "the fit has %lld positions of %lld images at layer '%s', of %lld an image",
+                        (long long)l->pixel.n, (long long)l->image.n, name + 6,
+                        (long long)positions);
+    return f->config.o.pixel == ADI_PIXEL_FIT_DENSE
+               ? load_sample(f, name, l->pixel.n, file, &l->pixel_sample)
+               : AD_OK;
 }
 
-static ad_status load_fit(adi_fit *fit, const adi_safetensors *file)
+static ad_status load_fit(adi_fit *fit, const adi_extractor *x, const adi_safetensors *file)
 {
     gaussian_fit *f = (gaussian_fit *)fit;
     for (int32_t i = 0; i < f->config.settings.tap_count; i++)
-        ADI_TRY(load_layer(f, i, file));
+        ADI_TRY(load_layer(f, x, i, file));
     fit->count = f->layers[0].image.n;
     return AD_OK;
 }

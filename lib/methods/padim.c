@@ -158,9 +158,10 @@ static ad_status save_fit(adi_fit *fit, adi_st_writer *writer, adi_kept *keep)
     return adi_position_moments_write(f->moments, "positions", writer);
 }
 
-static ad_status load_fit(adi_fit *fit, const adi_safetensors *file)
+static ad_status load_fit(adi_fit *fit, const adi_extractor *x, const adi_safetensors *file)
 {
     padim_fit *f = (padim_fit *)fit;
+    (void)x;
     ADI_TRY(adi_position_moments_read(f->moments, "positions", file));
     fit->count = f->moments->n;
     return AD_OK;

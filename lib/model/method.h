@@ -70,7 +70,7 @@ struct adi_method {
     /* Write the state of a fit to a file, and read it into a new one: for methods that merge. After
      * a failed load_fit() only destroy_fit() is possible. */
     ad_status (*save_fit)(adi_fit *fit, adi_st_writer *writer, adi_kept *keep);
-    ad_status (*load_fit)(adi_fit *fit, const adi_safetensors *file);
+    ad_status (*load_fit)(adi_fit *fit, const adi_extractor *x, const adi_safetensors *file);
     size_t (*memory)(const adi_fit *fit);
     void (*destroy_fit)(adi_fit *fit);
 

@@ -72,6 +72,48 @@ static ad_status put(const char *name, const char *part, adi_dtype dtype, int64_
 
 /* ---- Moments ---- */
 
+/* What shows that no vectors have these sums, or NULL: sums of nothing are zero, and by
+ * Cauchy-Schwarz no variance is negative and no correlation above 1. `slack` is for the rounding of
+ * channels that never change. m->tile is scratch. */
+static const char *find_fault(const adi_moments *m, int32_t fourth)
+{
+    const int64_t c = m->c;
+    const double n = (double)m->n, more = 1.0 + 1e-6;
+    double trace = 0.0, slack = 0.0;
+    for (int64_t i = 0; m->n == 0 && i < c * (3 + c); i++)
+        if (m->shift[i] != 0.0)
+            return "there are no vectors, and sums of them";
+    for (int64_t i = 0; i < c; i++) {
+        const double *row = m->outer + i * c, noise = 1e-9 * m->shift[i], room = n * noise * noise;
+        m->tile[i] = row[i] + room;
+        trace += row[i];
+        slack += room;
+        if (!(row[i] >= -room && m->sum[i] * m->sum[i] <= more * n * m->tile[i]))
+            return "a variance is negative";
+        for (int64_t j = 0; j < i; j++)
+            if (!(row[j] * row[j] <= more * m->tile[i] * m->tile[j]))
+                return "a correlation is above 1";
+    }
+    if (!(fabs(m->q1 - trace) <= (more - 1.0) * trace + slack))
+        return "the squares do not add up";
+    const double most = more * (m->q1 + slack) * (m->q1 + slack);
+    if (fourth && !(m->q2 <= most && m->q1 * m->q1 <= more * n * m->q2 + n * slack * slack))
+        return "the fourth powers do not fit the squares";
+    for (int64_t i = 0; fourth && i < c; i++)
+        if (!(m->qsum[i] * m->qsum[i] <= more * (m->q2 + slack * slack) * m->tile[i]))
+            return "the third powers do not fit the squares";
+    return NULL;
+}
+
+static ad_status check(const adi_moments *m, const char *name, int32_t fourth)
+{
+    const char *fault = find_fault(m, fourth);
+    if (fault)
+        return adi_fail(AD_ERR_FORMAT, "tensor '%s.sums' of the fit, of %" PRId64 " vectors: %s",
+                        name, m->n, fault);
+    return AD_OK;
+}
+
 ad_status adi_moments_write(const adi_moments *m, const char *name, adi_st_writer *w)
 {
     ADI_TRY(write_numbers(name, m->n, m->q1, m->q2, w));
@@ -83,7 +125,8 @@ ad_status adi_moments_read(adi_moments *m, const char *name, const adi_safetenso
     const adi_st_tensor *t = NULL;
     ADI_TRY(read_numbers(name, file, &m->n, &m->q1, &m->q2));
     ADI_TRY(find(name, "sums", ADI_F64, 3 + m->c, m->c, file, &t));
-    return adi_st_read_f64(file, t, m->shift);
+    ADI_TRY(adi_st_read_f64(file, t, m->shift));
+    return check(m, name, 1);
 }
 
 ad_status adi_position_moments_write(const adi_position_moments *m, const char *name,
@@ -92,6 +135,15 @@ ad_status adi_position_moments_write(const adi_position_moments *m, const char *
     ADI_TRY(write_numbers(name, m->n, 0.0, 0.0, w));
     ADI_TRY(put(name, "shift", ADI_F32, m->d.p, m->d.d, m->shift, w));
     return put(name, "sums", ADI_F64, m->d.p, adi_position_sums(&m->d), m->sums, w);
+}
+
+static ad_status check_positions(const adi_position_moments *m, const char *name, adi_moments *one)
+{
+    for (int64_t p = 0; p < m->d.p; p++) {
+        adi_position_moments_at(m, p, one);
+        ADI_TRY(check(one, name, m->d.fourth));
+    }
+    return AD_OK;
 }
 
 ad_status adi_position_moments_read(adi_position_moments *m, const char *name,
@@ -103,7 +155,12 @@ ad_status adi_position_moments_read(adi_position_moments *m, const char *name,
     ADI_TRY(find(name, "shift", ADI_F32, m->d.p, m->d.d, file, &shift));
     ADI_TRY(find(name, "sums", ADI_F64, m->d.p, adi_position_sums(&m->d), file, &sums));
     ADI_TRY(adi_st_read_f32(file, shift, m->shift));
-    return adi_st_read_f64(file, sums, m->sums);
+    ADI_TRY(adi_st_read_f64(file, sums, m->sums));
+    adi_moments one;
+    ADI_TRY(adi_moments_init(&one, m->allocator, m->d.d));
+    const ad_status status = check_positions(m, name, &one);
+    adi_moments_free(&one);
+    return status;
 }
 
 /* ---- Samples ---- */
