@@ -68,6 +68,8 @@ ad_status ad_fitter_save(ad_fitter *fitter, const char *path)
 
 /* ---- Loading ---- */
 
+#define MOST_SKIPPED (INT64_MAX / 2) /* so that those of a dataset can be added */
+
 static ad_status load_state(const adi_safetensors *file, ad_fitter *f)
 {
     const char *orientation = adi_st_meta(file, "adfeat.option.orientation");
@@ -77,7 +79,7 @@ static ad_status load_state(const adi_safetensors *file, ad_fitter *f)
     ad_read_options_init(&f->read, sizeof f->read);
     if (ad_read_options_set(&f->read, "orientation", orientation ? orientation : "auto") != AD_OK ||
         ad_read_options_set(&f->read, "significant_bits", bits ? bits : "0") != AD_OK ||
-        adi_text_uint64("skipped", skipped ? skipped : "0", 0, INT64_MAX, &count) != AD_OK)
+        adi_text_uint64("skipped", skipped ? skipped : "0", 0, MOST_SKIPPED, &count) != AD_OK)
         return adi_fail_prefix(AD_ERR_FORMAT, "the fit's metadata: ");
     f->skipped = (int64_t)count;
     return f->fit->method->load_fit(f->fit, f->extractor, file);

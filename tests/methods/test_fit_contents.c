@@ -177,6 +177,16 @@ static void wrong_counts(void **state)
     CHECK(row_of("gaussian", "samples=256"), FIRST, samples);
 }
 
+/* Images that are left out later are counted on from it. */
+static void skipped_images(void **state)
+{
+    static const edit edits[] = {
+        {"skipped", "adfeat.skipped", "9223372036854775807", NULL, 0, 0.0},
+    };
+    (void)state;
+    CHECK(row_of("padim", "dimensions=5"), 1, edits);
+}
+
 static void add_grey(ad_fitter *fit, const int *greys, int count)
 {
     static uint8_t pixels[TINY_PIXELS];
@@ -232,7 +242,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sums_of_nothing), cmocka_unit_test(impossible_sums),
-        cmocka_unit_test(wrong_counts), cmocka_unit_test(images_without_variation)};
+        cmocka_unit_test(wrong_counts), cmocka_unit_test(skipped_images),
+        cmocka_unit_test(images_without_variation)};
     return cmocka_run_group_tests_name("fit_contents", tests, set_up_checkpoints,
                                        tear_down_checkpoints);
 }
