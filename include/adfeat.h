@@ -88,7 +88,7 @@ typedef void (*ad_free_callback)(void *user, void *pointer);
 typedef struct ad_context_options {
     uint32_t          struct_size;
     int32_t           num_threads;    /**< <= 256; 0: $OMP_NUM_THREADS, or one a core */
-    const char       *device;         /**< "auto" (default), "cpu", or "ref": plain loops, slow */
+    const char       *device;         /**< "auto" (default: cpu), "cpu", "cuda", "cuda:1", "ref" */
     ad_alloc_callback alloc;          /**< default NULL: the C library's; set both or neither */
     ad_free_callback  free; void *alloc_user;
     ad_log_callback   log; void *log_user; /**< default NULL: silent */
@@ -96,8 +96,9 @@ typedef struct ad_context_options {
     int64_t           max_side;       /**< of files: pixels, 1 .. 2^20; default 0: 2^20 */
     int64_t           max_pixels;     /**< of files: 1 .. 2^28; default 0: 2^28 */
     int64_t           max_file_bytes; /**< 1 .. 2^30; default 0: 2^30 */
+    int32_t precision; int32_t reserved; /**< of a GPU: an ad_precision; default exact */
 } ad_context_options;
-/** Make a context. @return AD_ERR_BACKEND (unknown device) */
+/** Make a context. @return AD_ERR_BACKEND (unknown device; no driver, no GPU) */
 AD_NODISCARD AD_API ad_status ad_context_create(const ad_context_options *options,
     ad_context **out_context);
 AD_API void ad_context_destroy(ad_context *context);
@@ -137,7 +138,6 @@ typedef struct ad_map {
 /* ---- Backbone -------------------------------------------------------------------------- */
 /** A frozen, pretrained feature extractor: a graph and its weights. Immutable. */
 typedef struct ad_backbone ad_backbone;
-/** Options of a backbone. */
 typedef struct ad_backbone_options {
     uint32_t    struct_size;
     int32_t     padding;         /**< an ad_padding; default AD_PADDING_AUTO */
@@ -295,16 +295,27 @@ AD_API const char *ad_build_info(void);
  *   128 KiB of stack. fork(), OpenBLAS, OpenMP: lib/api/README.md, "Threads".
  * Memory: a block over memory_limit is AD_ERR_OUT_OF_MEMORY, with both numbers. Not counted: stacks
  *   of threads, buffers of BLAS, state of JPEG, PNG and TIFF decoders.
- * Files: their limits hold for images, masks and depth, from a path or memory, before decoding
- *   (AD_ERR_SHAPE; max_file_bytes: AD_ERR_FORMAT), not for the caller's frames.
- * Callbacks may score, read, query (..._get, ..._count, ..._info), save, make and destroy objects;
- *   those in use are freed when the call has returned. AD_ERR_STATE, without effect: to add, merge,
- *   finish or fit on the running call's fitter, or another one of its student; to read a dataset in
- *   its own callback or while a fit has its image; and the same from another thread meanwhile.
- *   alloc, free and log must not destroy the context or the backbone.
- * Floating point: calls and callbacks run in the default environment (round to nearest, denormals
- *   kept, no traps) and put back what the thread had set. */
+ * Files: limits hold for all that is decoded, before it is, and not for the caller's frames.
+ * Callbacks may make, use and destroy other objects: lib/api/README.md, "Callbacks". alloc, free
+ *   and log must not destroy the context or the backbone.
+ * Devices: networks run on the device, statistics and maps on the host. "ref" is plain loops, slow.
+ *   "cuda" needs the module libadfeat-cuda.so and a driver; "auto" never takes it. */
 AD_API void ad_context_options_init(ad_context_options *options, size_t struct_size);
+/** How a GPU multiplies. cpu and ref take no notice. */
+typedef enum ad_precision {
+    AD_PRECISION_EXACT = 0, /**< float32, or three products of TF32: scores within 1e-4 of cpu's */
+    AD_PRECISION_FAST  = 1  /**< TF32: scores within 2e-3 */
+} ad_precision;
+/** Facts of a GPU. */
+typedef struct ad_device_info {
+    uint32_t struct_size; int32_t reserved;
+    char     name[128];   /**< for example "NVIDIA H200" */
+    uint64_t total_bytes; uint64_t free_bytes; /**< of its memory */
+} ad_device_info;
+/** The number of GPUs. @return AD_ERR_BACKEND (no module, no driver: the message tells) */
+AD_NODISCARD AD_API ad_status ad_device_count(int32_t *out_count);
+/** Device "cuda:INDEX". @return AD_ERR_BACKEND */
+AD_NODISCARD AD_API ad_status ad_device_get_info(int32_t index, ad_device_info *out_info);
 
 /* ---- Reading images -------------------------------------------------------------------- */
 /** Pixel formats, with the GenICam PFNC codes of cameras. Grey is replicated to three channels;
@@ -347,9 +358,8 @@ AD_API void ad_read_options_init(ad_read_options *options, size_t struct_size);
 AD_NODISCARD AD_API ad_status ad_read_options_set(ad_read_options *options, const char *key,
     const char *value);
 /** Decode a file: JPEG, PNG, BMP, PNM, where built in TIFF and WebP, told by its first bytes. Grey
- *  becomes MONO8 or, of more than 8 bits, MONO16; all else RGB8 (palettes expanded, alpha dropped,
- *  16-bit colour scaled). Damage that changes no pixel is logged, other damage is AD_ERR_FORMAT
- *  (lib/api/README.md, "Images").
+ *  becomes MONO8 or MONO16, all else RGB8. Damage that changes no pixel is logged, other damage is
+ *  AD_ERR_FORMAT (lib/api/README.md, "Images").
  *  @param out_image overwritten; release with ad_image_release()
  *  @return AD_ERR_IO, AD_ERR_FORMAT (no image, or damaged), AD_ERR_UNSUPPORTED (CMYK, another
  *         kind), AD_ERR_SHAPE (over 1048576 a side, in JPEG 65500, or 2^28 pixels) */
@@ -381,13 +391,7 @@ AD_NODISCARD AD_API ad_status ad_image_write_png(ad_context *context, const ad_i
 /* ---- Datasets -------------------------------------------------------------------------- *
  * Layouts: mvtec_ad (also mvtec_loco, btad, visa), mvtec_ad_2, mvtec_3d, visa_raw, real_iad, folder
  *   (one of good, one of bad images), pairs (masks beside images), flat (all good, either split).
- *   lib/api/README.md, "Datasets", has their folders, masks, and the table of csv. visa_raw,
- *   real_iad, folder and pairs hold a fixed fifth of the good images back for the test split.
- * good: default good, ok, okay, normal, defect_free, non_defective, nondefective, pass, passed.
- * one_class: the train split has its images, the test split those of all classes, others anomalous.
- * mask_good: where most masks mark over half of their image, ad_evaluate() gives no pixel figures
- *   until this is 0 (the masks are right) or 255 (their background is white).
- * orientation, significant_bits: other than 0 they win over the evaluating scorer's, with a log. */
+ *   lib/api/README.md, "Datasets" and "Masks", tells more about them and every option. */
 typedef enum ad_split { AD_SPLIT_TRAIN = 0, AD_SPLIT_TEST = 1 } ad_split;
 AD_API void ad_dataset_options_init(ad_dataset_options *options, size_t struct_size);
 
@@ -460,7 +464,6 @@ AD_API const char *ad_architecture_name(int32_t index);
 AD_NODISCARD AD_API ad_status ad_backbone_from_memory(ad_context *context, const void *bytes,
     size_t size, const ad_backbone_options *options, ad_backbone **out_backbone);
 
-/** Facts of a backbone. */
 typedef struct ad_backbone_info {
     uint32_t    struct_size;
     int32_t     input_size;     /**< the side it was trained at, 224 for ResNet */
@@ -526,7 +529,6 @@ AD_NODISCARD AD_API ad_status ad_student_load(ad_backbone *teacher, const char *
  *  "student.", U-Nets after "ae.1." etc., a flow after "flow.". @return AD_ERR_IO */
 AD_NODISCARD AD_API ad_status ad_student_save(const ad_student *student, const char *path);
 
-/** Facts of a student. */
 typedef struct ad_student_info {
     uint32_t    struct_size;
     int32_t     reserved;
@@ -601,7 +603,6 @@ AD_API size_t ad_fitter_memory(const ad_fitter *fitter);
 AD_NODISCARD AD_API ad_status ad_score_batch(ad_scorer *scorer, const ad_image *images,
     int64_t count, const ad_map *maps, float *out_scores);
 
-/** Facts of a scorer. */
 typedef struct ad_scorer_info {
     uint32_t    struct_size;
     int32_t     has_map;       /**< 1: ad_anomaly_map() works */
@@ -737,7 +738,6 @@ AD_NODISCARD AD_API ad_status ad_backbone_profile(ad_backbone *backbone, const c
  * masked_rd  A decoder re-creates a ResNet's features. Deng and Li 2022, arXiv:2201.10703; masks of
  *            Yang et al. 2022, arXiv:2205.01529. Score: largest sum of cosine distances. */
 
-/** Facts of a method. */
 typedef struct ad_method_info {
     uint32_t    struct_size;
     int32_t     has_maps;     /**< 1: its scorers have maps, unless options say otherwise */

@@ -24,7 +24,7 @@ static const char help[] =
     "  --batch N           images of one call, of a scorer; default 1\n"
     "  --threads N         default 0: one for each core\n"
     "  --memory-limit B    bytes in all, such as 64M or 2G; default: no limit\n"
-    "  --device D          auto (default), cpu, or ref: the slow reference\n"
+    "  --device D          auto (default), cpu, cuda or cuda:N (a GPU), or ref (slow)\n"
     "\n"
     "of weights:\n"
     "  --plan              print each step, how it is computed, its work and time\n"

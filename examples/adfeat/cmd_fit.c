@@ -87,7 +87,7 @@ static const char help[] =
     "                      them have been named\n"
     "  --threads N         default 0: one for each core\n"
     "  --memory-limit B    bytes in all, such as 64M or 2G; default: no limit\n"
-    "  --device D          auto (default), cpu, or ref: the slow reference\n"
+    "  --device D          auto (default), cpu, cuda or cuda:N (a GPU), or ref (slow)\n"
     "  --quiet             no progress and no summary\n"
     "\n"
     "examples:\n"

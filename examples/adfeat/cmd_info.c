@@ -8,8 +8,9 @@
 
 static const char help[] =
     "usage: adfeat info FILE [options]\n"
+    "       adfeat info --devices\n"
     "\n"
-    "Says what FILE holds.\n"
+    "Says what FILE holds, or which devices there are.\n"
     "\n"
     "- A scorer that 'adfeat fit' wrote: method, network, the number of images that\n"
     "  it was fitted on, what those very images score (root mean square; other good\n"
@@ -25,6 +26,8 @@ static const char help[] =
     "  --batchnorm-eps E   likewise\n"
     "  --prefix P          of the weights, as for 'adfeat fit'\n"
     "  --expected-digest D likewise\n"
+    "  --devices           list the devices: the CPU and GPUs; and what the\n"
+    "                      library was built with\n"
     "\n"
     "examples:\n"
     "  adfeat info screws.safetensors\n"
@@ -32,6 +35,7 @@ static const char help[] =
 
 typedef struct info_state {
     const char *file, *weights;
+    int devices;
     network_request network;
     ad_context *context;
     ad_backbone *backbone;
@@ -210,6 +214,26 @@ static int print_checkpoint(const info_state *s)
     return cli_finish_output();
 }
 
+/* A machine without a GPU is no failure: its line says why there is none. */
+static int print_devices(void)
+{
+    int32_t count = 0;
+    printf("cpu      %s\n", ad_build_info());
+    printf("ref      plain loops, slow: the reference\n");
+    if (ad_device_count(&count) != AD_OK) {
+        printf("cuda     none: %s\n", ad_last_error_message());
+        return cli_finish_output();
+    }
+    for (int32_t i = 0; i < count; i++) {
+        ad_device_info info = {.struct_size = sizeof info};
+        if (ad_device_get_info(i, &info))
+            return cli_fail_library();
+        printf("cuda:%-3d %s, %.1f of %.1f GiB free\n", i, info.name,
+               (double)info.free_bytes / (1 << 30), (double)info.total_bytes / (1 << 30));
+    }
+    return cli_finish_output();
+}
+
 static int run(info_state *s)
 {
     file_kind kind = {0};
@@ -242,11 +266,14 @@ int cmd_info(int argc, char **argv)
         {"--batchnorm-eps", NULL, ARG_TEXT, &s.network.batchnorm_eps, 0, 0},
         {"--prefix", NULL, ARG_ANY, &s.network.prefix, 0, 0},
         {"--expected-digest", NULL, ARG_TEXT, &s.network.expected_digest, 0, 0},
+        {"--devices", NULL, ARG_FLAG, &s.devices, 0, 0},
         {NULL, NULL, ARG_FLAG, NULL, 0, 0}};
     int operands = 0, done = 0;
     int code = args_parse(argc, argv, specs, help, &operands, &done);
     if (code != CLI_OK || done)
         return code;
+    if (s.devices && operands == 0)
+        return print_devices();
     if (operands != 1)
         return cli_usage("info needs one FILE, %d were given; see 'adfeat info --help'", operands);
     s.file = argv[1];

@@ -42,7 +42,7 @@ static const char help[] =
     "                      the full range. Default: as in the fit, or as files say\n"
     "  --threads N         default 0: one for each core\n"
     "  --memory-limit B    bytes in all, such as 64M or 2G; default: no limit\n"
-    "  --device D          auto (default), cpu, or ref: the slow reference\n"
+    "  --device D          auto (default), cpu, cuda or cuda:N (a GPU), or ref (slow)\n"
     "\n"
     "examples:\n"
     "  adfeat score screws.safetensors --weights resnet18.safetensors new/*.png\n"

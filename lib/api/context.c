@@ -27,6 +27,9 @@ ad_status ad_context_create(const ad_context_options *options, ad_context **out_
     ADI_CHECK_ARG(o.num_threads >= 0 && o.num_threads <= ADI_MAX_THREADS,
                   "num_threads is %d, 0 to %d is possible", o.num_threads, ADI_MAX_THREADS);
     ADI_CHECK_ARG(!o.alloc == !o.free, "alloc and free must both be set, or neither");
+    ADI_CHECK_ARG(o.precision == AD_PRECISION_EXACT || o.precision == AD_PRECISION_FAST,
+                  "precision is %d, 0 (exact) and 1 (fast) are possible", o.precision);
+    ADI_CHECK_RESERVED(o, reserved, "ad_context_options");
     adi_file_limits limits;
     ADI_TRY(take_limit("max_side", o.max_side, ADI_IMAGE_MAX_SIDE, &limits.side));
     ADI_TRY(take_limit("max_pixels", o.max_pixels, ADI_IMAGE_MAX_PIXELS, &limits.pixels));
@@ -44,7 +47,7 @@ ad_status ad_context_create(const ad_context_options *options, ad_context **out_
     ad_context *c = adi_calloc(&a, 1, sizeof *c);
     ad_status status = c ? AD_OK : adi_fail_memory();
     if (status == AD_OK)
-        status = adi_device_open(o.device, 0, &c->backend, &c->device);
+        status = adi_device_open(o.device, o.precision, &c->backend, &c->device);
     if (status != AD_OK) {
         adi_free(&a, c);
         adi_budget_drop(budget);

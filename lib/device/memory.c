@@ -6,10 +6,9 @@
 
 #include "core/error.h"
 
-/* The driver of a device does not work in a child of fork(). */
-static ad_status check_process(const adi_device *d)
+ad_status adi_mem_check_process(const adi_device *d)
 {
-    if (d->process == (int32_t)getpid())
+    if (!d->memory || d->process == (int32_t)getpid())
         return AD_OK;
     return adi_fail(AD_ERR_STATE,
                     "%s: its context was made before fork(): make one in this process", d->name);
@@ -115,7 +114,6 @@ ad_status adi_mem_queue_create(const adi_device *d, adi_queue **out_queue)
     *out_queue = NULL;
     if (!d->memory)
         return AD_OK;
-    ADI_TRY(check_process(d));
     return check(d, d->memory->queue_create(d->handle, out_queue), "a queue could not be made");
 }
 

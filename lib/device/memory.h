@@ -37,6 +37,8 @@ ad_status adi_mem_copy(const adi_device *d, adi_queue *queue, void *to, const vo
 ad_status adi_mem_clear(const adi_device *d, adi_queue *queue, void *p, size_t bytes);
 ad_status adi_mem_wait(const adi_device *d, adi_queue *queue);
 
+/* AD_ERR_STATE in a child of fork(), where a driver does not work. */
+ad_status adi_mem_check_process(const adi_device *d);
 /* NULL on the host, which needs none. */
 ad_status adi_mem_queue_create(const adi_device *d, adi_queue **out_queue);
 void adi_mem_queue_destroy(const adi_device *d, adi_queue *queue);

@@ -212,6 +212,7 @@ static ad_status new_workspace(const adi_extractor *x, adi_workspace **out_works
 
 ad_status adi_extractor_borrow(adi_extractor *x, adi_workspace **out_workspace)
 {
+    ADI_TRY(adi_mem_check_process(&x->context->device));
     pthread_mutex_lock(&x->lock);
     adi_workspace *w = x->idle;
     if (w)

@@ -336,6 +336,7 @@ ad_status adi_plan_create(const adi_network *network, const adi_device *device, 
     const adi_graph *g = network->graph;
     const size_t nodes = (size_t)g->node_count;
     *out_plan = NULL;
+    ADI_TRY(adi_mem_check_process(device));
     if (height < 1 || width < 1 || height > ADI_PLAN_MAX_SIDE || width > ADI_PLAN_MAX_SIDE)
         return adi_fail(AD_ERR_SHAPE, "network input of %lldx%lld: 1 to %d a side is possible",
                         (long long)width, (long long)height, ADI_PLAN_MAX_SIDE);

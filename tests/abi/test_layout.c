@@ -32,7 +32,14 @@ static void no_padding_on_64_bits(void **state)
     NEXT(ad_context_options, memory_limit, max_side);
     NEXT(ad_context_options, max_side, max_pixels);
     NEXT(ad_context_options, max_pixels, max_file_bytes);
-    LAST(ad_context_options, max_file_bytes, 88);
+    NEXT(ad_context_options, max_file_bytes, precision);
+    NEXT(ad_context_options, precision, reserved);
+    LAST(ad_context_options, reserved, 96);
+    NEXT(ad_device_info, struct_size, reserved);
+    NEXT(ad_device_info, reserved, name);
+    NEXT(ad_device_info, name, total_bytes);
+    NEXT(ad_device_info, total_bytes, free_bytes);
+    LAST(ad_device_info, free_bytes, 152);
     NEXT(ad_image, struct_size, format);
     NEXT(ad_image, format, pixels);
     NEXT(ad_image, pixels, width);
@@ -230,11 +237,11 @@ static void older_callers(void **state)
         unsigned char guard[16];
     } box;
     memset(&box, 0x5a, sizeof box);
-    ad_context_options_init(&box.options, offsetof(ad_context_options, max_file_bytes));
-    const unsigned char *after = (const unsigned char *)&box + offsetof(ad_context_options, max_file_bytes);
-    for (size_t i = 0; i < sizeof box.options.max_file_bytes + sizeof box.guard; i++)
+    ad_context_options_init(&box.options, offsetof(ad_context_options, precision));
+    const unsigned char *after = (const unsigned char *)&box + offsetof(ad_context_options, precision);
+    for (size_t i = 0; i < sizeof box.options.precision + sizeof box.options.reserved + sizeof box.guard; i++)
         assert_int_equal(after[i], 0x5a);
-    assert_int_equal(box.options.struct_size, offsetof(ad_context_options, max_file_bytes));
+    assert_int_equal(box.options.struct_size, offsetof(ad_context_options, precision));
 }
 
 int main(void)

@@ -164,5 +164,20 @@ class LibraryTest(helper.Case):
                             self.assertTrue(value.__doc__)
 
 
+class DevicesTest(helper.Case):
+    """A machine with a GPU has a list, any other one says why not."""
+
+    def test_devices(self):
+        try:
+            found = adfeat.devices()
+        except adfeat.BackendError as error:
+            self.assertTrue(str(error).startswith("cuda: "))
+        else:
+            self.assertTrue(all(name == "cuda:%d" % i for i, (name, _, _) in enumerate(found)))
+        with self.assertRaisesRegex(ValueError, "'exact' and 'fast'"):
+            adfeat.Context(precision="half")
+        adfeat.Context(precision="fast").close()
+
+
 if __name__ == "__main__":
     helper.main()

@@ -273,6 +273,9 @@ fails 1 'image' "${fit[@]}" --data flat -o x
 fails 1 'odd/half.png' "${fit[@]}" --data odd -o x
 fails 1 'cannot write' "${fit[@]}" --data set -o absent/x
 fails 1 'directory' "${fit[@]}" --data set -o maps
+works info --devices
+says '^cpu +compiler'
+says '^cuda'
 fails 1 'device' "${fit[@]}" --data set -o x --device abacus
 fails 1 'absent.safetensors' score absent.safetensors set/test/good/000.png
 fails 1 'give them with --weights' score s.safetensors set/test/good/000.png

@@ -19,7 +19,7 @@ from . import _c, metrics
 from ._handle import text as _text
 from ._version import VERSION as __version__
 from .backbone import Backbone, BackboneInfo, LayerInfo, Step, architectures
-from .context import Context
+from .context import Context, devices
 from .dataset import Dataset, Sample
 from .errors import (BackendError, Cancelled, ClosedError, Error, FileError, FormatError, InvalidArgumentError,
                      LibraryError, MismatchError, NumericError, OutOfMemoryError, ShapeError, StateError,
@@ -41,7 +41,7 @@ __all__ = [
     "MismatchError", "NumericError", "Option", "OutOfMemoryError", "Sample", "Scorer", "ScorerInfo", "ShapeError",
     "StateError", "Step", "Student", "StudentInfo", "TrainProgress", "UnsupportedError",
     "anomaly_map", "architectures", "aupro", "auroc", "average_precision", "build_info",
-    "decode_image", "encode_png", "evaluate", "f1_max", "file_metadata", "fit", "image_view",
+    "decode_image", "devices", "encode_png", "evaluate", "f1_max", "file_metadata", "fit", "image_view",
     "library_path", "library_version", "methods", "metrics", "overlay", "pixel_auroc", "read_depth",
     "read_image", "read_mask", "score", "write_png",
 ]

@@ -23,7 +23,8 @@ class ad_context_options(Structure):
     _fields_ = [("struct_size", c_uint32), ("num_threads", c_int32), ("device", c_char_p),
                 ("alloc", ad_alloc_callback), ("free", ad_free_callback), ("alloc_user", c_void_p),
                 ("log", ad_log_callback), ("log_user", c_void_p), ("memory_limit", c_uint64),
-                ("max_side", c_int64), ("max_pixels", c_int64), ("max_file_bytes", c_int64)]
+                ("max_side", c_int64), ("max_pixels", c_int64), ("max_file_bytes", c_int64),
+                ("precision", c_int32), ("reserved", c_int32)]
 
 
 class ad_image(Structure):
@@ -77,6 +78,11 @@ class ad_fit_options(Structure):
 
 class ad_scorer_save_options(Structure):
     _fields_ = [("struct_size", c_uint32), ("embed_backbone", c_int32)]
+
+
+class ad_device_info(Structure):
+    _fields_ = [("struct_size", c_uint32), ("reserved", c_int32), ("name", c_char * 128),
+                ("total_bytes", c_uint64), ("free_bytes", c_uint64)]
 
 
 class ad_read_options(Structure):
@@ -192,6 +198,8 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "ad_abi_version": (c_uint32, []),
     "ad_build_info": (c_char_p, []),
     "ad_context_options_init": (None, [POINTER(ad_context_options), c_size_t]),
+    "ad_device_count": (c_int, [c_void_p]),
+    "ad_device_get_info": (c_int, [c_int32, POINTER(ad_device_info)]),
     "ad_read_options_init": (None, [POINTER(ad_read_options), c_size_t]),
     "ad_read_options_set": (c_int, [POINTER(ad_read_options), c_char_p, c_char_p]),
     "ad_image_read": (c_int, [c_void_p, c_char_p, POINTER(ad_read_options), POINTER(ad_image)]),

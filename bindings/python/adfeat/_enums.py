@@ -25,6 +25,11 @@ class ad_log_level(IntEnum):
     AD_LOG_INFO = 2
 
 
+class ad_precision(IntEnum):
+    AD_PRECISION_EXACT = 0
+    AD_PRECISION_FAST = 1
+
+
 class ad_pixel_format(IntEnum):
     AD_PIXEL_MONO8 = 0x01080001
     AD_PIXEL_MONO10 = 0x01100003

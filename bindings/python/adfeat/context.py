@@ -3,13 +3,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import Any, Optional
+from typing import Any, List, Optional, Tuple
 
 from . import _c
 from ._handle import Handle, check, expect, int32, text_bytes
 from .errors import InvalidArgumentError
 
-__all__ = ["Context", "default_context"]
+__all__ = ["Context", "default_context", "devices"]
 
 lib = _c.lib
 _logger = logging.getLogger("adfeat")
@@ -27,7 +27,9 @@ class Context(Handle):
 
     Args:
         threads: threads that one call may use, 1 to 256; 0: one to a core, or $OMP_NUM_THREADS. Scores do not depend on it.
-        device: "auto", "cpu", or "ref": plain loops, slow, the specification of the others.
+        device: "auto" (the CPU), "cpu", "cuda" or "cuda:N": a GPU, or "ref": plain loops, slow, the specification of the
+            others. A GPU needs the module libadfeat-cuda.so and a driver; devices() tells which there are.
+        precision: of a GPU: "exact", scores within 1e-4 of the CPU's, or "fast" (TF32), within 2e-3.
         memory_limit: bytes that all that is made from it may hold at once; 0: no limit. More raises OutOfMemoryError
             with both numbers, before it is asked for.
         max_side, max_pixels, max_file_bytes: of files with images, masks or depth; 0: 2**20, 2**28 and 2**30, which are
@@ -43,7 +45,7 @@ class Context(Handle):
     _instead = "make one there"
 
     def __init__(self, threads: int = 0, device: str = "auto", memory_limit: int = 0, *,
-                 max_side: int = 0, max_pixels: int = 0, max_file_bytes: int = 0) -> None:
+                 precision: str = "exact", max_side: int = 0, max_pixels: int = 0, max_file_bytes: int = 0) -> None:
         options = _c.defaults(_c.ad_context_options)
         options.num_threads = int32(threads, "threads")
         if not 0 <= threads <= 256:
@@ -55,6 +57,9 @@ class Context(Handle):
             if not -(1 << 63) <= value < 1 << 63:
                 raise ValueError(f"{key} is {value}, which is no 64-bit number")
             setattr(options, key, value)
+        if precision not in ("exact", "fast"):
+            raise InvalidArgumentError("precision is %r, 'exact' and 'fast' are possible" % (precision,))
+        options.precision = int(precision == "fast")
         name = text_bytes(device)
         options.device = name
         options.log = _log
@@ -65,6 +70,19 @@ class Context(Handle):
 
     def __repr__(self) -> str:
         return "<Context, closed>" if self.closed else "<Context %s>" % self._what
+
+
+def devices() -> List[Tuple[str, str, int]]:
+    """The GPUs of this machine: what Context(device=...) takes, a name, and the bytes of memory. Raises BackendError,
+    which says why, where there can be none: no module, no driver."""
+    count = _c.c_int32()
+    check(lib.ad_device_count(_c.byref(count)))
+    found = []
+    for index in range(count.value):
+        info = _c.sized(_c.ad_device_info)
+        check(lib.ad_device_get_info(index, _c.byref(info)))
+        found.append(("cuda:%d" % index, info.name.decode(), info.total_bytes))
+    return found
 
 
 _default: Optional[Context] = None
