@@ -101,10 +101,12 @@ typedef ad_status adi_mul_fwd_fn(const adi_exec *ex, float *y, const float *a, c
                                  adi_pc d);
 /* n values and a number. In place.
  * leaky_relu_fwd: y = x, or slope x where x is negative.
- * clamp_fwd: y = x between -limit and limit.
- * gain_fwd: y = factor x. */
+ * clamp_fwd: y = x between -limit and limit. */
 typedef ad_status adi_scalar_fwd_fn(const adi_exec *ex, float *y, const float *x, double scalar,
                                     int64_t n);
+/* y = factor[0] x; n values. In place. */
+typedef ad_status adi_gain_fwd_fn(const adi_exec *ex, adi_f32 *y, const adi_f32 *x,
+                                  const adi_f32 *factor, int64_t n);
 /* dx of leaky_relu_fwd or clamp_fwd, from the result y. In place: dx may be dy. */
 typedef ad_status adi_scalar_bwd_fn(const adi_exec *ex, float *dx, const float *dy, const float *y,
                                     double scalar, int64_t n);
@@ -124,6 +126,10 @@ typedef ad_status adi_weighted_difference_fn(const adi_exec *ex, float *y, const
 
 /* ---- Moving and resizing values ---- */
 
+/* y = 0; n values. */
+typedef ad_status adi_zero_fn(const adi_exec *ex, adi_f32 *y, int64_t n);
+/* y = x, rounded to floats; n values. */
+typedef ad_status adi_narrow_fn(const adi_exec *ex, adi_f32 *y, const adi_f64 *x, int64_t n);
 /* Copy c channels at p positions, from rows of x_stride floats to rows of y_stride floats: one part
  * of a concatenation, or of its gradient. */
 typedef ad_status adi_copy_channels_fn(const adi_exec *ex, float *y, int64_t y_stride,
@@ -188,6 +194,10 @@ typedef size_t adi_sum_scratch_fn(int64_t n, int32_t num_threads);
 /* Mean and biased variance of each channel over all positions. */
 typedef ad_status adi_batchnorm_stats_fn(const adi_exec *ex, double *mean, double *var,
                                          const float *x, adi_pc d);
+/* What batchnorm_fwd takes in training: scale = weight / sqrt(var + eps), and shift = bias - mean
+ * scale, with the scale in double. */
+typedef ad_status adi_batchnorm_affine_fn(const adi_exec *ex, adi_f32 *scale, adi_f32 *shift,
+                                          const adi_batchnorm_batch *b, int64_t c);
 /* Gradients of y = act(weight (x - mean) / sqrt(var + eps) + bias), where mean and var follow from
  * x. act: NONE or RELU. dx may be NULL. In place: dx may be dy. */
 typedef ad_status adi_batchnorm_bwd_fn(const adi_exec *ex, float *dx, float *dweight, float *dbias,
@@ -215,6 +225,16 @@ typedef ad_status adi_srugate_fwd_fn(const adi_exec *ex, float *y, const float *
 typedef ad_status adi_srugate_bwd_fn(const adi_exec *ex, float *dx, float *dt, const float *dy,
                                      const float *x, const float *h, const float *w, int32_t soft,
                                      adi_pc d);
+/* What the gate and its normalisation take of SRU's weights: w = weight / their sum, and by =
+ * w weight, the normalisation's weight in the gradient of x. sruweight_bwd takes what
+ * groupnorm_bwd_add gives with `by`, a in dweight and b in dbias, to the gradients, in place: with
+ * dw = weight a + bias b
+ *   dweight = w a + (dw - sum of dw w) / sum of weights,  dbias = w b */
+typedef ad_status adi_sruweight_fwd_fn(const adi_exec *ex, adi_f32 *w, adi_f32 *by,
+                                       const adi_f32 *weight, int64_t c);
+typedef ad_status adi_sruweight_bwd_fn(const adi_exec *ex, adi_f32 *dweight, adi_f32 *dbias,
+                                       const adi_f32 *w, const adi_f32 *weight,
+                                       const adi_f32 *bias, int64_t c);
 /* y = beta a + beta' b. The weights are a softmax of both maps' means over an image: of the two
  * means of each channel, or with `joint` of the means of all channels of both. da or db may be
  * NULL. */
@@ -349,12 +369,15 @@ typedef struct adi_kernels {
     adi_activation_bwd_fn *activation_bwd;
     adi_add_fwd_fn *add_fwd;
     adi_mul_fwd_fn *mul_fwd;
-    adi_scalar_fwd_fn *leaky_relu_fwd, *clamp_fwd, *gain_fwd;
+    adi_scalar_fwd_fn *leaky_relu_fwd, *clamp_fwd;
+    adi_gain_fwd_fn *gain_fwd;
     adi_scalar_bwd_fn *leaky_relu_bwd, *clamp_bwd;
     adi_mask2d_fn *mask2d;
     adi_scaled_difference_fn *scaled_difference;
     adi_weighted_difference_fn *weighted_difference;
 
+    adi_zero_fn *zero;
+    adi_narrow_fn *narrow;
     adi_copy_channels_fn *copy_channels;
     adi_gather_channels_fn *gather_channels;
     adi_permute_fwd_fn *permute_fwd;
@@ -375,6 +398,7 @@ typedef struct adi_kernels {
 
     adi_batchnorm_train_scratch_fn *batchnorm_train_scratch; /* of the two below */
     adi_batchnorm_stats_fn *batchnorm_stats;
+    adi_batchnorm_affine_fn *batchnorm_affine;
     adi_batchnorm_bwd_fn *batchnorm_bwd;
     adi_npc_scratch_fn *groupnorm_scratch, *softfuse_scratch;
     adi_groupnorm_fwd_fn *groupnorm_fwd;
@@ -383,6 +407,8 @@ typedef struct adi_kernels {
     adi_l2norm_bwd_fn *l2norm_bwd;
     adi_srugate_fwd_fn *srugate_fwd;
     adi_srugate_bwd_fn *srugate_bwd;
+    adi_sruweight_fwd_fn *sruweight_fwd;
+    adi_sruweight_bwd_fn *sruweight_bwd;
     adi_softfuse_fwd_fn *softfuse_fwd;
     adi_softfuse_bwd_fn *softfuse_bwd;
     adi_simam_fwd_fn *simam_fwd;

@@ -186,7 +186,8 @@ ad_status adi_clamp_bwd_cpu(const adi_exec *ex, float *dx, const float *dy, cons
     return each_block(ex, clamp_bwd, dx, dy, y, limit, n);
 }
 
-ad_status adi_gain_fwd_cpu(const adi_exec *ex, float *y, const float *x, double factor, int64_t n)
+ad_status adi_gain_fwd_cpu(const adi_exec *ex, adi_f32 *y, const adi_f32 *x, const adi_f32 *factor,
+                           int64_t n)
 {
-    return each_block(ex, gain, y, x, x, factor, n);
+    return each_block(ex, gain, y, x, x, factor[0], n);
 }

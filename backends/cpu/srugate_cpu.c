@@ -136,3 +136,49 @@ ad_status adi_srugate_bwd_cpu(const adi_exec *ex, float *dx, float *dt, const fl
                      &(gate_bwd_positions_call){dx, dt, dy, x, h, w, soft, d, half});
     return AD_OK;
 }
+
+/* ---- The weights: few, in the arithmetic of ref ---- */
+
+static double sum_of(const float *weight, int64_t c)
+{
+    double sum = 0.0;
+    for (int64_t i = 0; i < c; i++)
+        sum += weight[i];
+    return sum;
+}
+
+ad_status adi_sruweight_fwd_cpu(const adi_exec *ex, adi_f32 *w, adi_f32 *by, const adi_f32 *weight,
+                                int64_t c)
+{
+    const double sum = sum_of(weight, c);
+    (void)ex;
+    for (int64_t i = 0; i < c; i++) {
+        w[i] = (float)(weight[i] / sum);
+        by[i] = w[i] * weight[i];
+    }
+    return AD_OK;
+}
+
+/* The gradient by w, as a float. */
+static float by_share(const float *dweight, const float *dbias, const float *weight,
+                      const float *bias, int64_t i)
+{
+    return weight[i] * dweight[i] + bias[i] * dbias[i];
+}
+
+ad_status adi_sruweight_bwd_cpu(const adi_exec *ex, adi_f32 *dweight, adi_f32 *dbias,
+                                const adi_f32 *w, const adi_f32 *weight, const adi_f32 *bias,
+                                int64_t c)
+{
+    const double sum = sum_of(weight, c);
+    double along = 0.0;
+    (void)ex;
+    for (int64_t i = 0; i < c; i++)
+        along += (double)by_share(dweight, dbias, weight, bias, i) * w[i];
+    for (int64_t i = 0; i < c; i++) {
+        const float dw = by_share(dweight, dbias, weight, bias, i);
+        dweight[i] = (float)(w[i] * (double)dweight[i] + (dw - along) / sum);
+        dbias[i] *= w[i];
+    }
+    return AD_OK;
+}

@@ -30,6 +30,19 @@ ad_status adi_batchnorm_stats_ref(const adi_exec *ex, double *mean, double *var,
     return AD_OK;
 }
 
+/* batchnorm_affine: h weight + bias as x scale + shift. */
+ad_status adi_batchnorm_affine_ref(const adi_exec *ex, adi_f32 *scale, adi_f32 *shift,
+                                   const adi_batchnorm_batch *b, int64_t c)
+{
+    (void)ex;
+    for (int64_t i = 0; i < c; i++) {
+        const double s = b->weight[i] / sqrt(b->var[i] + b->eps);
+        scale[i] = (float)s;
+        shift[i] = (float)(b->bias[i] - b->mean[i] * s);
+    }
+    return AD_OK;
+}
+
 /* g; `h` is the normalised input. NaN before ReLU lets dy through, as PyTorch's ReLU does. */
 static double gated(float dy, double h, const adi_batchnorm_batch *b, int64_t c, adi_act act)
 {

@@ -96,11 +96,12 @@ ad_status adi_clamp_bwd_ref(const adi_exec *ex, float *dx, const float *dy, cons
     return AD_OK;
 }
 
-ad_status adi_gain_fwd_ref(const adi_exec *ex, float *y, const float *x, double factor, int64_t n)
+ad_status adi_gain_fwd_ref(const adi_exec *ex, adi_f32 *y, const adi_f32 *x, const adi_f32 *factor,
+                           int64_t n)
 {
     (void)ex;
     for (int64_t i = 0; i < n; i++)
-        y[i] = (float)(factor * x[i]);
+        y[i] = (float)((double)factor[0] * x[i]);
     return AD_OK;
 }
 

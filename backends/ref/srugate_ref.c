@@ -6,7 +6,8 @@
  *   y[c] = a[c] x[c] + b[c'] x[c'],  c' = c + C/2, or c - C/2 for the second half
  *   dx[c] = a[c] dy[c] + b[c] dy[c']
  *   dt = r (1 - r) x (dy[c] + dy[c']) for soft where r <= 1/2, else 0
- * r > 1/2 is t > 0, which has no rounding. */
+ * r > 1/2 is t > 0, which has no rounding.
+ * sruweight: w from the weights, and what the gradients by h and w make of those by them. */
 #include "ref.h"
 
 typedef struct gate {
@@ -55,5 +56,51 @@ ad_status adi_srugate_bwd_ref(const adi_exec *ex, float *dx, float *dt, const fl
                                          : g.keep * (1.0 - g.keep) * x[at] *
                                                ((double)dy[at] + dy[from]));
         }
+    return AD_OK;
+}
+
+/* ---- The weights ---- */
+
+static double sum_of(const float *weight, int64_t c)
+{
+    double sum = 0.0;
+    for (int64_t i = 0; i < c; i++)
+        sum += weight[i];
+    return sum;
+}
+
+ad_status adi_sruweight_fwd_ref(const adi_exec *ex, adi_f32 *w, adi_f32 *by, const adi_f32 *weight,
+                                int64_t c)
+{
+    const double sum = sum_of(weight, c);
+    (void)ex;
+    for (int64_t i = 0; i < c; i++) {
+        w[i] = (float)(weight[i] / sum);
+        by[i] = w[i] * weight[i];
+    }
+    return AD_OK;
+}
+
+/* The gradient by w, as a float. */
+static float by_share(const float *dweight, const float *dbias, const float *weight,
+                      const float *bias, int64_t i)
+{
+    return weight[i] * dweight[i] + bias[i] * dbias[i];
+}
+
+ad_status adi_sruweight_bwd_ref(const adi_exec *ex, adi_f32 *dweight, adi_f32 *dbias,
+                                const adi_f32 *w, const adi_f32 *weight, const adi_f32 *bias,
+                                int64_t c)
+{
+    const double sum = sum_of(weight, c);
+    double along = 0.0;
+    (void)ex;
+    for (int64_t i = 0; i < c; i++)
+        along += (double)by_share(dweight, dbias, weight, bias, i) * w[i];
+    for (int64_t i = 0; i < c; i++) {
+        const float dw = by_share(dweight, dbias, weight, bias, i);
+        dweight[i] = (float)(w[i] * (double)dweight[i] + (dw - along) / sum);
+        dbias[i] *= w[i];
+    }
     return AD_OK;
 }

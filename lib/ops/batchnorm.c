@@ -3,8 +3,6 @@
  * or else runs as scale and shift. In training they are the batch's own, with the biased variance,
  * and a ReLU may be fused: backward finds its mask from x, so that neither the normalised values
  * nor the result are kept. */
-#include <math.h>
-
 #include "ops/op.h"
 
 static int32_t param_shape(const adi_attrs *attrs, int64_t in_channels, int32_t index,
@@ -39,12 +37,9 @@ static ad_status train_forward(const adi_kernels *k, const adi_exec *ex, const a
     const adi_pc d = adi_positions(&call->in);
     if (!given)
         ADI_TRY(k->batchnorm_stats(ex, g->mean, g->var, x, d));
+    const adi_batchnorm_batch batch = {call->weight, call->bias, g->mean, g->var, call->attrs.eps};
     float *const scale = ex->scratch, *const shift = scale + d.c;
-    for (int64_t c = 0; c < d.c; c++) {
-        const double s = call->weight[c] / sqrt(g->var[c] + call->attrs.eps);
-        scale[c] = (float)s;
-        shift[c] = (float)(call->bias[c] - g->mean[c] * s);
-    }
+    ADI_TRY(k->batchnorm_affine(ex, scale, shift, &batch, d.c));
     return k->batchnorm_fwd(ex, y, x, scale, shift, call->act, d);
 }
 
@@ -61,6 +56,7 @@ static ad_status backward(const adi_kernels *k, const adi_exec *ex, const adi_op
 static const adi_need needs[] = {ADI_NEED(batchnorm_fwd), {0}};
 static const adi_need train_needs[] = {ADI_NEED(batchnorm_fwd),
                                        ADI_NEED(batchnorm_stats),
+                                       ADI_NEED(batchnorm_affine),
                                        ADI_NEED(batchnorm_bwd),
                                        ADI_NEED(batchnorm_train_scratch),
                                        {0}};

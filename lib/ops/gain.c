@@ -16,7 +16,7 @@ static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_
                          float *y, const float *x, const float *x2)
 {
     (void)x2;
-    return k->gain_fwd(ex, y, x, call->weight[0], adi_values(&call->in));
+    return k->gain_fwd(ex, y, x, call->weight, adi_values(&call->in));
 }
 
 /* A line for the sum itself. */
@@ -36,14 +36,14 @@ static ad_status backward(const adi_kernels *k, const adi_exec *ex, const adi_op
     const adi_exec rest = {ex->num_threads, (char *)ex->scratch + LINE, ex->queue};
     if (g->dweight) {
         ADI_TRY(k->sum_products(&rest, sum, g->dy, g->x[0], n));
-        g->dweight[0] = (float)sum[0];
+        ADI_TRY(k->narrow(ex, g->dweight, sum, 1));
     }
-    return g->dx[0] ? k->gain_fwd(ex, g->dx[0], g->dy, call->weight[0], n) : AD_OK;
+    return g->dx[0] ? k->gain_fwd(ex, g->dx[0], g->dy, call->weight, n) : AD_OK;
 }
 
 static const adi_need needs[] = {ADI_NEED(gain_fwd), {0}};
 static const adi_need train_needs[] = {
-    ADI_NEED(gain_fwd), ADI_NEED(sum_products), ADI_NEED(sum_scratch), {0}};
+    ADI_NEED(gain_fwd), ADI_NEED(sum_products), ADI_NEED(sum_scratch), ADI_NEED(narrow), {0}};
 
 const adi_op adi_op_gain = {.name = "gain",
                             .inputs = 1,

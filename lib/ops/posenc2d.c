@@ -1,7 +1,5 @@
 /* posenc2d: `out` channels that encode the position, whatever the input holds; defined in
  * backends/ref/posenc2d_ref.c. */
-#include <string.h>
-
 #include "ops/op.h"
 
 static int64_t channels(const adi_attrs *attrs, int64_t first, int64_t second)
@@ -31,14 +29,11 @@ static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_
 static ad_status backward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
                           const adi_op_grad *g)
 {
-    (void)k;
-    (void)ex;
-    if (g->dx[0])
-        memset(g->dx[0], 0, (size_t)adi_values(&call->in) * sizeof *g->dx[0]);
-    return AD_OK;
+    return g->dx[0] ? k->zero(ex, g->dx[0], adi_values(&call->in)) : AD_OK;
 }
 
 static const adi_need needs[] = {ADI_NEED(posenc2d_fwd), {0}};
+static const adi_need train_needs[] = {ADI_NEED(posenc2d_fwd), ADI_NEED(zero), {0}};
 
 const adi_op adi_op_posenc2d = {.name = "posenc2d",
                                 .inputs = 1,
@@ -47,4 +42,5 @@ const adi_op adi_op_posenc2d = {.name = "posenc2d",
                                 .shape = shape,
                                 .needs = needs,
                                 .forward = forward,
+                                .train_needs = train_needs,
                                 .backward = backward};

@@ -1,6 +1,4 @@
 /* slice: `out` channels of every position, beginning with channel `from`. */
-#include <string.h>
-
 #include "ops/op.h"
 
 static int64_t channels(const adi_attrs *attrs, int64_t first, int64_t second)
@@ -34,12 +32,13 @@ static ad_status backward(const adi_kernels *k, const adi_exec *ex, const adi_op
 {
     if (!g->dx[0])
         return AD_OK;
-    memset(g->dx[0], 0, (size_t)adi_values(&call->in) * sizeof *g->dx[0]);
+    ADI_TRY(k->zero(ex, g->dx[0], adi_values(&call->in)));
     return k->copy_channels(ex, g->dx[0] + call->attrs.from, call->in.c, g->dy, call->out.c,
                             dims(call));
 }
 
 static const adi_need needs[] = {ADI_NEED(copy_channels), {0}};
+static const adi_need train_needs[] = {ADI_NEED(copy_channels), ADI_NEED(zero), {0}};
 
 const adi_op adi_op_slice = {.name = "slice",
                              .inputs = 1,
@@ -49,4 +48,5 @@ const adi_op adi_op_slice = {.name = "slice",
                              .shape = shape,
                              .needs = needs,
                              .forward = forward,
+                             .train_needs = train_needs,
                              .backward = backward};

@@ -51,17 +51,13 @@ static adi_groupnorm norm_of(const adi_op_call *call)
     return (adi_groupnorm){call->weight, call->bias, call->attrs.groups, call->attrs.eps};
 }
 
-/* Compute h, and w, each weight's share in the sum of all, which is returned. */
+/* Compute h, and w, each weight's share in the sum of all. */
 static ad_status normalise(const adi_kernels *k, const adi_op_call *call, scratch_layout *r,
-                           const float *x, double *out_sum)
+                           const float *x)
 {
     const adi_npc d = adi_image_positions(&call->in);
     const adi_groupnorm g = norm_of(call);
-    *out_sum = 0.0;
-    for (int64_t c = 0; c < d.c; c++)
-        *out_sum += call->weight[c];
-    for (int64_t c = 0; c < d.c; c++)
-        r->w[c] = (float)(call->weight[c] / *out_sum);
+    ADI_TRY(k->sruweight_fwd(&r->rest, r->w, r->by, call->weight, d.c));
     return k->groupnorm_fwd(&r->rest, r->h, x, &g, &d);
 }
 
@@ -70,8 +66,7 @@ static ad_status run(const adi_kernels *k, const adi_exec *ex, const adi_op_call
 {
     const adi_npc d = adi_image_positions(&call->in);
     scratch_layout r = lay_out_scratch(ex, call);
-    double sum;
-    ADI_TRY(normalise(k, call, &r, x, &sum));
+    ADI_TRY(normalise(k, call, &r, x));
     return k->srugate_fwd(&r.rest, y, x, r.h, r.w, soft, (adi_pc){d.n * d.p, d.c});
 }
 
@@ -94,50 +89,41 @@ static ad_status hard_backward(const adi_kernels *k, const adi_exec *ex, const a
 {
     const adi_npc d = adi_image_positions(&call->in);
     scratch_layout r = lay_out_scratch(ex, call);
-    double sum;
     if (!g->dx[0])
         return AD_OK;
-    ADI_TRY(normalise(k, call, &r, g->x[0], &sum));
+    ADI_TRY(normalise(k, call, &r, g->x[0]));
     return k->srugate_bwd(&r.rest, g->dx[0], NULL, g->dy, g->x[0], r.h, r.w, 0,
                           (adi_pc){d.n * d.p, d.c});
 }
 
 /* t = w h, where h = weight x^ + bias and w = weight / sum. The gradient by way of x^ has the
- * factor w weight, and with a = sum dt x^, b = sum dt, dw = weight a + bias b:
- *   dbias = w b,   dweight = w a + (dw - sum of dw w) / sum */
+ * factor w weight; of a = sum dt x^ and b = sum dt sruweight_bwd makes those of the parameters. */
 static ad_status soft_backward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
                                const adi_op_grad *g)
 {
     const adi_npc d = adi_image_positions(&call->in);
     scratch_layout r = lay_out_scratch(ex, call);
     adi_groupnorm norm = norm_of(call);
-    double sum, along = 0.0;
     float *const dx = g->dx[0] ? g->dx[0] : r.dx;
-    ADI_TRY(normalise(k, call, &r, g->x[0], &sum));
+    ADI_TRY(normalise(k, call, &r, g->x[0]));
     ADI_TRY(
         k->srugate_bwd(&r.rest, dx, r.dt, g->dy, g->x[0], r.h, r.w, 1, (adi_pc){d.n * d.p, d.c}));
-    for (int64_t c = 0; c < d.c; c++)
-        r.by[c] = r.w[c] * call->weight[c];
     norm.weight = r.by;
     ADI_TRY(k->groupnorm_bwd_add(&r.rest, dx, g->dweight, g->dbias, r.dt, g->x[0], &norm, &d));
-    for (int64_t c = 0; c < d.c; c++) {
-        r.by[c] = call->weight[c] * g->dweight[c] + call->bias[c] * g->dbias[c]; /* dw */
-        along += (double)r.by[c] * r.w[c];
-    }
-    for (int64_t c = 0; c < d.c; c++) {
-        g->dweight[c] = (float)(r.w[c] * (double)g->dweight[c] + (r.by[c] - along) / sum);
-        g->dbias[c] *= r.w[c];
-    }
-    return AD_OK;
+    return k->sruweight_bwd(&r.rest, g->dweight, g->dbias, r.w, call->weight, call->bias, d.c);
 }
 
-static const adi_need needs[] = {
-    ADI_NEED(groupnorm_scratch), ADI_NEED(groupnorm_fwd), ADI_NEED(srugate_fwd), {0}};
-static const adi_need train_needs[] = {ADI_NEED(groupnorm_scratch), ADI_NEED(groupnorm_fwd),
-                                       ADI_NEED(groupnorm_bwd_add), ADI_NEED(srugate_fwd),
-                                       ADI_NEED(srugate_bwd),       {0}};
+static const adi_need needs[] = {ADI_NEED(groupnorm_scratch), ADI_NEED(groupnorm_fwd),
+                                 ADI_NEED(sruweight_fwd),     ADI_NEED(srugate_fwd), {0}};
+static const adi_need hard_train_needs[] = {ADI_NEED(groupnorm_scratch), ADI_NEED(groupnorm_fwd),
+                                            ADI_NEED(sruweight_fwd),     ADI_NEED(srugate_fwd),
+                                            ADI_NEED(srugate_bwd),       {0}};
+static const adi_need soft_train_needs[] = {ADI_NEED(groupnorm_scratch), ADI_NEED(groupnorm_fwd),
+                                            ADI_NEED(groupnorm_bwd_add), ADI_NEED(sruweight_fwd),
+                                            ADI_NEED(sruweight_bwd),     ADI_NEED(srugate_fwd),
+                                            ADI_NEED(srugate_bwd),       {0}};
 
-#define SRU(NAME, UNTRAINED, FORWARD, BACKWARD)                                                    \
+#define SRU(NAME, UNTRAINED, FORWARD, TRAIN_NEEDS, BACKWARD)                                       \
     {                                                                                              \
         .name = (NAME), .inputs = 1, .required = {ADI_ATTR_GROUPS}, .optional = {ADI_ATTR_EPS},    \
         .params = 2,                                                                               \
@@ -145,7 +131,7 @@ static const adi_need train_needs[] = {ADI_NEED(groupnorm_scratch), ADI_NEED(gro
         .untrained = (UNTRAINED), .channels = channels, .shape = adi_same_shape,                   \
         .param_shape = param_shape, .scratch = scratch_bytes, .needs = needs,                      \
         .forward = (FORWARD), .keeps = ADI_KEEPS_X, .train_scratch = scratch_bytes,                \
-        .train_needs = train_needs, .backward = (BACKWARD),                                        \
+        .train_needs = (TRAIN_NEEDS), .backward = (BACKWARD),                                      \
     }
-const adi_op adi_op_sru = SRU("sru", 2, hard_forward, hard_backward);
-const adi_op adi_op_sru_soft = SRU("sru_soft", 0, soft_forward, soft_backward);
+const adi_op adi_op_sru = SRU("sru", 2, hard_forward, hard_train_needs, hard_backward);
+const adi_op adi_op_sru_soft = SRU("sru_soft", 0, soft_forward, soft_train_needs, soft_backward);

@@ -243,6 +243,35 @@ static void statistics(void **state)
     }
 }
 
+/* Scale and shift against their formula, in the same bits everywhere. */
+static void affine(void **state)
+{
+    (void)state;
+    for (int64_t c = 1; c <= 131; c += 13) {
+        float *weight = op_floats(c, 2.0), *bias = op_floats(c, 2.0), *want = guarded_floats(2 * c);
+        double *mean = guarded_doubles(c), *var = guarded_doubles(c);
+        for (int64_t i = 0; i < c; i++) {
+            mean[i] = 10.0 * op_signed();
+            var[i] = i % 5 ? 1.0 + op_signed() : 0.0;
+            const double s = weight[i] / sqrt(var[i] + 1e-5);
+            want[i] = (float)s;
+            want[c + i] = (float)(bias[i] - mean[i] * s);
+        }
+        for (int be = 0; be < 2; be++) {
+            const adi_batchnorm_batch b = {weight, bias, mean, var, 1e-5};
+            const adi_exec ex = {1 + 2 * be, NULL, NULL};
+            const adi_kernels *k = (be ? &adi_backend_cpu : &adi_backend_ref)->kernels;
+            float *got = guarded_floats(2 * c);
+            assert_int_equal(k->batchnorm_affine(&ex, got, got + c, &b, c), AD_OK);
+            op_same_bits("batchnorm_affine", got, want, (size_t)(2 * c) * sizeof *got);
+            guarded_free(got, "affine");
+        }
+        void *const all[] = {weight, bias, want, mean, var};
+        for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+            guarded_free(all[i], "affine");
+    }
+}
+
 /* Of a channel that does not vary. */
 static void constant_channel(void **state)
 {
@@ -295,7 +324,7 @@ int main(void)
     op_seed();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients),  cmocka_unit_test(orthogonal),
-        cmocka_unit_test(statistics), cmocka_unit_test(constant_channel),
+        cmocka_unit_test(statistics), cmocka_unit_test(affine), cmocka_unit_test(constant_channel),
         cmocka_unit_test(nan_survives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -187,7 +187,7 @@ static ad_status clamp_bwd(const arrays *a)
 
 static ad_status gain_fwd(const arrays *a)
 {
-    return a->k->gain_fwd(&a->ex, a->out[0], a->in[0], 3.0, PC);
+    return a->k->gain_fwd(&a->ex, a->out[0], a->in[0], a->in[1], PC);
 }
 
 static ad_status mask2d(const arrays *a)
@@ -206,6 +206,16 @@ static ad_status weighted_difference(const arrays *a)
 }
 
 /* ---- Moving and resizing values ---- */
+
+static ad_status zero(const arrays *a)
+{
+    return a->k->zero(&a->ex, a->out[0], PC);
+}
+
+static ad_status narrow(const arrays *a)
+{
+    return a->k->narrow(&a->ex, a->out[0], a->from_double, PC);
+}
 
 static ad_status copy_channels(const arrays *a)
 {
@@ -352,6 +362,12 @@ static ad_status batchnorm_stats(const arrays *a)
     return a->k->batchnorm_stats(&a->ex, a->sum[0], a->sum[1], a->in[0], pc);
 }
 
+static ad_status batchnorm_affine(const arrays *a)
+{
+    const adi_batchnorm_batch b = {a->in[2], a->in[3], a->from_double, a->from_double + pc.c, 1e-5};
+    return a->k->batchnorm_affine(&a->ex, a->out[0], a->out[1], &b, pc.c);
+}
+
 static ad_status batchnorm_bwd(const arrays *a)
 {
     const adi_batchnorm_batch b = {a->in[2], a->in[3], a->from_double, a->from_double + pc.c, 1e-5};
@@ -392,6 +408,18 @@ static ad_status srugate_bwd(const arrays *a)
 {
     return a->k->srugate_bwd(&a->ex, a->out[0], a->out[1], a->in[0], a->in[1], a->in[2], a->in[3],
                              1, pc);
+}
+
+static ad_status sruweight_fwd(const arrays *a)
+{
+    return a->k->sruweight_fwd(&a->ex, a->out[0], a->out[1], a->in[0], pc.c);
+}
+
+static ad_status sruweight_bwd(const arrays *a)
+{
+    memcpy(a->out[0], a->in[3], (size_t)pc.c * sizeof(float)); /* in place */
+    memcpy(a->out[1], a->in[4], (size_t)pc.c * sizeof(float));
+    return a->k->sruweight_bwd(&a->ex, a->out[0], a->out[1], a->in[0], a->in[1], a->in[2], pc.c);
 }
 
 static ad_status softfuse_fwd(const arrays *a)
@@ -600,6 +628,8 @@ static const kernel_case cases[] = {
     {SLOT(mask2d), mask2d, {PC}, {0}, 1},
     {SLOT(scaled_difference), scaled_difference, {PC}, {0}, 0},
     {SLOT(weighted_difference), weighted_difference, {PC}, {0}, 3},
+    {SLOT(zero), zero, {PC}, {0}, 0},
+    {SLOT(narrow), narrow, {PC}, {0}, 0},
     {SLOT(copy_channels), copy_channels, {PC}, {0}, 0},
     {SLOT(permute_fwd), permute_fwd, {PC, PC}, {0}, 0},
     {SLOT(pad2d_fwd), pad2d_fwd, {2 * 9 * 10 * 8}, {0}, 0},
@@ -621,6 +651,7 @@ static const kernel_case cases[] = {
     {SLOT(sum_squared_error), sum_squared_error, {0}, {1}, 0},
     {SLOT(sum_products), sum_products, {0}, {1}, 0},
     {SLOT(batchnorm_stats), batchnorm_stats, {0}, {24, 24}, 0},
+    {SLOT(batchnorm_affine), batchnorm_affine, {24, 24}, {0}, 0},
     {SLOT(batchnorm_bwd), batchnorm_bwd, {PC, 24, 24}, {0}, 1},
     {SLOT(groupnorm_fwd), groupnorm_fwd, {PC}, {0}, 0},
     {SLOT(groupnorm_bwd_add), groupnorm_bwd_add, {PC, 24, 24}, {0}, 0},
@@ -628,6 +659,8 @@ static const kernel_case cases[] = {
     {SLOT(l2norm_bwd), l2norm_bwd, {PC}, {0}, 0},
     {SLOT(srugate_fwd), srugate_fwd, {PC}, {0}, 0},
     {SLOT(srugate_bwd), srugate_bwd, {PC, PC}, {0}, 0},
+    {SLOT(sruweight_fwd), sruweight_fwd, {24, 24}, {0}, 0},
+    {SLOT(sruweight_bwd), sruweight_bwd, {24, 24}, {0}, 0},
     {SLOT(softfuse_fwd), softfuse_fwd, {PC}, {0}, 0},
     {SLOT(softfuse_bwd), softfuse_bwd, {PC, PC}, {0}, 0},
     {SLOT(simam_fwd), simam_fwd, {PC}, {0}, 1},

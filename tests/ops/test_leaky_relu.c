@@ -30,7 +30,7 @@ typedef struct map_case {
 static double forward(enum kind kind, double x, double by)
 {
     if (kind == GAIN)
-        return by * x;
+        return (float)by * x;
     if (kind == LEAKY || kind == LEAKY_BWD)
         return x < 0.0 ? by * x : x;
     return x > (float)by ? (float)by : x < -(float)by ? -(float)by : x;
@@ -53,13 +53,14 @@ static float *run(const void *of, const adi_backend *be, int32_t threads)
     const map_case *c = of;
     const adi_kernels *k = be->kernels;
     const adi_exec ex = {threads, NULL, NULL};
+    const float factor = (float)c->by;
     float *x = op_copy(c->x, c->n), *y = c->in_place ? x : guarded_floats(c->n);
     const ad_status status = c->kind == LEAKY ? k->leaky_relu_fwd(&ex, y, x, c->by, c->n)
                              : c->kind == LEAKY_BWD
                                  ? k->leaky_relu_bwd(&ex, y, x, c->y, c->by, c->n)
                              : c->kind == CLAMP     ? k->clamp_fwd(&ex, y, x, c->by, c->n)
                              : c->kind == CLAMP_BWD ? k->clamp_bwd(&ex, y, x, c->y, c->by, c->n)
-                                                    : k->gain_fwd(&ex, y, x, c->by, c->n);
+                                                    : k->gain_fwd(&ex, y, x, &factor, c->n);
     assert_int_equal(status, AD_OK);
     if (!c->in_place)
         guarded_free(x, c->name);

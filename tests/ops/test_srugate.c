@@ -249,6 +249,63 @@ static void what_is_not_finite(void **state)
     }
 }
 
+/* Of a loss sum of w (weight a + bias b), whose gradients by way of h are a and b:
+ * shares against their formula, gradients against differences. */
+typedef struct weight_case {
+    const double *weight, *bias;
+    const float *a, *b;
+    int64_t c;
+} weight_case;
+
+static double weight_loss(const void *of)
+{
+    const weight_case *k = of;
+    double sum = 0.0, all = 0.0;
+    for (int64_t i = 0; i < k->c; i++)
+        sum += k->weight[i];
+    for (int64_t i = 0; i < k->c; i++)
+        all += k->weight[i] / sum * (k->weight[i] * k->a[i] + k->bias[i] * k->b[i]);
+    return all;
+}
+
+static void weights(void **state)
+{
+    (void)state;
+    for (int64_t c = 2; c <= 66; c += 8) {
+        float *weight = op_floats(c, 0.5), *bias = op_floats(c, 1.0), *a = op_floats(c, 1.0),
+              *b = op_floats(c, 1.0), *first[4] = {NULL};
+        double sum = 0.0;
+        for (int64_t i = 0; i < c; i++) {
+            weight[i] += 1.0f;
+            sum += weight[i];
+        }
+        double *wd = gradient_doubles(weight, c), *bd = gradient_doubles(bias, c);
+        const weight_case of = {wd, bd, a, b, c};
+        for (int be = 0; be < 2; be++) {
+            const adi_kernels *k = (be ? &adi_backend_cpu : &adi_backend_ref)->kernels;
+            const adi_exec ex = {1 + 2 * be, NULL, NULL};
+            float *got[4] = {guarded_floats(c), guarded_floats(c), op_copy(a, c), op_copy(b, c)};
+            assert_int_equal(k->sruweight_fwd(&ex, got[0], got[1], weight, c), AD_OK);
+            assert_int_equal(k->sruweight_bwd(&ex, got[2], got[3], got[0], weight, bias, c), AD_OK);
+            for (int64_t i = 0; i < c; i++) {
+                assert_true(got[0][i] == (float)(weight[i] / sum));
+                assert_true(got[1][i] == got[0][i] * weight[i]);
+            }
+            gradient_check("sru weight", weight_loss, &of, wd, got[2], NULL, c, 1e-4, 2e-6);
+            gradient_check("sru bias", weight_loss, &of, bd, got[3], NULL, c, 1e-4, 2e-6);
+            for (int i = 0; i < 4; i++) {
+                if (be)
+                    op_same_bits("sruweight", got[i], first[i], (size_t)c * sizeof(float));
+                guarded_free(be ? first[i] : NULL, "sruweight");
+                first[i] = got[i];
+            }
+        }
+        void *const all[] = {weight, bias, a, b, wd, bd, first[0], first[1], first[2], first[3]};
+        for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+            guarded_free(all[i], "sruweight");
+    }
+}
+
 int main(void)
 {
     op_seed();
@@ -256,6 +313,7 @@ int main(void)
         cmocka_unit_test(formulas),
         cmocka_unit_test(halves),
         cmocka_unit_test(what_is_not_finite),
+        cmocka_unit_test(weights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
