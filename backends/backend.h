@@ -128,6 +128,8 @@ typedef ad_status adi_weighted_difference_fn(const adi_exec *ex, float *y, const
 
 /* y = 0; n values. */
 typedef ad_status adi_zero_fn(const adi_exec *ex, adi_f32 *y, int64_t n);
+/* y = x; n values. */
+typedef ad_status adi_widen_fn(const adi_exec *ex, adi_f64 *y, const adi_f32 *x, int64_t n);
 /* y = x, rounded to floats; n values. */
 typedef ad_status adi_narrow_fn(const adi_exec *ex, adi_f32 *y, const adi_f64 *x, int64_t n);
 /* Copy c channels at p positions, from rows of x_stride floats to rows of y_stride floats: one part
@@ -198,6 +200,11 @@ typedef ad_status adi_batchnorm_stats_fn(const adi_exec *ex, double *mean, doubl
  * scale, with the scale in double. */
 typedef ad_status adi_batchnorm_affine_fn(const adi_exec *ex, adi_f32 *scale, adi_f32 *shift,
                                           const adi_batchnorm_batch *b, int64_t c);
+/* Move running statistics by `momentum` towards those of a batch of d.p positions, whose variance
+ * is first made unbiased: times p / (p - 1). In double, then rounded. */
+typedef ad_status adi_batchnorm_running_fn(const adi_exec *ex, adi_f32 *mean, adi_f32 *var,
+                                           const adi_f64 *batch_mean, const adi_f64 *batch_var,
+                                           double momentum, adi_pc d);
 /* Gradients of y = act(weight (x - mean) / sqrt(var + eps) + bias), where mean and var follow from
  * x. act: NONE or RELU. dx may be NULL. In place: dx may be dy. */
 typedef ad_status adi_batchnorm_bwd_fn(const adi_exec *ex, float *dx, float *dweight, float *dbias,
@@ -377,6 +384,7 @@ typedef struct adi_kernels {
     adi_weighted_difference_fn *weighted_difference;
 
     adi_zero_fn *zero;
+    adi_widen_fn *widen;
     adi_narrow_fn *narrow;
     adi_copy_channels_fn *copy_channels;
     adi_gather_channels_fn *gather_channels;
@@ -399,6 +407,7 @@ typedef struct adi_kernels {
     adi_batchnorm_train_scratch_fn *batchnorm_train_scratch; /* of the two below */
     adi_batchnorm_stats_fn *batchnorm_stats;
     adi_batchnorm_affine_fn *batchnorm_affine;
+    adi_batchnorm_running_fn *batchnorm_running;
     adi_batchnorm_bwd_fn *batchnorm_bwd;
     adi_npc_scratch_fn *groupnorm_scratch, *softfuse_scratch;
     adi_groupnorm_fwd_fn *groupnorm_fwd;

@@ -164,6 +164,7 @@ adi_scaled_difference_fn adi_scaled_difference_cpu;
 adi_weighted_difference_fn adi_weighted_difference_cpu;
 
 adi_zero_fn adi_zero_cpu;
+adi_widen_fn adi_widen_cpu;
 adi_narrow_fn adi_narrow_cpu;
 adi_copy_channels_fn adi_copy_channels_cpu;
 adi_permute_fwd_fn adi_permute_fwd_cpu;
@@ -188,6 +189,7 @@ adi_sum_pairs_fn adi_sum_squared_error_cpu, adi_sum_products_cpu;
 adi_batchnorm_train_scratch_fn adi_batchnorm_train_scratch_cpu;
 adi_batchnorm_stats_fn adi_batchnorm_stats_cpu;
 adi_batchnorm_affine_fn adi_batchnorm_affine_cpu;
+adi_batchnorm_running_fn adi_batchnorm_running_cpu;
 adi_batchnorm_bwd_fn adi_batchnorm_bwd_cpu;
 adi_npc_scratch_fn adi_groupnorm_scratch_cpu, adi_softfuse_scratch_cpu;
 adi_groupnorm_fwd_fn adi_groupnorm_fwd_cpu;

@@ -35,6 +35,7 @@ adi_scaled_difference_fn adi_scaled_difference_ref;
 adi_weighted_difference_fn adi_weighted_difference_ref;
 
 adi_zero_fn adi_zero_ref;
+adi_widen_fn adi_widen_ref;
 adi_narrow_fn adi_narrow_ref;
 adi_copy_channels_fn adi_copy_channels_ref;
 adi_permute_fwd_fn adi_permute_fwd_ref;
@@ -59,6 +60,7 @@ adi_sum_pairs_fn adi_sum_squared_error_ref, adi_sum_products_ref;
 adi_batchnorm_train_scratch_fn adi_batchnorm_train_scratch_ref;
 adi_batchnorm_stats_fn adi_batchnorm_stats_ref;
 adi_batchnorm_affine_fn adi_batchnorm_affine_ref;
+adi_batchnorm_running_fn adi_batchnorm_running_ref;
 adi_batchnorm_bwd_fn adi_batchnorm_bwd_ref;
 adi_npc_scratch_fn adi_groupnorm_scratch_ref, adi_softfuse_scratch_ref;
 adi_groupnorm_fwd_fn adi_groupnorm_fwd_ref;

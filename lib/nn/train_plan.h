@@ -61,11 +61,12 @@ void adi_train_plan_destroy(adi_train_plan *plan);
 /* Bytes of block, scratch and statistics together. */
 size_t adi_train_plan_bytes(const adi_train_plan *plan);
 
-/* train_run.c: the arrays of a run. */
+/* train_run.c: the arrays of a run, in the backend's memory. */
 typedef struct adi_train_run {
     float *block;       /* block_floats */
     void *scratch;      /* scratch_bytes */
     double *statistics; /* statistics_doubles */
+    float *values;      /* the module's values */
     const float *input[ADI_GRAPH_MAX_INPUTS]; /* n images of the plan's input shapes */
     float *gradients;   /* module->trainable floats, all of which backward writes */
     int64_t n;          /* images of this batch, at most the plan's */
@@ -81,7 +82,7 @@ ad_status adi_train_forward(const adi_train_plan *plan, const adi_train_run *run
 /* Run backward, after a training forward and after the gradients of the taps were written. */
 ad_status adi_train_backward(const adi_train_plan *plan, const adi_train_run *run);
 /* Update the running statistics of all batch norms with momentum 0.1, PyTorch's default. */
-void adi_train_update_statistics(const adi_train_plan *plan, const adi_train_run *run);
+ad_status adi_train_update_statistics(const adi_train_plan *plan, const adi_train_run *run);
 
 /* Pointers into a run's block: tap `index`, its gradient, the gradient of the first input. */
 const float *adi_train_tap(const adi_train_plan *plan, const adi_train_run *run, int32_t index);

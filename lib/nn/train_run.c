@@ -1,6 +1,4 @@
 /* Running a training plan. */
-#include <math.h>
-
 #include "nn/train_plan.h"
 
 static const double MOMENTUM = 0.1; /* of running statistics: PyTorch's default */
@@ -24,7 +22,7 @@ static adi_op_call call_of(const adi_train_plan *p, const adi_train_run *run,
     call.draw = run->draw;
     for (int32_t j = 0; j < 2 && s->node >= 0 && s->op->params; j++) {
         const adi_module_param *param = adi_module_find(p->module, s->node, j);
-        *(j ? &call.bias : &call.weight) = param ? p->module->values + param->offset : NULL;
+        *(j ? &call.bias : &call.weight) = param ? run->values + param->offset : NULL;
     }
     return call;
 }
@@ -96,21 +94,40 @@ static ad_status check_positions(const adi_train_plan *p, const adi_train_run *r
     return AD_OK;
 }
 
-static const float *running(const adi_train_plan *p, const adi_train_step *s, int32_t index)
+static float *running(const adi_train_plan *p, const adi_train_run *run, const adi_train_step *s,
+                      int32_t index)
 {
-    return p->module->values + adi_module_find(p->module, s->node, index)->offset;
+    return run->values + adi_module_find(p->module, s->node, index)->offset;
+}
+
+static ad_status norm_failed(const adi_train_plan *p, const adi_train_step *s, ad_status status)
+{
+    return adi_fail(status, "the statistics of batch norm '%s' failed in the backend",
+                    p->module->graph->nodes[s->node].name);
+}
+
+static ad_status take_running(const adi_train_plan *p, const adi_train_run *run)
+{
+    const adi_exec ex = adi_device_exec(&p->device, run->scratch, run->queue);
+    for (int32_t i = 0; i < p->forward_count; i++) {
+        const adi_train_step *s = &p->steps[i];
+        const int64_t c = s->call.out.c;
+        for (int32_t j = 0; s->statistics >= 0 && j < 2; j++) { /* the mean, the variance */
+            const ad_status status = p->device.kernels->widen(
+                &ex, run->statistics + s->statistics + j * c, running(p, run, s, 2 + j), c);
+            if (status != AD_OK)
+                return norm_failed(p, s, status);
+        }
+    }
+    return AD_OK;
 }
 
 ad_status adi_train_forward(const adi_train_plan *plan, const adi_train_run *run, int32_t training)
 {
     if (training)
         ADI_TRY(check_positions(plan, run));
-    for (int32_t i = 0; !training && i < plan->forward_count; i++) {
-        const adi_train_step *s = &plan->steps[i];
-        for (int64_t c = 0; s->statistics >= 0 && c < 2 * s->call.out.c; c++)
-            run->statistics[s->statistics + c] =
-                running(plan, s, c < s->call.out.c ? 2 : 3)[c % s->call.out.c];
-    }
+    else
+        ADI_TRY(take_running(plan, run));
     return run_steps(plan, run, 0, plan->forward_count, !training);
 }
 
@@ -119,22 +136,21 @@ ad_status adi_train_backward(const adi_train_plan *plan, const adi_train_run *ru
     return run_steps(plan, run, plan->forward_count, plan->step_count, 0);
 }
 
-void adi_train_update_statistics(const adi_train_plan *plan, const adi_train_run *run)
+ad_status adi_train_update_statistics(const adi_train_plan *plan, const adi_train_run *run)
 {
+    const adi_exec ex = adi_device_exec(&plan->device, run->scratch, run->queue);
     for (int32_t i = 0; i < plan->forward_count; i++) {
         const adi_train_step *s = &plan->steps[i];
         if (s->statistics < 0)
             continue;
-        const double positions = (double)positions_of(run, s);
-        const double *batch = run->statistics + s->statistics;
-        for (int32_t j = 0; j < 2; j++) { /* the mean, then the variance, which is made unbiased */
-            float *r = plan->module->values + adi_module_find(plan->module, s->node, 2 + j)->offset;
-            const double factor = j ? positions / (positions - 1.0) : 1.0;
-            for (int64_t c = 0; c < s->call.out.c; c++)
-                r[c] = (float)((1.0 - MOMENTUM) * r[c]
-                               + MOMENTUM * (batch[j * s->call.out.c + c] * factor));
-        }
+        const adi_pc d = {positions_of(run, s), s->call.out.c};
+        const double *mean = run->statistics + s->statistics;
+        const ad_status status = plan->device.kernels->batchnorm_running(
+            &ex, running(plan, run, s, 2), running(plan, run, s, 3), mean, mean + d.c, MOMENTUM, d);
+        if (status != AD_OK)
+            return norm_failed(plan, s, status);
     }
+    return AD_OK;
 }
 
 const float *adi_train_tap(const adi_train_plan *plan, const adi_train_run *run, int32_t index)

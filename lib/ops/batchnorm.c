@@ -54,9 +54,12 @@ static ad_status backward(const adi_kernels *k, const adi_exec *ex, const adi_op
 }
 
 static const adi_need needs[] = {ADI_NEED(batchnorm_fwd), {0}};
+/* Running statistics are nn/train_run.c's. */
 static const adi_need train_needs[] = {ADI_NEED(batchnorm_fwd),
                                        ADI_NEED(batchnorm_stats),
                                        ADI_NEED(batchnorm_affine),
+                                       ADI_NEED(batchnorm_running),
+                                       ADI_NEED(widen),
                                        ADI_NEED(batchnorm_bwd),
                                        ADI_NEED(batchnorm_train_scratch),
                                        {0}};

@@ -98,6 +98,7 @@ static ad_status fill_module(adi_workbench *b, int32_t index, const sizes *s)
     const adi_allocator *a = &b->context->allocator;
     adi_bench_module *m = &b->modules[index], *first = &b->modules[0];
     m->run.scratch = b->scratch;
+    m->run.values = m->module->values;
     m->run.statistics =
         adi_alloc(a, m->plan->statistics_doubles * sizeof *m->run.statistics);
     if (!m->run.statistics)
@@ -271,7 +272,7 @@ ad_status adi_workbench_update(adi_workbench *b, int32_t phase, double clip_norm
             continue;
         ADI_TRY(adi_optimiser_step(m->optimiser, c->backend->kernels, c->num_threads,
                                    m->module->values, m->run.gradients, scale));
-        adi_train_update_statistics(m->plan, &m->run);
+        ADI_TRY(adi_train_update_statistics(m->plan, &m->run));
     }
     return AD_OK;
 }

@@ -204,6 +204,7 @@ static void compare_taps(rd_case *c, const char *text)
     deepest.n = c->images;
     ok(adi_train_plan_create(m, &c->context->device, &deepest, 0, &p));
     adi_train_run run = {.n = c->images, .draw = adi_mix64(adi_mix64(c->config.o.seed) + (uint64_t)integer(c, "mask_step"))};
+    run.values = m->values;
     run.block = guarded_floats((int64_t)p->block_floats);
     run.scratch = guarded_alloc(p->scratch_bytes);
     run.statistics = guarded_doubles((int64_t)p->statistics_doubles);

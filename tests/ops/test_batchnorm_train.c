@@ -272,6 +272,34 @@ static void affine(void **state)
     }
 }
 
+/* A tenth of the way, with PyTorch's unbiased variance; the same bits everywhere. */
+static void running(void **state)
+{
+    (void)state;
+    for (int64_t c = 1; c <= 131; c += 13) {
+        float *old = op_floats(2 * c, 5.0), *want = guarded_floats(2 * c);
+        double *batch = guarded_doubles(2 * c);
+        const adi_pc d = {2 + c % 7, c};
+        const double unbiased = (double)d.p / ((double)d.p - 1.0);
+        for (int64_t i = 0; i < 2 * c; i++) {
+            batch[i] = 1.0 + op_signed();
+            want[i] = (float)((1.0 - 0.1) * old[i] + 0.1 * (batch[i] * (i < c ? 1.0 : unbiased)));
+        }
+        for (int be = 0; be < 2; be++) {
+            const adi_exec ex = {1 + 2 * be, NULL, NULL};
+            const adi_kernels *k = (be ? &adi_backend_cpu : &adi_backend_ref)->kernels;
+            float *got = op_copy(old, 2 * c);
+            assert_int_equal(k->batchnorm_running(&ex, got, got + c, batch, batch + c, 0.1, d),
+                             AD_OK);
+            op_same_bits("batchnorm_running", got, want, (size_t)(2 * c) * sizeof *got);
+            guarded_free(got, "running");
+        }
+        void *const all[] = {old, want, batch};
+        for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+            guarded_free(all[i], "running");
+    }
+}
+
 /* Of a channel that does not vary. */
 static void constant_channel(void **state)
 {
@@ -324,7 +352,7 @@ int main(void)
     op_seed();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients),  cmocka_unit_test(orthogonal),
-        cmocka_unit_test(statistics), cmocka_unit_test(affine), cmocka_unit_test(constant_channel),
+        cmocka_unit_test(statistics), cmocka_unit_test(affine), cmocka_unit_test(running), cmocka_unit_test(constant_channel),
         cmocka_unit_test(nan_survives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

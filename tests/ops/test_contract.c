@@ -212,6 +212,11 @@ static ad_status zero(const arrays *a)
     return a->k->zero(&a->ex, a->out[0], PC);
 }
 
+static ad_status widen(const arrays *a)
+{
+    return a->k->widen(&a->ex, a->sum[0], a->in[0], PC);
+}
+
 static ad_status narrow(const arrays *a)
 {
     return a->k->narrow(&a->ex, a->out[0], a->from_double, PC);
@@ -366,6 +371,14 @@ static ad_status batchnorm_affine(const arrays *a)
 {
     const adi_batchnorm_batch b = {a->in[2], a->in[3], a->from_double, a->from_double + pc.c, 1e-5};
     return a->k->batchnorm_affine(&a->ex, a->out[0], a->out[1], &b, pc.c);
+}
+
+static ad_status batchnorm_running(const arrays *a)
+{
+    memcpy(a->out[0], a->in[0], (size_t)pc.c * sizeof(float)); /* in place */
+    memcpy(a->out[1], a->in[1], (size_t)pc.c * sizeof(float));
+    return a->k->batchnorm_running(&a->ex, a->out[0], a->out[1], a->from_double,
+                                   a->from_double + pc.c, 0.1, pc);
 }
 
 static ad_status batchnorm_bwd(const arrays *a)
@@ -629,6 +642,7 @@ static const kernel_case cases[] = {
     {SLOT(scaled_difference), scaled_difference, {PC}, {0}, 0},
     {SLOT(weighted_difference), weighted_difference, {PC}, {0}, 3},
     {SLOT(zero), zero, {PC}, {0}, 0},
+    {SLOT(widen), widen, {0}, {PC}, 0},
     {SLOT(narrow), narrow, {PC}, {0}, 0},
     {SLOT(copy_channels), copy_channels, {PC}, {0}, 0},
     {SLOT(permute_fwd), permute_fwd, {PC, PC}, {0}, 0},
@@ -652,6 +666,7 @@ static const kernel_case cases[] = {
     {SLOT(sum_products), sum_products, {0}, {1}, 0},
     {SLOT(batchnorm_stats), batchnorm_stats, {0}, {24, 24}, 0},
     {SLOT(batchnorm_affine), batchnorm_affine, {24, 24}, {0}, 0},
+    {SLOT(batchnorm_running), batchnorm_running, {24, 24}, {0}, 0},
     {SLOT(batchnorm_bwd), batchnorm_bwd, {PC, 24, 24}, {0}, 1},
     {SLOT(groupnorm_fwd), groupnorm_fwd, {PC}, {0}, 0},
     {SLOT(groupnorm_bwd_add), groupnorm_bwd_add, {PC, 24, 24}, {0}, 0},

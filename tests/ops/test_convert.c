@@ -1,4 +1,4 @@
-/* zero and narrow: every bit, and nothing else written. */
+/* zero, widen and narrow: every bit, and nothing else written. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -49,6 +49,12 @@ static void rounding(void **state)
             x[n / 2] = NAN;
             assert_int_equal(backends[i % 2]->kernels->narrow(&ex, y, x, n), AD_OK);
             assert_true(isnan(y[n / 2]));
+        }
+        if (n) { /* and back, of what is a float */
+            y[n / 2] = want[n / 2];
+            assert_int_equal(backends[i % 2]->kernels->widen(&ex, x, y, n), AD_OK);
+            for (int64_t j = 0; j < n; j++)
+                assert_true(x[j] == (double)want[j]);
         }
         guarded_free(x, "narrow");
         guarded_free(y, "narrow");

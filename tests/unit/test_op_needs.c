@@ -177,7 +177,7 @@ static void inference(void **state)
 
 static void run_training(const adi_train_plan *plan, const char *name)
 {
-    adi_train_run run = {.n = 2, .draw = 9};
+    adi_train_run run = {.n = 2, .draw = 9, .values = plan->module->values};
     float *input = guarded_floats(2 * SIDE * SIDE * CHANNELS);
     fill(input, 2 * SIDE * SIDE * CHANNELS);
     run.block = guarded_floats((int64_t)plan->block_floats);
@@ -189,6 +189,7 @@ static void run_training(const adi_train_plan *plan, const char *name)
     assert_int_equal(adi_train_forward(plan, &run, 1), AD_OK);
     fill(adi_train_tap_grad(plan, &run, 0), 2 * adi_values(adi_train_tap_shape(plan, 0)) / 2);
     assert_int_equal(adi_train_backward(plan, &run), AD_OK);
+    assert_int_equal(adi_train_update_statistics(plan, &run), AD_OK);
     guarded_free(run.block, name);
     guarded_free(run.scratch, name);
     guarded_free(run.statistics, name);

@@ -165,7 +165,7 @@ static void check_gradient(const char *text, const gradient_case *c)
         for (int32_t k = 0; k < m->tap_count; k++)
             guarded_free(v[k], "a tap's gradient");
     }
-    adi_train_update_statistics(p, &t.run);
+    assert_int_equal(adi_train_update_statistics(p, &t.run), AD_OK);
     compare_statistics(&d, file, text);
     for (int32_t i = 0; i < m->param_count; i++)
         adi_module_to_file(m, &m->params[i], m->values + m->params[i].offset, file + m->params[i].offset);

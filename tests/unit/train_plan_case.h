@@ -189,7 +189,7 @@ typedef struct trained {
 
 static inline trained trained_new(const adi_train_plan *p, int64_t n)
 {
-    trained t = {.plan = p, .run = {.n = n}};
+    trained t = {.plan = p, .run = {.n = n, .values = p->module->values}};
     t.run.block = guarded_floats((int64_t)p->block_floats); /* all of it NaN */
     t.run.scratch = guarded_alloc(p->scratch_bytes);
     t.run.statistics = guarded_doubles((int64_t)p->statistics_doubles);
