@@ -37,7 +37,7 @@ typedef void adi_parallel_for_fn(int32_t num_threads, int64_t count,
  * conv2d_bwd_data, whose d is the forward convolution's, is the gradient dx [n, h, w, c] of
  * conv2d_fwd (here y) from dy (here x), plus bias and residual, through act: that is also the
  * forward of a transposed convolution. */
-typedef ad_status adi_conv2d_fn(const adi_exec *ex, float *y, const float *x, const float *w,
+typedef ad_status adi_conv2d_fn(const adi_exec *ex, adi_f32 *y, const adi_f32 *x, const adi_f32 *w,
                                 const adi_epilogue *e, const adi_conv2d_dims *d);
 typedef size_t adi_conv2d_scratch_fn(const adi_conv2d_dims *d, int32_t num_threads);
 
@@ -52,7 +52,7 @@ typedef void adi_conv2d_pack_fn(void *packed, const float *w, const adi_conv2d_d
                                 adi_conv2d_algorithm algorithm);
 typedef size_t adi_conv2d_packed_scratch_fn(const adi_conv2d_dims *d,
                                             adi_conv2d_algorithm algorithm, int32_t num_threads);
-typedef ad_status adi_conv2d_packed_fwd_fn(const adi_exec *ex, float *y, const float *x,
+typedef ad_status adi_conv2d_packed_fwd_fn(const adi_exec *ex, adi_f32 *y, const adi_f32 *x,
                                            const void *packed, const adi_epilogue *e,
                                            const adi_conv2d_dims *d,
                                            adi_conv2d_algorithm algorithm);
@@ -61,8 +61,8 @@ typedef ad_status adi_conv2d_packed_fwd_fn(const adi_exec *ex, float *y, const f
  * packed filters. conv2d_gated_suits returns whether the kernel takes filters packed for
  * `algorithm`. All three may be NULL in the table. */
 typedef int adi_conv2d_gated_suits_fn(const adi_conv2d_dims *d, adi_conv2d_algorithm algorithm);
-typedef ad_status adi_conv2d_gated_fwd_fn(const adi_exec *ex, float *y, const float *x,
-                                          const float *gate, const void *packed,
+typedef ad_status adi_conv2d_gated_fwd_fn(const adi_exec *ex, adi_f32 *y, const adi_f32 *x,
+                                          const adi_f32 *gate, const void *packed,
                                           const adi_epilogue *e, const adi_conv2d_dims *d);
 
 /* The depthwise convolution of a pointwise one, act(first(x)), without storing the result between.
@@ -70,58 +70,58 @@ typedef ad_status adi_conv2d_gated_fwd_fn(const adi_exec *ex, float *y, const fl
  * three may be NULL in the table. */
 typedef int adi_expand_dw_suits_fn(const adi_conv2d_dims *first, const adi_conv2d_dims *d,
                                    adi_conv2d_algorithm wanted);
-typedef ad_status adi_expand_dw_fwd_fn(const adi_exec *ex, float *y, const float *x,
-                                       const adi_expansion *first, const float *w,
+typedef ad_status adi_expand_dw_fwd_fn(const adi_exec *ex, adi_f32 *y, const adi_f32 *x,
+                                       const adi_expansion *first, const adi_f32 *w,
                                        const adi_epilogue *e, const adi_conv2d_dims *d);
 
 /* dw [kh, kw, c, k] = the sum over positions of x and dy. */
-typedef ad_status adi_conv2d_bwd_weight_fn(const adi_exec *ex, float *dw, const float *x,
-                                           const float *dy, const adi_conv2d_dims *d);
+typedef ad_status adi_conv2d_bwd_weight_fn(const adi_exec *ex, adi_f32 *dw, const adi_f32 *x,
+                                           const adi_f32 *dy, const adi_conv2d_dims *d);
 /* db[c] = the sum over positions of dy. */
-typedef ad_status adi_bias_bwd_fn(const adi_exec *ex, float *db, const float *dy, adi_pc d);
+typedef ad_status adi_bias_bwd_fn(const adi_exec *ex, adi_f32 *db, const adi_f32 *dy, adi_pc d);
 
 /* ---- One value in, one value out ---- */
 
 /* y = act(x * scale[c] + shift[c]): batch norm that is not folded into a convolution. In place. */
-typedef ad_status adi_batchnorm_fwd_fn(const adi_exec *ex, float *y, const float *x,
-                                       const float *scale, const float *shift, adi_act act,
+typedef ad_status adi_batchnorm_fwd_fn(const adi_exec *ex, adi_f32 *y, const adi_f32 *x,
+                                       const adi_f32 *scale, const adi_f32 *shift, adi_act act,
                                        adi_pc d);
 /* In place. */
-typedef ad_status adi_activation_fwd_fn(const adi_exec *ex, float *y, const float *x, adi_act act,
-                                        adi_pc d);
+typedef ad_status adi_activation_fwd_fn(const adi_exec *ex, adi_f32 *y, const adi_f32 *x,
+                                        adi_act act, adi_pc d);
 /* dx from the result y of activation_fwd. act: RELU, RELU6 or SIGMOID, else AD_ERR_UNSUPPORTED.
  * In place: dx may be dy. */
-typedef ad_status adi_activation_bwd_fn(const adi_exec *ex, float *dx, const float *dy,
-                                        const float *y, adi_act act, adi_pc d);
+typedef ad_status adi_activation_bwd_fn(const adi_exec *ex, adi_f32 *dx, const adi_f32 *dy,
+                                        const adi_f32 *y, adi_act act, adi_pc d);
 /* y = act(a + b). In place: y may be a or b. */
-typedef ad_status adi_add_fwd_fn(const adi_exec *ex, float *y, const float *a, const float *b,
+typedef ad_status adi_add_fwd_fn(const adi_exec *ex, adi_f32 *y, const adi_f32 *a, const adi_f32 *b,
                                  adi_act act, adi_pc d);
 /* y[p, c] = a[p, c] * gate[c]: squeeze-excitation. In place: y may be a. */
-typedef ad_status adi_mul_fwd_fn(const adi_exec *ex, float *y, const float *a, const float *gate,
-                                 adi_pc d);
+typedef ad_status adi_mul_fwd_fn(const adi_exec *ex, adi_f32 *y, const adi_f32 *a,
+                                 const adi_f32 *gate, adi_pc d);
 /* n values and a number. In place.
  * leaky_relu_fwd: y = x, or slope x where x is negative.
  * clamp_fwd: y = x between -limit and limit. */
-typedef ad_status adi_scalar_fwd_fn(const adi_exec *ex, float *y, const float *x, double scalar,
+typedef ad_status adi_scalar_fwd_fn(const adi_exec *ex, adi_f32 *y, const adi_f32 *x, double scalar,
                                     int64_t n);
 /* y = factor[0] x; n values. In place. */
 typedef ad_status adi_gain_fwd_fn(const adi_exec *ex, adi_f32 *y, const adi_f32 *x,
                                   const adi_f32 *factor, int64_t n);
 /* dx of leaky_relu_fwd or clamp_fwd, from the result y. In place: dx may be dy. */
-typedef ad_status adi_scalar_bwd_fn(const adi_exec *ex, float *dx, const float *dy, const float *y,
-                                    double scalar, int64_t n);
+typedef ad_status adi_scalar_bwd_fn(const adi_exec *ex, adi_f32 *dx, const adi_f32 *dy,
+                                    const adi_f32 *y, double scalar, int64_t n);
 /* y = x, or 0 where the mask of `key` is 0 at p; the mask is 0 at a share `rate` of positions. Also
  * its own gradient. In place. */
-typedef ad_status adi_mask2d_fn(const adi_exec *ex, float *y, const float *x, uint64_t key,
+typedef ad_status adi_mask2d_fn(const adi_exec *ex, adi_f32 *y, const adi_f32 *x, uint64_t key,
                                 double rate, adi_pc d);
 /* y = alpha (a - b), with `accumulate` added to y: the gradient of a squared error. */
-typedef ad_status adi_scaled_difference_fn(const adi_exec *ex, float *y, const float *a,
-                                           const float *b, float alpha, int32_t accumulate,
+typedef ad_status adi_scaled_difference_fn(const adi_exec *ex, adi_f32 *y, const adi_f32 *a,
+                                           const adi_f32 *b, float alpha, int32_t accumulate,
                                            int64_t n);
 /* y[p, c] = alpha weight[p] (a - b). b may be NULL: zeros; weight may be NULL: ones. In place: y
  * may be a or b. */
-typedef ad_status adi_weighted_difference_fn(const adi_exec *ex, float *y, const float *a,
-                                             const float *b, const float *weight, double alpha,
+typedef ad_status adi_weighted_difference_fn(const adi_exec *ex, adi_f32 *y, const adi_f32 *a,
+                                             const adi_f32 *b, const adi_f32 *weight, double alpha,
                                              adi_pc d);
 
 /* ---- Moving and resizing values ---- */
@@ -134,12 +134,12 @@ typedef ad_status adi_widen_fn(const adi_exec *ex, adi_f64 *y, const adi_f32 *x,
 typedef ad_status adi_narrow_fn(const adi_exec *ex, adi_f32 *y, const adi_f64 *x, int64_t n);
 /* Copy c channels at p positions, from rows of x_stride floats to rows of y_stride floats: one part
  * of a concatenation, or of its gradient. */
-typedef ad_status adi_copy_channels_fn(const adi_exec *ex, float *y, int64_t y_stride,
-                                       const float *x, int64_t x_stride, adi_pc d);
+typedef ad_status adi_copy_channels_fn(const adi_exec *ex, adi_f32 *y, int64_t y_stride,
+                                       const adi_f32 *x, int64_t x_stride, adi_pc d);
 /* y[p, c] = x[p, index[c]]; with `inverse` y[p, index[c]] = x[p, c], which is also the gradient.
  * index: whole numbers, each of 0 .. c - 1 once. */
-typedef ad_status adi_permute_fwd_fn(const adi_exec *ex, float *y, const float *x,
-                                     const float *index, int32_t inverse, adi_pc d);
+typedef ad_status adi_permute_fwd_fn(const adi_exec *ex, adi_f32 *y, const adi_f32 *x,
+                                     const adi_f32 *index, int32_t inverse, adi_pc d);
 /* Copy channels of x [h, w, c] to a grid of vectors y [oh, ow, y_stride], from the nearest
  * position: y[i, j, pick[k, 1]] = x[floor(i h / oh), floor(j w / ow), pick[k, 0]] for k of 0 ..
  * count - 1. pick [count, 2]: whole numbers. */
@@ -147,18 +147,18 @@ typedef ad_status adi_gather_channels_fn(const adi_exec *ex, adi_f32 *y, const a
                                          const adi_f32 *pick, const adi_gather_dims *d);
 /* Pad with the values of the nearest position inside (PyTorch's 'replicate').
  * pad2d_bwd: dx (here y) from dy (here x). */
-typedef ad_status adi_pad2d_fn(const adi_exec *ex, float *y, const float *x,
+typedef ad_status adi_pad2d_fn(const adi_exec *ex, adi_f32 *y, const adi_f32 *x,
                                const adi_pad2d_dims *d);
 /* y [n, h, w, c]: sines and cosines of column and row. c is a multiple of 4; d->pad is not used. */
-typedef ad_status adi_posenc2d_fwd_fn(const adi_exec *ex, float *y, const adi_pad2d_dims *d);
-typedef ad_status adi_maxpool2d_fwd_fn(const adi_exec *ex, float *y, const float *x,
+typedef ad_status adi_posenc2d_fwd_fn(const adi_exec *ex, adi_f32 *y, const adi_pad2d_dims *d);
+typedef ad_status adi_maxpool2d_fwd_fn(const adi_exec *ex, adi_f32 *y, const adi_f32 *x,
                                        const adi_pool2d_dims *d);
 /* The gradient goes to the first of equal maxima in the window's order, as in PyTorch. */
-typedef ad_status adi_maxpool2d_bwd_fn(const adi_exec *ex, float *dx, const float *dy,
-                                       const float *x, const adi_pool2d_dims *d);
+typedef ad_status adi_maxpool2d_bwd_fn(const adi_exec *ex, adi_f32 *dx, const adi_f32 *dy,
+                                       const adi_f32 *x, const adi_pool2d_dims *d);
 /* One map, bilinear with half-pixel centres (align_corners = false), not antialiased. resize_bwd:
  * dx [h, w, c] (here y) from dy [oh, ow, c] (here x), whose rows are y_stride floats apart. */
-typedef ad_status adi_resize_fn(const adi_exec *ex, float *y, const float *x,
+typedef ad_status adi_resize_fn(const adi_exec *ex, adi_f32 *y, const adi_f32 *x,
                                 const adi_resize_dims *d);
 /* n outputs of a row of 8-bit samples, each of `channels` (1 or 3) values: weighted sums, rounded
  * and clipped to a byte. */
@@ -170,20 +170,20 @@ typedef void adi_resample_rows_fn(uint8_t *out, const adi_resample_ring *ring, i
                                   int64_t count, const int32_t *weight, int64_t n);
 /* Blur a map in place along both axes; weights[k] is that of the two taps at distance k,
  * 0 .. radius. */
-typedef ad_status adi_blur_fn(const adi_exec *ex, float *map, const double *weights,
+typedef ad_status adi_blur_fn(const adi_exec *ex, adi_f32 *map, const double *weights,
                               const adi_blur_dims *d);
 typedef size_t adi_blur_scratch_fn(const adi_blur_dims *d, int32_t num_threads);
 
 /* ---- Sums ---- */
 
 /* sums[rows, c] of x[rows, columns, c]: the bits of the row_sums of a depthwise convolution. */
-typedef ad_status adi_row_sums_fn(const adi_exec *ex, float *sums, const float *x, int64_t rows,
+typedef ad_status adi_row_sums_fn(const adi_exec *ex, adi_f32 *sums, const adi_f32 *x, int64_t rows,
                                   int64_t columns, int64_t c);
 /* y[n, c]: the mean over d->p rows of an image's sums[n, p, c], each of `columns` positions. */
 typedef ad_status adi_globalavgpool2d_fwd_fn(const adi_exec *ex, adi_f32 *y, const adi_f32 *sums,
                                              int64_t columns, const adi_npc *d);
 /* mean[c] over positions. */
-typedef ad_status adi_mean_fwd_fn(const adi_exec *ex, double *mean, const float *x, adi_pc d);
+typedef ad_status adi_mean_fwd_fn(const adi_exec *ex, adi_f64 *mean, const adi_f32 *x, adi_pc d);
 /* out[0] = the sum of n values, or of their squares. */
 typedef ad_status adi_sum_fn(const adi_exec *ex, adi_f64 *out, const adi_f32 *x, int64_t n);
 /* out[0] = the sum of n squared errors (a - b)^2, or of n products a b. */
@@ -194,8 +194,8 @@ typedef size_t adi_sum_scratch_fn(int64_t n, int32_t num_threads);
 /* ---- Normalisation and attention ---- */
 
 /* Mean and biased variance of each channel over all positions. */
-typedef ad_status adi_batchnorm_stats_fn(const adi_exec *ex, double *mean, double *var,
-                                         const float *x, adi_pc d);
+typedef ad_status adi_batchnorm_stats_fn(const adi_exec *ex, adi_f64 *mean, adi_f64 *var,
+                                         const adi_f32 *x, adi_pc d);
 /* What batchnorm_fwd takes in training: scale = weight / sqrt(var + eps), and shift = bias - mean
  * scale, with the scale in double. */
 typedef ad_status adi_batchnorm_affine_fn(const adi_exec *ex, adi_f32 *scale, adi_f32 *shift,
@@ -207,31 +207,31 @@ typedef ad_status adi_batchnorm_running_fn(const adi_exec *ex, adi_f32 *mean, ad
                                            double momentum, adi_pc d);
 /* Gradients of y = act(weight (x - mean) / sqrt(var + eps) + bias), where mean and var follow from
  * x. act: NONE or RELU. dx may be NULL. In place: dx may be dy. */
-typedef ad_status adi_batchnorm_bwd_fn(const adi_exec *ex, float *dx, float *dweight, float *dbias,
-                                       const float *dy, const float *x,
+typedef ad_status adi_batchnorm_bwd_fn(const adi_exec *ex, adi_f32 *dx, adi_f32 *dweight,
+                                       adi_f32 *dbias, const adi_f32 *dy, const adi_f32 *x,
                                        const adi_batchnorm_batch *b, adi_act act, adi_pc d);
 typedef size_t adi_batchnorm_train_scratch_fn(adi_pc d, int32_t num_threads);
 /* y = x normalised over each group of channels of an image, times weight plus bias. */
-typedef ad_status adi_groupnorm_fwd_fn(const adi_exec *ex, float *y, const float *x,
+typedef ad_status adi_groupnorm_fwd_fn(const adi_exec *ex, adi_f32 *y, const adi_f32 *x,
                                        const adi_groupnorm *g, const adi_npc *d);
 /* Adds to dx; dweight and dbias are overwritten. */
-typedef ad_status adi_groupnorm_bwd_add_fn(const adi_exec *ex, float *dx, float *dweight,
-                                           float *dbias, const float *dy, const float *x,
+typedef ad_status adi_groupnorm_bwd_add_fn(const adi_exec *ex, adi_f32 *dx, adi_f32 *dweight,
+                                           adi_f32 *dbias, const adi_f32 *dy, const adi_f32 *x,
                                            const adi_groupnorm *g, const adi_npc *d);
 /* Scratch of groupnorm_fwd and groupnorm_bwd_add; of softfuse_fwd and softfuse_bwd. */
 typedef size_t adi_npc_scratch_fn(const adi_npc *d);
 /* y = x / max(|x|, 1e-12) over the channels of each position; dx from dy and x. */
-typedef ad_status adi_l2norm_fwd_fn(const adi_exec *ex, float *y, const float *x, adi_pc d);
-typedef ad_status adi_l2norm_bwd_fn(const adi_exec *ex, float *dx, const float *dy, const float *x,
-                                    adi_pc d);
+typedef ad_status adi_l2norm_fwd_fn(const adi_exec *ex, adi_f32 *y, const adi_f32 *x, adi_pc d);
+typedef ad_status adi_l2norm_bwd_fn(const adi_exec *ex, adi_f32 *dx, const adi_f32 *dy,
+                                    const adi_f32 *x, adi_pc d);
 /* The gate of SCConv's spatial reconstruction unit: each channel of x is kept or moved to the other
  * half by the sign of t = w h, or with `soft` by its sigmoid. c is even. dt is written with `soft`;
  * else it may be NULL. */
-typedef ad_status adi_srugate_fwd_fn(const adi_exec *ex, float *y, const float *x, const float *h,
-                                     const float *w, int32_t soft, adi_pc d);
-typedef ad_status adi_srugate_bwd_fn(const adi_exec *ex, float *dx, float *dt, const float *dy,
-                                     const float *x, const float *h, const float *w, int32_t soft,
-                                     adi_pc d);
+typedef ad_status adi_srugate_fwd_fn(const adi_exec *ex, adi_f32 *y, const adi_f32 *x,
+                                     const adi_f32 *h, const adi_f32 *w, int32_t soft, adi_pc d);
+typedef ad_status adi_srugate_bwd_fn(const adi_exec *ex, adi_f32 *dx, adi_f32 *dt,
+                                     const adi_f32 *dy, const adi_f32 *x, const adi_f32 *h,
+                                     const adi_f32 *w, int32_t soft, adi_pc d);
 /* What the gate and its normalisation take of SRU's weights: w = weight / their sum, and by =
  * w weight, the normalisation's weight in the gradient of x. sruweight_bwd takes what
  * groupnorm_bwd_add gives with `by`, a in dweight and b in dbias, to the gradients, in place: with
@@ -245,30 +245,32 @@ typedef ad_status adi_sruweight_bwd_fn(const adi_exec *ex, adi_f32 *dweight, adi
 /* y = beta a + beta' b. The weights are a softmax of both maps' means over an image: of the two
  * means of each channel, or with `joint` of the means of all channels of both. da or db may be
  * NULL. */
-typedef ad_status adi_softfuse_fwd_fn(const adi_exec *ex, float *y, const float *a, const float *b,
+typedef ad_status adi_softfuse_fwd_fn(const adi_exec *ex, adi_f32 *y, const adi_f32 *a,
+                                      const adi_f32 *b, int32_t joint, const adi_npc *d);
+typedef ad_status adi_softfuse_bwd_fn(const adi_exec *ex, adi_f32 *da, adi_f32 *db,
+                                      const adi_f32 *dy, const adi_f32 *a, const adi_f32 *b,
                                       int32_t joint, const adi_npc *d);
-typedef ad_status adi_softfuse_bwd_fn(const adi_exec *ex, float *da, float *db, const float *dy,
-                                      const float *a, const float *b, int32_t joint,
-                                      const adi_npc *d);
 /* SimAM: x times the sigmoid of its energy in its channel. In place: y may be x, and dx dy. */
-typedef ad_status adi_simam_fwd_fn(const adi_exec *ex, float *y, const float *x, double lambda,
+typedef ad_status adi_simam_fwd_fn(const adi_exec *ex, adi_f32 *y, const adi_f32 *x, double lambda,
                                    const adi_npc *d);
-typedef ad_status adi_simam_bwd_fn(const adi_exec *ex, float *dx, const float *dy, const float *x,
-                                   double lambda, const adi_npc *d);
+typedef ad_status adi_simam_bwd_fn(const adi_exec *ex, adi_f32 *dx, const adi_f32 *dy,
+                                   const adi_f32 *x, double lambda, const adi_npc *d);
 
 /* ---- Normalising flows ---- */
 
 /* y = exp(e(s)) x + t; with `inverse` y = (x - t) / exp(e(s)). */
-typedef ad_status adi_coupling_fwd_fn(const adi_exec *ex, float *y, const float *x, const float *st,
-                                      int32_t inverse, const adi_coupling_dims *d);
+typedef ad_status adi_coupling_fwd_fn(const adi_exec *ex, adi_f32 *y, const adi_f32 *x,
+                                      const adi_f32 *st, int32_t inverse,
+                                      const adi_coupling_dims *d);
 /* dx or dst may be NULL. */
-typedef ad_status adi_coupling_bwd_fn(const adi_exec *ex, float *dx, float *dst, const float *dy,
-                                      const float *x, const float *st, const adi_coupling_dims *d);
+typedef ad_status adi_coupling_bwd_fn(const adi_exec *ex, adi_f32 *dx, adi_f32 *dst,
+                                      const adi_f32 *dy, const adi_f32 *x, const adi_f32 *st,
+                                      const adi_coupling_dims *d);
 /* y[p] = the sum over c of e(s). In the gradient dst that of t is 0. */
-typedef ad_status adi_logdet_fwd_fn(const adi_exec *ex, float *y, const float *st,
+typedef ad_status adi_logdet_fwd_fn(const adi_exec *ex, adi_f32 *y, const adi_f32 *st,
                                     const adi_coupling_dims *d);
-typedef ad_status adi_logdet_bwd_fn(const adi_exec *ex, float *dst, const float *dy,
-                                    const float *st, const adi_coupling_dims *d);
+typedef ad_status adi_logdet_bwd_fn(const adi_exec *ex, adi_f32 *dst, const adi_f32 *dy,
+                                    const adi_f32 *st, const adi_coupling_dims *d);
 
 /* ---- Distances between feature vectors ---- */
 
@@ -276,14 +278,14 @@ typedef ad_status adi_logdet_bwd_fn(const adi_exec *ex, float *dst, const float 
  * cosine_fwd:  1 - <a, b> / max(|a| |b|, 1e-8)
  * cosdist_fwd: |b / max(|b|, 1e-12) - a / max(|a|, 1e-12)|^2 / 2
  * sqdist_fwd:  |a - b|^2; b may be NULL: zeros */
-typedef ad_status adi_distance_fwd_fn(const adi_exec *ex, float *dist, const float *a,
-                                      const float *b, adi_pc d);
+typedef ad_status adi_distance_fwd_fn(const adi_exec *ex, adi_f32 *dist, const adi_f32 *a,
+                                      const adi_f32 *b, adi_pc d);
 /* da[p, c] = scale * the gradient of dist[p] by a. */
-typedef ad_status adi_distance_bwd_fn(const adi_exec *ex, float *da, const float *a, const float *b,
-                                      float scale, adi_pc d);
+typedef ad_status adi_distance_bwd_fn(const adi_exec *ex, adi_f32 *da, const adi_f32 *a,
+                                      const adi_f32 *b, float scale, adi_pc d);
 /* dist[p] = |A (x_p - mean)|^2, where A [r, c] is packed once, as floats. */
-typedef ad_status adi_mahalanobis_fwd_fn(const adi_exec *ex, float *dist, const float *x,
-                                         const float *mean, const void *packed, adi_pc d,
+typedef ad_status adi_mahalanobis_fwd_fn(const adi_exec *ex, adi_f32 *dist, const adi_f32 *x,
+                                         const adi_f32 *mean, const void *packed, adi_pc d,
                                          int64_t r);
 typedef size_t adi_mahalanobis_packed_bytes_fn(const double *a, int64_t c, int64_t r);
 typedef void adi_mahalanobis_pack_fn(void *packed, const double *a, int64_t c, int64_t r);
@@ -318,8 +320,8 @@ typedef ad_status adi_position_gaussian_factor_fn(const adi_exec *ex, float *fac
                                                   const adi_position_scale *scale,
                                                   const adi_position_dims *d);
 /* dist[p] = |W_p (x_p - mean_p)|^2; x and mean [p, d]. */
-typedef ad_status adi_position_gaussian_fwd_fn(const adi_exec *ex, float *dist, const float *x,
-                                               const float *mean, const float *factor,
+typedef ad_status adi_position_gaussian_fwd_fn(const adi_exec *ex, adi_f32 *dist, const adi_f32 *x,
+                                               const adi_f32 *mean, const adi_f32 *factor,
                                                const adi_position_dims *d);
 /* Scratch of position_gaussian_factor; of position_gaussian_fwd. */
 typedef size_t adi_position_gaussian_scratch_fn(const adi_position_dims *d, int32_t num_threads);
@@ -328,10 +330,10 @@ typedef size_t adi_position_gaussian_scratch_fn(const adi_position_dims *d, int3
 
 /* Update w, and velocity or m and v, in place; n values each. velocity may be NULL without
  * momentum. */
-typedef ad_status adi_sgd_step_fn(const adi_exec *ex, float *w, float *velocity, const float *g,
-                                  const adi_sgd *o, int64_t n);
-typedef ad_status adi_adam_step_fn(const adi_exec *ex, float *w, float *m, float *v, const float *g,
-                                   const adi_adam *o, int64_t n);
+typedef ad_status adi_sgd_step_fn(const adi_exec *ex, adi_f32 *w, adi_f32 *velocity,
+                                  const adi_f32 *g, const adi_sgd *o, int64_t n);
+typedef ad_status adi_adam_step_fn(const adi_exec *ex, adi_f32 *w, adi_f32 *m, adi_f32 *v,
+                                   const adi_f32 *g, const adi_adam *o, int64_t n);
 
 /* ---- The tables ---- */
 

@@ -89,10 +89,10 @@ typedef enum adi_conv2d_algorithm {
 /* The epilogue of a convolution, applied while its result is in cache:
  * y = act(y + bias + residual). */
 typedef struct adi_epilogue {
-    const float *bias;     /* [k] or NULL */
-    const float *residual; /* like y, or NULL; does not overlap y */
+    const adi_f32 *bias;     /* [k] or NULL */
+    const adi_f32 *residual; /* like y, or NULL; does not overlap y */
     adi_act act;
-    float *row_sums; /* depthwise convolutions: sums over each row of y [n, oh, c]; or NULL */
+    adi_f32 *row_sums; /* depthwise convolutions: sums over each row of y [n, oh, c]; or NULL */
 } adi_epilogue;
 
 /* A pointwise convolution, with packed filters, that runs inside of the depthwise convolution that
@@ -100,7 +100,7 @@ typedef struct adi_epilogue {
 typedef struct adi_expansion {
     adi_conv2d_dims d;
     const void *packed;
-    const float *bias; /* [k] or NULL */
+    const adi_f32 *bias; /* [k] or NULL */
     adi_act act;
 } adi_expansion;
 
@@ -172,14 +172,14 @@ static inline int64_t adi_mirror(int64_t i, int64_t n)
 
 /* Batch normalisation in training: with the batch's own mean and biased variance. */
 typedef struct adi_batchnorm_batch {
-    const float *weight, *bias; /* [c] */
-    const double *mean, *var;   /* [c] */
+    const adi_f32 *weight, *bias; /* [c] */
+    const adi_f64 *mean, *var;    /* [c] */
     double eps;
 } adi_batchnorm_batch;
 
 /* Group normalisation: `groups` divides c. */
 typedef struct adi_groupnorm {
-    const float *weight, *bias; /* [c] */
+    const adi_f32 *weight, *bias; /* [c] */
     int64_t groups;
     double eps;
 } adi_groupnorm;

@@ -106,8 +106,9 @@ static ad_status profile(const adi_extractor *x, adi_workspace *w, int32_t runs,
     const adi_device *d = &x->context->device;
     const size_t floats = adi_arena_floats(&plan->input[0]);
     double *ms = adi_calloc(plan->allocator, steps * ((size_t)runs + 1), sizeof *ms);
-    float *const input = w->block + plan->input_offset[0];
-    float *noise = d->memory ? adi_alloc(plan->allocator, floats * sizeof *noise) : input;
+    adi_f32 *const input = w->block + plan->input_offset[0];
+    float *noise =
+        d->memory ? adi_alloc(plan->allocator, floats * sizeof *noise) : adi_mem_on_host(input);
     ad_status status = ms && noise ? AD_OK : adi_fail_memory();
     if (status == AD_OK) {
         fill_noise(noise, floats);
@@ -118,7 +119,7 @@ static ad_status profile(const adi_extractor *x, adi_workspace *w, int32_t runs,
     if (status == AD_OK)
         status = tell(plan, ms, callback, user);
     adi_free(plan->allocator, ms);
-    if (noise != input)
+    if (d->memory)
         adi_free(plan->allocator, noise);
     return status;
 }

@@ -50,6 +50,23 @@ static inline const void *adi_mem_host(const adi_device *d, const void *p)
     return d->memory ? NULL : p;
 }
 
+/* Host memory as the host's own kernels take it: those of ad_context.backend. */
+static inline adi_f32 *adi_mem_host_f32(const float *p)
+{
+    return (adi_f32 *)(uintptr_t)p;
+}
+
+static inline adi_f64 *adi_mem_host_f64(const double *p)
+{
+    return (adi_f64 *)(uintptr_t)p;
+}
+
+/* And back, where the backend is known to be the host. */
+static inline float *adi_mem_on_host(const adi_f32 *p)
+{
+    return (float *)(uintptr_t)p;
+}
+
 static inline adi_exec adi_device_exec(const adi_device *d, void *scratch, adi_queue *queue)
 {
     return (adi_exec){d->num_threads, scratch, queue};

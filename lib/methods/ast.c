@@ -120,7 +120,7 @@ static void reserve(const adi_model *model, adi_extractor *x)
 /* The input of both networks: features of the image, then its depth. depth: memory for it on a
  * device. */
 static ad_status gather(const adi_ast_config *c, const adi_extractor *x, const adi_workspace *w,
-                        float *depth, float *input)
+                        adi_f32 *depth, adi_f32 *input)
 {
     const adi_kernels *k = x->context->device.kernels;
     const adi_exec ex = adi_workspace_exec(x, w);
@@ -131,7 +131,7 @@ static ad_status gather(const adi_ast_config *c, const adi_extractor *x, const a
                                   (adi_pc){n, c->features});
     if (status == AD_OK && channels) {
         if (!x->context->device.memory)
-            depth = w->depth;
+            depth = adi_mem_host_f32(w->depth);
         ADI_TRY(adi_mem_upload(&x->context->device, w->queue, depth, w->depth,
                                (size_t)(n * channels) * sizeof *depth));
         status = k->copy_channels(&ex, input + c->features, c->channels, depth, channels,
@@ -152,8 +152,8 @@ static ad_status infer(const adi_model *model, const adi_extractor *x, adi_works
     const adi_plan *flow = m->networks.items[ADI_AST_FLOW].plan;
     const adi_plan *student = m->networks.items[ADI_AST_STUDENT].plan;
     const int64_t n = adi_ast_positions(c), depth = c->channels - c->features;
-    float *flow_block = w->extra, *student_block = flow_block + flow->block_floats;
-    float *const input = flow_block + flow->input_offset[0];
+    adi_f32 *flow_block = w->extra, *student_block = flow_block + flow->block_floats;
+    adi_f32 *const input = flow_block + flow->input_offset[0];
     (void)wants_map;
     out->distance = w->host_results;
     adi_layer_maps_add(out, c->h, c->w, NULL);

@@ -175,7 +175,7 @@ void adi_ast_weigh(const adi_ast_config *config, const float *shares, float *wei
 /* The squares that the distances come from, of the flow's z and perhaps the student's result, in
  * the backend's memory. */
 ad_status adi_ast_measure(const adi_ast_config *config, const adi_kernels *k, const adi_exec *ex,
-                          const float *z, const float *student, float *squares);
+                          const adi_f32 *z, const adi_f32 *student, adi_f32 *squares);
 /* Squares become distances, on the host; logdet is read where the teacher alone scores. */
 void adi_ast_distances(const adi_ast_config *config, const float *logdet, float *io);
 /* How distances become score and map. */

@@ -23,7 +23,7 @@ void adi_ast_weigh(const adi_ast_config *config, const float *shares, float *wei
 }
 
 ad_status adi_ast_measure(const adi_ast_config *config, const adi_kernels *k, const adi_exec *ex,
-                          const float *z, const float *student, float *squares)
+                          const adi_f32 *z, const adi_f32 *student, adi_f32 *squares)
 {
     const adi_pc d = {adi_ast_positions(config), config->channels};
     const int teacher = config->o.score == ADI_AST_SCORE_TEACHER;

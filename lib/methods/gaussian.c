@@ -97,7 +97,7 @@ static ad_status create(const adi_settings *settings, ad_backbone *backbone, ad_
 
 /* Global average pool of layer i into `pooled`, in the memory of the kernels. */
 static ad_status pool(const adi_extractor *x, const adi_kernels *k, const adi_exec *ex, int32_t i,
-                      const float *features, double *pooled)
+                      const adi_f32 *features, adi_f64 *pooled)
 {
     const adi_shape *s = adi_extractor_shape(x, i);
     const ad_status status = k->mean_fwd(ex, pooled, features, (adi_pc){s->h * s->w, s->c});
@@ -127,7 +127,8 @@ static ad_status prepare_add(gaussian_fit *f, const adi_extractor *x, adi_worksp
     for (int32_t i = 0; i < f->config.settings.tap_count; i++) {
         const adi_shape *s = adi_extractor_shape(x, i);
         ADI_TRY(adi_extractor_fetch(x, w, i, &features[i]));
-        ADI_TRY(pool(x, c->backend->kernels, &ex, i, features[i], pooled));
+        ADI_TRY(pool(x, c->backend->kernels, &ex, i, adi_mem_host_f32(features[i]),
+                     adi_mem_host_f64(pooled)));
         ADI_TRY(check_pooled(x, i, pooled));
         pooled += s->c;
         if (!needs_sample(&f->config))
@@ -374,7 +375,7 @@ static void reserve(const adi_model *model, adi_extractor *x)
 }
 
 static ad_status measure_layer(const adi_gaussian_model *m, const adi_extractor *x,
-                               const adi_workspace *w, int32_t i, float *distance)
+                               const adi_workspace *w, int32_t i, adi_f32 *distance)
 {
     const adi_exec ex = adi_workspace_exec(x, w);
     const adi_shape *s = adi_extractor_shape(x, i);
@@ -395,7 +396,7 @@ static ad_status measure(const adi_gaussian_model *m, const adi_extractor *x,
                          size_t *out_floats)
 {
     const adi_exec ex = adi_workspace_exec(x, w);
-    double *pooled = (double *)(void *)w->results;
+    adi_f64 *pooled = (adi_f64 *)(void *)w->results;
     *out_floats = pooled_floats(m, x);
     for (int32_t i = 0; i < m->config.settings.tap_count; i++) {
         const adi_shape *s = adi_extractor_shape(x, i);

@@ -47,7 +47,7 @@ typedef struct adi_gaussian_layer {
     adi_mvg image;
     adi_mvg pixel;         /* c == 0 where pixel statistics are not separate */
     /* What the backend's kernel takes, in its memory. */
-    float *pixel_mean;     /* [c] */
+    adi_f32 *pixel_mean;   /* [c] */
     void *pixel_whitening; /* the matrix, packed */
 } adi_gaussian_layer;
 

@@ -128,7 +128,7 @@ static ad_status infer(const adi_model *model, const adi_extractor *x, adi_works
     const adi_exec ex = adi_workspace_exec(x, w);
     const adi_device *device = &x->context->device;
     const adi_plan *plan = m->networks.items[0].plan;
-    float *block = w->extra;
+    adi_f32 *block = w->extra;
     (void)wants_map;
     out->distance = w->host_results;
     for (int32_t level = 0; level < ADI_RD_LEVELS; level++)
@@ -141,7 +141,7 @@ static ad_status infer(const adi_model *model, const adi_extractor *x, adi_works
         if (!adi_rd_compares(&m->config, level))
             continue;
         const float *d = adi_layer_maps_add(out, s->h, s->w, adi_extractor_layer(x, level));
-        const float *made = adi_plan_tap_data(plan, block, tap++);
+        const adi_f32 *made = adi_plan_tap_data(plan, block, tap++);
         const ad_status status = device->kernels->cosine_fwd(
             &ex, adi_workspace_result(w, d), made, adi_extractor_data(x, w, level),
             (adi_pc){s->h * s->w, s->c});

@@ -107,7 +107,7 @@ static ad_status embed(const padim_fit *f, const adi_extractor *x, adi_workspace
 {
     const adi_device *device = &x->context->device;
     const adi_position_dims d = adi_padim_dims(&f->embedding, &f->config);
-    float *const vectors = device->memory ? w->extra : out;
+    adi_f32 *const vectors = device->memory ? w->extra : adi_mem_host_f32(out);
     ADI_TRY(adi_padim_embed(&f->embedding, &f->config, x, w, vectors));
     ADI_TRY(adi_mem_download(device, w->queue, out, vectors,
                              (size_t)(d.p * d.d) * sizeof *out));

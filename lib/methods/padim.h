@@ -51,7 +51,7 @@ typedef struct adi_padim_embedding {
     int32_t *subset; /* [dimensions], in the order drawn; the owner's */
     /* The same for the kernel, in the backend's memory: pairs of a layer's channel and the place in
      * a vector, layer after layer. */
-    float *pick;                    /* [dimensions, 2] */
+    adi_f32 *pick;                  /* [dimensions, 2] */
     int32_t picks[ADI_MAX_LAYERS];  /* of a layer */
 } adi_padim_embedding;
 
@@ -64,15 +64,15 @@ ad_status adi_padim_embedding_fill(adi_padim_embedding *e, const ad_context *con
 void adi_padim_embedding_free(adi_padim_embedding *e, const ad_context *context);
 /* out: [h * w, dimensions] from the features in a workspace, in the backend's memory. */
 ad_status adi_padim_embed(const adi_padim_embedding *e, const adi_padim_config *config,
-                          const adi_extractor *x, const adi_workspace *w, float *out);
+                          const adi_extractor *x, const adi_workspace *w, adi_f32 *out);
 
 typedef struct adi_padim_model {
     adi_model head;
     adi_padim_config config;
     adi_padim_embedding embedding;
     /* In the backend's memory. */
-    float *mean;   /* [h * w, dimensions] */
-    float *factor; /* [h * w, dimensions (dimensions + 1) / 2], columns of the inverse Cholesky
+    adi_f32 *mean;   /* [h * w, dimensions] */
+    adi_f32 *factor; /* [h * w, dimensions (dimensions + 1) / 2], columns of the inverse Cholesky
                       factors */
     float *host_mean, *host_factor; /* before they were placed there; then NULL */
 } adi_padim_model;

@@ -61,10 +61,10 @@ void adi_padim_embedding_free(adi_padim_embedding *e, const ad_context *context)
 }
 
 ad_status adi_padim_embed(const adi_padim_embedding *e, const adi_padim_config *config,
-                          const adi_extractor *x, const adi_workspace *w, float *out)
+                          const adi_extractor *x, const adi_workspace *w, adi_f32 *out)
 {
     const adi_exec ex = adi_workspace_exec(x, w);
-    const float *pick = e->pick;
+    const adi_f32 *pick = e->pick;
     for (int32_t layer = 0; layer < x->tap_count; layer++) {
         const adi_shape *s = adi_extractor_shape(x, layer);
         const adi_gather_dims d = {.h = s->h, .w = s->w, .c = s->c, .oh = e->h, .ow = e->w,

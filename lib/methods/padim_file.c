@@ -56,7 +56,7 @@ ad_status adi_padim_model_create(ad_context *context, const adi_graph *graph,
     return AD_OK;
 }
 
-static ad_status place(const ad_context *c, float **io_host, size_t floats, float **out)
+static ad_status place(const ad_context *c, float **io_host, size_t floats, adi_f32 **out)
 {
     void *host = *io_host, *placed = NULL;
     const ad_status status =

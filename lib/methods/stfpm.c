@@ -121,8 +121,8 @@ static void reserve(const adi_model *model, adi_extractor *x)
 }
 
 /* *out: the student's vectors of a layer, or its U-Net's output for them. */
-static ad_status compared(const stfpm_model *m, int32_t layer, const adi_workspace *w, float *block,
-                          float *unet_block, const float **out)
+static ad_status compared(const stfpm_model *m, int32_t layer, const adi_workspace *w,
+                          adi_f32 *block, adi_f32 *unet_block, const adi_f32 **out)
 {
     const adi_device *device = &m->head.context->device;
     const adi_plan *unet = m->networks.items[1 + layer].plan;
@@ -143,14 +143,14 @@ static ad_status infer(const adi_model *model, const adi_extractor *x, adi_works
     const stfpm_model *m = (const stfpm_model *)model;
     const adi_exec ex = adi_workspace_exec(x, w);
     const layout at = layout_of(m);
-    float *block = w->extra, *unet_block = block + at.block;
+    adi_f32 *block = w->extra, *unet_block = block + at.block;
     (void)wants_map;
     out->distance = w->host_results;
     ADI_TRY(adi_extractor_input(x, w, block + m->networks.items[0].plan->input_offset[0]));
     ADI_TRY(adi_plan_run(m->networks.items[0].plan, w->queue, block, w->scratch));
     for (int32_t l = 0; l < m->config.settings.tap_count; l++) {
         const adi_shape *s = &m->shapes[l];
-        const float *g = NULL;
+        const adi_f32 *g = NULL;
         ADI_TRY(compared(m, l, w, block, unet_block, &g));
         const float *d = adi_layer_maps_add(out, s->h, s->w, adi_extractor_layer(x, l));
         const ad_status status = x->context->device.kernels->cosdist_fwd(

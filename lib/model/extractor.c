@@ -188,7 +188,7 @@ static ad_status allocate(const adi_extractor *x, adi_workspace *w)
     w->results = w->extra + x->extra_floats;
     if (d->memory)
         return allocate_staging(x, w);
-    w->host_results = w->results;
+    w->host_results = adi_mem_on_host(w->results);
     w->host_scratch = w->scratch;
     return AD_OK;
 }
@@ -245,21 +245,23 @@ ad_status adi_extractor_run(const adi_extractor *x, adi_workspace *w, const ad_i
                               w->depth + depth_floats(x) - positions));
     if (x->needs == ADI_DEPTH_ALONE)
         return AD_OK;
-    float *const input = w->block + x->plan->input_offset[0];
-    ADI_TRY(adi_preprocess_run(&x->preprocess, &w->frame, w->input ? w->input : input, w->rgb,
-                               &image, &w->resize));
+    adi_f32 *const input = w->block + x->plan->input_offset[0];
+    ADI_TRY(adi_preprocess_run(&x->preprocess, &w->frame,
+                               w->input ? w->input : adi_mem_on_host(input), w->rgb, &image,
+                               &w->resize));
     if (w->input)
         ADI_TRY(adi_mem_upload(&x->context->device, w->queue, input, w->input,
                                input_floats(x) * sizeof *input));
     return adi_plan_run(x->plan, w->queue, w->block, w->scratch);
 }
 
-ad_status adi_extractor_input(const adi_extractor *x, const adi_workspace *w, float *to)
+ad_status adi_extractor_input(const adi_extractor *x, const adi_workspace *w, adi_f32 *to)
 {
     if (w->input)
         return adi_mem_upload(&x->context->device, w->queue, to, w->input,
                               input_floats(x) * sizeof *to);
-    adi_preprocess_from_bytes(&x->preprocess, to, w->rgb, (int64_t)x->rgb_bytes / 3);
+    adi_preprocess_from_bytes(&x->preprocess, adi_mem_on_host(to), w->rgb,
+                              (int64_t)x->rgb_bytes / 3);
     return AD_OK;
 }
 
@@ -268,7 +270,7 @@ const adi_shape *adi_extractor_shape(const adi_extractor *x, int32_t index)
     return &x->plan->taps[index].shape;
 }
 
-const float *adi_extractor_data(const adi_extractor *x, const adi_workspace *w, int32_t index)
+const adi_f32 *adi_extractor_data(const adi_extractor *x, const adi_workspace *w, int32_t index)
 {
     return adi_plan_tap_data(x->plan, w->block, index);
 }

@@ -17,10 +17,10 @@ typedef struct adi_workspace {
 
     /* In the backend's memory. */
     adi_queue *queue; /* of all that happens there; NULL on the host */
-    float *block;     /* activations */
+    adi_f32 *block;   /* activations */
     void *scratch;    /* kernels */
-    float *extra;     /* the method's own */
-    float *results;   /* what the method computes for the host; behind extra */
+    adi_f32 *extra;   /* the method's own */
+    adi_f32 *results; /* what the method computes for the host; behind extra */
 
     /* In the host's memory. */
     float *host_results; /* `results` once they were fetched; the same memory on the host */
@@ -90,11 +90,11 @@ ad_status adi_extractor_run(const adi_extractor *x, adi_workspace *w, const ad_i
 
 /* Write the input of the image that was run last to `to`, in the backend's memory, for another
  * network of the same preprocessing. The extractor keeps the pixels. */
-ad_status adi_extractor_input(const adi_extractor *x, const adi_workspace *w, float *to);
+ad_status adi_extractor_input(const adi_extractor *x, const adi_workspace *w, adi_f32 *to);
 
 /* Layer `index` of the extractor: its shape, its data in a workspace, its name. */
 const adi_shape *adi_extractor_shape(const adi_extractor *x, int32_t index);
-const float *adi_extractor_data(const adi_extractor *x, const adi_workspace *w, int32_t index);
+const adi_f32 *adi_extractor_data(const adi_extractor *x, const adi_workspace *w, int32_t index);
 const char *adi_extractor_layer(const adi_extractor *x, int32_t index);
 /* *out: its data in the host's memory, until the workspace runs again. */
 ad_status adi_extractor_fetch(const adi_extractor *x, adi_workspace *w, int32_t index,
@@ -113,7 +113,7 @@ static inline adi_exec adi_workspace_exec(const adi_extractor *x, const adi_work
 }
 
 /* Where the backend writes what the host will read at `host`, a place in w->host_results. */
-static inline float *adi_workspace_result(const adi_workspace *w, const float *host)
+static inline adi_f32 *adi_workspace_result(const adi_workspace *w, const float *host)
 {
     return w->results + (host - w->host_results);
 }

@@ -7,7 +7,8 @@ static ad_status resize(const ad_context *context, float *out, const float *in,
                         const adi_resize_dims *d)
 {
     const adi_exec ex = {context->num_threads, NULL, NULL};
-    const ad_status status = context->backend->kernels->resize_fwd(&ex, out, in, d);
+    const ad_status status =
+        context->backend->kernels->resize_fwd(&ex, adi_mem_host_f32(out), adi_mem_host_f32(in), d);
     if (status != AD_OK)
         return adi_fail(status, "resizing a %lldx%lld map to %lldx%lld failed in the backend",
                         (long long)d->w, (long long)d->h, (long long)d->ow, (long long)d->oh);

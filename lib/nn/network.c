@@ -112,7 +112,7 @@ float *adi_kept_block(const adi_allocator *a, adi_kept *keep, size_t floats)
 }
 
 ad_status adi_kept_fetch(const adi_device *d, const adi_allocator *a, adi_kept *keep,
-                         const float *from, size_t floats, const float **out)
+                         const adi_f32 *from, size_t floats, const float **out)
 {
     *out = adi_mem_host(d, from);
     if (*out)

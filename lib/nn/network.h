@@ -70,7 +70,7 @@ typedef struct adi_kept {
 float *adi_kept_block(const adi_allocator *a, adi_kept *keep, size_t floats);
 /* *out: `floats` of the backend's memory in the host's: from a device, in a block of *keep. */
 ad_status adi_kept_fetch(const adi_device *d, const adi_allocator *a, adi_kept *keep,
-                         const float *from, size_t floats, const float **out);
+                         const adi_f32 *from, size_t floats, const float **out);
 ad_status adi_network_write(const adi_network *network, const int32_t *taps, int32_t tap_count,
                             const char *prefix, adi_st_writer *writer, adi_kept *keep);
 void adi_kept_free(const adi_allocator *a, adi_kept *keep);

@@ -110,11 +110,11 @@ static ad_status pack(const adi_packed_pool *pool, const adi_device *device, con
 static ad_status take_packed(adi_packed_pool *pool, const adi_device *device, const adi_op *op,
                              adi_op_call *call, size_t bytes)
 {
-    entry *e = find(pool, device, call->weight, op, call->algorithm);
+    entry *e = find(pool, device, call->host_weight, op, call->algorithm);
     if (!e) {
         void *block = NULL;
         ADI_TRY(pack(pool, device, op, call, bytes, &block));
-        e = add(pool, device, call->weight, op, call->algorithm, block);
+        e = add(pool, device, call->host_weight, op, call->algorithm, block);
     }
     if (!e)
         return AD_ERR_OUT_OF_MEMORY;
@@ -123,19 +123,19 @@ static ad_status take_packed(adi_packed_pool *pool, const adi_device *device, co
     return AD_OK;
 }
 
-static ad_status take_copy(adi_packed_pool *pool, const adi_device *device, const float **io,
-                           size_t bytes)
+static ad_status take_copy(adi_packed_pool *pool, const adi_device *device, const float *host,
+                           size_t bytes, const adi_f32 **out)
 {
-    entry *e = find(pool, device, *io, NULL, ADI_CONV2D_AUTO);
+    entry *e = find(pool, device, host, NULL, ADI_CONV2D_AUTO);
     if (!e) {
         void *block = NULL;
-        ADI_TRY(copy(pool, device, *io, bytes, &block));
-        e = add(pool, device, *io, NULL, ADI_CONV2D_AUTO, block);
+        ADI_TRY(copy(pool, device, host, bytes, &block));
+        e = add(pool, device, host, NULL, ADI_CONV2D_AUTO, block);
     }
     if (!e)
         return AD_ERR_OUT_OF_MEMORY;
     e->plans++;
-    *io = e->block;
+    *out = e->block;
     return AD_OK;
 }
 
@@ -149,14 +149,16 @@ ad_status adi_packed_take(adi_packed_pool *pool, const adi_device *device, const
     return status;
 }
 
-ad_status adi_packed_upload(adi_packed_pool *pool, const adi_device *device, const float **io,
-                            int64_t floats, size_t *io_bytes)
+ad_status adi_packed_upload(adi_packed_pool *pool, const adi_device *device, const float *host,
+                            int64_t floats, const adi_f32 **out, size_t *io_bytes)
 {
-    const size_t bytes = (size_t)floats * sizeof **io;
-    if (!*io || !device->memory)
+    const size_t bytes = (size_t)floats * sizeof *host;
+    *out = adi_mem_host_f32(host);
+    if (!host || !device->memory)
         return AD_OK;
+    *out = NULL;
     pthread_mutex_lock(&pool->lock);
-    const ad_status status = take_copy(pool, device, io, bytes);
+    const ad_status status = take_copy(pool, device, host, bytes, out);
     pthread_mutex_unlock(&pool->lock);
     *io_bytes += bytes;
     return status;

@@ -14,13 +14,13 @@ ad_status adi_packed_pool_create(const adi_allocator *a, adi_packed_pool **out_p
 void adi_packed_pool_destroy(adi_packed_pool *pool);
 
 /* Set call->packed to the `bytes` that op->pack() makes for a call whose algorithm is chosen; the
- * first caller packs. Weights are told apart by call->weight, so they must not move. */
+ * first caller packs. Weights are told apart by call->host_weight, so they must not move. */
 ad_status adi_packed_take(adi_packed_pool *pool, const adi_device *device, const adi_op *op,
                           adi_op_call *call, size_t bytes);
-/* Replace host memory of `floats` floats by a copy in the device's; NULL, and all memory where the
- * device is the host, stays as it is. Then *io_bytes grows by those of the copy. */
-ad_status adi_packed_upload(adi_packed_pool *pool, const adi_device *device, const float **io,
-                            int64_t floats, size_t *io_bytes);
+/* *out: a copy of `floats` floats in the backend's memory, by which *io_bytes grows; on the host,
+ * `host` itself. NULL stays NULL. */
+ad_status adi_packed_upload(adi_packed_pool *pool, const adi_device *device, const float *host,
+                            int64_t floats, const adi_f32 **out, size_t *io_bytes);
 /* Give back what the two functions gave; the last one frees it. Other pointers, also NULL, are
  * ignored. */
 void adi_packed_put(adi_packed_pool *pool, const adi_device *device, const void *packed);

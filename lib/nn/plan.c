@@ -153,8 +153,12 @@ static ad_status add_step(planner *pl, int32_t i)
     pl->owner[i] = plan->step_count;
     plan->steps[plan->step_count++] = (adi_step){
         .node = node,
-        .call = {.attrs = node->attrs, .in = pl->shape[node->input[0]], .out = pl->shape[i],
-                 .weight = p->weight, .bias = p->bias, .algorithm = plan->network->convolution,
+        .call = {.attrs = node->attrs,
+                 .in = pl->shape[node->input[0]],
+                 .out = pl->shape[i],
+                 .host_weight = p->weight,
+                 .host_bias = p->bias,
+                 .algorithm = plan->network->convolution,
                  .act = node->op->act},
         .x = pl->owner[node->input[0]],
         .x2 = node->op->inputs == 2 ? pl->owner[node->input[1]] : ADI_STEP_NONE,
@@ -257,14 +261,15 @@ static ad_status place(adi_plan *plan)
  * as packed. A packed weight is not read beside what was packed. */
 static ad_status upload(adi_plan *plan, const adi_op *op, adi_op_call *call, int is_packed)
 {
-    const float **at[] = {&call->weight, &call->bias};
-    const int itself = call->packed && call->packed == call->weight;
-    for (int32_t j = is_packed; j < 2 && op->params; j++) {
+    const float *host[] = {call->host_weight, call->host_bias};
+    const adi_f32 **at[] = {&call->weight, &call->bias};
+    const int itself = call->packed && call->packed == call->host_weight;
+    for (int32_t j = is_packed && plan->device.memory; j < 2 && op->params; j++) {
         int64_t shape[4], floats = 1;
         const int32_t dims = op->param_shape(&call->attrs, call->in.c, j, shape);
         for (int32_t i = 0; i < dims; i++)
             floats *= shape[i];
-        ADI_TRY(adi_packed_upload(plan->network->packed, &plan->device, at[j], floats,
+        ADI_TRY(adi_packed_upload(plan->network->packed, &plan->device, host[j], floats, at[j],
                                   &plan->packed_bytes));
     }
     if (itself)

@@ -59,11 +59,11 @@ ad_status adi_plan_tap_shape(const adi_allocator *a, const adi_graph *graph, int
 
 /* run.c: run a plan on the inputs at block + input_offset[]; results are at adi_plan_tap_data().
  * block has block_floats and scratch scratch_bytes of the backend's memory. */
-ad_status adi_plan_run(const adi_plan *plan, adi_queue *queue, float *block, void *scratch);
+ad_status adi_plan_run(const adi_plan *plan, adi_queue *queue, adi_f32 *block, void *scratch);
 /* Run it `runs` times; out_ms [step_count] is each step's median time. times has space for runs x
  * step_count doubles. */
-ad_status adi_plan_profile(const adi_plan *plan, adi_queue *queue, float *block, void *scratch,
+ad_status adi_plan_profile(const adi_plan *plan, adi_queue *queue, adi_f32 *block, void *scratch,
                            int32_t runs, double *times, double *out_ms);
-const float *adi_plan_tap_data(const adi_plan *plan, const float *block, int32_t tap);
+const adi_f32 *adi_plan_tap_data(const adi_plan *plan, const adi_f32 *block, int32_t tap);
 
 #endif

@@ -2,14 +2,14 @@
 #include "core/clock.h"
 #include "nn/plan.h"
 
-static const float *result_of(const adi_plan *plan, const float *block, int32_t step)
+static const adi_f32 *result_of(const adi_plan *plan, const adi_f32 *block, int32_t step)
 {
     if (step == ADI_STEP_NONE)
         return NULL;
     return block + (step < 0 ? plan->input_offset[adi_step_input(step)] : plan->steps[step].offset);
 }
 
-static ad_status run_step(const adi_plan *plan, const adi_exec *ex, float *block, int32_t i)
+static ad_status run_step(const adi_plan *plan, const adi_exec *ex, adi_f32 *block, int32_t i)
 {
     const adi_step *s = &plan->steps[i];
     adi_op_call gated;
@@ -27,7 +27,7 @@ static ad_status run_step(const adi_plan *plan, const adi_exec *ex, float *block
     return AD_OK;
 }
 
-ad_status adi_plan_run(const adi_plan *plan, adi_queue *queue, float *block, void *scratch)
+ad_status adi_plan_run(const adi_plan *plan, adi_queue *queue, adi_f32 *block, void *scratch)
 {
     const adi_exec ex = adi_device_exec(&plan->device, scratch, queue);
     for (int32_t i = 0; i < plan->step_count; i++)
@@ -35,7 +35,7 @@ ad_status adi_plan_run(const adi_plan *plan, adi_queue *queue, float *block, voi
     return AD_OK;
 }
 
-ad_status adi_plan_profile(const adi_plan *plan, adi_queue *queue, float *block, void *scratch,
+ad_status adi_plan_profile(const adi_plan *plan, adi_queue *queue, adi_f32 *block, void *scratch,
                            int32_t runs, double *times, double *out_ms)
 {
     const adi_exec ex = adi_device_exec(&plan->device, scratch, queue);
@@ -52,7 +52,7 @@ ad_status adi_plan_profile(const adi_plan *plan, adi_queue *queue, float *block,
     return AD_OK;
 }
 
-const float *adi_plan_tap_data(const adi_plan *plan, const float *block, int32_t tap)
+const adi_f32 *adi_plan_tap_data(const adi_plan *plan, const adi_f32 *block, int32_t tap)
 {
     return block + plan->steps[plan->taps[tap].step].offset;
 }

@@ -63,12 +63,12 @@ size_t adi_train_plan_bytes(const adi_train_plan *plan);
 
 /* train_run.c: the arrays of a run, in the backend's memory. */
 typedef struct adi_train_run {
-    float *block;       /* block_floats */
+    adi_f32 *block;     /* block_floats */
     void *scratch;      /* scratch_bytes */
-    double *statistics; /* statistics_doubles */
-    float *values;      /* the module's values */
-    const float *input[ADI_GRAPH_MAX_INPUTS]; /* n images of the plan's input shapes */
-    float *gradients;   /* module->trainable floats, all of which backward writes */
+    adi_f64 *statistics;                        /* statistics_doubles */
+    adi_f32 *values;                            /* the module's values */
+    const adi_f32 *input[ADI_GRAPH_MAX_INPUTS]; /* n images of the plan's input shapes */
+    adi_f32 *gradients; /* module->trainable floats, all of which backward writes */
     int64_t n;          /* images of this batch, at most the plan's */
     adi_queue *queue;   /* NULL on the host */
     uint64_t draw;      /* of random masks: another number, another choice */
@@ -85,9 +85,9 @@ ad_status adi_train_backward(const adi_train_plan *plan, const adi_train_run *ru
 ad_status adi_train_update_statistics(const adi_train_plan *plan, const adi_train_run *run);
 
 /* Pointers into a run's block: tap `index`, its gradient, the gradient of the first input. */
-const float *adi_train_tap(const adi_train_plan *plan, const adi_train_run *run, int32_t index);
-float *adi_train_tap_grad(const adi_train_plan *plan, const adi_train_run *run, int32_t index);
-const float *adi_train_input_grad(const adi_train_plan *plan, const adi_train_run *run);
+const adi_f32 *adi_train_tap(const adi_train_plan *plan, const adi_train_run *run, int32_t index);
+adi_f32 *adi_train_tap_grad(const adi_train_plan *plan, const adi_train_run *run, int32_t index);
+const adi_f32 *adi_train_input_grad(const adi_train_plan *plan, const adi_train_run *run);
 const adi_shape *adi_train_tap_shape(const adi_train_plan *plan, int32_t index);
 
 #endif

@@ -3,12 +3,12 @@
 
 static const double MOMENTUM = 0.1; /* of running statistics: PyTorch's default */
 
-static float *value_at(const adi_train_plan *p, const adi_train_run *run, int32_t value)
+static adi_f32 *value_at(const adi_train_plan *p, const adi_train_run *run, int32_t value)
 {
     return value < 0 ? NULL : run->block + p->values[value].offset;
 }
 
-static const float *read_at(const adi_train_plan *p, const adi_train_run *run, int32_t value)
+static const adi_f32 *read_at(const adi_train_plan *p, const adi_train_run *run, int32_t value)
 {
     return value < ADI_VALUE_NONE ? run->input[adi_value_input(value)] : value_at(p, run, value);
 }
@@ -54,7 +54,7 @@ static ad_status run_step(const adi_train_plan *p, const adi_train_run *run,
     const adi_exec ex = adi_device_exec(&p->device, run->scratch, run->queue);
     const adi_op_call call = call_of(p, run, s);
     const adi_op_grad g = grad_of(p, run, s);
-    float *y = value_at(p, run, s->y);
+    adi_f32 *y = value_at(p, run, s->y);
     if (s->kind == ADI_TRAIN_BACKWARD)
         return s->op->backward(p->device.kernels, &ex, &call, &g);
     if (s->op->train_forward)
@@ -94,8 +94,8 @@ static ad_status check_positions(const adi_train_plan *p, const adi_train_run *r
     return AD_OK;
 }
 
-static float *running(const adi_train_plan *p, const adi_train_run *run, const adi_train_step *s,
-                      int32_t index)
+static adi_f32 *running(const adi_train_plan *p, const adi_train_run *run, const adi_train_step *s,
+                        int32_t index)
 {
     return run->values + adi_module_find(p->module, s->node, index)->offset;
 }
@@ -144,7 +144,7 @@ ad_status adi_train_update_statistics(const adi_train_plan *plan, const adi_trai
         if (s->statistics < 0)
             continue;
         const adi_pc d = {positions_of(run, s), s->call.out.c};
-        const double *mean = run->statistics + s->statistics;
+        const adi_f64 *mean = run->statistics + s->statistics;
         const ad_status status = plan->device.kernels->batchnorm_running(
             &ex, running(plan, run, s, 2), running(plan, run, s, 3), mean, mean + d.c, MOMENTUM, d);
         if (status != AD_OK)
@@ -153,17 +153,17 @@ ad_status adi_train_update_statistics(const adi_train_plan *plan, const adi_trai
     return AD_OK;
 }
 
-const float *adi_train_tap(const adi_train_plan *plan, const adi_train_run *run, int32_t index)
+const adi_f32 *adi_train_tap(const adi_train_plan *plan, const adi_train_run *run, int32_t index)
 {
     return value_at(plan, run, plan->taps[index]);
 }
 
-float *adi_train_tap_grad(const adi_train_plan *plan, const adi_train_run *run, int32_t index)
+adi_f32 *adi_train_tap_grad(const adi_train_plan *plan, const adi_train_run *run, int32_t index)
 {
     return value_at(plan, run, plan->tap_grads[index]);
 }
 
-const float *adi_train_input_grad(const adi_train_plan *plan, const adi_train_run *run)
+const adi_f32 *adi_train_input_grad(const adi_train_plan *plan, const adi_train_run *run)
 {
     return value_at(plan, run, plan->input_grad);
 }

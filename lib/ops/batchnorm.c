@@ -15,7 +15,7 @@ static int32_t param_shape(const adi_attrs *attrs, int64_t in_channels, int32_t 
 }
 
 static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
-                         float *y, const float *x, const float *x2)
+                         adi_f32 *y, const adi_f32 *x, const adi_f32 *x2)
 {
     (void)x2;
     const adi_pc d = adi_positions(&call->in);
@@ -32,13 +32,13 @@ static size_t train_scratch(const adi_kernels *k, const adi_op_call *call, int32
 }
 
 static ad_status train_forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
-                               const adi_op_grad *g, int32_t given, float *y, const float *x)
+                               const adi_op_grad *g, int32_t given, adi_f32 *y, const adi_f32 *x)
 {
     const adi_pc d = adi_positions(&call->in);
     if (!given)
         ADI_TRY(k->batchnorm_stats(ex, g->mean, g->var, x, d));
     const adi_batchnorm_batch batch = {call->weight, call->bias, g->mean, g->var, call->attrs.eps};
-    float *const scale = ex->scratch, *const shift = scale + d.c;
+    adi_f32 *const scale = ex->scratch, *const shift = scale + d.c;
     ADI_TRY(k->batchnorm_affine(ex, scale, shift, &batch, d.c));
     return k->batchnorm_fwd(ex, y, x, scale, shift, call->act, d);
 }

@@ -17,7 +17,7 @@ static ad_status add_shape(const char *node, const adi_attrs *attrs, const adi_s
 }
 
 static ad_status add_forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
-                             float *y, const float *x, const float *x2)
+                             adi_f32 *y, const adi_f32 *x, const adi_f32 *x2)
 {
     const adi_pc d = adi_positions(&call->in);
     return k->add_fwd(ex, y, x, x2, call->act, d);
@@ -63,7 +63,7 @@ static ad_status mul_shape(const char *node, const adi_attrs *attrs, const adi_s
 }
 
 static ad_status mul_forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
-                             float *y, const float *x, const float *x2)
+                             adi_f32 *y, const adi_f32 *x, const adi_f32 *x2)
 {
     const adi_pc d = {call->in.h * call->in.w, call->in.c};
     for (int64_t n = 0; n < call->in.n; n++) {

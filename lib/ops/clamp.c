@@ -2,7 +2,7 @@
 #include "ops/op.h"
 
 static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
-                         float *y, const float *x, const float *x2)
+                         adi_f32 *y, const adi_f32 *x, const adi_f32 *x2)
 {
     (void)x2;
     return k->clamp_fwd(ex, y, x, call->attrs.limit, adi_values(&call->in));

@@ -16,7 +16,7 @@ static ad_status shape(const char *node, const adi_attrs *attrs, const adi_shape
 
 /* call->in is the first input's shape; the second has the remaining channels. */
 static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
-                         float *y, const float *x, const float *x2)
+                         adi_f32 *y, const adi_f32 *x, const adi_f32 *x2)
 {
     const int64_t p = call->in.n * call->in.h * call->in.w;
     const int64_t all = call->out.c, first = call->in.c;

@@ -26,7 +26,7 @@ static size_t choose(const adi_kernels *k, adi_op_call *call)
 {
     const adi_conv2d_dims d = adi_conv2d_dims_of(call);
     call->algorithm = k->conv2d_choose(&d, call->algorithm);
-    call->packed = call->weight;
+    call->packed = call->host_weight;
     return k->conv2d_packed_bytes(&d, call->algorithm);
 }
 
@@ -34,12 +34,12 @@ static void pack(const adi_kernels *k, adi_op_call *call, void *packed, void *un
 {
     (void)unused;
     const adi_conv2d_dims d = adi_conv2d_dims_of(call);
-    k->conv2d_pack(packed, call->weight, &d, call->algorithm);
+    k->conv2d_pack(packed, call->host_weight, &d, call->algorithm);
     call->packed = packed;
 }
 
 static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
-                         float *y, const float *x, const float *x2)
+                         adi_f32 *y, const adi_f32 *x, const adi_f32 *x2)
 {
     const adi_conv2d_dims d = adi_conv2d_dims_of(call);
     const adi_epilogue e = {call->bias, x2, call->act, NULL};

@@ -28,7 +28,7 @@ static adi_coupling_dims dims(const adi_op_call *call, int64_t c)
 }
 
 static ad_status coupling_forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
-                                  float *y, const float *x, const float *x2)
+                                  adi_f32 *y, const adi_f32 *x, const adi_f32 *x2)
 {
     const adi_coupling_dims d = dims(call, call->in.c);
     return k->coupling_fwd(ex, y, x, x2, call->attrs.inverse, &d);
@@ -77,7 +77,7 @@ static ad_status logdet_shape(const char *node, const adi_attrs *attrs, const ad
 }
 
 static ad_status logdet_forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
-                                float *y, const float *x, const float *x2)
+                                adi_f32 *y, const adi_f32 *x, const adi_f32 *x2)
 {
     (void)x2;
     const adi_coupling_dims d = dims(call, call->in.c / 2);

@@ -90,11 +90,11 @@ static void pack(const adi_kernels *k, adi_op_call *call, void *packed, void *sc
     for (int64_t first = 0; first < d.k; first += TILE)
         for (int64_t c = 0; c < d.c; c++)
             for (int64_t i = first; i < d.k && i < first + TILE; i++)
-                w[c * d.k + i] = call->weight[i * d.c + c];
+                w[c * d.k + i] = call->host_weight[i * d.c + c];
     if (!as_it_is)
         k->conv2d_pack(packed, w, &d, call->algorithm);
     for (int64_t i = 0; i < d.k; i++)
-        bias[i] = call->bias ? call->bias[i % call->out.c] : 0.0f;
+        bias[i] = call->host_bias ? call->host_bias[i % call->out.c] : 0.0f;
     call->packed = packed;
 }
 
@@ -112,16 +112,16 @@ static size_t scratch(const adi_kernels *k, const adi_op_call *call, int32_t num
 /* Compute all values of every window, copy each row of windows to the rows of the result that it
  * covers, then add the residual. */
 static ad_status packed_forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
-                                float *y, const float *x, const float *x2)
+                                adi_f32 *y, const adi_f32 *x, const adi_f32 *x2)
 {
     const adi_conv2d_dims d = pointwise_dims(call);
     const int32_t side = call->attrs.kernel;
     const int64_t part = side * call->out.c; /* of a window's row */
-    float *const windows = ex->scratch;
+    adi_f32 *const windows = ex->scratch;
     const adi_exec rest = {ex->num_threads, windows + adi_whole_floats(d.n * d.h * d.w * d.k),
                            ex->queue};
-    const float *bias =
-        (const float *)(const void *)((const char *)call->packed + filter_bytes(k, call, &d));
+    const adi_f32 *bias =
+        (const adi_f32 *)(const void *)((const char *)call->packed + filter_bytes(k, call, &d));
     const adi_epilogue e = {bias, NULL, x2 ? ADI_ACT_NONE : call->act, NULL};
     ADI_TRY(k->conv2d_packed_fwd(&rest, windows, x, call->packed, &e, &d, call->algorithm));
     for (int64_t row = 0; row < d.n * d.h * side; row++)
@@ -135,7 +135,7 @@ static ad_status packed_forward(const adi_kernels *k, const adi_exec *ex, const 
 /* ---- As the gradient of a convolution ---- */
 
 static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
-                         float *y, const float *x, const float *x2)
+                         adi_f32 *y, const adi_f32 *x, const adi_f32 *x2)
 {
     const adi_conv2d_dims d = transposed_dims(call);
     const adi_epilogue e = {call->bias, x2, call->act, NULL};

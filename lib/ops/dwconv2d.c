@@ -21,7 +21,7 @@ static size_t scratch(const adi_kernels *k, const adi_op_call *call, int32_t num
 }
 
 static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
-                         float *y, const float *x, const float *x2)
+                         adi_f32 *y, const adi_f32 *x, const adi_f32 *x2)
 {
     const adi_conv2d_dims d = adi_conv2d_dims_of(call);
     const adi_epilogue e = {call->bias, x2, call->act,

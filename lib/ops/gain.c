@@ -13,7 +13,7 @@ static int32_t param_shape(const adi_attrs *attrs, int64_t in_channels, int32_t 
 }
 
 static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
-                         float *y, const float *x, const float *x2)
+                         adi_f32 *y, const adi_f32 *x, const adi_f32 *x2)
 {
     (void)x2;
     return k->gain_fwd(ex, y, x, call->weight, adi_values(&call->in));

@@ -36,7 +36,7 @@ static adi_conv2d_dims dims_of(const adi_op_call *call)
 
 /* The scratch: one group's input, output and weight, then the scratch of the kernels. */
 typedef struct scratch_layout {
-    float *x, *y, *w;
+    adi_f32 *x, *y, *w;
     adi_exec rest;
 } scratch_layout;
 
@@ -51,7 +51,7 @@ static size_t group_floats(const adi_conv2d_dims *d, size_t out_parts[3])
 static scratch_layout lay_out_scratch(const adi_exec *ex, const adi_conv2d_dims *d)
 {
     size_t part[3];
-    float *const at = ex->scratch;
+    adi_f32 *const at = ex->scratch;
     const size_t all = group_floats(d, part);
     return (scratch_layout){at,
                             at + part[0],
@@ -90,7 +90,7 @@ static void pack(const adi_kernels *k, adi_op_call *call, void *packed, void *sc
         char *const mine = (char *)packed + (size_t)g * filter_bytes(k, call);
         float *const w = as_it_is ? (float *)(void *)mine : scratch;
         for (int64_t row = 0; row < rows; row++)
-            memcpy(w + row * d.k, call->weight + row * row_floats + g * d.k,
+            memcpy(w + row * d.k, call->host_weight + row * row_floats + g * d.k,
                    (size_t)d.k * sizeof *w);
         if (!as_it_is)
             k->conv2d_pack(mine, w, &d, call->algorithm);
@@ -117,14 +117,14 @@ static size_t train_scratch(const adi_kernels *k, const adi_op_call *call, int32
 }
 
 /* Copy group g's `width` floats out of rows of `groups` groups, and back. */
-static ad_status gather(const adi_kernels *k, const adi_exec *ex, float *part, const float *all,
+static ad_status gather(const adi_kernels *k, const adi_exec *ex, adi_f32 *part, const adi_f32 *all,
                         int32_t g, int32_t groups, int64_t rows, int64_t width)
 {
     return k->copy_channels(ex, part, width, all + g * width, groups * width,
                             (adi_pc){rows, width});
 }
 
-static ad_status put(const adi_kernels *k, const adi_exec *ex, float *all, const float *part,
+static ad_status put(const adi_kernels *k, const adi_exec *ex, adi_f32 *all, const adi_f32 *part,
                      int32_t g, int32_t groups, int64_t rows, int64_t width)
 {
     return k->copy_channels(ex, all + g * width, groups * width, part, width,
@@ -132,7 +132,7 @@ static ad_status put(const adi_kernels *k, const adi_exec *ex, float *all, const
 }
 
 static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
-                         float *y, const float *x, const float *x2)
+                         adi_f32 *y, const adi_f32 *x, const adi_f32 *x2)
 {
     const adi_conv2d_dims d = dims_of(call);
     const int32_t groups = call->attrs.groups;

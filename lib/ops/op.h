@@ -80,7 +80,7 @@ typedef enum adi_attr {
 
 typedef enum adi_attr_kind {
     ADI_ATTR_INTEGER, /* an int32_t */
-    ADI_ATTR_REAL,    /* a double */
+    ADI_ATTR_REAL,    /* a adi_f64 */
     ADI_ATTR_PADDING  /* an int32_t or the word "same" */
 } adi_attr_kind;
 
@@ -134,19 +134,22 @@ typedef struct adi_need {
 
 enum { ADI_OP_MAX_PARAMS = 4, ADI_OP_MAX_INPUTS = 2, ADI_OP_MAX_ATTRS = 8 };
 
-/* One execution: shapes, parameters in the kernels' layout, and what was fused in. */
+/* One execution: shapes, parameters in the kernels' layout, and what was fused in. `choose` and
+ * `pack` run on the host and read host_weight and host_bias, all others read the copies of these in
+ * the backend's memory. */
 typedef struct adi_op_call {
     adi_attrs attrs;
     adi_shape in, out;
     /* convolution: HWIO; batch norm: scale; permute: the order; gain: one number */
-    const float *weight;
-    const float *bias;   /* convolution: bias or NULL; batch norm: shift */
+    const adi_f32 *weight;
+    const adi_f32 *bias; /* convolution: bias or NULL; batch norm: shift */
+    const float *host_weight, *host_bias;
     const void *packed;  /* convolution: filters packed by `pack`, or NULL */
     adi_conv2d_algorithm algorithm; /* before `choose`: the wanted one; then that of `packed` */
     adi_act act;
     /* depthwise: the pointwise convolution fused into it, or NULL */
     const struct adi_op_call *first;
-    const float *gate; /* convolution: factors of x's channels, known when it runs; or NULL */
+    const adi_f32 *gate; /* convolution: factors of x's channels, known when it runs; or NULL */
     int32_t gated;     /* 1: there will be a gate */
     uint64_t draw;     /* randmask2d: the number of this run of a training */
     /* 1: depthwise: sums over rows follow its result; mean: they follow its input */
@@ -155,12 +158,12 @@ typedef struct adi_op_call {
 
 /* The values and gradients of a call in training. */
 typedef struct adi_op_grad {
-    const float *x[ADI_OP_MAX_INPUTS], *y; /* NULL unless `keeps` asks for them */
-    const float *dy;
-    float *dx[ADI_OP_MAX_INPUTS]; /* NULL if not wanted */
-    const float *dx_add;          /* added to dx[0] while it is written (adds_dx), or NULL */
-    float *dweight, *dbias;       /* in the kernels' layout */
-    double *mean, *var;           /* batch norm: of the batch */
+    const adi_f32 *x[ADI_OP_MAX_INPUTS], *y; /* NULL unless `keeps` asks for them */
+    const adi_f32 *dy;
+    adi_f32 *dx[ADI_OP_MAX_INPUTS]; /* NULL if not wanted */
+    const adi_f32 *dx_add;          /* added to dx[0] while it is written (adds_dx), or NULL */
+    adi_f32 *dweight, *dbias;       /* in the kernels' layout */
+    adi_f64 *mean, *var;            /* batch norm: of the batch */
 } adi_op_grad;
 
 enum { /* bits of adi_op.keeps: what backward reads of forward */
@@ -222,7 +225,7 @@ typedef struct adi_op {
     size_t (*scratch)(const adi_kernels *k, const adi_op_call *call, int32_t num_threads);
     /* x2: the second input, or the fused residual, or NULL. */
     ad_status (*forward)(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
-                         float *y, const float *x, const float *x2);
+                         adi_f32 *y, const adi_f32 *x, const adi_f32 *x2);
 
     /* Training: call->weight and bias are the parameters themselves. */
     uint32_t keeps;
@@ -238,7 +241,7 @@ typedef struct adi_op {
     /* NULL: forward is used. Batch norm: y from x and g->mean, g->var, which are first taken from x
      * unless `given`. randmask2d: masks unless `given`. */
     ad_status (*train_forward)(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
-                               const adi_op_grad *g, int32_t given, float *y, const float *x);
+                               const adi_op_grad *g, int32_t given, adi_f32 *y, const adi_f32 *x);
     /* NULL for ops that cannot be trained through. */
     ad_status (*backward)(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
                           const adi_op_grad *g);

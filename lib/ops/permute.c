@@ -44,15 +44,15 @@ static ad_status check_param(const char *node, int32_t index, const float *value
     return AD_OK;
 }
 
-static ad_status run(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call, float *y,
-                     const float *x, int32_t inverse)
+static ad_status run(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call, adi_f32 *y,
+                     const adi_f32 *x, int32_t inverse)
 {
     return k->permute_fwd(ex, y, x, call->weight, inverse,
                           (adi_pc){call->in.n * call->in.h * call->in.w, call->in.c});
 }
 
 static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
-                         float *y, const float *x, const float *x2)
+                         adi_f32 *y, const adi_f32 *x, const adi_f32 *x2)
 {
     (void)x2;
     return run(k, ex, call, y, x, call->attrs.inverse);

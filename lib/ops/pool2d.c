@@ -19,7 +19,7 @@ static adi_pool2d_dims max_dims(const adi_op_call *call)
 }
 
 static ad_status max_forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
-                             float *y, const float *x, const float *x2)
+                             adi_f32 *y, const adi_f32 *x, const adi_f32 *x2)
 {
     (void)x2;
     const adi_pool2d_dims d = max_dims(call);
@@ -77,12 +77,12 @@ static size_t average_scratch(const adi_kernels *k, const adi_op_call *call, int
 
 /* Average the sums of rows, whoever computed them, so that the bits do not depend on fusion. */
 static ad_status average_forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
-                                 float *y, const float *x, const float *x2)
+                                 adi_f32 *y, const adi_f32 *x, const adi_f32 *x2)
 {
     (void)x2;
     const adi_shape *in = &call->in;
     const adi_npc rows = {in->n, in->h, in->c};
-    const float *sums = call->row_sums ? x + adi_values(in) : ex->scratch;
+    const adi_f32 *sums = call->row_sums ? x + adi_values(in) : ex->scratch;
     if (!call->row_sums)
         ADI_TRY(k->row_sums(ex, ex->scratch, x, in->n * in->h, in->w, in->c));
     return k->globalavgpool2d_fwd(ex, y, sums, in->w, &rows);

@@ -18,7 +18,7 @@ static ad_status shape(const char *node, const adi_attrs *attrs, const adi_shape
 }
 
 static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
-                         float *y, const float *x, const float *x2)
+                         adi_f32 *y, const adi_f32 *x, const adi_f32 *x2)
 {
     (void)x;
     (void)x2;

@@ -6,7 +6,7 @@
 #include "ops/op.h"
 
 static ad_status mask(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
-                      uint64_t draw, float *y, const float *x)
+                      uint64_t draw, adi_f32 *y, const adi_f32 *x)
 {
     return k->mask2d(ex, y, x, adi_mix64(draw + (uint64_t)call->attrs.seed), call->attrs.rate,
                      adi_positions(&call->in));
@@ -19,7 +19,7 @@ static int32_t is_identity(const adi_attrs *attrs)
 }
 
 static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
-                         float *y, const float *x, const float *x2)
+                         adi_f32 *y, const adi_f32 *x, const adi_f32 *x2)
 {
     const adi_pc d = adi_positions(&call->in);
     (void)x2;
@@ -29,7 +29,7 @@ static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_
 }
 
 static ad_status train_forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
-                               const adi_op_grad *g, int32_t given, float *y, const float *x)
+                               const adi_op_grad *g, int32_t given, adi_f32 *y, const adi_f32 *x)
 {
     (void)g;
     return given ? forward(k, ex, call, y, x, NULL) : mask(k, ex, call, call->draw, y, x);

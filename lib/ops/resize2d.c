@@ -16,7 +16,7 @@ static adi_resize_dims dims(const adi_op_call *call)
 }
 
 static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
-                         float *y, const float *x, const float *x2)
+                         adi_f32 *y, const adi_f32 *x, const adi_f32 *x2)
 {
     (void)x2;
     const adi_resize_dims d = dims(call);

@@ -22,7 +22,7 @@ static size_t scratch(const adi_kernels *k, const adi_op_call *call, int32_t num
 }
 
 static ad_status forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
-                         float *y, const float *x, const float *x2)
+                         adi_f32 *y, const adi_f32 *x, const adi_f32 *x2)
 {
     const adi_npc d = adi_image_positions(&call->in);
     return k->softfuse_fwd(ex, y, x, x2, call->attrs.joint, &d);

@@ -22,7 +22,7 @@ static int32_t param_shape(const adi_attrs *attrs, int64_t in_channels, int32_t 
 /* The scratch: h, dt and, if dx is not wanted, dx [n,p,c]; w and its product with the weight [c];
  * then the scratch of the kernels. */
 typedef struct scratch_layout {
-    float *h, *dt, *dx, *w, *by;
+    adi_f32 *h, *dt, *dx, *w, *by;
     adi_exec rest;
 } scratch_layout;
 
@@ -37,7 +37,7 @@ static size_t scratch_bytes(const adi_kernels *k, const adi_op_call *call, int32
 static scratch_layout lay_out_scratch(const adi_exec *ex, const adi_op_call *call)
 {
     const size_t values = adi_whole_floats(adi_values(&call->in)), c = adi_whole_floats(call->in.c);
-    float *const at = ex->scratch;
+    adi_f32 *const at = ex->scratch;
     return (scratch_layout){at,
                             at + values,
                             at + 2 * values,
@@ -53,7 +53,7 @@ static adi_groupnorm norm_of(const adi_op_call *call)
 
 /* Compute h, and w, each weight's share in the sum of all. */
 static ad_status normalise(const adi_kernels *k, const adi_op_call *call, scratch_layout *r,
-                           const float *x)
+                           const adi_f32 *x)
 {
     const adi_npc d = adi_image_positions(&call->in);
     const adi_groupnorm g = norm_of(call);
@@ -61,8 +61,8 @@ static ad_status normalise(const adi_kernels *k, const adi_op_call *call, scratc
     return k->groupnorm_fwd(&r->rest, r->h, x, &g, &d);
 }
 
-static ad_status run(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call, float *y,
-                     const float *x, int32_t soft)
+static ad_status run(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call, adi_f32 *y,
+                     const adi_f32 *x, int32_t soft)
 {
     const adi_npc d = adi_image_positions(&call->in);
     scratch_layout r = lay_out_scratch(ex, call);
@@ -71,14 +71,14 @@ static ad_status run(const adi_kernels *k, const adi_exec *ex, const adi_op_call
 }
 
 static ad_status hard_forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
-                              float *y, const float *x, const float *x2)
+                              adi_f32 *y, const adi_f32 *x, const adi_f32 *x2)
 {
     (void)x2;
     return run(k, ex, call, y, x, 0);
 }
 
 static ad_status soft_forward(const adi_kernels *k, const adi_exec *ex, const adi_op_call *call,
-                              float *y, const float *x, const float *x2)
+                              adi_f32 *y, const adi_f32 *x, const adi_f32 *x2)
 {
     (void)x2;
     return run(k, ex, call, y, x, 1);
@@ -104,7 +104,7 @@ static ad_status soft_backward(const adi_kernels *k, const adi_exec *ex, const a
     const adi_npc d = adi_image_positions(&call->in);
     scratch_layout r = lay_out_scratch(ex, call);
     adi_groupnorm norm = norm_of(call);
-    float *const dx = g->dx[0] ? g->dx[0] : r.dx;
+    adi_f32 *const dx = g->dx[0] ? g->dx[0] : r.dx;
     ADI_TRY(normalise(k, call, &r, g->x[0]));
     ADI_TRY(
         k->srugate_bwd(&r.rest, dx, r.dt, g->dy, g->x[0], r.h, r.w, 1, (adi_pc){d.n * d.p, d.c}));

@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "device/memory.h"
+
 int64_t adi_blur_radius(double sigma)
 {
     return sigma > 0.0 ? (int64_t)(4.0 * sigma + 0.5) : 0;
@@ -38,7 +40,7 @@ ad_status adi_blur(const adi_kernels *kernels, const adi_exec *ex, float *map, i
         return adi_fail(AD_ERR_INVALID_ARGUMENT, "a blur of sigma %g: at most %d is possible",
                         sigma, ADI_BLUR_MAX_SIGMA);
     gaussian(weights, d.radius, sigma);
-    const ad_status status = kernels->blur(ex, map, weights, &d);
+    const ad_status status = kernels->blur(ex, adi_mem_host_f32(map), weights, &d);
     if (status != AD_OK)
         return adi_fail(status, "blurring a %lldx%lld map failed in the backend", (long long)w,
                         (long long)h);

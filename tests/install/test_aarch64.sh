@@ -16,7 +16,7 @@ trap 'rm -rf "$work"' EXIT
 
 flags=(-std=c11 -D_GNU_SOURCE -O3 -fPIC -fopenmp -fvisibility=hidden -fno-math-errno -fno-trapping-math -Wall -Wextra
     -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith -Wno-unknown-pragmas -Werror
-    -DADFEAT_WITH_TIFF=0 -DADFEAT_WITH_WEBP=0 -DADFEAT_WITH_OPENMP=1
+    -DADFEAT_WITH_TIFF=0 -DADFEAT_WITH_WEBP=0 -DADFEAT_WITH_OPENMP=1 -DADI_PLUGIN_ABI=0u
     "-I$source/include" "-I$source/lib" "-I$source/backends")
 for folder in "$@" /usr/include "/usr/include/$(cc -print-multiarch 2>/dev/null || gcc -print-multiarch)"; do
     flags+=(-idirafter "$folder") # behind the cross compiler's own
