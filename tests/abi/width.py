@@ -15,7 +15,8 @@ def is_wide(line):
 
 def wide_lines(root):
     """Sentences on lines that are too wide, and the number of files."""
-    paths = sorted(p for glob in ("lib/*/*.[ch]", "backends/*.h", "backends/*/*.[ch]", "include/*.h")
+    paths = sorted(p for glob in ("lib/*/*.[ch]", "backends/*.h", "backends/*/*.[ch]", "backends/*/*.cu",
+                                     "include/*.h")
                    for p in root.glob(glob))
     return [f"{path.relative_to(root)}:{i}: wider than {COLUMNS} columns, or with a tab: {line.strip()}"
             for path in paths
