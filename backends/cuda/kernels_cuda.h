@@ -7,7 +7,10 @@
 extern "C" {
 
 adi_conv2d_fn adi_conv2d_fwd_cuda, adi_dwconv2d_fwd_cuda, adi_conv2d_bwd_data_cuda;
-adi_conv2d_scratch_fn adi_conv2d_scratch_cuda, adi_conv2d_bwd_data_scratch_cuda;
+adi_conv2d_scratch_fn adi_conv2d_scratch_cuda, adi_conv2d_bwd_data_scratch_cuda,
+    adi_conv2d_bwd_weight_scratch_cuda;
+adi_conv2d_bwd_weight_fn adi_conv2d_bwd_weight_cuda;
+adi_bias_bwd_fn adi_bias_bwd_cuda;
 adi_conv2d_choose_fn adi_conv2d_choose_cuda;
 adi_conv2d_packed_bytes_fn adi_conv2d_packed_bytes_cuda;
 adi_conv2d_pack_fn adi_conv2d_pack_cuda;
@@ -21,7 +24,54 @@ adi_add_fwd_fn adi_add_fwd_cuda;
 adi_mul_fwd_fn adi_mul_fwd_cuda;
 adi_scalar_fwd_fn adi_leaky_relu_fwd_cuda, adi_clamp_fwd_cuda, adi_gain_fwd_cuda;
 adi_scalar_bwd_fn adi_leaky_relu_bwd_cuda, adi_clamp_bwd_cuda;
+adi_mask2d_fn adi_mask2d_cuda;
+adi_scaled_difference_fn adi_scaled_difference_cuda;
+adi_weighted_difference_fn adi_weighted_difference_cuda;
+
 adi_copy_channels_fn adi_copy_channels_cuda;
+adi_permute_fwd_fn adi_permute_fwd_cuda;
+adi_pad2d_fn adi_pad2d_fwd_cuda, adi_pad2d_bwd_cuda;
+adi_posenc2d_fwd_fn adi_posenc2d_fwd_cuda;
+adi_maxpool2d_fwd_fn adi_maxpool2d_fwd_cuda;
+adi_maxpool2d_bwd_fn adi_maxpool2d_bwd_cuda;
+adi_resize_fn adi_resize_fwd_cuda, adi_resize_bwd_cuda;
+adi_blur_scratch_fn adi_blur_scratch_cuda;
+adi_blur_fn adi_blur_cuda;
+
+adi_row_sums_fn adi_row_sums_cuda;
+adi_mean_fwd_fn adi_mean_fwd_cuda;
+
+adi_batchnorm_train_scratch_fn adi_batchnorm_train_scratch_cuda;
+adi_batchnorm_stats_fn adi_batchnorm_stats_cuda;
+adi_batchnorm_bwd_fn adi_batchnorm_bwd_cuda;
+adi_npc_scratch_fn adi_groupnorm_scratch_cuda, adi_softfuse_scratch_cuda;
+adi_groupnorm_fwd_fn adi_groupnorm_fwd_cuda;
+adi_groupnorm_bwd_add_fn adi_groupnorm_bwd_add_cuda;
+adi_l2norm_fwd_fn adi_l2norm_fwd_cuda;
+adi_l2norm_bwd_fn adi_l2norm_bwd_cuda;
+adi_srugate_fwd_fn adi_srugate_fwd_cuda;
+adi_srugate_bwd_fn adi_srugate_bwd_cuda;
+adi_softfuse_fwd_fn adi_softfuse_fwd_cuda;
+adi_softfuse_bwd_fn adi_softfuse_bwd_cuda;
+adi_simam_fwd_fn adi_simam_fwd_cuda;
+adi_simam_bwd_fn adi_simam_bwd_cuda;
+
+adi_coupling_fwd_fn adi_coupling_fwd_cuda;
+adi_coupling_bwd_fn adi_coupling_bwd_cuda;
+adi_logdet_fwd_fn adi_logdet_fwd_cuda;
+adi_logdet_bwd_fn adi_logdet_bwd_cuda;
+
+adi_distance_fwd_fn adi_cosine_fwd_cuda, adi_cosdist_fwd_cuda, adi_sqdist_fwd_cuda;
+adi_distance_bwd_fn adi_cosine_bwd_cuda, adi_cosdist_bwd_cuda;
+adi_mahalanobis_packed_bytes_fn adi_mahalanobis_packed_bytes_cuda;
+adi_mahalanobis_pack_fn adi_mahalanobis_pack_cuda;
+adi_mahalanobis_scratch_fn adi_mahalanobis_scratch_cuda;
+adi_mahalanobis_fwd_fn adi_mahalanobis_fwd_cuda;
+adi_position_gaussian_scratch_fn adi_position_gaussian_fwd_scratch_cuda;
+adi_position_gaussian_fwd_fn adi_position_gaussian_fwd_cuda;
+
+adi_sgd_step_fn adi_sgd_step_cuda;
+adi_adam_step_fn adi_adam_step_cuda;
 }
 
 #endif

@@ -18,7 +18,7 @@
 
 #include "backend.h"
 
-extern const adi_backend adi_backend_on_device;
+extern adi_backend adi_backend_on_device;
 
 /* ---- The module ---- */
 
@@ -919,10 +919,16 @@ static void end_threads(void)
 {
 }
 
-const adi_backend adi_backend_on_device = {
+adi_backend adi_backend_on_device = {
     .name = "on_device",
     .kernels = &table,
     .max_threads = one,
     .threads_begin = begin_threads,
     .threads_end = end_threads,
 };
+
+/* Kernels on host memory are those of another backend, as they are in a context on a device. */
+__attribute__((constructor)) static void take_host_kernels(void)
+{
+    adi_backend_on_device.host = adi_backend_ref.host;
+}

@@ -11,7 +11,7 @@
 #include "harness/guarded.h"
 
 /* splitmix64; one stream per test program. ADFEAT_SEED in the environment begins another, and ADFEAT_TEST_ISA says
- * which instruction set to run on. */
+ * which instruction set to run on; ADFEAT_TEST_SKIP names a test of the program to leave out. */
 static uint64_t op_state;
 
 static inline void op_seed(void)
@@ -19,6 +19,9 @@ static inline void op_seed(void)
     const char *given = getenv("ADFEAT_SEED");
     op_state = given ? strtoull(given, NULL, 0) : 20240607;
     printf("seed %llu\n", (unsigned long long)op_state);
+    const char *skip = getenv("ADFEAT_TEST_SKIP");
+    if (skip)
+        cmocka_set_skip_filter(skip);
     const char *isa = getenv("ADFEAT_TEST_ISA");
     if (isa && !adi_isa_begin_with_cpu(isa)) {
         printf("skipped: this machine has no %s\n", isa);
