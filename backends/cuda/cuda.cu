@@ -204,6 +204,7 @@ static constexpr adi_kernels make_table()
     t.scaled_difference = adi_scaled_difference_cuda;
     t.weighted_difference = adi_weighted_difference_cuda;
     t.copy_channels = adi_copy_channels_cuda;
+    t.gather_channels = adi_gather_channels_cuda;
     t.permute_fwd = adi_permute_fwd_cuda;
     t.pad2d_fwd = adi_pad2d_fwd_cuda;
     t.pad2d_bwd = adi_pad2d_bwd_cuda;
@@ -215,7 +216,13 @@ static constexpr adi_kernels make_table()
     t.blur_scratch = adi_blur_scratch_cuda;
     t.blur = adi_blur_cuda;
     t.row_sums = adi_row_sums_cuda;
+    t.globalavgpool2d_fwd = adi_globalavgpool2d_fwd_cuda;
     t.mean_fwd = adi_mean_fwd_cuda;
+    t.sum_scratch = adi_sum_scratch_cuda;
+    t.sum = adi_sum_cuda;
+    t.sum_squares = adi_sum_squares_cuda;
+    t.sum_squared_error = adi_sum_squared_error_cuda;
+    t.sum_products = adi_sum_products_cuda;
     t.batchnorm_train_scratch = adi_batchnorm_train_scratch_cuda;
     t.batchnorm_stats = adi_batchnorm_stats_cuda;
     t.batchnorm_bwd = adi_batchnorm_bwd_cuda;

@@ -40,6 +40,11 @@ adi_blur_fn adi_blur_cuda;
 
 adi_row_sums_fn adi_row_sums_cuda;
 adi_mean_fwd_fn adi_mean_fwd_cuda;
+adi_globalavgpool2d_fwd_fn adi_globalavgpool2d_fwd_cuda;
+adi_gather_channels_fn adi_gather_channels_cuda;
+adi_sum_scratch_fn adi_sum_scratch_cuda;
+adi_sum_fn adi_sum_cuda, adi_sum_squares_cuda;
+adi_sum_pairs_fn adi_sum_squared_error_cuda, adi_sum_products_cuda;
 
 adi_batchnorm_train_scratch_fn adi_batchnorm_train_scratch_cuda;
 adi_batchnorm_stats_fn adi_batchnorm_stats_cuda;

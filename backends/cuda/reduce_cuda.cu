@@ -58,3 +58,25 @@ ad_status adi_row_sums_cuda(const adi_exec *ex, float *sums, const float *x, int
                    x, rows * c, columns, c);
     return on.launched();
 }
+
+static __global__ void globalavgpool2d_kernel(float *y, const float *sums, double columns,
+                                              int64_t p, int c)
+{
+    ADI_SHARED(adi_columns_room_cuda, room);
+    const int column = adi_column_cuda();
+    const float *from = sums + blockIdx.y * p * c + column;
+    const double sum = adi_column_sum_cuda(room, column < c, p,
+                                           [&](int64_t row) { return (double)from[row * c]; });
+    if (column < c && !threadIdx.y)
+        y[(int64_t)blockIdx.y * c + column] = (float)(sum / (double)p / columns);
+}
+
+ad_status adi_globalavgpool2d_fwd_cuda(const adi_exec *ex, float *y, const float *sums,
+                                       int64_t columns, const adi_npc *d)
+{
+    adi_call_cuda on(ex);
+    if (on.suits(d->c) && d->n)
+        ADI_LAUNCH(globalavgpool2d_kernel, adi_columns_grid_cuda(d->c, d->n),
+                   adi_columns_block_cuda(), on.stream(), y, sums, columns, d->p, d->c);
+    return on.launched();
+}

@@ -409,6 +409,17 @@ static ad_status copy_channels(const adi_exec *ex, float *y, int64_t y_stride, c
                                             in(&c, x, (d.p - 1) * x_stride + d.c), x_stride, d));
 }
 
+static ad_status gather_channels(const adi_exec *ex, float *y, const float *x, const float *pick,
+                                 const adi_gather_dims *d)
+{
+    (void)ex;
+    IF_THERE(gather_channels);
+    call c = begin(0);
+    return end(&c, kernels()->gather_channels(&c.ex, both(&c, y, d->oh * d->ow * d->y_stride),
+                                              in(&c, x, d->h * d->w * d->c),
+                                              in(&c, pick, 2 * d->count), d));
+}
+
 static ad_status permute_fwd(const adi_exec *ex, float *y, const float *x, const float *index,
                              int32_t inverse, adi_pc d)
 {
@@ -534,6 +545,47 @@ static ad_status mean_fwd(const adi_exec *ex, double *mean, const float *x, adi_
     IF_THERE(mean_fwd);
     call c = begin(0);
     return end(&c, kernels()->mean_fwd(&c.ex, out_double(&c, mean, d.c), in(&c, x, d.p * d.c), d));
+}
+
+static ad_status globalavgpool2d_fwd(const adi_exec *ex, float *y, const float *sums,
+                                     int64_t columns, const adi_npc *d)
+{
+    (void)ex;
+    IF_THERE(globalavgpool2d_fwd);
+    call c = begin(0);
+    return end(&c, kernels()->globalavgpool2d_fwd(&c.ex, out(&c, y, d->n * d->c),
+                                                  in(&c, sums, d->n * d->p * d->c), columns, d));
+}
+
+#define SUM(kernel)                                                                                \
+    static ad_status kernel(const adi_exec *ex, double *sum, const float *x, int64_t n)            \
+    {                                                                                              \
+        (void)ex;                                                                                  \
+        IF_THERE(kernel);                                                                          \
+        call c = begin(kernels()->sum_scratch(n, 1));                                              \
+        return end(&c, kernels()->kernel(&c.ex, out_double(&c, sum, 1), in(&c, x, n), n));         \
+    }
+SUM(sum)
+SUM(sum_squares)
+
+#define SUM_PAIRS(kernel)                                                                          \
+    static ad_status kernel(const adi_exec *ex, double *sum, const float *a, const float *b,       \
+                            int64_t n)                                                             \
+    {                                                                                              \
+        (void)ex;                                                                                  \
+        IF_THERE(kernel);                                                                          \
+        call c = begin(kernels()->sum_scratch(n, 1));                                              \
+        return end(                                                                                \
+            &c, kernels()->kernel(&c.ex, out_double(&c, sum, 1), in(&c, a, n), in(&c, b, n), n));  \
+    }
+SUM_PAIRS(sum_squared_error)
+SUM_PAIRS(sum_products)
+
+static size_t no_sum_scratch(int64_t n, int32_t num_threads)
+{
+    (void)n;
+    (void)num_threads;
+    return 0;
 }
 
 /* ---- Normalisation and attention ---- */
@@ -869,7 +921,14 @@ static const adi_kernels table = {
     .resize_bwd = resize_bwd,
     .blur_scratch = no_blur_scratch,
     .blur = blur,
+    .gather_channels = gather_channels,
     .row_sums = row_sums,
+    .globalavgpool2d_fwd = globalavgpool2d_fwd,
+    .sum_scratch = no_sum_scratch,
+    .sum = sum,
+    .sum_squares = sum_squares,
+    .sum_squared_error = sum_squared_error,
+    .sum_products = sum_products,
     .mean_fwd = mean_fwd,
     .batchnorm_train_scratch = no_pc_scratch,
     .batchnorm_stats = batchnorm_stats,
