@@ -85,3 +85,49 @@ ad_status adi_batchnorm_bwd_cuda(const adi_exec *ex, float *dx, float *dweight, 
                    b->eps, act, d.p, d.c);
     return on.launched();
 }
+
+/* ---- A channel a thread ---- */
+
+static __global__ void affine_kernel(float *scale, float *shift, const float *weight,
+                                     const float *bias, const double *mean, const double *var,
+                                     double eps, int64_t c)
+{
+    const int64_t i = adi_index_cuda();
+    if (i >= c)
+        return;
+    const double s = weight[i] / sqrt(var[i] + eps);
+    scale[i] = (float)s;
+    shift[i] = (float)(bias[i] - mean[i] * s);
+}
+
+ad_status adi_batchnorm_affine_cuda(const adi_exec *ex, float *scale, float *shift,
+                                    const adi_batchnorm_batch *b, int64_t c)
+{
+    adi_call_cuda on(ex);
+    if (on.ready())
+        ADI_LAUNCH(affine_kernel, adi_blocks_cuda(c), ADI_THREADS_CUDA, on.stream(), scale, shift,
+                   b->weight, b->bias, b->mean, b->var, b->eps, c);
+    return on.launched();
+}
+
+static __global__ void running_kernel(float *mean, float *var, const double *batch_mean,
+                                      const double *batch_var, double momentum, double unbiased,
+                                      int64_t c)
+{
+    const int64_t i = adi_index_cuda();
+    if (i >= c)
+        return;
+    mean[i] = (float)((1.0 - momentum) * mean[i] + momentum * batch_mean[i]);
+    var[i] = (float)((1.0 - momentum) * var[i] + momentum * (batch_var[i] * unbiased));
+}
+
+ad_status adi_batchnorm_running_cuda(const adi_exec *ex, float *mean, float *var,
+                                     const double *batch_mean, const double *batch_var,
+                                     double momentum, adi_pc d)
+{
+    adi_call_cuda on(ex);
+    if (on.ready())
+        ADI_LAUNCH(running_kernel, adi_blocks_cuda(d.c), ADI_THREADS_CUDA, on.stream(), mean, var,
+                   batch_mean, batch_var, momentum, (double)d.p / ((double)d.p - 1.0), d.c);
+    return on.launched();
+}

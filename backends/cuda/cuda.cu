@@ -203,6 +203,9 @@ static constexpr adi_kernels make_table()
     t.mask2d = adi_mask2d_cuda;
     t.scaled_difference = adi_scaled_difference_cuda;
     t.weighted_difference = adi_weighted_difference_cuda;
+    t.zero = adi_zero_cuda;
+    t.widen = adi_widen_cuda;
+    t.narrow = adi_narrow_cuda;
     t.copy_channels = adi_copy_channels_cuda;
     t.gather_channels = adi_gather_channels_cuda;
     t.permute_fwd = adi_permute_fwd_cuda;
@@ -225,6 +228,8 @@ static constexpr adi_kernels make_table()
     t.sum_products = adi_sum_products_cuda;
     t.batchnorm_train_scratch = adi_batchnorm_train_scratch_cuda;
     t.batchnorm_stats = adi_batchnorm_stats_cuda;
+    t.batchnorm_affine = adi_batchnorm_affine_cuda;
+    t.batchnorm_running = adi_batchnorm_running_cuda;
     t.batchnorm_bwd = adi_batchnorm_bwd_cuda;
     t.groupnorm_scratch = adi_groupnorm_scratch_cuda;
     t.softfuse_scratch = adi_softfuse_scratch_cuda;
@@ -234,6 +239,8 @@ static constexpr adi_kernels make_table()
     t.l2norm_bwd = adi_l2norm_bwd_cuda;
     t.srugate_fwd = adi_srugate_fwd_cuda;
     t.srugate_bwd = adi_srugate_bwd_cuda;
+    t.sruweight_fwd = adi_sruweight_fwd_cuda;
+    t.sruweight_bwd = adi_sruweight_bwd_cuda;
     t.softfuse_fwd = adi_softfuse_fwd_cuda;
     t.softfuse_bwd = adi_softfuse_bwd_cuda;
     t.simam_fwd = adi_simam_fwd_cuda;
@@ -266,10 +273,6 @@ static constexpr adi_kernels kernels = make_table();
 #define TEXT_(x) #x
 #define TEXT(x)  TEXT_(x)
 #define ABOUT    "cuda: runtime " TEXT(CUDART_VERSION) ", code for " ADI_TARGETS
-#endif
-
-#ifndef ADI_PLUGIN_ABI /* backend.h has no number yet */
-#define ADI_PLUGIN_ABI 0u
 #endif
 
 extern "C" {

@@ -136,11 +136,11 @@ static __global__ void clamp_bwd_kernel(float *dx, const float *dy, const float 
         dx[i] = y[i] >= most || y[i] <= -most ? 0.0f : dy[i];
 }
 
-static __global__ void gain_kernel(float *y, const float *x, double factor, int64_t n)
+static __global__ void gain_kernel(float *y, const float *x, const float *factor, int64_t n)
 {
     const int64_t i = adi_index_cuda();
     if (i < n)
-        y[i] = (float)(factor * x[i]);
+        y[i] = (float)((double)factor[0] * x[i]);
 }
 
 ad_status adi_leaky_relu_fwd_cuda(const adi_exec *ex, float *y, const float *x, double slope,
@@ -181,7 +181,8 @@ ad_status adi_clamp_bwd_cuda(const adi_exec *ex, float *dx, const float *dy, con
     return on.launched();
 }
 
-ad_status adi_gain_fwd_cuda(const adi_exec *ex, float *y, const float *x, double factor, int64_t n)
+ad_status adi_gain_fwd_cuda(const adi_exec *ex, float *y, const float *x, const float *factor,
+                            int64_t n)
 {
     adi_call_cuda on(ex);
     if (on.ready())

@@ -347,7 +347,40 @@ static ad_status mul_fwd(const adi_exec *ex, float *y, const float *a, const flo
     }
 SCALAR_FWD(leaky_relu_fwd)
 SCALAR_FWD(clamp_fwd)
-SCALAR_FWD(gain_fwd)
+
+static ad_status gain_fwd(const adi_exec *ex, float *y, const float *x, const float *factor,
+                          int64_t n)
+{
+    (void)ex;
+    IF_THERE(gain_fwd);
+    call c = begin(0);
+    const float *there = in(&c, x, n), *by = in(&c, factor, 1);
+    return end(&c, kernels()->gain_fwd(&c.ex, out(&c, y, n), there, by, n));
+}
+
+static ad_status zero(const adi_exec *ex, float *y, int64_t n)
+{
+    (void)ex;
+    IF_THERE(zero);
+    call c = begin(0);
+    return end(&c, kernels()->zero(&c.ex, out(&c, y, n), n));
+}
+
+static ad_status widen(const adi_exec *ex, double *y, const float *x, int64_t n)
+{
+    (void)ex;
+    IF_THERE(widen);
+    call c = begin(0);
+    return end(&c, kernels()->widen(&c.ex, out_double(&c, y, n), in(&c, x, n), n));
+}
+
+static ad_status narrow(const adi_exec *ex, float *y, const double *x, int64_t n)
+{
+    (void)ex;
+    IF_THERE(narrow);
+    call c = begin(0);
+    return end(&c, kernels()->narrow(&c.ex, out(&c, y, n), in_double(&c, x, n), n));
+}
 
 #define SCALAR_BWD(kernel)                                                                         \
     static ad_status kernel(const adi_exec *ex, float *dx, const float *dy, const float *y,        \
@@ -607,6 +640,31 @@ static ad_status batchnorm_stats(const adi_exec *ex, double *mean, double *var, 
                                               out_double(&c, var, d.c), in(&c, x, d.p * d.c), d));
 }
 
+static ad_status batchnorm_affine(const adi_exec *ex, float *scale, float *shift,
+                                  const adi_batchnorm_batch *b, int64_t channels)
+{
+    (void)ex;
+    IF_THERE(batchnorm_affine);
+    call c = begin(0);
+    const adi_batchnorm_batch there = {in(&c, b->weight, channels), in(&c, b->bias, channels),
+                                       in_double(&c, b->mean, channels),
+                                       in_double(&c, b->var, channels), b->eps};
+    return end(&c, kernels()->batchnorm_affine(&c.ex, out(&c, scale, channels),
+                                               out(&c, shift, channels), &there, channels));
+}
+
+static ad_status batchnorm_running(const adi_exec *ex, float *mean, float *var,
+                                   const double *batch_mean, const double *batch_var,
+                                   double momentum, adi_pc d)
+{
+    (void)ex;
+    IF_THERE(batchnorm_running);
+    call c = begin(0);
+    return end(&c, kernels()->batchnorm_running(&c.ex, both(&c, mean, d.c), both(&c, var, d.c),
+                                                in_double(&c, batch_mean, d.c),
+                                                in_double(&c, batch_var, d.c), momentum, d));
+}
+
 static ad_status batchnorm_bwd(const adi_exec *ex, float *dx, float *dweight, float *dbias,
                                const float *dy, const float *x, const adi_batchnorm_batch *b,
                                adi_act act, adi_pc d)
@@ -692,6 +750,28 @@ static ad_status srugate_bwd(const adi_exec *ex, float *dx, float *dt, const flo
     return end(&c, kernels()->srugate_bwd(&c.ex, out(&c, dx, n), soft ? out(&c, dt, n) : NULL,
                                           in(&c, dy, n), in(&c, x, n), in(&c, h, n), in(&c, w, d.c),
                                           soft, d));
+}
+
+static ad_status sruweight_fwd(const adi_exec *ex, float *w, float *by, const float *weight,
+                               int64_t channels)
+{
+    (void)ex;
+    IF_THERE(sruweight_fwd);
+    call c = begin(0);
+    return end(&c, kernels()->sruweight_fwd(&c.ex, out(&c, w, channels), out(&c, by, channels),
+                                            in(&c, weight, channels), channels));
+}
+
+static ad_status sruweight_bwd(const adi_exec *ex, float *dweight, float *dbias, const float *w,
+                               const float *weight, const float *bias, int64_t channels)
+{
+    (void)ex;
+    IF_THERE(sruweight_bwd);
+    call c = begin(0);
+    return end(&c, kernels()->sruweight_bwd(&c.ex, both(&c, dweight, channels),
+                                            both(&c, dbias, channels), in(&c, w, channels),
+                                            in(&c, weight, channels), in(&c, bias, channels),
+                                            channels));
 }
 
 static ad_status softfuse_fwd(const adi_exec *ex, float *y, const float *a, const float *b,
@@ -922,6 +1002,13 @@ static const adi_kernels table = {
     .blur_scratch = no_blur_scratch,
     .blur = blur,
     .gather_channels = gather_channels,
+    .zero = zero,
+    .widen = widen,
+    .narrow = narrow,
+    .batchnorm_affine = batchnorm_affine,
+    .batchnorm_running = batchnorm_running,
+    .sruweight_fwd = sruweight_fwd,
+    .sruweight_bwd = sruweight_bwd,
     .row_sums = row_sums,
     .globalavgpool2d_fwd = globalavgpool2d_fwd,
     .sum_scratch = no_sum_scratch,

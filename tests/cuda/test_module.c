@@ -106,19 +106,19 @@ static void recordings(void **state)
     assert_int_equal(module->open(0, 0, &device, text, sizeof text), AD_OK);
     assert_int_equal(m->alloc(device, sizeof(float), &x), AD_OK);
     assert_int_equal(m->staging_alloc(device, sizeof(float), &staging), AD_OK);
-    assert_int_equal(module->kernels->gain_fwd(&ex, x, x, 2.0, 1), AD_ERR_INVALID_ARGUMENT);
+    assert_int_equal(module->kernels->leaky_relu_fwd(&ex, x, x, 2.0, 1), AD_ERR_INVALID_ARGUMENT);
     assert_int_equal(m->queue_create(device, &ex.queue), AD_OK);
     float *value = staging;
     assert_int_equal(m->record(device, ex.queue), AD_OK);
     assert_int_equal(m->upload(device, ex.queue, x, value, sizeof *value), AD_OK);
-    assert_int_equal(module->kernels->gain_fwd(&ex, x, x, 2.0, 1), AD_OK);
+    assert_int_equal(module->kernels->leaky_relu_fwd(&ex, x, x, 2.0, 1), AD_OK);
     assert_int_equal(m->download(device, ex.queue, value, x, sizeof *value), AD_OK);
     assert_int_equal(m->recorded(device, ex.queue, &recording), AD_OK);
     for (int i = 1; i < 4; i++) {
-        *value = (float)i;
+        *value = (float)-i;
         assert_int_equal(m->replay(device, ex.queue, recording), AD_OK);
         assert_int_equal(m->wait(device, ex.queue), AD_OK);
-        assert_true(*value == (float)(2 * i));
+        assert_true(*value == (float)(-2 * i));
     }
     m->recording_free(device, recording);
     m->queue_destroy(device, ex.queue);
@@ -158,7 +158,7 @@ static int lose(void *device)
     const char *why = m->failure(device);
     bad |= !why || !strstr(why, "illegal memory access");
     const adi_exec ex = {1, NULL, queue};
-    bad |= module->kernels->gain_fwd(&ex, p, p, 2.0, 1) != AD_ERR_BACKEND;
+    bad |= module->kernels->leaky_relu_fwd(&ex, p, p, 2.0, 1) != AD_ERR_BACKEND;
     bad |= m->alloc(device, 64, &q) != AD_ERR_BACKEND || m->wait(device, queue) != AD_ERR_BACKEND;
     bad |= m->failure(device) != why;
     m->free(device, p);
