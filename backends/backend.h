@@ -469,11 +469,12 @@ typedef struct adi_memory {
     ad_status (*copy)(void *device, adi_queue *queue, void *to, const void *from, size_t bytes);
     ad_status (*clear)(void *device, adi_queue *queue, void *p, size_t bytes); /* zeros */
     ad_status (*wait)(void *device, adi_queue *queue);
-    /* All calls from record() to recorded() are kept and not run. replay() runs them. All four are
-     * NULL if the device cannot. */
+    /* All calls from record() to recorded() are kept and not run. replay() runs them. While a queue
+     * skips, all calls on it succeed and do nothing. All five are NULL if the device cannot. */
     ad_status (*record)(void *device, adi_queue *queue);
     ad_status (*recorded)(void *device, adi_queue *queue, adi_recording **out);
     ad_status (*replay)(void *device, adi_queue *queue, adi_recording *recording);
+    void (*skip)(void *device, adi_queue *queue, int32_t on);
     void (*recording_free)(void *device, adi_recording *recording);
     /* Why the device no longer works, as a sentence; NULL while it does. */
     const char *(*failure)(void *device);

@@ -43,20 +43,22 @@ static const char *failure(void *device)
 /* ---- Calls ---- */
 
 adi_call_cuda::adi_call_cuda(adi_device_cuda *device)
-    : device_(device), stream_(device->stream), before_(-1), status_(AD_OK)
+    : device_(device), stream_(device->stream), before_(-1), skips_(false), status_(AD_OK)
 {
     enter();
 }
 
 adi_call_cuda::adi_call_cuda(const adi_exec *ex)
-    : device_(NULL), stream_(NULL), before_(-1), status_(AD_ERR_INVALID_ARGUMENT)
+    : device_(NULL), stream_(NULL), before_(-1), skips_(false), status_(AD_ERR_INVALID_ARGUMENT)
 {
     if (!ex->queue)
         return;
     device_ = ex->queue->device;
     stream_ = ex->queue->stream;
     status_ = AD_OK;
-    enter();
+    skips_ = ex->queue->skips;
+    if (!skips_)
+        enter();
 }
 
 void adi_call_cuda::enter()
@@ -177,6 +179,8 @@ static void destroy_queue(void *device, adi_queue *queue)
 
 static ad_status wait_for(void *device, adi_queue *queue)
 {
+    if (queue && queue->skips)
+        return AD_OK;
     adi_call_cuda on((adi_device_cuda *)device);
     if (!on.ready())
         return on.end(cudaSuccess, NULL);
@@ -188,6 +192,8 @@ static ad_status wait_for(void *device, adi_queue *queue)
 static ad_status move(void *device, adi_queue *queue, void *to, const void *from, size_t bytes,
                       cudaMemcpyKind kind, bool waits)
 {
+    if (queue && queue->skips)
+        return AD_OK;
     adi_call_cuda on((adi_device_cuda *)device);
     if (!on.ready())
         return on.end(cudaSuccess, NULL);
@@ -215,6 +221,8 @@ static ad_status copy(void *device, adi_queue *queue, void *to, const void *from
 
 static ad_status clear(void *device, adi_queue *queue, void *p, size_t bytes)
 {
+    if (queue && queue->skips)
+        return AD_OK;
     adi_call_cuda on((adi_device_cuda *)device);
     if (!on.ready())
         return on.end(cudaSuccess, NULL);
@@ -275,6 +283,12 @@ static ad_status replay(void *device, adi_queue *queue, adi_recording *recording
     return on.end(cudaGraphLaunch(recording->graph, queue->stream), "when a recording was run");
 }
 
+static void skip(void *device, adi_queue *queue, int32_t on)
+{
+    (void)device;
+    queue->skips = on != 0;
+}
+
 static void free_recording(void *device, adi_recording *recording)
 {
     if (!recording)
@@ -289,6 +303,6 @@ const adi_memory adi_memory_cuda = {
     allocate,      release,       allocate_staging, release_staging,
     create_queue,  destroy_queue, upload,           download,
     copy,          clear,         wait_for,         begin_recording,
-    end_recording, replay,        free_recording,   failure,
-    bytes_of,
+    end_recording, replay,        skip,             free_recording,
+    failure,       bytes_of,
 };

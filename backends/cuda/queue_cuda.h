@@ -21,7 +21,7 @@ struct adi_device_cuda {
 struct adi_queue {
     adi_device_cuda *device;
     cudaStream_t stream;
-    bool records;
+    bool records, skips;
 };
 
 /* A status for what the runtime says. All but a lack of memory means that the device is lost: then
@@ -38,10 +38,10 @@ class adi_call_cuda
     adi_call_cuda(const adi_call_cuda &) = delete;
     adi_call_cuda &operator=(const adi_call_cuda &) = delete;
 
-    /* Whether to go on: the device works, and each `count` suits a kernel's 32-bit indices. */
+    /* Whether to go on: the device works, the queue does not skip, and each `count` suits a kernel's 32-bit indices. */
     bool ready() const
     {
-        return status_ == AD_OK;
+        return status_ == AD_OK && !skips_;
     }
     bool suits(int64_t count)
     {
@@ -67,6 +67,7 @@ class adi_call_cuda
     adi_device_cuda *device_;
     cudaStream_t stream_;
     int before_; /* the current device to return to, or -1 */
+    bool skips_;
     ad_status status_;
 };
 

@@ -109,7 +109,9 @@ ad_status adi_scorer_run(ad_scorer *scorer, const ad_image *image, const ad_map 
     adi_workspace *w = NULL;
     ADI_TRY(adi_extractor_borrow(x, &w));
     double value = 0.0;
-    ad_status status = adi_extractor_run(x, w, image);
+    ad_status status = adi_extractor_begin(x, w, map != NULL);
+    if (status == AD_OK)
+        status = adi_extractor_run(x, w, image);
     if (status == AD_OK)
         status = adi_model_score(scorer->model, x, w, map != NULL, &value);
     if (status == AD_OK && !isfinite((float)value))

@@ -46,6 +46,22 @@ void adi_mem_free(const adi_device *d, const adi_allocator *a, void *p)
         adi_free(a, p);
 }
 
+void *adi_mem_staging_alloc(const adi_device *d, const adi_allocator *a, size_t bytes)
+{
+    void *p = NULL;
+    if (!d->memory)
+        return adi_alloc(a, bytes);
+    return d->memory->staging_alloc(d->handle, bytes ? bytes : 1, &p) == AD_OK ? p : NULL;
+}
+
+void adi_mem_staging_free(const adi_device *d, const adi_allocator *a, void *p)
+{
+    if (p && d->memory)
+        d->memory->staging_free(d->handle, p);
+    else
+        adi_free(a, p);
+}
+
 ad_status adi_mem_place(const adi_device *d, const adi_allocator *a, void **io_host, size_t bytes,
                         void **out)
 {

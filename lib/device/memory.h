@@ -26,6 +26,10 @@ void adi_mem_free(const adi_device *d, const adi_allocator *a, void *p); /* NULL
 ad_status adi_mem_place(const adi_device *d, const adi_allocator *a, void **io_host, size_t bytes,
                         void **out);
 
+/* Host memory that copies from and to a device are fast with, and that adi_tape takes. */
+void *adi_mem_staging_alloc(const adi_device *d, const adi_allocator *a, size_t bytes);
+void adi_mem_staging_free(const adi_device *d, const adi_allocator *a, void *p);
+
 /* Copies in the order of a queue, as in adi_memory. `to` and `from` of a copy may be the same on
  * the host. Zero bytes are none. AD_ERR_BACKEND, with the device's sentence. */
 ad_status adi_mem_upload(const adi_device *d, adi_queue *queue, void *to, const void *from,

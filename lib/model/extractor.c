@@ -42,17 +42,19 @@ static void free_workspace(const adi_extractor *x, adi_workspace *w)
     const adi_device *d = &x->context->device;
     adi_resize_scratch_free(&w->resize);
     adi_depth_scratch_free(&w->depth_scratch);
+    for (int i = 0; i < 2; i++)
+        adi_tape_free(d, &w->tapes[i]);
     adi_mem_queue_destroy(d, w->queue);
     adi_mem_free(d, a, w->block);
     adi_mem_free(d, a, w->scratch);
     adi_mem_free(d, a, w->extra);
     if (d->memory) {
-        adi_free(a, w->host_results);
+        adi_mem_staging_free(d, a, w->host_results);
+        adi_mem_staging_free(d, a, w->input);
         adi_free(a, w->host_scratch);
-        adi_free(a, w->input);
         adi_free(a, w->layers);
     }
-    adi_free(a, w->depth);
+    adi_mem_staging_free(d, a, w->depth);
     adi_free(a, w->map);
     adi_free(a, w->tail);
     adi_free(a, w->rgb);
@@ -163,12 +165,13 @@ ad_status adi_extractor_check_room(const adi_extractor *x)
 static ad_status allocate_staging(const adi_extractor *x, adi_workspace *w)
 {
     const adi_allocator *a = &x->context->allocator;
-    w->host_results = adi_alloc(a, x->result_floats * sizeof *w->host_results);
+    const adi_device *d = &x->context->device;
+    w->host_results = adi_mem_staging_alloc(d, a, x->result_floats * sizeof *w->host_results);
     w->host_scratch = adi_alloc(a, x->host_scratch_bytes);
-    w->input = adi_alloc(a, input_floats(x) * sizeof *w->input);
+    w->input = adi_mem_staging_alloc(d, a, input_floats(x) * sizeof *w->input);
     if (!w->host_results || !w->host_scratch || !w->input)
         return adi_fail_memory();
-    return adi_mem_queue_create(&x->context->device, &w->queue);
+    return adi_mem_queue_create(d, &w->queue);
 }
 
 static ad_status allocate(const adi_extractor *x, adi_workspace *w)
@@ -181,7 +184,8 @@ static ad_status allocate(const adi_extractor *x, adi_workspace *w)
     w->map = adi_alloc(a, x->map_floats * sizeof *w->map);
     w->tail = adi_alloc(a, x->tail_floats * sizeof *w->tail);
     w->rgb = x->rgb_bytes ? adi_alloc(a, x->rgb_bytes) : NULL;
-    w->depth = x->depth.grid ? adi_alloc(a, depth_floats(x) * sizeof *w->depth) : NULL;
+    w->depth = x->depth.grid ? adi_mem_staging_alloc(d, a, depth_floats(x) * sizeof *w->depth)
+                             : NULL;
     if (!w->block || !w->scratch || !w->extra || !w->map || !w->tail || (x->rgb_bytes && !w->rgb) ||
         (x->depth.grid && !w->depth))
         return adi_fail_memory();
@@ -226,6 +230,9 @@ ad_status adi_extractor_borrow(adi_extractor *x, adi_workspace **out_workspace)
 
 void adi_extractor_give_back(adi_extractor *x, adi_workspace *w)
 {
+    if (w->tape)
+        adi_tape_abort(&x->context->device, w->queue, w->tape);
+    w->tape = NULL;
     const size_t grown = w->resize.bytes + w->depth_scratch.doubles * sizeof(double);
     pthread_mutex_lock(&x->lock);
     x->grown_bytes = grown > x->grown_bytes ? grown : x->grown_bytes;
@@ -299,10 +306,20 @@ ad_status adi_extractor_fetch(const adi_extractor *x, adi_workspace *w, int32_t 
                             layer_floats(x, index) * sizeof *w->layers);
 }
 
-ad_status adi_extractor_fetch_results(const adi_extractor *x, const adi_workspace *w, size_t floats)
+ad_status adi_extractor_begin(const adi_extractor *x, adi_workspace *w, int32_t which)
 {
-    return adi_mem_download(&x->context->device, w->queue, w->host_results, w->results,
-                            floats * sizeof *w->results);
+    w->tape = &w->tapes[which];
+    return adi_tape_begin(&x->context->device, w->queue, w->tape);
+}
+
+ad_status adi_extractor_fetch_results(const adi_extractor *x, adi_workspace *w, size_t floats)
+{
+    const adi_device *d = &x->context->device;
+    adi_tape *tape = w->tape;
+    ADI_TRY(adi_mem_download(d, w->queue, w->host_results, w->results,
+                             floats * sizeof *w->results));
+    w->tape = NULL;
+    return tape ? adi_tape_end(d, w->queue, tape) : AD_OK;
 }
 
 ad_status adi_extractor_check_finite(const adi_extractor *x, adi_workspace *w, int32_t index)

@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "device/device.h"
+#include "device/tape.h"
 #include "model/option_table.h"
 #include "nn/plan.h"
 #include "vision/depth.h"
@@ -17,6 +18,8 @@ typedef struct adi_workspace {
 
     /* In the backend's memory. */
     adi_queue *queue; /* of all that happens there; NULL on the host */
+    adi_tape tapes[2]; /* of scoring: without a map, with one */
+    adi_tape *tape;    /* the one that runs, or NULL */
     adi_f32 *block;   /* activations */
     void *scratch;    /* kernels */
     adi_f32 *extra;   /* the method's own */
@@ -99,9 +102,11 @@ const char *adi_extractor_layer(const adi_extractor *x, int32_t index);
 /* *out: its data in the host's memory, until the workspace runs again. */
 ad_status adi_extractor_fetch(const adi_extractor *x, adi_workspace *w, int32_t index,
                               const float **out);
+/* What runs until the results are fetched is that of every other image: on a device it is recorded
+ * and replayed. which: 0 or 1, two kinds that differ. */
+ad_status adi_extractor_begin(const adi_extractor *x, adi_workspace *w, int32_t which);
 /* Copy the first `floats` results to w->host_results, once they are there. */
-ad_status adi_extractor_fetch_results(const adi_extractor *x, const adi_workspace *w,
-                                      size_t floats);
+ad_status adi_extractor_fetch_results(const adi_extractor *x, adi_workspace *w, size_t floats);
 /* AD_ERR_NUMERIC where the layer's features hold NaN or infinity. */
 ad_status adi_extractor_check_finite(const adi_extractor *x, adi_workspace *w, int32_t index);
 /* That failure, for a caller that found it. */

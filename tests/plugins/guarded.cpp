@@ -308,7 +308,7 @@ void close_device(void *)
 
 const adi_memory calls = {alloc,  release, staging_alloc, staging_free, queue_create,
                           queue_destroy, upload, download, copy, clear,
-                          wait, NULL, NULL, NULL, NULL, failure, bytes};
+                          wait, NULL, NULL, NULL, NULL, NULL, failure, bytes};
 
 /* Made when the module is opened. The list is of the members of adi_kernels, from backend.h. */
 const adi_kernels kernels = [] {
