@@ -6,8 +6,8 @@
  *   A_ALONG_DEPTH          neighbours in memory: d and d + 1 of a row, or row and row + 1
  *   B_ALONG_DEPTH          the same of b: d and d + 1, or column and column + 1
  *   a<STEP>(out, x, row, d), b<STEP>(out, w, d, column)   STEP neighbours, 1 or 4
- * A block of 128 threads makes a tile of 64x64. Where tiles are few, the depth is split, and the
- * parts are added in order by a second kernel. */
+ * A block of 128 threads makes a tile of 64x64. Where tiles are few, the depth is split: the block
+ * that is the last one to have its part of a tile adds all of them, in their order. */
 #ifndef ADI_GEMM_CUDA_H
 #define ADI_GEMM_CUDA_H
 
@@ -22,6 +22,7 @@ enum { ADI_TILE_CUDA = 64, ADI_TILE_DEPTH_CUDA = 16, ADI_TILE_THREADS_CUDA = 128
 struct alignas(16) adi_tiles_cuda {
     float a[2][ADI_TILE_DEPTH_CUDA][ADI_TILE_CUDA + 4];
     float b[2][ADI_TILE_DEPTH_CUDA][ADI_TILE_CUDA + 8];
+    unsigned is_last;
 };
 
 /* One thread's part of a tile of an operand: `SIDE` by ADI_TILE_DEPTH_CUDA numbers. */
@@ -182,11 +183,28 @@ template <bool PRECISE> struct adi_tf32_cuda {
 
 /* ---- The kernels ---- */
 
-/* With `partial` not NULL the sums of part blockIdx.z of the depth go there. */
+/* Whether this block is the last of a tile's parts. counter: 0, and 0 again afterwards. */
+static __device__ __forceinline__ bool adi_is_last_part_cuda(unsigned *counter, unsigned parts,
+                                                             unsigned *shared)
+{
+    __threadfence(); /* what this thread wrote is seen before the count */
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        *shared = atomicAdd(counter, 1u) == parts - 1;
+        if (*shared)
+            *counter = 0;
+    }
+    __syncthreads();
+    __threadfence();
+    return *shared != 0;
+}
+
+/* With `partial` not NULL the sums of part blockIdx.z of the depth go there. counters: one of every
+ * tile. */
 template <class S, class PRODUCT, int STEP>
 static __global__ void __launch_bounds__(ADI_TILE_THREADS_CUDA)
-    adi_gemm_kernel_cuda(float *y, float *partial, const float *x, const float *w,
-                         const float *bias, const float *residual, int act, S v)
+    adi_gemm_kernel_cuda(float *y, float *partial, unsigned *counters, const float *x,
+                         const float *w, const float *bias, const float *residual, int act, S v)
 {
     enum { DEEP = ADI_TILE_DEPTH_CUDA };
     ADI_SHARED(adi_tiles_cuda, s);
@@ -244,20 +262,20 @@ static __global__ void __launch_bounds__(ADI_TILE_THREADS_CUDA)
         else
             y[at] = adi_epilogue_cuda(sum, bias, column, residual, at, act);
     });
-}
-
-/* What parts of the depth gave, added in their order. */
-static __global__ void adi_gemm_finish_kernel_cuda(float *y, const float *partial, int parts,
-                                                   const float *bias, const float *residual,
-                                                   int act, int64_t n, int columns)
-{
-    const int64_t i = adi_index_cuda();
-    if (i >= n)
+    if (!partial || !adi_is_last_part_cuda(counters + blockIdx.y * gridDim.x + blockIdx.x,
+                                           (unsigned)parts, &s.is_last))
         return;
-    float sum = 0.0f;
-    for (int part = 0; part < parts; part++)
-        sum += partial[part * n + i];
-    y[i] = adi_epilogue_cuda(sum, bias, (int)(i % columns), residual, i, act);
+    const int64_t n = (int64_t)v.rows * v.columns;
+    for (int i = (int)threadIdx.x; i < ADI_TILE_CUDA * ADI_TILE_CUDA; i += ADI_TILE_THREADS_CUDA) {
+        const int row = row0 + i / ADI_TILE_CUDA, column = column0 + i % ADI_TILE_CUDA;
+        if (row >= v.rows || column >= v.columns)
+            continue;
+        const int64_t at = (int64_t)row * v.columns + column;
+        float sum = 0.0f;
+        for (int part = 0; part < parts; part++)
+            sum += partial[part * n + at];
+        y[at] = adi_epilogue_cuda(sum, bias, column, residual, at, act);
+    }
 }
 
 /* ---- On the host ---- */
@@ -266,7 +284,7 @@ static __global__ void adi_gemm_finish_kernel_cuda(float *y, const float *partia
  * size. */
 static inline int adi_gemm_parts_cuda(int64_t rows, int64_t columns, int64_t depth)
 {
-    enum { BLOCKS = 132, MOST = 16, STEPS = 8 };
+    enum { BLOCKS = ADI_COUNTERS_CUDA, MOST = 16, STEPS = 8 };
     const int64_t tile = ADI_TILE_CUDA;
     const int64_t blocks = (rows + tile - 1) / tile * ((columns + tile - 1) / tile);
     const int64_t steps = (depth + ADI_TILE_DEPTH_CUDA - 1) / ADI_TILE_DEPTH_CUDA;
@@ -283,7 +301,7 @@ static inline size_t adi_gemm_scratch_cuda(int64_t rows, int64_t columns, int64_
 }
 
 template <class S, class PRODUCT>
-static void adi_gemm_launch_cuda(cudaStream_t stream, int parts, bool wide, float *y,
+static void adi_gemm_launch_cuda(const adi_call_cuda &on, int parts, bool wide, float *y,
                                  float *partial, const float *x, const float *w,
                                  const adi_epilogue *e, const S &v)
 {
@@ -291,11 +309,11 @@ static void adi_gemm_launch_cuda(cudaStream_t stream, int parts, bool wide, floa
     const dim3 grid(((unsigned)v.rows + tile - 1) / tile, ((unsigned)v.columns + tile - 1) / tile,
                     (unsigned)parts);
     if (wide)
-        ADI_LAUNCH((adi_gemm_kernel_cuda<S, PRODUCT, 4>), grid, ADI_TILE_THREADS_CUDA, stream, y,
-                   partial, x, w, e->bias, e->residual, (int)e->act, v);
+        ADI_LAUNCH((adi_gemm_kernel_cuda<S, PRODUCT, 4>), grid, ADI_TILE_THREADS_CUDA, on.stream(),
+                   y, partial, on.counters(), x, w, e->bias, e->residual, (int)e->act, v);
     else
-        ADI_LAUNCH((adi_gemm_kernel_cuda<S, PRODUCT, 1>), grid, ADI_TILE_THREADS_CUDA, stream, y,
-                   partial, x, w, e->bias, e->residual, (int)e->act, v);
+        ADI_LAUNCH((adi_gemm_kernel_cuda<S, PRODUCT, 1>), grid, ADI_TILE_THREADS_CUDA, on.stream(),
+                   y, partial, on.counters(), x, w, e->bias, e->residual, (int)e->act, v);
 }
 
 /* wide: whether neighbours come in fours, at addresses that suit. */
@@ -309,17 +327,11 @@ static void adi_gemm_cuda(const adi_call_cuda &on, void *scratch, bool wide, flo
     if (!v.rows || !v.columns)
         return;
     if (product == ADI_PRODUCT_TF32X3)
-        adi_gemm_launch_cuda<S, adi_tf32_cuda<true>>(on.stream(), parts, wide, y, partial, x, w, e,
-                                                     v);
+        adi_gemm_launch_cuda<S, adi_tf32_cuda<true>>(on, parts, wide, y, partial, x, w, e, v);
     else if (product == ADI_PRODUCT_TF32)
-        adi_gemm_launch_cuda<S, adi_tf32_cuda<false>>(on.stream(), parts, wide, y, partial, x, w, e,
-                                                      v);
+        adi_gemm_launch_cuda<S, adi_tf32_cuda<false>>(on, parts, wide, y, partial, x, w, e, v);
     else
-        adi_gemm_launch_cuda<S, adi_fma_cuda>(on.stream(), parts, wide, y, partial, x, w, e, v);
-    const int64_t n = (int64_t)v.rows * v.columns;
-    if (parts > 1)
-        ADI_LAUNCH(adi_gemm_finish_kernel_cuda, adi_blocks_cuda(n), ADI_THREADS_CUDA, on.stream(),
-                   y, partial, parts, e->bias, e->residual, (int)e->act, n, v.columns);
+        adi_gemm_launch_cuda<S, adi_fma_cuda>(on, parts, wide, y, partial, x, w, e, v);
 }
 
 #endif

@@ -43,18 +43,21 @@ static const char *failure(void *device)
 /* ---- Calls ---- */
 
 adi_call_cuda::adi_call_cuda(adi_device_cuda *device)
-    : device_(device), stream_(device->stream), before_(-1), skips_(false), status_(AD_OK)
+    : device_(device), stream_(device->stream), counters_(NULL), before_(-1), skips_(false),
+      status_(AD_OK)
 {
     enter();
 }
 
 adi_call_cuda::adi_call_cuda(const adi_exec *ex)
-    : device_(NULL), stream_(NULL), before_(-1), skips_(false), status_(AD_ERR_INVALID_ARGUMENT)
+    : device_(NULL), stream_(NULL), counters_(NULL), before_(-1), skips_(false),
+      status_(AD_ERR_INVALID_ARGUMENT)
 {
     if (!ex->queue)
         return;
     device_ = ex->queue->device;
     stream_ = ex->queue->stream;
+    counters_ = ex->queue->counters;
     status_ = AD_OK;
     skips_ = ex->queue->skips;
     if (!skips_)
@@ -146,6 +149,17 @@ static void bytes_of(void *device, size_t *out_free, size_t *out_total)
 
 /* ---- Queues ---- */
 
+/* A queue, or what there is of it. */
+static void drop_queue(adi_queue *queue)
+{
+    if (queue->stream)
+        (void)cudaStreamDestroy(queue->stream);
+    if (queue->counters)
+        (void)cudaFree(queue->counters);
+    (void)cudaGetLastError();
+    free(queue);
+}
+
 static ad_status create_queue(void *device, adi_queue **out)
 {
     adi_call_cuda on((adi_device_cuda *)device);
@@ -154,14 +168,20 @@ static ad_status create_queue(void *device, adi_queue **out)
     adi_queue *queue = (adi_queue *)calloc(1, sizeof *queue);
     if (!queue)
         return AD_ERR_OUT_OF_MEMORY;
+    const size_t counter_bytes = ADI_COUNTERS_CUDA * sizeof *queue->counters;
     queue->device = (adi_device_cuda *)device;
-    const ad_status status =
-        on.end(cudaStreamCreateWithFlags(&queue->stream, cudaStreamNonBlocking),
-               "when a stream was created");
+    ad_status status = on.end(cudaMalloc((void **)&queue->counters, counter_bytes),
+                              "when a queue was created");
+    if (status == AD_OK)
+        status = on.end(cudaStreamCreateWithFlags(&queue->stream, cudaStreamNonBlocking),
+                        "when a stream was created");
+    if (status == AD_OK)
+        status = on.end(cudaMemsetAsync(queue->counters, 0, counter_bytes, queue->stream),
+                        "when a queue was cleared");
     if (status == AD_OK)
         *out = queue;
     else
-        free(queue);
+        drop_queue(queue);
     return status;
 }
 
@@ -172,9 +192,10 @@ static void destroy_queue(void *device, adi_queue *queue)
     adi_call_cuda on((adi_device_cuda *)device);
     if (on.ready()) {
         (void)cudaStreamSynchronize(queue->stream);
-        (void)on.end(cudaStreamDestroy(queue->stream), "when a stream was destroyed");
+        drop_queue(queue);
+        return;
     }
-    free(queue);
+    free(queue); /* the rest is lost with the device */
 }
 
 static ad_status wait_for(void *device, adi_queue *queue)

@@ -21,8 +21,12 @@ struct adi_device_cuda {
 struct adi_queue {
     adi_device_cuda *device;
     cudaStream_t stream;
+    unsigned *counters; /* [ADI_COUNTERS_CUDA], 0 between kernels: blocks that are done */
     bool records, skips;
 };
+
+/* Tiles of a product whose depth is split: as many blocks as fill a large device. */
+enum { ADI_COUNTERS_CUDA = 132 };
 
 /* A status for what the runtime says. All but a lack of memory means that the device is lost: then
  * `doing` begins its sentence. */
@@ -38,7 +42,8 @@ class adi_call_cuda
     adi_call_cuda(const adi_call_cuda &) = delete;
     adi_call_cuda &operator=(const adi_call_cuda &) = delete;
 
-    /* Whether to go on: the device works, the queue does not skip, and each `count` suits a kernel's 32-bit indices. */
+    /* Whether to go on: the device works, the queue does not skip, and each `count` suits a
+     * kernel's 32-bit indices. */
     bool ready() const
     {
         return status_ == AD_OK && !skips_;
@@ -57,6 +62,10 @@ class adi_call_cuda
     {
         return stream_;
     }
+    unsigned *counters() const
+    {
+        return counters_;
+    }
     /* The call's status. */
     ad_status end(cudaError_t e, const char *doing);
     ad_status launched(); /* of a kernel */
@@ -66,6 +75,7 @@ class adi_call_cuda
 
     adi_device_cuda *device_;
     cudaStream_t stream_;
+    unsigned *counters_;
     int before_; /* the current device to return to, or -1 */
     bool skips_;
     ad_status status_;

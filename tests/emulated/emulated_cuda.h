@@ -152,6 +152,8 @@ void wait_async(int groups_left);
 const char *fault_of(const void *p, cudaStream_t s);
 void fail_launch(cudaError_t e);
 cudaError_t enqueue(cudaStream_t s, std::function<void()> work);
+enum work { KERNEL, GRAPH, COPY };
+void count(work what);
 void run_grid(const char *kernel, dim3 grid, dim3 block, const std::function<void()> &thread);
 
 template <class T> void check_argument(const char *kernel, int index, const T &v, cudaStream_t s)
@@ -168,7 +170,10 @@ void launch(const char *name, dim3 grid, dim3 block, cudaStream_t s, void (*kern
     int index = 0;
     std::apply([&](const P &...p) { (check_argument(name, ++index, p, s), ...); }, args);
     fail_launch(
-        enqueue(s, [=] { run_grid(name, grid, block, [&] { std::apply(kernel, args); }); }));
+        enqueue(s, [=] {
+            count(KERNEL);
+            run_grid(name, grid, block, [&] { std::apply(kernel, args); });
+        }));
 }
 
 } // namespace adi_emu
@@ -206,7 +211,10 @@ template <class T> T __shfl_down_sync(unsigned mask, T v, unsigned by, int width
     return __shfl_sync(mask, v, (int)(in + by < (unsigned)width ? in + by : in), width);
 }
 
-/* Fibers take turns only at barriers. */
+/* Fibers take turns only at barriers, and blocks run one after the other. */
+static inline void __threadfence()
+{
+}
 template <class T> T atomicAdd(T *p, T v)
 {
     const T old = *p;

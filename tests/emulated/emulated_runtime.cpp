@@ -4,9 +4,14 @@
 #include <set>
 #include <vector>
 
+#include "emulated_counts.h"
 #include "emulated_internal.h"
 
 using namespace adi_emu;
+
+extern "C" __attribute__((visibility("default"))) adi_emulated_work adi_emulated_counts;
+adi_emulated_work adi_emulated_counts;
+static std::mutex counts_lock;
 
 typedef std::vector<std::function<void()>> work_list;
 struct adi_emu_stream {
@@ -81,6 +86,28 @@ const char *fault_of(const void *p, cudaStream_t s)
     return a.device == PINNED           ? "memory of the host"
            : s && a.device != s->device ? "memory of another device"
                                         : nullptr;
+}
+
+void count(work what)
+{
+    std::lock_guard<std::mutex> g(counts_lock);
+    (what == KERNEL  ? adi_emulated_counts.kernels
+     : what == GRAPH ? adi_emulated_counts.graphs
+                     : adi_emulated_counts.copies)++;
+}
+
+static void copy(void *to, const void *from, size_t bytes, cudaMemcpyKind kind)
+{
+    {
+        std::lock_guard<std::mutex> g(counts_lock);
+        adi_emulated_work *const c = &adi_emulated_counts;
+        (kind == cudaMemcpyHostToDevice   ? c->uploads
+         : kind == cudaMemcpyDeviceToHost ? c->downloads
+                                          : c->copies)++;
+        c->bytes_up += kind == cudaMemcpyHostToDevice ? (int64_t)bytes : 0;
+        c->bytes_down += kind == cudaMemcpyDeviceToHost ? (int64_t)bytes : 0;
+    }
+    memcpy(to, from, bytes);
 }
 
 void fail_launch(cudaError_t e)
@@ -287,12 +314,14 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpy
     if (pageable && s->capture)
         die("a copy from or to pageable memory in a graph");
     if (!pageable || kind == cudaMemcpyDeviceToHost) {
-        const cudaError_t e = enqueue(s, [=] { memcpy(to, from, bytes); });
+        const cudaError_t e = enqueue(s, [=] { copy(to, from, bytes, kind); });
         return e == cudaSuccess && pageable ? cudaStreamSynchronize(s) : e;
     }
     std::vector<unsigned char> kept((const unsigned char *)from,
                                     (const unsigned char *)from + bytes);
-    return enqueue(s, [to, kept] { memcpy(to, kept.data(), kept.size()); });
+    return enqueue(s, [to, kept] {
+        copy(to, kept.data(), kept.size(), cudaMemcpyHostToDevice);
+    });
 }
 
 cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t s)
@@ -300,7 +329,10 @@ cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t s)
     allocation a;
     if (!find_allocation(p, bytes, &a) || a.device == PINNED)
         die("cudaMemsetAsync of what is no device memory");
-    return enqueue(s, [=] { memset(p, value, bytes); });
+    return enqueue(s, [=] {
+        count(COPY);
+        memset(p, value, bytes);
+    });
 }
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned)
@@ -353,6 +385,7 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t *e, cudaGraph_t g, unsigned lon
 cudaError_t cudaGraphLaunch(cudaGraphExec_t e, cudaStream_t s)
 {
     return enqueue(s, [e] {
+        count(GRAPH);
         for (auto &w : e->work)
             w();
     });
