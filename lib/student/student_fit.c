@@ -55,12 +55,13 @@ static const adi_student_kind *kind_in(const adi_training *t)
     return t->student->method->student;
 }
 
-static void begin_phase(void *self, int32_t phase)
+static ad_status begin_phase(void *self, int32_t phase)
 {
     adi_training *t = self;
-    adi_workbench_begin_phase(&t->bench, phase);
+    ADI_TRY(adi_workbench_begin_phase(&t->bench, phase));
     if (kind_in(t)->begin_phase)
         kind_in(t)->begin_phase(t, phase);
+    return AD_OK;
 }
 
 static ad_status gradients(void *self, int32_t phase, const int32_t *images, int32_t count,
@@ -227,7 +228,10 @@ static ad_status go_on(adi_student_fit *f, const adi_fit_control *control)
 {
     const adi_fit_loop *loop = &f->loop;
     const int held_out = loop->held_out_count > 0;
-    ADI_TRY(adi_fit_loop_run(&f->loop, control));
+    const ad_status trained = adi_fit_loop_run(&f->loop, control);
+    const ad_status kept = adi_workbench_give_values(&f->training->bench);
+    ADI_TRY(trained);
+    ADI_TRY(kept);
     const ad_status status =
         kind_of(f)->scores(f->training, held_out ? loop->held_out : loop->train,
                            held_out ? loop->held_out_count : loop->train_count,

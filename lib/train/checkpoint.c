@@ -84,18 +84,43 @@ static void position_from_file(const double *in, adi_train_position *p)
         p->best_validation = NAN;
 }
 
-static ad_status put_arrays(adi_st_writer *w, const adi_trainee *t, int32_t phase)
+/* Floats of all arrays, with their best values. */
+static size_t floats_of(const adi_trainee *t, int32_t phase)
+{
+    size_t floats = 0;
+    for (int32_t i = 0; i < t->array_count; i++)
+        for (int best = 0; best < 2; best++)
+            floats += adi_train_has(&t->arrays[i], phase, best) ? t->arrays[i].count : 0;
+    return floats;
+}
+
+/* A tensor of values that the host can read, or which it fetches to *io_fetched, which moves behind
+ * them. */
+static ad_status put_array(adi_st_writer *w, const adi_trainee *t, const char *name,
+                           const float *values, size_t count, float **io_fetched)
+{
+    const int64_t shape = (int64_t)count;
+    const float *there = adi_mem_host(&t->device, values);
+    if (!there) {
+        ADI_TRY(adi_mem_download(&t->device, t->queue, *io_fetched, values,
+                                 count * sizeof *values));
+        there = *io_fetched;
+        *io_fetched += count;
+    }
+    return adi_st_writer_tensor(w, name, ADI_F32, 1, &shape, there);
+}
+
+static ad_status put_arrays(adi_st_writer *w, const adi_trainee *t, int32_t phase, float *fetched)
 {
     char name[128];
     for (int32_t i = 0; i < t->array_count; i++) {
         const adi_train_array *x = &t->arrays[i];
-        const int64_t count = (int64_t)x->count;
         if (adi_train_has(x, phase, 0))
-            ADI_TRY(adi_st_writer_tensor(w, x->name, ADI_F32, 1, &count, x->values));
+            ADI_TRY(put_array(w, t, x->name, x->values, x->count, &fetched));
         if (!adi_train_has(x, phase, 1))
             continue;
         snprintf(name, sizeof name, "best.%s", x->name);
-        ADI_TRY(adi_st_writer_tensor(w, name, ADI_F32, 1, &count, x->best));
+        ADI_TRY(put_array(w, t, name, x->best, x->count, &fetched));
     }
     return AD_OK;
 }
@@ -130,6 +155,7 @@ ad_status adi_checkpoint_save(const adi_allocator *a, const char *dir, const adi
 {
     adi_st_writer *w = NULL;
     char *path = NULL;
+    float *fetched = NULL; /* lives until the file is saved */
     double numbers[POSITION], counters[ADI_TRAIN_MAX_COUNTERS];
     const int64_t position_count = POSITION, counter_count = t->counter_count;
     ad_status status = AD_OK;
@@ -137,7 +163,11 @@ ad_status adi_checkpoint_save(const adi_allocator *a, const char *dir, const adi
     ADI_TRY_CLEANUP(adi_st_writer_create(a, &w));
     ADI_TRY_CLEANUP(put_description(w, t));
     ADI_TRY_CLEANUP(put_progress(w, t, position));
-    ADI_TRY_CLEANUP(put_arrays(w, t, (int32_t)position->phase));
+    if (t->device.memory) {
+        fetched = adi_alloc(a, floats_of(t, (int32_t)position->phase) * sizeof *fetched);
+        ADI_TRY_CLEANUP(fetched ? AD_OK : adi_fail_memory());
+    }
+    ADI_TRY_CLEANUP(put_arrays(w, t, (int32_t)position->phase, fetched));
     position_to_file(position, numbers);
     for (int32_t i = 0; i < t->counter_count; i++)
         counters[i] = (double)*t->counters[i].value;
@@ -148,6 +178,7 @@ ad_status adi_checkpoint_save(const adi_allocator *a, const char *dir, const adi
         status = adi_fail_prefix(status, "checkpoint: ");
 cleanup:
     adi_st_writer_destroy(w);
+    adi_free(a, fetched);
     adi_free(a, path);
     return status;
 }
@@ -200,6 +231,23 @@ static ad_status check_finite(const adi_st_tensor *x)
     return AD_OK;
 }
 
+/* Reads an array, whose values were checked. */
+static ad_status take(const adi_safetensors *file, const adi_st_tensor *x, const adi_trainee *t,
+                      float *values)
+{
+    adi_st_reader r;
+    int64_t n = 0;
+    if (!t->device.memory)
+        return adi_st_read_f32(file, x, values);
+    adi_st_read_begin(&r, file, x);
+    do {
+        ADI_TRY(adi_st_read_next(&r, &n));
+        ADI_TRY(adi_mem_upload(&t->device, t->queue, values, r.bytes, (size_t)n * sizeof *values));
+        values += n;
+    } while (n > 0);
+    return AD_OK;
+}
+
 /* Check all arrays (`taking` 0) or read them (1), each with its best values. Checking comes first,
  * so that a refused file changes nothing and no second copy is needed. */
 static ad_status each_array(const adi_safetensors *file, const adi_trainee *t, int32_t phase,
@@ -214,7 +262,7 @@ static ad_status each_array(const adi_safetensors *file, const adi_trainee *t, i
                 continue;
             snprintf(name, sizeof name, "%s%s", best ? "best." : "", array->name);
             ADI_TRY(find(file, name, ADI_F32, array->count, &x));
-            ADI_TRY(taking ? adi_st_read_f32(file, x, best ? array->best : array->values)
+            ADI_TRY(taking ? take(file, x, t, best ? array->best : array->values)
                            : check_finite(x));
         }
     }
@@ -265,7 +313,8 @@ ad_status adi_checkpoint_read(const adi_safetensors *file, const adi_trainee *t,
             return adi_fail(AD_ERR_FORMAT, "the checkpoint's counter '%s' is %g",
                             t->counters[i].name, counters[i]);
     ADI_TRY(each_array(file, t, (int32_t)there.phase, 0));
-    t->begin_phase(t->self, (int32_t)there.phase); /* sets up the phase's other state */
+    /* Sets up the phase's other state. */
+    ADI_TRY(t->begin_phase(t->self, (int32_t)there.phase));
     ADI_TRY(each_array(file, t, (int32_t)there.phase, 1));
     for (int32_t i = 0; i < t->counter_count; i++)
         *t->counters[i].value = (int64_t)counters[i];

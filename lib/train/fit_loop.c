@@ -33,38 +33,52 @@ static const adi_phase *phase_of(const adi_fit_loop *loop)
 
 /* ---- Best values ---- */
 
-static void save_best(const adi_trainee *t, int32_t phase)
+static ad_status save_best(const adi_trainee *t, int32_t phase)
 {
-    for (int32_t i = 0; i < t->array_count; i++)
-        if (adi_train_has(&t->arrays[i], phase, 1))
-            memcpy(t->arrays[i].best, t->arrays[i].values, t->arrays[i].count * sizeof(float));
+    for (int32_t i = 0; i < t->array_count; i++) {
+        const adi_train_array *x = &t->arrays[i];
+        if (adi_train_has(x, phase, 1))
+            ADI_TRY(adi_mem_copy(&t->device, t->queue, x->best, x->values,
+                                 x->count * sizeof(float)));
+    }
+    return AD_OK;
 }
 
-static void restore_best(const adi_trainee *t, int32_t phase)
+static ad_status restore_best(const adi_trainee *t, int32_t phase)
 {
-    for (int32_t i = 0; i < t->array_count; i++)
-        if (adi_train_has(&t->arrays[i], phase, 1))
-            memcpy(t->arrays[i].values, t->arrays[i].best, t->arrays[i].count * sizeof(float));
+    for (int32_t i = 0; i < t->array_count; i++) {
+        const adi_train_array *x = &t->arrays[i];
+        if (adi_train_has(x, phase, 1))
+            ADI_TRY(adi_mem_copy(&t->device, t->queue, x->values, x->best,
+                                 x->count * sizeof(float)));
+    }
+    return AD_OK;
 }
 
-static void begin_phase(adi_fit_loop *loop, int32_t phase)
+static ad_status begin_phase(adi_fit_loop *loop, int32_t phase)
 {
     loop->position =
         (adi_train_position){.phase = phase, .validation = NAN, .best_validation = NAN};
-    save_best(loop->trainee, phase);
-    loop->trainee->begin_phase(loop->trainee->self, phase);
+    ADI_TRY(save_best(loop->trainee, phase));
+    return loop->trainee->begin_phase(loop->trainee->self, phase);
 }
 
 /* ---- Life ---- */
+
+enum { FETCHED = 1 << 16 };
 
 ad_status adi_fit_loop_init(adi_fit_loop *loop, const adi_allocator *a, adi_trainee *trainee,
                             int32_t images, double validation_share, uint64_t split_seed)
 {
     *loop = (adi_fit_loop){.allocator = a, .trainee = trainee};
+    const int copies = trainee->device.memory != NULL;
     loop->held_out = adi_calloc(a, 2 * (size_t)images, sizeof *loop->held_out);
-    if (!loop->held_out)
+    loop->fetched = copies ? adi_alloc(a, FETCHED * sizeof *loop->fetched) : NULL;
+    if (!loop->held_out || (copies && !loop->fetched)) {
+        adi_fit_loop_free(loop);
         return adi_fail_memory();
-    const ad_status status = adi_train_test_split(images, validation_share, (uint32_t)split_seed,
+    }
+    ad_status status = adi_train_test_split(images, validation_share, (uint32_t)split_seed,
                                                   loop->held_out, &loop->held_out_count);
     if (status != AD_OK) {
         adi_fit_loop_free(loop);
@@ -73,8 +87,10 @@ ad_status adi_fit_loop_init(adi_fit_loop *loop, const adi_allocator *a, adi_trai
     loop->train = loop->held_out + loop->held_out_count;
     loop->train_count = images - loop->held_out_count;
     loop->order = loop->held_out + images;
-    begin_phase(loop, 0);
-    return AD_OK;
+    status = begin_phase(loop, 0);
+    if (status != AD_OK)
+        adi_fit_loop_free(loop);
+    return status;
 }
 
 void adi_fit_loop_free(adi_fit_loop *loop)
@@ -82,6 +98,7 @@ void adi_fit_loop_free(adi_fit_loop *loop)
     if (!loop->allocator)
         return;
     adi_free(loop->allocator, loop->held_out);
+    adi_free(loop->allocator, loop->fetched);
     *loop = (adi_fit_loop){0};
 }
 
@@ -185,9 +202,9 @@ static ad_status not_finite(adi_fit_loop *loop, const char *what)
         AD_ERR_NUMERIC,
         "%s: a lower learning rate may help; the student is back at its parameters of %s %d", what,
         p->best_epoch > 0.0 ? "epoch" : "its start, epoch", (int)p->best_epoch);
-    restore_best(loop->trainee, (int32_t)p->phase);
-    begin_phase(loop, 0);
-    return status;
+    const ad_status restored = restore_best(loop->trainee, (int32_t)p->phase);
+    const ad_status begun = begin_phase(loop, 0);
+    return restored != AD_OK ? restored : begun != AD_OK ? begun : status;
 }
 
 static ad_status bad_loss(adi_fit_loop *loop, double loss)
@@ -223,18 +240,39 @@ static int all_finite(const float *values, size_t count)
     return 1;
 }
 
+/* The same of an array of the trainee. */
+static ad_status check_array(adi_fit_loop *loop, const adi_train_array *x, int *out_finite)
+{
+    const adi_trainee *t = loop->trainee;
+    *out_finite = 1;
+    if (!t->device.memory) {
+        *out_finite = all_finite(x->values, x->count);
+        return AD_OK;
+    }
+    for (size_t first = 0; first < x->count && *out_finite; first += FETCHED) {
+        const size_t n = x->count - first < FETCHED ? x->count - first : FETCHED;
+        ADI_TRY(adi_mem_download(&t->device, t->queue, loop->fetched, x->values + first,
+                                 n * sizeof(float)));
+        *out_finite = all_finite(loop->fetched, n);
+    }
+    return AD_OK;
+}
+
 /* The loss says nothing about the latest step, and a ReLU may hide a NaN of an earlier one. */
 static ad_status check_values(adi_fit_loop *loop)
 {
     const adi_trainee *t = loop->trainee;
     char what[100];
-    for (int32_t i = 0; i < t->array_count; i++)
-        if (adi_train_has(&t->arrays[i], (int32_t)loop->position.phase, 0) &&
-            !all_finite(t->arrays[i].values, t->arrays[i].count)) {
-            snprintf(what, sizeof what, "'%.40s' is not finite after epoch %d, batch %d",
-                     t->arrays[i].name, (int)loop->position.epoch + 1, (int)loop->position.batch);
-            return not_finite(loop, what);
-        }
+    for (int32_t i = 0; i < t->array_count; i++) {
+        int finite = 1;
+        if (adi_train_has(&t->arrays[i], (int32_t)loop->position.phase, 0))
+            ADI_TRY(check_array(loop, &t->arrays[i], &finite));
+        if (finite)
+            continue;
+        snprintf(what, sizeof what, "'%.40s' is not finite after epoch %d, batch %d",
+                 t->arrays[i].name, (int)loop->position.epoch + 1, (int)loop->position.batch);
+        return not_finite(loop, what);
+    }
     return AD_OK;
 }
 
@@ -283,7 +321,7 @@ static ad_status end_epoch(fit_run *r)
     p->validation = error;
     t->epoch_done(t->self, (int32_t)p->phase);
     if (!loop->held_out_count || !(p->best_validation <= error)) {
-        save_best(t, (int32_t)p->phase);
+        ADI_TRY(save_best(t, (int32_t)p->phase));
         p->best_validation = error;
         p->best_epoch = p->epoch;
         p->stale = 0.0;
@@ -368,8 +406,8 @@ static ad_status run_phases(fit_run *r)
             ADI_TRY(run_epoch(r));
             continue;
         }
-        restore_best(loop->trainee, (int32_t)loop->position.phase);
-        begin_phase(loop, (int32_t)loop->position.phase + 1);
+        ADI_TRY(restore_best(loop->trainee, (int32_t)loop->position.phase));
+        ADI_TRY(begin_phase(loop, (int32_t)loop->position.phase + 1));
     }
     return AD_OK;
 }
@@ -394,9 +432,8 @@ ad_status adi_fit_loop_run(adi_fit_loop *loop, const adi_fit_control *control)
         ADI_TRY(save(loop, &r));
         return adi_fail(AD_ERR_CANCELLED, "%s", sentence);
     }
-    if (status == AD_OK) {
-        restore_best(loop->trainee, (int32_t)loop->position.phase);
-        loop->finished = 1;
-    }
+    if (status == AD_OK)
+        status = restore_best(loop->trainee, (int32_t)loop->position.phase);
+    loop->finished = status == AD_OK;
     return status;
 }

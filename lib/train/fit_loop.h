@@ -11,6 +11,7 @@ typedef struct adi_fit_loop {
     const adi_allocator *allocator;
     adi_trainee *trainee;   /* borrowed */
     int32_t *held_out;      /* indices of validation images; one block with the next two */
+    float *fetched; /* room for values of a device that the host looks at; else NULL */
     int32_t *train, *order; /* indices of training images, by number and in this epoch's order */
     int32_t train_count, held_out_count;
     int32_t batch, patience;

@@ -2,47 +2,54 @@
 #include "train/optimiser.h"
 
 #include <math.h>
-#include <string.h>
 
 int32_t adi_optimiser_states(const adi_optimiser_options *options)
 {
     return options->kind == ADI_OPTIMIZER_ADAM ? 2 : options->momentum > 0.0;
 }
 
-ad_status adi_optimiser_init(adi_optimiser *o, const adi_allocator *a,
-                             const adi_optimiser_options *options, size_t count)
+ad_status adi_optimiser_init(adi_optimiser *o, const adi_device *device, adi_queue *queue,
+                             const adi_allocator *a, const adi_optimiser_options *options,
+                             size_t count)
 {
-    *o = (adi_optimiser){.allocator = a, .options = *options, .count = count};
-    for (int32_t i = 0; i < adi_optimiser_states(options); i++) {
-        o->state[i] = adi_calloc(a, count, sizeof *o->state[i]);
-        if (!o->state[i]) {
-            adi_optimiser_free(o);
-            return adi_fail_memory();
-        }
+    *o = (adi_optimiser){.device = device, .queue = queue, .allocator = a, .options = *options,
+                         .count = count};
+    ad_status status = AD_OK;
+    for (int32_t i = 0; i < adi_optimiser_states(options) && status == AD_OK; i++) {
+        o->state[i] = adi_mem_alloc(device, a, count * sizeof *o->state[i]);
+        if (!o->state[i])
+            status = adi_fail_memory();
     }
-    return AD_OK;
+    if (status == AD_OK)
+        status = adi_optimiser_reset(o);
+    if (status != AD_OK)
+        adi_optimiser_free(o);
+    return status;
 }
 
 void adi_optimiser_free(adi_optimiser *o)
 {
     for (int i = 0; i < 2 && o->allocator; i++) {
-        adi_free(o->allocator, o->state[i]);
+        adi_mem_free(o->device, o->allocator, o->state[i]);
         o->state[i] = NULL;
     }
 }
 
-void adi_optimiser_reset(adi_optimiser *o)
+ad_status adi_optimiser_reset(adi_optimiser *o)
 {
     for (int i = 0; i < 2; i++)
         if (o->state[i])
-            memset(o->state[i], 0, o->count * sizeof *o->state[i]);
+            ADI_TRY(adi_mem_clear(o->device, o->queue, o->state[i],
+                                  o->count * sizeof *o->state[i]));
     o->steps = 0;
+    return AD_OK;
 }
 
-ad_status adi_optimiser_step(adi_optimiser *o, const adi_kernels *kernels, int32_t num_threads,
-                             float *values, const float *gradients, double grad_scale)
+ad_status adi_optimiser_step(adi_optimiser *o, float *values, const float *gradients,
+                             double grad_scale)
 {
-    const adi_exec ex = {num_threads, NULL, NULL};
+    const adi_kernels *kernels = o->device->kernels;
+    const adi_exec ex = adi_device_exec(o->device, NULL, o->queue);
     const adi_optimiser_options *p = &o->options;
     const int64_t n = (int64_t)o->count;
     ad_status status;

@@ -1,10 +1,10 @@
-/* SGD and Adam over a plain array of parameters, with PyTorch's semantics. */
+/* SGD and Adam over a plain array of parameters in the backend's memory, with PyTorch's
+ * semantics. */
 #ifndef ADI_TRAIN_OPTIMISER_H
 #define ADI_TRAIN_OPTIMISER_H
 
-#include "backend.h"
-#include "core/alloc.h"
 #include "core/error.h"
+#include "device/memory.h"
 
 typedef enum adi_optimizer { ADI_OPTIMIZER_SGD, ADI_OPTIMIZER_ADAM } adi_optimizer;
 
@@ -15,6 +15,8 @@ typedef struct adi_optimiser_options {
 } adi_optimiser_options;
 
 typedef struct adi_optimiser {
+    const adi_device *device;
+    adi_queue *queue;
     const adi_allocator *allocator;
     adi_optimiser_options options;
     size_t count;
@@ -24,14 +26,16 @@ typedef struct adi_optimiser {
 
 /* The number of state arrays, each as long as the parameters: 0 to 2. */
 int32_t adi_optimiser_states(const adi_optimiser_options *options);
-ad_status adi_optimiser_init(adi_optimiser *o, const adi_allocator *a,
-                             const adi_optimiser_options *options, size_t count);
+/* device and queue live as long. AD_ERR_OUT_OF_MEMORY. */
+ad_status adi_optimiser_init(adi_optimiser *o, const adi_device *device, adi_queue *queue,
+                             const adi_allocator *a, const adi_optimiser_options *options,
+                             size_t count);
 void adi_optimiser_free(adi_optimiser *o);
 /* Back to the state after init. */
-void adi_optimiser_reset(adi_optimiser *o);
+ad_status adi_optimiser_reset(adi_optimiser *o);
 /* One step with gradients * grad_scale. */
-ad_status adi_optimiser_step(adi_optimiser *o, const adi_kernels *kernels, int32_t num_threads,
-                             float *values, const float *gradients, double grad_scale);
+ad_status adi_optimiser_step(adi_optimiser *o, float *values, const float *gradients,
+                             double grad_scale);
 /* The factor that clips gradients to an L2 norm of `limit`, as PyTorch's clip_grad_norm_() computes
  * it. `squares` is the sum of their squares. */
 double adi_clip_scale(double squares, double limit);

@@ -3,6 +3,7 @@
 #define ADI_TRAIN_TRAINEE_H
 
 #include "core/error.h"
+#include "device/memory.h"
 
 /* Called now and then during a step; non-zero: stop with AD_ERR_CANCELLED. */
 typedef struct adi_cancel {
@@ -26,8 +27,8 @@ typedef struct adi_phase {
 
 enum { ADI_TRAIN_MAX_NAME = 32 };
 
-/* An array of the state. `best` holds its values of the best epoch; NULL if it is not part of the
- * result. Arrays of different phases may share memory. */
+/* An array of the state, in the backend's memory. `best` holds its values of the best epoch; NULL
+ * if it is not part of the result. Arrays of different phases may share memory. */
 typedef struct adi_train_array {
     char name[ADI_TRAIN_MAX_NAME];
     float *values, *best;
@@ -58,11 +59,13 @@ typedef struct adi_trainee {
     const char *loss_part_names[ADI_LOSS_PARTS];
     int32_t measured;  /* 1: time a batch of each phase before training */
     int32_t drop_last; /* 1: skip an incomplete last batch, as PyTorch's drop_last does */
+    adi_device device; /* whose memory the arrays are in; all zero: the host's */
+    adi_queue *queue;
     int32_t array_count, counter_count;
     adi_train_array arrays[ADI_TRAIN_MAX_ARRAYS];
     adi_train_counter counters[ADI_TRAIN_MAX_COUNTERS];
     /* Reset the optimisers for the first step of a phase. */
-    void (*begin_phase)(void *self, int32_t phase);
+    ad_status (*begin_phase)(void *self, int32_t phase);
     /* Loss and gradients of a batch. Changes no array. */
     ad_status (*gradients)(void *self, int32_t phase, const int32_t *images, int32_t count,
                            const adi_cancel *cancel, adi_batch_loss *out_loss);

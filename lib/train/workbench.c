@@ -22,6 +22,12 @@ void adi_workbench_array(adi_workbench *b, float **where, size_t floats)
     b->arrays[b->array_count++].floats = floats;
 }
 
+void adi_workbench_host_array(adi_workbench *b, float **where, size_t floats)
+{
+    b->arrays[b->array_count].host = 1;
+    adi_workbench_array(b, where, floats);
+}
+
 /* ---- Sizes ---- */
 
 static size_t larger(size_t a, size_t b)
@@ -68,7 +74,19 @@ static size_t scratch_bytes(const adi_workbench *b)
         longest = larger(longest, b->modules[i].module->trainable);
     }
     return larger(bytes, b->context->device.kernels->sum_scratch((int64_t)longest,
-                                                                   b->context->num_threads));
+                                                                 b->context->num_threads));
+}
+
+/* Whether host and backend have memory of their own. */
+static int copies(const adi_workbench *b)
+{
+    return b->context->device.memory != NULL;
+}
+
+static size_t host_scratch_bytes(const adi_workbench *b)
+{
+    return larger(b->scratch_bytes, b->context->backend->kernels->sum_scratch(
+                                        (int64_t)b->sum_floats, b->context->num_threads));
 }
 
 static size_t sum_count(const adi_workbench *b)
@@ -87,20 +105,45 @@ size_t adi_workbench_bytes(const adi_workbench *b)
     const size_t sums = sum_count(b) * sizeof(double);
     const size_t training = sizeof *b + scratch_bytes(b) + sums + floats * sizeof(float) + s.plans;
     const size_t checkpoint = (s.values + s.best + s.states) * sizeof(float);
+    /* On a device the values, and a checkpoint once more on the host. */
+    const size_t more = copies(b) ? checkpoint + s.values * sizeof(float) + sums +
+                                        host_scratch_bytes(b)
+                                  : 0;
     const size_t making = (s.values + 2 * s.largest) * sizeof(float) + s.packed;
-    return larger(training + checkpoint, making) + s.values * sizeof(float) + s.nodes * 1024;
+    return larger(training + checkpoint + more, making) + s.values * sizeof(float) + s.nodes * 1024;
 }
 
 /* ---- Life ---- */
 
+/* Backend memory of `bytes`, or NULL. */
+static void *take(const adi_workbench *b, size_t bytes)
+{
+    return adi_mem_alloc(&b->context->device, &b->context->allocator, bytes);
+}
+
+static void give(const adi_workbench *b, void *p)
+{
+    adi_mem_free(&b->context->device, &b->context->allocator, p);
+}
+
+/* On the host those of the module itself. */
+static ad_status fill_values(adi_workbench *b, adi_bench_module *m)
+{
+    const size_t bytes = m->module->total * sizeof *m->run.values;
+    m->run.values = copies(b) ? take(b, bytes) : m->module->values;
+    if (!m->run.values)
+        return adi_fail_memory();
+    return adi_mem_upload(&b->context->device, b->queue, m->run.values, m->module->values, bytes);
+}
+
 static ad_status fill_module(adi_workbench *b, int32_t index, const sizes *s)
 {
-    const adi_allocator *a = &b->context->allocator;
+    const adi_device *device = &b->context->device;
     adi_bench_module *m = &b->modules[index], *first = &b->modules[0];
     m->run.scratch = b->scratch;
-    m->run.values = m->module->values;
-    m->run.statistics =
-        adi_alloc(a, m->plan->statistics_doubles * sizeof *m->run.statistics);
+    m->run.queue = b->queue;
+    ADI_TRY(fill_values(b, m));
+    m->run.statistics = take(b, m->plan->statistics_doubles * sizeof *m->run.statistics);
     if (!m->run.statistics)
         return adi_fail_memory();
     m->optimiser = b->shares ? &first->own : &m->own;
@@ -111,12 +154,14 @@ static ad_status fill_module(adi_workbench *b, int32_t index, const sizes *s)
         return AD_OK;
     }
     const size_t trainable = b->shares ? s->gradients : m->module->trainable;
-    m->run.block = adi_alloc(a, (b->shares ? s->block : m->plan->block_floats) * sizeof(float));
-    m->run.gradients = adi_calloc(a, trainable, sizeof(float));
-    m->best = adi_alloc(a, (b->shares ? s->best : m->module->total) * sizeof(float));
+    m->run.block = take(b, (b->shares ? s->block : m->plan->block_floats) * sizeof(float));
+    m->run.gradients = take(b, trainable * sizeof(float));
+    m->best = take(b, (b->shares ? s->best : m->module->total) * sizeof(float));
     if (!m->run.block || !m->run.gradients || !m->best)
         return adi_fail_memory();
-    return adi_optimiser_init(&m->own, a, &m->how, trainable);
+    ADI_TRY(adi_mem_clear(device, b->queue, m->run.gradients, trainable * sizeof(float)));
+    return adi_optimiser_init(&m->own, device, b->queue, &b->context->allocator, &m->how,
+                              trainable);
 }
 
 /* The one phase that trains a module, + 1; 0: there is none, or memory is not shared. */
@@ -134,7 +179,7 @@ static void list_module(adi_workbench *b, const adi_bench_module *m)
     const int32_t only = only_phase(b, m), trained = !b->shares || only;
     adi_trainee *e = &b->trainee;
     adi_train_array *x = &e->arrays[e->array_count++];
-    *x = (adi_train_array){.values = m->module->values, .best = trained ? m->best : NULL,
+    *x = (adi_train_array){.values = m->run.values, .best = trained ? m->best : NULL,
                            .count = m->module->total, .only = only};
     snprintf(x->name, sizeof x->name, "%s", m->name);
     for (int j = 0; trained && j < 2 && m->optimiser->state[j]; j++) {
@@ -155,14 +200,18 @@ ad_status adi_workbench_fill(adi_workbench *b)
     const adi_allocator *a = &b->context->allocator;
     const sizes s = sizes_of(b);
     const size_t sum_bytes = sum_count(b) * sizeof(double);
-    const int copies = b->context->device.memory != NULL;
-    b->scratch = adi_alloc(a, scratch_bytes(b));
-    b->sums = adi_mem_alloc(&b->context->device, a, sum_bytes);
-    b->fetched_sums = copies ? adi_alloc(a, sum_bytes) : NULL;
-    if (!b->scratch || !b->sums || (copies && !b->fetched_sums))
+    ADI_TRY(adi_mem_queue_create(&b->context->device, &b->queue));
+    b->trainee.device = b->context->device;
+    b->trainee.queue = b->queue;
+    b->scratch = take(b, scratch_bytes(b));
+    b->host_scratch = copies(b) ? adi_alloc(a, host_scratch_bytes(b)) : b->scratch;
+    b->sums = take(b, sum_bytes);
+    b->fetched_sums = copies(b) ? adi_alloc(a, sum_bytes) : NULL;
+    if (!b->scratch || !b->host_scratch || !b->sums || (copies(b) && !b->fetched_sums))
         return adi_fail_memory();
     for (int32_t i = 0; i < b->array_count; i++) {
-        *b->arrays[i].where = adi_alloc(a, b->arrays[i].floats * sizeof(float));
+        const size_t bytes = b->arrays[i].floats * sizeof(float);
+        *b->arrays[i].where = b->arrays[i].host ? adi_alloc(a, bytes) : take(b, bytes);
         if (!*b->arrays[i].where)
             return adi_fail_memory();
     }
@@ -183,22 +232,30 @@ void adi_workbench_free(adi_workbench *b)
     const adi_allocator *a = &b->context->allocator;
     for (int32_t i = 0; i < b->module_count; i++) {
         adi_bench_module *m = &b->modules[i];
-        adi_free(a, m->run.statistics);
+        give(b, m->run.statistics);
+        if (copies(b))
+            give(b, m->run.values);
         if (!b->shares || i == 0) {
-            adi_free(a, m->run.block);
-            adi_free(a, m->run.gradients);
-            adi_free(a, m->best);
+            give(b, m->run.block);
+            give(b, m->run.gradients);
+            give(b, m->best);
             adi_optimiser_free(&m->own);
         }
         adi_train_plan_destroy(m->plan);
     }
     for (int32_t i = 0; i < b->array_count; i++) {
-        adi_free(a, *b->arrays[i].where);
+        if (b->arrays[i].host)
+            adi_free(a, *b->arrays[i].where);
+        else
+            give(b, *b->arrays[i].where);
         *b->arrays[i].where = NULL;
     }
-    adi_free(a, b->scratch);
-    adi_mem_free(&b->context->device, a, b->sums);
+    if (copies(b))
+        adi_free(a, b->host_scratch);
+    give(b, b->scratch);
+    give(b, b->sums);
     adi_free(a, b->fetched_sums);
+    adi_mem_queue_destroy(&b->context->device, b->queue);
     *b = (adi_workbench){0};
 }
 
@@ -214,15 +271,16 @@ void adi_workbench_take_batch(adi_workbench *b, int32_t n, const adi_cancel *can
     }
 }
 
-void adi_workbench_begin_phase(adi_workbench *b, int32_t phase)
+ad_status adi_workbench_begin_phase(adi_workbench *b, int32_t phase)
 {
     for (int32_t i = 0; i < b->module_count; i++) {
         const adi_bench_module *m = &b->modules[i];
         if (b->shares && !(m->phases >> phase & 1))
             continue;
         m->optimiser->count = m->module->trainable;
-        adi_optimiser_reset(m->optimiser);
+        ADI_TRY(adi_optimiser_reset(m->optimiser));
     }
+    return AD_OK;
 }
 
 ad_status adi_workbench_sums(const adi_workbench *b, size_t count, const double **out_sums)
@@ -232,7 +290,7 @@ ad_status adi_workbench_sums(const adi_workbench *b, size_t count, const double 
     if (*out_sums)
         return AD_OK;
     *out_sums = b->fetched_sums;
-    return adi_mem_download(d, NULL, b->fetched_sums, b->sums, count * sizeof *b->sums);
+    return adi_mem_download(d, b->queue, b->fetched_sums, b->sums, count * sizeof *b->sums);
 }
 
 static ad_status find_clip_scale(const adi_workbench *b, int32_t phase, double clip_norm,
@@ -263,16 +321,24 @@ static ad_status find_clip_scale(const adi_workbench *b, int32_t phase, double c
 
 ad_status adi_workbench_update(adi_workbench *b, int32_t phase, double clip_norm)
 {
-    const ad_context *c = b->context;
     double scale = 1.0;
     ADI_TRY(find_clip_scale(b, phase, clip_norm, &scale));
     for (int32_t i = 0; i < b->module_count; i++) {
         adi_bench_module *m = &b->modules[i];
         if (!(m->phases >> phase & 1))
             continue;
-        ADI_TRY(adi_optimiser_step(m->optimiser, c->backend->kernels, c->num_threads,
-                                   m->module->values, m->run.gradients, scale));
+        ADI_TRY(adi_optimiser_step(m->optimiser, m->run.values, m->run.gradients, scale));
         ADI_TRY(adi_train_update_statistics(m->plan, &m->run));
+    }
+    return AD_OK;
+}
+
+ad_status adi_workbench_give_values(const adi_workbench *b)
+{
+    for (int32_t i = 0; copies(b) && i < b->module_count; i++) {
+        const adi_bench_module *m = &b->modules[i];
+        ADI_TRY(adi_mem_download(&b->context->device, b->queue, m->module->values, m->run.values,
+                                 m->module->total * sizeof *m->run.values));
     }
     return AD_OK;
 }

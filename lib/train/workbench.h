@@ -32,12 +32,15 @@ typedef struct adi_workbench {
     size_t sum_floats;    /* the longest sum of a loss */
     size_t sum_count;     /* sums that a batch has at once */
     size_t scratch_bytes; /* that the method's own kernels need */
+    adi_queue *queue;     /* of all that the training does; NULL on the host */
     void *scratch;        /* of the kernels: plans', sums' and the method's */
+    void *host_scratch;   /* of kernels on host memory; the same on the host */
     adi_f64 *sums;        /* where kernels write the sums of a batch */
     double *fetched_sums; /* those, where the host cannot read them in place */
     struct {
         float **where;
         size_t floats;
+        int32_t host; /* 1: in the host's memory */
     } arrays[ADI_BENCH_ARRAYS];
     int32_t array_count;
     adi_trainee trainee;  /* phases, arrays and counters are filled in here */
@@ -47,8 +50,9 @@ typedef struct adi_workbench {
 ad_status adi_workbench_add(adi_workbench *b, const char *name, adi_module *module,
                             const adi_shape *input, int32_t wants_input_grad,
                             const adi_optimiser_options *how, uint32_t phases);
-/* An array of the method, to which *where will point. */
+/* An array of the method, to which *where will point: in the backend's memory, or the host's. */
 void adi_workbench_array(adi_workbench *b, float **where, size_t floats);
+void adi_workbench_host_array(adi_workbench *b, float **where, size_t floats);
 /* Upper limit of a training's memory: all of this, and beside it a checkpoint, or the making of the
  * scorer. */
 size_t adi_workbench_bytes(const adi_workbench *b);
@@ -59,7 +63,7 @@ void adi_workbench_free(adi_workbench *b);
 /* Set a batch of n images for all runs. cancel: NULL, or asked between steps. */
 void adi_workbench_take_batch(adi_workbench *b, int32_t n, const adi_cancel *cancel);
 /* Reset the optimisers for the first step of a phase. */
-void adi_workbench_begin_phase(adi_workbench *b, int32_t phase);
+ad_status adi_workbench_begin_phase(adi_workbench *b, int32_t phase);
 /* A step of every module that the phase trains. clip_norm: largest L2 norm of all their gradients
  * together; 0: any. */
 ad_status adi_workbench_update(adi_workbench *b, int32_t phase, double clip_norm);
@@ -67,9 +71,18 @@ ad_status adi_workbench_update(adi_workbench *b, int32_t phase, double clip_norm
 /* The first `count` sums, for the host to read until kernels write others. */
 ad_status adi_workbench_sums(const adi_workbench *b, size_t count, const double **out_sums);
 
+/* Copy the values that were trained to the modules, where they are not the modules' own. */
+ad_status adi_workbench_give_values(const adi_workbench *b);
+
 static inline adi_exec adi_workbench_exec(const adi_workbench *b)
 {
-    return (adi_exec){b->context->num_threads, b->scratch, NULL};
+    return adi_device_exec(&b->context->device, b->scratch, b->queue);
+}
+
+/* For kernels of the host, on its memory: maps and scores. */
+static inline adi_exec adi_workbench_host_exec(const adi_workbench *b)
+{
+    return (adi_exec){b->context->num_threads, b->host_scratch, NULL};
 }
 
 #endif

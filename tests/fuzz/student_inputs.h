@@ -114,12 +114,13 @@ typedef struct floats {
     int64_t steps;
 } floats;
 
-static inline void floats_begin(void *self, int32_t phase)
+static inline ad_status floats_begin(void *self, int32_t phase)
 {
     floats *f = self;
     (void)phase;
     f->state[0] = f->state[1] = 0.0f;
     f->steps = 0;
+    return AD_OK;
 }
 
 static inline ad_status floats_gradients(void *self, int32_t phase, const int32_t *images, int32_t count,

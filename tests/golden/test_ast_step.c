@@ -176,7 +176,7 @@ static void case_open(ast_case *c, const char *name, const char *device, int32_t
     ok(adi_training_create(c->fit, c->images));
     c->training = (adi_ast_training *)c->fit->training;
     c->trainee = &c->training->head.bench.trainee;
-    c->trainee->begin_phase(c->trainee->self, 0);
+    ok(c->trainee->begin_phase(c->trainee->self, 0));
 }
 
 static void case_close(ast_case *c)

@@ -149,7 +149,7 @@ static inline void training_begin(training_case *c)
     c->training->head.extractor = c->fitter->extractor;
     c->training->head.workspace = c->workspace;
     c->trainee = &c->training->head.bench.trainee;
-    c->trainee->begin_phase(c->trainee->self, 0);
+    training_ok(c->trainee->begin_phase(c->trainee->self, 0));
 }
 
 static inline void training_close(training_case *c)

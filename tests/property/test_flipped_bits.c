@@ -181,10 +181,11 @@ static void students(void **state)
 
 /* ---- Checkpoints ---- */
 
-static void begin_phase(void *self, int32_t phase)
+static ad_status begin_phase(void *self, int32_t phase)
 {
     (void)self;
     (void)phase;
+    return AD_OK;
 }
 
 static const char *describe(void *self, int32_t index, char *value, size_t size, int32_t *out_may_differ)

@@ -53,12 +53,13 @@ static inline ad_status asks(const adi_cancel *cancel)
     return cancel->is_cancelled(cancel->user) ? adi_fail(AD_ERR_CANCELLED, "cancelled within a batch") : AD_OK;
 }
 
-static inline void fake_begin_phase(void *self, int32_t phase)
+static inline ad_status fake_begin_phase(void *self, int32_t phase)
 {
     fake *f = self;
     memset(f->velocity, 0, sizeof f->velocity);
     f->steps = 0;
     f->rate = phase ? 0.05f : 0.11f;
+    return AD_OK;
 }
 
 static inline ad_status fake_gradients(void *self, int32_t phase, const int32_t *images, int32_t count,

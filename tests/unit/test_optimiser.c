@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "device/device.h"
+#include "harness/host_device.h"
 #include "harness/fault_alloc.h"
 #include "harness/op_case.h"
 #include "train/optimiser.h"
@@ -42,11 +43,11 @@ static void adam(reference *r, const float *g, const adi_optimiser_options *o, d
     }
 }
 
-static void run(adi_optimiser *o, const adi_backend *be, float *w, reference *r, float *const *gradients)
+static void run(adi_optimiser *o, float *w, reference *r, float *const *gradients)
 {
     for (int step = 1; step <= STEPS; step++) {
         const double scale = step % 3 ? 1.0 : 0.25;
-        assert_int_equal(adi_optimiser_step(o, be->kernels, 2, w, gradients[step - 1], scale), AD_OK);
+        assert_int_equal(adi_optimiser_step(o, w, gradients[step - 1], scale), AD_OK);
         assert_int_equal(o->steps, step);
         if (r)
             (o->options.kind == ADI_OPTIMIZER_ADAM ? adam : sgd)(r, gradients[step - 1], &o->options, scale,
@@ -74,16 +75,17 @@ static void as_pytorch(void **state)
                 gradients[i] = op_floats(COUNT, 1.0);
             for (int i = 0; i < COUNT; i++)
                 r.w[i] = w[i];
-            assert_int_equal(adi_optimiser_init(&o, &adi_default_allocator, &options[k], COUNT), AD_OK);
+            const adi_device *host = HOST_DEVICE(backends[b]->kernels, 2);
+            assert_int_equal(adi_optimiser_init(&o, host, NULL, &adi_default_allocator, &options[k], COUNT), AD_OK);
             for (int i = 0; i < 2; i++)
                 assert_true((o.state[i] != NULL) == (i < states[k]));
-            run(&o, backends[b], w, &r, gradients);
+            run(&o, w, &r, gradients);
             for (int i = 0; i < COUNT; i++)
                 if (fabs(w[i] - r.w[i]) > 1e-5 * fmax(1.0, fabs(r.w[i])))
                     fail_msg("options %zu: parameter %d is %.9g, not %.9g", k, i, w[i], r.w[i]);
-            adi_optimiser_reset(&o);
+            assert_int_equal(adi_optimiser_reset(&o), AD_OK);
             assert_int_equal(o.steps, 0);
-            run(&o, backends[b], again, NULL, gradients);
+            run(&o, again, NULL, gradients);
             assert_memory_equal(w, again, COUNT * sizeof *w);
             adi_optimiser_free(&o);
             adi_optimiser_free(&o); /* once more does nothing */
@@ -102,7 +104,8 @@ static void every_allocation_can_fail(void **state)
         fault_alloc faults = {.fail_at = n};
         const adi_allocator a = {fault_alloc_get, fault_alloc_put, &faults};
         adi_optimiser o;
-        assert_int_equal(adi_optimiser_init(&o, &a, &options, COUNT), AD_ERR_OUT_OF_MEMORY);
+        assert_int_equal(adi_optimiser_init(&o, HOST_DEVICE(NULL, 1), NULL, &a, &options, COUNT),
+                         AD_ERR_OUT_OF_MEMORY);
         assert_int_equal(atomic_load(&faults.live), 0);
         adi_optimiser_free(&o);
     }
