@@ -101,7 +101,8 @@ typedef ad_status adi_mul_fwd_fn(const adi_exec *ex, adi_f32 *y, const adi_f32 *
                                  const adi_f32 *gate, adi_pc d);
 /* n values and a number. In place.
  * leaky_relu_fwd: y = x, or slope x where x is negative.
- * clamp_fwd: y = x between -limit and limit. */
+ * clamp_fwd: y = x between -limit and limit.
+ * divide_fwd: y = x / divisor, in double, then rounded. */
 typedef ad_status adi_scalar_fwd_fn(const adi_exec *ex, adi_f32 *y, const adi_f32 *x, double scalar,
                                     int64_t n);
 /* y = factor[0] x; n values. In place. */
@@ -190,6 +191,11 @@ typedef ad_status adi_sum_fn(const adi_exec *ex, adi_f64 *out, const adi_f32 *x,
 typedef ad_status adi_sum_pairs_fn(const adi_exec *ex, adi_f64 *out, const adi_f32 *a,
                                    const adi_f32 *b, int64_t n);
 typedef size_t adi_sum_scratch_fn(int64_t n, int32_t num_threads);
+/* out[0] = the sum of weight (scale x - minus) over n values, a few thousand, one after another.
+ * minus may be NULL: zeros. */
+typedef ad_status adi_weighted_sum_fn(const adi_exec *ex, adi_f64 *out, const adi_f32 *weight,
+                                      const adi_f32 *x, const adi_f32 *minus, double scale,
+                                      int64_t n);
 
 /* ---- Normalisation and attention ---- */
 
@@ -378,7 +384,7 @@ typedef struct adi_kernels {
     adi_activation_bwd_fn *activation_bwd;
     adi_add_fwd_fn *add_fwd;
     adi_mul_fwd_fn *mul_fwd;
-    adi_scalar_fwd_fn *leaky_relu_fwd, *clamp_fwd;
+    adi_scalar_fwd_fn *leaky_relu_fwd, *clamp_fwd, *divide_fwd;
     adi_gain_fwd_fn *gain_fwd;
     adi_scalar_bwd_fn *leaky_relu_bwd, *clamp_bwd;
     adi_mask2d_fn *mask2d;
@@ -405,6 +411,7 @@ typedef struct adi_kernels {
     adi_sum_scratch_fn *sum_scratch; /* of the four below */
     adi_sum_fn *sum, *sum_squares;
     adi_sum_pairs_fn *sum_squared_error, *sum_products;
+    adi_weighted_sum_fn *weighted_sum;
 
     adi_batchnorm_train_scratch_fn *batchnorm_train_scratch; /* of the two below */
     adi_batchnorm_stats_fn *batchnorm_stats;

@@ -156,7 +156,7 @@ adi_activation_fwd_fn adi_activation_fwd_cpu;
 adi_activation_bwd_fn adi_activation_bwd_cpu;
 adi_add_fwd_fn adi_add_fwd_cpu;
 adi_mul_fwd_fn adi_mul_fwd_cpu;
-adi_scalar_fwd_fn adi_leaky_relu_fwd_cpu, adi_clamp_fwd_cpu;
+adi_scalar_fwd_fn adi_leaky_relu_fwd_cpu, adi_clamp_fwd_cpu, adi_divide_fwd_cpu;
 adi_gain_fwd_fn adi_gain_fwd_cpu;
 adi_scalar_bwd_fn adi_leaky_relu_bwd_cpu, adi_clamp_bwd_cpu;
 adi_mask2d_fn adi_mask2d_cpu;
@@ -185,6 +185,7 @@ adi_gather_channels_fn adi_gather_channels_cpu;
 adi_sum_scratch_fn adi_sum_scratch_cpu;
 adi_sum_fn adi_sum_cpu, adi_sum_squares_cpu;
 adi_sum_pairs_fn adi_sum_squared_error_cpu, adi_sum_products_cpu;
+adi_weighted_sum_fn adi_weighted_sum_cpu;
 
 adi_batchnorm_train_scratch_fn adi_batchnorm_train_scratch_cpu;
 adi_batchnorm_stats_fn adi_batchnorm_stats_cpu;

@@ -1,4 +1,4 @@
-/* batchnorm, activation, leaky ReLU, clamp, gain, add and mul: one value in, one value out.
+/* batchnorm, activation, leaky ReLU, clamp, divide, gain, add and mul: one value in, one value out.
  * copy_channels: some channels of every position, from rows of one length to rows of another. */
 #include "ref.h"
 
@@ -93,6 +93,15 @@ ad_status adi_clamp_bwd_ref(const adi_exec *ex, float *dx, const float *dy, cons
     const float most = (float)limit;
     for (int64_t i = 0; i < n; i++)
         dx[i] = y[i] >= most || y[i] <= -most ? 0.0f : dy[i];
+    return AD_OK;
+}
+
+ad_status adi_divide_fwd_ref(const adi_exec *ex, float *y, const float *x, double divisor,
+                             int64_t n)
+{
+    (void)ex;
+    for (int64_t i = 0; i < n; i++)
+        y[i] = (float)(x[i] / divisor);
     return AD_OK;
 }
 

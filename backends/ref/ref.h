@@ -27,7 +27,7 @@ adi_activation_fwd_fn adi_activation_fwd_ref;
 adi_activation_bwd_fn adi_activation_bwd_ref;
 adi_add_fwd_fn adi_add_fwd_ref;
 adi_mul_fwd_fn adi_mul_fwd_ref;
-adi_scalar_fwd_fn adi_leaky_relu_fwd_ref, adi_clamp_fwd_ref;
+adi_scalar_fwd_fn adi_leaky_relu_fwd_ref, adi_clamp_fwd_ref, adi_divide_fwd_ref;
 adi_gain_fwd_fn adi_gain_fwd_ref;
 adi_scalar_bwd_fn adi_leaky_relu_bwd_ref, adi_clamp_bwd_ref;
 adi_mask2d_fn adi_mask2d_ref;
@@ -56,6 +56,7 @@ adi_gather_channels_fn adi_gather_channels_ref;
 adi_sum_scratch_fn adi_sum_scratch_ref;
 adi_sum_fn adi_sum_ref, adi_sum_squares_ref;
 adi_sum_pairs_fn adi_sum_squared_error_ref, adi_sum_products_ref;
+adi_weighted_sum_fn adi_weighted_sum_ref;
 
 adi_batchnorm_train_scratch_fn adi_batchnorm_train_scratch_ref;
 adi_batchnorm_stats_fn adi_batchnorm_stats_ref;

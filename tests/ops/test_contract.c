@@ -185,6 +185,11 @@ static ad_status clamp_bwd(const arrays *a)
     return a->k->clamp_bwd(&a->ex, a->out[0], a->in[0], a->in[1], 0.5, PC);
 }
 
+static ad_status divide_fwd(const arrays *a)
+{
+    return a->k->divide_fwd(&a->ex, a->out[0], a->in[0], 3.0, PC);
+}
+
 static ad_status gain_fwd(const arrays *a)
 {
     return a->k->gain_fwd(&a->ex, a->out[0], a->in[0], a->in[1], PC);
@@ -358,6 +363,11 @@ static ad_status sum_squared_error(const arrays *a)
 static ad_status sum_products(const arrays *a)
 {
     return a->k->sum_products(&a->ex, a->sum[0], a->in[0], a->in[1], FLOATS);
+}
+
+static ad_status weighted_sum(const arrays *a)
+{
+    return a->k->weighted_sum(&a->ex, a->sum[0], a->in[0], a->in[1], a->in[2], 0.5, PC);
 }
 
 /* ---- Normalisation and attention ---- */
@@ -637,6 +647,7 @@ static const kernel_case cases[] = {
     {SLOT(leaky_relu_bwd), leaky_relu_bwd, {PC}, {0}, 1},
     {SLOT(clamp_fwd), clamp_fwd, {PC}, {0}, 1},
     {SLOT(clamp_bwd), clamp_bwd, {PC}, {0}, 1},
+    {SLOT(divide_fwd), divide_fwd, {PC}, {0}, 1},
     {SLOT(gain_fwd), gain_fwd, {PC}, {0}, 1},
     {SLOT(mask2d), mask2d, {PC}, {0}, 1},
     {SLOT(scaled_difference), scaled_difference, {PC}, {0}, 0},
@@ -664,6 +675,7 @@ static const kernel_case cases[] = {
     {SLOT(sum_squares), sum_squares, {0}, {1}, 0},
     {SLOT(sum_squared_error), sum_squared_error, {0}, {1}, 0},
     {SLOT(sum_products), sum_products, {0}, {1}, 0},
+    {SLOT(weighted_sum), weighted_sum, {0}, {1}, 0},
     {SLOT(batchnorm_stats), batchnorm_stats, {0}, {24, 24}, 0},
     {SLOT(batchnorm_affine), batchnorm_affine, {24, 24}, {0}, 0},
     {SLOT(batchnorm_running), batchnorm_running, {24, 24}, {0}, 0},

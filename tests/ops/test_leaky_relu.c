@@ -1,4 +1,4 @@
-/* leaky_relu, clamp and gain: ref against one-line formulas, backward also against central
+/* leaky_relu, clamp, gain and divide: ref against one-line formulas, backward also against central
  * differences away from the kinks, cpu against ref; apart and in place; kinks, infinities and
  * NaN. */
 #include <setjmp.h>
@@ -14,8 +14,9 @@
  * is exact. */
 static const double ref_limit = 6.1e-8, cpu_limit = 1.9e-7, differences_limit = 1.3e-7;
 
-enum kind { LEAKY, LEAKY_BWD, CLAMP, CLAMP_BWD, GAIN, KINDS };
-static const char *const names[] = {"leaky_relu", "leaky_relu_bwd", "clamp", "clamp_bwd", "gain"};
+enum kind { LEAKY, LEAKY_BWD, CLAMP, CLAMP_BWD, GAIN, DIVIDE, KINDS };
+static const char *const names[] = {"leaky_relu", "leaky_relu_bwd", "clamp", "clamp_bwd", "gain",
+                                    "divide"};
 
 typedef struct map_case {
     enum kind kind;
@@ -29,6 +30,8 @@ typedef struct map_case {
 
 static double forward(enum kind kind, double x, double by)
 {
+    if (kind == DIVIDE)
+        return x / by;
     if (kind == GAIN)
         return (float)by * x;
     if (kind == LEAKY || kind == LEAKY_BWD)
@@ -60,6 +63,7 @@ static float *run(const void *of, const adi_backend *be, int32_t threads)
                                  ? k->leaky_relu_bwd(&ex, y, x, c->y, c->by, c->n)
                              : c->kind == CLAMP     ? k->clamp_fwd(&ex, y, x, c->by, c->n)
                              : c->kind == CLAMP_BWD ? k->clamp_bwd(&ex, y, x, c->y, c->by, c->n)
+                             : c->kind == DIVIDE    ? k->divide_fwd(&ex, y, x, c->by, c->n)
                                                     : k->gain_fwd(&ex, y, x, &factor, c->n);
     assert_int_equal(status, AD_OK);
     if (!c->in_place)
@@ -145,6 +149,8 @@ static void formulas(void **state)
             }
             for (int64_t j = i % 2; j < 6; j += 2)
                 check(GAIN, factors[j], n, special);
+            for (int64_t j = 1 + i % 2; j < 6; j += 2)
+                check(DIVIDE, 3.0 * factors[j], n, special);
         }
     gradient_report("leaky_relu, clamp and gain", ref_limit, cpu_limit);
 }

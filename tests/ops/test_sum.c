@@ -79,6 +79,34 @@ static void sums(void **state)
     }
 }
 
+/* One after another, in the same bits everywhere; NULL is zeros. */
+static void weighted(void **state)
+{
+    (void)state;
+    for (int i = 0; i < SIZES; i++) {
+        const int64_t n = sizes[i] < 5000 ? sizes[i] : 5000;
+        float *w = op_floats(n, 1.0), *x = op_floats(n, 3.0), *minus = op_floats(n, 2.0);
+        for (int form = 0; form < 2; form++) {
+            double want = 0.0;
+            for (int64_t j = 0; j < n; j++)
+                want += form ? w[j] * (0.5 * x[j] - minus[j]) : (double)w[j] * x[j];
+            for (int b = 0; b < 2; b++) {
+                const adi_kernels *k = (b ? &adi_backend_cpu : &adi_backend_ref)->kernels;
+                const adi_exec ex = {1 + 2 * b, NULL, NULL};
+                double *out = guarded_doubles(1);
+                assert_int_equal(
+                    k->weighted_sum(&ex, out, w, x, form ? minus : NULL, form ? 0.5 : 1.0, n),
+                    AD_OK);
+                op_same_bits("weighted_sum", out, &want, sizeof want);
+                guarded_free(out, "weighted_sum");
+            }
+        }
+        guarded_free(w, "w");
+        guarded_free(x, "x");
+        guarded_free(minus, "minus");
+    }
+}
+
 /* Whole numbers add up exactly, in whatever order. */
 static void whole_numbers(void **state)
 {
@@ -205,6 +233,7 @@ int main(void)
     op_seed();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sums),
+        cmocka_unit_test(weighted),
         cmocka_unit_test(whole_numbers),
         cmocka_unit_test(nan_survives),
         cmocka_unit_test(difference),
