@@ -189,7 +189,9 @@ typedef struct adi_ast_training {
     float *x, *weights; /* of a batch */
     float *target;      /* the flow's result of a batch, and behind it the log-determinants */
     float *distances;   /* of a batch's positions */
-    float *map, *tmp;   /* one image's */
+    /* One image's, on the host; fetched: its distances, log-determinants and weights, NULL where
+     * they need not be. */
+    float *fetched, *map, *tmp;
 } adi_ast_training;
 
 ad_status adi_ast_store(adi_student_fit *fit);

@@ -76,8 +76,9 @@ static ad_status take_batch(adi_ast_training *t, const int32_t *images, int32_t 
     for (int i = 0; i < ADI_AST_NETWORKS; i++)
         module_of(t, i)->run.input[0] = t->x;
     for (int32_t i = 0; i < count; i++)
-        ADI_TRY(adi_feature_store_read(&t->head.fit->store, images[i], t->x + i * floats,
-                                       (size_t)floats, t->weights + i * positions));
+        ADI_TRY(adi_feature_store_read(&t->head.fit->store, images[i], t->head.bench.queue,
+                                       t->x + i * floats, (size_t)floats,
+                                       t->weights + i * positions));
     return AD_OK;
 }
 
@@ -98,12 +99,21 @@ static ad_status find_norm(const adi_ast_training *t, double *out_norm)
     return AD_OK;
 }
 
+/* The sum that a kernel left in the first place. */
+static ad_status find_sum(const adi_ast_training *t, double *out_sum)
+{
+    const double *sum = NULL;
+    ADI_TRY(adi_workbench_sums(&t->head.bench, 1, &sum));
+    *out_sum = sum[0];
+    return AD_OK;
+}
+
 /* ---- Teacher ---- */
 
 /* The flow's loss of the batch, and with `gradients` the gradients of its outputs. */
 static ad_status flow_loss(adi_ast_training *t, int32_t gradients, double *out_loss)
 {
-    const adi_kernels *k = t->head.context->backend->kernels;
+    const adi_kernels *k = t->head.context->device.kernels;
     const adi_exec ex = exec_of(t);
     const adi_train_plan *plan = module_of(t, ADI_AST_FLOW)->plan;
     adi_train_run *run = &module_of(t, ADI_AST_FLOW)->run;
@@ -114,8 +124,10 @@ static ad_status flow_loss(adi_ast_training *t, int32_t gradients, double *out_l
     const float *z = adi_train_tap(plan, run, 0), *logdet = adi_train_tap(plan, run, 1);
     ADI_TRY(adi_training_check(k->sqdist_fwd(&ex, t->distances, z, NULL, d), "the likelihood"));
     double sum = 0.0;
-    for (int64_t p = 0; p < d.p; p++)
-        sum += t->weights[p] * (0.5 * t->distances[p] - logdet[p]);
+    ADI_TRY(adi_training_check(
+        k->weighted_sum(&ex, t->head.bench.sums, t->weights, t->distances, logdet, 0.5, d.p),
+        "the loss"));
+    ADI_TRY(find_sum(t, &sum));
     *out_loss = sum / norm;
     if (!gradients)
         return AD_OK;
@@ -124,9 +136,8 @@ static ad_status flow_loss(adi_ast_training *t, int32_t gradients, double *out_l
         k->weighted_difference(&ex, by_z, z, NULL, t->weights, 1.0 / norm, d),
         "the gradient of the likelihood"));
     float *by_logdet = adi_train_tap_grad(plan, run, 1);
-    for (int64_t p = 0; p < d.p; p++)
-        by_logdet[p] = (float)(-t->weights[p] / norm);
-    return AD_OK;
+    return adi_training_check(k->divide_fwd(&ex, by_logdet, t->weights, -norm, d.p),
+                              "the gradient of the log-determinants");
 }
 
 /* ---- Student ---- */
@@ -138,14 +149,17 @@ static ad_status find_target(adi_ast_training *t)
     const adi_train_run *run = &module_of(t, ADI_AST_FLOW)->run;
     const adi_pc d = dims_of(t);
     ADI_TRY(adi_train_forward(plan, run, 0));
-    memcpy(t->target, adi_train_tap(plan, run, 0), (size_t)(d.p * d.c) * sizeof *t->target);
-    memcpy(t->target + d.p * d.c, adi_train_tap(plan, run, 1), (size_t)d.p * sizeof *t->target);
-    return AD_OK;
+    const adi_device *device = &t->head.context->device;
+    adi_queue *queue = t->head.bench.queue;
+    ADI_TRY(adi_mem_copy(device, queue, t->target, adi_train_tap(plan, run, 0),
+                         (size_t)(d.p * d.c) * sizeof *t->target));
+    return adi_mem_copy(device, queue, t->target + d.p * d.c, adi_train_tap(plan, run, 1),
+                        (size_t)d.p * sizeof *t->target);
 }
 
 static ad_status student_loss(adi_ast_training *t, int32_t gradients, double *out_loss)
 {
-    const adi_kernels *k = t->head.context->backend->kernels;
+    const adi_kernels *k = t->head.context->device.kernels;
     const adi_exec ex = exec_of(t);
     const adi_train_plan *plan = module_of(t, ADI_AST_STUDENT)->plan;
     adi_train_run *run = &module_of(t, ADI_AST_STUDENT)->run;
@@ -158,8 +172,10 @@ static ad_status student_loss(adi_ast_training *t, int32_t gradients, double *ou
     const float *s = adi_train_tap(plan, run, 0);
     ADI_TRY(adi_training_check(k->sqdist_fwd(&ex, t->distances, s, t->target, d), "the distances"));
     double sum = 0.0;
-    for (int64_t p = 0; p < d.p; p++)
-        sum += (double)t->weights[p] * t->distances[p];
+    ADI_TRY(adi_training_check(
+        k->weighted_sum(&ex, t->head.bench.sums, t->weights, t->distances, NULL, 1.0, d.p),
+        "the loss"));
+    ADI_TRY(find_sum(t, &sum));
     *out_loss = sum / norm;
     if (!gradients)
         return AD_OK;
@@ -211,7 +227,8 @@ ad_status adi_ast_validate(adi_training *training, int32_t phase, const int32_t 
 /* Adds the squared scores and map values of a batch, whose outputs are there, to both sums. */
 static ad_status add_scores(adi_ast_training *t, int32_t count, double *scores, double *values)
 {
-    const adi_exec ex = exec_of(t);
+    const adi_workbench *b = &t->head.bench;
+    const adi_exec ex = exec_of(t), host = adi_workbench_host_exec(b);
     const adi_map_recipe recipe = adi_ast_recipe(t->config);
     const adi_ast_config *config = t->config;
     const int64_t n = adi_ast_positions(config), c = config->channels;
@@ -219,17 +236,23 @@ static ad_status add_scores(adi_ast_training *t, int32_t count, double *scores, 
     const adi_bench_module *m = module_of(t, ADI_AST_STUDENT);
     const float *student = adi_train_tap(m->plan, &m->run, 0);
     for (int32_t i = 0; i < count; i++) {
-        adi_layer_maps maps = {.distance = t->distances, .weight = t->weights + i * n};
-        float *distances = adi_layer_maps_add(&maps, config->h, config->w, NULL);
+        float *distances = NULL, *logdet = NULL, *weights = NULL, *room = t->fetched;
         double score = 0.0, squares = 0.0;
         ADI_TRY(adi_ast_measure(config, t->head.context->device.kernels, &ex,
-                                t->target + i * n * c, student + i * n * c, distances));
-        adi_ast_distances(config, t->target + count * n * c + i * n, distances);
-        ADI_TRY(adi_layer_maps_finish(t->head.context, &recipe, &maps, exec_of(t).scratch, t->tmp,
-                                      1, t->map, &score));
+                                t->target + i * n * c, student + i * n * c, t->distances));
+        ADI_TRY(adi_workbench_fetch(b, t->distances, room, (size_t)n, &distances));
+        ADI_TRY(adi_workbench_fetch(b, t->target + count * n * c + i * n, room ? room + n : NULL,
+                                    (size_t)n, &logdet));
+        ADI_TRY(adi_workbench_fetch(b, t->weights + i * n, room ? room + 2 * n : NULL, (size_t)n,
+                                    &weights));
+        adi_ast_distances(config, logdet, distances);
+        adi_layer_maps maps = {.distance = distances, .weight = weights};
+        adi_layer_maps_add(&maps, config->h, config->w, NULL);
+        ADI_TRY(adi_layer_maps_finish(t->head.context, &recipe, &maps, host.scratch, t->tmp, 1,
+                                      t->map, &score));
         *scores += score * score;
         ADI_TRY(adi_training_check(
-            t->head.context->backend->kernels->sum_squares(&ex, &squares, t->map, enlarged),
+            t->head.context->backend->kernels->sum_squares(&host, &squares, t->map, enlarged),
             "the map's mean"));
         *values += squares / (double)enlarged;
     }
@@ -288,12 +311,12 @@ static size_t record_floats(const adi_ast_config *c)
 ad_status adi_ast_store(adi_student_fit *fit)
 {
     const adi_ast_config *c = (const adi_ast_config *)fit->head.settings;
-    const adi_allocator *a = &fit->head.backbone->context->allocator;
+    ad_context *context = fit->head.backbone->context;
     const char *dir = c->o.cache_dir[0] ? c->o.cache_dir : NULL;
     ADI_CHECK_ARG(!c->o.cache_file == !dir,
                   "cache_file says how large the file in cache_dir may be: give both");
-    ADI_TRY(adi_feature_store_init(&fit->store, a, record_floats(c), 0, dir));
-    fit->record = adi_alloc(a, record_floats(c) * sizeof *fit->record);
+    ADI_TRY(adi_feature_store_init(&fit->store, context, record_floats(c), 0, dir));
+    fit->record = adi_alloc(&context->allocator, record_floats(c) * sizeof *fit->record);
     return fit->record ? AD_OK : adi_fail_memory();
 }
 
@@ -364,7 +387,9 @@ ad_status adi_ast_prepare(adi_training *training, int32_t batch)
     adi_workbench_array(b, &t->weights, positions);
     adi_workbench_array(b, &t->target, values + positions);
     adi_workbench_array(b, &t->distances, positions);
-    adi_workbench_array(b, &t->map, map);
-    adi_workbench_array(b, &t->tmp, adi_layer_maps_floats(&recipe));
+    if (adi_workbench_copies(b))
+        adi_workbench_host_array(b, &t->fetched, 3 * (size_t)adi_ast_positions(c));
+    adi_workbench_host_array(b, &t->map, map);
+    adi_workbench_host_array(b, &t->tmp, adi_layer_maps_floats(&recipe));
     return AD_OK;
 }

@@ -142,7 +142,8 @@ typedef struct adi_rd_training {
     const adi_rd_config *config;
     float *features[ADI_RD_LEVELS]; /* of a batch */
     float *distances;               /* of a level of a batch, or of all levels of one image */
-    float *map, *tmp;               /* one image's */
+    /* One image's, on the host; fetched: its distances, NULL where they need not be. */
+    float *fetched, *map, *tmp;
 } adi_rd_training;
 
 ad_status adi_rd_prepare(adi_training *training, int32_t batch);

@@ -3,7 +3,6 @@
  *   position: sum over levels of mean over images and positions of 1 - <t, g> / max(|t| |g|, 1e-8)
  *   flat:     sum over levels of mean over images of the same of the whole map as one vector */
 #include <math.h>
-#include <string.h>
 
 #include "methods/masked_rd.h"
 #include "mix64.h"
@@ -29,13 +28,11 @@ static ad_status take_batch(adi_rd_training *t, const int32_t *images, int32_t c
     for (int32_t level = 0; level < ADI_RD_LEVELS; level++)
         m->run.input[adi_rd_input(level)] = t->features[level];
     for (int32_t i = 0; i < count; i++) {
-        const float *layers[ADI_RD_LEVELS] = {NULL};
-        ADI_TRY(adi_feature_store_features(&t->head.fit->store, t->head.extractor,
-                                           t->head.workspace, images[i], layers));
-        for (int32_t level = 0; level < ADI_RD_LEVELS; level++) {
-            const size_t n = (size_t)adi_rd_values(&t->config->shapes[level]);
-            memcpy(t->features[level] + (size_t)i * n, layers[level], n * sizeof(float));
-        }
+        float *to[ADI_RD_LEVELS];
+        for (int32_t level = 0; level < ADI_RD_LEVELS; level++)
+            to[level] = t->features[level] + i * adi_rd_values(&t->config->shapes[level]);
+        ADI_TRY(adi_feature_store_copy(&t->head.fit->store, t->head.extractor, t->head.workspace,
+                                       images[i], t->head.bench.queue, to));
     }
     return AD_OK;
 }
@@ -52,7 +49,7 @@ static adi_pc vectors_of(adi_rd_training *t, int32_t level)
 /* The loss of the batch, and with `gradients` the gradients of the student's outputs. */
 static ad_status find_loss(adi_rd_training *t, int32_t gradients, double *out_loss)
 {
-    const adi_kernels *k = t->head.context->backend->kernels;
+    const adi_kernels *k = t->head.context->device.kernels;
     const adi_exec ex = exec_of(t);
     const adi_bench_module *m = module_of(t);
     const double *sums = NULL;
@@ -118,29 +115,35 @@ ad_status adi_rd_validate(adi_training *training, int32_t phase, const int32_t *
  * sums. */
 static ad_status add_score(adi_rd_training *t, int32_t i, double *io_scores, double *io_values)
 {
-    const adi_kernels *k = t->head.context->backend->kernels;
-    const adi_exec ex = exec_of(t);
+    const adi_kernels *k = t->head.context->device.kernels;
+    const adi_exec ex = exec_of(t), host = adi_workbench_host_exec(&t->head.bench);
     const adi_bench_module *m = module_of(t);
     const adi_map_recipe recipe = adi_rd_recipe(t->config);
     const int64_t n = (int64_t)recipe.side * recipe.side;
-    adi_layer_maps maps = {.distance = t->distances};
-    double score = 0.0;
+    adi_layer_maps maps = {.distance = t->fetched ? t->fetched : t->distances};
+    double score = 0.0, squares = 0.0;
+    size_t distances = 0;
     for (int32_t level = 0, tap = 0; level < ADI_RD_LEVELS; level++) {
         const adi_shape *s = &t->config->shapes[level];
         const int64_t at = i * adi_rd_values(s);
         if (!adi_rd_compares(t->config, level))
             continue;
+        adi_layer_maps_add(&maps, s->h, s->w, NULL);
         ADI_TRY(adi_training_check(
-            k->cosine_fwd(&ex, adi_layer_maps_add(&maps, s->h, s->w, NULL),
+            k->cosine_fwd(&ex, t->distances + distances,
                           adi_train_tap(m->plan, &m->run, tap++) + at, t->features[level] + at,
                           (adi_pc){s->h * s->w, s->c}),
             "the distances"));
+        distances += (size_t)(s->h * s->w);
     }
-    ADI_TRY(adi_layer_maps_finish(t->head.context, &recipe, &maps, exec_of(t).scratch, t->tmp, 1,
-                                  t->map, &score));
+    ADI_TRY(adi_workbench_fetch(&t->head.bench, t->distances, t->fetched, distances,
+                                &maps.distance));
+    ADI_TRY(adi_layer_maps_finish(t->head.context, &recipe, &maps, host.scratch, t->tmp, 1, t->map,
+                                  &score));
     *io_scores += score * score;
-    double squares = 0.0;
-    ADI_TRY(adi_training_check(k->sum_squares(&ex, &squares, t->map, n), "the map's mean"));
+    ADI_TRY(adi_training_check(
+        t->head.context->backend->kernels->sum_squares(&host, &squares, t->map, n),
+        "the map's mean"));
     *io_values += squares / (double)n;
     return AD_OK;
 }
@@ -210,7 +213,9 @@ ad_status adi_rd_prepare(adi_training *training, int32_t batch)
         adi_workbench_array(b, &t->features[level],
                             adi_arena_floats(&module_of(t)->plan->input[adi_rd_input(level)]));
     adi_workbench_array(b, &t->distances, distance_floats(t, batch));
-    adi_workbench_array(b, &t->map, map);
-    adi_workbench_array(b, &t->tmp, adi_layer_maps_floats(&recipe));
+    if (adi_workbench_copies(b))
+        adi_workbench_host_array(b, &t->fetched, distance_floats(t, 1));
+    adi_workbench_host_array(b, &t->map, map);
+    adi_workbench_host_array(b, &t->tmp, adi_layer_maps_floats(&recipe));
     return AD_OK;
 }

@@ -132,9 +132,10 @@ typedef struct adi_stfpm_training {
     adi_training head;
     const adi_stfpm_config *config;
     float *input;     /* a batch of images */
-    float *teacher;   /* a batch's features, one layer after the other; only with U-Nets */
-    float *distances; /* of one image, one layer after the other */
-    float *map, *tmp; /* one image's */
+    float *teacher;   /* a batch's features, one layer after the other, where they are kept */
+    float *distances; /* of the images that are compared at once, one layer after the other */
+    /* One image's, on the host; fetched: its distances, NULL where they need not be. */
+    float *fetched, *map, *tmp;
 } adi_stfpm_training;
 
 ad_status adi_stfpm_prepare(adi_training *training, int32_t batch);

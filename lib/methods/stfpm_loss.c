@@ -49,14 +49,29 @@ static ad_status run_student(adi_stfpm_training *t, const int32_t *images, int32
 {
     const adi_feature_store *store = &t->head.fit->store;
     for (int32_t i = 0; i < count; i++)
-        adi_feature_store_input(store, &t->config->settings.preprocess, images[i],
-                                t->input + i * (int64_t)store->pixel_bytes);
+        ADI_TRY(adi_feature_store_input(store, &t->config->settings.preprocess, images[i],
+                                        t->head.bench.queue,
+                                        t->input + i * (int64_t)store->pixel_bytes));
     student_of(t)->run.input[0] = t->input;
     return adi_train_forward(student_of(t)->plan, &student_of(t)->run, training);
 }
 
-/* The teacher's features of a layer of the batch. With U-Nets a layer is read more than once, and
- * apart from the others, so the features of a batch are kept, one layer after the other. */
+/* Whether the teacher's features of a batch are kept, one layer after the other. With U-Nets a
+ * layer is read more than once, and apart from the others; and a device has them in its memory. */
+static int keeps_teacher(const adi_stfpm_training *t)
+{
+    return t->config->unets || adi_workbench_copies(&t->head.bench);
+}
+
+/* The images that are compared by one call. The host takes them one by one, whose distances stay in
+ * cache; the bits are the same. */
+static int32_t at_once(const adi_stfpm_training *t)
+{
+    const adi_workbench *b = &t->head.bench;
+    return adi_workbench_copies(b) ? (int32_t)b->modules[0].plan->input[0].n : 1;
+}
+
+/* The teacher's features of a layer of the batch. */
 static float *kept_teacher(const adi_stfpm_training *t, int32_t layer)
 {
     float *kept = t->teacher;
@@ -65,21 +80,14 @@ static float *kept_teacher(const adi_stfpm_training *t, int32_t layer)
     return kept;
 }
 
-static ad_status find_features(const adi_stfpm_training *t, int32_t image, const float **layers)
-{
-    return adi_feature_store_features(&t->head.fit->store, t->head.extractor, t->head.workspace,
-                                      image, layers);
-}
-
 static ad_status keep_teacher(adi_stfpm_training *t, const int32_t *images, int32_t count)
 {
-    const float *layers[ADI_STFPM_MAX_LAYERS] = {NULL};
+    float *to[ADI_STFPM_MAX_LAYERS] = {NULL};
     for (int32_t i = 0; i < count; i++) {
-        ADI_TRY(find_features(t, images[i], layers));
-        for (int32_t l = 0; l < layers_of(t); l++) {
-            const int64_t n = values_of(layer_shape(t, l));
-            memcpy(kept_teacher(t, l) + i * n, layers[l], (size_t)n * sizeof(float));
-        }
+        for (int32_t l = 0; l < layers_of(t); l++)
+            to[l] = kept_teacher(t, l) + i * values_of(layer_shape(t, l));
+        ADI_TRY(adi_feature_store_copy(&t->head.fit->store, t->head.extractor, t->head.workspace,
+                                       images[i], t->head.bench.queue, to));
     }
     return AD_OK;
 }
@@ -87,8 +95,9 @@ static ad_status keep_teacher(adi_stfpm_training *t, const int32_t *images, int3
 /* The teacher's features of image `i` of the batch, of all layers. */
 static ad_status teacher_of(adi_stfpm_training *t, int32_t i, int32_t image, const float **layers)
 {
-    if (!t->config->unets)
-        return find_features(t, image, layers);
+    if (!keeps_teacher(t))
+        return adi_feature_store_features(&t->head.fit->store, t->head.extractor,
+                                          t->head.workspace, image, layers);
     for (int32_t l = 0; l < layers_of(t); l++)
         layers[l] = kept_teacher(t, l) + i * values_of(layer_shape(t, l));
     return AD_OK;
@@ -152,44 +161,62 @@ static double mean_distance(const adi_stfpm_training *t, const double *sums, int
            (double)(s->h * s->w);
 }
 
-/* Computes the distances of image `i` of the batch in one layer, and their sum. gradients: of all
- * images by the compared vectors, or NULL. */
-static ad_status compare(adi_stfpm_training *t, int32_t i, int32_t layer, const float *teacher,
-                         float *gradients)
+/* A layer's distances of the images that are compared at once. */
+static float *distances_of(const adi_stfpm_training *t, int32_t layer)
+{
+    float *distances = t->distances;
+    for (int32_t l = 0; l < layer; l++)
+        distances += at_once(t) * layer_shape(t, l)->h * layer_shape(t, l)->w;
+    return distances;
+}
+
+/* Computes the distances of n images of the batch from image `first` on in one layer, at most as
+ * many as are compared at once, and their sums. teacher: of the first; gradients: of all images by
+ * the compared vectors, or NULL. */
+static ad_status compare(adi_stfpm_training *t, int32_t first, int32_t n, int32_t layer,
+                         const float *teacher, float *gradients)
 {
     const adi_kernels *k = t->head.context->device.kernels;
     const adi_exec ex = exec_of(t);
     const adi_shape *s = layer_shape(t, layer);
-    const adi_pc d = {s->h * s->w, s->c};
-    const float *vectors = compared(t, layer) + i * values_of(s);
-    float *distances = t->distances;
-    for (int32_t l = 0; l < layer; l++)
-        distances += layer_shape(t, l)->h * layer_shape(t, l)->w;
+    const int64_t p = s->h * s->w;
+    const adi_pc d = {n * p, s->c};
+    const float *vectors = compared(t, layer) + first * values_of(s);
+    float *distances = distances_of(t, layer);
     ADI_TRY(adi_training_check(k->cosdist_fwd(&ex, distances, vectors, teacher, d),
                                "the distances"));
-    ADI_TRY(adi_training_check(
-        k->sum(&ex, t->head.bench.sums + distance_sum(t, i, layer), distances, d.p), "the loss"));
+    for (int32_t i = 0; i < n; i++)
+        ADI_TRY(adi_training_check(k->sum(&ex,
+                                          t->head.bench.sums + distance_sum(t, first + i, layer),
+                                          distances + i * p, p),
+                                   "the loss"));
     if (!gradients)
         return AD_OK;
     const double scale = layer_weight(t, layer) * t->config->o.sim_weight *
-                         image_share(t, student_of(t)->run.n) / (double)d.p;
+                         image_share(t, student_of(t)->run.n) / (double)p;
     return adi_training_check(
-        k->cosdist_bwd(&ex, gradients + i * values_of(s), vectors, teacher, (float)scale, d),
+        k->cosdist_bwd(&ex, gradients + first * values_of(s), vectors, teacher, (float)scale, d),
         "the gradient of the distances");
 }
 
-/* Compares all layers of image `i` of the batch. */
-static ad_status compare_image(adi_stfpm_training *t, int32_t i, int32_t image,
-                               int32_t with_gradients)
+/* Compares all layers of n images of the batch, from `first` on, whose first is `image`. */
+static ad_status compare_images(adi_stfpm_training *t, int32_t first, int32_t n, int32_t image,
+                                int32_t with_gradients)
 {
     const float *teacher[ADI_STFPM_MAX_LAYERS] = {NULL};
-    ADI_TRY(teacher_of(t, i, image, teacher));
+    ADI_TRY(teacher_of(t, first, image, teacher));
     const adi_bench_module *m = student_of(t);
     for (int32_t l = 0; l < layers_of(t); l++) {
         float *gradients = with_gradients ? adi_train_tap_grad(m->plan, &m->run, l) : NULL;
-        ADI_TRY(compare(t, i, l, teacher[l], gradients));
+        ADI_TRY(compare(t, first, n, l, teacher[l], gradients));
     }
     return AD_OK;
+}
+
+/* The images from `first` on that are compared at once. */
+static int32_t taken(const adi_stfpm_training *t, int32_t first, int32_t count)
+{
+    return count - first < at_once(t) ? count - first : at_once(t);
 }
 
 /* Compares all images, and adds up their mean distances, layer after layer of each. */
@@ -197,8 +224,8 @@ static ad_status compare_batch(adi_stfpm_training *t, const int32_t *images, int
                                int32_t with_gradients, double *io_sum)
 {
     const double *sums = NULL;
-    for (int32_t i = 0; i < count; i++)
-        ADI_TRY(compare_image(t, i, images[i], with_gradients));
+    for (int32_t i = 0; i < count; i += at_once(t))
+        ADI_TRY(compare_images(t, i, taken(t, i, count), images[i], with_gradients));
     ADI_TRY(find_sums(t, &sums));
     for (int32_t i = 0; i < count; i++)
         for (int32_t l = 0; l < layers_of(t); l++)
@@ -271,8 +298,8 @@ static ad_status through_unet(adi_stfpm_training *t, int32_t layer)
     run->input[0] = s;
     ADI_TRY(adi_train_forward(unet_of(t, layer)->plan, run, 1));
     float *dg = adi_train_tap_grad(unet_of(t, layer)->plan, run, 0);
-    for (int32_t i = 0; i < count; i++)
-        ADI_TRY(compare(t, i, layer, teacher + i * values, dg));
+    for (int32_t i = 0; i < count; i += at_once(t))
+        ADI_TRY(compare(t, i, taken(t, i, (int32_t)count), layer, teacher + i * values, dg));
     const float *target = o->rec_target == ADI_REC_TARGET_TEACHER ? teacher : s;
     ADI_TRY(reconstruct(t, layer, target, o->rec_weight, 1, 1));
     float *ds = adi_train_tap_grad(student_of(t)->plan, &student_of(t)->run, layer);
@@ -326,6 +353,8 @@ ad_status adi_stfpm_gradients(adi_training *training, int32_t phase, const int32
                          o->rec_weight * out_loss->parts[RECONSTRUCTION];
     } else {
         double sum = 0.0;
+        if (keeps_teacher(t))
+            ADI_TRY(keep_teacher(t, images, count));
         ADI_TRY(compare_batch(t, images, count, 1, &sum));
         out_loss->parts[SIMILARITY] = sum * image_share(t, count);
         out_loss->loss = o->sim_weight * out_loss->parts[SIMILARITY];
@@ -345,7 +374,7 @@ static ad_status forward_all(adi_stfpm_training *t, const int32_t *images, int32
 {
     adi_workbench_take_batch(&t->head.bench, count, cancel);
     ADI_TRY(run_student(t, images, count, 0));
-    if (t->config->unets)
+    if (keeps_teacher(t))
         ADI_TRY(keep_teacher(t, images, count));
     for (int32_t l = 0; t->config->unets && l < layers_of(t); l++) {
         unet_of(t, l)->run.input[0] = adi_train_tap(student_of(t)->plan, &student_of(t)->run, l);
@@ -354,26 +383,32 @@ static ad_status forward_all(adi_stfpm_training *t, const int32_t *images, int32
     return AD_OK;
 }
 
-/* The distances of the image that was compared last. */
-static adi_layer_maps maps_of(adi_stfpm_training *t)
+/* The distances of image `i` of those that were compared last, on the host. */
+static ad_status find_maps(adi_stfpm_training *t, int32_t i, adi_layer_maps *out_maps)
 {
-    adi_layer_maps maps = {.distance = t->distances};
-    for (int32_t l = 0; l < layers_of(t); l++)
-        adi_layer_maps_add(&maps, layer_shape(t, l)->h, layer_shape(t, l)->w, NULL);
-    return maps;
+    *out_maps = (adi_layer_maps){.distance = t->fetched ? t->fetched : t->distances};
+    for (int32_t l = 0; l < layers_of(t); l++) {
+        const adi_shape *s = layer_shape(t, l);
+        float *to = adi_layer_maps_add(out_maps, s->h, s->w, NULL);
+        ADI_TRY(adi_mem_download(&t->head.context->device, t->head.bench.queue, to,
+                                 distances_of(t, l) + i * s->h * s->w,
+                                 (size_t)(s->h * s->w) * sizeof *to));
+    }
+    return AD_OK;
 }
 
-static ad_status product_of(adi_stfpm_training *t, double *io_sum)
+static ad_status product_of(adi_stfpm_training *t, int32_t i, double *io_sum)
 {
-    const adi_exec ex = exec_of(t);
+    const adi_exec host = adi_workbench_host_exec(&t->head.bench);
     const adi_map_recipe recipe = adi_stfpm_recipe(t->config);
-    const adi_layer_maps maps = maps_of(t);
+    adi_layer_maps maps;
+    ADI_TRY(find_maps(t, i, &maps));
     const int64_t n = (int64_t)recipe.at * recipe.at;
     double sum = 0.0;
     float *joined = recipe.at == recipe.side ? t->map : t->tmp + n;
     ADI_TRY(adi_layer_maps_join(t->head.context, &recipe, &maps, t->tmp, joined));
     ADI_TRY(adi_training_check(
-        t->head.context->backend->kernels->sum(&ex, &sum, joined, n), "the map's mean"));
+        t->head.context->backend->kernels->sum(&host, &sum, joined, n), "the map's mean"));
     *io_sum += sum / (double)n;
     return AD_OK;
 }
@@ -399,9 +434,10 @@ ad_status adi_stfpm_validate(adi_training *training, int32_t phase, const int32_
             ADI_TRY(compare_batch(t, images + first, n, 0, &sum));
             continue;
         }
-        for (int32_t i = 0; i < n; i++) {
-            ADI_TRY(compare_image(t, i, images[first + i], 0));
-            ADI_TRY(product_of(t, &sum));
+        for (int32_t i = 0; i < n; i += at_once(t)) {
+            ADI_TRY(compare_images(t, i, taken(t, i, n), images[first + i], 0));
+            for (int32_t j = 0; j < taken(t, i, n); j++)
+                ADI_TRY(product_of(t, j, &sum));
         }
     }
     *out_error = sum / count;
@@ -412,20 +448,21 @@ ad_status adi_stfpm_scores(adi_training *training, const int32_t *images, int32_
                            double *out_score, double *out_map)
 {
     adi_stfpm_training *t = (adi_stfpm_training *)training;
-    const adi_exec ex = exec_of(t);
+    const adi_exec host = adi_workbench_host_exec(&t->head.bench);
     const adi_map_recipe recipe = adi_stfpm_recipe(t->config);
     const int64_t n = (int64_t)recipe.side * recipe.side;
     double scores = 0.0, values = 0.0;
     for (int32_t i = 0; i < count; i++) {
         double score = 0.0, squares = 0.0;
         ADI_TRY(forward_all(t, images + i, 1, NULL));
-        ADI_TRY(compare_image(t, 0, images[i], 0));
-        adi_layer_maps maps = maps_of(t);
-        ADI_TRY(adi_layer_maps_finish(t->head.context, &recipe, &maps, exec_of(t).scratch, t->tmp,
-                                      1, t->map, &score));
+        adi_layer_maps maps;
+        ADI_TRY(compare_images(t, 0, 1, images[i], 0));
+        ADI_TRY(find_maps(t, 0, &maps));
+        ADI_TRY(adi_layer_maps_finish(t->head.context, &recipe, &maps, host.scratch, t->tmp, 1,
+                                      t->map, &score));
         scores += score * score;
         ADI_TRY(adi_training_check(
-            t->head.context->backend->kernels->sum_squares(&ex, &squares, t->map, n),
+            t->head.context->backend->kernels->sum_squares(&host, &squares, t->map, n),
             "the map's mean"));
         values += squares / (double)n;
     }
@@ -485,19 +522,21 @@ static void list_arrays(adi_stfpm_training *t)
     const size_t map = (size_t)recipe.side * (size_t)recipe.side;
     const size_t tmp = adi_layer_maps_floats(&recipe);
     adi_workbench *b = &t->head.bench;
-    size_t teacher = 0, distances = 0;
+    size_t teacher = 0, positions = 0;
     b->sum_floats = map > tmp ? map : tmp;
     for (int32_t l = 0; l < layers_of(t); l++) {
         const size_t floats = adi_arena_floats(layer_shape(t, l));
-        teacher += t->config->unets ? floats : 0;
-        distances += (size_t)(layer_shape(t, l)->h * layer_shape(t, l)->w);
+        teacher += keeps_teacher(t) ? floats : 0;
+        positions += (size_t)(layer_shape(t, l)->h * layer_shape(t, l)->w);
         b->sum_floats = floats > b->sum_floats ? floats : b->sum_floats;
     }
     adi_workbench_array(b, &t->input, adi_arena_floats(&student_of(t)->plan->input[0]));
     adi_workbench_array(b, &t->teacher, teacher);
-    adi_workbench_array(b, &t->distances, distances);
-    adi_workbench_array(b, &t->map, map);
-    adi_workbench_array(b, &t->tmp, tmp);
+    adi_workbench_array(b, &t->distances, (size_t)at_once(t) * positions);
+    if (adi_workbench_copies(b))
+        adi_workbench_host_array(b, &t->fetched, positions);
+    adi_workbench_host_array(b, &t->map, map);
+    adi_workbench_host_array(b, &t->tmp, tmp);
 }
 
 ad_status adi_stfpm_prepare(adi_training *training, int32_t batch)

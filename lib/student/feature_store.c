@@ -36,11 +36,24 @@ static ad_status make_file(const adi_allocator *a, const char *dir, int *out_fd)
     return AD_OK;
 }
 
-ad_status adi_feature_store_init(adi_feature_store *s, const adi_allocator *a, size_t floats,
+/* A record, or the input, which has as many floats as there are bytes of pixels. */
+static size_t staging_floats(const adi_feature_store *s)
+{
+    if (!s->device->memory)
+        return 0;
+    return s->floats > s->pixel_bytes ? s->floats : s->pixel_bytes;
+}
+
+ad_status adi_feature_store_init(adi_feature_store *s, const ad_context *context, size_t floats,
                                  size_t pixel_bytes, const char *dir)
 {
-    *s = (adi_feature_store){.allocator = a, .floats = floats, .pixel_bytes = pixel_bytes,
-                             .fd = -1, .digest = ADI_DIGEST_START};
+    const adi_allocator *a = &context->allocator;
+    *s = (adi_feature_store){.allocator = a, .device = &context->device, .floats = floats,
+                             .pixel_bytes = pixel_bytes, .fd = -1, .digest = ADI_DIGEST_START};
+    const size_t staging = staging_floats(s);
+    s->staging = staging ? adi_alloc(a, staging * sizeof *s->staging) : NULL;
+    if (staging && !s->staging)
+        return adi_fail_memory();
     return dir ? make_file(a, dir, &s->fd) : AD_OK;
 }
 
@@ -54,6 +67,7 @@ void adi_feature_store_free(adi_feature_store *s)
         adi_free(s->allocator, s->records[i]);
     adi_free(s->allocator, s->images);
     adi_free(s->allocator, s->records);
+    adi_free(s->allocator, s->staging);
     if (s->fd >= 0)
         close(s->fd);
     *s = (adi_feature_store){.fd = -1};
@@ -62,7 +76,8 @@ void adi_feature_store_free(adi_feature_store *s)
 size_t adi_feature_store_bytes(const adi_feature_store *s)
 {
     const size_t in_order = 2 * sizeof(int32_t); /* of the loop's lists */
-    return (size_t)s->count * (s->pixel_bytes + in_order) +
+    return staging_floats(s) * sizeof *s->staging +
+           (size_t)s->count * (s->pixel_bytes + in_order) +
            (size_t)s->cached * s->floats * sizeof(float) + s->image_capacity * sizeof *s->images +
            s->record_capacity * sizeof *s->records;
 }
@@ -217,43 +232,84 @@ ad_status adi_feature_store_take(adi_feature_store *s, const adi_extractor *x,
 
 /* ---- Reading ---- */
 
-void adi_feature_store_input(const adi_feature_store *s, const adi_preprocess *preprocess,
-                             int32_t index, float *out)
+ad_status adi_feature_store_input(const adi_feature_store *s, const adi_preprocess *preprocess,
+                                  int32_t index, adi_queue *queue, float *out)
 {
-    adi_preprocess_from_bytes(preprocess, out, s->images[index], (int64_t)s->pixel_bytes / 3);
+    float *to = s->staging ? s->staging : out;
+    adi_preprocess_from_bytes(preprocess, to, s->images[index], (int64_t)s->pixel_bytes / 3);
+    return adi_mem_upload(s->device, queue, out, to, s->pixel_bytes * sizeof *out);
+}
+
+/* Features that have no record are computed from the pixels. */
+static ad_status compute(const adi_feature_store *s, const adi_extractor *x, adi_workspace *w,
+                         int32_t index, adi_queue *queue)
+{
+    ADI_TRY(adi_feature_store_input(s, &x->preprocess, index, queue,
+                                    w->block + x->plan->input_offset[0]));
+    return adi_plan_run(x->plan, queue, w->block, w->scratch);
+}
+
+static size_t layer_bytes(const adi_extractor *x, int32_t layer)
+{
+    const adi_shape *shape = adi_extractor_shape(x, layer);
+    return (size_t)(shape->h * shape->w * shape->c) * sizeof(float);
+}
+
+ad_status adi_feature_store_copy(const adi_feature_store *s, const adi_extractor *x,
+                                 adi_workspace *w, int32_t index, adi_queue *queue,
+                                 float *const *out_layers)
+{
+    const float *record = index < s->cached ? s->records[index] : NULL;
+    if (!record)
+        ADI_TRY(compute(s, x, w, index, queue));
+    for (int32_t i = 0; i < x->tap_count; i++) {
+        const size_t bytes = layer_bytes(x, i);
+        ADI_TRY(record ? adi_mem_upload(s->device, queue, out_layers[i], record, bytes)
+                       : adi_mem_copy(s->device, queue, out_layers[i],
+                                      adi_extractor_data(x, w, i), bytes));
+        if (record)
+            record += bytes / sizeof *record;
+    }
+    return AD_OK;
 }
 
 ad_status adi_feature_store_features(const adi_feature_store *s, const adi_extractor *x,
                                      adi_workspace *w, int32_t index, const float **out_layers)
 {
     if (index >= s->cached) {
-        adi_feature_store_input(s, &x->preprocess, index, w->block + x->plan->input_offset[0]);
-        ADI_TRY(adi_plan_run(x->plan, w->queue, w->block, w->scratch));
+        ADI_TRY(compute(s, x, w, index, w->queue));
         for (int32_t i = 0; i < x->tap_count; i++)
             out_layers[i] = adi_extractor_data(x, w, i);
         return AD_OK;
     }
     const float *record = s->records[index];
     for (int32_t i = 0; i < x->tap_count; i++) {
-        const adi_shape *shape = adi_extractor_shape(x, i);
         out_layers[i] = record;
-        record += shape->h * shape->w * shape->c;
+        record += layer_bytes(x, i) / sizeof *record;
     }
     return AD_OK;
 }
 
-ad_status adi_feature_store_read(const adi_feature_store *s, int32_t index, float *first,
-                                 size_t first_floats, float *second)
+/* The file's record straight to the host's memory. */
+static ad_status read_file(const adi_feature_store *s, int32_t index, float *first,
+                           size_t first_bytes, float *second)
 {
-    const size_t first_bytes = first_floats * sizeof *first;
-    const size_t second_bytes = record_bytes(s) - first_bytes;
-    if (index < s->cached) {
-        memcpy(first, s->records[index], first_bytes);
-        memcpy(second, s->records[index] + first_floats, second_bytes);
-        return AD_OK;
-    }
     const uint64_t offset = (uint64_t)(index - s->cached) * record_bytes(s);
     ADI_TRY(adi_file_read_at(s->fd, FILE_NAME, offset, (uint8_t *)first, first_bytes));
     return adi_file_read_at(s->fd, FILE_NAME, offset + first_bytes, (uint8_t *)second,
-                            second_bytes);
+                            record_bytes(s) - first_bytes);
+}
+
+ad_status adi_feature_store_read(const adi_feature_store *s, int32_t index, adi_queue *queue,
+                                 float *first, size_t first_floats, float *second)
+{
+    const float *record = index < s->cached ? s->records[index] : s->staging;
+    const size_t first_bytes = first_floats * sizeof *first;
+    const size_t second_bytes = record_bytes(s) - first_bytes;
+    if (index >= s->cached && !s->staging)
+        return read_file(s, index, first, first_bytes, second);
+    if (index >= s->cached)
+        ADI_TRY(read_file(s, index, s->staging, first_bytes, s->staging + first_floats));
+    ADI_TRY(adi_mem_upload(s->device, queue, first, record, first_bytes));
+    return adi_mem_upload(s->device, queue, second, record + first_floats, second_bytes);
 }

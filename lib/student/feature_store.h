@@ -8,6 +8,8 @@
 
 typedef struct adi_feature_store {
     const adi_allocator *allocator;
+    const adi_device *device; /* where what is read goes */
+    float *staging;      /* an input or a record on its way to a device; else NULL */
     size_t floats;       /* of one image's record */
     size_t pixel_bytes;  /* of an image that is kept, resized, to compute features from; 0: none */
     size_t memory_limit, others;       /* bytes; others: of the training beside the images */
@@ -21,7 +23,7 @@ typedef struct adi_feature_store {
 } adi_feature_store;
 
 /* dir: of the file, or NULL without one. AD_ERR_IO where none can be made there. */
-ad_status adi_feature_store_init(adi_feature_store *s, const adi_allocator *a, size_t floats,
+ad_status adi_feature_store_init(adi_feature_store *s, const ad_context *context, size_t floats,
                                  size_t pixel_bytes, const char *dir);
 void adi_feature_store_free(adi_feature_store *s);
 /* Adds a record of `count` parts, one after the other. rgb: the pixels where they are kept. On
@@ -35,14 +37,20 @@ ad_status adi_feature_store_take(adi_feature_store *s, const adi_extractor *x,
 /* Bytes of all records and pixels, and of the loop's lists of images. */
 size_t adi_feature_store_bytes(const adi_feature_store *s);
 
+/* What follows writes to the backend's memory, in the order of `queue`; NULL on the host. */
+
 /* The network's input for image `index`, from its pixels. */
-void adi_feature_store_input(const adi_feature_store *s, const adi_preprocess *preprocess,
-                             int32_t index, float *out);
-/* Its features, layer by layer: those in memory, or of a workspace that the teacher is run in. */
+ad_status adi_feature_store_input(const adi_feature_store *s, const adi_preprocess *preprocess,
+                                  int32_t index, adi_queue *queue, float *out);
+/* Its features, a layer each: of its record, or of a workspace that the teacher is run in. */
+ad_status adi_feature_store_copy(const adi_feature_store *s, const adi_extractor *x,
+                                 adi_workspace *w, int32_t index, adi_queue *queue,
+                                 float *const *out_layers);
+/* The same in place; only where the backend's memory is the host's. */
 ad_status adi_feature_store_features(const adi_feature_store *s, const adi_extractor *x,
                                      adi_workspace *w, int32_t index, const float **out_layers);
 /* Its record, in two parts, from memory or file. */
-ad_status adi_feature_store_read(const adi_feature_store *s, int32_t index, float *first,
-                                 size_t first_floats, float *second);
+ad_status adi_feature_store_read(const adi_feature_store *s, int32_t index, adi_queue *queue,
+                                 float *first, size_t first_floats, float *second);
 
 #endif

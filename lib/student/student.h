@@ -72,6 +72,7 @@ struct ad_student {
     } modules[ADI_STUDENT_MAX_MODULES];
     int32_t module_count;
     int64_t epochs_trained;
+    const adi_workbench *bench; /* of a training that runs, which has the values; else NULL */
     adi_use use;
     int64_t trainings; /* begun or gone on with: which values a fit has left is told by this */
 };
@@ -101,5 +102,7 @@ ad_status adi_student_read(ad_backbone *teacher, const adi_safetensors *file,
                            const adi_method *method, const adi_option_pairs *options,
                            ad_student **out_student);
 ad_status adi_student_write(const ad_student *student, const char *path);
+/* Brings the modules' values up to date while a training runs, in one of its callbacks. */
+ad_status adi_student_fetch_values(const ad_student *student);
 
 #endif

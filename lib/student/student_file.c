@@ -44,6 +44,11 @@ static ad_status write_metadata(const ad_student *s, adi_st_writer *w)
     return adi_st_writer_meta(w, META "epochs", value);
 }
 
+ad_status adi_student_fetch_values(const ad_student *student)
+{
+    return student->bench ? adi_workbench_give_values(student->bench) : AD_OK;
+}
+
 ad_status adi_student_write(const ad_student *student, const char *path)
 {
     const adi_allocator *a = &student->teacher->context->allocator;
@@ -51,6 +56,7 @@ ad_status adi_student_write(const ad_student *student, const char *path)
     adi_kept keep = {0};
     char prefix[32];
     ad_status status = AD_OK;
+    ADI_TRY_CLEANUP(adi_student_fetch_values(student));
     ADI_TRY_CLEANUP(adi_st_writer_create(a, &w));
     ADI_TRY_CLEANUP(write_metadata(student, w));
     for (int32_t i = 0; i < student->module_count; i++) {

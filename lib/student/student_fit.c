@@ -228,7 +228,9 @@ static ad_status go_on(adi_student_fit *f, const adi_fit_control *control)
 {
     const adi_fit_loop *loop = &f->loop;
     const int held_out = loop->held_out_count > 0;
+    f->head.student->bench = &f->training->bench;
     const ad_status trained = adi_fit_loop_run(&f->loop, control);
+    f->head.student->bench = NULL;
     const ad_status kept = adi_workbench_give_values(&f->training->bench);
     ADI_TRY(trained);
     ADI_TRY(kept);
@@ -304,8 +306,8 @@ ad_status adi_student_store_pixels(adi_student_fit *f)
         ADI_TRY(adi_plan_tap_shape(allocator_of(f), g, s->taps[i], side, side, &shape));
         floats += (size_t)(shape.h * shape.w * shape.c);
     }
-    return adi_feature_store_init(&f->store, allocator_of(f), floats, 3 * (size_t)(side * side),
-                                  NULL);
+    return adi_feature_store_init(&f->store, f->head.backbone->context, floats,
+                                  3 * (size_t)(side * side), NULL);
 }
 
 ad_status adi_student_add_pixels(adi_student_fit *fit, const adi_extractor *x, adi_workspace *w)

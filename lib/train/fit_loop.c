@@ -65,15 +65,13 @@ static ad_status begin_phase(adi_fit_loop *loop, int32_t phase)
 
 /* ---- Life ---- */
 
-enum { FETCHED = 1 << 16 };
-
 ad_status adi_fit_loop_init(adi_fit_loop *loop, const adi_allocator *a, adi_trainee *trainee,
                             int32_t images, double validation_share, uint64_t split_seed)
 {
     *loop = (adi_fit_loop){.allocator = a, .trainee = trainee};
     const int copies = trainee->device.memory != NULL;
     loop->held_out = adi_calloc(a, 2 * (size_t)images, sizeof *loop->held_out);
-    loop->fetched = copies ? adi_alloc(a, FETCHED * sizeof *loop->fetched) : NULL;
+    loop->fetched = copies ? adi_alloc(a, ADI_TRAIN_FETCHED * sizeof *loop->fetched) : NULL;
     if (!loop->held_out || (copies && !loop->fetched)) {
         adi_fit_loop_free(loop);
         return adi_fail_memory();
@@ -249,8 +247,9 @@ static ad_status check_array(adi_fit_loop *loop, const adi_train_array *x, int *
         *out_finite = all_finite(x->values, x->count);
         return AD_OK;
     }
-    for (size_t first = 0; first < x->count && *out_finite; first += FETCHED) {
-        const size_t n = x->count - first < FETCHED ? x->count - first : FETCHED;
+    for (size_t first = 0; first < x->count && *out_finite; first += ADI_TRAIN_FETCHED) {
+        const size_t left = x->count - first;
+        const size_t n = left < ADI_TRAIN_FETCHED ? left : ADI_TRAIN_FETCHED;
         ADI_TRY(adi_mem_download(&t->device, t->queue, loop->fetched, x->values + first,
                                  n * sizeof(float)));
         *out_finite = all_finite(loop->fetched, n);

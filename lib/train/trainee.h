@@ -25,7 +25,10 @@ typedef struct adi_phase {
     double cost; /* of a batch, relative to the other phases */
 } adi_phase;
 
-enum { ADI_TRAIN_MAX_NAME = 32 };
+enum {
+    ADI_TRAIN_MAX_NAME = 32,
+    ADI_TRAIN_FETCHED = 1 << 14 /* values of a device that the loop looks at at once */
+};
 
 /* An array of the state, in the backend's memory. `best` holds its values of the best epoch; NULL
  * if it is not part of the result. Arrays of different phases may share memory. */

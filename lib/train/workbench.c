@@ -77,12 +77,6 @@ static size_t scratch_bytes(const adi_workbench *b)
                                                                  b->context->num_threads));
 }
 
-/* Whether host and backend have memory of their own. */
-static int copies(const adi_workbench *b)
-{
-    return b->context->device.memory != NULL;
-}
-
 static size_t host_scratch_bytes(const adi_workbench *b)
 {
     return larger(b->scratch_bytes, b->context->backend->kernels->sum_scratch(
@@ -106,8 +100,8 @@ size_t adi_workbench_bytes(const adi_workbench *b)
     const size_t training = sizeof *b + scratch_bytes(b) + sums + floats * sizeof(float) + s.plans;
     const size_t checkpoint = (s.values + s.best + s.states) * sizeof(float);
     /* On a device the values, and a checkpoint once more on the host. */
-    const size_t more = copies(b) ? checkpoint + s.values * sizeof(float) + sums +
-                                        host_scratch_bytes(b)
+    const size_t more = adi_workbench_copies(b) ? checkpoint + s.values * sizeof(float) + sums +
+                                        host_scratch_bytes(b) + ADI_TRAIN_FETCHED * sizeof(float)
                                   : 0;
     const size_t making = (s.values + 2 * s.largest) * sizeof(float) + s.packed;
     return larger(training + checkpoint + more, making) + s.values * sizeof(float) + s.nodes * 1024;
@@ -130,7 +124,7 @@ static void give(const adi_workbench *b, void *p)
 static ad_status fill_values(adi_workbench *b, adi_bench_module *m)
 {
     const size_t bytes = m->module->total * sizeof *m->run.values;
-    m->run.values = copies(b) ? take(b, bytes) : m->module->values;
+    m->run.values = adi_workbench_copies(b) ? take(b, bytes) : m->module->values;
     if (!m->run.values)
         return adi_fail_memory();
     return adi_mem_upload(&b->context->device, b->queue, m->run.values, m->module->values, bytes);
@@ -200,14 +194,15 @@ ad_status adi_workbench_fill(adi_workbench *b)
     const adi_allocator *a = &b->context->allocator;
     const sizes s = sizes_of(b);
     const size_t sum_bytes = sum_count(b) * sizeof(double);
+    const int copies = adi_workbench_copies(b);
     ADI_TRY(adi_mem_queue_create(&b->context->device, &b->queue));
     b->trainee.device = b->context->device;
     b->trainee.queue = b->queue;
     b->scratch = take(b, scratch_bytes(b));
-    b->host_scratch = copies(b) ? adi_alloc(a, host_scratch_bytes(b)) : b->scratch;
+    b->host_scratch = copies ? adi_alloc(a, host_scratch_bytes(b)) : b->scratch;
     b->sums = take(b, sum_bytes);
-    b->fetched_sums = copies(b) ? adi_alloc(a, sum_bytes) : NULL;
-    if (!b->scratch || !b->host_scratch || !b->sums || (copies(b) && !b->fetched_sums))
+    b->fetched_sums = copies ? adi_alloc(a, sum_bytes) : NULL;
+    if (!b->scratch || !b->host_scratch || !b->sums || (copies && !b->fetched_sums))
         return adi_fail_memory();
     for (int32_t i = 0; i < b->array_count; i++) {
         const size_t bytes = b->arrays[i].floats * sizeof(float);
@@ -233,7 +228,7 @@ void adi_workbench_free(adi_workbench *b)
     for (int32_t i = 0; i < b->module_count; i++) {
         adi_bench_module *m = &b->modules[i];
         give(b, m->run.statistics);
-        if (copies(b))
+        if (adi_workbench_copies(b))
             give(b, m->run.values);
         if (!b->shares || i == 0) {
             give(b, m->run.block);
@@ -250,7 +245,7 @@ void adi_workbench_free(adi_workbench *b)
             give(b, *b->arrays[i].where);
         *b->arrays[i].where = NULL;
     }
-    if (copies(b))
+    if (adi_workbench_copies(b))
         adi_free(a, b->host_scratch);
     give(b, b->scratch);
     give(b, b->sums);
@@ -333,9 +328,16 @@ ad_status adi_workbench_update(adi_workbench *b, int32_t phase, double clip_norm
     return AD_OK;
 }
 
+ad_status adi_workbench_fetch(const adi_workbench *b, float *from, float *room, size_t floats,
+                              float **out)
+{
+    *out = room ? room : from;
+    return adi_mem_download(&b->context->device, b->queue, *out, from, floats * sizeof *from);
+}
+
 ad_status adi_workbench_give_values(const adi_workbench *b)
 {
-    for (int32_t i = 0; copies(b) && i < b->module_count; i++) {
+    for (int32_t i = 0; adi_workbench_copies(b) && i < b->module_count; i++) {
         const adi_bench_module *m = &b->modules[i];
         ADI_TRY(adi_mem_download(&b->context->device, b->queue, m->module->values, m->run.values,
                                  m->module->total * sizeof *m->run.values));

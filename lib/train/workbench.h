@@ -71,6 +71,14 @@ ad_status adi_workbench_update(adi_workbench *b, int32_t phase, double clip_norm
 /* The first `count` sums, for the host to read until kernels write others. */
 ad_status adi_workbench_sums(const adi_workbench *b, size_t count, const double **out_sums);
 
+/* *out: values for the host, in place or downloaded to `room`, which is NULL on the host. */
+ad_status adi_workbench_fetch(const adi_workbench *b, float *from, float *room, size_t floats,
+                              float **out);
+/* Whether the backend's memory is not the host's, so that arrays to fetch to are needed. */
+static inline int adi_workbench_copies(const adi_workbench *b)
+{
+    return b->context->device.memory != NULL;
+}
 /* Copy the values that were trained to the modules, where they are not the modules' own. */
 ad_status adi_workbench_give_values(const adi_workbench *b);
 

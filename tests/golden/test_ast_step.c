@@ -148,7 +148,7 @@ static void add_images(ast_case *c)
     float *x = tensor(c, "x", c->images * values), *mask = tensor(c, "mask", c->images * n);
     adi_feature_store *store = &c->fit->store;
     adi_feature_store_free(store);
-    ok(adi_feature_store_init(store, &c->context->allocator, (size_t)(values + n), 0, NULL));
+    ok(adi_feature_store_init(store, c->context, (size_t)(values + n), 0, NULL));
     store->cache_limit = store->memory_limit = 1 << 30;
     for (int32_t i = 0; i < c->images; i++) {
         const float *parts[2] = {x + i * values, mask + i * n};

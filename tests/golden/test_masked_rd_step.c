@@ -352,7 +352,7 @@ static void compare_steps(rd_case *c, adi_module *m)
     memcpy(&fit->config, &c->config, sizeof c->config);
     fit->head = (adi_fit){.method = &adi_method_masked_rd, .backbone = &c->teacher,
                           .student = &student, .settings = &fit->config.settings};
-    fit->store = (adi_feature_store){.records = cache, .count = c->images, .cached = c->images};
+    fit->store = (adi_feature_store){.device = &c->context->device, .records = cache, .count = c->images, .cached = c->images};
     ok(adi_training_create(fit, c->images));
     adi_training *t = fit->training;
     adi_bench_module *b = &t->bench.modules[0];

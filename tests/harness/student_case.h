@@ -108,6 +108,7 @@ static inline ad_student *mini_student(ad_backbone *teacher, int32_t kind, uint6
 static inline float *student_values(const ad_student *s, size_t *out_count)
 {
     size_t count = 0, at = 0;
+    assert_int_equal(adi_student_fetch_values(s), AD_OK);
     for (int32_t i = 0; student_module(s, i); i++)
         count += student_module(s, i)->total;
     float *all = malloc((count + 1) * sizeof *all);
