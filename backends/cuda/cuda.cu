@@ -196,6 +196,7 @@ static constexpr adi_kernels make_table()
     t.add_fwd = adi_add_fwd_cuda;
     t.mul_fwd = adi_mul_fwd_cuda;
     t.leaky_relu_fwd = adi_leaky_relu_fwd_cuda;
+    t.divide_fwd = adi_divide_fwd_cuda;
     t.clamp_fwd = adi_clamp_fwd_cuda;
     t.gain_fwd = adi_gain_fwd_cuda;
     t.leaky_relu_bwd = adi_leaky_relu_bwd_cuda;
@@ -226,6 +227,7 @@ static constexpr adi_kernels make_table()
     t.sum_squares = adi_sum_squares_cuda;
     t.sum_squared_error = adi_sum_squared_error_cuda;
     t.sum_products = adi_sum_products_cuda;
+    t.weighted_sum = adi_weighted_sum_cuda;
     t.batchnorm_train_scratch = adi_batchnorm_train_scratch_cuda;
     t.batchnorm_stats = adi_batchnorm_stats_cuda;
     t.batchnorm_affine = adi_batchnorm_affine_cuda;

@@ -22,7 +22,7 @@ adi_activation_fwd_fn adi_activation_fwd_cuda;
 adi_activation_bwd_fn adi_activation_bwd_cuda;
 adi_add_fwd_fn adi_add_fwd_cuda;
 adi_mul_fwd_fn adi_mul_fwd_cuda;
-adi_scalar_fwd_fn adi_leaky_relu_fwd_cuda, adi_clamp_fwd_cuda;
+adi_scalar_fwd_fn adi_leaky_relu_fwd_cuda, adi_clamp_fwd_cuda, adi_divide_fwd_cuda;
 adi_gain_fwd_fn adi_gain_fwd_cuda;
 adi_scalar_bwd_fn adi_leaky_relu_bwd_cuda, adi_clamp_bwd_cuda;
 adi_mask2d_fn adi_mask2d_cuda;
@@ -49,6 +49,7 @@ adi_gather_channels_fn adi_gather_channels_cuda;
 adi_sum_scratch_fn adi_sum_scratch_cuda;
 adi_sum_fn adi_sum_cuda, adi_sum_squares_cuda;
 adi_sum_pairs_fn adi_sum_squared_error_cuda, adi_sum_products_cuda;
+adi_weighted_sum_fn adi_weighted_sum_cuda;
 
 adi_batchnorm_train_scratch_fn adi_batchnorm_train_scratch_cuda;
 adi_batchnorm_stats_fn adi_batchnorm_stats_cuda;

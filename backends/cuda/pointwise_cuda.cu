@@ -136,6 +136,13 @@ static __global__ void clamp_bwd_kernel(float *dx, const float *dy, const float 
         dx[i] = y[i] >= most || y[i] <= -most ? 0.0f : dy[i];
 }
 
+static __global__ void divide_kernel(float *y, const float *x, double divisor, int64_t n)
+{
+    const int64_t i = adi_index_cuda();
+    if (i < n)
+        y[i] = (float)(x[i] / divisor);
+}
+
 static __global__ void gain_kernel(float *y, const float *x, const float *factor, int64_t n)
 {
     const int64_t i = adi_index_cuda();
@@ -178,6 +185,16 @@ ad_status adi_clamp_bwd_cuda(const adi_exec *ex, float *dx, const float *dy, con
     if (on.ready())
         ADI_LAUNCH(clamp_bwd_kernel, adi_blocks_cuda(n), ADI_THREADS_CUDA, on.stream(), dx, dy, y,
                    limit, n);
+    return on.launched();
+}
+
+ad_status adi_divide_fwd_cuda(const adi_exec *ex, float *y, const float *x, double divisor,
+                              int64_t n)
+{
+    adi_call_cuda on(ex);
+    if (on.ready())
+        ADI_LAUNCH(divide_kernel, adi_blocks_cuda(n), ADI_THREADS_CUDA, on.stream(), y, x, divisor,
+                   n);
     return on.launched();
 }
 

@@ -1,5 +1,6 @@
-/* Sums over n values, in double: of x, of squares, squared errors and products. A block sums a part
- * of the values, a second kernel adds the parts: in an order that follows from n.
+/* Sums over n values, in double: of x, of squares, squared errors, products. A block sums a part of
+ * the values, a second kernel adds the parts: in an order that follows from n. weighted_sum: of few
+ * values, in one block.
  * scaled_difference: the gradient of a mean squared error; a value a thread. */
 #include "kernels_cuda.h"
 #include "reduce_cuda.h"
@@ -77,6 +78,29 @@ ad_status adi_sum_products_cuda(const adi_exec *ex, double *out, const float *a,
                                 int64_t n)
 {
     return total_of(ex, out, a, b, PRODUCTS, n);
+}
+
+/* Of few values: one block. */
+static __global__ void weighted_sum_kernel(double *out, const float *weight, const float *x,
+                                           const float *minus, double scale, int64_t n)
+{
+    ADI_SHARED(adi_block_room_cuda, room);
+    double sum = 0.0;
+    for (int64_t i = threadIdx.x; i < n; i += ADI_THREADS_CUDA)
+        sum += weight[i] * (scale * x[i] - (minus ? minus[i] : 0.0f));
+    sum = adi_block_sum_cuda(room, sum);
+    if (!threadIdx.x)
+        *out = sum;
+}
+
+ad_status adi_weighted_sum_cuda(const adi_exec *ex, double *out, const float *weight,
+                                const float *x, const float *minus, double scale, int64_t n)
+{
+    adi_call_cuda on(ex);
+    if (on.ready())
+        ADI_LAUNCH(weighted_sum_kernel, dim3(1), ADI_THREADS_CUDA, on.stream(), out, weight, x,
+                   minus, scale, n);
+    return on.launched();
 }
 
 static __global__ void scaled_difference_kernel(float *y, const float *a, const float *b,

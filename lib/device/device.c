@@ -28,6 +28,21 @@ static int32_t index_of(const char *name)
     return n < 0 || n > 9999 || *end ? -1 : (int32_t)n;
 }
 
+/* A kernel that ref has and a module lacks would be found where it is called, by a crash. */
+static ad_status check_table(const char *name, const adi_kernels *kernels)
+{
+    void (*of_ref)(void), (*of_module)(void);
+    for (size_t at = 0; at < sizeof *kernels; at += sizeof of_ref) {
+        memcpy(&of_ref, (const char *)adi_backend_ref.kernels + at, sizeof of_ref);
+        memcpy(&of_module, (const char *)kernels + at, sizeof of_module);
+        if (of_ref && !of_module)
+            return adi_fail(AD_ERR_BACKEND,
+                            "%s: the module lacks kernel %zu of %zu: install a complete one", name,
+                            at / sizeof of_ref, sizeof *kernels / sizeof of_ref);
+    }
+    return AD_OK;
+}
+
 static ad_status open_cuda(const char *name, int32_t precision, adi_device *out)
 {
     const int32_t index = index_of(name);
@@ -35,6 +50,7 @@ static ad_status open_cuda(const char *name, int32_t precision, adi_device *out)
     char text[256] = "it cannot be used";
     ADI_CHECK_ARG(index >= 0, "device '%s': it is cuda, or cuda:N with N from 0 on", name);
     ADI_TRY(adi_plugin_load("cuda", &plugin));
+    ADI_TRY(check_table("cuda", plugin->kernels));
     *out = (adi_device){.plugin = plugin, .kernels = plugin->kernels, .memory = plugin->memory,
                         .process = getpid()};
     snprintf(out->name, sizeof out->name, "cuda:%d", index);

@@ -157,10 +157,6 @@ static ad_status end(call *c, ad_status status)
     return status;
 }
 
-#define IF_THERE(kernel)                                                                           \
-    if (!kernels()->kernel)                                                                        \
-    return AD_ERR_UNSUPPORTED
-
 /* ---- Convolutions ---- */
 
 typedef struct sizes {
@@ -187,7 +183,6 @@ static ad_status conv2d_fwd(const adi_exec *ex, float *y, const float *x, const 
                             const adi_epilogue *e, const adi_conv2d_dims *d)
 {
     (void)ex;
-    IF_THERE(conv2d_fwd);
     const sizes n = sizes_of(d, 0);
     call c = begin(kernels()->conv2d_scratch(d, 1));
     const adi_epilogue there = epilogue(&c, e, n.y, n.k, 0);
@@ -199,7 +194,6 @@ static ad_status dwconv2d_fwd(const adi_exec *ex, float *y, const float *x, cons
                               const adi_epilogue *e, const adi_conv2d_dims *d)
 {
     (void)ex;
-    IF_THERE(dwconv2d_fwd);
     const sizes n = sizes_of(d, 1);
     call c = begin(0);
     const adi_epilogue there = epilogue(&c, e, n.y, n.k, d->n * d->oh * d->k);
@@ -211,7 +205,6 @@ static ad_status conv2d_bwd_data(const adi_exec *ex, float *dx, const float *dy,
                                  const adi_epilogue *e, const adi_conv2d_dims *d)
 {
     (void)ex;
-    IF_THERE(conv2d_bwd_data);
     const sizes n = sizes_of(d, 0);
     call c = begin(kernels()->conv2d_bwd_data_scratch(d, 1));
     const adi_epilogue there = epilogue(&c, e, n.x, d->c, 0);
@@ -223,7 +216,6 @@ static ad_status conv2d_bwd_weight(const adi_exec *ex, float *dw, const float *x
                                    const adi_conv2d_dims *d)
 {
     (void)ex;
-    IF_THERE(conv2d_bwd_weight);
     const sizes n = sizes_of(d, 0);
     call c = begin(kernels()->conv2d_bwd_weight_scratch(d, 1));
     return end(&c, kernels()->conv2d_bwd_weight(&c.ex, out(&c, dw, n.w), in(&c, x, n.x),
@@ -233,7 +225,6 @@ static ad_status conv2d_bwd_weight(const adi_exec *ex, float *dw, const float *x
 static ad_status bias_bwd(const adi_exec *ex, float *db, const float *dy, adi_pc d)
 {
     (void)ex;
-    IF_THERE(bias_bwd);
     call c = begin(0);
     return end(&c, kernels()->bias_bwd(&c.ex, out(&c, db, d.c), in(&c, dy, d.p * d.c), d));
 }
@@ -289,7 +280,6 @@ static ad_status batchnorm_fwd(const adi_exec *ex, float *y, const float *x, con
                                const float *shift, adi_act act, adi_pc d)
 {
     (void)ex;
-    IF_THERE(batchnorm_fwd);
     call c = begin(0);
     const float *there = in(&c, x, d.p * d.c);
     return end(&c, kernels()->batchnorm_fwd(&c.ex, out(&c, y, d.p * d.c), there, in(&c, scale, d.c),
@@ -299,7 +289,6 @@ static ad_status batchnorm_fwd(const adi_exec *ex, float *y, const float *x, con
 static ad_status activation_fwd(const adi_exec *ex, float *y, const float *x, adi_act act, adi_pc d)
 {
     (void)ex;
-    IF_THERE(activation_fwd);
     call c = begin(0);
     const float *there = in(&c, x, d.p * d.c);
     return end(&c, kernels()->activation_fwd(&c.ex, out(&c, y, d.p * d.c), there, act, d));
@@ -309,7 +298,6 @@ static ad_status activation_bwd(const adi_exec *ex, float *dx, const float *dy, 
                                 adi_act act, adi_pc d)
 {
     (void)ex;
-    IF_THERE(activation_bwd);
     call c = begin(0);
     const float *there = in(&c, dy, d.p * d.c);
     return end(&c, kernels()->activation_bwd(&c.ex, out(&c, dx, d.p * d.c), there,
@@ -320,7 +308,6 @@ static ad_status add_fwd(const adi_exec *ex, float *y, const float *a, const flo
                          adi_pc d)
 {
     (void)ex;
-    IF_THERE(add_fwd);
     call c = begin(0);
     const float *there = in(&c, a, d.p * d.c), *other = in(&c, b, d.p * d.c);
     return end(&c, kernels()->add_fwd(&c.ex, out(&c, y, d.p * d.c), there, other, act, d));
@@ -329,7 +316,6 @@ static ad_status add_fwd(const adi_exec *ex, float *y, const float *a, const flo
 static ad_status mul_fwd(const adi_exec *ex, float *y, const float *a, const float *gate, adi_pc d)
 {
     (void)ex;
-    IF_THERE(mul_fwd);
     call c = begin(0);
     const float *there = in(&c, a, d.p * d.c);
     return end(&c, kernels()->mul_fwd(&c.ex, out(&c, y, d.p * d.c), there, in(&c, gate, d.c), d));
@@ -340,19 +326,18 @@ static ad_status mul_fwd(const adi_exec *ex, float *y, const float *a, const flo
                             int64_t n)                                                             \
     {                                                                                              \
         (void)ex;                                                                                  \
-        IF_THERE(kernel);                                                                          \
         call c = begin(0);                                                                         \
         const float *there = in(&c, x, n);                                                         \
         return end(&c, kernels()->kernel(&c.ex, out(&c, y, n), there, scalar, n));                 \
     }
 SCALAR_FWD(leaky_relu_fwd)
 SCALAR_FWD(clamp_fwd)
+SCALAR_FWD(divide_fwd)
 
 static ad_status gain_fwd(const adi_exec *ex, float *y, const float *x, const float *factor,
                           int64_t n)
 {
     (void)ex;
-    IF_THERE(gain_fwd);
     call c = begin(0);
     const float *there = in(&c, x, n), *by = in(&c, factor, 1);
     return end(&c, kernels()->gain_fwd(&c.ex, out(&c, y, n), there, by, n));
@@ -361,7 +346,6 @@ static ad_status gain_fwd(const adi_exec *ex, float *y, const float *x, const fl
 static ad_status zero(const adi_exec *ex, float *y, int64_t n)
 {
     (void)ex;
-    IF_THERE(zero);
     call c = begin(0);
     return end(&c, kernels()->zero(&c.ex, out(&c, y, n), n));
 }
@@ -369,7 +353,6 @@ static ad_status zero(const adi_exec *ex, float *y, int64_t n)
 static ad_status widen(const adi_exec *ex, double *y, const float *x, int64_t n)
 {
     (void)ex;
-    IF_THERE(widen);
     call c = begin(0);
     return end(&c, kernels()->widen(&c.ex, out_double(&c, y, n), in(&c, x, n), n));
 }
@@ -377,7 +360,6 @@ static ad_status widen(const adi_exec *ex, double *y, const float *x, int64_t n)
 static ad_status narrow(const adi_exec *ex, float *y, const double *x, int64_t n)
 {
     (void)ex;
-    IF_THERE(narrow);
     call c = begin(0);
     return end(&c, kernels()->narrow(&c.ex, out(&c, y, n), in_double(&c, x, n), n));
 }
@@ -387,7 +369,6 @@ static ad_status narrow(const adi_exec *ex, float *y, const double *x, int64_t n
                             double scalar, int64_t n)                                              \
     {                                                                                              \
         (void)ex;                                                                                  \
-        IF_THERE(kernel);                                                                          \
         call c = begin(0);                                                                         \
         const float *there = in(&c, dy, n), *result = in(&c, y, n);                                \
         return end(&c, kernels()->kernel(&c.ex, out(&c, dx, n), there, result, scalar, n));        \
@@ -399,7 +380,6 @@ static ad_status mask2d(const adi_exec *ex, float *y, const float *x, uint64_t k
                         adi_pc d)
 {
     (void)ex;
-    IF_THERE(mask2d);
     call c = begin(0);
     const float *there = in(&c, x, d.p * d.c);
     return end(&c, kernels()->mask2d(&c.ex, out(&c, y, d.p * d.c), there, key, rate, d));
@@ -409,7 +389,6 @@ static ad_status scaled_difference(const adi_exec *ex, float *y, const float *a,
                                    float alpha, int32_t accumulate, int64_t n)
 {
     (void)ex;
-    IF_THERE(scaled_difference);
     call c = begin(0);
     const float *there = in(&c, a, n), *other = in(&c, b, n);
     float *result = accumulate ? both(&c, y, n) : out(&c, y, n);
@@ -420,7 +399,6 @@ static ad_status weighted_difference(const adi_exec *ex, float *y, const float *
                                      const float *weight, double alpha, adi_pc d)
 {
     (void)ex;
-    IF_THERE(weighted_difference);
     call c = begin(0);
     const float *there = in(&c, a, d.p * d.c), *other = in(&c, b, d.p * d.c);
     return end(&c, kernels()->weighted_difference(&c.ex, out(&c, y, d.p * d.c), there, other,
@@ -433,7 +411,6 @@ static ad_status copy_channels(const adi_exec *ex, float *y, int64_t y_stride, c
                                int64_t x_stride, adi_pc d)
 {
     (void)ex;
-    IF_THERE(copy_channels);
     if (!d.p)
         return AD_OK;
     call c = begin(0);
@@ -446,7 +423,6 @@ static ad_status gather_channels(const adi_exec *ex, float *y, const float *x, c
                                  const adi_gather_dims *d)
 {
     (void)ex;
-    IF_THERE(gather_channels);
     call c = begin(0);
     return end(&c, kernels()->gather_channels(&c.ex, both(&c, y, d->oh * d->ow * d->y_stride),
                                               in(&c, x, d->h * d->w * d->c),
@@ -457,7 +433,6 @@ static ad_status permute_fwd(const adi_exec *ex, float *y, const float *x, const
                              int32_t inverse, adi_pc d)
 {
     (void)ex;
-    IF_THERE(permute_fwd);
     call c = begin(0);
     return end(&c, kernels()->permute_fwd(&c.ex, out(&c, y, d.p * d.c), in(&c, x, d.p * d.c),
                                           in(&c, index, d.c), inverse, d));
@@ -476,7 +451,6 @@ static int64_t padded(const adi_pad2d_dims *d)
 static ad_status pad2d_fwd(const adi_exec *ex, float *y, const float *x, const adi_pad2d_dims *d)
 {
     (void)ex;
-    IF_THERE(pad2d_fwd);
     call c = begin(0);
     return end(&c, kernels()->pad2d_fwd(&c.ex, out(&c, y, padded(d)), in(&c, x, inner(d)), d));
 }
@@ -484,7 +458,6 @@ static ad_status pad2d_fwd(const adi_exec *ex, float *y, const float *x, const a
 static ad_status pad2d_bwd(const adi_exec *ex, float *dx, const float *dy, const adi_pad2d_dims *d)
 {
     (void)ex;
-    IF_THERE(pad2d_bwd);
     call c = begin(0);
     return end(&c, kernels()->pad2d_bwd(&c.ex, out(&c, dx, inner(d)), in(&c, dy, padded(d)), d));
 }
@@ -492,7 +465,6 @@ static ad_status pad2d_bwd(const adi_exec *ex, float *dx, const float *dy, const
 static ad_status posenc2d_fwd(const adi_exec *ex, float *y, const adi_pad2d_dims *d)
 {
     (void)ex;
-    IF_THERE(posenc2d_fwd);
     call c = begin(0);
     return end(&c, kernels()->posenc2d_fwd(&c.ex, out(&c, y, inner(d)), d));
 }
@@ -501,7 +473,6 @@ static ad_status maxpool2d_fwd(const adi_exec *ex, float *y, const float *x,
                                const adi_pool2d_dims *d)
 {
     (void)ex;
-    IF_THERE(maxpool2d_fwd);
     call c = begin(0);
     return end(&c, kernels()->maxpool2d_fwd(&c.ex, out(&c, y, d->n * d->oh * d->ow * d->c),
                                             in(&c, x, d->n * d->h * d->w * d->c), d));
@@ -511,7 +482,6 @@ static ad_status maxpool2d_bwd(const adi_exec *ex, float *dx, const float *dy, c
                                const adi_pool2d_dims *d)
 {
     (void)ex;
-    IF_THERE(maxpool2d_bwd);
     const int64_t inputs = d->n * d->h * d->w * d->c;
     call c = begin(0);
     return end(&c, kernels()->maxpool2d_bwd(&c.ex, out(&c, dx, inputs),
@@ -527,7 +497,6 @@ static int64_t resized(const adi_resize_dims *d)
 static ad_status resize_fwd(const adi_exec *ex, float *y, const float *x, const adi_resize_dims *d)
 {
     (void)ex;
-    IF_THERE(resize_fwd);
     call c = begin(0);
     return end(&c, kernels()->resize_fwd(&c.ex, both(&c, y, resized(d)),
                                          in(&c, x, d->h * d->w * d->c), d));
@@ -537,7 +506,6 @@ static ad_status resize_bwd(const adi_exec *ex, float *dx, const float *dy,
                             const adi_resize_dims *d)
 {
     (void)ex;
-    IF_THERE(resize_bwd);
     call c = begin(0);
     return end(&c, kernels()->resize_bwd(&c.ex, out(&c, dx, d->h * d->w * d->c),
                                          in(&c, dy, resized(d)), d));
@@ -553,7 +521,6 @@ static size_t no_blur_scratch(const adi_blur_dims *d, int32_t num_threads)
 static ad_status blur(const adi_exec *ex, float *map, const double *weights, const adi_blur_dims *d)
 {
     (void)ex;
-    IF_THERE(blur);
     call c = begin(kernels()->blur_scratch(d, 1));
     return end(&c, kernels()->blur(&c.ex, both(&c, map, d->h * d->w),
                                    in_double(&c, weights, d->radius + 1), d));
@@ -565,7 +532,6 @@ static ad_status row_sums(const adi_exec *ex, float *sums, const float *x, int64
                           int64_t columns, int64_t channels)
 {
     (void)ex;
-    IF_THERE(row_sums);
     call c = begin(0);
     return end(&c,
                kernels()->row_sums(&c.ex, out(&c, sums, rows * channels),
@@ -575,7 +541,6 @@ static ad_status row_sums(const adi_exec *ex, float *sums, const float *x, int64
 static ad_status mean_fwd(const adi_exec *ex, double *mean, const float *x, adi_pc d)
 {
     (void)ex;
-    IF_THERE(mean_fwd);
     call c = begin(0);
     return end(&c, kernels()->mean_fwd(&c.ex, out_double(&c, mean, d.c), in(&c, x, d.p * d.c), d));
 }
@@ -584,7 +549,6 @@ static ad_status globalavgpool2d_fwd(const adi_exec *ex, float *y, const float *
                                      int64_t columns, const adi_npc *d)
 {
     (void)ex;
-    IF_THERE(globalavgpool2d_fwd);
     call c = begin(0);
     return end(&c, kernels()->globalavgpool2d_fwd(&c.ex, out(&c, y, d->n * d->c),
                                                   in(&c, sums, d->n * d->p * d->c), columns, d));
@@ -594,7 +558,6 @@ static ad_status globalavgpool2d_fwd(const adi_exec *ex, float *y, const float *
     static ad_status kernel(const adi_exec *ex, double *sum, const float *x, int64_t n)            \
     {                                                                                              \
         (void)ex;                                                                                  \
-        IF_THERE(kernel);                                                                          \
         call c = begin(kernels()->sum_scratch(n, 1));                                              \
         return end(&c, kernels()->kernel(&c.ex, out_double(&c, sum, 1), in(&c, x, n), n));         \
     }
@@ -606,13 +569,21 @@ SUM(sum_squares)
                             int64_t n)                                                             \
     {                                                                                              \
         (void)ex;                                                                                  \
-        IF_THERE(kernel);                                                                          \
         call c = begin(kernels()->sum_scratch(n, 1));                                              \
         return end(                                                                                \
             &c, kernels()->kernel(&c.ex, out_double(&c, sum, 1), in(&c, a, n), in(&c, b, n), n));  \
     }
 SUM_PAIRS(sum_squared_error)
 SUM_PAIRS(sum_products)
+
+static ad_status weighted_sum(const adi_exec *ex, double *sum, const float *weight, const float *x,
+                              const float *minus, double scale, int64_t n)
+{
+    (void)ex;
+    call c = begin(0);
+    const float *w = in(&c, weight, n), *there = in(&c, x, n), *m = in(&c, minus, n);
+    return end(&c, kernels()->weighted_sum(&c.ex, out_double(&c, sum, 1), w, there, m, scale, n));
+}
 
 static size_t no_sum_scratch(int64_t n, int32_t num_threads)
 {
@@ -634,7 +605,6 @@ static ad_status batchnorm_stats(const adi_exec *ex, double *mean, double *var, 
                                  adi_pc d)
 {
     (void)ex;
-    IF_THERE(batchnorm_stats);
     call c = begin(kernels()->batchnorm_train_scratch(d, 1));
     return end(&c, kernels()->batchnorm_stats(&c.ex, out_double(&c, mean, d.c),
                                               out_double(&c, var, d.c), in(&c, x, d.p * d.c), d));
@@ -644,7 +614,6 @@ static ad_status batchnorm_affine(const adi_exec *ex, float *scale, float *shift
                                   const adi_batchnorm_batch *b, int64_t channels)
 {
     (void)ex;
-    IF_THERE(batchnorm_affine);
     call c = begin(0);
     const adi_batchnorm_batch there = {in(&c, b->weight, channels), in(&c, b->bias, channels),
                                        in_double(&c, b->mean, channels),
@@ -658,7 +627,6 @@ static ad_status batchnorm_running(const adi_exec *ex, float *mean, float *var,
                                    double momentum, adi_pc d)
 {
     (void)ex;
-    IF_THERE(batchnorm_running);
     call c = begin(0);
     return end(&c, kernels()->batchnorm_running(&c.ex, both(&c, mean, d.c), both(&c, var, d.c),
                                                 in_double(&c, batch_mean, d.c),
@@ -670,7 +638,6 @@ static ad_status batchnorm_bwd(const adi_exec *ex, float *dx, float *dweight, fl
                                adi_act act, adi_pc d)
 {
     (void)ex;
-    IF_THERE(batchnorm_bwd);
     call c = begin(kernels()->batchnorm_train_scratch(d, 1));
     const adi_batchnorm_batch there = {in(&c, b->weight, d.c), in(&c, b->bias, d.c),
                                        in_double(&c, b->mean, d.c), in_double(&c, b->var, d.c),
@@ -691,7 +658,6 @@ static ad_status groupnorm_fwd(const adi_exec *ex, float *y, const float *x, con
                                const adi_npc *d)
 {
     (void)ex;
-    IF_THERE(groupnorm_fwd);
     const int64_t n = d->n * d->p * d->c;
     call c = begin(kernels()->groupnorm_scratch(d));
     const adi_groupnorm there = {in(&c, g->weight, d->c), in(&c, g->bias, d->c), g->groups, g->eps};
@@ -703,7 +669,6 @@ static ad_status groupnorm_bwd_add(const adi_exec *ex, float *dx, float *dweight
                                    const adi_npc *d)
 {
     (void)ex;
-    IF_THERE(groupnorm_bwd_add);
     const int64_t n = d->n * d->p * d->c;
     call c = begin(kernels()->groupnorm_scratch(d));
     const adi_groupnorm there = {in(&c, g->weight, d->c), in(&c, g->bias, d->c), g->groups, g->eps};
@@ -715,7 +680,6 @@ static ad_status groupnorm_bwd_add(const adi_exec *ex, float *dx, float *dweight
 static ad_status l2norm_fwd(const adi_exec *ex, float *y, const float *x, adi_pc d)
 {
     (void)ex;
-    IF_THERE(l2norm_fwd);
     call c = begin(0);
     return end(&c, kernels()->l2norm_fwd(&c.ex, out(&c, y, d.p * d.c), in(&c, x, d.p * d.c), d));
 }
@@ -724,7 +688,6 @@ static ad_status l2norm_bwd(const adi_exec *ex, float *dx, const float *dy, cons
                             adi_pc d)
 {
     (void)ex;
-    IF_THERE(l2norm_bwd);
     call c = begin(0);
     return end(&c, kernels()->l2norm_bwd(&c.ex, out(&c, dx, d.p * d.c), in(&c, dy, d.p * d.c),
                                          in(&c, x, d.p * d.c), d));
@@ -734,7 +697,6 @@ static ad_status srugate_fwd(const adi_exec *ex, float *y, const float *x, const
                              const float *w, int32_t soft, adi_pc d)
 {
     (void)ex;
-    IF_THERE(srugate_fwd);
     call c = begin(0);
     return end(&c, kernels()->srugate_fwd(&c.ex, out(&c, y, d.p * d.c), in(&c, x, d.p * d.c),
                                           in(&c, h, d.p * d.c), in(&c, w, d.c), soft, d));
@@ -744,7 +706,6 @@ static ad_status srugate_bwd(const adi_exec *ex, float *dx, float *dt, const flo
                              const float *x, const float *h, const float *w, int32_t soft, adi_pc d)
 {
     (void)ex;
-    IF_THERE(srugate_bwd);
     const int64_t n = d.p * d.c;
     call c = begin(0);
     return end(&c, kernels()->srugate_bwd(&c.ex, out(&c, dx, n), soft ? out(&c, dt, n) : NULL,
@@ -756,7 +717,6 @@ static ad_status sruweight_fwd(const adi_exec *ex, float *w, float *by, const fl
                                int64_t channels)
 {
     (void)ex;
-    IF_THERE(sruweight_fwd);
     call c = begin(0);
     return end(&c, kernels()->sruweight_fwd(&c.ex, out(&c, w, channels), out(&c, by, channels),
                                             in(&c, weight, channels), channels));
@@ -766,7 +726,6 @@ static ad_status sruweight_bwd(const adi_exec *ex, float *dweight, float *dbias,
                                const float *weight, const float *bias, int64_t channels)
 {
     (void)ex;
-    IF_THERE(sruweight_bwd);
     call c = begin(0);
     return end(&c, kernels()->sruweight_bwd(&c.ex, both(&c, dweight, channels),
                                             both(&c, dbias, channels), in(&c, w, channels),
@@ -778,7 +737,6 @@ static ad_status softfuse_fwd(const adi_exec *ex, float *y, const float *a, cons
                               int32_t joint, const adi_npc *d)
 {
     (void)ex;
-    IF_THERE(softfuse_fwd);
     const int64_t n = d->n * d->p * d->c;
     call c = begin(kernels()->softfuse_scratch(d));
     return end(&c,
@@ -789,7 +747,6 @@ static ad_status softfuse_bwd(const adi_exec *ex, float *da, float *db, const fl
                               const float *a, const float *b, int32_t joint, const adi_npc *d)
 {
     (void)ex;
-    IF_THERE(softfuse_bwd);
     const int64_t n = d->n * d->p * d->c;
     call c = begin(kernels()->softfuse_scratch(d));
     return end(&c, kernels()->softfuse_bwd(&c.ex, out(&c, da, n), out(&c, db, n), in(&c, dy, n),
@@ -800,7 +757,6 @@ static ad_status simam_fwd(const adi_exec *ex, float *y, const float *x, double 
                            const adi_npc *d)
 {
     (void)ex;
-    IF_THERE(simam_fwd);
     const int64_t n = d->n * d->p * d->c;
     call c = begin(0);
     const float *there = in(&c, x, n);
@@ -811,7 +767,6 @@ static ad_status simam_bwd(const adi_exec *ex, float *dx, const float *dy, const
                            double lambda, const adi_npc *d)
 {
     (void)ex;
-    IF_THERE(simam_bwd);
     const int64_t n = d->n * d->p * d->c;
     call c = begin(0);
     const float *there = in(&c, dy, n);
@@ -824,7 +779,6 @@ static ad_status coupling_fwd(const adi_exec *ex, float *y, const float *x, cons
                               int32_t inverse, const adi_coupling_dims *d)
 {
     (void)ex;
-    IF_THERE(coupling_fwd);
     const int64_t n = d->p * d->c;
     call c = begin(0);
     return end(&c, kernels()->coupling_fwd(&c.ex, out(&c, y, n), in(&c, x, n), in(&c, st, 2 * n),
@@ -835,7 +789,6 @@ static ad_status coupling_bwd(const adi_exec *ex, float *dx, float *dst, const f
                               const float *x, const float *st, const adi_coupling_dims *d)
 {
     (void)ex;
-    IF_THERE(coupling_bwd);
     const int64_t n = d->p * d->c;
     call c = begin(0);
     return end(&c, kernels()->coupling_bwd(&c.ex, out(&c, dx, n), out(&c, dst, 2 * n),
@@ -846,7 +799,6 @@ static ad_status logdet_fwd(const adi_exec *ex, float *y, const float *st,
                             const adi_coupling_dims *d)
 {
     (void)ex;
-    IF_THERE(logdet_fwd);
     call c = begin(0);
     return end(&c, kernels()->logdet_fwd(&c.ex, out(&c, y, d->p), in(&c, st, 2 * d->p * d->c), d));
 }
@@ -855,7 +807,6 @@ static ad_status logdet_bwd(const adi_exec *ex, float *dst, const float *dy, con
                             const adi_coupling_dims *d)
 {
     (void)ex;
-    IF_THERE(logdet_bwd);
     const int64_t n = 2 * d->p * d->c;
     call c = begin(0);
     return end(&c,
@@ -869,7 +820,6 @@ static ad_status logdet_bwd(const adi_exec *ex, float *dst, const float *dy, con
                             adi_pc d)                                                              \
     {                                                                                              \
         (void)ex;                                                                                  \
-        IF_THERE(kernel);                                                                          \
         call c = begin(0);                                                                         \
         return end(&c, kernels()->kernel(&c.ex, out(&c, dist, d.p), in(&c, a, d.p * d.c),          \
                                          in(&c, b, d.p * d.c), d));                                \
@@ -883,7 +833,6 @@ DISTANCE_FWD(sqdist_fwd)
                             float scale, adi_pc d)                                                 \
     {                                                                                              \
         (void)ex;                                                                                  \
-        IF_THERE(kernel);                                                                          \
         call c = begin(0);                                                                         \
         return end(&c, kernels()->kernel(&c.ex, out(&c, da, d.p * d.c), in(&c, a, d.p * d.c),      \
                                          in(&c, b, d.p * d.c), scale, d));                         \
@@ -912,7 +861,6 @@ static ad_status mahalanobis_fwd(const adi_exec *ex, float *dist, const float *x
                                  const void *packed, adi_pc d, int64_t r)
 {
     (void)ex;
-    IF_THERE(mahalanobis_fwd);
     const size_t bytes = kernels()->mahalanobis_packed_bytes(NULL, d.c, r);
     call c = begin(kernels()->mahalanobis_scratch(d, r, 1));
     return end(&c,
@@ -932,7 +880,6 @@ static ad_status position_gaussian_fwd(const adi_exec *ex, float *dist, const fl
                                        const adi_position_dims *d)
 {
     (void)ex;
-    IF_THERE(position_gaussian_fwd);
     call c = begin(kernels()->position_gaussian_fwd_scratch(d, 1));
     return end(&c, kernels()->position_gaussian_fwd(
                        &c.ex, out(&c, dist, d->p), in(&c, x, d->p * d->d),
@@ -945,7 +892,6 @@ static ad_status sgd_step(const adi_exec *ex, float *w, float *velocity, const f
                           const adi_sgd *o, int64_t n)
 {
     (void)ex;
-    IF_THERE(sgd_step);
     call c = begin(0);
     float *there = o->first ? out(&c, velocity, n) : both(&c, velocity, n);
     return end(&c, kernels()->sgd_step(&c.ex, both(&c, w, n), there, in(&c, g, n), o, n));
@@ -955,7 +901,6 @@ static ad_status adam_step(const adi_exec *ex, float *w, float *m, float *v, con
                            const adi_adam *o, int64_t n)
 {
     (void)ex;
-    IF_THERE(adam_step);
     call c = begin(0);
     return end(&c, kernels()->adam_step(&c.ex, both(&c, w, n), both(&c, m, n), both(&c, v, n),
                                         in(&c, g, n), o, n));
@@ -984,6 +929,7 @@ static const adi_kernels table = {
     .mul_fwd = mul_fwd,
     .leaky_relu_fwd = leaky_relu_fwd,
     .clamp_fwd = clamp_fwd,
+    .divide_fwd = divide_fwd,
     .gain_fwd = gain_fwd,
     .leaky_relu_bwd = leaky_relu_bwd,
     .clamp_bwd = clamp_bwd,
@@ -1016,6 +962,7 @@ static const adi_kernels table = {
     .sum_squares = sum_squares,
     .sum_squared_error = sum_squared_error,
     .sum_products = sum_products,
+    .weighted_sum = weighted_sum,
     .mean_fwd = mean_fwd,
     .batchnorm_train_scratch = no_pc_scratch,
     .batchnorm_stats = batchnorm_stats,

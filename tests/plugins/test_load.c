@@ -54,6 +54,7 @@ static void modules_that_are_none(void **state)
          "cuda: '" NO_SYMBOL_DIR "/libadfeat-cuda.so' is no module of this library: it has no "
          "adi_backend_plugin");
     says(BAD_ABI_DIR, "cuda", AD_ERR_BACKEND, "install those of one build");
+    says(INCOMPLETE_DIR, "cuda", AD_ERR_BACKEND, "cuda: the module lacks kernel 0 of ");
     says("modules", "cuda", AD_ERR_BACKEND, "ADFEAT_BACKEND_DIR is 'modules': it must be absolute");
     says("", "cuda", AD_ERR_BACKEND, "it must be absolute");
 }
