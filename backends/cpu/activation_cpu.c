@@ -186,15 +186,6 @@ ad_status adi_clamp_bwd_cpu(const adi_exec *ex, float *dx, const float *dy, cons
     return each_block(ex, clamp_bwd, dx, dy, y, limit, n);
 }
 
-ad_status adi_divide_fwd_cpu(const adi_exec *ex, float *y, const float *x, double divisor,
-                             int64_t n)
-{
-    (void)ex;
-    for (int64_t i = 0; i < n; i++)
-        y[i] = (float)(x[i] / divisor);
-    return AD_OK;
-}
-
 ad_status adi_gain_fwd_cpu(const adi_exec *ex, adi_f32 *y, const adi_f32 *x, const adi_f32 *factor,
                            int64_t n)
 {

@@ -233,33 +233,3 @@ ad_status adi_batchnorm_bwd_cpu(const adi_exec *ex, float *dx, float *dweight, f
                      &(gradient_chunks_call){dx, dy, x, act, d, chunk, chunks, c, f});
     return AD_OK;
 }
-
-/* The arithmetic of ref: few channels, and any other bits would move those of a training. */
-ad_status adi_batchnorm_affine_cpu(const adi_exec *ex, adi_f32 *scale, adi_f32 *shift,
-                                   const adi_batchnorm_batch *b, int64_t c)
-{
-    (void)ex;
-    for (int64_t i = 0; i < c; i++) {
-        const double s = b->weight[i] / sqrt(b->var[i] + b->eps);
-        scale[i] = (float)s;
-        shift[i] = (float)(b->bias[i] - b->mean[i] * s);
-    }
-    return AD_OK;
-}
-
-static void move(float *r, const double *batch, double factor, double momentum, int64_t c)
-{
-    for (int64_t i = 0; i < c; i++)
-        r[i] = (float)((1.0 - momentum) * r[i] + momentum * (batch[i] * factor));
-}
-
-ad_status adi_batchnorm_running_cpu(const adi_exec *ex, adi_f32 *mean, adi_f32 *var,
-                                    const adi_f64 *batch_mean, const adi_f64 *batch_var,
-                                    double momentum, adi_pc d)
-{
-    const double p = (double)d.p;
-    (void)ex;
-    move(mean, batch_mean, 1.0, momentum, d.c);
-    move(var, batch_var, p / (p - 1.0), momentum, d.c);
-    return AD_OK;
-}

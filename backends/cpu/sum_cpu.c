@@ -139,15 +139,3 @@ ad_status adi_scaled_difference_cpu(const adi_exec *ex, float *y, const float *a
                      &(difference_blocks_call){y, alpha, a, b, accumulate, n});
     return AD_OK;
 }
-
-/* In order, as in ref. */
-ad_status adi_weighted_sum_cpu(const adi_exec *ex, adi_f64 *out, const adi_f32 *weight,
-                               const adi_f32 *x, const adi_f32 *minus, double scale, int64_t n)
-{
-    double sum = 0.0;
-    (void)ex;
-    for (int64_t i = 0; i < n; i++)
-        sum += weight[i] * (scale * x[i] - (minus ? minus[i] : 0.0f));
-    out[0] = sum;
-    return AD_OK;
-}
