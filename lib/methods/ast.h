@@ -186,9 +186,9 @@ adi_map_recipe adi_ast_recipe(const adi_ast_config *config);
 typedef struct adi_ast_training {
     adi_training head;
     const adi_ast_config *config;
-    float *x, *weights; /* of a batch */
-    float *target;      /* the flow's result of a batch, and behind it the log-determinants */
-    float *distances;   /* of a batch's positions */
+    adi_f32 *x, *weights; /* of a batch */
+    adi_f32 *target;      /* the flow's result of a batch, and behind it the log-determinants */
+    adi_f32 *distances;   /* of a batch's positions */
     /* One image's, on the host; fetched: its distances, log-determinants and weights, NULL where
      * they need not be. */
     float *fetched, *map, *tmp;

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/finite.h"
 #include "methods/ast.h"
 
 /* ---- Weights of positions, and distances ---- */
@@ -121,7 +122,7 @@ static ad_status flow_loss(adi_ast_training *t, int32_t gradients, double *out_l
     double norm = 0.0;
     ADI_TRY(find_norm(t, &norm));
     ADI_TRY(adi_train_forward(plan, run, gradients));
-    const float *z = adi_train_tap(plan, run, 0), *logdet = adi_train_tap(plan, run, 1);
+    const adi_f32 *z = adi_train_tap(plan, run, 0), *logdet = adi_train_tap(plan, run, 1);
     ADI_TRY(adi_training_check(k->sqdist_fwd(&ex, t->distances, z, NULL, d), "the likelihood"));
     double sum = 0.0;
     ADI_TRY(adi_training_check(
@@ -131,11 +132,11 @@ static ad_status flow_loss(adi_ast_training *t, int32_t gradients, double *out_l
     *out_loss = sum / norm;
     if (!gradients)
         return AD_OK;
-    float *by_z = adi_train_tap_grad(plan, run, 0);
+    adi_f32 *by_z = adi_train_tap_grad(plan, run, 0);
     ADI_TRY(adi_training_check(
         k->weighted_difference(&ex, by_z, z, NULL, t->weights, 1.0 / norm, d),
         "the gradient of the likelihood"));
-    float *by_logdet = adi_train_tap_grad(plan, run, 1);
+    adi_f32 *by_logdet = adi_train_tap_grad(plan, run, 1);
     return adi_training_check(k->divide_fwd(&ex, by_logdet, t->weights, -norm, d.p),
                               "the gradient of the log-determinants");
 }
@@ -169,7 +170,7 @@ static ad_status student_loss(adi_ast_training *t, int32_t gradients, double *ou
     norm *= (double)d.c;
     ADI_TRY(find_target(t));
     ADI_TRY(adi_train_forward(plan, run, gradients));
-    const float *s = adi_train_tap(plan, run, 0);
+    const adi_f32 *s = adi_train_tap(plan, run, 0);
     ADI_TRY(adi_training_check(k->sqdist_fwd(&ex, t->distances, s, t->target, d), "the distances"));
     double sum = 0.0;
     ADI_TRY(adi_training_check(
@@ -179,7 +180,7 @@ static ad_status student_loss(adi_ast_training *t, int32_t gradients, double *ou
     *out_loss = sum / norm;
     if (!gradients)
         return AD_OK;
-    float *by_s = adi_train_tap_grad(plan, run, 0);
+    adi_f32 *by_s = adi_train_tap_grad(plan, run, 0);
     return adi_training_check(
         k->weighted_difference(&ex, by_s, s, t->target, t->weights, 2.0 / norm, d),
         "the gradient of the distances");
@@ -234,7 +235,7 @@ static ad_status add_scores(adi_ast_training *t, int32_t count, double *scores, 
     const int64_t n = adi_ast_positions(config), c = config->channels;
     const int64_t enlarged = (int64_t)recipe.side * recipe.side;
     const adi_bench_module *m = module_of(t, ADI_AST_STUDENT);
-    const float *student = adi_train_tap(m->plan, &m->run, 0);
+    const adi_f32 *student = adi_train_tap(m->plan, &m->run, 0);
     for (int32_t i = 0; i < count; i++) {
         float *distances = NULL, *logdet = NULL, *weights = NULL, *room = t->fetched;
         double score = 0.0, squares = 0.0;
@@ -252,7 +253,8 @@ static ad_status add_scores(adi_ast_training *t, int32_t count, double *scores, 
                                       t->map, &score));
         *scores += score * score;
         ADI_TRY(adi_training_check(
-            t->head.context->backend->kernels->sum_squares(&host, &squares, t->map, enlarged),
+            t->head.context->backend->kernels->sum_squares(&host, adi_mem_host_f64(&squares),
+                                                           adi_mem_host_f32(t->map), enlarged),
             "the map's mean"));
         *values += squares / (double)enlarged;
     }
@@ -287,10 +289,10 @@ static ad_status gather(const adi_ast_config *config, const adi_extractor *e, ad
     const int64_t n = adi_ast_positions(config), features = config->features;
     const int64_t depth = config->channels - features;
     const float *from = NULL;
-    if (features) {
-        ADI_TRY(adi_extractor_check_finite(e, w, 0));
+    if (features)
         ADI_TRY(adi_extractor_fetch(e, w, 0, &from));
-    }
+    if (features && !adi_all_finite(from, n * features))
+        return adi_extractor_not_finite(e, 0);
     for (int64_t p = 0; p < n; p++, x += config->channels) {
         if (features)
             memcpy(x, from + p * features, (size_t)features * sizeof *x);

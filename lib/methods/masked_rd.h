@@ -140,8 +140,8 @@ ad_status adi_rd_network(const adi_settings *settings, const ad_backbone *teache
 typedef struct adi_rd_training {
     adi_training head;
     const adi_rd_config *config;
-    float *features[ADI_RD_LEVELS]; /* of a batch */
-    float *distances;               /* of a level of a batch, or of all levels of one image */
+    adi_f32 *features[ADI_RD_LEVELS]; /* of a batch */
+    adi_f32 *distances;               /* of a level of a batch, or of all levels of one image */
     /* One image's, on the host; fetched: its distances, NULL where they need not be. */
     float *fetched, *map, *tmp;
 } adi_rd_training;

@@ -28,7 +28,7 @@ static ad_status take_batch(adi_rd_training *t, const int32_t *images, int32_t c
     for (int32_t level = 0; level < ADI_RD_LEVELS; level++)
         m->run.input[adi_rd_input(level)] = t->features[level];
     for (int32_t i = 0; i < count; i++) {
-        float *to[ADI_RD_LEVELS];
+        adi_f32 *to[ADI_RD_LEVELS];
         for (int32_t level = 0; level < ADI_RD_LEVELS; level++)
             to[level] = t->features[level] + i * adi_rd_values(&t->config->shapes[level]);
         ADI_TRY(adi_feature_store_copy(&t->head.fit->store, t->head.extractor, t->head.workspace,
@@ -59,7 +59,7 @@ static ad_status find_loss(adi_rd_training *t, int32_t gradients, double *out_lo
         const adi_pc d = vectors_of(t, level);
         if (!adi_rd_compares(t->config, level))
             continue;
-        const float *made = adi_train_tap(m->plan, &m->run, tap), *wanted = t->features[level];
+        const adi_f32 *made = adi_train_tap(m->plan, &m->run, tap), *wanted = t->features[level];
         ADI_TRY(adi_training_check(k->cosine_fwd(&ex, t->distances, made, wanted, d),
                                    "the distances"));
         ADI_TRY(adi_training_check(k->sum(&ex, t->head.bench.sums + tap, t->distances, d.p),
@@ -120,7 +120,7 @@ static ad_status add_score(adi_rd_training *t, int32_t i, double *io_scores, dou
     const adi_bench_module *m = module_of(t);
     const adi_map_recipe recipe = adi_rd_recipe(t->config);
     const int64_t n = (int64_t)recipe.side * recipe.side;
-    adi_layer_maps maps = {.distance = t->fetched ? t->fetched : t->distances};
+    adi_layer_maps maps = {.distance = t->fetched ? t->fetched : adi_mem_on_host(t->distances)};
     double score = 0.0, squares = 0.0;
     size_t distances = 0;
     for (int32_t level = 0, tap = 0; level < ADI_RD_LEVELS; level++) {
@@ -141,9 +141,9 @@ static ad_status add_score(adi_rd_training *t, int32_t i, double *io_scores, dou
     ADI_TRY(adi_layer_maps_finish(t->head.context, &recipe, &maps, host.scratch, t->tmp, 1, t->map,
                                   &score));
     *io_scores += score * score;
-    ADI_TRY(adi_training_check(
-        t->head.context->backend->kernels->sum_squares(&host, &squares, t->map, n),
-        "the map's mean"));
+    ADI_TRY(adi_training_check(t->head.context->backend->kernels->sum_squares(
+                                   &host, adi_mem_host_f64(&squares), adi_mem_host_f32(t->map), n),
+                               "the map's mean"));
     *io_values += squares / (double)n;
     return AD_OK;
 }

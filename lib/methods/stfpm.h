@@ -131,9 +131,9 @@ extern const adi_checkpoint_dialect adi_stfpm_dialects[2];
 typedef struct adi_stfpm_training {
     adi_training head;
     const adi_stfpm_config *config;
-    float *input;     /* a batch of images */
-    float *teacher;   /* a batch's features, one layer after the other, where they are kept */
-    float *distances; /* of the images that are compared at once, one layer after the other */
+    adi_f32 *input;     /* a batch of images */
+    adi_f32 *teacher;   /* a batch's features, one layer after the other, where they are kept */
+    adi_f32 *distances; /* of the images that are compared at once, one layer after the other */
     /* One image's, on the host; fetched: its distances, NULL where they need not be. */
     float *fetched, *map, *tmp;
 } adi_stfpm_training;

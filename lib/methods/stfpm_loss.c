@@ -72,9 +72,9 @@ static int32_t at_once(const adi_stfpm_training *t)
 }
 
 /* The teacher's features of a layer of the batch. */
-static float *kept_teacher(const adi_stfpm_training *t, int32_t layer)
+static adi_f32 *kept_teacher(const adi_stfpm_training *t, int32_t layer)
 {
-    float *kept = t->teacher;
+    adi_f32 *kept = t->teacher;
     for (int32_t l = 0; l < layer; l++)
         kept += adi_arena_floats(layer_shape(t, l));
     return kept;
@@ -82,7 +82,7 @@ static float *kept_teacher(const adi_stfpm_training *t, int32_t layer)
 
 static ad_status keep_teacher(adi_stfpm_training *t, const int32_t *images, int32_t count)
 {
-    float *to[ADI_STFPM_MAX_LAYERS] = {NULL};
+    adi_f32 *to[ADI_STFPM_MAX_LAYERS] = {NULL};
     for (int32_t i = 0; i < count; i++) {
         for (int32_t l = 0; l < layers_of(t); l++)
             to[l] = kept_teacher(t, l) + i * values_of(layer_shape(t, l));
@@ -93,7 +93,7 @@ static ad_status keep_teacher(adi_stfpm_training *t, const int32_t *images, int3
 }
 
 /* The teacher's features of image `i` of the batch, of all layers. */
-static ad_status teacher_of(adi_stfpm_training *t, int32_t i, int32_t image, const float **layers)
+static ad_status teacher_of(adi_stfpm_training *t, int32_t i, int32_t image, const adi_f32 **layers)
 {
     if (!keeps_teacher(t))
         return adi_feature_store_features(&t->head.fit->store, t->head.extractor,
@@ -123,7 +123,7 @@ static double image_share(const adi_stfpm_training *t, int64_t n)
 }
 
 /* The student's vectors of a layer, or its U-Net's output for them. */
-static const float *compared(adi_stfpm_training *t, int32_t layer)
+static const adi_f32 *compared(adi_stfpm_training *t, int32_t layer)
 {
     return t->config->unets ? adi_train_tap(unet_of(t, layer)->plan, &unet_of(t, layer)->run, 0)
                             : adi_train_tap(student_of(t)->plan, &student_of(t)->run, layer);
@@ -162,9 +162,9 @@ static double mean_distance(const adi_stfpm_training *t, const double *sums, int
 }
 
 /* A layer's distances of the images that are compared at once. */
-static float *distances_of(const adi_stfpm_training *t, int32_t layer)
+static adi_f32 *distances_of(const adi_stfpm_training *t, int32_t layer)
 {
-    float *distances = t->distances;
+    adi_f32 *distances = t->distances;
     for (int32_t l = 0; l < layer; l++)
         distances += at_once(t) * layer_shape(t, l)->h * layer_shape(t, l)->w;
     return distances;
@@ -174,15 +174,15 @@ static float *distances_of(const adi_stfpm_training *t, int32_t layer)
  * many as are compared at once, and their sums. teacher: of the first; gradients: of all images by
  * the compared vectors, or NULL. */
 static ad_status compare(adi_stfpm_training *t, int32_t first, int32_t n, int32_t layer,
-                         const float *teacher, float *gradients)
+                         const adi_f32 *teacher, adi_f32 *gradients)
 {
     const adi_kernels *k = t->head.context->device.kernels;
     const adi_exec ex = exec_of(t);
     const adi_shape *s = layer_shape(t, layer);
     const int64_t p = s->h * s->w;
     const adi_pc d = {n * p, s->c};
-    const float *vectors = compared(t, layer) + first * values_of(s);
-    float *distances = distances_of(t, layer);
+    const adi_f32 *vectors = compared(t, layer) + first * values_of(s);
+    adi_f32 *distances = distances_of(t, layer);
     ADI_TRY(adi_training_check(k->cosdist_fwd(&ex, distances, vectors, teacher, d),
                                "the distances"));
     for (int32_t i = 0; i < n; i++)
@@ -203,11 +203,11 @@ static ad_status compare(adi_stfpm_training *t, int32_t first, int32_t n, int32_
 static ad_status compare_images(adi_stfpm_training *t, int32_t first, int32_t n, int32_t image,
                                 int32_t with_gradients)
 {
-    const float *teacher[ADI_STFPM_MAX_LAYERS] = {NULL};
+    const adi_f32 *teacher[ADI_STFPM_MAX_LAYERS] = {NULL};
     ADI_TRY(teacher_of(t, first, image, teacher));
     const adi_bench_module *m = student_of(t);
     for (int32_t l = 0; l < layers_of(t); l++) {
-        float *gradients = with_gradients ? adi_train_tap_grad(m->plan, &m->run, l) : NULL;
+        adi_f32 *gradients = with_gradients ? adi_train_tap_grad(m->plan, &m->run, l) : NULL;
         ADI_TRY(compare(t, first, n, l, teacher[l], gradients));
     }
     return AD_OK;
@@ -237,19 +237,19 @@ static ad_status compare_batch(adi_stfpm_training *t, const int32_t *images, int
 
 /* Computes the squared error between a U-Net's output and `target`. with_gradients: its gradient
  * overwrites that of the output, or with `accumulate` is added to it. */
-static ad_status reconstruct(adi_stfpm_training *t, int32_t layer, const float *target,
+static ad_status reconstruct(adi_stfpm_training *t, int32_t layer, const adi_f32 *target,
                              double weight, int32_t with_gradients, int32_t accumulate)
 {
     const adi_kernels *k = t->head.context->device.kernels;
     const adi_exec ex = exec_of(t);
     const int64_t n = student_of(t)->run.n * values_of(layer_shape(t, layer));
-    const float *result = adi_train_tap(unet_of(t, layer)->plan, &unet_of(t, layer)->run, 0);
+    const adi_f32 *result = adi_train_tap(unet_of(t, layer)->plan, &unet_of(t, layer)->run, 0);
     ADI_TRY(adi_training_check(
         k->sum_squared_error(&ex, t->head.bench.sums + error_sum(t, layer), result, target, n),
         "the reconstruction's error"));
     if (!with_gradients)
         return AD_OK;
-    float *g = adi_train_tap_grad(unet_of(t, layer)->plan, &unet_of(t, layer)->run, 0);
+    adi_f32 *g = adi_train_tap_grad(unet_of(t, layer)->plan, &unet_of(t, layer)->run, 0);
     const float scale = (float)(2.0 * weight / (double)n);
     return adi_training_check(k->scaled_difference(&ex, g, result, target, scale, accumulate, n),
                               "the gradient of the reconstruction");
@@ -291,26 +291,26 @@ static ad_status through_unet(adi_stfpm_training *t, int32_t layer)
     const adi_stfpm_options *o = &t->config->o;
     const adi_exec ex = exec_of(t);
     adi_train_run *run = &unet_of(t, layer)->run;
-    const float *s = adi_train_tap(student_of(t)->plan, &student_of(t)->run, layer);
-    const float *teacher = kept_teacher(t, layer);
+    const adi_f32 *s = adi_train_tap(student_of(t)->plan, &student_of(t)->run, layer);
+    const adi_f32 *teacher = kept_teacher(t, layer);
     const int64_t count = student_of(t)->run.n, values = values_of(layer_shape(t, layer));
     const int64_t n = count * values;
     run->input[0] = s;
     ADI_TRY(adi_train_forward(unet_of(t, layer)->plan, run, 1));
-    float *dg = adi_train_tap_grad(unet_of(t, layer)->plan, run, 0);
+    adi_f32 *dg = adi_train_tap_grad(unet_of(t, layer)->plan, run, 0);
     for (int32_t i = 0; i < count; i += at_once(t))
         ADI_TRY(compare(t, i, taken(t, i, (int32_t)count), layer, teacher + i * values, dg));
-    const float *target = o->rec_target == ADI_REC_TARGET_TEACHER ? teacher : s;
+    const adi_f32 *target = o->rec_target == ADI_REC_TARGET_TEACHER ? teacher : s;
     ADI_TRY(reconstruct(t, layer, target, o->rec_weight, 1, 1));
-    float *ds = adi_train_tap_grad(student_of(t)->plan, &student_of(t)->run, layer);
-    const float *g = adi_train_tap(unet_of(t, layer)->plan, run, 0);
+    adi_f32 *ds = adi_train_tap_grad(student_of(t)->plan, &student_of(t)->run, layer);
+    const adi_f32 *g = adi_train_tap(unet_of(t, layer)->plan, run, 0);
     /* The student's vectors as a target have a gradient, too: the output's with the other sign. */
     const int32_t moves = o->rec_target == ADI_REC_TARGET_STUDENT && !o->rec_stopgrad;
     const float own = moves ? (float)(-2.0 * o->rec_weight / (double)n) : 0.0f;
     ADI_TRY(adi_training_check(k->scaled_difference(&ex, ds, g, s, own, 0, n),
                                "the target's gradient"));
     ADI_TRY(adi_train_backward(unet_of(t, layer)->plan, run));
-    const float *dx = adi_train_input_grad(unet_of(t, layer)->plan, run);
+    const adi_f32 *dx = adi_train_input_grad(unet_of(t, layer)->plan, run);
     return adi_training_check(k->add_fwd(&ex, ds, ds, dx, ADI_ACT_NONE, (adi_pc){1, n}),
                               "the sum of gradients");
 }
@@ -386,7 +386,8 @@ static ad_status forward_all(adi_stfpm_training *t, const int32_t *images, int32
 /* The distances of image `i` of those that were compared last, on the host. */
 static ad_status find_maps(adi_stfpm_training *t, int32_t i, adi_layer_maps *out_maps)
 {
-    *out_maps = (adi_layer_maps){.distance = t->fetched ? t->fetched : t->distances};
+    *out_maps =
+        (adi_layer_maps){.distance = t->fetched ? t->fetched : adi_mem_on_host(t->distances)};
     for (int32_t l = 0; l < layers_of(t); l++) {
         const adi_shape *s = layer_shape(t, l);
         float *to = adi_layer_maps_add(out_maps, s->h, s->w, NULL);
@@ -407,8 +408,9 @@ static ad_status product_of(adi_stfpm_training *t, int32_t i, double *io_sum)
     double sum = 0.0;
     float *joined = recipe.at == recipe.side ? t->map : t->tmp + n;
     ADI_TRY(adi_layer_maps_join(t->head.context, &recipe, &maps, t->tmp, joined));
-    ADI_TRY(adi_training_check(
-        t->head.context->backend->kernels->sum(&host, &sum, joined, n), "the map's mean"));
+    ADI_TRY(adi_training_check(t->head.context->backend->kernels->sum(&host, adi_mem_host_f64(&sum),
+                                                                      adi_mem_host_f32(joined), n),
+                               "the map's mean"));
     *io_sum += sum / (double)n;
     return AD_OK;
 }
@@ -461,9 +463,10 @@ ad_status adi_stfpm_scores(adi_training *training, const int32_t *images, int32_
         ADI_TRY(adi_layer_maps_finish(t->head.context, &recipe, &maps, host.scratch, t->tmp, 1,
                                       t->map, &score));
         scores += score * score;
-        ADI_TRY(adi_training_check(
-            t->head.context->backend->kernels->sum_squares(&host, &squares, t->map, n),
-            "the map's mean"));
+        ADI_TRY(
+            adi_training_check(t->head.context->backend->kernels->sum_squares(
+                                   &host, adi_mem_host_f64(&squares), adi_mem_host_f32(t->map), n),
+                               "the map's mean"));
         values += squares / (double)n;
     }
     *out_score = sqrt(scores / count);

@@ -11,6 +11,7 @@
 
 #include "core/digest.h"
 #include "core/file.h"
+#include "core/finite.h"
 
 #define FILE_NAME "the cache file"
 
@@ -225,7 +226,8 @@ ad_status adi_feature_store_take(adi_feature_store *s, const adi_extractor *x,
         const adi_shape *shape = adi_extractor_shape(x, i);
         ADI_TRY(adi_extractor_fetch(x, w, i, &layers[i]));
         floats[i] = (size_t)(shape->h * shape->w * shape->c);
-        ADI_TRY(adi_extractor_check_finite(x, w, i));
+        if (!adi_all_finite(layers[i], (int64_t)floats[i]))
+            return adi_extractor_not_finite(x, i);
     }
     return adi_feature_store_add(s, w->rgb, layers, floats, x->tap_count);
 }
@@ -233,9 +235,9 @@ ad_status adi_feature_store_take(adi_feature_store *s, const adi_extractor *x,
 /* ---- Reading ---- */
 
 ad_status adi_feature_store_input(const adi_feature_store *s, const adi_preprocess *preprocess,
-                                  int32_t index, adi_queue *queue, float *out)
+                                  int32_t index, adi_queue *queue, adi_f32 *out)
 {
-    float *to = s->staging ? s->staging : out;
+    float *to = s->staging ? s->staging : adi_mem_on_host(out);
     adi_preprocess_from_bytes(preprocess, to, s->images[index], (int64_t)s->pixel_bytes / 3);
     return adi_mem_upload(s->device, queue, out, to, s->pixel_bytes * sizeof *out);
 }
@@ -257,7 +259,7 @@ static size_t layer_bytes(const adi_extractor *x, int32_t layer)
 
 ad_status adi_feature_store_copy(const adi_feature_store *s, const adi_extractor *x,
                                  adi_workspace *w, int32_t index, adi_queue *queue,
-                                 float *const *out_layers)
+                                 adi_f32 *const *out_layers)
 {
     const float *record = index < s->cached ? s->records[index] : NULL;
     if (!record)
@@ -274,7 +276,7 @@ ad_status adi_feature_store_copy(const adi_feature_store *s, const adi_extractor
 }
 
 ad_status adi_feature_store_features(const adi_feature_store *s, const adi_extractor *x,
-                                     adi_workspace *w, int32_t index, const float **out_layers)
+                                     adi_workspace *w, int32_t index, const adi_f32 **out_layers)
 {
     if (index >= s->cached) {
         ADI_TRY(compute(s, x, w, index, w->queue));
@@ -284,7 +286,7 @@ ad_status adi_feature_store_features(const adi_feature_store *s, const adi_extra
     }
     const float *record = s->records[index];
     for (int32_t i = 0; i < x->tap_count; i++) {
-        out_layers[i] = record;
+        out_layers[i] = adi_mem_host_f32(record);
         record += layer_bytes(x, i) / sizeof *record;
     }
     return AD_OK;
@@ -301,13 +303,13 @@ static ad_status read_file(const adi_feature_store *s, int32_t index, float *fir
 }
 
 ad_status adi_feature_store_read(const adi_feature_store *s, int32_t index, adi_queue *queue,
-                                 float *first, size_t first_floats, float *second)
+                                 adi_f32 *first, size_t first_floats, adi_f32 *second)
 {
     const float *record = index < s->cached ? s->records[index] : s->staging;
     const size_t first_bytes = first_floats * sizeof *first;
     const size_t second_bytes = record_bytes(s) - first_bytes;
     if (index >= s->cached && !s->staging)
-        return read_file(s, index, first, first_bytes, second);
+        return read_file(s, index, adi_mem_on_host(first), first_bytes, adi_mem_on_host(second));
     if (index >= s->cached)
         ADI_TRY(read_file(s, index, s->staging, first_bytes, s->staging + first_floats));
     ADI_TRY(adi_mem_upload(s->device, queue, first, record, first_bytes));

@@ -41,16 +41,16 @@ size_t adi_feature_store_bytes(const adi_feature_store *s);
 
 /* The network's input for image `index`, from its pixels. */
 ad_status adi_feature_store_input(const adi_feature_store *s, const adi_preprocess *preprocess,
-                                  int32_t index, adi_queue *queue, float *out);
+                                  int32_t index, adi_queue *queue, adi_f32 *out);
 /* Its features, a layer each: of its record, or of a workspace that the teacher is run in. */
 ad_status adi_feature_store_copy(const adi_feature_store *s, const adi_extractor *x,
                                  adi_workspace *w, int32_t index, adi_queue *queue,
-                                 float *const *out_layers);
+                                 adi_f32 *const *out_layers);
 /* The same in place; only where the backend's memory is the host's. */
 ad_status adi_feature_store_features(const adi_feature_store *s, const adi_extractor *x,
-                                     adi_workspace *w, int32_t index, const float **out_layers);
+                                     adi_workspace *w, int32_t index, const adi_f32 **out_layers);
 /* Its record, in two parts, from memory or file. */
 ad_status adi_feature_store_read(const adi_feature_store *s, int32_t index, adi_queue *queue,
-                                 float *first, size_t first_floats, float *second);
+                                 adi_f32 *first, size_t first_floats, adi_f32 *second);
 
 #endif

@@ -97,7 +97,7 @@ static size_t floats_of(const adi_trainee *t, int32_t phase)
 /* A tensor of values that the host can read, or which it fetches to *io_fetched, which moves behind
  * them. */
 static ad_status put_array(adi_st_writer *w, const adi_trainee *t, const char *name,
-                           const float *values, size_t count, float **io_fetched)
+                           const adi_f32 *values, size_t count, float **io_fetched)
 {
     const int64_t shape = (int64_t)count;
     const float *there = adi_mem_host(&t->device, values);
@@ -233,12 +233,12 @@ static ad_status check_finite(const adi_st_tensor *x)
 
 /* Reads an array, whose values were checked. */
 static ad_status take(const adi_safetensors *file, const adi_st_tensor *x, const adi_trainee *t,
-                      float *values)
+                      adi_f32 *values)
 {
     adi_st_reader r;
     int64_t n = 0;
     if (!t->device.memory)
-        return adi_st_read_f32(file, x, values);
+        return adi_st_read_f32(file, x, adi_mem_on_host(values));
     adi_st_read_begin(&r, file, x);
     do {
         ADI_TRY(adi_st_read_next(&r, &n));

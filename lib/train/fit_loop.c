@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "core/finite.h"
 #include "train/split.h"
 
 /* One call of adi_fit_loop_run(). */
@@ -221,30 +222,13 @@ static ad_status bad_validation(adi_fit_loop *loop, double error)
     return not_finite(loop, what);
 }
 
-/* A value is not finite if its exponent is all ones. Tested by blocks without a branch, since this
- * reads every parameter. */
-static int all_finite(const float *values, size_t count)
-{
-    enum { BLOCK = 1024 };
-    for (size_t first = 0; first < count; first += BLOCK) {
-        const size_t n = count - first < BLOCK ? count - first : BLOCK;
-        uint32_t bits[BLOCK] = {0}, odd = 0;
-        memcpy(bits, values + first, n * sizeof *bits);
-        for (int k = 0; k < BLOCK; k++)
-            odd |= (bits[k] & 0x7f800000U) == 0x7f800000U;
-        if (odd)
-            return 0;
-    }
-    return 1;
-}
-
-/* The same of an array of the trainee. */
+/* Whether all values of an array of the trainee are finite. */
 static ad_status check_array(adi_fit_loop *loop, const adi_train_array *x, int *out_finite)
 {
     const adi_trainee *t = loop->trainee;
     *out_finite = 1;
     if (!t->device.memory) {
-        *out_finite = all_finite(x->values, x->count);
+        *out_finite = adi_all_finite(adi_mem_on_host(x->values), (int64_t)x->count);
         return AD_OK;
     }
     for (size_t first = 0; first < x->count && *out_finite; first += ADI_TRAIN_FETCHED) {
@@ -252,7 +236,7 @@ static ad_status check_array(adi_fit_loop *loop, const adi_train_array *x, int *
         const size_t n = left < ADI_TRAIN_FETCHED ? left : ADI_TRAIN_FETCHED;
         ADI_TRY(adi_mem_download(&t->device, t->queue, loop->fetched, x->values + first,
                                  n * sizeof(float)));
-        *out_finite = all_finite(loop->fetched, n);
+        *out_finite = adi_all_finite(loop->fetched, (int64_t)n);
     }
     return AD_OK;
 }

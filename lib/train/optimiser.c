@@ -45,7 +45,7 @@ ad_status adi_optimiser_reset(adi_optimiser *o)
     return AD_OK;
 }
 
-ad_status adi_optimiser_step(adi_optimiser *o, float *values, const float *gradients,
+ad_status adi_optimiser_step(adi_optimiser *o, adi_f32 *values, const adi_f32 *gradients,
                              double grad_scale)
 {
     const adi_kernels *kernels = o->device->kernels;

@@ -20,7 +20,7 @@ typedef struct adi_optimiser {
     const adi_allocator *allocator;
     adi_optimiser_options options;
     size_t count;
-    float *state[2]; /* SGD: the velocity; Adam: both moments. NULL where there is none */
+    adi_f32 *state[2]; /* SGD: the velocity; Adam: both moments. NULL where there is none */
     int64_t steps;
 } adi_optimiser;
 
@@ -34,7 +34,7 @@ void adi_optimiser_free(adi_optimiser *o);
 /* Back to the state after init. */
 ad_status adi_optimiser_reset(adi_optimiser *o);
 /* One step with gradients * grad_scale. */
-ad_status adi_optimiser_step(adi_optimiser *o, float *values, const float *gradients,
+ad_status adi_optimiser_step(adi_optimiser *o, adi_f32 *values, const adi_f32 *gradients,
                              double grad_scale);
 /* The factor that clips gradients to an L2 norm of `limit`, as PyTorch's clip_grad_norm_() computes
  * it. `squares` is the sum of their squares. */

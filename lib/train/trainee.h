@@ -34,7 +34,7 @@ enum {
  * if it is not part of the result. Arrays of different phases may share memory. */
 typedef struct adi_train_array {
     char name[ADI_TRAIN_MAX_NAME];
-    float *values, *best;
+    adi_f32 *values, *best;
     size_t count;
     int32_t only; /* i + 1: `best`, or an array without one, exists in phase i only; 0: in all */
 } adi_train_array;

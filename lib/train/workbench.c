@@ -16,7 +16,7 @@ ad_status adi_workbench_add(adi_workbench *b, const char *name, adi_module *modu
     return AD_OK;
 }
 
-void adi_workbench_array(adi_workbench *b, float **where, size_t floats)
+void adi_workbench_array(adi_workbench *b, adi_f32 **where, size_t floats)
 {
     b->arrays[b->array_count].where = where;
     b->arrays[b->array_count++].floats = floats;
@@ -24,8 +24,8 @@ void adi_workbench_array(adi_workbench *b, float **where, size_t floats)
 
 void adi_workbench_host_array(adi_workbench *b, float **where, size_t floats)
 {
-    b->arrays[b->array_count].host = 1;
-    adi_workbench_array(b, where, floats);
+    b->arrays[b->array_count].host = where;
+    b->arrays[b->array_count++].floats = floats;
 }
 
 /* ---- Sizes ---- */
@@ -206,9 +206,13 @@ ad_status adi_workbench_fill(adi_workbench *b)
         return adi_fail_memory();
     for (int32_t i = 0; i < b->array_count; i++) {
         const size_t bytes = b->arrays[i].floats * sizeof(float);
-        *b->arrays[i].where = b->arrays[i].host ? adi_alloc(a, bytes) : take(b, bytes);
-        if (!*b->arrays[i].where)
+        void *array = b->arrays[i].host ? adi_alloc(a, bytes) : take(b, bytes);
+        if (!array)
             return adi_fail_memory();
+        if (b->arrays[i].host)
+            *b->arrays[i].host = array;
+        else
+            *b->arrays[i].where = array;
     }
     for (int32_t i = 0; i < b->module_count; i++)
         ADI_TRY(fill_module(b, i, &s));
@@ -239,11 +243,13 @@ void adi_workbench_free(adi_workbench *b)
         adi_train_plan_destroy(m->plan);
     }
     for (int32_t i = 0; i < b->array_count; i++) {
-        if (b->arrays[i].host)
-            adi_free(a, *b->arrays[i].where);
-        else
+        if (b->arrays[i].host) {
+            adi_free(a, *b->arrays[i].host);
+            *b->arrays[i].host = NULL;
+        } else {
             give(b, *b->arrays[i].where);
-        *b->arrays[i].where = NULL;
+            *b->arrays[i].where = NULL;
+        }
     }
     if (adi_workbench_copies(b))
         adi_free(a, b->host_scratch);
@@ -328,10 +334,10 @@ ad_status adi_workbench_update(adi_workbench *b, int32_t phase, double clip_norm
     return AD_OK;
 }
 
-ad_status adi_workbench_fetch(const adi_workbench *b, float *from, float *room, size_t floats,
-                              float **out)
+ad_status adi_workbench_fetch(const adi_workbench *b, const adi_f32 *from, float *room,
+                              size_t floats, float **out)
 {
-    *out = room ? room : from;
+    *out = room ? room : adi_mem_on_host(from);
     return adi_mem_download(&b->context->device, b->queue, *out, from, floats * sizeof *from);
 }
 

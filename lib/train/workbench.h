@@ -19,7 +19,7 @@ typedef struct adi_bench_module {
     adi_train_plan *plan;
     adi_train_run run;
     adi_optimiser own, *optimiser;
-    float *best;
+    adi_f32 *best;
 } adi_bench_module;
 
 typedef struct adi_workbench {
@@ -38,9 +38,9 @@ typedef struct adi_workbench {
     adi_f64 *sums;        /* where kernels write the sums of a batch */
     double *fetched_sums; /* those, where the host cannot read them in place */
     struct {
-        float **where;
+        adi_f32 **where;
+        float **host; /* instead, where it is in the host's memory */
         size_t floats;
-        int32_t host; /* 1: in the host's memory */
     } arrays[ADI_BENCH_ARRAYS];
     int32_t array_count;
     adi_trainee trainee;  /* phases, arrays and counters are filled in here */
@@ -51,7 +51,7 @@ ad_status adi_workbench_add(adi_workbench *b, const char *name, adi_module *modu
                             const adi_shape *input, int32_t wants_input_grad,
                             const adi_optimiser_options *how, uint32_t phases);
 /* An array of the method, to which *where will point: in the backend's memory, or the host's. */
-void adi_workbench_array(adi_workbench *b, float **where, size_t floats);
+void adi_workbench_array(adi_workbench *b, adi_f32 **where, size_t floats);
 void adi_workbench_host_array(adi_workbench *b, float **where, size_t floats);
 /* Upper limit of a training's memory: all of this, and beside it a checkpoint, or the making of the
  * scorer. */
@@ -72,8 +72,8 @@ ad_status adi_workbench_update(adi_workbench *b, int32_t phase, double clip_norm
 ad_status adi_workbench_sums(const adi_workbench *b, size_t count, const double **out_sums);
 
 /* *out: values for the host, in place or downloaded to `room`, which is NULL on the host. */
-ad_status adi_workbench_fetch(const adi_workbench *b, float *from, float *room, size_t floats,
-                              float **out);
+ad_status adi_workbench_fetch(const adi_workbench *b, const adi_f32 *from, float *room,
+                              size_t floats, float **out);
 /* Whether the backend's memory is not the host's, so that arrays to fetch to are needed. */
 static inline int adi_workbench_copies(const adi_workbench *b)
 {
