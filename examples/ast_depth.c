@@ -3,7 +3,7 @@
  * as on_frame() below does.
  *     ast_depth WEIGHTS FOLDER SCORER [DEPTH_SCALE [OPTIONS]]
  * DEPTH_SCALE is what a value of the depth files means in metres; 0: as usual for their kind.
- * OPTIONS are those of AST, as one text; without them small networks are trained for a short time. */
+ * OPTIONS are those of AST, as one text; without them small networks are trained briefly. */
 #include <adfeat.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,20 +18,23 @@ static int on_train(void *user, const ad_train_progress *p)
 {
     (void)user;
     if (p->epoch_done)
-        printf("%s %d of %d: loss %.4f; %.0f s left\n", p->phase, p->epoch, p->epochs, p->loss, p->seconds_left);
+        printf("%s %d of %d: loss %.4f; %.0f s left\n", p->phase, p->epoch, p->epochs, p->loss,
+               p->seconds_left);
     return 0;
 }
 
-/* What a program does with a frame of its camera: pixels and z are the camera's, z in metres. Nothing is copied. */
-static ad_status on_frame(ad_scorer *scorer, const uint8_t *pixels, const float *z, int64_t width, int64_t height,
-                          float *out_score)
+/* What a program does with a frame of its camera: pixels and z are the camera's, z in metres.
+ * Nothing is copied. */
+static ad_status on_frame(ad_scorer *scorer, const uint8_t *pixels, const float *z, int64_t width,
+                          int64_t height, float *out_score)
 {
     ad_image frame = AD_IMAGE_INIT(AD_PIXEL_RGB8, pixels, width, height, 3 * width);
     frame.depth = z;
     frame.depth_width = width;
     frame.depth_height = height;
     frame.depth_row_bytes = width * (int64_t)sizeof *z;
-    frame.depth_pixel_bytes = sizeof *z; /* 3 * sizeof *z, and z + 2, for an organised cloud of x, y, z */
+    /* 3 * sizeof *z, and z + 2, for an organised cloud of x, y, z */
+    frame.depth_pixel_bytes = sizeof *z;
     return ad_score_image(scorer, &frame, out_score);
 }
 

@@ -1,8 +1,10 @@
-/* Draw a small set of colour and depth images in MVTec 3D-AD layout, for trying methods that take both: round parts on a
- * tilted table. Some have a dent, which is in the depth alone, some a stain, which is in the colours alone.
+/* Draw a small set of colour and depth images in MVTec 3D-AD layout, for trying methods that take
+ * both: round parts on a tilted table. Some have a dent, which is in the depth alone, some a stain,
+ * which is in the colours alone.
  *     make_rgbd_set FOLDER [SEED [GOOD [TEST]]]
- * GOOD images to learn from (default 80) and TEST of each kind, good, dent and stain (default 20). FOLDER must not be there.
- * Depth is 16-bit PNG in tenths of a millimetre: read it with depth_scale 1e-4. The same seed gives the same files. */
+ * GOOD images to learn from (default 80) and TEST of each kind, good, dent and stain (default 20).
+ * FOLDER must not exist. Depth is 16-bit PNG in tenths of a millimetre: read it with depth_scale
+ * 1e-4. The same seed gives the same files. */
 #include <adfeat.h>
 #include <math.h>
 #include <stdio.h>
@@ -31,11 +33,14 @@ static uint8_t byte(double v)
     return (uint8_t)(v < 0.0 ? 0.0 : v > 255.0 ? 255.0 : v + 0.5);
 }
 
-/* Every number that differs from part to part is drawn whatever the kind, so that kinds differ in their defects alone. */
+/* Every number that differs from part to part is drawn whatever the kind, so that kinds differ in
+ * their defects alone. */
 static void draw(kind what)
 {
-    const double cx = 80.0 + 3.0 * noise(), cy = 80.0 + 3.0 * noise(), radius = 54.0 + noise(), light = 1.0 + 0.05 * noise();
-    const double tilt_x = 3e-5 * noise(), tilt_y = 3e-5 * noise(), way = 3.14159 * noise(), far = 18.0 + 14.0 * noise();
+    const double cx = 80.0 + 3.0 * noise(), cy = 80.0 + 3.0 * noise(), radius = 54.0 + noise(),
+                 light = 1.0 + 0.05 * noise();
+    const double tilt_x = 3e-5 * noise(), tilt_y = 3e-5 * noise(), way = 3.14159 * noise(),
+                 far = 18.0 + 14.0 * noise();
     const double size = 5.5 + noise(), bad_x = cx + far * cos(way), bad_y = cy + far * sin(way);
     for (int y = 0; y < SIDE; y++)
         for (int x = 0; x < SIDE; x++) {
@@ -43,16 +48,19 @@ static void draw(kind what)
             const double away = hypot(x - bad_x, y - bad_y) / size, bad = exp(-0.5 * away * away);
             const double ring = 12.0 * sin(0.45 * r), grey = 90.0 + 6.0 * noise();
             const double colour[3] = {165.0 + ring, 130.0 + ring, 85.0 + ring};
-            /* Metres from the camera: the table, the part 20 mm above it with a dome of 6 mm, 0.1 mm of noise. */
+            /* Metres from the camera: the table, the part 20 mm above it with a dome of 6 mm, and
+             * noise of 0.1 mm. */
             double z = 0.6 + tilt_x * x + tilt_y * y + 1e-4 * noise();
             z -= inside * (0.020 + 0.006 * fmax(0.0, 1.0 - r * r / (radius * radius)));
             if (what == DENT)
                 z += 0.006 * bad;
             for (int c = 0; c < 3; c++) {
-                const double v = light * (inside * (colour[c] + 5.0 * noise()) + (1.0 - inside) * grey);
+                const double v =
+                    light * (inside * (colour[c] + 5.0 * noise()) + (1.0 - inside) * grey);
                 rgb[y][x][c] = byte(what == STAIN ? v * (1.0 - 0.55 * bad) : v);
             }
-            depth[y][x] = noise() > 0.98 ? 0 : (uint16_t)(z / 1e-4 + 0.5); /* 0: nothing came back */
+            /* 0: nothing came back */
+            depth[y][x] = noise() > 0.98 ? 0 : (uint16_t)(z / 1e-4 + 0.5);
             truth[y][x] = what != GOOD && away < 2.0 ? 255 : 0;
         }
 }
@@ -65,8 +73,8 @@ static int make_folder(const char *path)
     return 1;
 }
 
-static int write_image(ad_context *ctx, const char *folder, const char *part, int index, uint32_t format, const void *pixels,
-                       int64_t row_bytes)
+static int write_image(ad_context *ctx, const char *folder, const char *part, int index,
+                       uint32_t format, const void *pixels, int64_t row_bytes)
 {
     char path[4096];
     const ad_image image = AD_IMAGE_INIT(format, pixels, SIDE, SIDE, row_bytes);
@@ -78,7 +86,8 @@ static int write_image(ad_context *ctx, const char *folder, const char *part, in
 }
 
 /* `count` images of a kind into root/split/name. */
-static int write_group(ad_context *ctx, const char *root, const char *split, const char *name, kind what, int count)
+static int write_group(ad_context *ctx, const char *root, const char *split, const char *name,
+                       kind what, int count)
 {
     static const char *const parts[] = {"rgb", "depth", "gt"};
     char folder[2048], path[4096];

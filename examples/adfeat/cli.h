@@ -24,7 +24,7 @@ const char *cli_library_sentence(void);
 int cli_fail_library(void);
 /* The same, after the notes that its sentence does not hold: damaged files are one each. */
 int cli_fail_library_notes(void);
-/* Something worth knowing that is no failure: a line on stderr that begins with "adfeat: note: ". */
+/* Something worth knowing, no failure: a line on stderr that begins with "adfeat: note: ". */
 void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* A context, or NULL after saying why not. What the library logs is kept for cli_say_notes(), since
@@ -32,8 +32,8 @@ void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 ad_context *cli_context(int32_t threads, const char *device, uint64_t memory_limit);
 void cli_say_notes(void);
 
-/* What a weights file may leave open, as given by --padding and --batchnorm-eps, and how convolutions are computed;
- * NULL where not given. */
+/* What a weights file may leave open, as given by --padding and --batchnorm-eps, and how
+ * convolutions are computed; NULL where not given. */
 typedef struct network_request {
     const char *backbone, *padding, *batchnorm_eps, *convolution, *prefix, *expected_digest;
 } network_request;

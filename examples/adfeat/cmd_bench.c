@@ -97,7 +97,8 @@ static int by_value(const void *left, const void *right)
 }
 
 /* Times `once` and prints lines of `what`; `images` of one run. */
-static int measure(const bench_state *s, const char *what, int images, int (*once)(const bench_state *s))
+static int measure(const bench_state *s, const char *what, int images,
+                   int (*once)(const bench_state *s))
 {
     static double ms[MOST_RUNS];
     int runs = 0;
@@ -106,15 +107,16 @@ static int measure(const bench_state *s, const char *what, int images, int (*onc
         if (once(s) != CLI_OK)
             return CLI_FAILED;
     const double start = cli_seconds(), each = (start - begin) / 2.0;
-    while (s->runs ? runs < s->runs : runs < 3 || (runs < MOST_RUNS && cli_seconds() - start < 2.0 - each)) {
+    while (s->runs ? runs < s->runs
+                   : runs < 3 || (runs < MOST_RUNS && cli_seconds() - start < 2.0 - each)) {
         const double before = cli_seconds();
         if (once(s) != CLI_OK)
             return CLI_FAILED;
         ms[runs++] = 1e3 * (cli_seconds() - before) / images;
     }
     qsort(ms, (size_t)runs, sizeof *ms, by_value);
-    printf("%-8s fastest_ms %.3f median_ms %.3f runs %d\n", what, ms[0], 0.5 * (ms[(runs - 1) / 2] + ms[runs / 2]),
-           runs);
+    printf("%-8s fastest_ms %.3f median_ms %.3f runs %d\n", what, ms[0],
+           0.5 * (ms[(runs - 1) / 2] + ms[runs / 2]), runs);
     return CLI_OK;
 }
 
@@ -147,8 +149,8 @@ static int print_step(void *user, const ad_step_info *step)
              (long long)step->channels);
     if (step->multiply_adds && step->ms > 0.0)
         snprintf(rate, sizeof rate, "%.0f", 2e-6 * (double)step->multiply_adds / step->ms);
-    printf("%-28s %-14s %-9s %-8s %14s %9.3f %8s %9.2f\n", step->name, step->op, step->kernel, step->activation, shape,
-           step->ms, rate, (double)step->weight_bytes / 1048576.0);
+    printf("%-28s %-14s %-9s %-8s %14s %9.3f %8s %9.2f\n", step->name, step->op, step->kernel,
+           step->activation, shape, step->ms, rate, (double)step->weight_bytes / 1048576.0);
     sums->ms += step->ms;
     sums->multiply_adds += (double)step->multiply_adds;
     sums->bytes += (double)step->weight_bytes;
@@ -158,16 +160,18 @@ static int print_step(void *user, const ad_step_info *step)
 static int print_plan(const bench_state *s)
 {
     plan_sums sums = {0.0, 0.0, 0.0};
-    printf("%-28s %-14s %-9s %-8s %14s %9s %8s %9s\n", "step", "op", "kernel", "act", "result", "ms", "GFLOP/s",
-           "weights/M");
-    if (ad_backbone_profile(s->backbone, s->preprocess, s->layer, s->runs ? s->runs : 20, print_step, &sums))
+    printf("%-28s %-14s %-9s %-8s %14s %9s %8s %9s\n", "step", "op", "kernel", "act", "result",
+           "ms", "GFLOP/s", "weights/M");
+    if (ad_backbone_profile(s->backbone, s->preprocess, s->layer, s->runs ? s->runs : 20,
+                            print_step, &sums))
         return cli_fail_library();
     printf("%-28s %-14s %-9s %-8s %14s %9.3f %8.0f %9.2f\n", "sum", "", "", "", "", sums.ms,
            2e-6 * sums.multiply_adds / sums.ms, sums.bytes / 1048576.0);
     return cli_finish_output();
 }
 
-/* Room for the features of layer `i` of the network, under a name that lives as long as the backbone. */
+/* Room for the features of layer `i` of the network, under a name that lives as long as the
+ * backbone. */
 static int take_layer(bench_state *s, int32_t side, int32_t i)
 {
     ad_layer_info info = {.struct_size = sizeof info};
@@ -189,8 +193,8 @@ static int wants_layer(const char *list, const char *name)
     return 0;
 }
 
-/* Whether the file has the layer of these `n` characters; and, as far as there is room, the names of
- * those that it has. */
+/* Whether the file has the layer of these `n` characters; and, as far as there is room, the names
+ * of those that it has. */
 static int find_layer(const bench_state *s, const char *wanted, size_t n, int *out_found,
                       char *out_all, size_t size)
 {
@@ -234,7 +238,8 @@ static int prepare_features(bench_state *s)
     ad_backbone_info info = {.struct_size = sizeof info};
     if (ad_backbone_get_info(s->backbone, &info))
         return cli_fail_library();
-    const int32_t side = s->size ? s->size : info.input_size, count = ad_backbone_layer_count(s->backbone);
+    const int32_t side = s->size ? s->size : info.input_size;
+    const int32_t count = ad_backbone_layer_count(s->backbone);
     int32_t deepest = -1;
     s->features = calloc((size_t)count, sizeof *s->features);
     if (!s->features)
@@ -269,12 +274,14 @@ static int bench_network(bench_state *s)
 
 static int score_batch(const bench_state *s)
 {
-    return ad_score_batch(s->scorer, s->images, s->batch, NULL, s->scores) ? cli_fail_library() : CLI_OK;
+    return ad_score_batch(s->scorer, s->images, s->batch, NULL, s->scores) ? cli_fail_library()
+                                                                           : CLI_OK;
 }
 
 static int map_batch(const bench_state *s)
 {
-    return ad_score_batch(s->scorer, s->images, s->batch, s->maps, s->scores) ? cli_fail_library() : CLI_OK;
+    return ad_score_batch(s->scorer, s->images, s->batch, s->maps, s->scores) ? cli_fail_library()
+                                                                              : CLI_OK;
 }
 
 static int prepare_batch(bench_state *s)
@@ -340,9 +347,12 @@ static int run(bench_state *s)
     if (kind.other)
         return cli_fail("'%s' is neither a scorer nor weights; see 'adfeat info'", s->file);
     if (!kind.scorer && (s->weights || s->batch > 1))
-        return cli_usage("option %s is of scorers, '%s' holds weights", s->weights ? "--weights" : "--batch", s->file);
+        return cli_usage("option %s is of scorers, '%s' holds weights",
+                         s->weights ? "--weights" : "--batch", s->file);
     if (kind.scorer && (s->plan || s->layer || s->size || s->network.convolution))
-        return cli_usage("options --plan, --layer, --size and --convolution are of weights, '%s' is a scorer", s->file);
+        return cli_usage(
+            "options --plan, --layer, --size and --convolution are of weights, '%s' is a scorer",
+            s->file);
     if (s->size)
         snprintf(s->preprocess, sizeof s->preprocess, "size=%d", s->size);
     return kind.scorer ? bench_scorer(s, kind.embedded) : bench_network(s);
@@ -374,7 +384,8 @@ int cmd_bench(int argc, char **argv)
     if (code != CLI_OK || done)
         return code;
     if (operands != 1)
-        return cli_usage("bench needs one FILE, %d were given; see 'adfeat bench --help'", operands);
+        return cli_usage("bench needs one FILE, %d were given; see 'adfeat bench --help'",
+                         operands);
     s.file = argv[1];
     code = run(&s);
     for (int32_t i = 0; i < s.feature_count; i++)

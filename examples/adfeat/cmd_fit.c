@@ -100,7 +100,7 @@ static const char help[] =
     "  adfeat fit ast --weights efficientnet_b5.safetensors --data bagel \\\n"
     "      --set mode=combi -o bagel.safetensors\n";
 
-/* ---- Interruption: the callbacks cancel, so nothing half-done is left; a second signal kills ---- */
+/* ---- Interruption: callbacks cancel, so nothing half-done is left; a second signal kills ---- */
 
 static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
 static volatile sig_atomic_t caught;
@@ -112,7 +112,8 @@ static void on_signal(int number)
 
 static void catch_interrupt(void)
 {
-    struct sigaction old, action = {.sa_handler = on_signal, .sa_flags = SA_RESTART | (int)SA_RESETHAND};
+    struct sigaction old;
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART | (int)SA_RESETHAND};
     sigemptyset(&action.sa_mask);
     /* What a shell's '&' or nohup ignores stays ignored. */
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
@@ -177,9 +178,11 @@ static int say_student(const fit_state *s)
         printf(t->resume ? "nothing was left to train: the checkpoint is of a complete training\n"
                          : "nothing was trained: the student was used as it is\n");
     else if (!isnan(t->best_validation)) /* some images were held out */
-        printf("kept epoch %d of %d: validation error %.4g\n", t->best_epoch, t->epoch, t->best_validation);
+        printf("kept epoch %d of %d: validation error %.4g\n", t->best_epoch, t->epoch,
+               t->best_validation);
     if (t->save_student)
-        printf("wrote %s: the student, trained for %lld epochs\n", t->save_student, (long long)info.epochs_trained);
+        printf("wrote %s: the student, trained for %lld epochs\n", t->save_student,
+               (long long)info.epochs_trained);
     return cli_finish_output();
 }
 

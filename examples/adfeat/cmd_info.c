@@ -69,8 +69,10 @@ static int print_backbone(const info_state *s)
         printf("padding          %s\n", words[info.padding]);
         printf("batchnorm_eps    %g\n", info.batchnorm_eps);
     }
-    printf("mean             %g, %g, %g\n", (double)info.mean[0], (double)info.mean[1], (double)info.mean[2]);
-    printf("std              %g, %g, %g\n", (double)info.std[0], (double)info.std[1], (double)info.std[2]);
+    printf("mean             %g, %g, %g\n", (double)info.mean[0], (double)info.mean[1],
+           (double)info.mean[2]);
+    printf("std              %g, %g, %g\n", (double)info.std[0], (double)info.std[1],
+           (double)info.std[2]);
     if (ad_file_metadata(s->context, s->file, print_origin, NULL))
         return cli_fail_library();
     for (int32_t i = 0; i < ad_backbone_layer_count(s->backbone); i++) {
@@ -102,7 +104,8 @@ typedef struct file_kind {
 static int look_at(void *user, const char *key, const char *value)
 {
     file_kind *kind = user;
-    if (strcmp(key, "adfeat.kind") == 0 || strcmp(key, "kind") == 0) { /* of this program; of 'adfeat convert' */
+    /* of this program; of 'adfeat convert' */
+    if (strcmp(key, "adfeat.kind") == 0 || strcmp(key, "kind") == 0) {
         kind->scorer = strcmp(value, "scorer") == 0;
         kind->student = strcmp(value, "student") == 0;
         kind->checkpoint = strcmp(value, "checkpoint") == 0;
@@ -157,7 +160,8 @@ static int print_scorer(const info_state *s, int embedded)
     return cli_finish_output();
 }
 
-/* A line of what a student says of itself: what is this program's has a prefix, what 'adfeat convert' says has none. */
+/* A line of what a student says of itself: what is this program's has a prefix, what 'adfeat
+ * convert' says has none. */
 static int print_student_entry(void *user, const char *key, const char *value)
 {
     static const char *const lines[][2] = {{"adfeat.architecture", "architecture"},
@@ -184,8 +188,8 @@ static int print_student(info_state *s, const char *teacher)
             ad_student_get_info(s->student, &info))
             return cli_fail_library();
         if (*teacher && strcmp(teacher, info.teacher_digest) != 0)
-            return cli_fail("'%s' learned from other weights than '%s': digest %s, not %s", s->file, s->weights,
-                            teacher, info.teacher_digest);
+            return cli_fail("'%s' learned from other weights than '%s': digest %s, not %s", s->file,
+                            s->weights, teacher, info.teacher_digest);
     }
     printf("kind             student\n");
     if (ad_file_metadata(s->context, s->file, print_student_entry, NULL))
@@ -245,14 +249,16 @@ static int run(info_state *s)
     if (kind.student)
         return print_student(s, kind.backbone);
     if (kind.checkpoint && s->weights)
-        return cli_usage("option --weights: '%s' is a checkpoint, which only its training can check", s->file);
+        return cli_usage(
+            "option --weights: '%s' is a checkpoint, which only its training can check", s->file);
     if (kind.checkpoint)
         return print_checkpoint(s);
     if (!kind.scorer)
         return print_weights(s);
-    const int code = kind.embedded || s->weights
-                         ? cli_load_scorer(s->context, s->file, kind.embedded ? NULL : s->weights, &s->scorer)
-                         : CLI_OK;
+    const int code =
+        kind.embedded || s->weights
+            ? cli_load_scorer(s->context, s->file, kind.embedded ? NULL : s->weights, &s->scorer)
+            : CLI_OK;
     return code == CLI_OK ? print_scorer(s, kind.embedded) : code;
 }
 

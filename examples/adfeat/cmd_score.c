@@ -157,11 +157,13 @@ static ad_status read_depth(const score_state *s, const char *path, ad_image *im
     const char *base = base_of(path);
     char depth[4096] = "";
     for (int i = 0; i < 3; i++) {
-        const int n = snprintf(depth, sizeof depth, "%s/%.*s%s", s->depth_dir, stem_length(base), base, endings[i]);
+        const int n = snprintf(depth, sizeof depth, "%s/%.*s%s", s->depth_dir, stem_length(base),
+                               base, endings[i]);
         if (n > 0 && (size_t)n < sizeof depth && access(depth, F_OK) == 0)
             break;
     }
-    return ad_image_read_depth(s->context, depth, s->metres, image); /* the sentence names the last */
+    /* the sentence names the last */
+    return ad_image_read_depth(s->context, depth, s->metres, image);
 }
 
 /* AD_OK, or *out_sentence says what went wrong. */

@@ -50,7 +50,8 @@ int loss_csv_check(const loss_csv *csv, int resume)
                    : CLI_OK;
 }
 
-/* Go to where the line that begins with `begin` is, or to the end. Seconds go on from the line before. */
+/* Go to where the line that begins with `begin` is, or to the end. Seconds go on from the line
+ * before. */
 static void find_place(loss_csv *csv, const char *begin)
 {
     char line[HEADER];

@@ -15,9 +15,9 @@ typedef struct loss_csv {
 
 /* Whether it can be written and, with `resume`, gone on with. CLI_OK, or says why not. */
 int loss_csv_check(const loss_csv *csv, int resume);
-/* The line of a complete epoch. In a resumed training the first one takes the place of a line of that
- * epoch and of all behind it: a run that was killed may have written more than its checkpoint holds. CLI_FAILED
- * once, where nothing more can be written; loss_csv_end() says why. */
+/* The line of a complete epoch. In a resumed training the first one takes the place of a line of
+ * that epoch and of all behind it: a run that was killed may have written more than its checkpoint
+ * holds. CLI_FAILED once, where nothing more can be written; loss_csv_end() says why. */
 int loss_csv_add(loss_csv *csv, const ad_train_progress *p);
 /* Close. CLI_OK where all lines were written, otherwise says so. */
 int loss_csv_end(loss_csv *csv);

@@ -44,7 +44,8 @@ static void draw(progress *bar, double fraction, double now)
     memset(cells, '.', BAR);
     memset(cells, '#', (size_t)filled);
     cells[BAR] = '\0';
-    const int n = snprintf(line, sizeof line, "%s [%s] %3d%%", bar->label, cells, (int)(fraction * 100));
+    const int n =
+        snprintf(line, sizeof line, "%s [%s] %3d%%", bar->label, cells, (int)(fraction * 100));
     const double spent = now - bar->started;
     if (spent > settling && fraction > 0.0 && !bar->uneven) {
         const long left = (long)(spent * (1.0 - fraction) / fraction + 0.5);

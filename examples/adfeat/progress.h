@@ -14,7 +14,8 @@ typedef struct progress {
 void progress_start(progress *bar, const char *label, int quiet);
 /* @param fraction 0 .. 1 of the work done; draws at most ten times a second */
 void progress_update(progress *bar, double fraction);
-/* A line of text in the bar's place, cut at the terminal's width; as often, or whenever `always`. */
+/* A line of text in the bar's place, cut at the terminal's width; as often, or whenever `always`.
+ */
 void progress_text(progress *bar, const char *text, int always);
 /* Wipe the line, so that what is said next starts on a clean one. */
 void progress_wipe(progress *bar);

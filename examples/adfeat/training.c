@@ -23,8 +23,9 @@ int training_check(const training *t, const char *method, int trains)
                    {"--loss-csv", t->csv.path != NULL}};
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
         if (options[i].given && !trains)
-            return cli_usage("option %s: %s trains no student; stfpm, stfpm_unet, ast and masked_rd do", options[i].name,
-                             method);
+            return cli_usage(
+                "option %s: %s trains no student; stfpm, stfpm_unet, ast and masked_rd do",
+                options[i].name, method);
     if (t->resume && !t->checkpoint_dir)
         return cli_usage("option --resume needs --checkpoint-dir: where the checkpoint is");
     const int code = t->save_student ? cli_check_file(t->save_student) : CLI_OK;
@@ -43,18 +44,20 @@ int training_check_files(const training *t, const char *output, const char *weig
     char checkpoint[4096];
     const struct {
         const char *name, *path;
-    } files[] = {{"-o", output},
-                 {"--save-student", t->save_student},
-                 {"--loss-csv", t->csv.path},
-                 {"the checkpoint", t->checkpoint_dir && checkpoint_path(t, checkpoint) ? checkpoint : NULL},
-                 {"--weights", weights},
-                 {"--student", t->student}};
+    } files[] = {
+        {"-o", output},
+        {"--save-student", t->save_student},
+        {"--loss-csv", t->csv.path},
+        {"the checkpoint", t->checkpoint_dir && checkpoint_path(t, checkpoint) ? checkpoint : NULL},
+        {"--weights", weights},
+        {"--student", t->student}};
     enum { WRITTEN = 4, FILES = sizeof files / sizeof files[0], SAVED = 1, LOADED = FILES - 1 };
     for (int i = 0; i < WRITTEN; i++)
         for (int j = i + 1; j < FILES; j++)
             if (files[i].path && files[j].path && !(i == SAVED && j == LOADED)
                 && cli_same_file(files[i].path, files[j].path))
-                return cli_usage("%s and %s are one file, '%s'", files[i].name, files[j].name, files[j].path);
+                return cli_usage("%s and %s are one file, '%s'", files[i].name, files[j].name,
+                                 files[j].path);
     return CLI_OK;
 }
 
@@ -68,8 +71,9 @@ int training_prepare(training *t)
         return code;
     t->was_there = checkpoint_path(t, path) && access(path, F_OK) == 0;
     if (t->was_there && !t->resume)
-        return cli_fail("'%s' is of an earlier training: --resume goes on with it; to begin anew, delete it",
-                        path);
+        return cli_fail(
+            "'%s' is of an earlier training: --resume goes on with it; to begin anew, delete it",
+            path);
     if (!t->was_there && t->resume && !t->quiet)
         cli_note("there is no '%s' yet: the training begins anew", path);
     return CLI_OK;
@@ -113,8 +117,9 @@ static void describe(char line[LINE], const ad_train_progress *p)
 static void show_plan(progress *bar, const ad_train_progress *p, size_t memory)
 {
     char line[LINE];
-    int n = snprintf(line, LINE, "to train: %d phases, the first of %d epochs of %d batches; %.1f GB", p->phases, p->epochs,
-                     p->batches, (double)memory / 1e9);
+    int n =
+        snprintf(line, LINE, "to train: %d phases, the first of %d epochs of %d batches; %.1f GB",
+                 p->phases, p->epochs, p->batches, (double)memory / 1e9);
     append_time(line, n, p->seconds_left);
     progress_wipe(bar);
     fprintf(stderr, "%s\n", line);
@@ -161,7 +166,8 @@ void training_interrupted(const training *t)
     char path[4096], where[80] = "";
     if (t->begun)
         snprintf(where, sizeof where, " in %s %d/%d", t->phase, t->epoch, t->epochs);
-    if (t->checkpoint_dir && (t->begun || t->was_there) && checkpoint_path(t, path) && access(path, F_OK) == 0)
+    if (t->checkpoint_dir && (t->begun || t->was_there) && checkpoint_path(t, path) &&
+        access(path, F_OK) == 0)
         cli_fail("interrupted%s; the same command%s goes on from '%s'", where,
                  t->resume ? "" : " with --resume", path);
     else

@@ -1,5 +1,5 @@
-/* What 'adfeat fit' asks of a method that trains a student, and shows of the training: on a terminal one
- * line that is rewritten, elsewhere a line an epoch. */
+/* What 'adfeat fit' asks of a method that trains a student, and shows of the training: on a
+ * terminal one line that is rewritten, elsewhere a line an epoch. */
 #ifndef ADFEAT_TRAINING_H
 #define ADFEAT_TRAINING_H
 
@@ -20,10 +20,12 @@ typedef struct training {
     double best_validation;
 } training;
 
-/* Whether what was asked for goes together, with this method, and can be written. CLI_OK, or says why not.
+/* Whether what was asked for goes together, with this method, and can be written. CLI_OK, or says
+ * why not.
  * @param trains whether the method has a student at all */
 int training_check(const training *t, const char *method, int trains);
-/* Whether every output has a file of its own, which is none of what is read; a student may replace itself. */
+/* Whether every output has a file of its own, which is none of what is read; a student may replace
+ * itself. */
 int training_check_files(const training *t, const char *output, const char *weights);
 /* Make the checkpoint folder; refuse to write over a checkpoint that is not gone on from. */
 int training_prepare(training *t);

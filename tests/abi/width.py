@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""No line of lib, backends and include is wider than 100 columns, and none has a tab.
+"""No line of C in lib, backends, include and examples is wider than 100 columns, and none has a tab.
 
 usage: width.py ROOT
 """
@@ -16,7 +16,8 @@ def is_wide(line):
 def wide_lines(root):
     """Sentences on lines that are too wide, and the number of files."""
     paths = sorted(p for glob in ("lib/*/*.[ch]", "backends/*.h", "backends/*/*.[ch]", "backends/*/*.cu",
-                                     "include/*.h")
+                                     "include/*.h", "examples/*.[ch]", "examples/*.cpp",
+                                     "examples/*/*.[ch]")
                    for p in root.glob(glob))
     return [f"{path.relative_to(root)}:{i}: wider than {COLUMNS} columns, or with a tab: {line.strip()}"
             for path in paths
