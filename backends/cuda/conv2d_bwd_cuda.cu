@@ -2,14 +2,18 @@
  * convolution: rows are input positions, columns input channels, depth taps times output channels.
  * By weight: rows are taps times input channels, columns output channels, depth output positions.
  */
-#include "gemm_cuda.h"
 #include "kernels_cuda.h"
+#include "window_cuda.h"
 
-struct backward_data { /* the source of gemm_cuda.h */
+struct backward_data : adi_window_cuda { /* the source of gemm_cuda.h */
     enum : bool { A_ALONG_DEPTH = true, B_ALONG_DEPTH = true };
     int rows, columns, depth;
-    int h, w, k, oh, ow, kw, stride, pad_top, pad_left;
 
+    explicit backward_data(const adi_conv2d_dims *d)
+        : adi_window_cuda(d), rows((int)(d->n * d->h * d->w)), columns((int)d->c),
+          depth((int)(d->kh * d->kw * d->k))
+    {
+    }
     /* dy at the output position whose window has input position `row` at tap d / k. */
     template <int STEP>
     __device__ __forceinline__ void a(float *out, const float *dy, int row, int d) const
@@ -41,36 +45,26 @@ ad_status adi_conv2d_bwd_data_cuda(const adi_exec *ex, float *dx, const float *d
     adi_call_cuda on(ex);
     if (!on.suits(d->n * d->h * d->w) || !on.suits(d->kh * d->kw * d->k))
         return on.launched();
-    const backward_data v = {(int)(d->n * d->h * d->w),
-                             (int)d->c,
-                             (int)(d->kh * d->kw * d->k),
-                             (int)d->h,
-                             (int)d->w,
-                             (int)d->k,
-                             (int)d->oh,
-                             (int)d->ow,
-                             d->kw,
-                             d->stride,
-                             d->pad_top,
-                             d->pad_left};
+    const backward_data v(d);
     const bool wide = adi_suits4_cuda(dy, d->k) && adi_suits4_cuda(w, d->k);
     adi_gemm_cuda(on, ex->scratch, wide, dx, dy, w, e, v);
     return on.launched();
 }
 
-struct backward_weight {
+struct backward_weight : adi_window_cuda {
     enum : bool { A_ALONG_DEPTH = false, B_ALONG_DEPTH = false };
     int rows, columns, depth;
-    int h, w, c, oh, ow, kw, stride, pad_top, pad_left;
 
+    explicit backward_weight(const adi_conv2d_dims *d)
+        : adi_window_cuda(d), rows((int)(d->kh * d->kw * d->c)), columns((int)d->k),
+          depth((int)(d->n * d->oh * d->ow))
+    {
+    }
     /* The input under tap row / c of output position d, in channels row % c on. */
     template <int STEP>
     __device__ __forceinline__ void a(float *out, const float *x, int row, int d) const
     {
-        const int tap = row / c, ox = d % ow, oy = d / ow % oh, n = d / ow / oh;
-        const int iy = oy * stride + tap / kw - pad_top, ix = ox * stride + tap % kw - pad_left;
-        if (iy >= 0 && iy < h && ix >= 0 && ix < w)
-            adi_load_cuda<STEP>(out, x + (((int64_t)n * h + iy) * w + ix) * c + row % c);
+        input<STEP>(out, x, d, row / c, row % c);
     }
     template <int STEP>
     __device__ __forceinline__ void b(float *out, const float *dy, int d, int column) const
@@ -92,18 +86,7 @@ ad_status adi_conv2d_bwd_weight_cuda(const adi_exec *ex, float *dw, const float 
     adi_call_cuda on(ex);
     if (!on.suits(d->n * d->oh * d->ow) || !on.suits(d->kh * d->kw * d->c))
         return on.launched();
-    const backward_weight v = {(int)(d->kh * d->kw * d->c),
-                               (int)d->k,
-                               (int)(d->n * d->oh * d->ow),
-                               (int)d->h,
-                               (int)d->w,
-                               (int)d->c,
-                               (int)d->oh,
-                               (int)d->ow,
-                               d->kw,
-                               d->stride,
-                               d->pad_top,
-                               d->pad_left};
+    const backward_weight v(d);
     const bool wide = adi_suits4_cuda(x, d->c) && adi_suits4_cuda(dy, d->k);
     adi_gemm_cuda(on, ex->scratch, wide, dw, x, dy, &none, v);
     return on.launched();

@@ -1,21 +1,22 @@
 /* conv2d: an implicit GEMM. Rows: output positions, columns: output channels, depth: taps times
  * input channels, as the weights have them, so that nothing is packed. */
-#include "gemm_cuda.h"
 #include "kernels_cuda.h"
+#include "window_cuda.h"
 
-struct unfolded { /* the source of gemm_cuda.h */
+struct unfolded : adi_window_cuda { /* the source of gemm_cuda.h */
     enum : bool { A_ALONG_DEPTH = true, B_ALONG_DEPTH = false };
     int rows, columns, depth;
-    int h, w, c, oh, ow, kw, stride, pad_top, pad_left;
 
+    explicit unfolded(const adi_conv2d_dims *d)
+        : adi_window_cuda(d), rows((int)(d->n * d->oh * d->ow)), columns((int)d->k),
+          depth((int)(d->kh * d->kw * d->c))
+    {
+    }
     /* The input at output position `row`, under tap d / c, in channels d % c on. */
     template <int STEP>
     __device__ __forceinline__ void a(float *out, const float *x, int row, int d) const
     {
-        const int tap = d / c, ox = row % ow, oy = row / ow % oh, n = row / ow / oh;
-        const int iy = oy * stride + tap / kw - pad_top, ix = ox * stride + tap % kw - pad_left;
-        if (iy >= 0 && iy < h && ix >= 0 && ix < w)
-            adi_load_cuda<STEP>(out, x + (((int64_t)n * h + iy) * w + ix) * c + d % c);
+        input<STEP>(out, x, row, d / c, d % c);
     }
     template <int STEP>
     __device__ __forceinline__ void b(float *out, const float *weights, int d, int column) const
@@ -36,18 +37,7 @@ ad_status adi_conv2d_fwd_cuda(const adi_exec *ex, float *y, const float *x, cons
     adi_call_cuda on(ex);
     if (!on.suits(d->n * d->oh * d->ow) || !on.suits(d->kh * d->kw * d->c))
         return on.launched();
-    const unfolded v = {(int)(d->n * d->oh * d->ow),
-                        (int)d->k,
-                        (int)(d->kh * d->kw * d->c),
-                        (int)d->h,
-                        (int)d->w,
-                        (int)d->c,
-                        (int)d->oh,
-                        (int)d->ow,
-                        d->kw,
-                        d->stride,
-                        d->pad_top,
-                        d->pad_left};
+    const unfolded v(d);
     const bool wide = adi_suits4_cuda(x, d->c) && adi_suits4_cuda(w, d->k);
     adi_gemm_cuda(on, ex->scratch, wide, y, x, w, e, v);
     return on.launched();

@@ -32,7 +32,7 @@
 #endif
 
 extern "C" {
-#include "backend.h"
+#include "plugin.h"
 }
 
 #endif

@@ -300,20 +300,26 @@ static inline size_t adi_gemm_scratch_cuda(int64_t rows, int64_t columns, int64_
     return parts > 1 ? (size_t)parts * (size_t)rows * (size_t)columns * sizeof(float) : 0;
 }
 
+template <class S, class PRODUCT, int STEP>
+static void adi_gemm_launch_cuda(const adi_call_cuda &on, int parts, float *y, float *partial,
+                                 const float *x, const float *w, const adi_epilogue *e, const S &v)
+{
+    const unsigned tile = ADI_TILE_CUDA;
+    const dim3 grid(((unsigned)v.rows + tile - 1) / tile, ((unsigned)v.columns + tile - 1) / tile,
+                    (unsigned)parts);
+    ADI_LAUNCH((adi_gemm_kernel_cuda<S, PRODUCT, STEP>), grid, ADI_TILE_THREADS_CUDA, on.stream(),
+               y, partial, on.counters(), x, w, e->bias, e->residual, (int)e->act, v);
+}
+
 template <class S, class PRODUCT>
 static void adi_gemm_launch_cuda(const adi_call_cuda &on, int parts, bool wide, float *y,
                                  float *partial, const float *x, const float *w,
                                  const adi_epilogue *e, const S &v)
 {
-    const unsigned tile = ADI_TILE_CUDA;
-    const dim3 grid(((unsigned)v.rows + tile - 1) / tile, ((unsigned)v.columns + tile - 1) / tile,
-                    (unsigned)parts);
     if (wide)
-        ADI_LAUNCH((adi_gemm_kernel_cuda<S, PRODUCT, 4>), grid, ADI_TILE_THREADS_CUDA, on.stream(),
-                   y, partial, on.counters(), x, w, e->bias, e->residual, (int)e->act, v);
+        adi_gemm_launch_cuda<S, PRODUCT, 4>(on, parts, y, partial, x, w, e, v);
     else
-        ADI_LAUNCH((adi_gemm_kernel_cuda<S, PRODUCT, 1>), grid, ADI_TILE_THREADS_CUDA, on.stream(),
-                   y, partial, on.counters(), x, w, e->bias, e->residual, (int)e->act, v);
+        adi_gemm_launch_cuda<S, PRODUCT, 1>(on, parts, y, partial, x, w, e, v);
 }
 
 /* wide: whether neighbours come in fours, at addresses that suit. */

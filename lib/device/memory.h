@@ -3,8 +3,8 @@
 #ifndef ADI_DEVICE_MEMORY_H
 #define ADI_DEVICE_MEMORY_H
 
-#include "backend.h"
 #include "core/alloc.h"
+#include "plugin.h"
 
 typedef struct adi_device {
     const adi_kernels *kernels;

@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "backend.h"
+#include "plugin.h"
 
 static const adi_plugin *module;
 static char text[256];

@@ -15,7 +15,7 @@
 #include <type_traits>
 
 extern "C" {
-#include "backend.h"
+#include "plugin.h"
 }
 
 /* ---- Memory: pages of one arena ---- */

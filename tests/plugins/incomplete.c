@@ -1,5 +1,5 @@
 /* A module of this build without a kernel. */
-#include "backend.h"
+#include "plugin.h"
 
 static const adi_kernels none;
 
