@@ -294,7 +294,7 @@ AD_API const char *ad_build_info(void);
  * Threads: any num_threads gives the same bits; 1 makes no thread. A caller's thread needs
  *   128 KiB of stack. fork(), OpenBLAS, OpenMP: lib/api/README.md, "Threads".
  * Memory: a block over memory_limit is AD_ERR_OUT_OF_MEMORY, with both numbers. Not counted: stacks
- *   of threads, buffers of BLAS, state of JPEG, PNG and TIFF decoders.
+ *   of threads, buffers of BLAS, state of JPEG, PNG and TIFF decoders, memory of a GPU.
  * Files: limits hold for all that is decoded, before it is, and not for the caller's frames.
  * Callbacks may make, use and destroy other objects: lib/api/README.md, "Callbacks". alloc, free
  *   and log must not destroy the context or the backbone.

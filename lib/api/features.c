@@ -155,5 +155,5 @@ ad_status ad_extract_features(ad_backbone *backbone, const ad_image *image,
         adi_extractor_give_back(shared->extractor, w);
     }
     adi_shared_extractor_release(&backbone->context->allocator, shared);
-    return status;
+    return adi_mem_explain(&backbone->context->device, status);
 }

@@ -65,7 +65,7 @@ static ad_status add_image(ad_fitter *fitter, const ad_image *image)
     if (status == AD_OK)
         status = fitter->fit->method->add(fitter->fit, fitter->extractor, w);
     adi_extractor_give_back(fitter->extractor, w);
-    return status;
+    return adi_mem_explain(&fitter->backbone->context->device, status);
 }
 
 ad_status ad_fitter_add(ad_fitter *fitter, const ad_image *image)
@@ -176,7 +176,9 @@ static ad_status finish(ad_fitter *fitter, const ad_fit_options *options, ad_sco
     const adi_fit_control control = {options, ADDING_SHARE};
     adi_model *model = NULL;
     adi_facts facts = {0};
-    ADI_TRY(fitter->fit->method->finish(fitter->fit, fitter->extractor, &control, &model, &facts));
+    ADI_TRY(adi_mem_explain(
+        &fitter->backbone->context->device,
+        fitter->fit->method->finish(fitter->fit, fitter->extractor, &control, &model, &facts)));
     char digest[17];
     adi_network_digest(fitter->backbone->network, x->taps, x->tap_count, digest);
     adi_scorer_reading reading = {.files = fitter->read};

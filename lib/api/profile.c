@@ -155,6 +155,7 @@ ad_status ad_backbone_profile(ad_backbone *backbone, const char *preprocess,
         adi_extractor_give_back(x, w);
     }
     adi_extractor_destroy(x);
+    status = adi_mem_explain(&backbone->context->device, status);
     ad_backbone_destroy(backbone);
     return status;
 }

@@ -122,7 +122,7 @@ ad_status adi_scorer_run(ad_scorer *scorer, const ad_image *image, const ad_map 
     adi_extractor_give_back(x, w);
     if (status == AD_OK)
         *out_score = (float)value;
-    return status;
+    return adi_mem_explain(&x->context->device, status);
 }
 
 static ad_status score_and_watch(ad_scorer *scorer, const ad_image *image, const ad_map *map,

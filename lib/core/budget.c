@@ -22,13 +22,21 @@ static void disown(adi_budget *b)
     adi_free(&inner, b);
 }
 
+static void note(const adi_budget *b, size_t wanted, size_t held)
+{
+    adi_note_refusal(AD_ERR_OUT_OF_MEMORY,
+                     "out of memory: %zu bytes beside the %zu that are held pass the context's "
+                     "memory_limit of %zu",
+                     wanted, held, b->limit);
+}
+
 /* Count `bytes` as held; 0 if they exceed the limit. */
 static int take(adi_budget *b, size_t bytes)
 {
     size_t held = atomic_load(&b->held);
     do {
         if (bytes > b->limit || held > b->limit - bytes) {
-            adi_note_limit(bytes, held, b->limit);
+            note(b, bytes, held);
             return 0;
         }
     } while (!atomic_compare_exchange_weak(&b->held, &held, held + bytes));
@@ -43,7 +51,7 @@ static void *budget_alloc(void *user, size_t bytes, size_t alignment)
     unsigned char *block = b->inner.alloc(b->inner.user, ADI_ALIGNMENT + bytes, alignment);
     if (!block) {
         atomic_fetch_sub(&b->held, bytes);
-        adi_note_limit(0, 0, 0);
+        adi_forget_refusal();
         return NULL;
     }
     *(size_t *)(void *)block = bytes;
@@ -82,7 +90,7 @@ ad_status adi_budget_check(const adi_budget *budget, size_t bytes)
     const size_t held = budget ? atomic_load(&budget->held) : 0;
     if (!budget || (bytes <= budget->limit && held <= budget->limit - bytes))
         return AD_OK;
-    adi_note_limit(bytes, held, budget->limit);
+    note(budget, bytes, held);
     return adi_fail_memory();
 }
 

@@ -25,41 +25,35 @@ ad_status adi_fail(ad_status status, const char *format, ...)
     return status;
 }
 
-/* Who refused how much: a limit of the context, or a device. */
+/* What the next adi_fail_memory() says; "": nothing is known. */
 static _Thread_local struct {
-    char device[32];
-    size_t wanted, held, limit; /* of a device: wanted, free, all that it has */
+    ad_status status;
+    char sentence[256];
 } refused;
 
-void adi_note_limit(size_t wanted, size_t held, size_t limit)
+void adi_note_refusal(ad_status status, const char *format, ...)
 {
-    refused.device[0] = '\0';
-    refused.wanted = wanted;
-    refused.held = held;
-    refused.limit = limit;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(refused.sentence, sizeof refused.sentence, format, args);
+    va_end(args);
+    refused.status = status;
 }
 
-void adi_note_device_memory(const char *device, size_t wanted, size_t left, size_t total)
+void adi_forget_refusal(void)
 {
-    adi_note_limit(wanted, left, total);
-    snprintf(refused.device, sizeof refused.device, "%s", device);
+    refused.sentence[0] = '\0';
 }
 
 ad_status adi_fail_memory(void)
 {
     static const char text[] = "out of memory";
     memcpy(message, text, sizeof text);
-    if (refused.device[0])
-        snprintf(message, sizeof message,
-                 "%s: out of memory: %zu bytes wanted, %zu of %zu are free", refused.device,
-                 refused.wanted, refused.held, refused.limit);
-    else if (refused.limit)
-        snprintf(message, sizeof message,
-                 "out of memory: %zu bytes beside the %zu that are held pass the context's "
-                 "memory_limit of %zu",
-                 refused.wanted, refused.held, refused.limit);
-    adi_note_limit(0, 0, 0);
-    return AD_ERR_OUT_OF_MEMORY;
+    if (!refused.sentence[0])
+        return AD_ERR_OUT_OF_MEMORY;
+    memcpy(message, refused.sentence, sizeof refused.sentence);
+    adi_forget_refusal();
+    return refused.status;
 }
 
 ad_status adi_fail_prefix(ad_status status, const char *format, ...)

@@ -11,14 +11,14 @@ enum { ADI_MESSAGE_BYTES = 1024 }; /* of a message, its NUL included */
 ad_status adi_fail(ad_status status, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Report that memory ran out, without allocating. After adi_note_limit() the message names that
- * limit. */
+/* Report that memory ran out, without allocating: AD_ERR_OUT_OF_MEMORY, or what adi_note_refusal()
+ * said. */
 ad_status adi_fail_memory(void);
-/* Remember for this thread's next adi_fail_memory() that an allocator refused `wanted` bytes beside
- * the `held` ones because of `limit`. 0, 0, 0 forgets it. */
-void adi_note_limit(size_t wanted, size_t held, size_t limit);
-/* The same for a device that has `left` of `total` bytes free. */
-void adi_note_device_memory(const char *device, size_t wanted, size_t left, size_t total);
+/* Remember for this thread's next adi_fail_memory() why an allocator refused memory: a limit, or a
+ * device that failed. */
+void adi_note_refusal(ad_status status, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void adi_forget_refusal(void);
 
 /* Put a prefix, such as "FILE: ", in front of the current message. Returns `status`. */
 ad_status adi_fail_prefix(ad_status status, const char *format, ...)

@@ -14,13 +14,21 @@ ad_status adi_mem_check_process(const adi_device *d)
                     "%s: its context was made before fork(): make one in this process", d->name);
 }
 
-/* The device's sentence, where it has one. */
-static ad_status check(const adi_device *d, ad_status status, const char *what)
+ad_status adi_mem_check(const adi_device *d, ad_status status, const char *what)
 {
     if (status == AD_OK)
         return AD_OK;
     const char *why = d->memory->failure(d->handle);
-    return adi_fail(status, "%s: %s", d->name, why ? why : what);
+    const char *of_memory = status == AD_ERR_OUT_OF_MEMORY ? "out of memory: " : "";
+    return adi_fail(status, "%s: %s%s", d->name, of_memory, why ? why : what);
+}
+
+ad_status adi_mem_explain(const adi_device *d, ad_status status)
+{
+    const char *why = status == AD_ERR_BACKEND && d->memory ? d->memory->failure(d->handle) : NULL;
+    if (why && !strstr(ad_last_error_message(), why))
+        return adi_fail_prefix(status, "%s: %s: ", d->name, why);
+    return status;
 }
 
 void *adi_mem_alloc(const adi_device *d, const adi_allocator *a, size_t bytes)
@@ -30,9 +38,15 @@ void *adi_mem_alloc(const adi_device *d, const adi_allocator *a, size_t bytes)
         return adi_alloc(a, bytes);
     if (d->memory->alloc(d->handle, bytes ? bytes : 1, &p) == AD_OK)
         return p;
+    const char *why = d->memory->failure(d->handle);
     size_t left = 0, total = 0;
     d->memory->bytes(d->handle, &left, &total);
-    adi_note_device_memory(d->name, bytes, left, total);
+    if (why)
+        adi_note_refusal(AD_ERR_BACKEND, "%s: %s", d->name, why);
+    else
+        adi_note_refusal(AD_ERR_OUT_OF_MEMORY,
+                         "%s: out of memory: %zu bytes wanted, %zu of %zu are free", d->name, bytes,
+                         left, total);
     return NULL;
 }
 
@@ -86,7 +100,8 @@ ad_status adi_mem_upload(const adi_device *d, adi_queue *queue, void *to, const 
                          size_t bytes)
 {
     if (d->memory && bytes)
-        return check(d, d->memory->upload(d->handle, queue, to, from, bytes), "an upload failed");
+        return adi_mem_check(d, d->memory->upload(d->handle, queue, to, from, bytes),
+                             "an upload failed");
     return adi_mem_copy(d, queue, to, from, bytes);
 }
 
@@ -94,8 +109,8 @@ ad_status adi_mem_download(const adi_device *d, adi_queue *queue, void *to, cons
                            size_t bytes)
 {
     if (d->memory && bytes)
-        return check(d, d->memory->download(d->handle, queue, to, from, bytes),
-                     "a download failed");
+        return adi_mem_check(d, d->memory->download(d->handle, queue, to, from, bytes),
+                             "a download failed");
     return adi_mem_copy(d, queue, to, from, bytes);
 }
 
@@ -105,7 +120,8 @@ ad_status adi_mem_copy(const adi_device *d, adi_queue *queue, void *to, const vo
     if (bytes == 0 || to == from)
         return AD_OK;
     if (d->memory)
-        return check(d, d->memory->copy(d->handle, queue, to, from, bytes), "a copy failed");
+        return adi_mem_check(d, d->memory->copy(d->handle, queue, to, from, bytes),
+                             "a copy failed");
     memcpy(to, from, bytes);
     return AD_OK;
 }
@@ -115,14 +131,16 @@ ad_status adi_mem_clear(const adi_device *d, adi_queue *queue, void *p, size_t b
     if (bytes == 0)
         return AD_OK;
     if (d->memory)
-        return check(d, d->memory->clear(d->handle, queue, p, bytes), "clearing memory failed");
+        return adi_mem_check(d, d->memory->clear(d->handle, queue, p, bytes),
+                             "clearing memory failed");
     memset(p, 0, bytes);
     return AD_OK;
 }
 
 ad_status adi_mem_wait(const adi_device *d, adi_queue *queue)
 {
-    return d->memory ? check(d, d->memory->wait(d->handle, queue), "waiting failed") : AD_OK;
+    return d->memory ? adi_mem_check(d, d->memory->wait(d->handle, queue), "waiting failed")
+                     : AD_OK;
 }
 
 ad_status adi_mem_queue_create(const adi_device *d, adi_queue **out_queue)
@@ -130,7 +148,8 @@ ad_status adi_mem_queue_create(const adi_device *d, adi_queue **out_queue)
     *out_queue = NULL;
     if (!d->memory)
         return AD_OK;
-    return check(d, d->memory->queue_create(d->handle, out_queue), "a queue could not be made");
+    return adi_mem_check(d, d->memory->queue_create(d->handle, out_queue),
+                         "a queue could not be made");
 }
 
 void adi_mem_queue_destroy(const adi_device *d, adi_queue *queue)

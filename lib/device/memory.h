@@ -41,6 +41,12 @@ ad_status adi_mem_copy(const adi_device *d, adi_queue *queue, void *to, const vo
 ad_status adi_mem_clear(const adi_device *d, adi_queue *queue, void *p, size_t bytes);
 ad_status adi_mem_wait(const adi_device *d, adi_queue *queue);
 
+/* A status of the device's table, with its sentence, or where it has none with `what`. */
+ad_status adi_mem_check(const adi_device *d, ad_status status, const char *what);
+/* The end of a call that ran kernels: a failure of the backend gets the device's sentence, since a
+ * kernel writes none. Returns `status`. */
+ad_status adi_mem_explain(const adi_device *d, ad_status status);
+
 /* AD_ERR_STATE in a child of fork(), where a driver does not work. */
 ad_status adi_mem_check_process(const adi_device *d);
 /* NULL on the host, which needs none. */

@@ -12,10 +12,7 @@ static int can_record(const adi_device *d)
 
 static ad_status check(const adi_device *d, ad_status status)
 {
-    if (status == AD_OK)
-        return AD_OK;
-    const char *why = d->memory->failure(d->handle);
-    return adi_fail(status, "%s: %s", d->name, why ? why : "recording failed");
+    return adi_mem_check(d, status, "recording failed");
 }
 
 ad_status adi_tape_begin(const adi_device *d, adi_queue *queue, adi_tape *tape)
